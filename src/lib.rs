@@ -1,0 +1,3 @@
+//! Which GitLab CI jobs fail consistently, since when, and why: counted, saved and exposed.
+
+pub mod model;
