@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{FailureClass, JobObservation, PipelineObservation, Span, Status, Timestamp};
 
 /// How far an attempt has come.
@@ -9,7 +11,8 @@ use super::{FailureClass, JobObservation, PipelineObservation, Span, Status, Tim
 /// GitLab only ever moves an attempt forward in this order: a skipped job can be revived by a retry of
 /// what it waited for, and what ended with `success`, `failed` or `canceled` stays so (a retry is a new
 /// id). The greater of two sights is therefore the newer one, in whatever order they arrive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Phase {
     /// Created, preparing, or a status this program does not know.
     Waiting,

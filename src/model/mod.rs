@@ -25,3 +25,12 @@ pub use rules::{
 };
 pub use time::{Span, Timestamp};
 pub use timeline::{Changes, Job, Timeline, TimelineKey};
+
+/// The inner shape of histories, for those who save them.
+pub(crate) mod stored {
+    pub(crate) use super::History;
+    pub(crate) use super::attempt::{Attempt, Detail, Phase};
+    pub(crate) use super::execution::{Counted, Execution};
+    pub(crate) use super::history::{Carried, Imported};
+    pub(crate) use super::timeline::Job;
+}

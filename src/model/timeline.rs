@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::attempt::{Attempt, Phase};
-use super::history::History;
+use super::history::{Carried, History, Imported};
 use super::{
     AbsentJobs, JobNames, JobObservation, JobRow, LatePipelines, NeverFailedJobs,
     PipelineObservation, Rules, TimelineRows, Timestamp,
@@ -196,6 +196,45 @@ impl Timeline {
                 }
             }
         }
+    }
+
+    /// Starts a job's history from a document that knows no pipelines: entries of (attempt, failing,
+    /// commit), oldest first, and the consecutive failures after the last of them. All of it lies before
+    /// the end of the pipeline `up_to`.
+    pub fn import_job(
+        &mut self,
+        name: Arc<str>,
+        up_to: u64,
+        consecutive_failures: u64,
+        entries: Vec<(Option<u64>, bool, Option<Arc<str>>)>,
+        rules: &Rules,
+    ) {
+        let imported: Vec<Imported> = entries
+            .into_iter()
+            .map(|(id, failing, commit)| Imported {
+                id,
+                failing,
+                commit,
+            })
+            .collect();
+        let mut passes = imported.iter().rev().filter(|entry| !entry.failing);
+        let streak = imported.iter().rev().take_while(|entry| entry.failing);
+        let carried = Carried {
+            floor: up_to,
+            idle_floor: up_to,
+            streak: consecutive_failures,
+            first_failing_commit: streak.last().and_then(|entry| entry.commit.clone()),
+            last_passing_commit: passes.find_map(|entry| entry.commit.clone()),
+            ..Carried::default()
+        };
+        let job = self.jobs.entry(name).or_default();
+        job.history.carried = carried;
+        job.history.imported_window = if imported.len() > rules.window {
+            imported.len()
+        } else {
+            0
+        };
+        job.history.imported = imported;
     }
 
     /// Ends what was in flight in a pipeline that GitLab does not know any more.

@@ -1,0 +1,3 @@
+//! All integration tests, as one binary: linking many would take minutes.
+
+mod counting;
