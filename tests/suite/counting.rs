@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use job_failure_exporter::model::{
-    Figures, JobObservation, Outcome, PipelineObservation, Rules, Span, Status, Timeline,
+    Figures, InfrastructureFailures, JobNames, JobObservation, Outcome, PipelineObservation, Rules, Span, Status, Timeline,
     TimelineKey, Timestamp,
 };
+use job_failure_exporter::store::{Saved, decode, encode};
 use proptest::prelude::*;
+
+use Status::{Blocked, Canceled, Failed, Skipped, Success};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix(1_700_000_000 + seconds).unwrap()
@@ -73,7 +76,6 @@ fn run(statuses: &[Status], rules: &Rules) -> Figures {
 #[test]
 fn a_streak_counts_failures_up_to_the_newest_and_ends_with_a_pass() {
     let rules = Rules::default();
-    use Status::{Failed, Success};
     assert_eq!(
         run(&[Success, Failed, Failed], &rules).consecutive_failures,
         2
@@ -107,7 +109,6 @@ fn a_streak_may_be_longer_than_the_window() {
 
 #[test]
 fn canceled_skipped_and_manual_jobs_are_no_outcome() {
-    use Status::{Blocked, Canceled, Failed, Skipped, Success};
     let seen = run(
         &[Success, Failed, Canceled, Skipped, Blocked, Failed],
         &Rules::default(),
@@ -197,7 +198,6 @@ fn a_stuck_job_stays_in_sight_while_newer_pipelines_pass() {
 
 #[test]
 fn a_failure_of_one_part_fails_a_grouped_matrix() {
-    use job_failure_exporter::model::JobNames;
     let rules = Rules {
         job_names: JobNames::Grouped,
         ..Rules::default()
@@ -221,7 +221,6 @@ fn a_failure_of_one_part_fails_a_grouped_matrix() {
 
 #[test]
 fn infrastructure_failures_can_be_left_out() {
-    use job_failure_exporter::model::InfrastructureFailures;
     let rules = Rules {
         infrastructure_failures: InfrastructureFailures::Ignore,
         ..Rules::default()
@@ -393,9 +392,9 @@ proptest! {
     ) {
         let rules = Rules {
             job_names: if grouped {
-                job_failure_exporter::model::JobNames::Grouped
+                JobNames::Grouped
             } else {
-                job_failure_exporter::model::JobNames::Full
+                JobNames::Full
             },
             ..Rules::default()
         };
@@ -428,7 +427,6 @@ proptest! {
 
     #[test]
     fn a_document_gives_back_the_timeline_it_was_made_of(attempts in attempts(), seed in any::<u64>()) {
-        use job_failure_exporter::store::{Saved, decode, encode};
         let rules = Rules::default();
         let mut sights: Vec<_> = attempts.iter().flat_map(sights).collect();
         fastrand::Rng::with_seed(seed).shuffle(&mut sights);
