@@ -1,5 +1,4 @@
 //! Which GitLab CI jobs fail consistently, since when, and why: counted, saved and exposed.
 
-pub mod cli;
 pub mod config;
 pub mod model;

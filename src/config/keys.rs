@@ -1,5 +1,7 @@
 //! Every key of the configuration, written down once: the reader, the messages and the docs use it.
 
+use super::kind::Kind;
+
 /// One key that takes a value (sections are what the paths share).
 #[derive(Debug)]
 pub struct Key {
@@ -25,143 +27,6 @@ pub enum Absence {
     /// A problem.
     Required,
 }
-
-/// What a key takes.
-#[derive(Debug, Clone, Copy)]
-pub enum Kind {
-    /// A duration of at least this.
-    Duration {
-        /// Shortest duration accepted.
-        least: &'static str,
-    },
-    /// A whole number.
-    Count {
-        /// Smallest accepted.
-        least: usize,
-        /// Largest accepted.
-        most: usize,
-    },
-    /// A number above 0.
-    Rate {
-        /// Largest accepted.
-        most: f64,
-    },
-    /// True or false.
-    Bool,
-    /// A text of some form.
-    Text(Form),
-    /// One of these words.
-    Choice(&'static [&'static str]),
-    /// A list of these.
-    List(&'static Kind),
-}
-
-/// A form of text.
-#[derive(Debug, Clone, Copy)]
-pub struct Form {
-    /// What it is called.
-    pub name: &'static str,
-    /// What a message says is wanted.
-    pub wanted: &'static str,
-    /// Whether a bare number is read as its digits.
-    pub numeric: bool,
-}
-
-impl Kind {
-    const URL: Self = Self::text("URL", "the address of a GitLab, such as `https://gitlab.com`");
-    const FILE: Self = Self::text("file", "the path of a file that can be read");
-    const DIRECTORY: Self = Self::text("directory", "the path of a directory");
-    const TEAM: Self = Self::text("text", "the name of a team");
-    const REGEX: Self = Self::text("regular expression", "a regular expression");
-    const GLOB: Self = Self::text("glob", "a glob such as `deploy-*`");
-    const REF: Self = Self::text(
-        "`default` or regular expression",
-        "`default` or a regular expression such as `release/.*`",
-    );
-    const ADDRESS: Self = Self::text(
-        "`[host]:port`",
-        "an address to listen on, such as `:10141` or `127.0.0.1:10141`",
-    );
-    const PROJECT: Self = Self::Text(Form {
-        name: "path or id",
-        wanted: "a project's path such as `group/app`, or its numeric id",
-        numeric: true,
-    });
-    const GROUP: Self = Self::Text(Form {
-        name: "path or id",
-        wanted: "a group's path such as `platform/backend`, or its numeric id",
-        numeric: true,
-    });
-    const SOURCE: Self = Self::Choice(SOURCES);
-
-    const fn text(name: &'static str, wanted: &'static str) -> Self {
-        Self::Text(Form {
-            name,
-            wanted,
-            numeric: false,
-        })
-    }
-
-    /// What a message says is wanted.
-    pub fn wanted(&self) -> String {
-        match self {
-            Self::Duration { least } => {
-                format!("a duration of at least {least}, such as `30s`, `5m` or `1h30m`")
-            }
-            Self::Count { least, most } => format!("a whole number from {least} to {most}"),
-            Self::Rate { most } => format!("a number above 0, at most {most}"),
-            Self::Bool => "`true` or `false`".to_owned(),
-            Self::Text(form) => form.wanted.to_owned(),
-            Self::Choice([first, second]) => format!("`{first}` or `{second}`"),
-            Self::Choice(words) => format!("one of {}", quoted(words)),
-            Self::List(_) => format!("a list of {}", self.name().trim_start_matches("list of ")),
-        }
-    }
-
-    /// What the docs call it.
-    pub fn name(&self) -> String {
-        match self {
-            Self::Duration { .. } => "duration".to_owned(),
-            Self::Count { least, most } => format!("whole number, {least} to {most}"),
-            Self::Rate { most } => format!("number, above 0 to {most}"),
-            Self::Bool => "`true` or `false`".to_owned(),
-            Self::Text(form) => form.name.to_owned(),
-            Self::Choice(words) => quoted(words),
-            Self::List(Self::Text(form)) => match form.name {
-                "path or id" => "list of paths or ids".to_owned(),
-                "`default` or regular expression" => {
-                    "list of `default` or regular expressions".to_owned()
-                }
-                name => format!("list of {name}s"),
-            },
-            Self::List(item) => format!("list of {}", item.name()),
-        }
-    }
-}
-
-/// What can start a pipeline, as GitLab names it.
-///
-/// `parent_pipeline` is not among them: GitLab leaves child pipelines out of its lists.
-const SOURCES: &[&str] = &[
-    "push",
-    "web",
-    "api",
-    "schedule",
-    "trigger",
-    "chat",
-    "webide",
-    "pipeline",
-    "merge_request_event",
-    "external",
-    "external_pull_request_event",
-    "ondemand_dast_scan",
-    "ondemand_dast_validation",
-    "security_orchestration_policy",
-    "container_registry_push",
-    "duo_workflow",
-    "pipeline_execution_policy_schedule",
-    "unknown",
-];
 
 /// Every key, in the order of the docs.
 pub const KEYS: &[Key] = &[
@@ -364,7 +229,10 @@ pub fn children(path: &str) -> Vec<&'static str> {
     for key in KEYS {
         let inside = match path {
             "" => Some(key.path),
-            _ => key.path.strip_prefix(path).and_then(|rest| rest.strip_prefix('.')),
+            _ => key
+                .path
+                .strip_prefix(path)
+                .and_then(|rest| rest.strip_prefix('.')),
         };
         let name = inside.and_then(|rest| rest.split(['.', '[']).next());
         if let Some(name) = name.filter(|name| !names.contains(name)) {
@@ -372,9 +240,4 @@ pub fn children(path: &str) -> Vec<&'static str> {
         }
     }
     names
-}
-
-fn quoted(words: &[&str]) -> String {
-    let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
-    quoted.join(", ")
 }

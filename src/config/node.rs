@@ -168,6 +168,12 @@ impl<'de> Visitor<'de> for &Reading {
 }
 
 impl Node {
+    /// What is not given.
+    pub(super) const NOWHERE: Self = Self {
+        place: Place::Nowhere,
+        shape: Shape::Nothing,
+    };
+
     /// A value that a flag gave.
     pub(super) fn of_flag(flag: &'static str, shape: Shape) -> Self {
         Self {
@@ -176,24 +182,20 @@ impl Node {
         }
     }
 
-    /// Puts `value` under `name`; what is no mapping stays as it is, to be refused as such.
-    pub(super) fn put(&mut self, name: &str, value: Node) {
+    /// The entry `name`, made if missing; `None` in what is no mapping, to be refused as such.
+    pub(super) fn entry_mut(&mut self, name: &str) -> Option<&mut Node> {
         if self.shape == Shape::Nothing {
             self.shape = Shape::Map(Vec::new());
         }
-        if let Shape::Map(entries) = &mut self.shape {
-            entries.retain(|(key, _)| key != name);
-            entries.push((name.to_owned(), value));
-        }
-    }
-
-    /// Takes the entry `name` of a mapping out; nothing where there is none.
-    pub(super) fn take(&mut self, name: &str) -> Option<Node> {
         let Shape::Map(entries) = &mut self.shape else {
             return None;
         };
-        let at = entries.iter().position(|(key, _)| key == name)?;
-        Some(entries.remove(at).1)
+        let at = entries.iter().position(|(key, _)| key == name);
+        let at = at.unwrap_or_else(|| {
+            entries.push((name.to_owned(), Node::NOWHERE));
+            entries.len() - 1
+        });
+        Some(&mut entries[at].1)
     }
 }
 

@@ -83,7 +83,11 @@ impl std::error::Error for Problems {}
 /// A text from outside in a message: on one line, cut where it is long.
 pub(super) fn excerpt(text: &str) -> String {
     const LONGEST: usize = 80;
-    let mut shown: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    let mut shown: String = text
+        .chars()
+        .take(LONGEST)
+        .flat_map(char::escape_debug)
+        .collect();
     if text.chars().nth(LONGEST).is_some() {
         shown.push_str("..");
     }
@@ -103,6 +107,16 @@ pub(super) fn nearest<'a>(word: &str, words: &[&'a str]) -> Option<&'a str> {
         .filter(|(similarity, _)| *similarity >= SIMILAR)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
+}
+
+/// Whether a text looks like a token that was put where its file belongs.
+pub(super) fn token_like(text: &str) -> bool {
+    const SHORTEST: usize = 16;
+    text.len() >= SHORTEST
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        && (text.starts_with("gl") || !text.contains('.'))
 }
 
 #[cfg(test)]

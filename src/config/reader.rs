@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use super::duration;
-use super::keys::{self, Absence, Key, Kind};
+use super::given::{Given, found};
+use super::keys::{self, Absence, Key};
 use super::node::{self, Node, Place, Shape};
 use super::problem::{Problem, excerpt, nearest};
 
@@ -25,14 +25,6 @@ pub(super) struct Section<'a> {
     pattern: String,
     place: Place,
     entries: &'a [(String, Node)],
-}
-
-/// A value that was given, with what is needed to complain about it.
-pub(super) struct Given<'a> {
-    report: &'a Report,
-    path: String,
-    node: &'a Node,
-    kind: Kind,
 }
 
 impl Report {
@@ -56,7 +48,11 @@ impl Report {
             },
             column: None,
         };
-        self.findings.into_inner().into_iter().map(to_problem).collect()
+        self.findings
+            .into_inner()
+            .into_iter()
+            .map(to_problem)
+            .collect()
     }
 }
 
@@ -74,7 +70,11 @@ impl<'a> Section<'a> {
             Some(other) => {
                 let keys = keys::children(&pattern).join(", ");
                 let message = format!("found {}, wanted a mapping with {keys}", found(other));
-                report.add(node.map_or(Place::Nowhere, |node| node.place), &path, message);
+                report.add(
+                    node.map_or(Place::Nowhere, |node| node.place),
+                    &path,
+                    message,
+                );
                 &[]
             }
         };
@@ -93,7 +93,12 @@ impl<'a> Section<'a> {
         let valid = keys::children(&self.pattern);
         for (n, (name, node)) in self.entries.iter().enumerate() {
             let path = self.path_of(&excerpt(name));
-            if self.entries.iter().take(n).any(|(earlier, _)| earlier == name) {
+            if self
+                .entries
+                .iter()
+                .take(n)
+                .any(|(earlier, _)| earlier == name)
+            {
                 let message = "given twice; keep one".to_owned();
                 self.report.add(node.place, &path, message);
             }
@@ -128,7 +133,12 @@ impl<'a> Section<'a> {
             return Vec::new();
         };
         let open = |(n, item): (usize, &'a Node)| {
-            Self::open(self.report, format!("{path}[{n}]"), pattern.clone(), Some(item))
+            Self::open(
+                self.report,
+                format!("{path}[{n}]"),
+                pattern.clone(),
+                Some(item),
+            )
         };
         items.iter().enumerate().map(open).collect()
     }
@@ -150,52 +160,22 @@ impl<'a> Section<'a> {
 
     /// A duration.
     pub(super) fn duration(&self, name: &str) -> Option<Duration> {
-        self.read(name, |value| {
-            let Kind::Duration { least } = value.kind else {
-                return value.misread();
-            };
-            let text = value.text()?;
-            match duration::parse(text) {
-                Err(error) => value.refuse(&error.to_string()),
-                Ok(span) if Ok(span) < duration::parse(least) => value.refuse(""),
-                Ok(span) => Some(span),
-            }
-        })
+        self.read(name, |value| value.duration())
     }
 
     /// A whole number.
     pub(super) fn count(&self, name: &str) -> Option<usize> {
-        self.read(name, |value| match (&value.node.shape, value.kind) {
-            (Shape::Integer(number), Kind::Count { least, most }) => usize::try_from(*number)
-                .ok()
-                .filter(|number| (least..=most).contains(number))
-                .or_else(|| value.refuse("")),
-            _ => value.misread(),
-        })
+        self.read(name, |value| value.count())
     }
 
     /// A number above 0.
-    #[expect(clippy::cast_precision_loss, reason = "numbers that large are refused anyway")]
     pub(super) fn rate(&self, name: &str) -> Option<f64> {
-        self.read(name, |value| {
-            let number = match value.node.shape {
-                Shape::Integer(number) => number as f64,
-                Shape::Number(number) => number,
-                _ => return value.misread(),
-            };
-            match value.kind {
-                Kind::Rate { most } if number > 0.0 && number <= most => Some(number),
-                _ => value.misread(),
-            }
-        })
+        self.read(name, |value| value.rate())
     }
 
     /// True or false.
     pub(super) fn bool(&self, name: &str) -> Option<bool> {
-        self.read(name, |value| match value.node.shape {
-            Shape::Bool(value) => Some(value),
-            _ => value.misread(),
-        })
+        self.read(name, |value| value.bool())
     }
 
     /// A text that `check` makes something of, or says in a few words why it cannot.
@@ -204,13 +184,24 @@ impl<'a> Section<'a> {
         name: &str,
         check: impl Fn(&str) -> Result<T, String>,
     ) -> Option<T> {
-        self.read(name, |value| value.checked(&check))
+        self.read(name, |value| value.text(&check))
     }
 
     /// One of the words of the table, as what it stands for.
     pub(super) fn choice<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Option<T> {
         self.read(name, |value| {
-            value.checked(|text| value.chosen(text, words))
+            let chosen = value.word()?;
+            let mut words = words.iter();
+            words
+                .find(|(word, _)| *word == chosen)
+                .map(|(_, stands_for)| *stands_for)
+        })
+    }
+
+    /// A list of words of the table; `None` where one of them was refused.
+    pub(super) fn words(&self, name: &str) -> Option<Vec<String>> {
+        self.read(name, |value| {
+            value.items(|item| item.word().map(str::to_owned))
         })
     }
 
@@ -220,29 +211,7 @@ impl<'a> Section<'a> {
         name: &str,
         check: impl Fn(&str) -> Result<T, String>,
     ) -> Option<Vec<T>> {
-        self.read(name, |value| {
-            let (Shape::List(items), Kind::List(kind)) = (&value.node.shape, value.kind) else {
-                return value.misread();
-            };
-            let read = |(n, node)| {
-                let item = Given {
-                    report: self.report,
-                    path: format!("{}[{n}]", value.path),
-                    node,
-                    kind: *kind,
-                };
-                match kind {
-                    Kind::Choice(words) => {
-                        let same: Vec<_> = words.iter().map(|word| (*word, ())).collect();
-                        item.checked(|text| item.chosen(text, &same).and_then(|()| check(text)))
-                    }
-                    _ => item.checked(&check),
-                }
-            };
-            // Every item is read, so that every problem is noted.
-            let items: Vec<_> = items.iter().enumerate().map(read).collect();
-            items.into_iter().collect()
-        })
+        self.read(name, |value| value.items(|item| item.text(&check)))
     }
 
     fn read<T>(&self, name: &str, convert: impl Fn(&Given<'_>) -> Option<T>) -> Option<T> {
@@ -253,7 +222,10 @@ impl<'a> Section<'a> {
         match key.absence {
             Absence::Default(yaml) => {
                 let node = node::parse(yaml).ok()?;
-                let node = Node { place: Place::Nowhere, ..node };
+                let node = Node {
+                    place: Place::Nowhere,
+                    ..node
+                };
                 convert(&self.wrap(name, &node))
             }
             Absence::Required => {
@@ -269,12 +241,7 @@ impl<'a> Section<'a> {
     where
         'a: 'n,
     {
-        Given {
-            report: self.report,
-            path: self.path_of(name),
-            node,
-            kind: self.key(name).kind,
-        }
+        Given::new(self.report, self.path_of(name), node, self.key(name).kind)
     }
 
     fn entry(&self, name: &str) -> Option<&'a Node> {
@@ -288,76 +255,6 @@ impl<'a> Section<'a> {
 
     fn path_of(&self, name: &str) -> String {
         join(&self.path, name)
-    }
-}
-
-impl Given<'_> {
-    /// Notes what is wrong with the value, in words of its own.
-    pub(super) fn complain(&self, message: String) {
-        self.report.add(self.node.place, &self.path, message);
-    }
-
-    /// Notes that the value is not what was wanted; `why` may be empty.
-    pub(super) fn refuse<T>(&self, why: &str) -> Option<T> {
-        let why = match why {
-            "" => String::new(),
-            _ => format!(" ({why})"),
-        };
-        let found = found(&self.node.shape);
-        self.complain(format!("found {found}{why}, wanted {}", self.kind.wanted()));
-        None
-    }
-
-    fn misread<T>(&self) -> Option<T> {
-        match (&self.node.shape, self.kind) {
-            (Shape::Nothing, _) => self.refuse("leave the key out for its default"),
-            (Shape::Integer(_), Kind::Duration { .. }) => self.refuse("a unit is missing"),
-            (Shape::Bool(_) | Shape::Integer(_) | Shape::Number(_), Kind::Text(_)) => {
-                self.refuse("put it in quotes if that is meant")
-            }
-            _ => self.refuse(""),
-        }
-    }
-
-    fn text(&self) -> Option<&str> {
-        match &self.node.shape {
-            Shape::Text(text) => Some(text),
-            _ => self.misread(),
-        }
-    }
-
-    fn checked<T>(&self, check: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        let checked = match (&self.node.shape, self.kind) {
-            (Shape::Integer(number), Kind::Text(form)) if form.numeric => {
-                check(&number.to_string())
-            }
-            _ => check(self.text()?),
-        };
-        checked.map_or_else(|why| self.refuse(&why), Some)
-    }
-
-    fn chosen<T: Copy>(&self, text: &str, words: &[(&str, T)]) -> Result<T, String> {
-        let chosen = words.iter().find(|(word, _)| *word == text);
-        if let Some((_, value)) = chosen {
-            return Ok(*value);
-        }
-        let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-        let guess = nearest(text, &words);
-        Err(guess.map(|guess| format!("did you mean `{guess}`?")).unwrap_or_default())
-    }
-}
-
-/// How a message names what stands there.
-fn found(shape: &Shape) -> String {
-    match shape {
-        Shape::Nothing => "nothing".to_owned(),
-        Shape::Bool(value) => format!("`{value}`"),
-        Shape::Integer(number) => format!("the number {number}"),
-        Shape::Number(number) => format!("the number {number}"),
-        Shape::Text(text) if text.is_empty() => "an empty text".to_owned(),
-        Shape::Text(text) => format!("`{}`", excerpt(text)),
-        Shape::List(_) => "a list".to_owned(),
-        Shape::Map(_) => "a mapping".to_owned(),
     }
 }
 
