@@ -32,46 +32,6 @@ impl<'a> Given<'a> {
         self.report.add(self.node.place, &self.path, message);
     }
 
-    pub(super) fn duration(&self) -> Option<Duration> {
-        let (Shape::Text(text), Kind::Duration { least }) = (&self.node.shape, self.kind) else {
-            return self.misread();
-        };
-        match duration::parse(text) {
-            Err(error) => self.refuse(&error.to_string()),
-            Ok(span) if duration::parse(least).is_ok_and(|least| span < least) => self.refuse(""),
-            Ok(span) => Some(span),
-        }
-    }
-
-    pub(super) fn count(&self) -> Option<usize> {
-        let (Shape::Integer(number), Kind::Count { least, most }) = (&self.node.shape, self.kind)
-        else {
-            return self.misread();
-        };
-        let number = usize::try_from(*number).ok();
-        let fitting = number.filter(|number| (least..=most).contains(number));
-        fitting.or_else(|| self.refuse(""))
-    }
-
-    pub(super) fn rate(&self) -> Option<f64> {
-        let number = match self.node.shape {
-            Shape::Integer(number) => number as f64,
-            Shape::Number(number) => number,
-            _ => return self.misread(),
-        };
-        match self.kind {
-            Kind::Rate { most } if number > 0.0 && number <= most => Some(number),
-            _ => self.refuse(""),
-        }
-    }
-
-    pub(super) fn bool(&self) -> Option<bool> {
-        match self.node.shape {
-            Shape::Bool(value) => Some(value),
-            _ => self.misread(),
-        }
-    }
-
     /// A text through `check`, which says in a few words (or none) why it does not fit.
     pub(super) fn text<T>(&self, check: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let checked = match (&self.node.shape, self.kind) {
@@ -136,6 +96,50 @@ impl<'a> Given<'a> {
         };
         self.complain(format!("found {found}{why}, wanted {}", self.kind.wanted()));
         None
+    }
+}
+
+/// A duration that is long enough.
+pub(super) fn duration(value: &Given<'_>) -> Option<Duration> {
+    let (Shape::Text(text), Kind::Duration { least }) = (&value.node.shape, value.kind) else {
+        return value.misread();
+    };
+    match duration::parse(text) {
+        Err(error) => value.refuse(&error.to_string()),
+        Ok(span) if duration::parse(least).is_ok_and(|least| span < least) => value.refuse(""),
+        Ok(span) => Some(span),
+    }
+}
+
+/// A whole number within its bounds.
+pub(super) fn count(value: &Given<'_>) -> Option<usize> {
+    let (Shape::Integer(number), Kind::Count { least, most }) = (&value.node.shape, value.kind)
+    else {
+        return value.misread();
+    };
+    let number = usize::try_from(*number).ok();
+    let fitting = number.filter(|number| (least..=most).contains(number));
+    fitting.or_else(|| value.refuse(""))
+}
+
+/// A number above 0 that is not too large.
+pub(super) fn rate(value: &Given<'_>) -> Option<f64> {
+    let number = match value.node.shape {
+        Shape::Integer(number) => number as f64,
+        Shape::Number(number) => number,
+        _ => return value.misread(),
+    };
+    match value.kind {
+        Kind::Rate { most } if number > 0.0 && number <= most => Some(number),
+        _ => value.refuse(""),
+    }
+}
+
+/// True or false.
+pub(super) fn bool(value: &Given<'_>) -> Option<bool> {
+    match value.node.shape {
+        Shape::Bool(flag) => Some(flag),
+        _ => value.misread(),
     }
 }
 

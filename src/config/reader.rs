@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use super::given::{Given, found};
+use super::given::{self, Given, found};
 use super::keys::{self, Absence, Key};
 use super::node::{self, Node, Place, Shape};
 use super::problem::{Problem, excerpt, nearest};
@@ -160,22 +160,22 @@ impl<'a> Section<'a> {
 
     /// A duration.
     pub(super) fn duration(&self, name: &str) -> Option<Duration> {
-        self.read(name, |value| value.duration())
+        self.read(name, given::duration)
     }
 
     /// A whole number.
     pub(super) fn count(&self, name: &str) -> Option<usize> {
-        self.read(name, |value| value.count())
+        self.read(name, given::count)
     }
 
     /// A number above 0.
     pub(super) fn rate(&self, name: &str) -> Option<f64> {
-        self.read(name, |value| value.rate())
+        self.read(name, given::rate)
     }
 
     /// True or false.
     pub(super) fn bool(&self, name: &str) -> Option<bool> {
-        self.read(name, |value| value.bool())
+        self.read(name, given::bool)
     }
 
     /// A text that `check` makes something of, or says in a few words why it cannot.
