@@ -3,5 +3,6 @@
 pub mod cli;
 pub mod config;
 pub mod gitlab;
+pub mod ingest;
 pub mod model;
 pub mod store;
