@@ -1,3 +1,4 @@
 //! Which GitLab CI jobs fail consistently, since when, and why: counted, saved and exposed.
 
+pub mod metrics;
 pub mod model;
