@@ -4,12 +4,14 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::families::{Described, JOBS, Job, PIPELINES, PROJECTS};
+use super::families::{JOBS, PIPELINES, PROJECTS};
 use super::fragments::{Deflater, Fragments};
 use super::page::{Group, Snapshot};
-use super::telemetry::{PollError, Telemetry};
-use super::text::{Lines, push_header, push_label, shown};
-use crate::model::{JobRow, Outcome, TimelineRows, Timestamp};
+use super::polls::{PollError, ProjectPolls};
+use super::render::{exposed, headers, render, render_project};
+use super::telemetry::Telemetry;
+use super::text::shown;
+use crate::model::{TimelineRows, Timestamp};
 
 /// The timeline that text belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,21 +20,6 @@ pub struct TimelineKey {
     pub project_id: u64,
     /// Branch or tag.
     pub ref_name: Arc<str>,
-}
-
-/// How polling a project went so far.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ProjectPolls {
-    /// The last poll without an error.
-    pub last_success: Option<Timestamp>,
-    errors: [u64; PollError::ALL.len()],
-}
-
-impl ProjectPolls {
-    /// Polls that failed for the reason.
-    pub fn errors(&self, reason: PollError) -> u64 {
-        self.errors[reason as usize]
-    }
 }
 
 /// Everything that is exposed. Clones share it.
@@ -241,103 +228,4 @@ impl Exposition {
     fn write(&self) -> RwLockWriteGuard<'_, Shown> {
         self.0.shown.write().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn headers(deflater: &mut Deflater, families: impl Iterator<Item = Described>) -> Arc<Fragments> {
-    for family in families {
-        let mut text = String::new();
-        push_header(&mut text, family.name, family.kind.as_str(), family.help);
-        deflater.push(&text);
-    }
-    Arc::new(deflater.finish(0))
-}
-
-/// The jobs that are shown: those that were executed or are in flight, each name once.
-fn exposed<'a>(
-    rows: &'a TimelineRows,
-    team: &dyn Fn(&str, &str) -> Option<Arc<str>>,
-) -> Vec<Job<'a>> {
-    // Two names are shown alike only where NUL was replaced.
-    let taken = |row: &JobRow| {
-        let name = shown(&row.name);
-        name != *row.name && rows.jobs.iter().any(|other| *other.name == *name)
-    };
-    let jobs = rows
-        .jobs
-        .iter()
-        .filter(|row| is_exposed(row) && !taken(row));
-    jobs.map(|row| Job {
-        row,
-        team: team(&rows.project, &row.name),
-    })
-    .collect()
-}
-
-fn is_exposed(row: &JobRow) -> bool {
-    let figures = &row.figures;
-    let executed = Outcome::ALL
-        .iter()
-        .any(|outcome| figures.executions.get(*outcome) > 0);
-    executed || figures.running_since.is_some() || figures.pending_since.is_some()
-}
-
-fn render(deflater: &mut Deflater, rows: &TimelineRows, jobs: &[Job<'_>]) -> Fragments {
-    let mut base = String::new();
-    push_label(&mut base, "project", &rows.project);
-    base.push(',');
-    push_label(&mut base, "ref", &rows.ref_name);
-    let bases: Vec<String> = jobs.iter().map(|job| job_base(&base, job.row)).collect();
-    let mut text = String::new();
-    let mut count = 0;
-    for family in JOBS {
-        text.clear();
-        for (job, base) in jobs.iter().zip(&bases) {
-            let mut lines = Lines {
-                out: &mut text,
-                count: &mut count,
-                name: family.described.name,
-                base,
-            };
-            (family.emit)(job, &mut lines);
-        }
-        deflater.push(&text);
-    }
-    for family in PIPELINES {
-        text.clear();
-        let mut lines = Lines {
-            out: &mut text,
-            count: &mut count,
-            name: family.described.name,
-            base: &base,
-        };
-        (family.emit)(&rows.pipelines, &mut lines);
-        deflater.push(&text);
-    }
-    deflater.finish(count)
-}
-
-fn job_base(base: &str, row: &JobRow) -> String {
-    let mut labels = String::with_capacity(base.len() + row.name.len() + 16);
-    labels.push_str(base);
-    labels.push(',');
-    push_label(&mut labels, "job_name", &row.name);
-    labels
-}
-
-fn render_project(deflater: &mut Deflater, project: &str, polls: &ProjectPolls) -> Fragments {
-    let mut base = String::new();
-    push_label(&mut base, "project", project);
-    let mut count = 0;
-    for family in PROJECTS {
-        let mut text = String::new();
-        let mut lines = Lines {
-            out: &mut text,
-            count: &mut count,
-            name: family.described.name,
-            base: &base,
-        };
-        (family.emit)(polls, &mut lines);
-        deflater.push(&text);
-    }
-    deflater.finish(count)
 }

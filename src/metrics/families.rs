@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::exposition::ProjectPolls;
-use super::telemetry::{OWN, PollError};
+use super::polls::{PollError, ProjectPolls};
+use super::telemetry::OWN;
 use super::text::Lines;
 use crate::model::{Failing, FailureClass, Figures, JobRow, Outcome};
 

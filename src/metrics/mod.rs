@@ -10,10 +10,13 @@ mod exposition;
 mod families;
 mod fragments;
 mod page;
+mod polls;
+mod render;
 mod telemetry;
 mod text;
 
-pub use exposition::{Exposition, ProjectPolls, TimelineKey};
+pub use exposition::{Exposition, TimelineKey};
 pub use families::{Described, Kind, families};
 pub use page::{Page, Snapshot};
-pub use telemetry::{Build, PollError, Telemetry};
+pub use polls::{PollError, ProjectPolls};
+pub use telemetry::{Build, Telemetry};
