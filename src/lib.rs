@@ -3,6 +3,8 @@
 pub mod cli;
 pub mod config;
 pub mod gitlab;
+pub mod http;
 pub mod ingest;
+pub mod metrics;
 pub mod model;
 pub mod store;

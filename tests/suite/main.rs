@@ -3,3 +3,6 @@
 
 mod counting;
 mod gitlab_adapter;
+mod metrics_docs;
+mod metrics_exposition;
+mod metrics_rows;
