@@ -4,6 +4,7 @@ mod faults;
 mod pages;
 mod scripted;
 mod secrecy;
+mod tls;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -37,6 +37,7 @@ async fn what_passes_by_itself_is_tried_again() {
         (ok(""), "truncated"),
         (ok("<html>sign in</html>"), "invalid_json"),
         (ok("[]").closed(), "connection"),
+        (ok("[]").reset(), "connection"),
     ] {
         let server = Server::start([fault, ok(&page([1]))]).await;
         let heard = Arc::new(Heard::default());
@@ -134,34 +135,16 @@ async fn a_429_without_headers_backs_off() {
 
 #[tokio::test]
 async fn a_429_holds_the_other_requests_of_the_client_too() {
-    let server = Server::start([
-        reply(429, "").with("Retry-After", "1"),
-        ok(&page([1])),
-        ok("[]"),
-    ])
-    .await;
-    let client = client(&server);
+    let server = Server::start([reply(429, "").with("Retry-After", "1"), ok("[]")]).await;
+    let mut options = options(&server.url(""));
+    options.max_attempts = 1;
+    let client = Client::new(options, Arc::new(())).unwrap();
     let start = Instant::now();
-    let limited = tokio::spawn({
-        let client = client.clone();
-        async move { pipeline_ids(&client).await }
-    });
-    while server.paths().is_empty() {
-        tokio::task::yield_now().await;
-    }
-    // The pause begins once the client has read the answer; until then requests may still go.
-    let paused = tokio::time::timeout(Duration::from_millis(800), async {
-        loop {
-            let requests = server.paths().len();
-            let other = tokio::time::timeout(Duration::from_millis(50), client.bridges(7, 70));
-            if other.await.is_err() && server.paths().len() == requests {
-                return;
-            }
-        }
-    });
-    paused.await.unwrap();
-    drop(limited.await);
+    let error = client.bridges(7, 70).await.unwrap_err();
+    assert_eq!(error.reason(), "rate_limited");
+    client.clone().bridges(7, 71).await.unwrap();
     assert!(start.elapsed() >= Duration::from_secs(1));
+    assert_eq!(server.paths().len(), 2);
 }
 
 #[tokio::test]

@@ -24,6 +24,8 @@ enum Manner {
     HalfAndClose,
     /// Closes without a byte.
     Close,
+    /// Closes before the request is read, which makes the system reset the connection.
+    Reset,
     /// Never answers.
     Silence,
 }
@@ -58,6 +60,11 @@ impl Reply {
 
     pub(crate) fn closed(mut self) -> Self {
         self.manner = Manner::Close;
+        self
+    }
+
+    pub(crate) fn reset(mut self) -> Self {
+        self.manner = Manner::Reset;
         self
     }
 
@@ -163,17 +170,24 @@ impl Server {
     /// Answers on one connection until it ends or the script says so.
     pub(crate) async fn serve(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
         self.state.lock().unwrap().connections += 1;
-        while let Some(head) = read_head(&mut stream).await {
-            let reply = {
-                let mut state = self.state.lock().unwrap();
-                state.requests.push(head.to_lowercase());
-                state.replies.pop_front()
-            };
+        while let Ok(first) = stream.read_u8().await {
+            let reply = self.state.lock().unwrap().replies.pop_front();
             let reply = reply.unwrap_or_else(|| self::reply(418, "the script has ended"));
+            if reply.manner == Manner::Reset {
+                return;
+            }
+            let Some(head) = read_head(first, &mut stream).await else {
+                return;
+            };
+            self.state
+                .lock()
+                .unwrap()
+                .requests
+                .push(head.to_lowercase());
             match reply.manner {
                 Manner::Close => return,
                 Manner::Silence => std::future::pending().await,
-                Manner::Whole | Manner::HalfAndClose => {}
+                _ => {}
             }
             if stream.write_all(&reply.bytes()).await.is_err() {
                 return;
@@ -186,8 +200,8 @@ impl Server {
     }
 }
 
-async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
-    let mut head = Vec::new();
+async fn read_head(first: u8, stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+    let mut head = vec![first];
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use job_failure_exporter::gitlab::{Client, PipelineQuery};
 
 use super::scripted::{Server, ok, reply};
+use super::tls;
 use super::{SECRET, client, options, page, pipeline_ids};
 
 #[tokio::test]
@@ -110,6 +111,30 @@ async fn no_error_repeats_the_token_even_if_gitlab_does() {
         let text = format!("{error} {error:?} {:?} {client:?}", error.fault());
         assert!(!text.contains(SECRET), "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_certificate_of_a_private_ca_is_trusted_where_the_ca_file_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, ca) = tls::start([ok("[]"), ok("[]")]).await;
+    let ca_file = folder.path().join("ca.pem");
+    // Several certificates in one file, of which the second is the right one.
+    std::fs::write(&ca_file, format!("{}{ca}", tls::other_ca())).unwrap();
+    let mut options = options(&format!("https://localhost:{}", server.port()));
+
+    let client = Client::new(options.clone(), Arc::new(())).unwrap();
+    let error = client.bridges(7, 70).await.unwrap_err();
+    assert_eq!((error.reason(), error.attempts()), ("certificate", 1));
+    assert!(
+        error.to_string().contains("name its CA in `ca_file`"),
+        "{error}"
+    );
+    assert!(server.requests().is_empty());
+
+    options.ca_file = Some(ca_file);
+    let client = Client::new(options, Arc::new(())).unwrap();
+    client.bridges(7, 70).await.unwrap();
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[tokio::test]
