@@ -1,3 +1,5 @@
 //! Which GitLab CI jobs fail consistently, since when, and why: counted, saved and exposed.
 
+pub mod clock;
 pub mod model;
+pub mod simulator;
