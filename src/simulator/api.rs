@@ -5,11 +5,11 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::entity::{Group, Job, Pipeline, Project, Status};
-use super::lifecycle::RetryRefused;
 use super::listing::{PipelineFilter, project_rows};
 use super::paging::Page;
 use super::query::Query;
 use super::reply::Reply;
+use super::retry::RetryRefused;
 use super::world::World;
 
 /// A request the API understands, by its kind.

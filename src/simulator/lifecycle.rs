@@ -1,4 +1,4 @@
-//! How pipelines and jobs live: stages in order, automatic and manual retries, cancellation.
+//! How pipelines and jobs live: stages in order, endings, cancellation, and the status that follows.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,17 +8,6 @@ use super::moment::Moment;
 use super::plan::{Ending, JobPlan, PipelinePlan};
 use super::status::composite;
 use super::world::World;
-
-/// Why a job was not retried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum RetryRefused {
-    /// There is no such job.
-    #[error("there is no such job")]
-    NotFound,
-    /// It is not finished, or a later attempt exists.
-    #[error("Job is not retryable")]
-    NotRetryable,
-}
 
 impl World {
     /// Creates a pipeline in a project; gives its id, or 0 where there is no such project.
@@ -75,23 +64,6 @@ impl World {
         self.finish_job(job, Status::Failed, Some(reason.to_owned()));
     }
 
-    /// Retries a finished job by hand; gives the id of the new attempt.
-    pub fn retry_job(&mut self, job: u64) -> Result<u64, RetryRefused> {
-        let old = self.jobs.get(&job).ok_or(RetryRefused::NotFound)?;
-        let retryable = matches!(
-            old.status,
-            Status::Success | Status::Failed | Status::Canceled
-        );
-        if old.retried || !retryable {
-            return Err(RetryRefused::NotRetryable);
-        }
-        let pipeline = old.pipeline_id;
-        let new = self.next_attempt(job).ok_or(RetryRefused::NotFound)?;
-        self.revive_skipped(pipeline, new);
-        self.process(pipeline);
-        Ok(new)
-    }
-
     /// Cancels whatever of a pipeline is not finished.
     pub fn cancel_pipeline(&mut self, pipeline: u64) {
         let open: Vec<u64> = self
@@ -104,7 +76,7 @@ impl World {
         }
     }
 
-    fn create_job(&mut self, pipeline: u64, plan: Arc<JobPlan>, attempt: usize) -> u64 {
+    pub(super) fn create_job(&mut self, pipeline: u64, plan: Arc<JobPlan>, attempt: usize) -> u64 {
         self.last_job_id += 1;
         let id = self.last_job_id;
         let job = Job {
@@ -126,37 +98,8 @@ impl World {
         id
     }
 
-    fn next_attempt(&mut self, job: u64) -> Option<u64> {
-        let old = self.jobs.get_mut(&job)?;
-        old.retried = true;
-        let (pipeline, plan, attempt) = (old.pipeline_id, Arc::clone(&old.plan), old.attempt + 1);
-        let new = self.create_job(pipeline, plan, attempt);
-        self.enqueue(new);
-        Some(new)
-    }
-
-    /// A retry gives the skipped jobs of later stages another chance.
-    fn revive_skipped(&mut self, pipeline: u64, retried: u64) {
-        let Some(stages) = self.pipelines.get(&pipeline).map(|p| p.stages.clone()) else {
-            return;
-        };
-        let position = |job: &Job| stages.iter().position(|stage| *stage == job.plan.stage);
-        let from = self.jobs.get(&retried).and_then(position);
-        let skipped: Vec<u64> = self
-            .jobs_of(pipeline)
-            .filter(|job| job.status == Status::Skipped && position(job) > from)
-            .map(|job| job.id)
-            .collect();
-        for id in skipped {
-            if let Some(job) = self.jobs.get_mut(&id) {
-                job.status = Status::Created;
-                job.finished_at = None;
-            }
-        }
-    }
-
     /// Puts a job before the runners.
-    fn enqueue(&mut self, id: u64) {
+    pub(super) fn enqueue(&mut self, id: u64) {
         let now = self.now;
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
@@ -272,7 +215,7 @@ impl World {
     }
 
     /// Starts or skips what has become due, then composes the pipeline's status.
-    fn process(&mut self, id: u64) {
+    pub(super) fn process(&mut self, id: u64) {
         let Some(stages) = self.pipelines.get(&id).map(|p| p.stages.clone()) else {
             return;
         };

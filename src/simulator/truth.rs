@@ -114,14 +114,10 @@ fn of_job(
     let failures = window.iter().filter(|e| e.outcome == FAILED).count();
     let healthy = executions.iter().rposition(|e| e.outcome != FAILED);
     let (before, streak) = executions.split_at(healthy.map_or(0, |position| position + 1));
-    let failed = |position: Option<&Execution<'_>>| position.and_then(|e| e.finished);
     let passed = |e: &&Execution<'_>| e.outcome == PASSED;
-    let open = || pipelines.values().flatten().filter(|job| !job.retried);
-    let oldest = |status: Status, time: fn(&Job) -> Option<Moment>| {
-        let times = open().filter(move |job| job.status == status);
-        times.filter_map(|job| time(job)).min().map(Moment::unix)
-    };
-    let in_streak = |text: Option<&str>| text.filter(|_| !streak.is_empty()).map(str::to_owned);
+    let passing = before.iter().rfind(passed).filter(|_| !streak.is_empty());
+    let successes = executions.iter().filter(passed);
+    let open = |status| attempts_in(pipelines, status);
     JobTruth {
         project: project.path.clone(),
         ref_name: project.default_branch.clone(),
@@ -132,20 +128,28 @@ fn of_job(
         window_failures: failures,
         window_flaky: window.iter().filter(|e| e.flaky).count(),
         window: window.iter().map(|e| e.outcome).collect(),
-        last_success: executions
-            .iter()
-            .filter(passed)
-            .filter_map(|e| e.finished)
-            .max()
-            .map(Moment::unix),
-        failing_since: failed(streak.first()).map(Moment::unix),
+        last_success: earliest(successes.filter_map(|e| e.finished).max()),
+        failing_since: earliest(streak.first().and_then(|e| e.finished)),
         first_failing_commit: streak.first().map(|e| e.sha.to_owned()),
-        last_passing_commit: in_streak(before.iter().rfind(passed).map(|e| e.sha)),
-        failure_reason: in_streak(streak.last().and_then(|e| e.reason)),
-        running_start: oldest(Status::Running, |job| job.started_at),
-        pending_created: oldest(Status::Pending, |job| Some(job.created_at)),
-        pending_since: oldest(Status::Pending, |job| job.queued_at),
+        last_passing_commit: passing.map(|e| e.sha.to_owned()),
+        failure_reason: streak.last().and_then(|e| e.reason.map(str::to_owned)),
+        running_start: earliest(open(Status::Running).filter_map(|job| job.started_at)),
+        pending_created: earliest(open(Status::Pending).map(|job| job.created_at)),
+        pending_since: earliest(open(Status::Pending).filter_map(|job| job.queued_at)),
     }
+}
+
+/// Last attempts that are in this status.
+fn attempts_in<'a>(
+    pipelines: &'a BTreeMap<u64, Vec<&Job>>,
+    status: Status,
+) -> impl Iterator<Item = &'a Job> {
+    let attempts = pipelines.values().flatten().copied();
+    attempts.filter(move |job| !job.retried && job.status == status)
+}
+
+fn earliest(moments: impl IntoIterator<Item = Moment>) -> Option<i64> {
+    moments.into_iter().min().map(Moment::unix)
 }
 
 fn execution<'a>(pipeline: &'a Pipeline, attempts: &[&'a Job]) -> Option<Execution<'a>> {
