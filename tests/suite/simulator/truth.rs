@@ -8,14 +8,10 @@ use job_failure_exporter::simulator::{Handle, Options, Scenario, start};
 use super::{minutes, scenario, seconds};
 
 /// Streak and window (`p`assed, `f`ailed, `a`llowed failure) of a job.
-fn told(gitlab: &Handle, project: &str, job: &str) -> (usize, String) {
+fn told(gitlab: &Handle, project: &str, job: &str) -> String {
     let truth = gitlab.truth_of(project, job).unwrap();
-    let window = truth.window.iter().map(|outcome| &outcome[..1]).collect();
-    (truth.consecutive_failures, window)
-}
-
-fn is(found: (usize, String), streak: usize, window: &str) {
-    assert_eq!(found, (streak, window.to_owned()));
+    let window: String = truth.window.iter().map(|outcome| &outcome[..1]).collect();
+    format!("{} {window}", truth.consecutive_failures)
 }
 
 /// Lets time pass up to so many minutes after the start.
@@ -32,9 +28,9 @@ async fn a_job_that_breaks_has_a_streak_of_three_in_minute_five_and_none_in_minu
         reach(&gitlab, minute, 0);
         told(&gitlab, "acme/shop", "unit-tests")
     };
-    is(unit(2), 0, "pp");
-    is(unit(5), 3, "ppfff");
-    is(unit(6), 4, "ppffff");
+    assert_eq!(unit(2), "0 pp");
+    assert_eq!(unit(5), "3 ppfff");
+    assert_eq!(unit(6), "4 ppffff");
     let broken = gitlab.truth_of("acme/shop", "unit-tests").unwrap();
     assert!((broken.failure_ratio - 4.0 / 6.0).abs() < 1e-12);
     assert_eq!(broken.failing_since, Some(1_767_600_000 + 154));
@@ -49,24 +45,24 @@ async fn a_job_that_breaks_has_a_streak_of_three_in_minute_five_and_none_in_minu
     };
     assert_eq!(broken.first_failing_commit, commit(3));
     assert_eq!(broken.last_passing_commit, commit(2));
-    is(unit(7), 0, "ppffffp");
-    is(told(&gitlab, "acme/shop", "deploy"), 0, "ppp");
+    assert_eq!(unit(7), "0 ppffffp");
+    assert_eq!(told(&gitlab, "acme/shop", "deploy"), "0 ppp");
 }
 
 #[tokio::test]
 async fn a_job_that_stays_broken_has_a_streak_longer_than_the_window_until_it_is_fixed() {
     let gitlab = scenario("stays-broken").await;
     reach(&gitlab, 26, 0);
-    is(told(&gitlab, "acme/warehouse", "import"), 25, "ffffffffff");
+    assert_eq!(told(&gitlab, "acme/warehouse", "import"), "25 ffffffffff");
     reach(&gitlab, 27, 0);
-    is(told(&gitlab, "acme/warehouse", "import"), 0, "fffffffffp");
+    assert_eq!(told(&gitlab, "acme/warehouse", "import"), "0 fffffffffp");
 }
 
 #[tokio::test]
 async fn a_flaky_job_never_fails_and_every_second_execution_is_flaky() {
     let gitlab = scenario("flaky").await;
     reach(&gitlab, 10, 0);
-    is(told(&gitlab, "acme/mobile", "ui-tests"), 0, "pppppppppp");
+    assert_eq!(told(&gitlab, "acme/mobile", "ui-tests"), "0 pppppppppp");
     let truth = gitlab.truth_of("acme/mobile", "ui-tests").unwrap();
     assert_eq!(truth.window_flaky, 5);
 }
@@ -78,15 +74,15 @@ async fn a_failure_counts_until_its_retry_is_queued_and_is_a_pass_afterwards() {
         reach(&gitlab, minute, second);
         told(&gitlab, "acme/api", "integration-tests")
     };
-    is(tests(4, 0), 1, "pppf");
-    is(tests(4, 29), 0, "pppfp");
-    is(tests(4, 31), 0, "pppp");
-    is(tests(5, 0), 0, "ppppp");
+    assert_eq!(tests(4, 0), "1 pppf");
+    assert_eq!(tests(4, 29), "0 pppfp");
+    assert_eq!(tests(4, 31), "0 pppp");
+    assert_eq!(tests(5, 0), "0 ppppp");
     let truth = gitlab.truth_of("acme/api", "integration-tests").unwrap();
     assert_eq!((truth.window_failures, truth.window_flaky), (0, 1));
-    is(told(&gitlab, "acme/api", "publish"), 0, "pppp");
+    assert_eq!(told(&gitlab, "acme/api", "publish"), "0 pppp");
     reach(&gitlab, 5, 10);
-    is(told(&gitlab, "acme/api", "publish"), 0, "ppppp");
+    assert_eq!(told(&gitlab, "acme/api", "publish"), "0 ppppp");
 }
 
 #[tokio::test]
@@ -96,21 +92,21 @@ async fn three_failed_attempts_of_one_execution_are_one_failure() {
         reach(&gitlab, minute, second);
         told(&gitlab, "acme/billing", "contract-tests")
     };
-    is(tests(2, 30), 0, "pp");
-    is(tests(3, 0), 1, "ppf");
-    is(tests(3, 40), 0, "pp");
-    is(tests(5, 0), 1, "ppf");
-    is(tests(6, 0), 0, "ppfp");
+    assert_eq!(tests(2, 30), "0 pp");
+    assert_eq!(tests(3, 0), "1 ppf");
+    assert_eq!(tests(3, 40), "0 pp");
+    assert_eq!(tests(5, 0), "1 ppf");
+    assert_eq!(tests(6, 0), "0 ppfp");
 }
 
 #[tokio::test]
 async fn an_allowed_failure_is_recorded_and_breaks_the_streak() {
     let gitlab = scenario("allowed-failure").await;
     reach(&gitlab, 4, 0);
-    is(told(&gitlab, "acme/docs", "spell-check"), 2, "ppff");
+    assert_eq!(told(&gitlab, "acme/docs", "spell-check"), "2 ppff");
     reach(&gitlab, 5, 0);
-    is(told(&gitlab, "acme/docs", "spell-check"), 0, "ppffa");
-    is(told(&gitlab, "acme/docs", "link-check"), 0, "pppaa");
+    assert_eq!(told(&gitlab, "acme/docs", "spell-check"), "0 ppffa");
+    assert_eq!(told(&gitlab, "acme/docs", "link-check"), "0 pppaa");
     let link = gitlab.truth_of("acme/docs", "link-check").unwrap();
     assert_eq!(link.window_failures, 0);
 }
@@ -119,10 +115,10 @@ async fn an_allowed_failure_is_recorded_and_breaks_the_streak() {
 async fn the_jobs_of_a_matrix_stand_each_for_itself() {
     let gitlab = scenario("matrix").await;
     reach(&gitlab, 9, 0);
-    is(told(&gitlab, "acme/compiler", "test 2/3"), 6, "pppffffff");
-    is(told(&gitlab, "acme/compiler", "test 1/3"), 0, "ppppppppp");
+    assert_eq!(told(&gitlab, "acme/compiler", "test 2/3"), "6 pppffffff");
+    assert_eq!(told(&gitlab, "acme/compiler", "test 1/3"), "0 ppppppppp");
     let arm = told(&gitlab, "acme/compiler", "build: [linux, arm64]");
-    is(arm, 1, "ppppppppf");
+    assert_eq!(arm, "1 ppppppppf");
 }
 
 #[tokio::test]
@@ -132,11 +128,11 @@ async fn a_canceled_execution_is_no_outcome_and_takes_back_what_it_had_been() {
         reach(&gitlab, minute, second);
         told(&gitlab, "acme/website", "e2e")
     };
-    is(e2e(3, 0), 0, "pp");
-    is(e2e(4, 30), 2, "ppff");
-    is(e2e(4, 55), 1, "ppf");
-    is(e2e(6, 0), 0, "ppfp");
-    is(told(&gitlab, "acme/website", "lint"), 0, "pppppp");
+    assert_eq!(e2e(3, 0), "0 pp");
+    assert_eq!(e2e(4, 30), "2 ppff");
+    assert_eq!(e2e(4, 55), "1 ppf");
+    assert_eq!(e2e(6, 0), "0 ppfp");
+    assert_eq!(told(&gitlab, "acme/website", "lint"), "0 pppppp");
 }
 
 #[tokio::test]
@@ -146,15 +142,15 @@ async fn late_pipelines_take_their_place_by_id() {
         reach(&gitlab, minute, second);
         told(&gitlab, "acme/data", "etl")
     };
-    is(etl(3, 30), 0, "ppp");
-    is(etl(4, 0), 0, "ppfp");
-    is(etl(7, 0), 1, "ppfppf");
-    is(etl(7, 15), 1, "ppfpppf");
-    is(etl(7, 30), 2, "ppfpppff");
-    is(etl(9, 25), 0, "ppfpppffp");
-    is(etl(9, 35), 0, "ppfpppfffp");
-    is(etl(10, 30), 0, "ppfpppfffp");
-    is(etl(10, 45), 0, "pfpppfffpp");
+    assert_eq!(etl(3, 30), "0 ppp");
+    assert_eq!(etl(4, 0), "0 ppfp");
+    assert_eq!(etl(7, 0), "1 ppfppf");
+    assert_eq!(etl(7, 15), "1 ppfpppf");
+    assert_eq!(etl(7, 30), "2 ppfpppff");
+    assert_eq!(etl(9, 25), "0 ppfpppffp");
+    assert_eq!(etl(9, 35), "0 ppfpppfffp");
+    assert_eq!(etl(10, 30), "0 ppfpppfffp");
+    assert_eq!(etl(10, 45), "0 pfpppfffpp");
 }
 
 #[tokio::test]
@@ -164,7 +160,7 @@ async fn a_stuck_job_keeps_its_start_while_later_ones_pass() {
     let start = 1_767_600_000;
     let train = gitlab.truth_of("acme/ml", "train").unwrap();
     assert_eq!(train.running_start, Some(start + 62));
-    is(told(&gitlab, "acme/ml", "train"), 0, "ppppppppp");
+    assert_eq!(told(&gitlab, "acme/ml", "train"), "0 ppppppppp");
     let gpu = gitlab.truth_of("acme/ml", "gpu-tests").unwrap();
     assert_eq!(
         (gpu.running_start, gpu.pending_since),
