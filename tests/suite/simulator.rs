@@ -1,5 +1,4 @@
 //! The simulated GitLab over real HTTP: its API, its faults, and the truth of its scenarios.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod api;
 mod faults;
