@@ -4,6 +4,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod gitlab;
+pub mod ingest;
 pub mod model;
 pub mod simulator;
 pub mod store;
