@@ -6,3 +6,4 @@ mod gitlab_adapter;
 mod metrics_docs;
 mod metrics_exposition;
 mod metrics_rows;
+mod simulator;
