@@ -1,0 +1,5 @@
+//! All integration tests, as one binary: linking many would take minutes.
+#![expect(clippy::unwrap_used, reason = "a test's helper may panic")]
+
+mod counting;
+mod gitlab_adapter;
