@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use job_failure_exporter::model::{
-    Figures, InfrastructureFailures, JobNames, JobObservation, Outcome, PipelineObservation, Rules, Span, Status, Timeline,
-    TimelineKey, Timestamp,
+    Figures, InfrastructureFailures, JobNames, JobObservation, Outcome, PipelineObservation, Rules,
+    Span, Status, Timeline, TimelineKey, Timestamp,
 };
 use job_failure_exporter::store::{Saved, decode, encode};
 use proptest::prelude::*;
