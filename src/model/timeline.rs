@@ -7,7 +7,7 @@ use super::attempt::{Attempt, Phase};
 use super::history::{Carried, History, Imported};
 use super::{
     AbsentJobs, JobNames, JobObservation, JobRow, LatePipelines, NeverFailedJobs,
-    PipelineObservation, Rules, TimelineRows, Timestamp,
+    PipelineObservation, Rules, Status, TimelineRows, Timestamp,
 };
 
 /// Which timeline: a project's ref.
@@ -251,19 +251,28 @@ impl Timeline {
         changes
     }
 
-    /// Pipelines of which more is to be expected without anybody's doing, with the time of the last
-    /// sight of each.
-    pub fn open_pipelines(&self) -> impl Iterator<Item = u64> {
-        self.pipelines
-            .kept
-            .iter()
-            .filter(|pipeline| {
-                pipeline
-                    .attempts
-                    .iter()
-                    .any(|a| matches!(a.phase, Phase::Waiting | Phase::Pending | Phase::Running))
+    /// Pipelines that had not ended when they were last seen, and not blocked either, as they were seen.
+    pub fn open_pipelines(&self) -> impl Iterator<Item = PipelineObservation> {
+        self.pipelines.kept.iter().filter_map(|pipeline| {
+            let sight = pipeline.attempts.first()?;
+            let status = match sight.phase {
+                Phase::Waiting => Status::Created,
+                Phase::Pending => Status::Pending,
+                Phase::Running => Status::Running,
+                _ => return None,
+            };
+            Some(PipelineObservation {
+                id: pipeline.pipeline_id,
+                ref_name: self.key.ref_name.clone(),
+                sha: pipeline.commit.clone(),
+                status,
+                source: None,
+                created_at: sight.at,
+                updated_at: Timestamp::from_unix(i64::from(sight.version)),
+                duration: None,
+                web_url: None,
             })
-            .map(|pipeline| pipeline.pipeline_id)
+        })
     }
 
     /// The newest pipeline that was seen finished; 0 for none.
