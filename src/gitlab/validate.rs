@@ -163,9 +163,9 @@ fn attempt(kind: &'static str, record: &RawValue) -> Result<Timed, Rejected> {
         duration: duration
             .filter(|_| status.is_terminal())
             .and_then(Span::from_seconds),
-        // Grows for ever on a job that never started.
+        // Of a waiting job the wait so far; it grows for ever on one that ended without a start.
         queued_duration: queued
-            .filter(|_| started_at.is_some())
+            .filter(|_| started_at.is_some() || status == Status::Pending)
             .and_then(Span::from_seconds),
         // Webhooks send `unknown_failure` with a success too.
         failure_reason: reason.filter(|word| status == Status::Failed && !word.is_empty()),

@@ -1,3 +1,5 @@
-//! Everything that is tested through the public interface, as one binary.
+//! All integration tests, as one binary: linking many would take minutes.
+#![expect(clippy::unwrap_used, reason = "a test's helper may panic")]
 
+mod counting;
 mod gitlab_adapter;
