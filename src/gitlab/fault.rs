@@ -153,7 +153,39 @@ impl Fault {
 
 #[cfg(test)]
 mod tests {
+    use super::super::error::Error;
     use super::*;
+
+    #[test]
+    fn every_reason_is_listed_once() {
+        let text = String::new;
+        let faults = [
+            Fault::Unauthorized(text()),
+            Fault::Forbidden(text()),
+            Fault::NotFound(text()),
+            Fault::Refused {
+                status: 400,
+                message: text(),
+            },
+            Fault::RateLimited { retry_after: None },
+            Fault::ServerError {
+                status: 500,
+                message: text(),
+            },
+            Fault::Timeout {
+                after: Duration::ZERO,
+            },
+            Fault::Connection(text()),
+            Fault::Certificate(text()),
+            Fault::Truncated(text()),
+            Fault::InvalidJson(text()),
+            Fault::Unexpected(text()),
+            Fault::TooLarge { limit: 0 },
+            Fault::Redirect { to: text() },
+            Fault::Paging(text()),
+        ];
+        assert_eq!(faults.map(|fault| fault.reason()), Error::REASONS);
+    }
 
     #[test]
     fn only_statuses_that_pass_by_themselves_are_retried() {
