@@ -1,10 +1,12 @@
-//! The integration tests, in one binary.
-
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy sees tests in test functions only, not in what they share"
-)]
+//! All integration tests, as one binary: linking many would take minutes.
+#![expect(clippy::unwrap_used, reason = "a test's helper may panic")]
 
 mod configuration;
 mod configuration_docs;
 mod configuration_problems;
+mod counting;
+mod gitlab_adapter;
+mod metrics_docs;
+mod metrics_exposition;
+mod metrics_rows;
+mod simulator;
