@@ -1,6 +1,9 @@
 //! All integration tests, as one binary: linking many would take minutes.
 #![expect(clippy::unwrap_used, reason = "a test's helper may panic")]
 
+mod configuration;
+mod configuration_docs;
+mod configuration_problems;
 mod counting;
 mod gitlab_adapter;
 mod metrics_docs;
