@@ -1,7 +1,10 @@
 //! Why a job failed, as a small closed set: GitLab's `failure_reason` grouped for labels.
 
+use serde::{Deserialize, Serialize};
+
 /// Group of failure reasons; the label `failure_class`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum FailureClass {
     /// The job's own script.

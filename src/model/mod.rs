@@ -1,19 +1,36 @@
 //! What is observed and how it is counted: pure, without I/O, logging or a clock.
 
+mod attempt;
 mod classify;
+mod execution;
 mod figures;
+mod history;
+mod name;
 mod observation;
 mod outcome;
 mod rules;
+mod summary;
 mod time;
+mod timeline;
 
 pub use classify::FailureClass;
 pub use figures::{
     ClassCounts, Failing, Figures, JobRow, OutcomeCounts, TimelineRows, WindowEntry,
 };
+pub use history::History;
 pub use observation::{JobObservation, PipelineObservation, Status};
 pub use outcome::Outcome;
 pub use rules::{
     AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs, Rules,
 };
 pub use time::{Span, Timestamp};
+pub use timeline::{Changes, Job, Timeline, TimelineKey};
+
+/// The inner shape of histories, for those who save them.
+pub(crate) mod stored {
+    pub(crate) use super::History;
+    pub(crate) use super::attempt::{Attempt, Detail, Phase};
+    pub(crate) use super::execution::{Counted, Execution};
+    pub(crate) use super::history::{Carried, Imported};
+    pub(crate) use super::timeline::Job;
+}

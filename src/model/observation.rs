@@ -102,7 +102,7 @@ pub struct JobObservation {
     pub finished_at: Option<Timestamp>,
     /// How long it ran; grows while it runs.
     pub duration: Option<Span>,
-    /// How long it waited for a runner; grows for ever on a job that never started.
+    /// How long it waited for a runner; of a pending job the wait so far.
     pub queued_duration: Option<Span>,
     /// GitLab's `failure_reason`, raw; only on failed jobs.
     pub failure_reason: Option<Arc<str>>,

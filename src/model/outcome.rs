@@ -1,7 +1,10 @@
 //! What an execution came to.
 
+use serde::{Deserialize, Serialize};
+
 /// Outcome of an execution. Only the first three enter a window, only `Failed` is failing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Outcome {
     /// The last attempt succeeded.

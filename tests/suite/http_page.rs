@@ -1,7 +1,5 @@
 //! The status page, as text and in a browser.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use job_failure_exporter::http::{Limits, ProjectStatus};
 use job_failure_exporter::model::{Figures, JobRow};
 use tokio::process::Command;

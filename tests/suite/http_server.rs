@@ -1,7 +1,5 @@
 //! The server over real HTTP.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::io::Read as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;

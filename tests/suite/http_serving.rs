@@ -1,7 +1,5 @@
 //! A server with a daemon of the tests' own behind it, and clients of various manners.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

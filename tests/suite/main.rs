@@ -1,8 +1,12 @@
-//! The integration tests, as one binary.
+//! All integration tests, as one binary: linking many would take minutes.
+#![expect(clippy::unwrap_used, reason = "a test's helper may panic")]
 
+mod counting;
+mod gitlab_adapter;
 mod http_page;
 mod http_server;
 mod http_serving;
 mod metrics_docs;
 mod metrics_exposition;
 mod metrics_rows;
+mod simulator;

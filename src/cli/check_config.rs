@@ -1,0 +1,84 @@
+//! `check-config`: every problem of a configuration, or what it would do.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::Console;
+use super::args::CheckConfigArgs;
+use crate::config::duration::format as span;
+use crate::config::{Config, describe_rules};
+
+/// Checks the configuration; the exit code says whether it can be used.
+pub fn run(
+    args: &CheckConfigArgs,
+    env: &dyn Fn(&str) -> Option<String>,
+    console: &mut Console<'_>,
+) -> io::Result<ExitCode> {
+    let file = args.config_file().map(AsRef::<Path>::as_ref);
+    match Config::load(file, &args.config.overrides(), env) {
+        Ok(config) => {
+            summarize(&config, console.out)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(problems) => {
+            writeln!(console.err, "{problems}")?;
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn summarize(config: &Config, out: &mut dyn Write) -> io::Result<()> {
+    let (gitlab, watch) = (&config.gitlab, &config.watch);
+    let token = match gitlab.token {
+        Some(_) => "with a token",
+        None => "without a token: public projects only",
+    };
+    let rate = gitlab.requests_per_second;
+    writeln!(out, "The configuration can be used.\n")?;
+    writeln!(out, "GitLab    {} ({token})", gitlab.url)?;
+    writeln!(
+        out,
+        "requests  at most {rate} a second, {} each",
+        span(gitlab.timeout)
+    )?;
+    for project in &watch.projects {
+        writeln!(out, "project   {project}")?;
+    }
+    for group in &watch.groups {
+        let subgroups = if group.include_subgroups {
+            "with"
+        } else {
+            "without"
+        };
+        let exclude = group.exclude.len();
+        writeln!(
+            out,
+            "group     {} ({subgroups} subgroups, {exclude} exclude patterns)",
+            group.path
+        )?;
+    }
+    writeln!(out, "refs      {}", watch.refs)?;
+    writeln!(out, "sources   {}", watch.sources)?;
+    writeln!(out, "jobs      {}", watch.jobs)?;
+    writeln!(
+        out,
+        "polls     every {}, idle projects every {}; {} past pipelines at first",
+        span(watch.interval),
+        span(watch.idle_interval),
+        watch.backfill_pipelines
+    )?;
+    for (n, (key, value)) in describe_rules(&config.counting).into_iter().enumerate() {
+        let head = if n == 0 { "counting" } else { "" };
+        writeln!(out, "{head:<9} {key}: {value}")?;
+    }
+    writeln!(out, "owners    {} rules", config.owners.len())?;
+    writeln!(
+        out,
+        "state     {}, saved every {}, kept for {}",
+        config.store.directory.display(),
+        span(config.store.save_interval),
+        span(config.retention)
+    )?;
+    writeln!(out, "serves    {}", config.listen_address)
+}

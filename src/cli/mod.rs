@@ -1,0 +1,74 @@
+//! The commands, one file each, and which of them runs.
+
+pub mod args;
+pub mod check_config;
+pub mod logging;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+
+use self::args::{Cli, Command, ConfigArgs};
+use crate::config::Config;
+
+/// Where a command prints; logs go elsewhere.
+pub struct Console<'a> {
+    /// What was asked for.
+    pub out: &'a mut dyn Write,
+    /// What is wrong.
+    pub err: &'a mut dyn Write,
+}
+
+/// Runs the command of the command line, with `env` to look environment variables up.
+///
+/// # Errors
+///
+/// What kept the command from its work; what a command found wrong is in the exit code.
+pub async fn run(
+    cli: Cli,
+    env: &dyn Fn(&str) -> Option<String>,
+    console: &mut Console<'_>,
+) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        None => {
+            let config = load(&cli.config, env)?;
+            logging::start(cli.log);
+            run_daemon(config).await
+        }
+        Some(Command::CheckConfig(args)) => Ok(check_config::run(&args, env, console)?),
+        Some(Command::Replay(_)) => bail!("`replay` is not part of this build yet"),
+    }
+}
+
+fn load(args: &ConfigArgs, env: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Config> {
+    match Config::load(args.config_file.as_deref(), &args.overrides(), env) {
+        Ok(config) => Ok(config),
+        Err(problems) => {
+            let count = problems.len();
+            let context = match count {
+                1 => "the configuration has a problem".to_owned(),
+                _ => format!("the configuration has {count} problems"),
+            };
+            Err(problems).context(context)
+        }
+    }
+}
+
+/// An error with its causes, each on its own line where there are several lines to it.
+pub fn chain(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        text.push_str(if cause.contains('\n') { ":\n" } else { ": " });
+        text.push_str(&cause);
+    }
+    text
+}
+
+/// The daemon joins here.
+#[expect(clippy::unused_async, reason = "the daemon awaits")]
+async fn run_daemon(config: Config) -> anyhow::Result<ExitCode> {
+    tracing::info!(gitlab = %config.gitlab.url, "configuration loaded");
+    bail!("the daemon is not part of this build yet")
+}

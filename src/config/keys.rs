@@ -1,0 +1,243 @@
+//! Every key of the configuration, written down once: the reader, the messages and the docs use it.
+
+use super::kind::Kind;
+
+/// One key that takes a value (sections are what the paths share).
+#[derive(Debug)]
+pub struct Key {
+    /// Where it stands; `[]` is any item of a list.
+    pub path: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    /// What holds where it is not given.
+    pub absence: Absence,
+    /// What it means, in Markdown.
+    pub doc: &'static str,
+}
+
+/// What holds where a key is not given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// This value, in YAML.
+    Default(&'static str),
+    /// What the preset says; this value in the preset `default`.
+    Preset(&'static str),
+    /// Nothing.
+    Optional,
+    /// A problem.
+    Required,
+}
+
+/// Every key, in the order of the docs.
+pub const KEYS: &[Key] = &[
+    Key {
+        path: "gitlab.url",
+        kind: Kind::URL,
+        absence: Absence::Default("https://gitlab.com"),
+        doc: "The GitLab to watch, without `/api/v4`. Flag: `--gitlab.url`.",
+    },
+    Key {
+        path: "gitlab.token_file",
+        kind: Kind::TOKEN_FILE,
+        absence: Absence::Optional,
+        doc: "File with an access token of scope `read_api`. Without it the environment's `GITLAB_TOKEN` is taken; where both are given, the file. Without any token only public projects can be watched.",
+    },
+    Key {
+        path: "gitlab.ca_file",
+        kind: Kind::CA_FILE,
+        absence: Absence::Optional,
+        doc: "PEM file with certificate authorities to trust besides the usual ones.",
+    },
+    Key {
+        path: "gitlab.timeout",
+        kind: Kind::Duration { least: "100ms" },
+        absence: Absence::Default("10s"),
+        doc: "Longest time one request may take.",
+    },
+    Key {
+        path: "gitlab.requests_per_second",
+        kind: Kind::Rate { most: 1000.0 },
+        absence: Absence::Default("10"),
+        doc: "Most requests a second, over all projects.",
+    },
+    Key {
+        path: "watch.interval",
+        kind: Kind::Duration { least: "100ms" },
+        absence: Absence::Default("30s"),
+        doc: "Time between two polls of a project in which something is going on.",
+    },
+    Key {
+        path: "watch.idle_interval",
+        kind: Kind::Duration { least: "100ms" },
+        absence: Absence::Default("5m"),
+        doc: "Time between two polls of a quiet project; not below `watch.interval`.",
+    },
+    Key {
+        path: "watch.projects",
+        kind: Kind::List(&Kind::PROJECT),
+        absence: Absence::Default("[]"),
+        doc: "Projects to watch. Flag: `--project`, which can be repeated.",
+    },
+    Key {
+        path: "watch.groups[].path",
+        kind: Kind::GROUP,
+        absence: Absence::Required,
+        doc: "A group whose projects are watched, archived ones left out. Flag: `--group`, which can be repeated.",
+    },
+    Key {
+        path: "watch.groups[].include_subgroups",
+        kind: Kind::Bool,
+        absence: Absence::Default("true"),
+        doc: "Whether the projects of its subgroups are watched too.",
+    },
+    Key {
+        path: "watch.groups[].exclude",
+        kind: Kind::List(&Kind::PATH_GLOB),
+        absence: Absence::Default("[]"),
+        doc: "Projects of the group to leave out, by their whole path. `*` stays within one part of the path, `**` does not.",
+    },
+    Key {
+        path: "watch.refs",
+        kind: Kind::List(&Kind::REF),
+        absence: Absence::Default("[default]"),
+        doc: "Branches and tags to watch: `default` is each project's default branch, anything else a regular expression that must match the whole name.",
+    },
+    Key {
+        path: "watch.sources",
+        kind: Kind::List(&Kind::SOURCE),
+        absence: Absence::Default("[push, web, api, schedule, trigger, chat, webide]"),
+        doc: "What must have started a pipeline for it to count. Merge requests (`merge_request_event`) and downstream pipelines (`pipeline`) are out unless listed.",
+    },
+    Key {
+        path: "watch.jobs.include",
+        kind: Kind::List(&Kind::REGEX),
+        absence: Absence::Default("['.*']"),
+        doc: "Jobs to keep: one of these must match the whole name.",
+    },
+    Key {
+        path: "watch.jobs.exclude",
+        kind: Kind::List(&Kind::REGEX),
+        absence: Absence::Default("[]"),
+        doc: "Jobs to leave out, also where `include` matches; matched against the whole name.",
+    },
+    Key {
+        path: "watch.backfill.pipelines",
+        kind: Kind::Count {
+            least: 0,
+            most: 1000,
+        },
+        absence: Absence::Default("50"),
+        doc: "How many past pipelines of each ref are read when it is seen for the first time.",
+    },
+    Key {
+        path: "counting.preset",
+        kind: Kind::Choice(&["default", "datadog-agent"]),
+        absence: Absence::Default("default"),
+        doc: "What holds for the keys of `counting` that are not given: the defaults of this table, or what datadog-agent's notify task did (`late_pipelines: skip`, `absent_jobs: pass`, `job_names: datadog-agent`, `never_failed_jobs: ignore`).",
+    },
+    Key {
+        path: "counting.window",
+        kind: Kind::Count {
+            least: 1,
+            most: 1000,
+        },
+        absence: Absence::Preset("10"),
+        doc: "How many of a job's last executions its ratio looks at.",
+    },
+    Key {
+        path: "counting.late_pipelines",
+        kind: Kind::Choice(&["insert", "skip"]),
+        absence: Absence::Preset("insert"),
+        doc: "A pipeline that arrives after a newer one has finished: its executions go to their place, or are left out.",
+    },
+    Key {
+        path: "counting.absent_jobs",
+        kind: Kind::Choice(&["ignore", "pass"]),
+        absence: Absence::Preset("ignore"),
+        doc: "A known job that did not run in a finished pipeline: nothing, or a pass.",
+    },
+    Key {
+        path: "counting.infrastructure_failures",
+        kind: Kind::Choice(&["count", "ignore"]),
+        absence: Absence::Preset("count"),
+        doc: "Failures that a runner or GitLab caused: failures as any other, or no outcome.",
+    },
+    Key {
+        path: "counting.job_names",
+        kind: Kind::Choice(&["full", "grouped", "datadog-agent"]),
+        absence: Absence::Preset("full"),
+        doc: "What makes two jobs one: the whole name, the name without its matrix or parallel suffix, or the name cut at the first `:` and at 48 characters.",
+    },
+    Key {
+        path: "counting.never_failed_jobs",
+        kind: Kind::Choice(&["track", "ignore"]),
+        absence: Absence::Preset("track"),
+        doc: "Jobs that have never failed: they have a history (and a last success), or none until they fail.",
+    },
+    Key {
+        path: "owners.rules[].jobs",
+        kind: Kind::GLOB,
+        absence: Absence::Required,
+        doc: "Job names that belong to a team. As in CODEOWNERS, the last rule that matches wins.",
+    },
+    Key {
+        path: "owners.rules[].projects",
+        kind: Kind::PATH_GLOB,
+        absence: Absence::Optional,
+        doc: "Project paths for which the rule holds; without it, all. `*` stays within one part of the path, `**` does not.",
+    },
+    Key {
+        path: "owners.rules[].team",
+        kind: Kind::TEAM,
+        absence: Absence::Required,
+        doc: "The team: the label `team` of `job_info`.",
+    },
+    Key {
+        path: "store.directory",
+        kind: Kind::DIRECTORY,
+        absence: Absence::Default("./state"),
+        doc: "Where the state is kept; made if missing. A relative path starts at the working directory. Flag: `--store.directory`.",
+    },
+    Key {
+        path: "store.save_interval",
+        kind: Kind::Duration { least: "100ms" },
+        absence: Absence::Default("10s"),
+        doc: "Longest time a change waits before it is saved.",
+    },
+    Key {
+        path: "retention",
+        kind: Kind::Duration { least: "1s" },
+        absence: Absence::Default("30d"),
+        doc: "A job that was not executed for this long is forgotten, with its series.",
+    },
+    Key {
+        path: "web.listen_address",
+        kind: Kind::ADDRESS,
+        absence: Absence::Default(":10141"),
+        doc: "Where `/metrics` is served; without a host, on all interfaces. Flag: `--web.listen-address`.",
+    },
+];
+
+/// The key at `path`, if there is one.
+pub fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+/// Names that may stand in the section `path` (empty for the top), in the order of the docs.
+pub fn children(path: &str) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for key in KEYS {
+        let inside = match path {
+            "" => Some(key.path),
+            _ => key
+                .path
+                .strip_prefix(path)
+                .and_then(|rest| rest.strip_prefix('.')),
+        };
+        let name = inside.and_then(|rest| rest.split(['.', '[']).next());
+        if let Some(name) = name.filter(|name| !names.contains(name)) {
+            names.push(name);
+        }
+    }
+    names
+}

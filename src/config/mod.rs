@@ -1,0 +1,64 @@
+//! The configuration: YAML file, flags and environment in, a validated [`Config`] out.
+//!
+//! [`keys`] lists every key once. A document is read into nodes with their places, [`Config::load`]
+//! lays the flags over it, and each section is read by the table; every problem is noted, and a
+//! [`Config`] exists only where there is none.
+
+pub mod duration;
+pub mod keys;
+
+mod counting;
+mod gitlab;
+mod given;
+mod kind;
+mod load;
+mod node;
+mod owners;
+mod problem;
+mod reader;
+mod secret;
+mod select;
+mod watch;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use counting::describe as describe_rules;
+pub use gitlab::{GitLab, TOKEN_VARIABLE};
+pub use kind::{Form, Kind};
+pub use load::Overrides;
+pub use owners::Owners;
+pub use problem::{Problem, Problems};
+pub use secret::{Secret, SecretError};
+pub use select::{JobSelector, RefSelector, SourceSelector};
+pub use watch::{Group, Watch};
+
+use crate::model::Rules;
+
+/// A configuration without problems. Printing it shows no secret.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How to reach GitLab.
+    pub gitlab: GitLab,
+    /// What is watched.
+    pub watch: Watch,
+    /// How executions are counted.
+    pub counting: Rules,
+    /// Whose a job is.
+    pub owners: Owners,
+    /// Where the state is kept.
+    pub store: Store,
+    /// A job not executed for this long is forgotten. Default: 30 days.
+    pub retention: Duration,
+    /// Where `/metrics` is served, as `[host]:port`; no host: all interfaces. Default: `:10141`.
+    pub listen_address: String,
+}
+
+/// Where the state is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// The directory. Default: `./state`.
+    pub directory: PathBuf,
+    /// Longest time a change waits before it is saved. Default: 10 s.
+    pub save_interval: Duration,
+}

@@ -1,0 +1,192 @@
+//! The questions that can be asked of GitLab.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use gitlab::api::common::{NameOrId, SortOrder};
+use gitlab::api::groups::projects::{GroupProjects, GroupProjectsOrderBy};
+use gitlab::api::projects::Project as GetProject;
+use gitlab::api::projects::pipelines::{
+    PipelineBridges, PipelineJobs as GetPipelineJobs, PipelineOrderBy, Pipelines,
+};
+use serde_json::value::RawValue;
+
+use super::error::{Error, Fault};
+use super::observer::{Endpoint, Observer};
+use super::options::{BuildError, Options};
+use super::record::Listing;
+use super::transport::{Call, Transport};
+use super::validate::{self, PipelineJobs, Project, Timed};
+use crate::model::{JobObservation, PipelineObservation, Timestamp};
+
+/// A GitLab that can be asked. Clones share connections, rate and pauses.
+#[derive(Clone)]
+pub struct Client {
+    transport: Arc<Transport>,
+}
+
+/// Which pipelines of a project are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PipelineQuery {
+    /// Only those whose status moved at this time or later.
+    pub updated_after: Option<Timestamp>,
+    /// Only those of this branch or tag.
+    pub ref_name: Option<String>,
+    /// What comes first.
+    pub order: Order,
+    /// Only that many, the first ones in the order.
+    pub at_most: Option<usize>,
+}
+
+/// The order of pipelines; always descending, so that a pipeline that moves while the pages are
+/// read comes twice rather than never.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    /// The last one whose status moved comes first.
+    #[default]
+    UpdatedAt,
+    /// The last one created comes first.
+    Id,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("api", &self.transport.api().as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Sets up the client. Asks nothing: a GitLab that is down does not stop the start.
+    pub fn new(options: Options, observer: Arc<dyn Observer>) -> Result<Self, BuildError> {
+        Ok(Self {
+            transport: Arc::new(Transport::new(options, observer)?),
+        })
+    }
+
+    /// One project, by its id or its full path.
+    pub async fn project(&self, id_or_path: &str) -> Result<Project, Error> {
+        let call = self.call(Endpoint::Project, format!("project {id_or_path}"));
+        let endpoint = call.built(
+            GetProject::builder()
+                .project(name_or_id(id_or_path))
+                .build(),
+        )?;
+        let url = call.url_of(&endpoint)?;
+        let answer = call.get(&url).await?;
+        let text = String::from_utf8_lossy(answer.body());
+        let unexpected = |detail| call.error(&url, 1, Fault::Unexpected(detail));
+        let record: &RawValue =
+            serde_json::from_str(&text).map_err(|error| unexpected(error.to_string()))?;
+        validate::project(record).map_err(|rejected| unexpected(rejected.to_string()))
+    }
+
+    /// The projects of a group that are not archived and belong to it, not those shared with it.
+    pub async fn group_projects(
+        &self,
+        group: &str,
+        include_subgroups: bool,
+    ) -> Result<Listing<Project>, Error> {
+        let call = self.call(Endpoint::GroupProjects, format!("group {group}"));
+        let endpoint = call.built(
+            GroupProjects::builder()
+                .group(name_or_id(group))
+                .include_subgroups(include_subgroups)
+                .with_shared(false)
+                .archived(false)
+                .simple(true)
+                // An order that no activity changes while the pages are read.
+                .order_by(GroupProjectsOrderBy::Id)
+                .sort(SortOrder::Ascending)
+                .build(),
+        )?;
+        call.list(&endpoint, None, validate::project).await
+    }
+
+    /// Pipelines of a project, without child pipelines (GitLab leaves them out).
+    pub async fn pipelines(
+        &self,
+        project: u64,
+        query: &PipelineQuery,
+    ) -> Result<Listing<PipelineObservation>, Error> {
+        let call = self.call(Endpoint::Pipelines, format!("project {project}"));
+        let mut builder = Pipelines::builder();
+        builder
+            .project(project)
+            .sort(SortOrder::Descending)
+            .order_by(match query.order {
+                Order::UpdatedAt => PipelineOrderBy::UpdatedAt,
+                Order::Id => PipelineOrderBy::Id,
+            });
+        if let Some(time) = query.updated_after.and_then(date_time) {
+            builder.updated_after(time);
+        }
+        if let Some(ref_name) = query.ref_name.as_deref() {
+            builder.ref_(ref_name);
+        }
+        let endpoint = call.built(builder.build())?;
+        call.list(&endpoint, query.at_most, validate::decode_pipeline)
+            .await
+    }
+
+    /// Every attempt of every job of a pipeline.
+    pub async fn pipeline_jobs(&self, project: u64, pipeline: u64) -> Result<PipelineJobs, Error> {
+        let subject = format!("pipeline {pipeline} of project {project}");
+        let call = self.call(Endpoint::PipelineJobs, subject);
+        let endpoint = call.built(
+            GetPipelineJobs::builder()
+                .project(project)
+                .pipeline(pipeline)
+                .include_retried(true)
+                .build(),
+        )?;
+        let listing: Listing<Timed> = call.list(&endpoint, None, validate::job).await?;
+        Ok(listing.into())
+    }
+
+    /// The trigger jobs of a pipeline.
+    pub async fn bridges(
+        &self,
+        project: u64,
+        pipeline: u64,
+    ) -> Result<Listing<JobObservation>, Error> {
+        let subject = format!("pipeline {pipeline} of project {project}");
+        let call = self.call(Endpoint::PipelineBridges, subject);
+        let endpoint = call.built(
+            PipelineBridges::builder()
+                .project(project)
+                .pipeline(pipeline)
+                .build(),
+        )?;
+        call.list(&endpoint, None, validate::bridge).await
+    }
+
+    fn call(&self, endpoint: Endpoint, subject: String) -> Call<'_> {
+        Call {
+            transport: &self.transport,
+            endpoint,
+            subject,
+        }
+    }
+}
+
+impl Call<'_> {
+    /// The endpoint, or the error of a builder that misses a parameter.
+    fn built<E>(&self, endpoint: Result<E, impl std::error::Error>) -> Result<E, Error> {
+        endpoint.map_err(|error| {
+            let fault = Fault::Unexpected(error.to_string());
+            self.error(self.transport.api(), 0, fault)
+        })
+    }
+}
+
+fn name_or_id(text: &str) -> NameOrId<'_> {
+    text.parse()
+        .map_or_else(|_| NameOrId::from(text), NameOrId::Id)
+}
+
+fn date_time(time: Timestamp) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(time.unix(), 0)
+}

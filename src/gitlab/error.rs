@@ -1,0 +1,350 @@
+//! What can go wrong with a request: decided once, where it happens.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A request that was given up, with what was asked and what came instead.
+#[derive(Debug, Clone)]
+pub struct Error(Box<Report>);
+
+#[derive(Debug, Clone)]
+pub(super) struct Report {
+    /// Method and path, for example `GET /api/v4/projects/7/pipelines`.
+    pub(super) asked: String,
+    /// Whom it was about, for example `project group/app`.
+    pub(super) subject: String,
+    /// Whether a token was sent.
+    pub(super) with_token: bool,
+    /// How often it was sent.
+    pub(super) attempts: u32,
+    pub(super) fault: Fault,
+}
+
+/// What came instead of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// 401; with GitLab's words.
+    Unauthorized(String),
+    /// 403; with GitLab's words.
+    Forbidden(String),
+    /// 404; with GitLab's words.
+    NotFound(String),
+    /// Another status that is no answer and that asking again does not change.
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// GitLab's words.
+        message: String,
+    },
+    /// 429, or a request held back because of an earlier one.
+    RateLimited {
+        /// The wait GitLab asked for, where it did.
+        retry_after: Option<Duration>,
+    },
+    /// A status of 500 and above.
+    ServerError {
+        /// The HTTP status.
+        status: u16,
+        /// GitLab's words.
+        message: String,
+    },
+    /// Not answered within the configured time.
+    Timeout {
+        /// The configured time.
+        after: Duration,
+    },
+    /// Not connected, or the connection broke before an answer.
+    Connection(String),
+    /// The server's certificate is not trusted.
+    Certificate(String),
+    /// The body ended before its end.
+    Truncated(String),
+    /// The body is no JSON.
+    InvalidJson(String),
+    /// JSON, but not the shape this endpoint answers with.
+    Unexpected(String),
+    /// The body is larger than allowed.
+    TooLarge {
+        /// The configured number of bytes.
+        limit: usize,
+    },
+    /// A redirect that is not followed, as it leaves this GitLab's API.
+    Redirect {
+        /// Where to, as far as it was said.
+        to: String,
+    },
+    /// The pages of a list do not end, or lead elsewhere.
+    Paging(String),
+}
+
+impl Fault {
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::Unauthorized(_) => "unauthorized",
+            Self::Forbidden(_) => "forbidden",
+            Self::NotFound(_) => "not_found",
+            Self::Refused { .. } => "refused",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::ServerError { .. } => "server_error",
+            Self::Timeout { .. } => "timeout",
+            Self::Connection(_) => "connection",
+            Self::Certificate(_) => "certificate",
+            Self::Truncated(_) => "truncated",
+            Self::InvalidJson(_) => "invalid_json",
+            Self::Unexpected(_) => "unexpected",
+            Self::TooLarge { .. } => "too_large",
+            Self::Redirect { .. } => "redirect",
+            Self::Paging(_) => "paging",
+        }
+    }
+
+    /// The same fault with each text that came from outside put through `change`.
+    pub(super) fn map_text(mut self, change: impl FnOnce(&str) -> String) -> Self {
+        match &mut self {
+            Self::Unauthorized(text)
+            | Self::Forbidden(text)
+            | Self::NotFound(text)
+            | Self::Connection(text)
+            | Self::Certificate(text)
+            | Self::Truncated(text)
+            | Self::InvalidJson(text)
+            | Self::Unexpected(text)
+            | Self::Paging(text)
+            | Self::Redirect { to: text }
+            | Self::Refused { message: text, .. }
+            | Self::ServerError { message: text, .. } => *text = change(text),
+            Self::RateLimited { .. } | Self::Timeout { .. } | Self::TooLarge { .. } => {}
+        }
+        self
+    }
+
+    pub(super) fn is_retryable(&self) -> bool {
+        match self {
+            Self::RateLimited { .. }
+            | Self::Timeout { .. }
+            | Self::Connection(_)
+            | Self::Truncated(_)
+            | Self::InvalidJson(_) => true,
+            Self::ServerError { status, .. } => matches!(status, 500 | 502 | 503 | 504),
+            _ => false,
+        }
+    }
+}
+
+impl Error {
+    /// Every value of [`Error::reason`], so that label values can start at zero.
+    pub const REASONS: [&'static str; 15] = [
+        "unauthorized",
+        "forbidden",
+        "not_found",
+        "refused",
+        "rate_limited",
+        "server_error",
+        "timeout",
+        "connection",
+        "certificate",
+        "truncated",
+        "invalid_json",
+        "unexpected",
+        "too_large",
+        "redirect",
+        "paging",
+    ];
+
+    pub(super) fn new(report: Report) -> Self {
+        Self(Box::new(report))
+    }
+
+    /// What came instead of an answer.
+    pub fn fault(&self) -> &Fault {
+        &self.0.fault
+    }
+
+    /// The fault as a label value, one of [`Error::REASONS`].
+    pub fn reason(&self) -> &'static str {
+        self.0.fault.reason()
+    }
+
+    /// Whether the same request may be answered later without anybody changing anything.
+    pub fn is_retryable(&self) -> bool {
+        self.0.fault.is_retryable()
+    }
+
+    /// How often the request was sent; 0 where it was held back.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = &*self.0;
+        write!(f, "{}: ", report.asked)?;
+        report.write_fault(f)?;
+        if report.attempts > 1 {
+            write!(f, " ({} attempts)", report.attempts)?;
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    fn write_fault(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let subject = &self.subject;
+        match &self.fault {
+            Fault::Unauthorized(said) if self.with_token => write!(
+                f,
+                "401 Unauthorized{}: the token is wrong, expired or revoked; {subject} needs one with scope `read_api`",
+                Said(said)
+            ),
+            Fault::Unauthorized(said) => write!(
+                f,
+                "401 Unauthorized{}: no token was given; {subject} needs one with scope `read_api`",
+                Said(said)
+            ),
+            Fault::Forbidden(said) => write!(
+                f,
+                "403 Forbidden{}: the token may not read {subject}; it needs scope `read_api` and at least the Reporter role there",
+                Said(said)
+            ),
+            Fault::NotFound(said) => write!(
+                f,
+                "404 Not Found{}: {subject} does not exist or is hidden from this token; check its spelling, and that the token has scope `read_api` and is a member there",
+                Said(said)
+            ),
+            Fault::Refused { status, message } => write!(
+                f,
+                "status {status}{}: GitLab does not answer this for {subject}",
+                Said(message)
+            ),
+            Fault::RateLimited {
+                retry_after: Some(wait),
+            } => write!(
+                f,
+                "429 Too Many Requests: GitLab wants {} s without requests; lower `requests_per_second` or watch less often",
+                wait.as_secs_f64().ceil()
+            ),
+            Fault::RateLimited { retry_after: None } => f.write_str(
+                "429 Too Many Requests: lower `requests_per_second` or watch less often",
+            ),
+            Fault::ServerError { status, message } => {
+                write!(f, "status {status}{}: GitLab has a problem", Said(message))
+            }
+            other => other.write_transport(f),
+        }
+    }
+}
+
+impl Fault {
+    fn write_transport(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout { after } => write!(
+                f,
+                "not answered within {} s; raise `timeout` if this GitLab is that slow",
+                after.as_secs_f64()
+            ),
+            Self::Connection(detail) => write!(
+                f,
+                "no connection: {detail}; is GitLab up, and its address right?"
+            ),
+            Self::Certificate(detail) => write!(
+                f,
+                "GitLab's certificate is not trusted: {detail}; name its CA in `ca_file`"
+            ),
+            Self::Truncated(detail) => write!(f, "the answer was cut off: {detail}"),
+            Self::InvalidJson(detail) => write!(
+                f,
+                "the answer is no JSON: {detail}; is the address that of GitLab, or of something before it?"
+            ),
+            Self::Unexpected(detail) => write!(f, "the answer is not what GitLab sends: {detail}"),
+            Self::TooLarge { limit } => {
+                write!(f, "the answer is larger than the {limit} bytes allowed")
+            }
+            Self::Redirect { to } => write!(
+                f,
+                "redirected to {to}, outside of this GitLab's API; not followed, so that the token stays here: put the right address into `url`"
+            ),
+            Self::Paging(detail) => write!(f, "the list has no end that can be reached: {detail}"),
+            _ => f.write_str(self.reason()),
+        }
+    }
+}
+
+/// GitLab's own words, in brackets, where it said any.
+struct Said<'a>(&'a str);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " (\"{}\")", self.0)
+        }
+    }
+}
+
+/// An error with its causes, as one line.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
+        cause = error.source();
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(fault: Fault, with_token: bool) -> Error {
+        Error::new(Report {
+            asked: "GET /api/v4/projects/group%2Fapp/pipelines".into(),
+            subject: "project group/app".into(),
+            with_token,
+            attempts: 1,
+            fault,
+        })
+    }
+
+    #[test]
+    fn missing_rights_name_the_scope_and_the_project() {
+        for fault in [
+            Fault::Unauthorized("401 Unauthorized".into()),
+            Fault::Forbidden("insufficient_scope".into()),
+            Fault::NotFound("404 Project Not Found".into()),
+        ] {
+            let error = error(fault, true);
+            let text = error.to_string();
+            assert!(text.contains("`read_api`"), "{text}");
+            assert!(text.contains("project group/app"), "{text}");
+            assert!(text.starts_with("GET /api/v4/projects/group%2Fapp/pipelines: 40"));
+            assert!(!error.is_retryable());
+        }
+    }
+
+    #[test]
+    fn without_a_token_the_message_says_that_none_was_given() {
+        let text = error(Fault::Unauthorized(String::new()), false).to_string();
+        assert!(text.contains("no token was given"), "{text}");
+    }
+
+    #[test]
+    fn only_statuses_that_pass_by_themselves_are_retried() {
+        for status in [500, 502, 503, 504] {
+            let message = String::new();
+            assert!(Fault::ServerError { status, message }.is_retryable());
+        }
+        for status in [501, 505, 511] {
+            let message = String::new();
+            assert!(!Fault::ServerError { status, message }.is_retryable());
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The GitLab adapter: from a question to validated observations, or to an error that says why not.
+//!
+//! ```text
+//! Client -> gitlab::api endpoint -> Call (transport, retries) -> pages -> wire -> validate -> model
+//! ```
+//!
+//! The `gitlab` crate gives the endpoints; the transport below them is our own, as that crate's
+//! client has no timeouts, does not start while GitLab is down, and drops the headers of a 429.
+
+mod answer;
+mod client;
+mod connect;
+mod error;
+mod gate;
+mod observer;
+mod options;
+mod paging;
+mod record;
+mod times;
+mod transport;
+mod validate;
+mod wire;
+
+pub use client::{Client, Order, PipelineQuery};
+pub use error::{Error, Fault};
+pub use observer::{Endpoint, Observer};
+pub use options::{Backoff, BuildError, Options, Token, TokenError};
+pub use record::{Listing, RejectReason, Rejected};
+pub use times::{Run, running_time};
+pub use validate::{PipelineJobs, Project, decode_jobs, decode_pipeline, decode_pipeline_jobs};

@@ -1,0 +1,76 @@
+//! What the adapter tells about its traffic while it works, for whoever counts it.
+
+use std::time::Duration;
+
+use crate::model::Timestamp;
+
+/// A call of the GitLab API, as it is named in metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// `GET /projects/:id`.
+    Project,
+    /// `GET /groups/:id/projects`.
+    GroupProjects,
+    /// `GET /projects/:id/pipelines`.
+    Pipelines,
+    /// `GET /projects/:id/pipelines/:id/jobs`.
+    PipelineJobs,
+    /// `GET /projects/:id/pipelines/:id/bridges`.
+    PipelineBridges,
+}
+
+impl Endpoint {
+    /// Every endpoint, so that label values can start at zero.
+    pub const ALL: [Self; 5] = [
+        Self::Project,
+        Self::GroupProjects,
+        Self::Pipelines,
+        Self::PipelineJobs,
+        Self::PipelineBridges,
+    ];
+
+    /// The endpoint as a label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Project => "project",
+            Self::GroupProjects => "group_projects",
+            Self::Pipelines => "pipelines",
+            Self::PipelineJobs => "pipeline_jobs",
+            Self::PipelineBridges => "pipeline_bridges",
+        }
+    }
+}
+
+/// Hears of every request as it ends. All methods do nothing unless they are implemented.
+///
+/// The methods are called on the way of a request: they must return at once.
+pub trait Observer: Send + Sync {
+    /// One request ended after `elapsed`; `status_class` is `2xx` to `5xx`, or `error` where no
+    /// whole answer came. Each attempt of a retried request is told.
+    fn answered(&self, endpoint: Endpoint, status_class: &'static str, elapsed: Duration) {
+        let _ = (endpoint, status_class, elapsed);
+    }
+
+    /// A request is going to be sent again; `reason` is that of [`Error::reason`](super::Error::reason).
+    fn retried(&self, endpoint: Endpoint, reason: &'static str) {
+        let _ = (endpoint, reason);
+    }
+
+    /// `RateLimit-Remaining`: requests left in GitLab's current window.
+    fn budget_remaining(&self, remaining: u64) {
+        let _ = remaining;
+    }
+
+    /// `RateLimit-Limit`: requests GitLab allows in one window.
+    fn budget_limit(&self, limit: u64) {
+        let _ = limit;
+    }
+
+    /// `Date`: GitLab's clock at the time of the answer.
+    fn server_date(&self, date: Timestamp) {
+        let _ = date;
+    }
+}
+
+/// Nobody listens.
+impl Observer for () {}

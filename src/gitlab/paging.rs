@@ -1,0 +1,87 @@
+//! Following a list to its end, page by page.
+
+use std::collections::HashSet;
+
+use gitlab::api::Endpoint as GitlabEndpoint;
+use serde_json::value::RawValue;
+use url::Url;
+
+use super::answer;
+use super::error::{Error, Fault};
+use super::record::{Identified, Listing, Rejected};
+use super::transport::Call;
+
+/// GitLab gives at most this many records on a page.
+const LARGEST_PAGE: usize = 100;
+/// A list of 100,000 records; more is a loop or a mistake.
+const MOST_PAGES: usize = 1000;
+
+impl Call<'_> {
+    /// The address of an endpoint with its parameters.
+    pub(super) fn url_of(&self, endpoint: &impl GitlabEndpoint) -> Result<Url, Error> {
+        let mut url = endpoint
+            .url_base()
+            .endpoint_for(self, &endpoint.endpoint())
+            .map_err(|error| self.own(self.transport.api(), error))?;
+        endpoint.parameters().add_to_url(&mut url);
+        if url.query() == Some("") {
+            url.set_query(None);
+        }
+        Ok(url)
+    }
+
+    /// All records of a list, at most `at_most`, each decoded by itself.
+    pub(super) async fn list<T: Identified>(
+        &self,
+        endpoint: &(impl GitlabEndpoint + Sync),
+        at_most: Option<usize>,
+        decode: fn(&RawValue) -> Result<T, Rejected>,
+    ) -> Result<Listing<T>, Error> {
+        let wanted = at_most.unwrap_or(usize::MAX);
+        let mut listing = Listing::new();
+        let mut seen = HashSet::new();
+        let mut visited = HashSet::new();
+        let mut next = (wanted > 0).then_some(self.first_page(endpoint, wanted)?);
+        while let Some(url) = next {
+            let answer = self.get(&url).await?;
+            {
+                // A byte that is no UTF-8 spoils the name it stands in, not the page.
+                let text = String::from_utf8_lossy(answer.body());
+                let records: Vec<&RawValue> = serde_json::from_str(&text).map_err(|_| {
+                    let found = answer::excerpt(&text);
+                    let fault = Fault::Unexpected(format!("wanted a list, found {found}"));
+                    self.error(&url, 1, fault)
+                })?;
+                listing.extend(&records, &mut seen, decode);
+            }
+            if listing.items.len() >= wanted {
+                listing.items.truncate(wanted);
+                break;
+            }
+            next = answer::next_page(&url, &answer, |url| self.transport.is_ours(url))
+                .map_err(|fault| self.error(&url, 1, fault))?;
+            visited.insert(String::from(url));
+            self.check_progress(&visited, next.as_ref())?;
+        }
+        Ok(listing)
+    }
+
+    fn first_page(&self, endpoint: &impl GitlabEndpoint, wanted: usize) -> Result<Url, Error> {
+        let mut url = self.url_of(endpoint)?;
+        let size = wanted.clamp(1, LARGEST_PAGE).to_string();
+        url.query_pairs_mut().append_pair("per_page", &size);
+        Ok(url)
+    }
+
+    fn check_progress(&self, visited: &HashSet<String>, next: Option<&Url>) -> Result<(), Error> {
+        let Some(next) = next else { return Ok(()) };
+        let detail = if visited.contains(next.as_str()) {
+            "a page was said to come next that was read already".to_owned()
+        } else if visited.len() >= MOST_PAGES {
+            format!("more than {MOST_PAGES} pages")
+        } else {
+            return Ok(());
+        };
+        Err(self.error(next, 1, Fault::Paging(detail)))
+    }
+}

@@ -1,0 +1,279 @@
+//! The project's own HTTP transport under the `gitlab` crate's endpoints: limits, retries, secrecy.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use gitlab::api::{ApiError, AsyncClient, RestClient};
+use http::header::{ACCEPT, AUTHORIZATION};
+use http::{HeaderValue, Request, Response, StatusCode};
+use serde::de::IgnoredAny;
+use tokio::time::{Instant, sleep};
+use url::Url;
+
+use super::answer;
+use super::connect;
+use super::error::{Error, Fault, Report, with_causes};
+use super::gate::Gate;
+use super::observer::{Endpoint, Observer};
+use super::options::{Backoff, BuildError, Options, Token};
+
+/// A 429 without any header comes from limits counted by the minute: such a wait starts higher.
+const UNTOLD_LIMIT_RETRIES: u32 = 2;
+
+/// One GitLab and the way to it.
+pub(super) struct Transport {
+    http: reqwest::Client,
+    /// Ends with `/api/v4/`; every request and every page stays below it.
+    api: Url,
+    authorization: Option<HeaderValue>,
+    token: Option<Token>,
+    gate: Gate,
+    timeout: Duration,
+    max_response_bytes: usize,
+    max_attempts: u32,
+    max_wait: Duration,
+    backoff: Backoff,
+    jitter: Mutex<fastrand::Rng>,
+    observer: Arc<dyn Observer>,
+}
+
+/// The transport as used for one call: it knows what is asked and about whom.
+pub(super) struct Call<'a> {
+    pub(super) transport: &'a Transport,
+    pub(super) endpoint: Endpoint,
+    /// For messages, for example `project group/app`.
+    pub(super) subject: String,
+}
+
+impl Transport {
+    pub(super) fn new(options: Options, observer: Arc<dyn Observer>) -> Result<Self, BuildError> {
+        let api = connect::api_url(&options.url)?;
+        connect::check_limits(&options)?;
+        let http = connect::http_client(&options, &api)?;
+        Ok(Self {
+            http,
+            api,
+            authorization: options.token.as_ref().and_then(bearer),
+            token: options.token,
+            gate: Gate::new(options.requests_per_second),
+            timeout: options.timeout,
+            max_response_bytes: options.max_response_bytes,
+            max_attempts: options.max_attempts.max(1),
+            max_wait: options.max_wait,
+            backoff: options.backoff,
+            jitter: Mutex::new(fastrand::Rng::new()),
+            observer,
+        })
+    }
+
+    /// The root of the REST API.
+    pub(super) fn api(&self) -> &Url {
+        &self.api
+    }
+
+    /// Whether the token may be sent there.
+    pub(super) fn is_ours(&self, url: &Url) -> bool {
+        connect::is_below(url, &self.api)
+    }
+
+    /// The fault without the token, even where GitLab's words repeat it.
+    fn redacted(&self, fault: Fault) -> Fault {
+        match &self.token {
+            Some(token) => fault.map_text(|text| text.replace(token.secret(), "<redacted>")),
+            None => fault,
+        }
+    }
+
+    /// The pause before the next attempt.
+    fn pause_after(&self, fault: &Fault, retry: u32) -> Duration {
+        let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
+        match fault {
+            Fault::RateLimited {
+                retry_after: Some(wait),
+            } => *wait,
+            Fault::RateLimited { retry_after: None } => self
+                .backoff
+                .delay(retry.saturating_add(UNTOLD_LIMIT_RETRIES), &mut jitter),
+            _ => self.backoff.delay(retry, &mut jitter),
+        }
+    }
+}
+
+fn bearer(token: &Token) -> Option<HeaderValue> {
+    // A `Token` holds visible ASCII only, so this is always a value.
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.secret())).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+impl RestClient for Call<'_> {
+    type Error = Error;
+
+    fn rest_endpoint(&self, endpoint: &str) -> Result<Url, ApiError<Error>> {
+        Ok(Url::parse(&format!("{}{endpoint}", self.transport.api))?)
+    }
+}
+
+#[async_trait]
+impl AsyncClient for Call<'_> {
+    async fn rest_async(
+        &self,
+        request: http::request::Builder,
+        body: Vec<u8>,
+    ) -> Result<Response<Bytes>, ApiError<Error>> {
+        let request = request.body(Bytes::from(body)).map_err(|error| {
+            ApiError::client(self.error(
+                &self.transport.api,
+                0,
+                Fault::Unexpected(with_causes(&error)),
+            ))
+        })?;
+        self.send(&request).await.map_err(ApiError::client)
+    }
+}
+
+impl Call<'_> {
+    /// Asks for one page or object; what comes back is a success and valid JSON.
+    pub(super) async fn get(&self, url: &Url) -> Result<Response<Bytes>, Error> {
+        let request = Request::get(url.as_str()).header(ACCEPT, "application/json");
+        self.rest_async(request, Vec::new())
+            .await
+            .map_err(|error| self.own(url, error))
+    }
+
+    /// This call's error for the address asked.
+    pub(super) fn error(&self, url: &Url, attempts: u32, fault: Fault) -> Error {
+        Error::new(Report {
+            asked: format!("GET {}", url.path()),
+            subject: self.subject.clone(),
+            with_token: self.transport.authorization.is_some(),
+            attempts,
+            fault: self.transport.redacted(fault),
+        })
+    }
+
+    /// Takes our own error out of the crate's.
+    pub(super) fn own(&self, url: &Url, error: ApiError<Error>) -> Error {
+        match error {
+            ApiError::Client { source } => source,
+            other => self.error(url, 0, Fault::Unexpected(with_causes(&other))),
+        }
+    }
+
+    async fn send(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Error> {
+        let transport = self.transport;
+        let mut waited = Duration::ZERO;
+        let mut attempts: u32 = 0;
+        loop {
+            let fault = match self.admitted(request, &mut attempts).await {
+                Ok(answer) => return Ok(answer),
+                Err(fault) => fault,
+            };
+            let pause = transport.pause_after(&fault, attempts.saturating_sub(1));
+            if matches!(fault, Fault::RateLimited { .. }) {
+                transport.gate.pause(pause);
+            }
+            waited = waited.saturating_add(pause);
+            // What changes something in GitLab is not sent twice: the first may have arrived.
+            let again = fault.is_retryable() && request.method().is_safe();
+            if !again || attempts >= transport.max_attempts || waited > transport.max_wait {
+                let url = Url::parse(&request.uri().to_string());
+                return Err(self.error(url.as_ref().unwrap_or(&transport.api), attempts, fault));
+            }
+            transport.observer.retried(self.endpoint, fault.reason());
+            sleep(pause).await;
+        }
+    }
+
+    /// Sends the request when its turn has come, and counts that.
+    async fn admitted(
+        &self,
+        request: &Request<Bytes>,
+        attempts: &mut u32,
+    ) -> Result<Response<Bytes>, Fault> {
+        let held = self.transport.gate.admit(self.transport.max_wait).await;
+        if let Err(left) = held {
+            return Err(Fault::RateLimited {
+                retry_after: Some(left),
+            });
+        }
+        *attempts += 1;
+        self.attempt(request).await
+    }
+
+    async fn attempt(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Fault> {
+        let observer = &*self.transport.observer;
+        let start = Instant::now();
+        let result = self.exchange(request).await;
+        let class = match &result {
+            Ok(answer) => status_class(answer.status()),
+            Err(_) => "error",
+        };
+        observer.answered(self.endpoint, class, start.elapsed());
+        let answer = result?;
+        answer::report_headers(answer.headers(), observer);
+        let said = if answer.status().is_success() {
+            String::new()
+        } else {
+            answer::said(answer.body())
+        };
+        if let Some(fault) = answer::fault_of(answer.status(), answer.headers(), said) {
+            return Err(fault);
+        }
+        if request.method().is_safe() {
+            check_json(answer.body())?;
+        }
+        Ok(answer)
+    }
+
+    async fn exchange(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Fault> {
+        let transport = self.transport;
+        let fault = |error| connect::fault_of(error, transport.timeout);
+        let mut outgoing = transport
+            .http
+            .request(request.method().clone(), request.uri().to_string())
+            .headers(request.headers().clone())
+            .body(request.body().clone());
+        if let Some(authorization) = &transport.authorization {
+            outgoing = outgoing.header(AUTHORIZATION, authorization.clone());
+        }
+        let mut incoming = outgoing.send().await.map_err(fault)?;
+        let mut answer = Response::new(Bytes::new());
+        *answer.status_mut() = incoming.status();
+        *answer.headers_mut() = std::mem::take(incoming.headers_mut());
+        let mut body = BytesMut::new();
+        while let Some(chunk) = incoming.chunk().await.map_err(fault)? {
+            if body.len() + chunk.len() > transport.max_response_bytes {
+                return Err(Fault::TooLarge {
+                    limit: transport.max_response_bytes,
+                });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        *answer.body_mut() = body.freeze();
+        Ok(answer)
+    }
+}
+
+fn status_class(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        ..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        500.. => "5xx",
+    }
+}
+
+/// A cut answer can come with a length that agrees: only its text shows it.
+fn check_json(body: &[u8]) -> Result<(), Fault> {
+    match serde_json::from_slice::<IgnoredAny>(body) {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_eof() => Err(Fault::Truncated(format!(
+            "the JSON ends after {} bytes, in the middle",
+            body.len()
+        ))),
+        Err(error) => Err(Fault::InvalidJson(error.to_string())),
+    }
+}

@@ -1,0 +1,200 @@
+//! From wire shapes to what the model observes, each record on its own.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use super::record::{Identified, Listing, Reader, RejectReason, Rejected};
+use super::times::{self, Run, running_time};
+use super::wire;
+use crate::model::{JobObservation, PipelineObservation, Span, Status};
+
+/// A project as far as watching it needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Project {
+    /// GitLab's id: stays when the project moves.
+    pub id: u64,
+    /// `path_with_namespace`, for example `group/subgroup/app`.
+    pub path: Arc<str>,
+    /// Page of the project in GitLab.
+    pub web_url: Option<Arc<str>>,
+    /// None in a project without commits.
+    pub default_branch: Option<Arc<str>>,
+    /// Archived projects run no pipelines. Lists of a group leave them out.
+    pub archived: bool,
+}
+
+/// Every attempt of every job of one pipeline.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PipelineJobs {
+    /// All attempts, retried ones too; trigger jobs are not among them.
+    pub jobs: Listing<JobObservation>,
+    /// See [`running_time`]; `None` while a job runs.
+    pub running_time: Option<Span>,
+}
+
+/// A job with the digits of its times that [`JobObservation`] has no room for.
+pub(super) struct Timed {
+    job: JobObservation,
+    /// Microseconds since the Unix epoch.
+    started_at: Option<i64>,
+    finished_at: Option<i64>,
+}
+
+impl Identified for PipelineObservation {
+    fn id(&self) -> u64 {
+        self.id
+    }
+}
+
+impl Identified for Timed {
+    fn id(&self) -> u64 {
+        self.job.id
+    }
+}
+
+impl Identified for JobObservation {
+    fn id(&self) -> u64 {
+        self.id
+    }
+}
+
+impl Identified for Project {
+    fn id(&self) -> u64 {
+        self.id
+    }
+}
+
+impl From<Listing<Timed>> for PipelineJobs {
+    fn from(listing: Listing<Timed>) -> Self {
+        let running_time = running_time(listing.items.iter().map(|timed| Run {
+            id: timed.job.id,
+            name: &timed.job.name,
+            status: timed.job.status,
+            started_at: timed.started_at,
+            finished_at: timed.finished_at,
+        }));
+        Self {
+            jobs: Listing {
+                items: listing.items.into_iter().map(|timed| timed.job).collect(),
+                rejected: listing.rejected,
+            },
+            running_time,
+        }
+    }
+}
+
+/// Reads a pipeline as GitLab's API gives it, from a list or alone.
+pub fn decode_pipeline(record: &RawValue) -> Result<PipelineObservation, Rejected> {
+    let (mut read, wire): (_, wire::Pipeline<'_>) = Reader::open("pipeline", record)?;
+    let id = read.id(wire.id)?;
+    let status = read.required("status", wire.status, RejectReason::MissingStatus)?;
+    let status = Status::parse(&status);
+    let duration = read.number("duration", wire.duration)?;
+    Ok(PipelineObservation {
+        id,
+        ref_name: read.required("ref", wire.ref_name, RejectReason::MissingRef)?,
+        sha: read.text("sha", wire.sha)?.unwrap_or_default(),
+        status,
+        source: read.text("source", wire.source)?,
+        created_at: read.time("created_at", wire.created_at)?,
+        updated_at: read.time("updated_at", wire.updated_at)?,
+        // After a retry a running pipeline still shows the duration of before.
+        duration: duration
+            .filter(|_| status.is_terminal())
+            .and_then(Span::from_seconds),
+        web_url: read
+            .link("web_url", wire.web_url)?
+            .as_deref()
+            .map(Box::from),
+    })
+}
+
+/// Reads the jobs of one pipeline from a JSON array; what is no array is one rejected record.
+pub fn decode_jobs(array: &RawValue) -> Listing<JobObservation> {
+    decode_pipeline_jobs(array).jobs
+}
+
+/// As [`decode_jobs`], with the time the pipeline ran.
+pub fn decode_pipeline_jobs(array: &RawValue) -> PipelineJobs {
+    let mut listing = Listing::new();
+    match serde_json::from_str::<Vec<&RawValue>>(array.get()) {
+        Ok(records) => listing.extend(&records, &mut HashSet::new(), job),
+        Err(_) => listing.rejected.push(Rejected {
+            kind: "job",
+            id: None,
+            reason: RejectReason::WrongType,
+            detail: "the jobs are no JSON array".into(),
+        }),
+    }
+    listing.into()
+}
+
+pub(super) fn job(record: &RawValue) -> Result<Timed, Rejected> {
+    attempt("job", record)
+}
+
+pub(super) fn bridge(record: &RawValue) -> Result<JobObservation, Rejected> {
+    attempt("bridge", record).map(|timed| timed.job)
+}
+
+fn attempt(kind: &'static str, record: &RawValue) -> Result<Timed, Rejected> {
+    let (mut read, wire): (_, wire::Job<'_>) = Reader::open(kind, record)?;
+    let id = read.id(wire.id)?;
+    let name = read.required("name", wire.name, RejectReason::MissingName)?;
+    let status = read.required("status", wire.status, RejectReason::MissingStatus)?;
+    let status = Status::parse(&status);
+    let started_at = read.instant("started_at", wire.started_at)?;
+    let finished_at = read.instant("finished_at", wire.finished_at)?;
+    let duration = read.number("duration", wire.duration)?;
+    let queued = read.number("queued_duration", wire.queued_duration)?;
+    let reason = read.text("failure_reason", wire.failure_reason)?;
+    let job = JobObservation {
+        id,
+        name,
+        stage: read.text("stage", wire.stage)?.unwrap_or_default(),
+        status,
+        allow_failure: read.flag("allow_failure", wire.allow_failure)?,
+        created_at: read.time("created_at", wire.created_at)?,
+        started_at: started_at.and_then(times::whole_seconds),
+        finished_at: finished_at.and_then(times::whole_seconds),
+        // Grows while the job runs.
+        duration: duration
+            .filter(|_| status.is_terminal())
+            .and_then(Span::from_seconds),
+        // Of a waiting job the wait so far; it grows for ever on one that ended without a start.
+        queued_duration: queued
+            .filter(|_| started_at.is_some() || status == Status::Pending)
+            .and_then(Span::from_seconds),
+        // Webhooks send `unknown_failure` with a success too.
+        failure_reason: reason.filter(|word| status == Status::Failed && !word.is_empty()),
+        web_url: read
+            .link("web_url", wire.web_url)?
+            .as_deref()
+            .map(Box::from),
+    };
+    Ok(Timed {
+        job,
+        started_at: started_at.map(jiff::Timestamp::as_microsecond),
+        finished_at: finished_at.map(jiff::Timestamp::as_microsecond),
+    })
+}
+
+pub(super) fn project(record: &RawValue) -> Result<Project, Rejected> {
+    let (mut read, wire): (_, wire::Project<'_>) = Reader::open("project", record)?;
+    let id = read.id(wire.id)?;
+    let path = wire.path_with_namespace;
+    Ok(Project {
+        id,
+        path: read.required("path_with_namespace", path, RejectReason::MissingPath)?,
+        web_url: read.link("web_url", wire.web_url)?,
+        default_branch: read
+            .text("default_branch", wire.default_branch)?
+            .filter(|branch| !branch.is_empty()),
+        archived: read.flag("archived", wire.archived)?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,281 @@
+//! A job's history: its last executions, and what lies before them as numbers.
+
+use std::sync::Arc;
+
+use super::attempt::Attempt;
+use super::execution::{Counted, Execution};
+use super::{ClassCounts, FailureClass, Outcome, OutcomeCounts, Rules, Timestamp};
+
+/// Executions kept beyond the window, so that late and withdrawn ones come out exact.
+pub(crate) const REACH: usize = 8;
+
+/// Executions without an outcome of the window (skipped, canceled, manual) that are kept.
+const KEPT_IDLE: usize = 8;
+
+/// Executions in flight that are kept, however many newer ones were decided.
+const KEPT_IN_FLIGHT: usize = 16;
+
+/// An entry of a document that knows no pipelines, as it was.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Imported {
+    /// Attempt that failed.
+    pub(crate) id: Option<u64>,
+    /// Whether it counts as failing.
+    pub(crate) failing: bool,
+    /// Commit of its pipeline.
+    pub(crate) commit: Option<Arc<str>>,
+}
+
+/// What lies before the kept executions, as numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Carried {
+    /// Pipelines up to this one are done with: nothing new of them is counted.
+    pub(crate) floor: u64,
+    /// Up to this one, executions without an outcome of the window are done with.
+    pub(crate) idle_floor: u64,
+    /// Consecutive failing executions up to the floor.
+    pub(crate) streak: u64,
+    /// End of that streak's first execution.
+    pub(crate) streak_since: Option<Timestamp>,
+    /// Commit of that streak's first execution.
+    pub(crate) first_failing_commit: Option<Arc<str>>,
+    /// Commit of the newest passed execution up to the floor.
+    pub(crate) last_passing_commit: Option<Arc<str>>,
+    /// Executions by outcome.
+    pub(crate) executions: OutcomeCounts,
+    /// Failures by class.
+    pub(crate) failures: ClassCounts,
+    /// Flaky executions.
+    pub(crate) flaky: u64,
+    /// Retries.
+    pub(crate) retries: u64,
+    /// End of the latest decided execution.
+    pub(crate) last_execution: Option<Timestamp>,
+    /// End of the latest passed execution.
+    pub(crate) last_success: Option<Timestamp>,
+    /// End of the latest failed execution.
+    pub(crate) last_failure: Option<Timestamp>,
+}
+
+impl Carried {
+    /// Takes over what counts of an execution wherever it stood: counters and latest times.
+    fn tally(&mut self, execution: &Execution, rules: &Rules) {
+        self.count(execution.counted);
+        self.retries += execution.retries();
+        if let Some(outcome) = execution.verdict(rules).filter(|o| o.is_counted()) {
+            let at = execution.deciding(rules).and_then(|attempt| attempt.at);
+            self.last_execution = self.last_execution.max(at);
+            match outcome {
+                Outcome::Passed => self.last_success = self.last_success.max(at),
+                Outcome::Failed => self.last_failure = self.last_failure.max(at),
+                _ => {}
+            }
+        }
+    }
+
+    pub(crate) fn count(&mut self, counted: Counted) {
+        for outcome in Outcome::ALL {
+            *self.executions.get_mut(outcome) += u64::from(counted.has(outcome));
+        }
+        for class in FailureClass::ALL {
+            *self.failures.get_mut(class) += u64::from(counted.has_class(class));
+        }
+        self.flaky += u64::from(counted.has_flaky());
+    }
+
+    /// Moves the floor over an execution of the window.
+    fn pass_over(&mut self, execution: &Execution, outcome: Outcome, rules: &Rules) {
+        self.floor = self.floor.max(execution.pipeline_id);
+        if outcome == Outcome::Failed {
+            if self.streak == 0 {
+                self.streak_since = execution.deciding(rules).and_then(|attempt| attempt.at);
+                self.first_failing_commit = Some(execution.commit.clone());
+            }
+            self.streak += 1;
+        } else {
+            self.streak = 0;
+            self.streak_since = None;
+            self.first_failing_commit = None;
+            if outcome == Outcome::Passed {
+                self.last_passing_commit = Some(execution.commit.clone());
+            }
+        }
+    }
+}
+
+/// The executions of one job, or of a ref's pipelines as a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct History {
+    /// Entries of an imported document that are still in the window; they lie before the floor.
+    pub(crate) imported: Vec<Imported>,
+    /// Length of the imported window where it was longer than the rules' one.
+    pub(crate) imported_window: usize,
+    /// What lies before the kept executions.
+    pub(crate) carried: Carried,
+    /// The last executions, by pipeline id.
+    pub(crate) kept: Vec<Execution>,
+    /// Creation of the first execution known.
+    pub(crate) first_seen: Option<Timestamp>,
+}
+
+impl History {
+    /// How many executions the window holds.
+    pub(crate) fn window(&self, rules: &Rules) -> usize {
+        rules.window.max(self.imported_window)
+    }
+
+    fn place(&self, pipeline_id: u64) -> Result<usize, usize> {
+        self.kept
+            .binary_search_by_key(&pipeline_id, |execution| execution.pipeline_id)
+    }
+
+    /// Joins one sight of an execution: its attempts, and whether its pipeline has finished.
+    ///
+    /// Returns whether anything changed.
+    pub(crate) fn observe(
+        &mut self,
+        pipeline_id: u64,
+        commit: &Arc<str>,
+        attempts: &[Attempt],
+        finished: bool,
+        rules: &Rules,
+    ) -> bool {
+        match self.place(pipeline_id) {
+            Ok(at) => {
+                let execution = &mut self.kept[at];
+                let before = execution.clone();
+                execution.join_attempts(attempts);
+                execution.finished |= finished;
+                execution.count(rules);
+                if *execution == before {
+                    return false;
+                }
+            }
+            Err(at) => {
+                let mut execution = Execution::new(pipeline_id, commit.clone());
+                execution.join_attempts(attempts);
+                execution.finished = finished;
+                if !self.reaches(&execution, rules) {
+                    return false;
+                }
+                execution.count(rules);
+                self.kept.insert(at, execution);
+            }
+        }
+        self.trim(rules);
+        true
+    }
+
+    /// Whether an execution not yet known is still to be counted.
+    fn reaches(&self, execution: &Execution, rules: &Rules) -> bool {
+        let id = execution.pipeline_id;
+        let enters = execution.verdict(rules).is_some_and(Outcome::is_counted);
+        id > self.carried.floor
+            && (enters || execution.is_in_flight(rules) || id > self.carried.idle_floor)
+    }
+
+    /// Ends what was in flight in a pipeline that is gone. Returns whether anything changed.
+    pub(crate) fn withdraw(&mut self, pipeline_id: u64, rules: &Rules) -> bool {
+        let Ok(at) = self.place(pipeline_id) else {
+            return false;
+        };
+        let execution = &mut self.kept[at];
+        let before = execution.clone();
+        execution.withdraw();
+        execution.count(rules);
+        let changed = *execution != before;
+        self.trim(rules);
+        changed
+    }
+
+    /// Moves what is beyond reach into the carried numbers.
+    pub(crate) fn trim(&mut self, rules: &Rules) {
+        self.settle_stragglers(rules);
+        self.trim_counted(rules);
+        self.trim_idle(rules);
+        self.trim_in_flight(rules);
+        let newer = self.counted(rules).count();
+        let spare = self.window(rules).saturating_sub(newer);
+        let surplus = self.imported.len().saturating_sub(spare);
+        self.imported.drain(..surplus);
+    }
+
+    /// What was in flight when the floor passed over it, and has ended since: no longer part of any
+    /// window or streak, but counted.
+    fn settle_stragglers(&mut self, rules: &Rules) {
+        let floor = self.carried.floor;
+        let carried = &mut self.carried;
+        self.kept.retain(|execution| {
+            let stays = execution.pipeline_id > floor || execution.is_in_flight(rules);
+            if !stays {
+                carried.tally(execution, rules);
+            }
+            stays
+        });
+    }
+
+    fn trim_counted(&mut self, rules: &Rules) {
+        let limit = self.window(rules) + REACH;
+        let mut surplus = self.counted(rules).count().saturating_sub(limit);
+        if surplus == 0 {
+            return;
+        }
+        let carried = &mut self.carried;
+        self.kept.retain(|execution| {
+            if surplus == 0 || execution.is_in_flight(rules) {
+                return true;
+            }
+            carried.tally(execution, rules);
+            if let Some(outcome) = execution.verdict(rules).filter(|o| o.is_counted()) {
+                carried.pass_over(execution, outcome, rules);
+                surplus -= 1;
+            } else {
+                carried.idle_floor = carried.idle_floor.max(execution.pipeline_id);
+            }
+            false
+        });
+    }
+
+    fn trim_idle(&mut self, rules: &Rules) {
+        let is_idle = |execution: &Execution| {
+            !execution.is_in_flight(rules)
+                && !execution.verdict(rules).is_some_and(Outcome::is_counted)
+        };
+        let idle = self.kept.iter().filter(|e| is_idle(e)).count();
+        let mut surplus = idle.saturating_sub(KEPT_IDLE);
+        let carried = &mut self.carried;
+        self.kept.retain(|execution| {
+            if surplus == 0 || !is_idle(execution) {
+                return true;
+            }
+            surplus -= 1;
+            carried.tally(execution, rules);
+            carried.idle_floor = carried.idle_floor.max(execution.pipeline_id);
+            false
+        });
+    }
+
+    fn trim_in_flight(&mut self, rules: &Rules) {
+        let in_flight = self.kept.iter().filter(|e| e.is_in_flight(rules)).count();
+        let mut surplus = in_flight.saturating_sub(KEPT_IN_FLIGHT);
+        self.kept.retain(|execution| {
+            let goes = surplus > 0 && execution.is_in_flight(rules);
+            surplus -= usize::from(goes);
+            !goes
+        });
+    }
+
+    /// The kept executions that count for window and streak, oldest first.
+    pub(crate) fn counted<'a>(
+        &'a self,
+        rules: &'a Rules,
+    ) -> impl DoubleEndedIterator<Item = (&'a Execution, Outcome)> {
+        self.kept
+            .iter()
+            .filter(|execution| execution.pipeline_id > self.carried.floor)
+            .filter_map(|execution| {
+                let outcome = execution.verdict(rules).filter(|o| o.is_counted())?;
+                Some((execution, outcome))
+            })
+    }
+}

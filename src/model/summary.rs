@@ -1,0 +1,210 @@
+//! From a history to its figures.
+
+use super::attempt::{Attempt, Phase};
+use super::execution::Execution;
+use super::history::{Carried, History, Imported};
+use super::{Failing, Figures, Outcome, Rules, Span, Timestamp, WindowEntry};
+
+impl History {
+    /// Works out every figure of the history. `project_url` gives the pages of attempts.
+    pub fn figures(&self, rules: &Rules, project_url: Option<&str>) -> Figures {
+        let mut totals = self.carried.clone();
+        for execution in &self.kept {
+            totals.count(execution.counted);
+            totals.retries += execution.retries();
+        }
+        let mut figures = Figures {
+            executions: totals.executions,
+            failures: totals.failures,
+            flaky_executions: totals.flaky,
+            retries: totals.retries,
+            last_execution: totals.last_execution,
+            last_success: totals.last_success,
+            last_failure: totals.last_failure,
+            first_seen: self.first_seen,
+            window: self.window_entries(rules, project_url),
+            ..Figures::default()
+        };
+        self.latest_times(rules, &mut figures);
+        self.in_flight(&mut figures);
+        self.last_durations(&mut figures);
+        figures.window_executions = figures.window.len();
+        figures.window_failures = count(&figures.window, |entry| entry.outcome == Outcome::Failed);
+        figures.window_flaky = count(&figures.window, |entry| entry.flaky);
+        figures.usual_duration = self.usual_duration(rules);
+        let streak = self.streak(rules, project_url);
+        figures.consecutive_failures = streak.length;
+        figures.failing = (streak.length > 0).then_some(streak.failing);
+        figures
+    }
+
+    fn window_entries(&self, rules: &Rules, project_url: Option<&str>) -> Vec<WindowEntry> {
+        let window = self.window(rules);
+        let mut newest_first: Vec<_> = self
+            .counted(rules)
+            .rev()
+            .map(|(execution, outcome)| entry(execution, outcome, rules, project_url))
+            .chain(self.imported.iter().rev().map(imported_entry))
+            .take(window)
+            .collect();
+        newest_first.reverse();
+        newest_first
+    }
+
+    fn latest_times(&self, rules: &Rules, figures: &mut Figures) {
+        for (execution, outcome) in self.counted(rules) {
+            let at = execution.deciding(rules).and_then(|attempt| attempt.at);
+            figures.last_execution = figures.last_execution.max(at);
+            match outcome {
+                Outcome::Passed => figures.last_success = figures.last_success.max(at),
+                Outcome::Failed => figures.last_failure = figures.last_failure.max(at),
+                _ => {}
+            }
+        }
+    }
+
+    fn in_flight(&self, figures: &mut Figures) {
+        let oldest = |phase: Phase| -> Option<Timestamp> {
+            self.kept
+                .iter()
+                .flat_map(Execution::last_attempts)
+                .filter(|attempt| attempt.phase == phase)
+                .filter_map(|attempt| attempt.at)
+                .min()
+        };
+        figures.running_since = oldest(Phase::Running);
+        figures.pending_since = oldest(Phase::Pending);
+    }
+
+    fn last_durations(&self, figures: &mut Figures) {
+        let last = self
+            .kept
+            .iter()
+            .flat_map(|execution| &execution.attempts)
+            .filter(|attempt| matches!(attempt.phase, Phase::Passed | Phase::Failed))
+            .max_by_key(|attempt| (attempt.at, attempt.id));
+        figures.duration = last.and_then(|attempt| attempt.duration);
+        figures.queued_duration = last.and_then(|attempt| attempt.queued);
+    }
+
+    fn usual_duration(&self, rules: &Rules) -> Option<Span> {
+        let mut spans: Vec<u64> = self
+            .counted(rules)
+            .rev()
+            .take(self.window(rules))
+            .filter(|(_, outcome)| *outcome == Outcome::Passed)
+            .filter_map(|(execution, _)| execution.deciding(rules)?.duration)
+            .map(Span::micros)
+            .collect();
+        spans.sort_unstable();
+        let middle = spans.len() / 2;
+        let upper = *spans.get(middle)?;
+        Some(Span::from_micros(if spans.len().is_multiple_of(2) {
+            u64::midpoint(spans[middle - 1], upper)
+        } else {
+            upper
+        }))
+    }
+
+    fn streak(&self, rules: &Rules, project_url: Option<&str>) -> Streak {
+        let mut streak = Streak::default();
+        let mut newest_first = self.counted(rules).rev();
+        for (execution, outcome) in newest_first.by_ref() {
+            if outcome != Outcome::Failed {
+                streak.failing.last_passing_commit = (outcome == Outcome::Passed)
+                    .then(|| execution.commit.clone())
+                    .or_else(|| {
+                        newest_first
+                            .find(|(_, outcome)| *outcome == Outcome::Passed)
+                            .map(|(execution, _)| execution.commit.clone())
+                    })
+                    .or_else(|| self.carried.last_passing_commit.clone());
+                return streak;
+            }
+            streak.add(execution, execution.deciding(rules), project_url);
+        }
+        streak.go_on_from(&self.carried, self.imported.last());
+        streak
+    }
+}
+
+/// A failing streak while it is walked, newest execution first.
+#[derive(Default)]
+struct Streak {
+    length: u64,
+    failing: Failing,
+}
+
+impl Streak {
+    fn add(&mut self, execution: &Execution, attempt: Option<&Attempt>, project_url: Option<&str>) {
+        let failing = &mut self.failing;
+        if self.length == 0 {
+            failing.job_id = attempt.map(|attempt| attempt.id);
+            failing.pipeline_id = Some(execution.pipeline_id);
+            failing.commit = Some(execution.commit.clone());
+            failing.failure_reason = attempt.and_then(|a| a.failure_reason().cloned());
+            failing.failure_class = attempt.map(Attempt::failure_class);
+            failing.web_url = attempt.and_then(|attempt| attempt.web_url(project_url));
+        }
+        self.length += 1;
+        failing.since = attempt.and_then(|attempt| attempt.at);
+        failing.first_failing_commit = Some(execution.commit.clone());
+    }
+
+    /// Goes on into what lies before the kept executions, all of which failed.
+    fn go_on_from(&mut self, carried: &Carried, imported: Option<&Imported>) {
+        if self.length == 0 && carried.streak > 0 {
+            let last = imported.filter(|entry| entry.failing);
+            self.failing.job_id = last.and_then(|entry| entry.id);
+            self.failing.commit = last.and_then(|entry| entry.commit.clone());
+        }
+        if carried.streak > 0 {
+            self.failing.since = carried.streak_since;
+            self.failing
+                .first_failing_commit
+                .clone_from(&carried.first_failing_commit);
+        }
+        self.length += carried.streak;
+        self.failing
+            .last_passing_commit
+            .clone_from(&carried.last_passing_commit);
+    }
+}
+
+fn entry(
+    execution: &Execution,
+    outcome: Outcome,
+    rules: &Rules,
+    project_url: Option<&str>,
+) -> WindowEntry {
+    let attempt = execution.deciding(rules);
+    WindowEntry {
+        outcome,
+        flaky: execution.is_flaky(rules),
+        job_id: attempt.map(|attempt| attempt.id),
+        pipeline_id: Some(execution.pipeline_id),
+        commit: Some(execution.commit.clone()),
+        web_url: attempt.and_then(|attempt| attempt.web_url(project_url)),
+        finished_at: attempt.and_then(|attempt| attempt.at),
+    }
+}
+
+fn imported_entry(imported: &Imported) -> WindowEntry {
+    WindowEntry {
+        outcome: if imported.failing {
+            Outcome::Failed
+        } else {
+            Outcome::Passed
+        },
+        flaky: false,
+        job_id: imported.id,
+        pipeline_id: None,
+        commit: imported.commit.clone(),
+        web_url: None,
+        finished_at: None,
+    }
+}
+
+fn count(window: &[WindowEntry], is: impl Fn(&WindowEntry) -> bool) -> usize {
+    window.iter().filter(|entry| is(entry)).count()
+}

@@ -1,0 +1,251 @@
+//! Documents in a directory of the local disk.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use super::layout::document_path;
+use super::{DocumentError, Saved, decode};
+use crate::model::TimelineKey;
+
+const LOCK_FILE: &str = ".lock";
+const TEMP_PREFIX: &str = ".tmp-";
+const DOCUMENT_SUFFIX: &str = ".json";
+
+/// The state directory could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error(
+        "the state directory {directory} is in use by {holder}: stop that process, or choose another \
+         directory with --store.directory",
+        directory = .directory.display()
+    )]
+    Locked {
+        /// The directory.
+        directory: PathBuf,
+        /// What the holder wrote into the lock file.
+        holder: String,
+    },
+    /// Something about the directory failed.
+    #[error(
+        "cannot use the state directory {directory}: {action}: {source}; it must be writable, or \
+         another one chosen with --store.directory",
+        directory = .directory.display()
+    )]
+    Io {
+        /// The directory.
+        directory: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A document could not be saved. The one saved before is still whole.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot save {path}: {action}: {source}", path = .path.display())]
+pub struct SaveError {
+    path: PathBuf,
+    action: &'static str,
+    source: io::Error,
+}
+
+/// A document that was moved aside because it could not be read.
+#[derive(Debug)]
+pub struct SetAside {
+    /// Where it was.
+    pub path: PathBuf,
+    /// Where it is now; `None` if moving failed and it stayed.
+    pub moved_to: Option<PathBuf>,
+    /// Why it could not be read.
+    pub error: ReadError,
+}
+
+/// Why a document could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// Its content.
+    #[error("{0}")]
+    Document(#[from] DocumentError),
+}
+
+/// Everything a directory held.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// What was saved, by path.
+    pub timelines: Vec<Saved>,
+    /// What could not be read.
+    pub set_aside: Vec<SetAside>,
+}
+
+/// A state directory, locked against other processes as long as this lives.
+#[derive(Debug)]
+pub struct Directory {
+    root: PathBuf,
+    _lock: File,
+}
+
+impl Directory {
+    /// Creates the directory where it is missing, locks it, and removes what an interrupted save left.
+    pub fn open(root: &Path) -> Result<Self, OpenError> {
+        let failed = |action| {
+            move |source| OpenError::Io {
+                directory: root.to_owned(),
+                action,
+                source,
+            }
+        };
+        fs::create_dir_all(root).map_err(failed("creating it"))?;
+        let mut lock = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(root.join(LOCK_FILE))
+            .map_err(failed("opening its lock file"))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = lock.read_to_string(&mut holder);
+                let holder = holder.trim();
+                return Err(OpenError::Locked {
+                    directory: root.to_owned(),
+                    holder: if holder.is_empty() {
+                        "another process".to_owned()
+                    } else {
+                        format!("process {holder}")
+                    },
+                });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed("locking it")(source)),
+        }
+        write_holder(&mut lock).map_err(failed("writing its lock file"))?;
+        let directory = Self {
+            root: root.to_owned(),
+            _lock: lock,
+        };
+        for leftover in directory.files(|name| name.starts_with(TEMP_PREFIX)) {
+            let _ = fs::remove_file(leftover);
+        }
+        Ok(directory)
+    }
+
+    /// Reads all documents. One that cannot be read is moved aside, never deleted, and the others go on.
+    pub fn load(&self) -> Loaded {
+        let mut loaded = Loaded::default();
+        for path in self.files(|name| name.ends_with(DOCUMENT_SUFFIX) && !name.starts_with('.')) {
+            let read = fs::read(&path)
+                .map_err(ReadError::from)
+                .and_then(|text| Ok(decode(&text)?));
+            match read {
+                Ok(saved) => loaded.timelines.push(saved),
+                Err(error) => loaded.set_aside.push(SetAside {
+                    moved_to: set_aside(&path).ok(),
+                    path,
+                    error,
+                }),
+            }
+        }
+        loaded
+    }
+
+    /// Replaces a timeline's document; what was there stays whole until the new one is safely on disk.
+    pub fn save(&self, key: &TimelineKey, text: &[u8]) -> Result<(), SaveError> {
+        let path = self.root.join(document_path(key));
+        let failed = |action| {
+            let path = path.clone();
+            move |source| SaveError {
+                path,
+                action,
+                source,
+            }
+        };
+        let folder = path.parent().unwrap_or(&self.root);
+        if !folder.is_dir() {
+            fs::create_dir_all(folder).map_err(failed("creating its folder"))?;
+            sync(&self.root).map_err(failed("syncing the state directory"))?;
+        }
+        let mut temp = tempfile::Builder::new()
+            .prefix(TEMP_PREFIX)
+            .permissions(readable())
+            .tempfile_in(folder)
+            .map_err(failed("creating a temporary file beside it"))?;
+        temp.write_all(text).map_err(failed("writing"))?;
+        temp.as_file().sync_all().map_err(failed("syncing"))?;
+        temp.persist(&path)
+            .map_err(|error| failed("renaming into place")(error.error))?;
+        sync(folder).map_err(failed("syncing its folder"))
+    }
+
+    /// Removes a timeline's document, if there is one.
+    pub fn remove(&self, key: &TimelineKey) -> Result<(), SaveError> {
+        let path = self.root.join(document_path(key));
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(SaveError {
+                path,
+                action: "removing",
+                source,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Files in the folders of the projects, in the order of their paths.
+    fn files(&self, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+        let folders = entries(&self.root).filter(|path| path.is_dir());
+        let mut files: Vec<PathBuf> = folders
+            .flat_map(|folder| entries(&folder).collect::<Vec<_>>())
+            .filter(|path| path.is_file())
+            .filter(|path| {
+                path.file_name()
+                    .and_then(|name| name.to_str())
+                    .is_some_and(&wanted)
+            })
+            .collect();
+        files.sort();
+        files
+    }
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+}
+
+fn write_holder(lock: &mut File) -> io::Result<()> {
+    lock.set_len(0)?;
+    lock.rewind()?;
+    writeln!(lock, "{}", std::process::id())
+}
+
+/// A document is no secret: backups and the operator may read it.
+fn readable() -> fs::Permissions {
+    use std::os::unix::fs::PermissionsExt;
+    fs::Permissions::from_mode(0o644)
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Gives an unreadable document a name that is not loaded and not taken.
+fn set_aside(path: &Path) -> io::Result<PathBuf> {
+    for number in 1.. {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".broken-{number}"));
+        let target = PathBuf::from(name);
+        if !target.try_exists()? {
+            fs::rename(path, &target)?;
+            return Ok(target);
+        }
+    }
+    Err(io::Error::other("no free name"))
+}

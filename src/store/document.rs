@@ -1,0 +1,220 @@
+//! The document of one timeline: version 3, a superset of `job_executions.v2.json`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::shapes::{HistoryShape, Interner, ProjectShape};
+use crate::model::{Rules, Timeline, TimelineKey, Timestamp};
+
+/// Version this program writes; the highest it reads.
+const VERSION: u32 = 3;
+
+/// A document that could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// Written by a newer program.
+    #[error(
+        "the document is of version {found}, this program reads versions up to {VERSION}: \
+         run the version that wrote it, or a newer one"
+    )]
+    Newer {
+        /// The version found.
+        found: u64,
+    },
+    /// Not JSON, or not this document.
+    #[error("not a readable state document: at `{path}`: {message}")]
+    Malformed {
+        /// Where in the document.
+        path: String,
+        /// What was found and wanted.
+        message: String,
+    },
+}
+
+/// A timeline as saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    /// The timeline.
+    pub timeline: Timeline,
+    /// Up to when everything of the project's pipelines is in the saved documents.
+    pub watermark: Option<Timestamp>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    version: u32,
+    project: ProjectShape,
+    #[serde(rename = "ref")]
+    ref_name: Arc<str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    watermark: Option<i64>,
+    /// The newest finished pipeline, as in version 2.
+    pipeline_id: u64,
+    pipelines: HistoryShape,
+    jobs: BTreeMap<Arc<str>, HistoryShape>,
+}
+
+/// Writes a timeline's document.
+pub fn encode(saved: &Saved, rules: &Rules) -> Vec<u8> {
+    let timeline = &saved.timeline;
+    let document = Document {
+        version: VERSION,
+        project: ProjectShape {
+            id: timeline.key.project_id,
+            path: timeline.project.clone(),
+            web_url: timeline.project_url.clone(),
+        },
+        ref_name: timeline.key.ref_name.clone(),
+        watermark: saved.watermark.map(Timestamp::unix),
+        pipeline_id: timeline.newest_finished,
+        pipelines: HistoryShape::of(&timeline.pipelines, rules),
+        jobs: timeline
+            .jobs
+            .iter()
+            .map(|(name, job)| (name.clone(), HistoryShape::of_job(job, rules)))
+            .collect(),
+    };
+    let mut text = to_json(&document);
+    text.push(b'\n');
+    text
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "maps with string keys and plain numbers always serialize"
+)]
+fn to_json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("a document that serializes")
+}
+
+/// Reads a timeline's document. Fields that this version does not know are refused.
+pub fn decode(text: &[u8]) -> Result<Saved, DocumentError> {
+    let version = parse::<VersionOnly>(text)?.version;
+    if version > u64::from(VERSION) {
+        return Err(DocumentError::Newer { found: version });
+    }
+    if version != u64::from(VERSION) {
+        return Err(DocumentError::Malformed {
+            path: "version".to_owned(),
+            message: format!(
+                "found {version}, wanted {VERSION}: a `job_executions.v2.json` names no project and is imported, not loaded"
+            ),
+        });
+    }
+    let document: Document = parse(text)?;
+    let mut commits = Interner::default();
+    let mut timeline = Timeline::new(
+        TimelineKey {
+            project_id: document.project.id,
+            ref_name: document.ref_name,
+        },
+        document.project.path,
+        document.project.web_url,
+    );
+    timeline.newest_finished = document.pipeline_id;
+    timeline.pipelines = document.pipelines.into_history(&mut commits);
+    timeline.jobs = document
+        .jobs
+        .into_iter()
+        .map(|(name, job)| (name, job.into_job(&mut commits)))
+        .collect();
+    Ok(Saved {
+        timeline,
+        watermark: document.watermark.and_then(Timestamp::from_unix),
+    })
+}
+
+#[derive(Deserialize)]
+struct VersionOnly {
+    #[serde(default)]
+    version: u64,
+}
+
+fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, DocumentError> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        DocumentError::Malformed {
+            path: error.path().to_string(),
+            message: error.inner().to_string(),
+        }
+    })?;
+    reader.end().map_err(|error| DocumentError::Malformed {
+        path: ".".to_owned(),
+        message: error.to_string(),
+    })?;
+    Ok(value)
+}
+
+/// `job_executions.v2.json`, as datadog-agent reads and writes it.
+#[derive(Serialize, Deserialize)]
+struct DocumentV2 {
+    #[serde(default)]
+    pipeline_id: u64,
+    jobs: BTreeMap<Arc<str>, JobV2>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct JobV2 {
+    consecutive_failures: u64,
+    jobs_info: Vec<EntryV2>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct EntryV2 {
+    id: Option<u64>,
+    failing: bool,
+    commit: Option<Arc<str>>,
+}
+
+/// Reads a `job_executions.v2.json` into a timeline; unknown keys are ignored, as the original does.
+pub fn decode_v2(
+    text: &[u8],
+    key: TimelineKey,
+    project: Arc<str>,
+    rules: &Rules,
+) -> Result<Timeline, DocumentError> {
+    let document: DocumentV2 = parse(text)?;
+    let mut timeline = Timeline::new(key, project, None);
+    timeline.newest_finished = document.pipeline_id;
+    for (name, job) in document.jobs {
+        let entries = job.jobs_info.into_iter();
+        let entries = entries.map(|entry| (entry.id, entry.failing, entry.commit));
+        timeline.import_job(
+            name,
+            document.pipeline_id,
+            job.consecutive_failures,
+            entries.collect(),
+            rules,
+        );
+    }
+    Ok(timeline)
+}
+
+/// Writes a timeline as `job_executions.v2.json`: id and commit of failing entries only, as the original.
+pub fn encode_v2(timeline: &Timeline, rules: &Rules) -> Vec<u8> {
+    let rows = timeline.rows(rules);
+    let jobs = rows.jobs.into_iter().map(|row| {
+        let entries = row.figures.window.into_iter().map(|entry| {
+            let failing = entry.outcome == crate::model::Outcome::Failed;
+            // What was imported is given back as it was; of our own, the original knows failures only.
+            let told = failing || entry.pipeline_id.is_none();
+            EntryV2 {
+                id: entry.job_id.filter(|_| told),
+                failing,
+                commit: entry.commit.filter(|_| told),
+            }
+        });
+        let job = JobV2 {
+            consecutive_failures: row.figures.consecutive_failures,
+            jobs_info: entries.collect(),
+        };
+        (row.name, job)
+    });
+    to_json(&DocumentV2 {
+        pipeline_id: timeline.newest_finished(),
+        jobs: jobs.collect(),
+    })
+}

@@ -1,0 +1,57 @@
+//! Names of the documents: `<project id>/<percent-encoded ref>.json`.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::model::TimelineKey;
+
+/// Everything but letters, digits, `-`, `_` and `.` is encoded; so `~` is free to mark a cut name.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+/// Longest encoded ref that is used as it is; file systems take names of 255 bytes.
+const LONGEST_NAME: usize = 180;
+
+/// Path of a timeline's document below the store's root, with `/` between its two parts.
+pub(super) fn document_path(key: &TimelineKey) -> String {
+    format!("{}/{}.json", key.project_id, file_stem(&key.ref_name))
+}
+
+fn file_stem(ref_name: &str) -> String {
+    let mut stem = utf8_percent_encode(ref_name, ENCODED).to_string();
+    if stem.starts_with('.') {
+        stem.replace_range(..1, "%2E");
+    }
+    if stem.len() > LONGEST_NAME {
+        // A long name is cut and told apart by its checksum; the document itself has the whole ref.
+        let checksum = crc32fast::hash(ref_name.as_bytes());
+        stem.truncate(LONGEST_NAME);
+        stem = format!("{stem}~{checksum:08x}");
+    }
+    stem
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(ref_name: &str) -> String {
+        document_path(&TimelineKey {
+            project_id: 7,
+            ref_name: ref_name.into(),
+        })
+    }
+
+    #[test]
+    fn a_ref_becomes_one_file_name_whatever_it_holds() {
+        assert_eq!(path("main"), "7/main.json");
+        assert_eq!(path("release/1.2"), "7/release%2F1.2.json");
+        assert_eq!(path("../../etc"), "7/%2E.%2F..%2Fetc.json");
+        assert_eq!(path("é~\0"), "7/%C3%A9%7E%00.json");
+    }
+
+    #[test]
+    fn long_refs_are_cut_and_stay_apart() {
+        let (a, b) = ("é".repeat(200), format!("{}x", "é".repeat(199)));
+        assert_ne!(path(&a), path(&b));
+        assert!(path(&a).len() < 220);
+    }
+}

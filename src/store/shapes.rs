@@ -1,0 +1,363 @@
+//! How histories look in a document.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::stored::{
+    Attempt, Carried, Counted, Detail, Execution, History, Imported, Job, Phase,
+};
+use crate::model::{ClassCounts, FailureClass, Outcome, OutcomeCounts, Rules, Span, Timestamp};
+
+/// Gives equal commits one allocation: all jobs of a pipeline share its commit.
+#[derive(Default)]
+pub(super) struct Interner(HashSet<Arc<str>>);
+
+impl Interner {
+    fn intern(&mut self, text: Arc<str>) -> Arc<str> {
+        if let Some(known) = self.0.get(&text) {
+            return known.clone();
+        }
+        self.0.insert(text.clone());
+        text
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProjectShape {
+    pub(super) id: u64,
+    pub(super) path: Arc<str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) web_url: Option<Arc<str>>,
+}
+
+/// What a job has besides its history.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DescriptionShape {
+    stage: Arc<str>,
+    allow_failure: bool,
+    newest_attempt: u64,
+}
+
+/// A history: `consecutive_failures` and `jobs_info` as in version 2, and what version 2 does not know.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HistoryShape {
+    consecutive_failures: u64,
+    /// The window, oldest first.
+    jobs_info: Vec<EntryShape>,
+    /// Executions kept beyond the window.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    before_window: Vec<EntryShape>,
+    /// Executions without an outcome of the window.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    outside_window: Vec<EntryShape>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    imported_window: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first_seen: Option<i64>,
+    carried: CarriedShape,
+    /// Of jobs; the pipelines as a unit have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    job: Option<DescriptionShape>,
+}
+
+impl HistoryShape {
+    pub(super) fn of_job(job: &Job, rules: &Rules) -> Self {
+        Self {
+            job: Some(DescriptionShape {
+                stage: job.stage.clone(),
+                allow_failure: job.allow_failure,
+                newest_attempt: job.newest_attempt,
+            }),
+            ..Self::of(&job.history, rules)
+        }
+    }
+
+    pub(super) fn into_job(mut self, commits: &mut Interner) -> Job {
+        let description = self.job.take();
+        let history = self.into_history(commits);
+        description.map_or_else(Job::default, |description| Job {
+            history,
+            stage: commits.intern(description.stage),
+            allow_failure: description.allow_failure,
+            newest_attempt: description.newest_attempt,
+        })
+    }
+
+    pub(super) fn of(history: &History, rules: &Rules) -> Self {
+        let counted: Vec<(&Execution, Outcome)> = history.counted(rules).collect();
+        let first_of_window = counted.len().saturating_sub(history.window(rules));
+        let shape = |(execution, outcome): &(&Execution, Outcome)| {
+            EntryShape::of(execution, *outcome == Outcome::Failed, rules)
+        };
+        let is_counted = |execution: &Execution| {
+            counted
+                .iter()
+                .any(|(known, _)| std::ptr::eq(*known, execution))
+        };
+        Self {
+            consecutive_failures: history.figures(rules, None).consecutive_failures,
+            jobs_info: history
+                .imported
+                .iter()
+                .map(EntryShape::imported)
+                .chain(counted[first_of_window..].iter().map(shape))
+                .collect(),
+            before_window: counted[..first_of_window].iter().map(shape).collect(),
+            outside_window: history
+                .kept
+                .iter()
+                .filter(|execution| !is_counted(execution))
+                .map(|execution| EntryShape::of(execution, false, rules))
+                .collect(),
+            imported_window: history.imported_window as u64,
+            first_seen: history.first_seen.map(Timestamp::unix),
+            carried: CarriedShape::of(&history.carried),
+            job: None,
+        }
+    }
+
+    pub(super) fn into_history(self, commits: &mut Interner) -> History {
+        let mut history = History {
+            imported_window: usize::try_from(self.imported_window).unwrap_or(0),
+            carried: self.carried.into_carried(commits),
+            first_seen: self.first_seen.and_then(Timestamp::from_unix),
+            ..History::default()
+        };
+        let entries = self.before_window.into_iter().chain(self.jobs_info);
+        for entry in entries.chain(self.outside_window) {
+            match entry.pipeline_id {
+                Some(pipeline_id) => history
+                    .kept
+                    .push(entry.into_execution(pipeline_id, commits)),
+                None => history.imported.push(entry.into_imported(commits)),
+            }
+        }
+        history.kept.sort_by_key(|execution| execution.pipeline_id);
+        history.kept.dedup_by_key(|execution| execution.pipeline_id);
+        history
+    }
+}
+
+/// An entry of `jobs_info`: `id`, `failing` and `commit` as in version 2.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EntryShape {
+    id: Option<u64>,
+    failing: bool,
+    commit: Option<Arc<str>>,
+    /// Absent in what was imported from version 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pipeline_id: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    finished: bool,
+    /// Bits of the outcomes and classes that were counted.
+    #[serde(default, skip_serializing_if = "is_default")]
+    counted: (u8, u8),
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    attempts: Vec<AttemptShape>,
+}
+
+impl EntryShape {
+    fn of(execution: &Execution, failing: bool, rules: &Rules) -> Self {
+        Self {
+            id: execution.deciding(rules).map(|attempt| attempt.id),
+            failing,
+            commit: Some(execution.commit.clone()),
+            pipeline_id: Some(execution.pipeline_id),
+            finished: execution.finished,
+            counted: (execution.counted.outcomes, execution.counted.classes),
+            attempts: execution.attempts.iter().map(AttemptShape::of).collect(),
+        }
+    }
+
+    fn imported(entry: &Imported) -> Self {
+        Self {
+            id: entry.id,
+            failing: entry.failing,
+            commit: entry.commit.clone(),
+            pipeline_id: None,
+            finished: false,
+            counted: (0, 0),
+            attempts: Vec::new(),
+        }
+    }
+
+    fn into_execution(self, pipeline_id: u64, commits: &mut Interner) -> Execution {
+        let commit = self.commit.unwrap_or_default();
+        let mut execution = Execution::new(pipeline_id, commits.intern(commit));
+        execution.finished = self.finished;
+        execution.counted = Counted {
+            outcomes: self.counted.0,
+            classes: self.counted.1,
+        };
+        let attempts: Vec<Attempt> = self
+            .attempts
+            .into_iter()
+            .map(|attempt| attempt.into_attempt(commits))
+            .collect();
+        execution.join_attempts(&attempts);
+        execution
+    }
+
+    fn into_imported(self, commits: &mut Interner) -> Imported {
+        Imported {
+            id: self.id,
+            failing: self.failing,
+            commit: self.commit.map(|commit| commits.intern(commit)),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AttemptShape {
+    id: u64,
+    phase: Phase,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<i64>,
+    /// Microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    duration: Option<u64>,
+    /// Microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    queued: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    version: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
+    allow_failure: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failure_reason: Option<Arc<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    web_url: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    member: Option<Arc<str>>,
+}
+
+impl AttemptShape {
+    fn of(attempt: &Attempt) -> Self {
+        let detail = attempt.detail.as_deref().cloned().unwrap_or_default();
+        Self {
+            id: attempt.id,
+            phase: attempt.phase,
+            at: attempt.at.map(Timestamp::unix),
+            duration: attempt.duration.map(Span::micros),
+            queued: attempt.queued.map(Span::micros),
+            version: attempt.version,
+            allow_failure: attempt.allow_failure,
+            failure_reason: detail.failure_reason,
+            web_url: detail.web_url,
+            member: detail.member,
+        }
+    }
+
+    fn into_attempt(self, interner: &mut Interner) -> Attempt {
+        let detail = Detail {
+            failure_reason: self.failure_reason.map(|reason| interner.intern(reason)),
+            web_url: self.web_url,
+            member: self.member.map(|member| interner.intern(member)),
+        };
+        Attempt {
+            id: self.id,
+            at: self.at.and_then(Timestamp::from_unix),
+            duration: self.duration.map(Span::from_micros),
+            queued: self.queued.map(Span::from_micros),
+            detail: (detail != Detail::default()).then(|| Box::new(detail)),
+            version: self.version,
+            phase: self.phase,
+            allow_failure: self.allow_failure,
+        }
+    }
+}
+
+/// What lies before the kept executions.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CarriedShape {
+    floor: u64,
+    idle_floor: u64,
+    streak: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    streak_since: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first_failing_commit: Option<Arc<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_passing_commit: Option<Arc<str>>,
+    executions: BTreeMap<Outcome, u64>,
+    failures: BTreeMap<FailureClass, u64>,
+    flaky: u64,
+    retries: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_execution: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_success: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_failure: Option<i64>,
+}
+
+impl CarriedShape {
+    fn of(carried: &Carried) -> Self {
+        Self {
+            floor: carried.floor,
+            idle_floor: carried.idle_floor,
+            streak: carried.streak,
+            streak_since: carried.streak_since.map(Timestamp::unix),
+            first_failing_commit: carried.first_failing_commit.clone(),
+            last_passing_commit: carried.last_passing_commit.clone(),
+            executions: Outcome::ALL
+                .map(|outcome| (outcome, carried.executions.get(outcome)))
+                .into(),
+            failures: FailureClass::ALL
+                .map(|class| (class, carried.failures.get(class)))
+                .into(),
+            flaky: carried.flaky,
+            retries: carried.retries,
+            last_execution: carried.last_execution.map(Timestamp::unix),
+            last_success: carried.last_success.map(Timestamp::unix),
+            last_failure: carried.last_failure.map(Timestamp::unix),
+        }
+    }
+
+    fn into_carried(self, commits: &mut Interner) -> Carried {
+        let time = |seconds: Option<i64>| seconds.and_then(Timestamp::from_unix);
+        let mut executions = OutcomeCounts::default();
+        for (outcome, count) in self.executions {
+            *executions.get_mut(outcome) = count;
+        }
+        let mut failures = ClassCounts::default();
+        for (class, count) in self.failures {
+            *failures.get_mut(class) = count;
+        }
+        Carried {
+            floor: self.floor,
+            idle_floor: self.idle_floor,
+            streak: self.streak,
+            streak_since: time(self.streak_since),
+            first_failing_commit: self.first_failing_commit.map(|c| commits.intern(c)),
+            last_passing_commit: self.last_passing_commit.map(|c| commits.intern(c)),
+            executions,
+            failures,
+            flaky: self.flaky,
+            retries: self.retries,
+            last_execution: time(self.last_execution),
+            last_success: time(self.last_success),
+            last_failure: time(self.last_failure),
+        }
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde's skip_serializing_if takes a reference"
+)]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}

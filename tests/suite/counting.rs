@@ -1,0 +1,436 @@
+//! How executions are counted, held against a naive count over all attempts and every order of arrival.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use job_failure_exporter::model::{
+    Figures, InfrastructureFailures, JobNames, JobObservation, Outcome, PipelineObservation, Rules,
+    Span, Status, Timeline, TimelineKey, Timestamp,
+};
+use job_failure_exporter::store::{Saved, decode, encode};
+use proptest::prelude::*;
+
+use Status::{Blocked, Canceled, Failed, Skipped, Success};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_unix(1_700_000_000 + seconds).unwrap()
+}
+
+fn timeline() -> Timeline {
+    let key = TimelineKey {
+        project_id: 1,
+        ref_name: "main".into(),
+    };
+    Timeline::new(key, "acme/shop".into(), None)
+}
+
+fn pipeline(id: u64, status: Status) -> PipelineObservation {
+    PipelineObservation {
+        id,
+        ref_name: "main".into(),
+        sha: format!("commit-{id}").into(),
+        status,
+        source: Some("push".into()),
+        created_at: Some(at(id.cast_signed() * 100)),
+        updated_at: Some(at(id.cast_signed() * 100 + 50)),
+        duration: None,
+        web_url: None,
+    }
+}
+
+fn job(id: u64, name: &str, status: Status) -> JobObservation {
+    let seconds = id.cast_signed();
+    let ended = matches!(status, Status::Success | Status::Failed);
+    JobObservation {
+        id,
+        name: name.into(),
+        stage: "test".into(),
+        status,
+        allow_failure: false,
+        created_at: Some(at(seconds)),
+        started_at: (ended || status == Status::Running).then(|| at(seconds + 1)),
+        finished_at: status.is_terminal().then(|| at(seconds + 5)),
+        duration: ended.then(|| Span::from_micros(id * 1000)),
+        queued_duration: None,
+        failure_reason: (status == Status::Failed).then(|| Arc::from("script_failure")),
+        web_url: None,
+    }
+}
+
+fn figures(timeline: &Timeline, name: &str, rules: &Rules) -> Figures {
+    let rows = timeline.rows(rules);
+    let row = rows.jobs.into_iter().find(|row| &*row.name == name);
+    row.unwrap_or_else(|| panic!("no job {name}")).figures
+}
+
+/// Runs one job through pipelines 1, 2, .. with the given last statuses.
+fn run(statuses: &[Status], rules: &Rules) -> Figures {
+    let mut timeline = timeline();
+    for (id, status) in (1..).zip(statuses) {
+        let seen = [job(id * 10, "unit", *status)];
+        timeline.observe(&pipeline(id, Status::Failed), &seen, rules, at(0));
+    }
+    figures(&timeline, "unit", rules)
+}
+
+#[test]
+fn a_streak_counts_failures_up_to_the_newest_and_ends_with_a_pass() {
+    let rules = Rules::default();
+    assert_eq!(
+        run(&[Success, Failed, Failed], &rules).consecutive_failures,
+        2
+    );
+    assert_eq!(
+        run(&[Failed, Failed, Success], &rules).consecutive_failures,
+        0
+    );
+    let failing = run(&[Success, Failed, Failed], &rules).failing.unwrap();
+    assert_eq!(failing.first_failing_commit.as_deref(), Some("commit-2"));
+    assert_eq!(failing.last_passing_commit.as_deref(), Some("commit-1"));
+    assert_eq!(failing.commit.as_deref(), Some("commit-3"));
+    assert_eq!(failing.since, Some(at(25)));
+    assert_eq!(failing.job_id, Some(30));
+    assert_eq!(failing.failure_reason.as_deref(), Some("script_failure"));
+}
+
+#[test]
+fn a_streak_may_be_longer_than_the_window() {
+    let figures = run(&[Status::Failed; 100], &Rules::default());
+    assert_eq!(figures.consecutive_failures, 100);
+    assert_eq!(
+        (figures.window_executions, figures.window_failures),
+        (10, 10)
+    );
+    assert_eq!(figures.executions.get(Outcome::Failed), 100);
+    let failing = figures.failing.unwrap();
+    assert_eq!(failing.first_failing_commit.as_deref(), Some("commit-1"));
+    assert_eq!(failing.since, Some(at(15)));
+}
+
+#[test]
+fn canceled_skipped_and_manual_jobs_are_no_outcome() {
+    let seen = run(
+        &[Success, Failed, Canceled, Skipped, Blocked, Failed],
+        &Rules::default(),
+    );
+    assert_eq!(seen.consecutive_failures, 2);
+    assert_eq!(seen.window_executions, 3);
+    assert_eq!(seen.executions.get(Outcome::Canceled), 1);
+    assert_eq!(seen.executions.get(Outcome::Skipped), 1);
+}
+
+#[test]
+fn an_allowed_failure_is_recorded_and_does_not_fail_the_streak() {
+    let rules = Rules::default();
+    let mut timeline = timeline();
+    for id in 1..=3 {
+        let mut seen = job(id, "lint", Status::Failed);
+        seen.allow_failure = true;
+        timeline.observe(&pipeline(id, Status::Success), &[seen], &rules, at(0));
+    }
+    let figures = figures(&timeline, "lint", &rules);
+    assert_eq!(figures.consecutive_failures, 0);
+    assert_eq!(figures.executions.get(Outcome::AllowedFailure), 3);
+    assert_eq!((figures.window_executions, figures.window_failures), (3, 0));
+}
+
+#[test]
+fn a_queued_retry_makes_a_failure_undecided_and_its_pass_makes_it_flaky() {
+    let rules = Rules::default();
+    let mut timeline = timeline();
+    let running = pipeline(1, Status::Running);
+    let first = job(1, "unit", Status::Failed);
+    timeline.observe(&running, std::slice::from_ref(&first), &rules, at(0));
+    assert_eq!(figures(&timeline, "unit", &rules).consecutive_failures, 1);
+
+    let queued = job(2, "unit", Status::Pending);
+    timeline.observe(&running, &[first.clone(), queued], &rules, at(0));
+    let seen = figures(&timeline, "unit", &rules);
+    assert_eq!((seen.consecutive_failures, seen.window_executions), (0, 0));
+    assert_eq!(seen.pending_since, Some(at(2)));
+
+    timeline.observe(&running, &[job(2, "unit", Status::Success)], &rules, at(0));
+    let seen = figures(&timeline, "unit", &rules);
+    assert_eq!((seen.window_flaky, seen.flaky_executions), (1, 1));
+    assert_eq!((seen.consecutive_failures, seen.retries), (0, 1));
+
+    timeline.observe(&running, &[job(3, "unit", Status::Canceled)], &rules, at(0));
+    let seen = figures(&timeline, "unit", &rules);
+    assert_eq!((seen.window_executions, seen.last_success), (0, None));
+}
+
+#[test]
+fn a_late_pipeline_goes_to_its_place() {
+    let rules = Rules::default();
+    let mut timeline = timeline();
+    for (id, status) in [
+        (1, Status::Failed),
+        (3, Status::Failed),
+        (2, Status::Success),
+    ] {
+        timeline.observe(
+            &pipeline(id, Status::Failed),
+            &[job(id, "unit", status)],
+            &rules,
+            at(0),
+        );
+    }
+    assert_eq!(figures(&timeline, "unit", &rules).consecutive_failures, 1);
+}
+
+#[test]
+fn a_stuck_job_stays_in_sight_while_newer_pipelines_pass() {
+    let rules = Rules::default();
+    let mut timeline = timeline();
+    let stuck = job(1, "e2e", Status::Running);
+    timeline.observe(&pipeline(1, Status::Running), &[stuck], &rules, at(0));
+    for id in 2..200 {
+        let seen = [job(id, "e2e", Status::Success)];
+        timeline.observe(&pipeline(id, Status::Success), &seen, &rules, at(0));
+    }
+    assert_eq!(figures(&timeline, "e2e", &rules).running_since, Some(at(2)));
+    let ended = job(1, "e2e", Status::Failed);
+    timeline.observe(&pipeline(1, Status::Failed), &[ended], &rules, at(0));
+    let seen = figures(&timeline, "e2e", &rules);
+    assert_eq!((seen.running_since, seen.consecutive_failures), (None, 0));
+    assert_eq!(seen.executions.get(Outcome::Failed), 1);
+}
+
+#[test]
+fn a_failure_of_one_part_fails_a_grouped_matrix() {
+    let rules = Rules {
+        job_names: JobNames::Grouped,
+        ..Rules::default()
+    };
+    let mut timeline = timeline();
+    let parts = [
+        job(1, "test: [a]", Status::Success),
+        job(2, "test: [b]", Status::Failed),
+        job(3, "test 1/2", Status::Running),
+    ];
+    timeline.observe(&pipeline(1, Status::Running), &parts, &rules, at(0));
+    assert_eq!(figures(&timeline, "test", &rules).consecutive_failures, 1);
+    let retried = job(4, "test: [b]", Status::Success);
+    timeline.observe(&pipeline(1, Status::Running), &[retried], &rules, at(0));
+    assert_eq!(figures(&timeline, "test", &rules).window_executions, 0);
+    let ended = job(3, "test 1/2", Status::Success);
+    timeline.observe(&pipeline(1, Status::Success), &[ended], &rules, at(0));
+    let seen = figures(&timeline, "test", &rules);
+    assert_eq!((seen.window_executions, seen.window_flaky), (1, 1));
+}
+
+#[test]
+fn infrastructure_failures_can_be_left_out() {
+    let rules = Rules {
+        infrastructure_failures: InfrastructureFailures::Ignore,
+        ..Rules::default()
+    };
+    let mut timeline = timeline();
+    let mut failed = job(1, "unit", Status::Failed);
+    failed.failure_reason = Some("runner_system_failure".into());
+    timeline.observe(&pipeline(1, Status::Failed), &[failed], &rules, at(0));
+    assert_eq!(figures(&timeline, "unit", &rules).window_executions, 0);
+}
+
+#[test]
+fn absent_jobs_pass_when_the_rules_say_so() {
+    let rules = Rules::datadog_agent();
+    let mut timeline = timeline();
+    let mut consecutive = Vec::new();
+    for (id, jobs) in [
+        (1, vec![job(1, "unit: [a]", Status::Failed)]),
+        (2, vec![job(2, "unit: [b]", Status::Failed)]),
+        (3, vec![]),
+        (
+            4,
+            vec![
+                job(4, "unit", Status::Running),
+                job(5, "new", Status::Success),
+            ],
+        ),
+        (5, vec![job(6, "unit", Status::Failed)]),
+    ] {
+        timeline.observe(&pipeline(id, Status::Failed), &jobs, &rules, at(0));
+        consecutive.push(figures(&timeline, "unit", &rules).consecutive_failures);
+    }
+    assert_eq!(consecutive, [1, 2, 0, 0, 1]);
+    assert_eq!(figures(&timeline, "unit", &rules).window_executions, 5);
+    assert_eq!(
+        timeline.rows(&rules).jobs.len(),
+        1,
+        "a job that never failed is not tracked"
+    );
+    let late = [job(9, "unit", Status::Success)];
+    assert!(
+        timeline
+            .observe(&pipeline(4, Status::Success), &late, &rules, at(0))
+            .skipped
+    );
+}
+
+/// One attempt: which pipeline, which job, how it ends.
+#[derive(Debug, Clone)]
+struct Attempt {
+    pipeline: u64,
+    job: u64,
+    id: u64,
+    last: Status,
+    allow_failure: bool,
+}
+
+const JOBS: [&str; 3] = ["build", "unit 1/2", "unit 2/2"];
+
+fn attempts() -> impl Strategy<Value = Vec<Attempt>> {
+    let last = prop_oneof![
+        5 => Just(Status::Failed),
+        4 => Just(Status::Success),
+        1 => Just(Status::Canceled),
+        1 => Just(Status::Running),
+        1 => Just(Status::Pending),
+    ];
+    let one = (1_u64..=12, 0_u64..3, last, proptest::bool::weighted(0.1));
+    prop::collection::vec(one, 1..60).prop_map(|attempts| {
+        (1..)
+            .zip(attempts)
+            .map(|(id, (pipeline, job, last, allow_failure))| Attempt {
+                pipeline,
+                job,
+                id,
+                last,
+                allow_failure,
+            })
+            .collect()
+    })
+}
+
+/// Everything that is seen of an attempt until it is where it ends.
+fn sights(attempt: &Attempt) -> Vec<(u64, JobObservation)> {
+    let path: &[Status] = match attempt.last {
+        Status::Pending => &[Status::Created, Status::Pending],
+        Status::Running => &[Status::Created, Status::Pending, Status::Running],
+        _ => &[Status::Created, Status::Running],
+    };
+    path.iter()
+        .copied()
+        .chain([attempt.last])
+        .map(|status| {
+            let name = JOBS[usize::try_from(attempt.job).unwrap()];
+            let mut seen = job(attempt.id, name, status);
+            seen.allow_failure = attempt.allow_failure;
+            (attempt.pipeline, seen)
+        })
+        .collect()
+}
+
+fn observed(sights: &[(u64, JobObservation)], rules: &Rules) -> Timeline {
+    let mut timeline = timeline();
+    for (id, seen) in sights {
+        let running = pipeline(*id, Status::Running);
+        timeline.observe(&running, std::slice::from_ref(seen), rules, at(0));
+    }
+    timeline
+}
+
+/// Figures without the counters of outcomes, which tell what was seen on the way.
+fn settled(timeline: &Timeline, rules: &Rules) -> BTreeMap<Arc<str>, Figures> {
+    let rows = timeline.rows(rules).jobs.into_iter();
+    rows.map(|row| {
+        let figures = Figures {
+            executions: Figures::default().executions,
+            failures: Figures::default().failures,
+            flaky_executions: 0,
+            ..row.figures
+        };
+        (row.name, figures)
+    })
+    .collect()
+}
+
+/// The streak and the window counted naively over all attempts.
+fn naive(attempts: &[Attempt], job: u64) -> (u64, usize, usize) {
+    let mut last: BTreeMap<u64, &Attempt> = BTreeMap::new();
+    for attempt in attempts.iter().filter(|attempt| attempt.job == job) {
+        last.insert(attempt.pipeline, attempt);
+    }
+    let outcomes: Vec<bool> = last
+        .values()
+        .filter(|attempt| matches!(attempt.last, Status::Failed | Status::Success))
+        .map(|attempt| attempt.last == Status::Failed && !attempt.allow_failure)
+        .collect();
+    let streak = outcomes.iter().rev().take_while(|failed| **failed).count();
+    let window = &outcomes[outcomes.len().saturating_sub(10)..];
+    let failures = window.iter().filter(|failed| **failed).count();
+    (streak as u64, window.len(), failures)
+}
+
+proptest! {
+    #[test]
+    fn what_is_counted_equals_a_naive_count_over_all_attempts(attempts in attempts()) {
+        let rules = Rules::default();
+        let sights: Vec<_> = attempts.iter().flat_map(sights).collect();
+        let settled = settled(&observed(&sights, &rules), &rules);
+        for (index, name) in (0..).zip(JOBS) {
+            let Some(figures) = settled.get(name) else {
+                prop_assert!(!attempts.iter().any(|attempt| attempt.job == index));
+                continue;
+            };
+            let found = (
+                figures.consecutive_failures,
+                figures.window_executions,
+                figures.window_failures,
+            );
+            prop_assert_eq!(found, naive(&attempts, index), "{}", name);
+        }
+    }
+
+    #[test]
+    fn neither_the_order_of_arrival_nor_duplicates_matter(
+        attempts in attempts(),
+        order in any::<prop::sample::Index>(),
+        seed in any::<u64>(),
+        grouped in any::<bool>(),
+    ) {
+        let rules = Rules {
+            job_names: if grouped {
+                JobNames::Grouped
+            } else {
+                JobNames::Full
+            },
+            ..Rules::default()
+        };
+        let sights: Vec<_> = attempts.iter().flat_map(sights).collect();
+        let mut shuffled = sights.clone();
+        shuffled.push(sights[order.index(sights.len())].clone());
+        shuffled.extend(sights.iter().step_by(3).cloned());
+        fastrand::Rng::with_seed(seed).shuffle(&mut shuffled);
+        let (ordered, shuffled) = (observed(&sights, &rules), observed(&shuffled, &rules));
+        prop_assert_eq!(settled(&ordered, &rules), settled(&shuffled, &rules));
+    }
+
+    #[test]
+    fn seeing_everything_again_changes_nothing_at_all(attempts in attempts()) {
+        let rules = Rules::default();
+        let sights: Vec<_> = attempts.iter().flat_map(sights).collect();
+        let once = observed(&sights, &rules);
+        let mut twice = once.clone();
+        for (id, seen) in &sights {
+            let changes = twice.observe(
+                &pipeline(*id, Status::Running),
+                std::slice::from_ref(seen),
+                &rules,
+                at(0),
+            );
+            prop_assert!(changes.is_empty());
+        }
+        prop_assert_eq!(once, twice);
+    }
+
+    #[test]
+    fn a_document_gives_back_the_timeline_it_was_made_of(attempts in attempts(), seed in any::<u64>()) {
+        let rules = Rules::default();
+        let mut sights: Vec<_> = attempts.iter().flat_map(sights).collect();
+        fastrand::Rng::with_seed(seed).shuffle(&mut sights);
+        let saved = Saved { timeline: observed(&sights, &rules), watermark: Some(at(7)) };
+        prop_assert_eq!(&decode(&encode(&saved, &rules)).unwrap(), &saved);
+    }
+}
