@@ -3,4 +3,7 @@
 
 mod counting;
 mod gitlab_adapter;
+mod metrics_docs;
+mod metrics_exposition;
+mod metrics_rows;
 mod simulator;

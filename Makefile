@@ -1,0 +1,44 @@
+# Everything CI does is a target here; `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Where rustup puts cargo, for shells that have not read its settings yet.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+# For the demo: how long it runs, such as 60s. Empty: until Ctrl-C.
+export DEMO_FOR
+
+.PHONY: help
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+
+.PHONY: demo
+demo: ## See it work: simulated GitLab, exporter, Prometheus, Alertmanager (DEMO_FOR=60s ends by itself)
+	@scripts/install-tools.sh demo
+	@exec scripts/demo.sh
+
+.PHONY: test
+test: ## Everything CI checks: formatting, lints, docs, tests, rules
+	@scripts/install-tools.sh test
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+	cargo test --locked
+	scripts/check-rules.sh
+
+.PHONY: build
+build: ## Build the release binary
+	cargo build --locked --release
+
+.PHONY: check-rules
+check-rules: ## Check and test the alert rules and the example configurations
+	scripts/check-rules.sh
+
+.PHONY: install-tools
+install-tools: ## Install Prometheus, Alertmanager and a C compiler (Debian packages) where missing
+	@scripts/install-tools.sh test
+
+.PHONY: clean
+clean: ## Remove what was built
+	cargo clean

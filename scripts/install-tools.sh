@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Installs what the demo and the tests run besides Rust: Prometheus, Alertmanager and a C compiler, as Debian packages.
+# Does nothing where all is there. `install-tools.sh test` also asks for rustfmt and clippy.
+set -euo pipefail
+
+purpose=${1:-demo}
+
+say() { printf '%s\n' "$*" >&2; }
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+require_rust() {
+    if ! have cargo; then
+        say "cargo was not found. Install Rust, 1.95 or newer, from https://rustup.rs and run this again."
+        exit 1
+    fi
+    [ "$purpose" = test ] || return 0
+    local component
+    for component in fmt clippy; do
+        if ! cargo "$component" --version >/dev/null 2>&1; then
+            say "cargo $component does not run. Install it with: rustup component add rustfmt clippy"
+            exit 1
+        fi
+    done
+}
+
+missing_packages() {
+    if ! have prometheus || ! have promtool; then echo prometheus; fi
+    if ! have amtool || { ! have prometheus-alertmanager && ! have alertmanager; }; then echo prometheus-alertmanager; fi
+    if ! have cc; then echo gcc libc6-dev; fi
+}
+
+# Debian starts a server as soon as it is installed, here on the ports 9090 and 9093. A policy-rc.d that says no to these
+# two, only while they are installed, keeps them from that. One that is there already is the administrator's and stays.
+install_as_root() {
+    local policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+        printf '#!/bin/sh\ncase "$1" in prometheus*) exit 101 ;; esac\nexit 0\n' >"$policy"
+        chmod 755 "$policy"
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    local apt=(apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=120)
+    "${apt[@]}" install "$@" || { apt-get -q update && "${apt[@]}" install "$@"; }
+}
+
+if [ "$purpose" = --as-root ]; then
+    shift
+    install_as_root "$@"
+    exit
+fi
+
+require_rust
+read -r -a packages <<<"$(missing_packages | tr '\n' ' ')"
+[ "${#packages[@]}" -gt 0 ] || exit 0
+
+if ! have apt-get; then
+    say "Missing: ${packages[*]} (names of Debian packages), and there is no apt-get here."
+    say "Install Prometheus 2.42 or newer (prometheus, promtool), Alertmanager 0.25 or newer (alertmanager, amtool)"
+    say "and a C compiler (cc), so that they are found in PATH, and run this again."
+    exit 1
+fi
+say "Installing ${packages[*]}"
+if [ "$(id -u)" -eq 0 ]; then
+    "$0" --as-root "${packages[@]}"
+elif have sudo; then
+    sudo "$(realpath "$0")" --as-root "${packages[@]}"
+else
+    say "Not root, and no sudo. As root: apt-get install --no-install-recommends ${packages[*]}"
+    exit 1
+fi
+left=$(missing_packages)
+if [ -n "$left" ]; then
+    say "Installed, but still not found in PATH: $left"
+    exit 1
+fi
