@@ -1,5 +1,8 @@
 //! All integration tests, as one binary: linking many would take minutes.
 #![expect(clippy::unwrap_used, reason = "a test's helper may panic")]
 
+mod alert_rules;
 mod counting;
 mod gitlab_adapter;
+mod prose;
+mod tools;
