@@ -2,7 +2,9 @@
 
 pub mod args;
 pub mod check_config;
+pub mod interrupt;
 pub mod logging;
+pub mod simulate_gitlab;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -37,6 +39,11 @@ pub async fn run(
             run_daemon(config).await
         }
         Some(Command::CheckConfig(args)) => Ok(check_config::run(&args, env, console)?),
+        Some(Command::SimulateGitlab(args)) => {
+            logging::start(cli.log);
+            simulate_gitlab::run(args, console.out).await?;
+            Ok(ExitCode::SUCCESS)
+        }
         Some(Command::Replay(_)) => bail!("`replay` is not part of this build yet"),
     }
 }

@@ -1,6 +1,7 @@
 //! All integration tests, as one binary: linking many would take minutes.
 #![expect(clippy::unwrap_used, reason = "a test's helper may panic")]
 
+mod alert_rules;
 mod configuration;
 mod configuration_docs;
 mod configuration_problems;
@@ -12,4 +13,6 @@ mod http_serving;
 mod metrics_docs;
 mod metrics_exposition;
 mod metrics_rows;
+mod prose;
 mod simulator;
+mod tools;
