@@ -10,8 +10,8 @@ use crate::model::Rules;
 /// Says which GitLab CI jobs fail consistently, since when, and why, as Prometheus metrics.
 ///
 /// Without a command it runs the exporter: it polls GitLab, keeps every job's history and serves
-/// /metrics. An access token (scope read_api) comes from the environment, GITLAB_TOKEN, or from
-/// the file that gitlab.token_file names.
+/// /metrics. An access token (scope `read_api`) comes from the environment, `GITLAB_TOKEN`, or
+/// from the file that `gitlab.token_file` names.
 #[derive(Debug, Parser)]
 #[command(
     name = "job-failure-exporter",
@@ -68,8 +68,12 @@ pub struct ConfigArgs {
     /// Group to watch, with its subgroups, by path or id. Can be repeated.
     #[arg(long = "group", value_name = "GROUP")]
     pub groups: Vec<String>,
-    /// GitLab to ask [default: https://gitlab.com].
-    #[arg(long = "gitlab.url", value_name = "URL")]
+    /// GitLab to ask.
+    #[arg(
+        long = "gitlab.url",
+        value_name = "URL",
+        help = "GitLab to ask [default: https://gitlab.com]"
+    )]
     pub gitlab_url: Option<String>,
     /// Directory that keeps the state [default: ./state].
     #[arg(long = "store.directory", value_name = "DIR")]
@@ -159,7 +163,7 @@ pub struct ReplayArgs {
         default_value = "default"
     )]
     pub counting_preset: Preset,
-    /// State to start from: a job_executions.v2.json or a later document.
+    /// State to start from: a `job_executions.v2.json` or a later document.
     #[arg(long = "initial-state", value_name = "FILE")]
     pub initial_state: Option<PathBuf>,
     /// What to print.

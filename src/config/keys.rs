@@ -38,13 +38,13 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         path: "gitlab.token_file",
-        kind: Kind::FILE,
+        kind: Kind::TOKEN_FILE,
         absence: Absence::Optional,
         doc: "File with an access token of scope `read_api`. Without it the environment's `GITLAB_TOKEN` is taken; where both are given, the file. Without any token only public projects can be watched.",
     },
     Key {
         path: "gitlab.ca_file",
-        kind: Kind::FILE,
+        kind: Kind::CA_FILE,
         absence: Absence::Optional,
         doc: "PEM file with certificate authorities to trust besides the usual ones.",
     },
@@ -92,7 +92,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         path: "watch.groups[].exclude",
-        kind: Kind::List(&Kind::GLOB),
+        kind: Kind::List(&Kind::PATH_GLOB),
         absence: Absence::Default("[]"),
         doc: "Projects of the group to leave out, by their whole path. `*` stays within one part of the path, `**` does not.",
     },
@@ -182,7 +182,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         path: "owners.rules[].projects",
-        kind: Kind::GLOB,
+        kind: Kind::PATH_GLOB,
         absence: Absence::Optional,
         doc: "Project paths for which the rule holds; without it, all. `*` stays within one part of the path, `**` does not.",
     },

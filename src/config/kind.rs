@@ -48,16 +48,17 @@ impl Kind {
         "URL",
         "the address of a GitLab, such as `https://gitlab.com`",
     );
-    pub(super) const FILE: Self = Self::Text(Form {
-        name: "file",
-        wanted: "the path of a file that can be read",
-        numeric: false,
-        discreet: true,
-    });
+    pub(super) const TOKEN_FILE: Self =
+        Self::file("the path of a file that holds an access token and nothing else");
+    pub(super) const CA_FILE: Self = Self::file("the path of a PEM file with certificates");
     pub(super) const DIRECTORY: Self = Self::text("directory", "the path of a directory");
     pub(super) const TEAM: Self = Self::text("text", "the name of a team");
-    pub(super) const REGEX: Self = Self::text("regular expression", "a regular expression");
+    pub(super) const REGEX: Self = Self::text(
+        "regular expression",
+        "a regular expression such as `build-.*`",
+    );
     pub(super) const GLOB: Self = Self::text("glob", "a glob such as `deploy-*`");
+    pub(super) const PATH_GLOB: Self = Self::text("glob", "a glob such as `platform/attic/**`");
     pub(super) const REF: Self = Self::text(
         "`default` or regular expression",
         "`default` or a regular expression such as `release/.*`",
@@ -79,6 +80,15 @@ impl Kind {
         discreet: false,
     });
     pub(super) const SOURCE: Self = Self::Choice(SOURCES);
+
+    const fn file(wanted: &'static str) -> Self {
+        Self::Text(Form {
+            name: "file",
+            wanted,
+            numeric: false,
+            discreet: true,
+        })
+    }
 
     const fn text(name: &'static str, wanted: &'static str) -> Self {
         Self::Text(Form {

@@ -83,6 +83,9 @@ impl std::error::Error for Problems {}
 /// A text from outside in a message: on one line, cut where it is long.
 pub(super) fn excerpt(text: &str) -> String {
     const LONGEST: usize = 80;
+    if text.split(|c| !token_sign(c)).any(token_of_gitlab) {
+        return "<redacted>".to_owned();
+    }
     let mut shown: String = text
         .chars()
         .take(LONGEST)
@@ -111,13 +114,26 @@ pub(super) fn nearest<'a>(word: &str, words: &[&'a str]) -> Option<&'a str> {
 
 /// Whether a text looks like a token that was put where its file belongs.
 pub(super) fn token_like(text: &str) -> bool {
-    const SHORTEST: usize = 16;
-    text.len() >= SHORTEST
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-        && (text.starts_with("gl") || !text.contains('.'))
+    let text = text.trim();
+    let name_without_dot = text.len() >= SHORTEST_TOKEN && !text.contains('.');
+    text.chars().all(token_sign) && (name_without_dot || token_of_gitlab(text))
 }
+
+/// GitLab's own tokens begin with their kind: `glpat-`, `gldt-`, `glcbt-`, ..
+fn token_of_gitlab(text: &str) -> bool {
+    let kind = text
+        .strip_prefix("gl")
+        .and_then(|rest| rest.split_once('-'));
+    text.len() >= SHORTEST_TOKEN
+        && kind.is_some_and(|(kind, _)| kind.chars().all(|c| c.is_ascii_lowercase()))
+}
+
+fn token_sign(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-_.".contains(c)
+}
+
+/// Anything shorter is no token that GitLab gave out.
+const SHORTEST_TOKEN: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -127,6 +143,16 @@ mod tests {
     fn text_from_outside_stays_on_one_line_and_is_cut() {
         assert_eq!(excerpt("a\nb\u{202e}"), "a\\nb\\u{202e}");
         assert_eq!(excerpt(&"x".repeat(100)), format!("{}..", "x".repeat(80)));
+    }
+
+    #[test]
+    fn a_token_is_not_shown_wherever_it_was_put() {
+        assert_eq!(excerpt("glpat-0123456789abcdef"), "<redacted>");
+        assert_eq!(excerpt("Bearer glcbt-64_abcdefghijk.01.z"), "<redacted>");
+        assert_eq!(excerpt("glad-to-see"), "glad-to-see");
+        assert!(token_like("0123456789abcdef0123 "));
+        assert!(!token_like("/run/secrets/gitlab-token"));
+        assert!(!token_like("gitlab-token.txt"));
     }
 
     #[test]

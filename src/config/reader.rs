@@ -25,6 +25,8 @@ pub(super) struct Section<'a> {
     pattern: String,
     place: Place,
     entries: &'a [(String, Node)],
+    /// It, or what it stands in, is no mapping: what follows from that is not noted as well.
+    broken: bool,
 }
 
 impl Report {
@@ -59,32 +61,39 @@ impl Report {
 impl<'a> Section<'a> {
     /// The document itself.
     pub(super) fn root(report: &'a Report, node: &'a Node) -> Self {
-        Self::open(report, String::new(), String::new(), Some(node))
+        let nowhere = Self {
+            report,
+            path: String::new(),
+            pattern: String::new(),
+            place: Place::Nowhere,
+            entries: &[],
+            broken: false,
+        };
+        nowhere.open(String::new(), String::new(), Some(node))
     }
 
-    fn open(report: &'a Report, path: String, pattern: String, node: Option<&'a Node>) -> Self {
-        let entries: &[_] = match node.map(|node| &node.shape) {
-            Some(Shape::Map(entries)) => entries,
-            // A section whose keys are all commented out.
-            None | Some(Shape::Nothing) => &[],
-            Some(other) => {
-                let keys = keys::children(&pattern).join(", ");
-                let message = format!("found {}, wanted a mapping with {keys}", found(other));
-                report.add(
-                    node.map_or(Place::Nowhere, |node| node.place),
-                    &path,
-                    message,
-                );
-                &[]
-            }
-        };
-        let section = Self {
-            report,
+    fn open(&self, path: String, pattern: String, node: Option<&'a Node>) -> Self {
+        let mut section = Self {
+            report: self.report,
             path,
             pattern,
             place: node.map_or(Place::Nowhere, |node| node.place),
-            entries,
+            entries: &[],
+            broken: self.broken,
         };
+        match node.map(|node| &node.shape) {
+            Some(Shape::Map(entries)) => section.entries = entries,
+            // A section whose keys are all commented out.
+            None | Some(Shape::Nothing) => {}
+            Some(other) => {
+                let keys = keys::children(&section.pattern).join(", ");
+                section.complain(format!(
+                    "found {}, wanted a mapping with {keys}",
+                    found(other)
+                ));
+                section.broken = true;
+            }
+        }
         section.refuse_unknown_and_repeated_keys();
         section
     }
@@ -115,7 +124,7 @@ impl<'a> Section<'a> {
     /// The section under `name`; empty where it is not given.
     pub(super) fn section(&self, name: &str) -> Section<'a> {
         let pattern = join(&self.pattern, name);
-        Self::open(self.report, self.path_of(name), pattern, self.entry(name))
+        self.open(self.path_of(name), pattern, self.entry(name))
     }
 
     /// The sections in the list under `name`.
@@ -133,19 +142,16 @@ impl<'a> Section<'a> {
             return Vec::new();
         };
         let open = |(n, item): (usize, &'a Node)| {
-            Self::open(
-                self.report,
-                format!("{path}[{n}]"),
-                pattern.clone(),
-                Some(item),
-            )
+            self.open(format!("{path}[{n}]"), pattern.clone(), Some(item))
         };
         items.iter().enumerate().map(open).collect()
     }
 
     /// Notes a problem with the section itself.
     pub(super) fn complain(&self, message: String) {
-        self.report.add(self.place, &self.path, message);
+        if !self.broken {
+            self.report.add(self.place, &self.path, message);
+        }
     }
 
     /// Whether `name` is given here.
@@ -228,6 +234,7 @@ impl<'a> Section<'a> {
                 };
                 convert(&self.wrap(name, &node))
             }
+            Absence::Required if self.broken => None,
             Absence::Required => {
                 let message = format!("missing; wanted {}", key.kind.wanted());
                 self.report.add(self.place, &self.path_of(name), message);

@@ -195,3 +195,6 @@ pub(super) fn project(record: &RawValue) -> Result<Project, Rejected> {
         archived: read.flag("archived", wire.archived)?,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,5 +4,10 @@
 mod alert_rules;
 mod counting;
 mod gitlab_adapter;
+mod metrics_docs;
+mod metrics_exposition;
+mod metrics_rows;
 mod prose;
+mod routing;
+mod simulator;
 mod tools;

@@ -1,0 +1,19 @@
+//! HTTP: the server, its routes and the status page.
+//!
+//! ```text
+//! Server::bind(address) -> Bound -> serve(Service, shutdown)
+//! ```
+
+mod accept;
+mod deadline;
+mod page;
+mod routes;
+mod selection;
+mod server;
+mod shown;
+mod status;
+
+pub use routes::Service;
+pub use selection::{Candidate, JobFilter, Paging, Selection, select};
+pub use server::{BindError, Bound, Limits, Server};
+pub use status::{JobEntry, JobPage, ProjectStatus, Readiness, Status};

@@ -1,0 +1,195 @@
+//! Which jobs a page shows, and in which order.
+
+use std::cmp::Ordering;
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct JobFilter {
+    /// Words that must all occur in the project, ref, job or team; case does not matter.
+    pub text: String,
+    /// Only jobs with a streak above 0.
+    pub failing_only: bool,
+}
+
+/// A part of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paging {
+    /// Jobs before the part.
+    pub offset: usize,
+    /// Jobs of the part at most.
+    pub limit: usize,
+}
+
+/// A job that may be selected, with `item` to find it again.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a, T> {
+    /// Path of the project.
+    pub project: &'a str,
+    /// Branch or tag.
+    pub ref_name: &'a str,
+    /// Name of the job.
+    pub job_name: &'a str,
+    /// The owner.
+    pub team: Option<&'a str>,
+    /// Streak.
+    pub consecutive_failures: u64,
+    /// Failing share of the window.
+    pub failure_ratio: f64,
+    /// What the selection returns.
+    pub item: T,
+}
+
+/// What was selected, and out of how many.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection<T> {
+    /// The part that was asked for, in order.
+    pub items: Vec<T>,
+    /// Jobs that match the filter.
+    pub matching: usize,
+    /// Failing jobs, whether they match or not.
+    pub failing: usize,
+    /// All jobs.
+    pub tracked: usize,
+}
+
+impl<T> Selection<T> {
+    /// The same selection of other items: looks up what was selected.
+    pub fn map<U>(self, look_up: impl FnMut(T) -> U) -> Selection<U> {
+        Selection {
+            items: self.items.into_iter().map(look_up).collect(),
+            matching: self.matching,
+            failing: self.failing,
+            tracked: self.tracked,
+        }
+    }
+}
+
+/// Selects a part of the matching jobs: longest streak first, then highest ratio, then by name.
+///
+/// Takes time proportional to all jobs, but sorts only the part that is shown.
+pub fn select<'a, T>(
+    candidates: impl Iterator<Item = Candidate<'a, T>>,
+    filter: &JobFilter,
+    paging: Paging,
+) -> Selection<T> {
+    let words: Vec<_> = filter
+        .text
+        .split_whitespace()
+        .map(str::to_lowercase)
+        .collect();
+    let (mut tracked, mut failing) = (0, 0);
+    let mut chosen: Vec<_> = candidates
+        .inspect(|job| {
+            tracked += 1;
+            failing += usize::from(job.consecutive_failures > 0);
+        })
+        .filter(|job| !filter.failing_only || job.consecutive_failures > 0)
+        .filter(|job| has_words(job, &words))
+        .collect();
+    let matching = chosen.len();
+    let end = paging.offset.saturating_add(paging.limit);
+    if end < matching {
+        chosen.select_nth_unstable_by(end, order);
+        chosen.truncate(end);
+    }
+    chosen.sort_unstable_by(order);
+    let part = chosen.into_iter().skip(paging.offset);
+    Selection {
+        items: part.map(|job| job.item).collect(),
+        matching,
+        failing,
+        tracked,
+    }
+}
+
+fn has_words<T>(job: &Candidate<'_, T>, words: &[String]) -> bool {
+    if words.is_empty() {
+        return true;
+    }
+    let names = [
+        job.project,
+        job.ref_name,
+        job.job_name,
+        job.team.unwrap_or_default(),
+    ];
+    let text = names.join("\n").to_lowercase();
+    words.iter().all(|word| text.contains(word.as_str()))
+}
+
+fn order<T>(a: &Candidate<'_, T>, b: &Candidate<'_, T>) -> Ordering {
+    let streak = b.consecutive_failures.cmp(&a.consecutive_failures);
+    let ratio = || b.failure_ratio.total_cmp(&a.failure_ratio);
+    let names = || {
+        let of_a = (a.project, a.job_name, a.ref_name);
+        of_a.cmp(&(b.project, b.job_name, b.ref_name))
+    };
+    streak.then_with(ratio).then_with(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(name: &'static str, streak: u64, ratio: f64) -> Candidate<'static, &'static str> {
+        Candidate {
+            project: "group/app",
+            ref_name: "main",
+            job_name: name,
+            team: Some("SRE"),
+            consecutive_failures: streak,
+            failure_ratio: ratio,
+            item: name,
+        }
+    }
+
+    fn selected(
+        text: &str,
+        failing_only: bool,
+        offset: usize,
+        limit: usize,
+    ) -> Selection<&'static str> {
+        let all = [
+            candidate("passes", 0, 0.0),
+            candidate("unsteady", 0, 0.5),
+            candidate("twice", 2, 0.2),
+            candidate("broken", 9, 0.9),
+            candidate("twice more", 2, 0.4),
+        ];
+        let filter = JobFilter {
+            text: text.to_owned(),
+            failing_only,
+        };
+        select(all.into_iter(), &filter, Paging { offset, limit })
+    }
+
+    #[test]
+    fn failing_jobs_come_first_by_streak_and_ratio() {
+        let expected = ["broken", "twice more", "twice", "unsteady", "passes"];
+        assert_eq!(selected("", false, 0, 100).items, expected);
+        for offset in 0..6 {
+            let page = selected("", false, offset, 2).items;
+            assert_eq!(page, &expected[offset.min(5)..(offset + 2).min(5)]);
+        }
+    }
+
+    #[test]
+    fn all_words_must_occur_somewhere_whatever_their_case() {
+        assert_eq!(
+            selected("sre APP twice more", false, 0, 100).items,
+            ["twice more"]
+        );
+        let none = selected("twice nothing", false, 0, 100);
+        assert_eq!((none.matching, none.failing, none.tracked), (0, 3, 5));
+    }
+
+    #[test]
+    fn only_failing_jobs_are_shown_when_asked_for() {
+        let page = selected("", true, 0, 1);
+        assert_eq!((page.items.len(), page.matching, page.tracked), (1, 3, 5));
+    }
+
+    #[test]
+    fn a_part_beyond_the_end_is_empty() {
+        assert!(selected("", false, usize::MAX, 100).items.is_empty());
+    }
+}

@@ -1,0 +1,210 @@
+//! The HTTP server: binding, bounds on what a client may take, and an orderly end.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+
+use super::deadline::Deadline;
+use super::routes::Service;
+
+/// What a client may take of the server.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections at a time; further ones wait in the listener's queue.
+    pub connections: usize,
+    /// Time for a request's head to arrive, and for a connection to be idle.
+    pub head_timeout: Duration,
+    /// Time from a request's head to the end of its answer.
+    pub request_timeout: Duration,
+    /// Bytes of a request's head.
+    pub head_bytes: usize,
+    /// Time that running requests get after the shutdown began.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 256,
+            head_timeout: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(120),
+            head_bytes: 32 * 1024,
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why the server does not listen.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The address is none.
+    #[error(
+        "--web.listen-address: found `{0}`, want [host]:port, such as :10141 or 127.0.0.1:10141"
+    )]
+    Invalid(String),
+    /// The address cannot be had.
+    #[error(
+        "cannot listen on `{address}`: {source}; choose another address with --web.listen-address"
+    )]
+    Unavailable {
+        /// The address as given.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// The server before it listens.
+#[derive(Debug)]
+pub struct Server;
+
+/// The server, listening, but not answering yet.
+#[derive(Debug)]
+pub struct Bound {
+    listener: TcpListener,
+    limits: Limits,
+}
+
+impl Server {
+    /// Binds `[host]:port`. Without a host: all interfaces, IPv6 and IPv4.
+    pub async fn bind(address: &str) -> Result<Bound, BindError> {
+        let port = address
+            .rsplit_once(':')
+            .map(|(_, port)| port.parse::<u16>());
+        let Some(Ok(port)) = port else {
+            return Err(BindError::Invalid(address.to_owned()));
+        };
+        let listener = if address.starts_with(':') {
+            bind_everywhere(port).await
+        } else {
+            TcpListener::bind(address).await
+        };
+        let unavailable = |source| BindError::Unavailable {
+            address: address.to_owned(),
+            source,
+        };
+        Ok(Bound {
+            listener: listener.map_err(unavailable)?,
+            limits: Limits::default(),
+        })
+    }
+}
+
+/// On Linux a listener on the unspecified IPv6 address takes IPv4 connections as well.
+async fn bind_everywhere(port: u16) -> io::Result<TcpListener> {
+    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+            // No IPv6 here, or something that is wrong with IPv4 as well, which then says so.
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await
+        }
+        listener => listener,
+    }
+}
+
+impl Bound {
+    /// Sets other limits than the default ones.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The address that was bound: says the port where 0 was asked for.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Answers until `shutdown` completes; then lets running requests end, within the limit.
+    ///
+    /// Dropping the future cuts all connections at once.
+    pub async fn serve(self, service: Service, shutdown: impl Future<Output = ()>) {
+        let Self { listener, limits } = self;
+        let service = Arc::new(service);
+        let graceful = GracefulShutdown::new();
+        let mut connections = JoinSet::new();
+        let permits = Arc::new(Semaphore::new(limits.connections));
+        tokio::pin!(shutdown);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut shutdown => break,
+                (stream, permit) = accept(&listener, &permits) => {
+                    let service = Arc::clone(&service);
+                    let watcher = graceful.watcher();
+                    connections.spawn(async move {
+                        connection(stream, &service, limits, watcher).await;
+                        drop(permit);
+                    });
+                }
+                Some(_) = connections.join_next() => {}
+            }
+        }
+        // From here on a new connection is refused.
+        drop(listener);
+        if tokio::time::timeout(limits.drain, graceful.shutdown())
+            .await
+            .is_err()
+        {
+            let count = connections.len();
+            tracing::warn!(
+                connections = count,
+                "cut connections that did not end in time"
+            );
+        }
+        connections.shutdown().await;
+    }
+}
+
+/// Waits for a free place first, so that a connection too many stays in the listener's queue.
+async fn accept(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> (TcpStream, Option<OwnedSemaphorePermit>) {
+    // The semaphore is never closed.
+    let permit = Arc::clone(permits).acquire_owned().await.ok();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return (stream, permit),
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                // Out of file descriptors, most likely: asking again at once would spin.
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+async fn connection(stream: TcpStream, service: &Service, limits: Limits, watcher: Watcher) {
+    // Frames are large already: waiting for more only delays the last one.
+    let _ = stream.set_nodelay(true);
+    let deadline = Deadline::new(limits.head_timeout, limits.request_timeout);
+    let respond = service_fn(|request: Request<hyper::body::Incoming>| {
+        let turn = deadline.begin();
+        let answer = service.answer(&request).map(|body| turn.over(body));
+        std::future::ready(Ok::<_, Infallible>(answer))
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_timeout)
+        .max_header_size(limits.head_bytes)
+        .serve_connection(TokioIo::new(stream), respond);
+    tokio::select! {
+        result = watcher.watch(served) => if let Err(error) = result {
+            tracing::debug!(%error, "a connection ended early");
+        },
+        () = deadline.passed() => tracing::debug!("a client took too long"),
+    }
+}

@@ -1,0 +1,92 @@
+//! Polling: which projects there are, what is new in each, and what that brings to the state.
+//!
+//! ```text
+//! discovery -> one task a project -> cycle: list, jobs of what moved -> Sink
+//! ```
+
+mod cursor;
+mod cycle;
+mod discovery;
+mod schedule;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+pub use cursor::Resume;
+
+use crate::config::Watch;
+use crate::gitlab::{Client, Error, Project, Rejected};
+use crate::model::{JobObservation, PipelineObservation, Timestamp};
+
+/// Where observations go. Calls come from many tasks and must return soon.
+pub trait Sink: Send + Sync + 'static {
+    /// Where polling of a project left off; asked once a project.
+    fn resume(&self, project: &Project) -> Resume;
+
+    /// A project is watched, perhaps under a new path.
+    fn watched(&self, project: &Project);
+
+    /// A project is no longer watched.
+    fn unwatched(&self, project: &Project);
+
+    /// A pipeline with all attempts of its jobs was read at `at`, by GitLab's clock.
+    fn observed(
+        &self,
+        project: &Project,
+        pipeline: &PipelineObservation,
+        jobs: &[JobObservation],
+        at: Timestamp,
+    );
+
+    /// GitLab does not know a pipeline any more.
+    fn gone(&self, project: &Project, pipeline: &PipelineObservation);
+
+    /// A cycle of a project ended well: what GitLab told up to `watermark` was observed.
+    fn polled(&self, project: &Project, watermark: Option<Timestamp>);
+
+    /// A cycle failed, or a project or group of the configuration could not be found.
+    fn poll_failed(&self, what: &str, error: &Error);
+
+    /// A record of GitLab's was left out.
+    fn rejected(&self, project: &Project, rejected: &Rejected);
+
+    /// Each project that was found first was tried once.
+    fn first_round_ended(&self);
+
+    /// The current time by GitLab's clock.
+    fn gitlab_now(&self) -> Timestamp;
+}
+
+/// Everything polling needs.
+pub struct Ingest {
+    client: Client,
+    watch: Arc<Watch>,
+    sink: Arc<dyn Sink>,
+}
+
+impl Ingest {
+    /// Polling of what `watch` says, through `client`, into `sink`.
+    pub fn new(client: Client, watch: Watch, sink: Arc<dyn Sink>) -> Self {
+        Self {
+            client,
+            watch: Arc::new(watch),
+            sink,
+        }
+    }
+
+    /// Polls until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        schedule::run(&self, stop).await;
+    }
+}
+
+/// How long discovered projects are taken as they are before GitLab is asked again.
+const DISCOVERY_INTERVAL: Duration = Duration::from_secs(10 * 60);
+
+/// Cycles under way at a time.
+const CONCURRENT_CYCLES: usize = 8;
+
+/// Requests for jobs under way at a time in one cycle.
+const CONCURRENT_REQUESTS: usize = 4;

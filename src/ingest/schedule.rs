@@ -1,0 +1,186 @@
+//! When each project is polled: one task a project, few cycles at a time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::cursor::Cursor;
+use super::discovery::Discovered;
+use super::{CONCURRENT_CYCLES, DISCOVERY_INTERVAL, Ingest};
+use crate::config::Watch;
+use crate::gitlab::{Error, Project};
+
+/// After this time without anything going on, a project is quiet.
+const QUIET_AFTER: Duration = Duration::from_secs(15 * 60);
+
+/// How often the interval doubles at the most while GitLab refuses a project.
+const LONGEST_REFUSED_DOUBLINGS: u32 = 4;
+
+/// Shared by the polling of all projects.
+struct Round {
+    permits: Semaphore,
+    /// Projects of the first discovery that were not tried yet.
+    untried: AtomicUsize,
+}
+
+impl Round {
+    fn new(projects: usize) -> Self {
+        Self {
+            permits: Semaphore::new(CONCURRENT_CYCLES),
+            untried: AtomicUsize::new(projects),
+        }
+    }
+}
+
+/// A project that is polled.
+struct Polled {
+    facts: watch::Sender<Project>,
+    stop: CancellationToken,
+}
+
+/// Discovers projects, starts and stops the polling of each, until `stop`.
+pub(super) async fn run(ingest: &Ingest, stop: CancellationToken) {
+    let mut polled: BTreeMap<u64, Polled> = BTreeMap::new();
+    let mut polling = FuturesUnordered::new();
+    let mut round: Option<Arc<Round>> = None;
+    let mut discovery = Box::pin(discover_after(ingest, Duration::ZERO));
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            found = &mut discovery => {
+                let wait = if found.incomplete { ingest.watch.interval } else { DISCOVERY_INTERVAL };
+                discovery.set(discover_after(ingest, wait));
+                if !found.incomplete {
+                    drop_missing(ingest, &mut polled, &found);
+                    if found.projects.is_empty() {
+                        ingest.sink.first_round_ended();
+                    }
+                }
+                if found.projects.is_empty() {
+                    continue;
+                }
+                let round = round.get_or_insert_with(|| Arc::new(Round::new(found.projects.len())));
+                for (id, project) in found.projects {
+                    ingest.sink.watched(&project);
+                    if let Some(known) = polled.get(&id) {
+                        known.facts.send_replace(project);
+                        continue;
+                    }
+                    let (facts, receiver) = watch::channel(project);
+                    let stop = stop.child_token();
+                    polling.push(poll(ingest, round.clone(), receiver, stop.clone()));
+                    polled.insert(id, Polled { facts, stop });
+                }
+            }
+            Some(()) = polling.next(), if !polling.is_empty() => {}
+        }
+    }
+}
+
+async fn discover_after(ingest: &Ingest, wait: Duration) -> Discovered {
+    tokio::time::sleep(wait).await;
+    ingest.discover().await
+}
+
+/// Stops the polling of projects that are there no more.
+fn drop_missing(ingest: &Ingest, polled: &mut BTreeMap<u64, Polled>, found: &Discovered) {
+    polled.retain(|id, project| {
+        let stays = found.projects.contains_key(id);
+        if !stays {
+            project.stop.cancel();
+            ingest.sink.unwatched(&project.facts.borrow());
+        }
+        stays
+    });
+}
+
+/// Polls one project until `stop`.
+async fn poll(
+    ingest: &Ingest,
+    round: Arc<Round>,
+    facts: watch::Receiver<Project>,
+    stop: CancellationToken,
+) {
+    let resume = ingest.sink.resume(&facts.borrow());
+    let mut cursor = Cursor::new(resume);
+    let mut pace = Pace::new();
+    let mut untried = true;
+    loop {
+        let project = facts.borrow().clone();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            outcome = one_cycle(ingest, &round, &project, &mut cursor) => {
+                pace.note(&outcome, cursor.is_active());
+                match &outcome {
+                    Ok(()) => ingest.sink.polled(&project, cursor.watermark()),
+                    Err(error) => ingest.sink.poll_failed(&project.path, error),
+                }
+            }
+        }
+        if std::mem::take(&mut untried) && round.untried.fetch_sub(1, Ordering::AcqRel) == 1 {
+            ingest.sink.first_round_ended();
+        }
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            () = tokio::time::sleep(pace.wait(&ingest.watch)) => {}
+        }
+    }
+}
+
+async fn one_cycle(
+    ingest: &Ingest,
+    round: &Round,
+    project: &Project,
+    cursor: &mut Cursor,
+) -> Result<(), Error> {
+    // The semaphore is never closed.
+    let _permit = round.permits.acquire().await.ok();
+    ingest.cycle(project, cursor).await
+}
+
+/// How long to wait between the cycles of a project.
+struct Pace {
+    last_active: Instant,
+    refused: u32,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self {
+            last_active: Instant::now(),
+            refused: 0,
+        }
+    }
+
+    fn note(&mut self, outcome: &Result<(), Error>, active: bool) {
+        if active {
+            self.last_active = Instant::now();
+        }
+        self.refused = match outcome {
+            Err(error) if !error.is_retryable() => self.refused.saturating_add(1),
+            _ => 0,
+        };
+    }
+
+    fn wait(&self, watch: &Watch) -> Duration {
+        let quiet = self.last_active.elapsed() >= QUIET_AFTER;
+        let interval = if quiet {
+            watch.idle_interval.max(watch.interval)
+        } else {
+            watch.interval
+        };
+        let doublings = self.refused.min(LONGEST_REFUSED_DOUBLINGS);
+        // A little shorter by chance, so that projects do not ask in step.
+        interval.mul_f64(0.9 + 0.1 * fastrand::f64()) * 2_u32.pow(doublings)
+    }
+}

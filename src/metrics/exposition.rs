@@ -1,0 +1,231 @@
+//! What is exposed: rendered when it changes, handed to a scrape as it is.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::families::{JOBS, PIPELINES, PROJECTS};
+use super::fragments::{Deflater, Fragments};
+use super::page::{Group, Snapshot};
+use super::polls::{PollError, ProjectPolls};
+use super::render::{exposed, headers, render, render_project};
+use super::telemetry::Telemetry;
+use super::text::shown;
+use crate::model::{TimelineRows, Timestamp};
+
+/// The timeline that text belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TimelineKey {
+    /// GitLab's project id.
+    pub project_id: u64,
+    /// Branch or tag.
+    pub ref_name: Arc<str>,
+}
+
+/// Everything that is exposed. Clones share it.
+#[derive(Clone)]
+pub struct Exposition(Arc<Shared>);
+
+struct Shared {
+    telemetry: Telemetry,
+    timeline_headers: Arc<Fragments>,
+    project_headers: Arc<Fragments>,
+    own_header: Arc<Fragments>,
+    deflater: Mutex<Deflater>,
+    /// Locked to put text in its place or to copy references, never to render.
+    shown: RwLock<Shown>,
+}
+
+#[derive(Default)]
+struct Shown {
+    timelines: BTreeMap<Place, Arc<Rendered>>,
+    places: HashMap<TimelineKey, Place>,
+    projects: BTreeMap<Arc<str>, (ProjectPolls, Arc<Fragments>)>,
+}
+
+/// Where a timeline stands on the page: in the order of its labels.
+///
+/// A project that was deleted and created again has two ids for the same labels until the old one
+/// is retired; the newer one is shown, since no series may appear twice.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    project: Arc<str>,
+    ref_name: Arc<str>,
+    newest_first: Reverse<u64>,
+}
+
+struct Rendered {
+    fragments: Arc<Fragments>,
+    jobs: u64,
+}
+
+impl Exposition {
+    /// Nothing but the exporter's own metrics.
+    pub fn new(telemetry: Telemetry) -> Self {
+        let timelines = JOBS.iter().map(|family| family.described);
+        let timelines = timelines.chain(PIPELINES.iter().map(|family| family.described));
+        let projects = PROJECTS.iter().map(|family| family.described);
+        let mut deflater = Deflater::new();
+        Self(Arc::new(Shared {
+            telemetry,
+            timeline_headers: headers(&mut deflater, timelines),
+            project_headers: headers(&mut deflater, projects),
+            // The `prometheus` crate writes its headers itself.
+            own_header: Arc::new({
+                deflater.push("");
+                deflater.finish(0)
+            }),
+            deflater: Mutex::new(deflater),
+            shown: RwLock::default(),
+        }))
+    }
+
+    /// The exporter's own metrics.
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.0.telemetry
+    }
+
+    /// Renders a timeline and shows it in place of what was shown for the key.
+    ///
+    /// `team` says who owns a job, given the project's path and the job's name. Calls for one key
+    /// must come one after the other; the last one stays.
+    pub fn publish(
+        &self,
+        key: TimelineKey,
+        rows: &TimelineRows,
+        team: &dyn Fn(&str, &str) -> Option<Arc<str>>,
+    ) {
+        let jobs = exposed(rows, team);
+        let rendered = Arc::new(Rendered {
+            jobs: jobs.len() as u64,
+            fragments: Arc::new(render(&mut self.deflater(), rows, &jobs)),
+        });
+        let place = Place {
+            project: Arc::from(shown(&rows.project)),
+            ref_name: Arc::from(shown(&rows.ref_name)),
+            newest_first: Reverse(key.project_id),
+        };
+        let mut shown = self.write();
+        let former = shown.places.insert(key, place.clone());
+        if let Some(former) = former.filter(|former| *former != place) {
+            shown.timelines.remove(&former);
+        }
+        shown.timelines.insert(place, rendered);
+    }
+
+    /// Shows nothing for the key any longer.
+    pub fn remove(&self, key: &TimelineKey) {
+        let mut shown = self.write();
+        if let Some(place) = shown.places.remove(key) {
+            shown.timelines.remove(&place);
+        }
+    }
+
+    /// Shows a project that was not polled yet, its errors at zero.
+    pub fn watch_project(&self, project: &Arc<str>) {
+        self.update_project(project, |_| {});
+    }
+
+    /// A project was polled without an error.
+    pub fn poll_succeeded(&self, project: &Arc<str>, at: Timestamp) {
+        self.telemetry().polls(true).inc();
+        self.update_project(project, |polls| polls.last_success = Some(at));
+    }
+
+    /// A poll of a project failed.
+    pub fn poll_failed(&self, project: &Arc<str>, reason: PollError) {
+        self.telemetry().polls(false).inc();
+        self.update_project(project, |polls| polls.errors[reason as usize] += 1);
+    }
+
+    /// How polling the project went; `None` if it is not shown.
+    pub fn project(&self, project: &str) -> Option<ProjectPolls> {
+        let shown = self.read();
+        shown.projects.get(project).map(|(polls, _)| polls.clone())
+    }
+
+    /// Shows nothing for the project any longer.
+    pub fn remove_project(&self, project: &str) {
+        self.write().projects.remove(project);
+    }
+
+    /// What is exposed now.
+    pub fn snapshot(&self) -> Snapshot {
+        let (rendered, projects) = self.visible();
+        let samples = rendered.iter().map(|rendered| &rendered.fragments);
+        let samples = samples.chain(&projects).map(|fragments| fragments.samples);
+        let jobs = rendered.iter().map(|rendered| rendered.jobs);
+        self.telemetry()
+            .exposed(rendered.len() as u64, jobs.sum(), samples.sum());
+        // Not the shared one: that is held while a timeline is rendered.
+        let mut deflater = Deflater::new();
+        deflater.push(&self.telemetry().text());
+        let own = deflater.finish(0);
+        let timelines = rendered
+            .iter()
+            .map(|rendered| Arc::clone(&rendered.fragments));
+        Snapshot::new([
+            Group {
+                headers: Arc::clone(&self.0.timeline_headers),
+                items: timelines.collect(),
+            },
+            Group {
+                headers: Arc::clone(&self.0.project_headers),
+                items: projects,
+            },
+            Group {
+                headers: Arc::clone(&self.0.own_header),
+                items: vec![Arc::new(own)],
+            },
+        ])
+    }
+
+    /// References to all text, without the timelines that a newer project hides.
+    fn visible(&self) -> (Vec<Arc<Rendered>>, Vec<Arc<Fragments>>) {
+        let shown = self.read();
+        let mut timelines = Vec::with_capacity(shown.timelines.len());
+        let mut last: Option<&Place> = None;
+        for (place, rendered) in &shown.timelines {
+            let hidden = last.is_some_and(|last| {
+                last.ref_name == place.ref_name && last.project == place.project
+            });
+            if !hidden {
+                timelines.push(Arc::clone(rendered));
+            }
+            last = Some(place);
+        }
+        let projects = shown.projects.values();
+        let projects = projects.map(|(_, fragments)| Arc::clone(fragments));
+        (timelines, projects.collect())
+    }
+
+    fn update_project(&self, project: &Arc<str>, change: impl FnOnce(&mut ProjectPolls)) {
+        let project: Arc<str> = match shown(project) {
+            std::borrow::Cow::Borrowed(_) => Arc::clone(project),
+            std::borrow::Cow::Owned(text) => Arc::from(text),
+        };
+        // Held to the end, so that no change made meanwhile is lost.
+        let mut deflater = self.deflater();
+        let mut polls = self.project(&project).unwrap_or_default();
+        change(&mut polls);
+        let fragments = Arc::new(render_project(&mut deflater, &project, &polls));
+        self.write().projects.insert(project, (polls, fragments));
+    }
+
+    // A panic while a lock is held leaves whole entries behind: they are still worth showing.
+
+    fn deflater(&self) -> MutexGuard<'_, Deflater> {
+        self.0
+            .deflater
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Shown> {
+        self.0.shown.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Shown> {
+        self.0.shown.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

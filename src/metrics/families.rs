@@ -1,0 +1,256 @@
+//! The families of jobs, pipelines and projects: one table row each, with how its samples are made.
+
+use std::sync::Arc;
+
+use super::polls::{PollError, ProjectPolls};
+use super::telemetry::OWN;
+use super::text::Lines;
+use crate::model::{Failing, FailureClass, Figures, JobRow, Outcome};
+
+/// Type of a family, as the exposition format names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Goes up and down.
+    Gauge,
+    /// Goes up; ends in `_total`.
+    Counter,
+    /// Distribution over buckets.
+    Histogram,
+}
+
+impl Kind {
+    /// The word of the TYPE line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gauge => "gauge",
+            Self::Counter => "counter",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// What is said of a family: in its HELP and TYPE lines and in `docs/metrics.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Described {
+    /// Name, with the unit as its suffix.
+    pub name: &'static str,
+    /// Type.
+    pub kind: Kind,
+    /// Text of the HELP line.
+    pub help: &'static str,
+    /// Names of all labels, in the order of the text.
+    pub labels: &'static [&'static str],
+}
+
+/// Every family that this program exposes, but those of the process.
+pub fn families() -> impl Iterator<Item = Described> {
+    let jobs = JOBS.iter().map(|family| family.described);
+    let pipelines = PIPELINES.iter().map(|family| family.described);
+    let projects = PROJECTS.iter().map(|family| family.described);
+    jobs.chain(pipelines)
+        .chain(projects)
+        .chain(OWN.iter().copied())
+}
+
+/// A family and what makes its samples.
+pub(super) struct Family<Emit> {
+    pub(super) described: Described,
+    pub(super) emit: Emit,
+}
+
+/// A job with what only others know of it.
+pub(super) struct Job<'a> {
+    pub(super) row: &'a JobRow,
+    pub(super) team: Option<Arc<str>>,
+}
+
+/// Makes the samples of one job.
+pub(super) type OfJob = fn(&Job<'_>, &mut Lines<'_>);
+/// Makes the samples of one ref's pipelines.
+pub(super) type OfPipelines = fn(&Figures, &mut Lines<'_>);
+/// Makes the samples of one project.
+pub(super) type OfProject = fn(&ProjectPolls, &mut Lines<'_>);
+
+macro_rules! family {
+    ($kind:ident $name:literal, [$($label:literal),+], $help:literal, $emit:expr) => {
+        Family {
+            described: Described {
+                name: $name,
+                kind: Kind::$kind,
+                help: $help,
+                labels: &[$($label),+],
+            },
+            emit: $emit,
+        }
+    };
+}
+
+macro_rules! job {
+    ($kind:ident $name:literal $(+ [$($label:literal),+])?, $help:literal, $emit:expr) => {
+        family!($kind $name, ["project", "ref", "job_name" $($(, $label)+)?], $help, $emit)
+    };
+}
+
+macro_rules! pipeline {
+    ($kind:ident $name:literal $(+ [$($label:literal),+])?, $help:literal, $emit:expr) => {
+        family!($kind $name, ["project", "ref" $($(, $label)+)?], $help, $emit)
+    };
+}
+
+/// The families of jobs.
+pub(super) static JOBS: &[Family<OfJob>] = &[
+    job!(Gauge "job_consecutive_failures",
+        "Failing executions in a row, up to the newest; it may be longer than the window.",
+        |job, lines| lines.sample(job.row.figures.consecutive_failures)),
+    job!(Gauge "job_failure_ratio",
+        "Failing share of the executions in the window, 0 to 1.",
+        |job, lines| lines.sample(job.row.figures.failure_ratio())),
+    job!(Gauge "job_window_executions",
+        "Executions in the window.",
+        |job, lines| lines.sample(job.row.figures.window_executions)),
+    job!(Gauge "job_window_failures",
+        "Failing executions in the window.",
+        |job, lines| lines.sample(job.row.figures.window_failures)),
+    job!(Gauge "job_window_flaky",
+        "Executions in the window that passed on a later attempt after a failed one.",
+        |job, lines| lines.sample(job.row.figures.window_flaky)),
+    job!(Counter "job_executions_total" + ["outcome"],
+        "Executions seen, by outcome; one that a retry changed counts once under each.",
+        |job, lines| executions(&job.row.figures, lines)),
+    job!(Counter "job_failures_total" + ["failure_class"],
+    "Failing executions seen, by class of GitLab's failure reason.",
+    |job, lines| {
+        for class in FailureClass::ALL {
+            let labels = [("failure_class", class.as_str())];
+            lines.labelled(&labels, job.row.figures.failures.get(class));
+        }
+    }),
+    job!(Counter "job_flaky_executions_total",
+        "Executions seen that passed on a later attempt after a failed one.",
+        |job, lines| lines.sample(job.row.figures.flaky_executions)),
+    job!(Counter "job_retries_total",
+        "Attempts seen that followed another attempt of the same execution.",
+        |job, lines| lines.sample(job.row.figures.retries)),
+    job!(Gauge "job_last_execution_timestamp_seconds",
+        "When the latest decided execution ended.",
+        |job, lines| lines.maybe(job.row.figures.last_execution)),
+    job!(Gauge "job_last_success_timestamp_seconds",
+        "When the latest passed execution ended.",
+        |job, lines| lines.maybe(job.row.figures.last_success)),
+    job!(Gauge "job_last_failure_timestamp_seconds",
+        "When the latest failing execution ended.",
+        |job, lines| lines.maybe(job.row.figures.last_failure)),
+    job!(Gauge "job_first_seen_timestamp_seconds",
+        "When the first known execution was created.",
+        |job, lines| lines.maybe(job.row.figures.first_seen)),
+    job!(Gauge "job_failing_since_timestamp_seconds",
+        "When the first failing execution of the streak ended; only while the streak is above 0.",
+        |job, lines| lines.maybe(job.row.figures.failing.as_ref().and_then(|failing| failing.since))),
+    job!(Gauge "job_duration_seconds",
+        "How long the last finished attempt ran.",
+        |job, lines| lines.maybe(job.row.figures.duration)),
+    job!(Gauge "job_queued_duration_seconds",
+        "How long the last finished attempt waited for a runner.",
+        |job, lines| lines.maybe(job.row.figures.queued_duration)),
+    job!(Gauge "job_usual_duration_seconds",
+        "Median duration of the passed executions in the window.",
+        |job, lines| lines.maybe(job.row.figures.usual_duration)),
+    job!(Gauge "job_running_start_timestamp_seconds",
+        "When the oldest running attempt started; only while one runs.",
+        |job, lines| lines.maybe(job.row.figures.running_since)),
+    job!(Gauge "job_pending_start_timestamp_seconds",
+        "Since when the oldest pending attempt waits for a runner; only while one waits.",
+        |job, lines| lines.maybe(job.row.figures.pending_since)),
+    job!(Gauge "job_info" + ["stage", "team", "allow_failure"],
+        "Always 1; what is known of the job apart from its executions.",
+        info),
+    job!(Gauge "job_failure_info" + [
+        "job_id", "pipeline_id", "commit", "failure_reason", "failure_class", "web_url",
+        "first_failing_commit", "last_passing_commit"
+    ],
+    "Always 1; the latest failure of the streak. Only while the streak is above 0.",
+    |job, lines| {
+        if let Some(failing) = &job.row.figures.failing {
+            failure_info(failing, lines);
+        }
+    }),
+];
+
+/// The families of a ref's pipelines.
+pub(super) static PIPELINES: &[Family<OfPipelines>] = &[
+    pipeline!(Gauge "pipeline_consecutive_failures",
+        "Failing pipelines of the ref in a row, up to the newest.",
+        |figures, lines| lines.sample(figures.consecutive_failures)),
+    pipeline!(Gauge "pipeline_failure_ratio",
+        "Failing share of the ref's pipelines in the window, 0 to 1.",
+        |figures, lines| lines.sample(figures.failure_ratio())),
+    pipeline!(Counter "pipeline_executions_total" + ["outcome"],
+        "Pipelines of the ref seen, by outcome.",
+        executions),
+    pipeline!(Gauge "pipeline_last_success_timestamp_seconds",
+        "When the latest passed pipeline of the ref ended.",
+        |figures, lines| lines.maybe(figures.last_success)),
+    pipeline!(Gauge "pipeline_duration_seconds",
+        "How long the last finished pipeline of the ref ran.",
+        |figures, lines| lines.maybe(figures.duration)),
+];
+
+/// The families of projects.
+pub(super) static PROJECTS: &[Family<OfProject>] = &[
+    family!(Gauge "project_last_successful_poll_timestamp_seconds", ["project"],
+        "When the project was last polled without an error.",
+        |polls, lines| lines.maybe(polls.last_success)),
+    family!(Counter "project_poll_errors_total", ["project", "reason"],
+    "Polls of the project that failed, by reason.",
+    |polls, lines| {
+        for reason in PollError::ALL {
+            lines.labelled(&[("reason", reason.as_str())], polls.errors(reason));
+        }
+    }),
+];
+
+fn executions(figures: &Figures, lines: &mut Lines<'_>) {
+    for outcome in Outcome::ALL {
+        let labels = [("outcome", outcome.as_str())];
+        lines.labelled(&labels, figures.executions.get(outcome));
+    }
+}
+
+fn info(job: &Job<'_>, lines: &mut Lines<'_>) {
+    let allow_failure = if job.row.allow_failure {
+        "true"
+    } else {
+        "false"
+    };
+    let labels = [
+        ("stage", &*job.row.stage),
+        ("team", job.team.as_deref().unwrap_or_default()),
+        ("allow_failure", allow_failure),
+    ];
+    lines.labelled(&labels, 1_u64);
+}
+
+fn failure_info(failing: &Failing, lines: &mut Lines<'_>) {
+    let id = |id: Option<u64>| id.map(|id| id.to_string()).unwrap_or_default();
+    let class = failing.failure_class.unwrap_or(FailureClass::Unknown);
+    let labels = [
+        ("job_id", &*id(failing.job_id)),
+        ("pipeline_id", &*id(failing.pipeline_id)),
+        ("commit", failing.commit.as_deref().unwrap_or_default()),
+        (
+            "failure_reason",
+            failing.failure_reason.as_deref().unwrap_or_default(),
+        ),
+        ("failure_class", class.as_str()),
+        ("web_url", failing.web_url.as_deref().unwrap_or_default()),
+        (
+            "first_failing_commit",
+            failing.first_failing_commit.as_deref().unwrap_or_default(),
+        ),
+        (
+            "last_passing_commit",
+            failing.last_passing_commit.as_deref().unwrap_or_default(),
+        ),
+    ];
+    lines.labelled(&labels, 1_u64);
+}

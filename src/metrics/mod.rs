@@ -1,0 +1,22 @@
+//! What Prometheus sees: the families, their rendered text and the exporter's own metrics.
+//!
+//! ```text
+//! TimelineRows -> families (text) -> fragments (deflated ahead) -> Exposition -> Snapshot -> Page
+//! ```
+//!
+//! Text is rendered when a timeline changes, not when it is scraped: a scrape joins what is there.
+
+mod exposition;
+mod families;
+mod fragments;
+mod page;
+mod polls;
+mod render;
+mod telemetry;
+mod text;
+
+pub use exposition::{Exposition, TimelineKey};
+pub use families::{Described, Kind, families};
+pub use page::{Page, Snapshot};
+pub use polls::{PollError, ProjectPolls};
+pub use telemetry::{Build, Telemetry};

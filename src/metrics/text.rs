@@ -1,0 +1,181 @@
+//! Prometheus' text exposition format 0.0.4, one line at a time.
+//!
+//! <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// A sample's value.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Number {
+    /// A count or an id.
+    Count(u64),
+    /// Seconds since the Unix epoch.
+    Seconds(i64),
+    /// Anything with a fraction.
+    Real(f64),
+}
+
+impl From<u64> for Number {
+    fn from(count: u64) -> Self {
+        Self::Count(count)
+    }
+}
+
+impl From<usize> for Number {
+    fn from(count: usize) -> Self {
+        Self::Count(count as u64)
+    }
+}
+
+impl From<f64> for Number {
+    fn from(value: f64) -> Self {
+        Self::Real(value)
+    }
+}
+
+impl From<crate::model::Timestamp> for Number {
+    fn from(time: crate::model::Timestamp) -> Self {
+        Self::Seconds(time.unix())
+    }
+}
+
+impl From<crate::model::Span> for Number {
+    fn from(span: crate::model::Span) -> Self {
+        Self::Real(span.seconds())
+    }
+}
+
+/// Writes the samples of one family for one set of base labels.
+pub(super) struct Lines<'a> {
+    /// Where the text goes.
+    pub(super) out: &'a mut String,
+    /// Lines written so far.
+    pub(super) count: &'a mut u64,
+    /// Name of the family.
+    pub(super) name: &'static str,
+    /// Escaped labels that every sample has: `a="b",c="d"`.
+    pub(super) base: &'a str,
+}
+
+impl Lines<'_> {
+    /// One sample with the base labels alone.
+    pub(super) fn sample(&mut self, value: impl Into<Number>) {
+        self.labelled(&[], value);
+    }
+
+    /// One sample if there is a value.
+    pub(super) fn maybe(&mut self, value: Option<impl Into<Number>>) {
+        if let Some(value) = value {
+            self.sample(value);
+        }
+    }
+
+    /// One sample with further labels.
+    pub(super) fn labelled(&mut self, labels: &[(&str, &str)], value: impl Into<Number>) {
+        self.out.push_str(self.name);
+        self.out.push('{');
+        self.out.push_str(self.base);
+        for (name, value) in labels {
+            self.out.push(',');
+            push_label(self.out, name, value);
+        }
+        self.out.push_str("} ");
+        push_number(self.out, value.into());
+        self.out.push('\n');
+        *self.count += 1;
+    }
+}
+
+/// Appends `name="value"`, the value escaped.
+pub(super) fn push_label(out: &mut String, name: &str, value: &str) {
+    out.push_str(name);
+    out.push_str("=\"");
+    let mut rest = value;
+    while let Some(at) = rest.find(['\\', '"', '\n', '\0']) {
+        out.push_str(&rest[..at]);
+        out.push_str(match rest.as_bytes()[at] {
+            b'\\' => "\\\\",
+            b'"' => "\\\"",
+            b'\n' => "\\n",
+            _ => NUL_SHOWN,
+        });
+        rest = &rest[at + 1..];
+    }
+    out.push_str(rest);
+    out.push('"');
+}
+
+/// Stands for NUL, which ends the input for Prometheus' lexer and would cost the whole page.
+const NUL_SHOWN: &str = "\u{fffd}";
+
+/// The text as a label shows it: NUL replaced.
+pub(super) fn shown(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') {
+        Cow::Owned(text.replace('\0', NUL_SHOWN))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Appends a family's HELP and TYPE lines.
+pub(super) fn push_header(out: &mut String, name: &str, kind: &str, help: &str) {
+    let help = help.replace('\\', "\\\\").replace('\n', "\\n");
+    for part in [
+        "# HELP ",
+        name,
+        " ",
+        &help,
+        "\n# TYPE ",
+        name,
+        " ",
+        kind,
+        "\n",
+    ] {
+        out.push_str(part);
+    }
+}
+
+fn push_number(out: &mut String, value: Number) {
+    // Writing to a string cannot fail. `Display` of a float is its shortest form that reads back
+    // to the same bits, without an exponent.
+    let _ = match value {
+        Number::Count(count) => write!(out, "{count}"),
+        Number::Seconds(seconds) => write!(out, "{seconds}"),
+        Number::Real(real) => write!(out, "{real}"),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn label_values_are_escaped_as_the_format_asks() {
+        let mut out = String::new();
+        push_label(&mut out, "a", "q\"b\\n\nz\0\u{202e}");
+        assert_eq!(out, "a=\"q\\\"b\\\\n\\nz\u{fffd}\u{202e}\"");
+    }
+
+    #[test]
+    fn help_is_escaped_as_the_format_asks() {
+        let mut out = String::new();
+        push_header(&mut out, "m", "gauge", "a \"quote\", a \\ and a\nline");
+        assert_eq!(
+            out,
+            "# HELP m a \"quote\", a \\\\ and a\\nline\n# TYPE m gauge\n"
+        );
+    }
+
+    #[test]
+    fn numbers_are_written_in_full_and_read_back_exactly() {
+        for real in [0.0, 0.1, 1.0 / 3.0, 173.372_13, 1e-7, 1e21, f64::MAX] {
+            let mut out = String::new();
+            push_number(&mut out, Number::Real(real));
+            assert_eq!(out.parse::<f64>().unwrap().to_bits(), real.to_bits());
+        }
+        let mut out = String::new();
+        push_number(&mut out, Number::Count(u64::MAX));
+        assert_eq!(out, "18446744073709551615");
+    }
+}

@@ -1,0 +1,53 @@
+//! What the simulator serves besides the API: its truth, its time, and pages for links to lead to.
+
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use serde_json::json;
+
+use super::query::Query;
+use super::reply::Reply;
+use super::server::State;
+use super::truth;
+
+/// Answers a request for a path outside `/api/v4`.
+pub(super) fn answer(state: &mut State, method: &Method, path: &str, query: &Query) -> Reply {
+    match (method.as_str(), path) {
+        ("GET", "/-/truth") => Reply::ok(json!(truth::of(&state.world))),
+        ("POST", "/-/advance") => advance(state, query),
+        ("GET", "/-/healthy") => Reply::text(StatusCode::OK, "GitLab OK\n"),
+        ("GET", _) => page(state, path),
+        _ => Reply::no_route(),
+    }
+}
+
+fn advance(state: &mut State, query: &Query) -> Reply {
+    let seconds = query.get("seconds").and_then(|text| text.parse().ok());
+    let Some(time) = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) else {
+        return Reply::bad_parameter("seconds", "is missing or is no number of seconds");
+    };
+    state.course.skip(time);
+    let now = state.course.now();
+    state.world.advance_to(now);
+    Reply::ok(json!({ "now": state.world.now().iso() }))
+}
+
+/// A line on the job or the pipeline that a link names.
+fn page(state: &State, path: &str) -> Reply {
+    let world = &state.world;
+    let id = |kind: &str| {
+        let (_, rest) = path.split_once(kind)?;
+        rest.parse::<u64>().ok()
+    };
+    let line = if let Some(job) = id("/-/jobs/").and_then(|id| world.job(id)) {
+        let reason = job.failure_reason.as_deref().unwrap_or("");
+        let status = job.status.as_str();
+        format!("job {} {:?}: {status} {reason}\n", job.id, job.name())
+    } else if let Some(pipeline) = id("/-/pipelines/").and_then(|id| world.pipeline(id)) {
+        let status = pipeline.status.as_str();
+        format!("pipeline {} at {}: {status}\n", pipeline.id, pipeline.sha)
+    } else {
+        return Reply::text(StatusCode::NOT_FOUND, "This is a simulated GitLab.\n");
+    };
+    Reply::text(StatusCode::OK, &line)
+}

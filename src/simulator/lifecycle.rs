@@ -1,0 +1,317 @@
+//! How pipelines and jobs live: stages in order, endings, cancellation, and the status that follows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::entity::{Job, Pipeline, Status};
+use super::moment::Moment;
+use super::plan::{Ending, JobPlan, PipelinePlan};
+use super::status::composite;
+use super::world::World;
+
+impl World {
+    /// Creates a pipeline in a project; gives its id, or 0 where there is no such project.
+    pub fn push_pipeline(&mut self, project: u64, plan: PipelinePlan) -> u64 {
+        let before_sha = self.head_of(project, plan.ref_name.as_deref());
+        let sha = plan.sha.clone().unwrap_or_else(|| self.new_commit());
+        let Some(project) = self.projects.get_mut(&project) else {
+            return 0;
+        };
+        project.last_iid += 1;
+        self.last_pipeline_id += 1;
+        let id = self.last_pipeline_id;
+        let pipeline = Pipeline {
+            id,
+            iid: project.last_iid,
+            project_id: project.id,
+            stages: plan.stages(),
+            ref_name: plan
+                .ref_name
+                .unwrap_or_else(|| project.default_branch.clone()),
+            tag: plan.tag,
+            sha,
+            before_sha,
+            source: plan.source,
+            status: Status::Created,
+            created_at: self.now,
+            updated_at: self.now,
+            started_at: None,
+            finished_at: None,
+            duration: None,
+            visible_from: self.now + plan.hidden_for,
+        };
+        self.pipelines.insert(id, pipeline);
+        for job in plan.jobs {
+            self.create_job(id, Arc::new(job), 0);
+        }
+        self.process(id);
+        id
+    }
+
+    /// Sets the status of a job by hand, with the times that go with it.
+    pub fn set_job_status(&mut self, job: u64, status: Status) {
+        match status {
+            Status::Failed => self.finish_job(job, status, Some("script_failure".to_owned())),
+            Status::Success | Status::Canceled | Status::Skipped => {
+                self.finish_job(job, status, None);
+            }
+            _ => self.move_job(job, status),
+        }
+    }
+
+    /// Lets a job fail with this reason; an automatic retry follows where the plan has one left.
+    pub fn fail_job(&mut self, job: u64, reason: &str) {
+        self.finish_job(job, Status::Failed, Some(reason.to_owned()));
+    }
+
+    /// Cancels whatever of a pipeline is not finished.
+    pub fn cancel_pipeline(&mut self, pipeline: u64) {
+        let open: Vec<u64> = self
+            .jobs_of(pipeline)
+            .filter(|job| !job.status.is_terminal())
+            .map(|job| job.id)
+            .collect();
+        for job in open {
+            self.finish_job(job, Status::Canceled, None);
+        }
+    }
+
+    pub(super) fn create_job(&mut self, pipeline: u64, plan: Arc<JobPlan>, attempt: usize) -> u64 {
+        self.last_job_id += 1;
+        let id = self.last_job_id;
+        let job = Job {
+            id,
+            pipeline_id: pipeline,
+            plan,
+            attempt,
+            status: Status::Created,
+            created_at: self.now,
+            queued_at: None,
+            started_at: None,
+            finished_at: None,
+            failure_reason: None,
+            retried: false,
+            downstream: None,
+        };
+        self.jobs.insert(id, job);
+        self.jobs_by_pipeline.entry(pipeline).or_default().push(id);
+        id
+    }
+
+    /// Puts a job before the runners.
+    pub(super) fn enqueue(&mut self, id: u64) {
+        let now = self.now;
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        if job.plan.manual && job.attempt == 0 {
+            job.status = Status::Manual;
+            return;
+        }
+        job.status = Status::Pending;
+        job.queued_at = Some(now);
+        let (wait, ending) = (job.plan.wait, job.plan.ending(job.attempt));
+        if job.is_bridge() {
+            self.after(Duration::ZERO, move |world| world.trigger(id));
+        } else if ending != Ending::Waits {
+            self.after(wait, move |world| world.begin(id));
+        }
+    }
+
+    fn begin(&mut self, id: u64) {
+        let Some(job) = self.jobs.get(&id).filter(|j| j.status == Status::Pending) else {
+            return;
+        };
+        let (run, ending) = (job.plan.run, job.plan.ending(job.attempt));
+        self.move_job(id, Status::Running);
+        if ending != Ending::Runs {
+            self.after(run, move |world| world.end(id, ending));
+        }
+    }
+
+    fn end(&mut self, id: u64, ending: Ending) {
+        if self
+            .jobs
+            .get(&id)
+            .is_none_or(|job| job.status != Status::Running)
+        {
+            return;
+        }
+        match ending {
+            Ending::Passes => self.finish_job(id, Status::Success, None),
+            Ending::Fails(reason) => self.finish_job(id, Status::Failed, Some(reason)),
+            Ending::IsCanceled => self.finish_job(id, Status::Canceled, None),
+            Ending::Runs | Ending::Waits => {}
+        }
+    }
+
+    fn trigger(&mut self, id: u64) {
+        let Some(job) = self.jobs.get(&id).filter(|j| j.status == Status::Pending) else {
+            return;
+        };
+        let (Some(trigger), Some(parent)) = (
+            job.plan.trigger.clone(),
+            self.pipelines.get(&job.pipeline_id),
+        ) else {
+            return;
+        };
+        let mut plan = trigger.pipeline.from_source("parent_pipeline");
+        plan.ref_name = Some(parent.ref_name.clone());
+        plan.sha = Some(parent.sha.clone());
+        let project = parent.project_id;
+        let child = self.push_pipeline(project, plan);
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.downstream = Some(child);
+        }
+        if trigger.depend {
+            self.move_job(id, Status::Running);
+        } else {
+            self.finish_job(id, Status::Success, None);
+        }
+    }
+
+    fn move_job(&mut self, id: u64, status: Status) {
+        let now = self.now;
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        job.status = status;
+        match status {
+            Status::Pending => job.queued_at = Some(now),
+            Status::Running => job.started_at = job.started_at.or(Some(now)),
+            _ => {}
+        }
+        let pipeline = job.pipeline_id;
+        self.process_later(pipeline);
+    }
+
+    fn finish_job(&mut self, id: u64, status: Status, reason: Option<String>) {
+        let now = self.now;
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        if matches!(status, Status::Success | Status::Failed) {
+            job.started_at = job.started_at.or(Some(now));
+        }
+        job.status = status;
+        job.finished_at = (status != Status::Skipped).then_some(now);
+        job.failure_reason = reason;
+        let pipeline = job.pipeline_id;
+        let retries_itself =
+            status == Status::Failed && !job.retried && job.attempt < job.plan.retry;
+        if retries_itself {
+            self.next_attempt(id);
+        }
+        self.process_later(pipeline);
+    }
+
+    fn process_later(&mut self, pipeline: u64) {
+        if self.status_lag.is_zero() {
+            self.process(pipeline);
+        } else {
+            let lag = self.status_lag;
+            self.after(lag, move |world| world.process(pipeline));
+        }
+    }
+
+    /// Starts or skips what has become due, then composes the pipeline's status.
+    pub(super) fn process(&mut self, id: u64) {
+        let Some(stages) = self.pipelines.get(&id).map(|p| p.stages.clone()) else {
+            return;
+        };
+        for (position, stage) in stages.iter().enumerate() {
+            let before = &stages[..position];
+            let prior = composite(
+                self.latest_jobs(id)
+                    .filter(|job| before.contains(&job.plan.stage)),
+            );
+            let created: Vec<u64> = self
+                .latest_jobs(id)
+                .filter(|job| job.plan.stage == *stage && job.status == Status::Created)
+                .map(|job| job.id)
+                .collect();
+            for job in created {
+                match prior {
+                    None | Some(Status::Success | Status::Skipped) => self.enqueue(job),
+                    Some(Status::Failed | Status::Canceled) => self.skip(job),
+                    Some(_) => {}
+                }
+            }
+        }
+        if let Some(status) = composite(self.latest_jobs(id)) {
+            self.move_pipeline(id, status);
+        }
+    }
+
+    fn skip(&mut self, id: u64) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.status = Status::Skipped;
+        }
+    }
+
+    fn move_pipeline(&mut self, id: u64, status: Status) {
+        let now = self.now;
+        let duration = self.busy_seconds(id);
+        let Some(pipeline) = self.pipelines.get_mut(&id) else {
+            return;
+        };
+        if pipeline.status == status {
+            return;
+        }
+        pipeline.status = status;
+        pipeline.updated_at = now;
+        if status == Status::Running {
+            pipeline.started_at = pipeline.started_at.or(Some(now));
+        }
+        if status.is_terminal() {
+            pipeline.finished_at = Some(now);
+            pipeline.duration = duration;
+            self.end_bridge_of(id, status);
+        }
+    }
+
+    fn end_bridge_of(&mut self, child: u64, status: Status) {
+        let waiting = |job: &&Job| job.downstream == Some(child) && job.status == Status::Running;
+        let Some(bridge) = self.jobs.values().find(waiting).map(|job| job.id) else {
+            return;
+        };
+        let reason = (status == Status::Failed).then(|| "unknown_failure".to_owned());
+        self.finish_job(bridge, status, reason);
+    }
+
+    fn latest_jobs(&self, pipeline: u64) -> impl Iterator<Item = &Job> {
+        self.jobs_of(pipeline).filter(|job| !job.retried)
+    }
+
+    /// Seconds in which at least one job ran.
+    fn busy_seconds(&self, pipeline: u64) -> Option<i64> {
+        let mut spans: Vec<(Moment, Moment)> = self
+            .jobs_of(pipeline)
+            .filter_map(|job| Some((job.started_at?, job.finished_at?)))
+            .collect();
+        spans.sort_unstable();
+        let mut busy = 0;
+        let mut until = spans.first()?.0;
+        for (start, end) in spans {
+            busy += (end.millis() - start.max(until).millis()).max(0);
+            until = until.max(end);
+        }
+        Some(busy / 1000)
+    }
+
+    fn head_of(&self, project: u64, ref_name: Option<&str>) -> String {
+        let default = self.projects.get(&project).map(|p| &*p.default_branch);
+        self.pipelines
+            .values()
+            .rfind(|pipeline| {
+                pipeline.project_id == project && Some(&*pipeline.ref_name) == ref_name.or(default)
+            })
+            .map_or_else(|| "0".repeat(40), |pipeline| pipeline.sha.clone())
+    }
+
+    fn new_commit(&mut self) -> String {
+        let high = self.random.u128(..);
+        let low = self.random.u32(..);
+        format!("{high:032x}{low:08x}")
+    }
+}

@@ -1,0 +1,114 @@
+//! Which rows a list holds, and in what order: the filters of pipelines and of a group's projects.
+
+use std::cmp::Reverse;
+
+use super::entity::{Group, Pipeline, Project, Status};
+use super::moment::Moment;
+use super::query::Query;
+use super::reply::Reply;
+use super::world::World;
+
+/// Source of the pipelines a list leaves out unless it is asked for.
+const CHILD: &str = "parent_pipeline";
+
+/// The parameters of `GET /projects/:id/pipelines`.
+#[derive(Debug)]
+pub(super) struct PipelineFilter<'a> {
+    updated_after: Option<Moment>,
+    updated_before: Option<Moment>,
+    ref_name: Option<&'a str>,
+    sha: Option<&'a str>,
+    source: Option<&'a str>,
+    status: Option<Status>,
+    by_update: bool,
+    ascending: bool,
+}
+
+impl<'a> PipelineFilter<'a> {
+    pub(super) fn from_query(query: &'a Query) -> Result<Self, Reply> {
+        let choice = |name: &str, default, choices: [(&str, bool); 2]| match query.get(name) {
+            None => Ok(default),
+            Some(word) => choices
+                .into_iter()
+                .find(|(choice, _)| *choice == word)
+                .map(|(_, value)| value)
+                .ok_or_else(|| Reply::bad_parameter(name, "does not have a valid value")),
+        };
+        Ok(Self {
+            updated_after: moment(query, "updated_after")?,
+            updated_before: moment(query, "updated_before")?,
+            ref_name: query.get("ref"),
+            sha: query.get("sha"),
+            source: query.get("source"),
+            status: status(query)?,
+            by_update: choice("order_by", false, [("updated_at", true), ("id", false)])?,
+            ascending: choice("sort", false, [("asc", true), ("desc", false)])?,
+        })
+    }
+
+    pub(super) fn rows<'w>(&self, world: &'w World, project: u64) -> Vec<&'w Pipeline> {
+        let mut rows: Vec<&Pipeline> = world
+            .visible_pipelines(project)
+            .filter(|pipeline| self.matches(pipeline))
+            .collect();
+        // GitLab breaks no ties between equal `updated_at`; here the id does, for repeatable runs.
+        let key = |row: &Pipeline| (self.by_update.then_some(row.updated_at), row.id);
+        rows.sort_by_key(|row| key(row));
+        if !self.ascending {
+            rows.sort_by_key(|row| Reverse(key(row)));
+        }
+        rows
+    }
+
+    fn matches(&self, row: &Pipeline) -> bool {
+        let is = |wanted: Option<&str>, found: &str| wanted.is_none_or(|wanted| wanted == found);
+        self.updated_after
+            .is_none_or(|after| row.updated_at >= after)
+            && self
+                .updated_before
+                .is_none_or(|before| row.updated_at <= before)
+            && is(self.ref_name, &row.ref_name)
+            && is(self.sha, &row.sha)
+            && self.status.is_none_or(|status| row.status == status)
+            && match self.source {
+                Some(source) => row.source == source,
+                None => row.source != CHILD,
+            }
+    }
+}
+
+/// The projects of `GET /groups/:id/projects`, newest first.
+pub(super) fn project_rows<'w>(world: &'w World, group: &Group, query: &Query) -> Vec<&'w Project> {
+    let subgroups = query.flag("include_subgroups").unwrap_or(false);
+    let shared = query.flag("with_shared").unwrap_or(true);
+    let archived = query.flag("archived");
+    let below = format!("{}/", group.path);
+    let belongs = |project: &Project| {
+        let rest = project.path.strip_prefix(&below);
+        rest.is_some_and(|rest| subgroups || !rest.contains('/'))
+            || (shared && project.shared_with.contains(&group.id))
+    };
+    let mut rows: Vec<&Project> = world
+        .projects
+        .values()
+        .filter(|project| belongs(project))
+        .filter(|project| archived.is_none_or(|wanted| project.archived == wanted))
+        .collect();
+    rows.sort_unstable_by_key(|project| Reverse(project.id));
+    rows
+}
+
+fn moment(query: &Query, name: &str) -> Result<Option<Moment>, Reply> {
+    query
+        .get(name)
+        .map(|text| Moment::parse(text).ok_or_else(|| Reply::bad_parameter(name, "is invalid")))
+        .transpose()
+}
+
+fn status(query: &Query) -> Result<Option<Status>, Reply> {
+    let complaint = || Reply::bad_parameter("status", "does not have a valid value");
+    query
+        .get("status")
+        .map(|word| Status::parse(word).ok_or_else(complaint))
+        .transpose()
+}

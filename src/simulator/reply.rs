@@ -1,0 +1,83 @@
+//! An answer before it is put on the wire.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+/// What a body holds.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Content {
+    Json(Value),
+    Text(String),
+    Html(String),
+}
+
+/// Status, headers and body of one answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) content: Content,
+}
+
+impl Reply {
+    pub(super) fn ok(value: Value) -> Self {
+        Self::json(StatusCode::OK, value)
+    }
+
+    pub(super) fn json(status: StatusCode, value: Value) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            content: Content::Json(value),
+        }
+    }
+
+    pub(super) fn text(status: StatusCode, text: &str) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            content: Content::Text(text.to_owned()),
+        }
+    }
+
+    pub(super) fn html(status: StatusCode, text: &str) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            content: Content::Html(text.to_owned()),
+        }
+    }
+
+    /// `{"message": "404 Project Not Found"}`.
+    pub(super) fn not_found(what: &str) -> Self {
+        let message = format!("404 {what} Not Found");
+        Self::json(StatusCode::NOT_FOUND, json!({ "message": message }))
+    }
+
+    /// What GitLab says of a pipeline or a job that is not there.
+    pub(super) fn record_not_found() -> Self {
+        Self::json(StatusCode::NOT_FOUND, json!({ "message": "404 Not found" }))
+    }
+
+    pub(super) fn no_route() -> Self {
+        Self::json(StatusCode::NOT_FOUND, json!({ "error": "404 Not Found" }))
+    }
+
+    pub(super) fn unauthorized() -> Self {
+        Self::json(
+            StatusCode::UNAUTHORIZED,
+            json!({ "message": "401 Unauthorized" }),
+        )
+    }
+
+    pub(super) fn bad_parameter(name: &str, complaint: &str) -> Self {
+        let error = format!("{name} {complaint}");
+        Self::json(StatusCode::BAD_REQUEST, json!({ "error": error }))
+    }
+
+    #[must_use]
+    pub(super) fn with_headers(mut self, headers: Vec<(&'static str, String)>) -> Self {
+        self.headers.extend(headers);
+        self
+    }
+}

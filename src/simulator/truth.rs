@@ -1,0 +1,170 @@
+//! What an exporter ought to say: counted from the world itself, by the default rules.
+//!
+//! Only what the API shows counts: the default branch of every project that is not archived, and
+//! pipelines of the sources an exporter watches by default. Bridges and child pipelines are left
+//! out. An execution is one job name in one pipeline, decided by its last attempt.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::entity::{Job, Pipeline, Project, Status};
+use super::moment::Moment;
+use super::world::World;
+
+/// Executions a window holds.
+pub const WINDOW: usize = 10;
+
+/// Pipeline sources that count.
+pub const SOURCES: [&str; 7] = [
+    "push", "web", "api", "schedule", "trigger", "chat", "webide",
+];
+
+/// The truth on one job. Times are whole seconds since the Unix epoch.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JobTruth {
+    /// Full path of the project.
+    pub project: String,
+    /// The branch.
+    #[serde(rename = "ref")]
+    pub ref_name: String,
+    /// Full name of the job.
+    pub job_name: String,
+    /// Failing executions in a row, up to the newest.
+    pub consecutive_failures: usize,
+    /// Failing share of the window; 0 for an empty one.
+    pub failure_ratio: f64,
+    /// Executions in the window.
+    pub window_executions: usize,
+    /// Failing ones among them.
+    pub window_failures: usize,
+    /// Those that passed after a failed attempt.
+    pub window_flaky: usize,
+    /// Outcomes of the window, oldest first: `passed`, `failed`, `allowed_failure`.
+    pub window: Vec<&'static str>,
+    /// When an execution last passed (its end; the latest of all).
+    pub last_success: Option<i64>,
+    /// End of the first execution of the streak.
+    pub failing_since: Option<i64>,
+    /// Its commit.
+    pub first_failing_commit: Option<String>,
+    /// Commit of the newest passed execution before the streak.
+    pub last_passing_commit: Option<String>,
+    /// Reason of the newest failing execution of the streak.
+    pub failure_reason: Option<String>,
+    /// Start of the oldest attempt that is running.
+    pub running_start: Option<i64>,
+    /// When the oldest attempt that is pending was created.
+    pub pending_created: Option<i64>,
+    /// When the oldest attempt that is pending began to wait for a runner.
+    pub pending_since: Option<i64>,
+}
+
+/// One decided execution.
+struct Execution<'a> {
+    outcome: &'static str,
+    flaky: bool,
+    finished: Option<Moment>,
+    sha: &'a str,
+    reason: Option<&'a str>,
+}
+
+const PASSED: &str = "passed";
+const FAILED: &str = "failed";
+const ALLOWED_FAILURE: &str = "allowed_failure";
+
+/// The truth on every job, ordered by project, ref and name.
+pub fn of(world: &World) -> Vec<JobTruth> {
+    let watched = world.projects.values().filter(|project| !project.archived);
+    let mut truths: Vec<JobTruth> = watched
+        .flat_map(|project| of_project(world, project))
+        .collect();
+    truths.sort_by(|a, b| (&a.project, &a.job_name).cmp(&(&b.project, &b.job_name)));
+    truths
+}
+
+fn of_project(world: &World, project: &Project) -> Vec<JobTruth> {
+    let counts = |pipeline: &&Pipeline| {
+        pipeline.ref_name == project.default_branch && SOURCES.contains(&pipeline.source.as_str())
+    };
+    // By name: per pipeline, in order of their ids, the attempts in order of theirs.
+    let mut runs: BTreeMap<&str, BTreeMap<u64, Vec<&Job>>> = BTreeMap::new();
+    for pipeline in world.visible_pipelines(project.id).filter(counts) {
+        for job in world.jobs_of(pipeline.id).filter(|job| !job.is_bridge()) {
+            let attempts = runs.entry(job.name()).or_default();
+            attempts.entry(pipeline.id).or_default().push(job);
+        }
+    }
+    runs.into_iter()
+        .map(|(name, pipelines)| of_job(world, project, name, &pipelines))
+        .collect()
+}
+
+fn of_job(
+    world: &World,
+    project: &Project,
+    name: &str,
+    pipelines: &BTreeMap<u64, Vec<&Job>>,
+) -> JobTruth {
+    let executions: Vec<Execution<'_>> = pipelines
+        .iter()
+        .filter_map(|(id, attempts)| execution(world.pipeline(*id)?, attempts))
+        .collect();
+    let window = &executions[executions.len().saturating_sub(WINDOW)..];
+    let failures = window.iter().filter(|e| e.outcome == FAILED).count();
+    let healthy = executions.iter().rposition(|e| e.outcome != FAILED);
+    let (before, streak) = executions.split_at(healthy.map_or(0, |position| position + 1));
+    let passed = |e: &&Execution<'_>| e.outcome == PASSED;
+    let passing = before.iter().rfind(passed).filter(|_| !streak.is_empty());
+    let successes = executions.iter().filter(passed);
+    let open = |status| attempts_in(pipelines, status);
+    JobTruth {
+        project: project.path.clone(),
+        ref_name: project.default_branch.clone(),
+        job_name: name.to_owned(),
+        consecutive_failures: streak.len(),
+        failure_ratio: failures as f64 / window.len().max(1) as f64,
+        window_executions: window.len(),
+        window_failures: failures,
+        window_flaky: window.iter().filter(|e| e.flaky).count(),
+        window: window.iter().map(|e| e.outcome).collect(),
+        last_success: earliest(successes.filter_map(|e| e.finished).max()),
+        failing_since: earliest(streak.first().and_then(|e| e.finished)),
+        first_failing_commit: streak.first().map(|e| e.sha.to_owned()),
+        last_passing_commit: passing.map(|e| e.sha.to_owned()),
+        failure_reason: streak.last().and_then(|e| e.reason.map(str::to_owned)),
+        running_start: earliest(open(Status::Running).filter_map(|job| job.started_at)),
+        pending_created: earliest(open(Status::Pending).map(|job| job.created_at)),
+        pending_since: earliest(open(Status::Pending).filter_map(|job| job.queued_at)),
+    }
+}
+
+/// Last attempts that are in this status.
+fn attempts_in<'a>(
+    pipelines: &'a BTreeMap<u64, Vec<&Job>>,
+    status: Status,
+) -> impl Iterator<Item = &'a Job> {
+    let attempts = pipelines.values().flatten().copied();
+    attempts.filter(move |job| !job.retried && job.status == status)
+}
+
+fn earliest(moments: impl IntoIterator<Item = Moment>) -> Option<i64> {
+    moments.into_iter().min().map(Moment::unix)
+}
+
+fn execution<'a>(pipeline: &'a Pipeline, attempts: &[&'a Job]) -> Option<Execution<'a>> {
+    let (last, earlier) = attempts.split_last()?;
+    let outcome = match last.status {
+        Status::Success => PASSED,
+        Status::Failed if last.plan.allow_failure => ALLOWED_FAILURE,
+        Status::Failed => FAILED,
+        _ => return None,
+    };
+    Some(Execution {
+        outcome,
+        flaky: outcome == PASSED && earlier.iter().any(|job| job.status == Status::Failed),
+        finished: last.finished_at,
+        sha: &pipeline.sha,
+        reason: last.failure_reason.as_deref(),
+    })
+}

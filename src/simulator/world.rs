@@ -1,0 +1,213 @@
+//! A GitLab instance at one moment: what it holds, its agenda of things to come, and its time.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use super::entity::{Group, Job, Pipeline, Project};
+use super::moment::Moment;
+
+/// Something that happens at its time.
+pub(super) type Step = Box<dyn FnOnce(&mut World) + Send>;
+
+/// A simulated GitLab instance.
+///
+/// Time moves only through [`World::advance`]. What is due at one moment happens in the order in
+/// which it was planned, so that one seed always gives one course of events.
+pub struct World {
+    pub(super) now: Moment,
+    pub(super) base_url: String,
+    pub(super) groups: BTreeMap<u64, Group>,
+    pub(super) projects: BTreeMap<u64, Project>,
+    pub(super) pipelines: BTreeMap<u64, Pipeline>,
+    pub(super) jobs: BTreeMap<u64, Job>,
+    pub(super) jobs_by_pipeline: BTreeMap<u64, Vec<u64>>,
+    pub(super) last_pipeline_id: u64,
+    pub(super) last_job_id: u64,
+    pub(super) status_lag: Duration,
+    pub(super) random: fastrand::Rng,
+    started: Moment,
+    agenda: BTreeMap<(Moment, u64), Step>,
+    planned: u64,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("World")
+            .field("now", &self.now.iso())
+            .field("projects", &self.projects.len())
+            .field("pipelines", &self.pipelines.len())
+            .field("jobs", &self.jobs.len())
+            .field("agenda", &self.agenda.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl World {
+    /// An empty instance that starts at `start`.
+    pub fn new(start: Moment, seed: u64) -> Self {
+        Self {
+            now: start,
+            base_url: "http://gitlab.invalid".to_owned(),
+            groups: BTreeMap::new(),
+            projects: BTreeMap::new(),
+            pipelines: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            jobs_by_pipeline: BTreeMap::new(),
+            last_pipeline_id: 1000,
+            last_job_id: 50_000,
+            status_lag: Duration::ZERO,
+            random: fastrand::Rng::with_seed(seed),
+            started: start,
+            agenda: BTreeMap::new(),
+            planned: 0,
+        }
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// When this instance was started.
+    pub fn started(&self) -> Moment {
+        self.started
+    }
+
+    /// From now on, the status of a pipeline follows its jobs' only after this time.
+    pub fn set_status_lag(&mut self, lag: Duration) {
+        self.status_lag = lag;
+    }
+
+    /// Plans `step` for so long after the start of the instance, or for now where that has passed.
+    pub fn at(&mut self, after_start: Duration, step: impl FnOnce(&mut Self) + Send + 'static) {
+        let moment = (self.started + after_start).max(self.now);
+        self.plan(moment, Box::new(step));
+    }
+
+    /// Plans `step` for so long after now.
+    pub fn after(&mut self, time: Duration, step: impl FnOnce(&mut Self) + Send + 'static) {
+        self.plan(self.now + time, Box::new(step));
+    }
+
+    /// Lets so much time pass, with everything that is due in it.
+    pub fn advance(&mut self, by: Duration) {
+        self.advance_to(self.now + by);
+    }
+
+    /// Lets time pass up to `target`; does nothing more than what is due now where it has passed.
+    pub fn advance_to(&mut self, target: Moment) {
+        let target = target.max(self.now);
+        while let Some(entry) = self.agenda.first_entry() {
+            let (due, _) = *entry.key();
+            if due > target {
+                break;
+            }
+            let step = entry.remove();
+            self.now = self.now.max(due);
+            step(self);
+        }
+        self.now = target;
+    }
+
+    /// Creates a group, and those above it that are missing; gives the id of an existing one.
+    pub fn create_group(&mut self, path: &str) -> u64 {
+        if let Some(group) = self.group_by_path(path) {
+            return group.id;
+        }
+        if let Some((parent, _)) = path.rsplit_once('/') {
+            self.create_group(parent);
+        }
+        let id = self.groups.last_key_value().map_or(10, |(id, _)| id + 1);
+        let path = path.to_owned();
+        self.groups.insert(id, Group { id, path });
+        id
+    }
+
+    /// Creates a project with default branch `main`, and its groups; gives its id.
+    pub fn create_project(&mut self, path: &str) -> u64 {
+        if let Some((group, _)) = path.rsplit_once('/') {
+            self.create_group(group);
+        }
+        let id = self.projects.last_key_value().map_or(100, |(id, _)| id + 1);
+        let project = Project {
+            id,
+            path: path.to_owned(),
+            default_branch: "main".to_owned(),
+            archived: false,
+            shared_with: Vec::new(),
+            created_at: self.now,
+            last_iid: 0,
+        };
+        self.projects.insert(id, project);
+        id
+    }
+
+    /// Deletes a project and all that is in it.
+    pub fn delete_project(&mut self, id: u64) {
+        self.projects.remove(&id);
+        self.pipelines
+            .retain(|_, pipeline| pipeline.project_id != id);
+        let pipelines = &self.pipelines;
+        self.jobs
+            .retain(|_, job| pipelines.contains_key(&job.pipeline_id));
+        self.jobs_by_pipeline
+            .retain(|pipeline, _| pipelines.contains_key(pipeline));
+    }
+
+    /// A project, to be changed: archived, renamed, another default branch.
+    pub fn project_mut(&mut self, id: u64) -> Option<&mut Project> {
+        self.projects.get_mut(&id)
+    }
+
+    /// A project.
+    pub fn project(&self, id: u64) -> Option<&Project> {
+        self.projects.get(&id)
+    }
+
+    /// A project by its full path.
+    pub fn project_by_path(&self, path: &str) -> Option<&Project> {
+        self.projects.values().find(|project| project.path == path)
+    }
+
+    /// A group by its full path.
+    pub fn group_by_path(&self, path: &str) -> Option<&Group> {
+        self.groups.values().find(|group| group.path == path)
+    }
+
+    /// A pipeline.
+    pub fn pipeline(&self, id: u64) -> Option<&Pipeline> {
+        self.pipelines.get(&id)
+    }
+
+    /// A job.
+    pub fn job(&self, id: u64) -> Option<&Job> {
+        self.jobs.get(&id)
+    }
+
+    /// Pipelines of a project that the API shows, oldest first.
+    pub fn visible_pipelines(&self, project: u64) -> impl Iterator<Item = &Pipeline> {
+        self.pipelines
+            .values()
+            .filter(move |pipeline| pipeline.project_id == project)
+            .filter(|pipeline| pipeline.visible_from <= self.now)
+    }
+
+    /// Every attempt of every job of a pipeline, bridges too, oldest first.
+    pub fn jobs_of(&self, pipeline: u64) -> impl Iterator<Item = &Job> {
+        let ids = self.jobs_by_pipeline.get(&pipeline);
+        ids.into_iter().flatten().filter_map(|id| self.jobs.get(id))
+    }
+
+    /// The last attempt of that job in a pipeline.
+    pub fn latest(&self, pipeline: u64, name: &str) -> Option<&Job> {
+        self.jobs_of(pipeline)
+            .filter(|job| job.name() == name)
+            .last()
+    }
+
+    fn plan(&mut self, moment: Moment, step: Step) {
+        self.planned += 1;
+        self.agenda.insert((moment, self.planned), step);
+    }
+}

@@ -1,0 +1,119 @@
+//! Rows for the tests of the exposition and of the status page.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::sync::Arc;
+
+use job_failure_exporter::metrics::{Build, Exposition, Telemetry, TimelineKey};
+use job_failure_exporter::model::{
+    Failing, FailureClass, Figures, JobRow, Outcome, Span, TimelineRows, Timestamp, WindowEntry,
+};
+
+/// A name that tries to close the label, forge a series, script a page and reverse the line.
+pub(crate) const HOSTILE: &str =
+    "a\"} 1\nforged{x=\"\\\"<script>document.title='owned'</script>\u{202e}\0'&amp;\r\u{7}";
+
+pub(crate) fn time(seconds: i64) -> Option<Timestamp> {
+    Timestamp::from_unix(seconds)
+}
+
+pub(crate) fn exposition() -> Exposition {
+    let build = Build {
+        version: "0.0.0-test",
+        revision: "unknown",
+    };
+    Exposition::new(Telemetry::new(build).unwrap())
+}
+
+pub(crate) fn timeline(project: &str, ref_name: &str, jobs: Vec<JobRow>) -> TimelineRows {
+    TimelineRows {
+        project_id: 7,
+        project: project.into(),
+        project_url: Some(format!("https://gitlab.example/{project}").into()),
+        ref_name: ref_name.into(),
+        pipelines: Figures::default(),
+        jobs,
+    }
+}
+
+pub(crate) fn key(rows: &TimelineRows) -> TimelineKey {
+    TimelineKey {
+        project_id: rows.project_id,
+        ref_name: Arc::clone(&rows.ref_name),
+    }
+}
+
+pub(crate) fn job(name: &str, figures: Figures) -> JobRow {
+    JobRow {
+        name: name.into(),
+        stage: "test".into(),
+        allow_failure: false,
+        figures,
+    }
+}
+
+fn entry(outcome: Outcome, id: u64) -> WindowEntry {
+    WindowEntry {
+        outcome,
+        flaky: false,
+        job_id: Some(id),
+        pipeline_id: Some(id / 10),
+        commit: Some("0123456789abcdef".into()),
+        web_url: Some(format!("https://gitlab.example/group/app/-/jobs/{id}").into()),
+        finished_at: time(1_700_000_000),
+    }
+}
+
+/// Passed once, then failed three times.
+pub(crate) fn failing() -> Figures {
+    let mut window = vec![entry(Outcome::Passed, 100)];
+    window.extend((1..4).map(|n| entry(Outcome::Failed, 100 + n)));
+    let mut figures = Figures {
+        consecutive_failures: 3,
+        window_executions: 4,
+        window_failures: 3,
+        window,
+        retries: 2,
+        last_execution: time(1_700_000_300),
+        last_success: time(1_700_000_000),
+        last_failure: time(1_700_000_300),
+        first_seen: time(1_699_999_000),
+        duration: Span::from_seconds(12.5),
+        queued_duration: Span::from_seconds(0.192),
+        usual_duration: Span::from_seconds(11.0),
+        running_since: time(1_700_000_400),
+        pending_since: None,
+        failing: Some(Failing {
+            since: time(1_700_000_100),
+            first_failing_commit: Some("feed".into()),
+            last_passing_commit: Some("beef".into()),
+            job_id: Some(103),
+            pipeline_id: Some(10),
+            commit: Some("0123456789abcdef".into()),
+            failure_reason: Some("script_failure".into()),
+            failure_class: Some(FailureClass::Script),
+            web_url: Some("https://gitlab.example/group/app/-/jobs/103".into()),
+        }),
+        ..Figures::default()
+    };
+    *figures.executions.get_mut(Outcome::Passed) = 1;
+    *figures.executions.get_mut(Outcome::Failed) = 3;
+    *figures.failures.get_mut(FailureClass::Script) = 3;
+    figures
+}
+
+/// Passed `count` times.
+pub(crate) fn passing(count: u64) -> Figures {
+    let window: Vec<_> = (0..count.min(10))
+        .map(|n| entry(Outcome::Passed, n))
+        .collect();
+    let mut figures = Figures {
+        window_executions: window.len(),
+        window,
+        last_execution: time(1_700_000_000),
+        last_success: time(1_700_000_000),
+        ..Figures::default()
+    };
+    *figures.executions.get_mut(Outcome::Passed) = count;
+    figures
+}
