@@ -14,5 +14,6 @@ mod metrics_docs;
 mod metrics_exposition;
 mod metrics_rows;
 mod prose;
+mod routing;
 mod simulator;
 mod tools;
