@@ -24,12 +24,12 @@ impl GitLabClock {
 
     /// The time by our own clock.
     pub(super) fn local_now(&self) -> Timestamp {
-        at(self.local_seconds())
+        Timestamp::of_clock(self.local_seconds())
     }
 
     /// The time by GitLab's clock.
     pub(super) fn gitlab_now(&self) -> Timestamp {
-        at(self.local_seconds() + self.offset.load(Ordering::Relaxed))
+        Timestamp::of_clock(self.local_seconds() + self.offset.load(Ordering::Relaxed))
     }
 
     /// Takes note of GitLab's time; returns by how many seconds it is ahead.
@@ -43,11 +43,4 @@ impl GitLabClock {
         let since = self.clock.now().duration_since(UNIX_EPOCH);
         since.map_or(0, |since| since.as_secs().cast_signed())
     }
-}
-
-/// A clock that stands at the epoch is as wrong as one a second later.
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_unix(seconds)
-        .or(Timestamp::from_unix(1))
-        .unwrap_or_else(|| unreachable!("1 is not 0"))
 }

@@ -8,9 +8,7 @@ use crate::config::{Owners, RefSelector};
 use crate::gitlab::{Error, Project, Rejected};
 use crate::ingest::{Resume, Sink};
 use crate::metrics::Exposition;
-use crate::model::{
-    JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp,
-};
+use crate::model::{JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp};
 use crate::store::Saved;
 
 /// Rejected records that are remembered so that each is logged once.
@@ -112,7 +110,7 @@ impl State {
         tracked.ranks = rows
             .jobs
             .iter()
-            .filter(|row| row.figures.has_been_seen_at_work())
+            .filter(|row| row.figures.is_worth_showing())
             .map(|row| Rank {
                 name: row.name.clone(),
                 consecutive_failures: row.figures.consecutive_failures,

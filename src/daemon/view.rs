@@ -66,15 +66,7 @@ impl Status for State {
                 item: (key, &rank.name),
             })
         });
-        let mut selection = select(candidates, filter, paging);
-        // A job that was dropped since it was ranked has no figures any more.
-        selection
-            .items
-            .retain(|(key, name)| self.entry(&held, key, name).is_some());
-        selection.map(|(key, name)| {
-            self.entry(&held, key, name)
-                .unwrap_or_else(|| unreachable!("kept only where there is one"))
-        })
+        select(candidates, filter, paging).look_up(|(key, name)| self.entry(&held, key, name))
     }
 }
 

@@ -300,6 +300,12 @@ impl Timeline {
         self.pipelines.last_sign().max(of_jobs.flatten())
     }
 
+    /// The figures of one job.
+    pub fn row(&self, name: &str, rules: &Rules) -> Option<JobRow> {
+        let (name, job) = self.jobs.get_key_value(name)?;
+        Some(job.row(name, self.project_url.as_deref(), rules))
+    }
+
     /// The figures of all histories.
     pub fn rows(&self, rules: &Rules) -> TimelineRows {
         let url = self.project_url.as_deref();
@@ -319,18 +325,22 @@ impl Timeline {
             jobs: self
                 .jobs
                 .iter()
-                .map(|(name, job)| JobRow {
-                    name: name.clone(),
-                    stage: job.stage.clone(),
-                    allow_failure: job.allow_failure,
-                    figures: job.history.figures(rules, url),
-                })
+                .map(|(name, job)| job.row(name, url, rules))
                 .collect(),
         }
     }
 }
 
 impl Job {
+    fn row(&self, name: &Arc<str>, project_url: Option<&str>, rules: &Rules) -> JobRow {
+        JobRow {
+            name: name.clone(),
+            stage: self.stage.clone(),
+            allow_failure: self.allow_failure,
+            figures: self.history.figures(rules, project_url),
+        }
+    }
+
     /// Takes stage and `allow_failure` from the newest attempt. Returns whether they changed.
     fn describe(&mut self, sights: &[(&JobObservation, Attempt)]) -> bool {
         let mut changed = false;
