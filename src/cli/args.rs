@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::simulate_gitlab::SimulateGitlabArgs;
 use crate::config::Overrides;
 use crate::model::Rules;
 
@@ -51,7 +52,8 @@ pub enum Command {
     CheckConfig(CheckConfigArgs),
     /// Count recorded pipelines and print what comes out.
     Replay(ReplayArgs),
-    // `demo` and `simulate-gitlab` join here, each with the arguments of its own file.
+    /// Serve a simulated GitLab, to try things on.
+    SimulateGitlab(SimulateGitlabArgs),
 }
 
 /// Where the configuration comes from.

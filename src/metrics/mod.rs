@@ -16,7 +16,7 @@ mod shelf;
 mod telemetry;
 mod text;
 
-pub use exposition::{Exposition, TimelineKey};
+pub use exposition::Exposition;
 pub use families::{Described, Kind, families};
 pub use page::{Page, Snapshot};
 pub use polls::{PollError, ProjectPolls};

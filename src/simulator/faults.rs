@@ -44,6 +44,21 @@ impl Fault {
         Self::Reset,
         Self::RecordWithoutId,
     ];
+
+    /// Its name, as the command line has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InternalError => "internal-error",
+            Self::BadGateway => "bad-gateway",
+            Self::Unavailable => "unavailable",
+            Self::TooManyRequests => "too-many-requests",
+            Self::TooManyRequestsBare => "too-many-requests-bare",
+            Self::TruncatedBody => "truncated-body",
+            Self::InvalidJson => "invalid-json",
+            Self::Reset => "reset",
+            Self::RecordWithoutId => "record-without-id",
+        }
+    }
 }
 
 /// Which requests go wrong, and how.

@@ -71,7 +71,10 @@ pub struct Handle {
 pub async fn start(options: Options) -> io::Result<Handle> {
     let listener = TcpListener::bind(options.listen).await?;
     let address = listener.local_addr()?;
-    let prefix = options.prefix.trim_end_matches('/').to_owned();
+    let prefix = match options.prefix.trim_matches('/') {
+        "" => String::new(),
+        path => format!("/{path}"),
+    };
     let url = format!("http://{address}{prefix}");
     let mut world = World::new(options.pace.start, options.seed);
     world.base_url.clone_from(&url);

@@ -46,12 +46,14 @@ impl Status for Daemon {
                 item: (timeline, row),
             })
         });
-        select(candidates, filter, paging).map(|(timeline, row)| JobEntry {
-            project: Arc::clone(&timeline.project),
-            project_url: timeline.project_url.clone(),
-            ref_name: Arc::clone(&timeline.ref_name),
-            team: Some("sre".into()),
-            row: row.clone(),
+        select(candidates, filter, paging).look_up(|(timeline, row)| {
+            Some(JobEntry {
+                project: Arc::clone(&timeline.project),
+                project_url: timeline.project_url.clone(),
+                ref_name: Arc::clone(&timeline.ref_name),
+                team: Some("sre".into()),
+                row: row.clone(),
+            })
         })
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use job_failure_exporter::metrics::{Build, Exposition, Telemetry, TimelineKey};
+use job_failure_exporter::metrics::{Build, Exposition, Telemetry};
+use job_failure_exporter::model::TimelineKey;
 use job_failure_exporter::model::{
     Failing, FailureClass, Figures, JobRow, Outcome, Span, TimelineRows, Timestamp, WindowEntry,
 };

@@ -1,6 +1,7 @@
 //! The simulated GitLab over real HTTP: its API, its faults, and the truth of its scenarios.
 
 mod api;
+mod command;
 mod faults;
 mod truth;
 

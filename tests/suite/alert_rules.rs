@@ -1,0 +1,271 @@
+//! The shipped alert rules, runbooks and rule tests, held to each other and to promtool.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::tools;
+
+#[derive(Deserialize)]
+struct RuleFile {
+    groups: Vec<Group>,
+}
+
+#[derive(Deserialize)]
+struct Group {
+    rules: Vec<Rule>,
+}
+
+#[derive(Deserialize)]
+struct Rule {
+    alert: Option<String>,
+    expr: String,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct TestFile {
+    tests: Vec<TestGroup>,
+}
+
+#[derive(Deserialize)]
+struct TestGroup {
+    #[serde(default)]
+    alert_rule_test: Vec<AlertTest>,
+}
+
+#[derive(Deserialize)]
+struct AlertTest {
+    alertname: String,
+    exp_alerts: Vec<serde_yaml::Value>,
+}
+
+fn at_root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Files of a folder with an ending, sorted.
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|found| found == ending))
+        .collect();
+    assert!(!files.is_empty(), "no .{ending} in {}", folder.display());
+    files.sort();
+    files
+}
+
+fn alerts() -> Vec<(String, Rule)> {
+    files(&at_root("alert-rules"), "yml")
+        .iter()
+        .flat_map(|path| {
+            let text = fs::read_to_string(path).unwrap();
+            serde_yaml::from_str::<RuleFile>(&text).unwrap().groups
+        })
+        .flat_map(|group| group.rules)
+        .filter_map(|rule| Some((rule.alert.clone()?, rule)))
+        .collect()
+}
+
+pub(crate) fn alert_names() -> BTreeSet<String> {
+    alerts().into_iter().map(|(name, _)| name).collect()
+}
+
+fn promtool(args: &[&str], files: &[PathBuf]) -> tools::Answer {
+    let files = files.iter().map(|path| path.to_str().unwrap());
+    tools::run("promtool", args.iter().copied().chain(files))
+}
+
+#[test]
+fn every_alert_says_what_it_is_and_where_to_read_on() {
+    for (name, rule) in alerts() {
+        assert!(name.starts_with("CI") || name == "Watchdog", "{name}");
+        for key in ["summary", "description", "runbook_url", "dashboard_url"] {
+            let text = rule.annotations.get(key).map_or("", String::as_str);
+            assert!(!text.trim().is_empty(), "{name} has no {key}");
+        }
+        let summary = &rule.annotations["summary"];
+        assert!(
+            !summary.contains("{{"),
+            "{name}: the summary is one static sentence"
+        );
+        let runbook = &rule.annotations["runbook_url"];
+        assert!(
+            runbook.ends_with(&format!("/alert-rules/runbooks/{name}.md")),
+            "{name}: {runbook}"
+        );
+    }
+}
+
+#[test]
+fn no_alert_carries_a_label_that_changes_while_it_fires() {
+    let volatile = [
+        "commit",
+        "job_id",
+        "pipeline_id",
+        "web_url",
+        "failure_reason",
+        "failure_info",
+    ];
+    for (name, rule) in alerts() {
+        for (label, value) in &rule.labels {
+            assert!(!value.contains("{{"), "{name}: label {label} is a template");
+        }
+        for word in volatile {
+            assert!(
+                !rule.expr.contains(word),
+                "{name}: {word} in the expression restarts `for`"
+            );
+        }
+        assert!(!rule.expr.contains("topk"), "{name}: topk comes and goes");
+    }
+}
+
+#[test]
+fn rules_read_only_metrics_that_the_exporter_documents() {
+    let documented = fs::read_to_string(at_root("docs/metrics.md")).unwrap();
+    let metric = regex::Regex::new(
+        r"\b(?:job|project|pipeline|schedule)_[a-z_]+(?:seconds|total|failures|ratio|info)\b",
+    )
+    .unwrap();
+    let mut read = BTreeSet::new();
+    for path in files(&at_root("alert-rules"), "yml") {
+        let text = fs::read_to_string(path).unwrap();
+        let rules = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with('#'));
+        read.extend(rules.flat_map(|line| {
+            metric
+                .find_iter(line)
+                .map(|found| found.as_str().to_owned())
+        }));
+    }
+    assert!(
+        read.contains("job_failure_info") && read.contains("project_poll_errors_total"),
+        "{read:?}"
+    );
+    for name in read {
+        assert!(
+            documented.contains(&format!("`{name}`")),
+            "{name} is not in docs/metrics.md"
+        );
+    }
+}
+
+#[test]
+fn severity_comes_from_the_rule_or_from_the_threshold() {
+    for (name, rule) in alerts() {
+        let own = rule.labels.get("severity").map(String::as_str);
+        match own {
+            Some(severity) => assert!(
+                ["critical", "warning", "info", "none"].contains(&severity),
+                "{name}"
+            ),
+            None => assert!(
+                rule.expr.contains("group_right ()\nci_job:"),
+                "{name} has no severity"
+            ),
+        }
+    }
+}
+
+#[test]
+fn every_alert_has_a_runbook_with_the_four_headings_and_every_runbook_an_alert() {
+    let runbooks = files(&at_root("alert-rules/runbooks"), "md");
+    let named: BTreeSet<_> = runbooks
+        .iter()
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(named, alert_names());
+    for path in runbooks {
+        let text = fs::read_to_string(&path).unwrap();
+        let title = format!("# {}", path.file_stem().unwrap().to_str().unwrap());
+        let headings: Vec<_> = text.lines().filter(|line| line.starts_with('#')).collect();
+        let wanted = [
+            &title,
+            "## Meaning",
+            "## Impact",
+            "## Diagnosis",
+            "## Mitigation",
+        ];
+        assert_eq!(headings, wanted, "{}", path.display());
+    }
+}
+
+#[test]
+fn every_alert_is_tested_to_fire_and_to_be_silent() {
+    let (mut fires, mut silent) = (BTreeSet::new(), BTreeSet::new());
+    for path in files(&at_root("alert-rules/tests"), "yml") {
+        let text = fs::read_to_string(&path).unwrap();
+        let file: TestFile = serde_yaml::from_str(&text).unwrap();
+        for test in file
+            .tests
+            .into_iter()
+            .flat_map(|group| group.alert_rule_test)
+        {
+            let seen = if test.exp_alerts.is_empty() {
+                &mut silent
+            } else {
+                &mut fires
+            };
+            seen.insert(test.alertname);
+        }
+    }
+    assert_eq!(fires, alert_names());
+    // The heartbeat is never silent.
+    silent.insert("Watchdog".to_owned());
+    assert_eq!(silent, alert_names());
+}
+
+#[test]
+fn the_rules_are_valid_and_behave_as_their_tests_say() {
+    let rules = files(&at_root("alert-rules"), "yml");
+    promtool(&["check", "rules", "--lint=all", "--lint-fatal"], &rules).must_pass();
+    promtool(
+        &["test", "rules"],
+        &files(&at_root("alert-rules/tests"), "yml"),
+    )
+    .must_pass();
+}
+
+#[test]
+fn the_rule_tests_notice_a_wait_that_is_changed() {
+    for (file, wait, other) in [
+        ("jobs.yml", " for: 1m", " for: 2m"),
+        ("jobs.yml", " for: 1m", " for: 0s"),
+        ("jobs.yml", "keep_firing_for: 10m", "keep_firing_for: 9m"),
+        ("exporter.yml", " for: 2m", " for: 90s"),
+        ("exporter.yml", " for: 1m", " for: 0s"),
+    ] {
+        let copy = tempfile::tempdir().unwrap();
+        copy_folder(&at_root("alert-rules"), copy.path());
+        let changed = copy.path().join(file);
+        let text = fs::read_to_string(&changed).unwrap();
+        assert!(text.contains(wait), "{file} has no `{wait}`");
+        fs::write(&changed, text.replace(wait, other)).unwrap();
+        let answer = promtool(
+            &["test", "rules"],
+            &files(&copy.path().join("tests"), "yml"),
+        );
+        assert!(!answer.passed, "{file} with `{other}` passes its tests");
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}

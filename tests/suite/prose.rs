@@ -1,0 +1,163 @@
+//! README and docs: their snippets are valid, their commands and links exist.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::tools;
+
+/// A fenced block, with what stands behind its fence.
+struct Block {
+    page: &'static str,
+    kind: String,
+    text: String,
+}
+
+const PAGES: [&str; 5] = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/alerting.md",
+    "docs/architecture.md",
+];
+
+fn at_root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(at_root(path)).unwrap()
+}
+
+fn blocks() -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for page in PAGES {
+        // Odd pieces lie between fences.
+        for block in read(page).split("```").skip(1).step_by(2) {
+            let (kind, text) = block.split_once('\n').unwrap();
+            blocks.push(Block {
+                page,
+                kind: kind.to_owned(),
+                text: text.to_owned(),
+            });
+        }
+    }
+    blocks
+}
+
+#[track_caller]
+fn each_block(kind: &str, check: impl Fn(&str)) {
+    let found: Vec<_> = blocks()
+        .into_iter()
+        .filter(|block| block.kind == kind)
+        .collect();
+    assert!(!found.is_empty(), "no block of kind `{kind}`");
+    for block in found {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("snippet.yml");
+        fs::write(&path, block.text).unwrap();
+        check(path.to_str().unwrap());
+    }
+}
+
+#[test]
+fn every_yaml_snippet_is_of_a_kind_that_is_checked() {
+    let known = [
+        "yaml config",
+        "yaml prometheus",
+        "yaml alertmanager",
+        "yaml rules",
+    ];
+    for block in blocks() {
+        let checked = !block.kind.starts_with("yaml") || known.contains(&block.kind.as_str());
+        assert!(checked, "{}: ```{}", block.page, block.kind);
+    }
+}
+
+#[test]
+fn prometheus_takes_its_snippets() {
+    each_block("yaml prometheus", |path| {
+        tools::run("promtool", ["check", "config", path]).must_pass();
+        let text = fs::read_to_string(path).unwrap();
+        assert!(
+            text.contains("job_name: job-failure-exporter\n"),
+            "the rules look for this job"
+        );
+    });
+    each_block("yaml rules", |path| {
+        tools::run(
+            "promtool",
+            ["check", "rules", "--lint=all", "--lint-fatal", path],
+        )
+        .must_pass();
+    });
+}
+
+#[test]
+fn alertmanager_takes_its_snippet() {
+    each_block("yaml alertmanager", |path| {
+        tools::run("amtool", ["check-config", path]).must_pass();
+    });
+}
+
+#[test]
+fn the_exporter_takes_its_snippet() {
+    each_block("yaml config", |path| {
+        // The token's file is not there; nothing else may be wrong.
+        let text = fs::read_to_string(path).unwrap();
+        let token = Path::new(path).with_file_name("token");
+        fs::write(&token, "glpat-not-a-token\n").unwrap();
+        let text = text.replace("/run/secrets/gitlab-token", token.to_str().unwrap());
+        fs::write(path, text).unwrap();
+        tools::run(
+            env!("CARGO_BIN_EXE_job-failure-exporter"),
+            ["check-config", path],
+        )
+        .must_pass();
+    });
+}
+
+#[test]
+fn every_make_target_that_is_named_exists() {
+    let makefile = read("Makefile");
+    let mut named = 0;
+    for page in PAGES {
+        let text = read(page);
+        for (at, _) in text.match_indices("make ") {
+            let before = text[..at].chars().next_back();
+            if !matches!(before, Some('`' | ' '))
+                || (before == Some(' ') && !text[..at].ends_with("$ "))
+            {
+                continue;
+            }
+            let target: String = text[at + 5..]
+                .chars()
+                .take_while(|c| c.is_ascii_lowercase() || *c == '-')
+                .collect();
+            assert!(
+                makefile.contains(&format!("\n{target}: ")),
+                "{page}: make {target}"
+            );
+            named += 1;
+        }
+    }
+    assert!(named >= 5, "only {named} found");
+}
+
+#[test]
+fn every_link_to_a_file_leads_to_one() {
+    let runbooks = fs::read_dir(at_root("alert-rules/runbooks")).unwrap();
+    let runbooks = runbooks.map(|entry| entry.unwrap().path());
+    for page in PAGES.iter().map(|page| at_root(page)).chain(runbooks) {
+        let text = fs::read_to_string(&page).unwrap();
+        for link in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            if !link.starts_with("https://") {
+                let target = page.parent().unwrap().join(link.split('#').next().unwrap());
+                assert!(target.exists(), "{}: {link}", page.display());
+            }
+        }
+    }
+}
