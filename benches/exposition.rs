@@ -14,9 +14,9 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use http_body::Body as _;
-use job_failure_exporter::metrics::{Build, Exposition, Page, Telemetry, TimelineKey};
+use job_failure_exporter::metrics::{Build, Exposition, Page, Telemetry};
 use job_failure_exporter::model::{
-    Failing, FailureClass, Figures, JobRow, Outcome, Span, TimelineRows, Timestamp,
+    Failing, FailureClass, Figures, JobRow, Outcome, Span, TimelineKey, TimelineRows, Timestamp,
 };
 
 /// Jobs of one timeline.
