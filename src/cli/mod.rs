@@ -9,11 +9,14 @@ pub mod simulate_gitlab;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 
 use self::args::{Cli, Command, ConfigArgs};
+use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::daemon::{Daemon, Ended};
 
 /// Where a command prints; logs go elsewhere.
 pub struct Console<'a> {
@@ -37,6 +40,7 @@ pub async fn run(
         None => {
             let config = load(&cli.config, env)?;
             logging::start(cli.log);
+            tracing::info!(gitlab = %config.gitlab.url, version = env!("CARGO_PKG_VERSION"), "starting");
             run_daemon(config).await
         }
         Some(Command::CheckConfig(args)) => Ok(check_config::run(&args, env, console)?),
@@ -79,9 +83,11 @@ pub fn chain(error: &anyhow::Error) -> String {
     text
 }
 
-/// The daemon joins here.
-#[expect(clippy::unused_async, reason = "the daemon awaits")]
 async fn run_daemon(config: Config) -> anyhow::Result<ExitCode> {
-    tracing::info!(gitlab = %config.gitlab.url, "configuration loaded");
-    bail!("the daemon is not part of this build yet")
+    let daemon = Daemon::prepare(config, Arc::new(SystemClock)).await?;
+    tracing::info!(address = %daemon.local_addr()?, "serving");
+    Ok(match daemon.run().await? {
+        Ended::Orderly => ExitCode::SUCCESS,
+        Ended::Aborted => ExitCode::FAILURE,
+    })
 }

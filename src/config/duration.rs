@@ -175,7 +175,10 @@ mod tests {
 
         #[test]
         fn numbers_with_units_never_panic(parts in prop::collection::vec((any::<u64>(), 0..7_usize), 1..8)) {
-            let text: String = parts.iter().map(|(n, unit)| format!("{n}{}", UNITS[*unit].0)).collect();
+            let mut text = String::new();
+            for (number, unit) in &parts {
+                write!(text, "{number}{}", UNITS[*unit].0).unwrap();
+            }
             if let Ok(duration) = parse(&text) {
                 let sum: u64 = parts.iter().map(|(n, unit)| n * UNITS[*unit].1).sum();
                 prop_assert_eq!(duration, Duration::from_millis(sum));

@@ -215,6 +215,8 @@ impl Shape {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn line_of_entry(text: &str, path: &[usize]) -> Option<usize> {
@@ -255,5 +257,28 @@ mod tests {
         let error = parse("a:\n  b: [1, 2\nc: 3\n").unwrap_err();
         let location = error.location().unwrap();
         assert_eq!((location.line(), location.column()), (3, 2));
+    }
+
+    #[test]
+    fn aliases_that_blow_up_are_refused() {
+        let level = |n: usize| {
+            let items = match n {
+                0 => vec!["x".to_owned(); 9],
+                _ => vec![format!("*a{}", n - 1); 9],
+            };
+            format!("a{n}: &a{n} [{}]", items.join(", "))
+        };
+        let text = (0..12).map(level).collect::<Vec<_>>().join("\n");
+        let error = parse(&text).unwrap_err();
+        assert_eq!(error.to_string(), "repetition limit exceeded");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "[-a:{}\\[\\]&*!|>'\"#%0-9., \n]{0,60}") {
+            if let Ok(node) = parse(&text) {
+                prop_assert!(matches!(node.place, Place::File(0)));
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@ use http::header::{self, HeaderMap};
 use http::{Response, StatusCode};
 use url::Url;
 
-use super::error::Fault;
+use super::fault::Fault;
 use super::observer::Observer;
 use crate::model::Timestamp;
 

@@ -12,7 +12,8 @@ use gitlab::api::projects::pipelines::{
 };
 use serde_json::value::RawValue;
 
-use super::error::{Error, Fault};
+use super::error::Error;
+use super::fault::Fault;
 use super::observer::{Endpoint, Observer};
 use super::options::{BuildError, Options};
 use super::record::Listing;

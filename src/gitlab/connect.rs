@@ -8,7 +8,8 @@ use reqwest::{Certificate, ClientBuilder};
 use url::{Host, Url};
 
 use super::answer::excerpt;
-use super::error::{Fault, with_causes};
+use super::error::with_causes;
+use super::fault::Fault;
 use super::options::{BuildError, Options};
 
 /// GitLab redirects once, from the old to the new path of a moved project.

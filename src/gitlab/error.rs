@@ -1,7 +1,8 @@
-//! What can go wrong with a request: decided once, where it happens.
+//! A request that was given up, told so that somebody can act on it.
 
 use std::fmt;
-use std::time::Duration;
+
+use super::fault::Fault;
 
 /// A request that was given up, with what was asked and what came instead.
 #[derive(Debug, Clone)]
@@ -18,118 +19,6 @@ pub(super) struct Report {
     /// How often it was sent.
     pub(super) attempts: u32,
     pub(super) fault: Fault,
-}
-
-/// What came instead of an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Fault {
-    /// 401; with GitLab's words.
-    Unauthorized(String),
-    /// 403; with GitLab's words.
-    Forbidden(String),
-    /// 404; with GitLab's words.
-    NotFound(String),
-    /// Another status that is no answer and that asking again does not change.
-    Refused {
-        /// The HTTP status.
-        status: u16,
-        /// GitLab's words.
-        message: String,
-    },
-    /// 429, or a request held back because of an earlier one.
-    RateLimited {
-        /// The wait GitLab asked for, where it did.
-        retry_after: Option<Duration>,
-    },
-    /// A status of 500 and above.
-    ServerError {
-        /// The HTTP status.
-        status: u16,
-        /// GitLab's words.
-        message: String,
-    },
-    /// Not answered within the configured time.
-    Timeout {
-        /// The configured time.
-        after: Duration,
-    },
-    /// Not connected, or the connection broke before an answer.
-    Connection(String),
-    /// The server's certificate is not trusted.
-    Certificate(String),
-    /// The body ended before its end.
-    Truncated(String),
-    /// The body is no JSON.
-    InvalidJson(String),
-    /// JSON, but not the shape this endpoint answers with.
-    Unexpected(String),
-    /// The body is larger than allowed.
-    TooLarge {
-        /// The configured number of bytes.
-        limit: usize,
-    },
-    /// A redirect that is not followed, as it leaves this GitLab's API.
-    Redirect {
-        /// Where to, as far as it was said.
-        to: String,
-    },
-    /// The pages of a list do not end, or lead elsewhere.
-    Paging(String),
-}
-
-impl Fault {
-    pub(super) fn reason(&self) -> &'static str {
-        match self {
-            Self::Unauthorized(_) => "unauthorized",
-            Self::Forbidden(_) => "forbidden",
-            Self::NotFound(_) => "not_found",
-            Self::Refused { .. } => "refused",
-            Self::RateLimited { .. } => "rate_limited",
-            Self::ServerError { .. } => "server_error",
-            Self::Timeout { .. } => "timeout",
-            Self::Connection(_) => "connection",
-            Self::Certificate(_) => "certificate",
-            Self::Truncated(_) => "truncated",
-            Self::InvalidJson(_) => "invalid_json",
-            Self::Unexpected(_) => "unexpected",
-            Self::TooLarge { .. } => "too_large",
-            Self::Redirect { .. } => "redirect",
-            Self::Paging(_) => "paging",
-        }
-    }
-
-    /// The same fault with each text that came from outside put through `change`.
-    pub(super) fn map_text(mut self, change: impl FnOnce(&str) -> String) -> Self {
-        match &mut self {
-            Self::Unauthorized(text)
-            | Self::Forbidden(text)
-            | Self::NotFound(text)
-            | Self::Connection(text)
-            | Self::Certificate(text)
-            | Self::Truncated(text)
-            | Self::InvalidJson(text)
-            | Self::Unexpected(text)
-            | Self::Paging(text)
-            | Self::Redirect { to: text }
-            | Self::Refused { message: text, .. }
-            | Self::ServerError { message: text, .. } => *text = change(text),
-            Self::RateLimited { .. } | Self::Timeout { .. } | Self::TooLarge { .. } => {}
-        }
-        self
-    }
-
-    pub(super) fn is_retryable(&self) -> bool {
-        match self {
-            Self::RateLimited { .. }
-            | Self::Timeout { .. }
-            | Self::Connection(_)
-            | Self::Truncated(_)
-            | Self::InvalidJson(_) => true,
-            Self::ServerError { status, .. } => matches!(status, 500 | 502 | 503 | 504),
-            _ => false,
-        }
-    }
 }
 
 impl Error {
@@ -238,41 +127,6 @@ impl Report {
     }
 }
 
-impl Fault {
-    fn write_transport(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Timeout { after } => write!(
-                f,
-                "not answered within {} s; raise `timeout` if this GitLab is that slow",
-                after.as_secs_f64()
-            ),
-            Self::Connection(detail) => write!(
-                f,
-                "no connection: {detail}; is GitLab up, and its address right?"
-            ),
-            Self::Certificate(detail) => write!(
-                f,
-                "GitLab's certificate is not trusted: {detail}; name its CA in `ca_file`"
-            ),
-            Self::Truncated(detail) => write!(f, "the answer was cut off: {detail}"),
-            Self::InvalidJson(detail) => write!(
-                f,
-                "the answer is no JSON: {detail}; is the address that of GitLab, or of something before it?"
-            ),
-            Self::Unexpected(detail) => write!(f, "the answer is not what GitLab sends: {detail}"),
-            Self::TooLarge { limit } => {
-                write!(f, "the answer is larger than the {limit} bytes allowed")
-            }
-            Self::Redirect { to } => write!(
-                f,
-                "redirected to {to}, outside of this GitLab's API; not followed, so that the token stays here: put the right address into `url`"
-            ),
-            Self::Paging(detail) => write!(f, "the list has no end that can be reached: {detail}"),
-            _ => f.write_str(self.reason()),
-        }
-    }
-}
-
 /// GitLab's own words, in brackets, where it said any.
 struct Said<'a>(&'a str);
 
@@ -334,17 +188,5 @@ mod tests {
     fn without_a_token_the_message_says_that_none_was_given() {
         let text = error(Fault::Unauthorized(String::new()), false).to_string();
         assert!(text.contains("no token was given"), "{text}");
-    }
-
-    #[test]
-    fn only_statuses_that_pass_by_themselves_are_retried() {
-        for status in [500, 502, 503, 504] {
-            let message = String::new();
-            assert!(Fault::ServerError { status, message }.is_retryable());
-        }
-        for status in [501, 505, 511] {
-            let message = String::new();
-            assert!(!Fault::ServerError { status, message }.is_retryable());
-        }
     }
 }

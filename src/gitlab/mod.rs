@@ -11,6 +11,7 @@ mod answer;
 mod client;
 mod connect;
 mod error;
+mod fault;
 mod gate;
 mod observer;
 mod options;
@@ -22,7 +23,8 @@ mod validate;
 mod wire;
 
 pub use client::{Client, Order, PipelineQuery};
-pub use error::{Error, Fault};
+pub use error::Error;
+pub use fault::Fault;
 pub use observer::{Endpoint, Observer};
 pub use options::{Backoff, BuildError, Options, Token, TokenError};
 pub use record::{Listing, RejectReason, Rejected};

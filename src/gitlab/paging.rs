@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::answer;
-use super::error::{Error, Fault};
+use super::error::Error;
+use super::fault::Fault;
 use super::record::{Identified, Listing, Rejected};
 use super::transport::Call;
 

@@ -14,7 +14,8 @@ use url::Url;
 
 use super::answer;
 use super::connect;
-use super::error::{Error, Fault, Report, with_causes};
+use super::error::{Error, Report, with_causes};
+use super::fault::Fault;
 use super::gate::Gate;
 use super::observer::{Endpoint, Observer};
 use super::options::{Backoff, BuildError, Options, Token};

@@ -6,7 +6,9 @@
 
 mod accept;
 mod deadline;
+mod jobs;
 mod page;
+mod query;
 mod routes;
 mod selection;
 mod server;

@@ -1,12 +1,13 @@
 //! The status page: what fails, since when, and why, at a glance.
 
 use maud::{DOCTYPE, Markup, html};
-use url::form_urlencoded;
 
-use super::selection::{JobFilter, Paging};
-use super::shown::{ago, link, short, utc};
-use super::status::{JobEntry, JobPage, ProjectStatus, Readiness, Status};
-use crate::model::{Outcome, Timestamp, WindowEntry};
+use super::jobs::{job_table, legend};
+use super::query::{PAGE_JOBS, Query};
+use super::selection::JobFilter;
+use super::shown::{ago, link};
+use super::status::{JobPage, ProjectStatus, Readiness, Status};
+use crate::model::Timestamp;
 
 /// The style sheet.
 pub(super) const STYLE: &str = include_str!("style.css");
@@ -17,59 +18,8 @@ const STYLE_URL: &str = concat!("/style.css?v=", env!("CARGO_PKG_VERSION"));
 const NAME: &str = "job-failure-exporter";
 const PURPOSE: &str = "Which GitLab CI jobs fail consistently, since when, and why.";
 
-/// Jobs a page.
-const PAGE_JOBS: usize = 100;
 /// Projects that are listed; those with an error come first.
 const LISTED_PROJECTS: usize = 50;
-/// Executions that are drawn for a job.
-const DRAWN: usize = 10;
-
-/// What the address asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Query {
-    filter: JobFilter,
-    /// From 1.
-    page: usize,
-}
-
-impl Query {
-    /// Reads `q`, `failing` and `page`; what cannot be read is as if it were not there.
-    pub(super) fn parse(query: &str) -> Self {
-        let mut parsed = Self {
-            filter: JobFilter::default(),
-            page: 1,
-        };
-        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-            match &*key {
-                "q" => parsed.filter.text = value.trim().to_owned(),
-                "failing" => parsed.filter.failing_only = value == "1",
-                "page" => parsed.page = value.parse().unwrap_or(1).max(1),
-                _ => {}
-            }
-        }
-        parsed
-    }
-
-    fn paging(&self) -> Paging {
-        Paging {
-            offset: (self.page - 1).saturating_mul(PAGE_JOBS),
-            limit: PAGE_JOBS,
-        }
-    }
-
-    /// The address of another page of the same.
-    fn address(&self, page: usize) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::from("/?"));
-        if !self.filter.text.is_empty() {
-            query.append_pair("q", &self.filter.text);
-        }
-        if self.filter.failing_only {
-            query.append_pair("failing", "1");
-        }
-        query.append_pair("page", &page.to_string());
-        query.finish()
-    }
-}
 
 /// The whole page.
 pub(super) fn page(status: &dyn Status, query: &Query, now: Timestamp) -> String {
@@ -154,25 +104,30 @@ fn summary(jobs: &JobPage, projects: &[ProjectStatus]) -> Markup {
     html! {
         ul.figures {
             (figure(jobs.failing, true, "failing"))
-            (figure(jobs.tracked, false, "jobs"))
-            (figure(projects.len(), false, "projects"))
+            (figure(jobs.tracked, false, noun(jobs.tracked, "job", "jobs")))
+            (figure(projects.len(), false, noun(projects.len(), "project", "projects")))
             @if errors > 0 { (figure(errors, true, "with a failed poll")) }
         }
     }
 }
 
+fn noun<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
+    if count == 1 { one } else { many }
+}
+
 fn nothing_yet(readiness: &Readiness, projects: usize) -> Markup {
+    let nouns = noun(projects, "project", "projects");
     html! {
         section.empty {
             h2 { "No job seen yet" }
             @if let Readiness::NotReady(reason) = readiness {
-                p { "The first poll of " (projects) " projects is under way: " (reason) "." }
+                p { "The first poll of " (projects) " " (nouns) " is under way: " (reason) "." }
                 p { "Reload this page in a moment." }
             } @else if projects == 0 {
                 p { "No project is watched. Name projects or groups under " code { "watch:" }
                     " in the configuration, or with " code { "--project" } " and " code { "--group" } "." }
             } @else {
-                p { "All " (projects) " projects were polled, but no pipeline matched. See whether "
+                p { (projects) " " (nouns) " polled, but no pipeline matched. See whether "
                     code { "watch.refs" } ", " code { "watch.sources" } " and " code { "watch.jobs" }
                     " let the wanted ones in, and whether the projects below had errors." }
             }
@@ -191,121 +146,6 @@ fn filters(query: &Query) -> Markup {
             }
             button { "Filter" }
             @if query.filter != JobFilter::default() { a href="/" { "Clear" } }
-        }
-    }
-}
-
-fn job_table(jobs: &JobPage, now: Timestamp) -> Markup {
-    if jobs.items.is_empty() {
-        return html! { section.empty { p { "No job matches." } } };
-    }
-    html! {
-        table.jobs {
-            thead {
-                tr {
-                    th { "Job" }
-                    th { "Last executions" }
-                    th.number { "Streak" }
-                    th.number { "Failing" }
-                    th { "Since" }
-                    th { "Last failure" }
-                    th { "Team" }
-                }
-            }
-            tbody { @for job in &jobs.items { (job_row(job, now)) } }
-        }
-    }
-}
-
-fn job_row(job: &JobEntry, now: Timestamp) -> Markup {
-    let figures = &job.row.figures;
-    let streak = figures.consecutive_failures;
-    let percent = format!("{:.0} %", figures.failure_ratio() * 100.0);
-    let project = html! { bdi { (job.project) } };
-    html! {
-        tr.failing[streak > 0] {
-            th.name scope="row" {
-                bdi.job { (job.row.name) }
-                small {
-                    (link(job.project_url.as_deref(), &project)) " · " bdi { (job.ref_name) }
-                    @if !job.row.stage.is_empty() { " · " bdi { (job.row.stage) } }
-                }
-            }
-            td { (window(&figures.window)) }
-            td.number data-label="Streak" { (streak) }
-            td.number data-label="Failing" { (percent) }
-            td data-label="Since" {
-                @if let Some(since) = figures.failing.as_ref().and_then(|failing| failing.since) {
-                    (ago(since, now))
-                }
-            }
-            td.reason data-label="Last failure" { (last_failure(job)) }
-            td data-label="Team" { @if let Some(team) = &job.team { bdi { (team) } } }
-        }
-    }
-}
-
-fn last_failure(job: &JobEntry) -> Markup {
-    let Some(failing) = &job.row.figures.failing else {
-        return html! {};
-    };
-    let reason = failing
-        .failure_reason
-        .as_deref()
-        .unwrap_or("no reason given");
-    let words = html! { bdi { (reason.replace('_', " ")) } };
-    html! {
-        (link(failing.web_url.as_deref(), &words))
-        @if let Some(commit) = &failing.commit { " " code { bdi { (short(commit)) } } }
-    }
-}
-
-/// The window as cells, oldest first. Shape and letter tell outcomes apart, not colour alone.
-fn window(window: &[WindowEntry]) -> Markup {
-    let drawn = &window[window.len().saturating_sub(DRAWN)..];
-    html! {
-        span.window {
-            @for entry in drawn { (cell(entry)) }
-            @for _ in drawn.len()..DRAWN { span.cell { } }
-        }
-    }
-}
-
-fn cell(entry: &WindowEntry) -> Markup {
-    let (class, sign, outcome) = match (entry.outcome, entry.flaky) {
-        (Outcome::Passed, false) => ("passed", "✓", "passed"),
-        (Outcome::Passed, true) => ("flaky", "↻", "passed on a retry"),
-        (Outcome::Failed, _) => ("failed", "✕", "failed"),
-        (Outcome::AllowedFailure, _) => ("allowed", "!", "failed, which is allowed"),
-        (Outcome::Canceled | Outcome::Skipped, _) => ("other", "–", entry.outcome.as_str()),
-    };
-    let mut words = outcome.to_owned();
-    if let Some(pipeline) = entry.pipeline_id {
-        words.push_str(&format!(", pipeline {pipeline}"));
-    }
-    if let Some(commit) = &entry.commit {
-        words.push_str(&format!(", commit {}", short(commit)));
-    }
-    if let Some(finished) = entry.finished_at {
-        words.push_str(&format!(", {}", utc(finished)));
-    }
-    let cell = html! {
-        span class={ "cell " (class) } role="img" aria-label=(outcome) title=(words) { (sign) }
-    };
-    link(entry.web_url.as_deref(), &cell)
-}
-
-fn legend() -> Markup {
-    let of = |class: &str, sign: &str, words: &str| {
-        html! { li { span class={ "cell " (class) } aria-hidden="true" { (sign) } " " (words) } }
-    };
-    html! {
-        ul.legend {
-            (of("passed", "✓", "passed"))
-            (of("flaky", "↻", "passed on a retry"))
-            (of("failed", "✕", "failed"))
-            (of("allowed", "!", "allowed failure"))
-            li { "oldest left, newest right" }
         }
     }
 }

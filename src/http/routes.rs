@@ -11,6 +11,7 @@ use http_body_util::{BodyExt as _, Full};
 
 use super::accept::prefers_gzip;
 use super::page;
+use super::query::Query;
 use super::status::{Readiness, Status};
 use crate::metrics::Exposition;
 use crate::model::Timestamp;
@@ -84,7 +85,7 @@ impl Service {
     }
 
     fn page(&self, head: Head<'_>) -> Answer {
-        let query = page::Query::parse(head.query);
+        let query = Query::parse(head.query);
         let now = (self.now)();
         let mut answer = text(StatusCode::OK, HTML, page::page(&*self.status, &query, now));
         insert(&mut answer, header::CACHE_CONTROL, "no-store");
@@ -108,11 +109,6 @@ impl Service {
         answer
     }
 
-    fn healthy(&self, _: Head<'_>) -> Answer {
-        // That it answers at all is what is asked.
-        text(StatusCode::OK, PLAIN, "healthy\n")
-    }
-
     fn ready(&self, _: Head<'_>) -> Answer {
         match self.status.readiness() {
             Readiness::Ready => text(StatusCode::OK, PLAIN, "ready\n"),
@@ -121,12 +117,6 @@ impl Service {
                 text(StatusCode::SERVICE_UNAVAILABLE, PLAIN, message)
             }
         }
-    }
-
-    fn style(&self, _: Head<'_>) -> Answer {
-        let mut answer = text(StatusCode::OK, "text/css; charset=utf-8", page::STYLE);
-        insert(&mut answer, header::CACHE_CONTROL, "max-age=86400");
-        answer
     }
 }
 
@@ -143,11 +133,18 @@ fn route_of(path: &str) -> Option<Route> {
     match path {
         "/" => Some(Service::page),
         "/metrics" => Some(Service::metrics),
-        "/-/healthy" => Some(Service::healthy),
+        // That it answers at all is what is asked.
+        "/-/healthy" => Some(|_, _| text(StatusCode::OK, PLAIN, "healthy\n")),
         "/-/ready" => Some(Service::ready),
-        page::STYLE_PATH => Some(Service::style),
+        page::STYLE_PATH => Some(|_, _| style()),
         _ => None,
     }
+}
+
+fn style() -> Answer {
+    let mut answer = text(StatusCode::OK, "text/css; charset=utf-8", page::STYLE);
+    insert(&mut answer, header::CACHE_CONTROL, "max-age=86400");
+    answer
 }
 
 /// Why a request is not even looked at.

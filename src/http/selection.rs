@@ -53,10 +53,11 @@ pub struct Selection<T> {
 }
 
 impl<T> Selection<T> {
-    /// The same selection of other items: looks up what was selected.
-    pub fn map<U>(self, look_up: impl FnMut(T) -> U) -> Selection<U> {
+    /// The same selection of other items: looks up what was selected, and leaves out what is not
+    /// found.
+    pub fn look_up<U>(self, look_up: impl FnMut(T) -> Option<U>) -> Selection<U> {
         Selection {
-            items: self.items.into_iter().map(look_up).collect(),
+            items: self.items.into_iter().filter_map(look_up).collect(),
             matching: self.matching,
             failing: self.failing,
             tracked: self.tracked,

@@ -39,7 +39,7 @@ impl Default for Limits {
         Self {
             connections: 256,
             head_timeout: Duration::from_secs(30),
-            request_timeout: Duration::from_secs(120),
+            request_timeout: Duration::from_mins(2),
             head_bytes: 32 * 1024,
             drain: Duration::from_secs(10),
         }

@@ -19,10 +19,10 @@ fn distance(seconds: i64) -> String {
     match seconds {
         // Clocks differ a little.
         ..-60 => "in the future".to_owned(),
-        ..5 => "just now".to_owned(),
-        ..MINUTE => format!("{seconds} s ago"),
-        ..HOUR => format!("{} min ago", seconds / MINUTE),
-        ..DAY => format!("{} h ago", seconds / HOUR),
+        -60..5 => "just now".to_owned(),
+        5..MINUTE => format!("{seconds} s ago"),
+        MINUTE..HOUR => format!("{} min ago", seconds / MINUTE),
+        HOUR..DAY => format!("{} h ago", seconds / HOUR),
         _ => format!("{} d ago", seconds / DAY),
     }
 }

@@ -134,7 +134,9 @@ mod tests {
     fn cycle(cursor: &mut Cursor, listing: &[PipelineObservation]) -> Vec<u64> {
         let latest = listing.iter().filter_map(|p| p.updated_at).max();
         let wanted = cursor.take_listing(listing.to_vec(), latest);
-        wanted.iter().for_each(|pipeline| cursor.done(pipeline));
+        for pipeline in &wanted {
+            cursor.done(pipeline);
+        }
         ids(&wanted)
     }
 

@@ -9,6 +9,7 @@ mod cycle;
 mod discovery;
 mod schedule;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,8 +29,8 @@ pub trait Sink: Send + Sync + 'static {
     /// A project is watched, perhaps under a new path.
     fn watched(&self, project: &Project);
 
-    /// A project is no longer watched.
-    fn unwatched(&self, project: &Project);
+    /// These are all the projects there are; no other is watched any more.
+    fn watched_are(&self, projects: &BTreeMap<u64, Project>);
 
     /// A pipeline with all attempts of its jobs was read at `at`, by GitLab's clock.
     fn observed(
@@ -83,7 +84,7 @@ impl Ingest {
 }
 
 /// How long discovered projects are taken as they are before GitLab is asked again.
-const DISCOVERY_INTERVAL: Duration = Duration::from_secs(10 * 60);
+const DISCOVERY_INTERVAL: Duration = Duration::from_mins(10);
 
 /// Cycles under way at a time.
 const CONCURRENT_CYCLES: usize = 8;

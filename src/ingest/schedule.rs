@@ -18,7 +18,7 @@ use crate::config::Watch;
 use crate::gitlab::{Error, Project};
 
 /// After this time without anything going on, a project is quiet.
-const QUIET_AFTER: Duration = Duration::from_secs(15 * 60);
+const QUIET_AFTER: Duration = Duration::from_mins(15);
 
 /// How often the interval doubles at the most while GitLab refuses a project.
 const LONGEST_REFUSED_DOUBLINGS: u32 = 4;
@@ -96,10 +96,10 @@ fn drop_missing(ingest: &Ingest, polled: &mut BTreeMap<u64, Polled>, found: &Dis
         let stays = found.projects.contains_key(id);
         if !stays {
             project.stop.cancel();
-            ingest.sink.unwatched(&project.facts.borrow());
         }
         stays
     });
+    ingest.sink.watched_are(&found.projects);
 }
 
 /// Polls one project until `stop`.

@@ -11,16 +11,7 @@ use super::polls::{PollError, ProjectPolls};
 use super::render::{exposed, headers, render, render_project};
 use super::telemetry::Telemetry;
 use super::text::shown;
-use crate::model::{TimelineRows, Timestamp};
-
-/// The timeline that text belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TimelineKey {
-    /// GitLab's project id.
-    pub project_id: u64,
-    /// Branch or tag.
-    pub ref_name: Arc<str>,
-}
+use crate::model::{TimelineKey, TimelineRows, Timestamp};
 
 /// Everything that is exposed. Clones share it.
 #[derive(Clone)]

@@ -15,7 +15,7 @@ mod render;
 mod telemetry;
 mod text;
 
-pub use exposition::{Exposition, TimelineKey};
+pub use exposition::Exposition;
 pub use families::{Described, Kind, families};
 pub use page::{Page, Snapshot};
 pub use polls::{PollError, ProjectPolls};

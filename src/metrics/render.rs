@@ -6,7 +6,7 @@ use super::families::{Described, JOBS, Job, PIPELINES, PROJECTS};
 use super::fragments::{Deflater, Fragments};
 use super::polls::ProjectPolls;
 use super::text::{Lines, push_header, push_label, shown};
-use crate::model::{JobRow, Outcome, TimelineRows};
+use crate::model::{JobRow, TimelineRows};
 
 /// The HELP and TYPE lines of the families, a piece each.
 pub(super) fn headers(
@@ -34,20 +34,12 @@ pub(super) fn exposed<'a>(
     let jobs = rows
         .jobs
         .iter()
-        .filter(|row| is_exposed(row) && !taken(row));
+        .filter(|row| row.figures.is_worth_showing() && !taken(row));
     jobs.map(|row| Job {
         row,
         team: team(&rows.project, &row.name),
     })
     .collect()
-}
-
-fn is_exposed(row: &JobRow) -> bool {
-    let figures = &row.figures;
-    let executed = Outcome::ALL
-        .iter()
-        .any(|outcome| figures.executions.get(*outcome) > 0);
-    executed || figures.running_since.is_some() || figures.pending_since.is_some()
 }
 
 /// The families of jobs and pipelines, a piece each.

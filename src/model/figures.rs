@@ -122,6 +122,18 @@ pub struct WindowEntry {
 }
 
 impl Figures {
+    /// Whether the job was ever executed, or is in flight: one that only waits to be started by
+    /// somebody is nothing to be shown.
+    pub fn is_worth_showing(&self) -> bool {
+        let executed = Outcome::ALL
+            .iter()
+            .any(|outcome| self.executions.get(*outcome) > 0);
+        executed
+            || self.window_executions > 0
+            || self.running_since.is_some()
+            || self.pending_since.is_some()
+    }
+
     /// Failing share of the window, 0 to 1; 0 for an empty window.
     pub fn failure_ratio(&self) -> f64 {
         if self.window_executions == 0 {

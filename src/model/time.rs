@@ -1,6 +1,6 @@
 //! Points and spans of time, small enough to be kept by the million.
 
-use std::num::{NonZeroI64, NonZeroU64};
+use std::num::{NonZeroI64, NonZeroU8, NonZeroU64};
 
 /// A point in time, in whole seconds since the Unix epoch.
 ///
@@ -13,6 +13,12 @@ impl Timestamp {
     /// From seconds since the Unix epoch; `None` for the epoch itself.
     pub fn from_unix(seconds: i64) -> Option<Self> {
         NonZeroI64::new(seconds).map(Self)
+    }
+
+    /// From seconds since the Unix epoch, of a clock that is not known to be right: the epoch itself
+    /// becomes the second after it.
+    pub fn of_clock(seconds: i64) -> Self {
+        Self(NonZeroI64::new(seconds).unwrap_or(NonZeroI64::from(NonZeroU8::MIN)))
     }
 
     /// Seconds since the Unix epoch.

@@ -7,7 +7,7 @@ use super::attempt::{Attempt, Phase};
 use super::history::{Carried, History, Imported};
 use super::{
     AbsentJobs, JobNames, JobObservation, JobRow, LatePipelines, NeverFailedJobs,
-    PipelineObservation, Rules, TimelineRows, Timestamp,
+    PipelineObservation, Rules, Status, TimelineRows, Timestamp,
 };
 
 /// Which timeline: a project's ref.
@@ -251,19 +251,28 @@ impl Timeline {
         changes
     }
 
-    /// Pipelines of which more is to be expected without anybody's doing, with the time of the last
-    /// sight of each.
-    pub fn open_pipelines(&self) -> impl Iterator<Item = u64> {
-        self.pipelines
-            .kept
-            .iter()
-            .filter(|pipeline| {
-                pipeline
-                    .attempts
-                    .iter()
-                    .any(|a| matches!(a.phase, Phase::Waiting | Phase::Pending | Phase::Running))
+    /// Pipelines that had not ended when they were last seen, and not blocked either, as they were seen.
+    pub fn open_pipelines(&self) -> impl Iterator<Item = PipelineObservation> {
+        self.pipelines.kept.iter().filter_map(|pipeline| {
+            let sight = pipeline.attempts.first()?;
+            let status = match sight.phase {
+                Phase::Waiting => Status::Created,
+                Phase::Pending => Status::Pending,
+                Phase::Running => Status::Running,
+                _ => return None,
+            };
+            Some(PipelineObservation {
+                id: pipeline.pipeline_id,
+                ref_name: self.key.ref_name.clone(),
+                sha: pipeline.commit.clone(),
+                status,
+                source: None,
+                created_at: sight.at,
+                updated_at: Timestamp::from_unix(i64::from(sight.version)),
+                duration: None,
+                web_url: None,
             })
-            .map(|pipeline| pipeline.pipeline_id)
+        })
     }
 
     /// The newest pipeline that was seen finished; 0 for none.
@@ -291,6 +300,12 @@ impl Timeline {
         self.pipelines.last_sign().max(of_jobs.flatten())
     }
 
+    /// The figures of one job.
+    pub fn row(&self, name: &str, rules: &Rules) -> Option<JobRow> {
+        let (name, job) = self.jobs.get_key_value(name)?;
+        Some(job.row(name, self.project_url.as_deref(), rules))
+    }
+
     /// The figures of all histories.
     pub fn rows(&self, rules: &Rules) -> TimelineRows {
         let url = self.project_url.as_deref();
@@ -310,18 +325,22 @@ impl Timeline {
             jobs: self
                 .jobs
                 .iter()
-                .map(|(name, job)| JobRow {
-                    name: name.clone(),
-                    stage: job.stage.clone(),
-                    allow_failure: job.allow_failure,
-                    figures: job.history.figures(rules, url),
-                })
+                .map(|(name, job)| job.row(name, url, rules))
                 .collect(),
         }
     }
 }
 
 impl Job {
+    fn row(&self, name: &Arc<str>, project_url: Option<&str>, rules: &Rules) -> JobRow {
+        JobRow {
+            name: name.clone(),
+            stage: self.stage.clone(),
+            allow_failure: self.allow_failure,
+            figures: self.history.figures(rules, project_url),
+        }
+    }
+
     /// Takes stage and `allow_failure` from the newest attempt. Returns whether they changed.
     fn describe(&mut self, sights: &[(&JobObservation, Attempt)]) -> bool {
         let mut changed = false;

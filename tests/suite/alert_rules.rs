@@ -1,4 +1,4 @@
-//! The shipped alert rules, runbooks, rule tests and routes, held to each other and to promtool and amtool.
+//! The shipped alert rules, runbooks and rule tests, held to each other and to promtool.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,9 +7,6 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::tools;
-
-const ALERTMANAGER: &str = "deploy/alertmanager/alertmanager.yml";
-const ROUTES: &str = "deploy/alertmanager/routes.txt";
 
 #[derive(Deserialize)]
 struct RuleFile {
@@ -76,7 +73,7 @@ fn alerts() -> Vec<(String, Rule)> {
         .collect()
 }
 
-fn alert_names() -> BTreeSet<String> {
+pub(crate) fn alert_names() -> BTreeSet<String> {
     alerts().into_iter().map(|(name, _)| name).collect()
 }
 
@@ -127,6 +124,37 @@ fn no_alert_carries_a_label_that_changes_while_it_fires() {
             );
         }
         assert!(!rule.expr.contains("topk"), "{name}: topk comes and goes");
+    }
+}
+
+#[test]
+fn rules_read_only_metrics_that_the_exporter_documents() {
+    let documented = fs::read_to_string(at_root("docs/metrics.md")).unwrap();
+    let metric = regex::Regex::new(
+        r"\b(?:job|project|pipeline|schedule)_[a-z_]+(?:seconds|total|failures|ratio|info)\b",
+    )
+    .unwrap();
+    let mut read = BTreeSet::new();
+    for path in files(&at_root("alert-rules"), "yml") {
+        let text = fs::read_to_string(path).unwrap();
+        let rules = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with('#'));
+        read.extend(rules.flat_map(|line| {
+            metric
+                .find_iter(line)
+                .map(|found| found.as_str().to_owned())
+        }));
+    }
+    assert!(
+        read.contains("job_failure_info") && read.contains("project_poll_errors_total"),
+        "{read:?}"
+    );
+    for name in read {
+        assert!(
+            documented.contains(&format!("`{name}`")),
+            "{name} is not in docs/metrics.md"
+        );
     }
 }
 
@@ -240,43 +268,4 @@ fn copy_folder(from: &Path, to: &Path) {
             fs::copy(entry.path(), target).unwrap();
         }
     }
-}
-
-#[test]
-fn the_example_configurations_are_valid() {
-    promtool(
-        &["check", "config"],
-        &[at_root("deploy/prometheus/prometheus.yml")],
-    )
-    .must_pass();
-    tools::run(
-        "amtool",
-        ["check-config", at_root(ALERTMANAGER).to_str().unwrap()],
-    )
-    .must_pass();
-}
-
-#[test]
-fn alerts_go_where_the_table_of_routes_says() {
-    let table = fs::read_to_string(at_root(ROUTES)).unwrap();
-    let config = format!("--config.file={}", at_root(ALERTMANAGER).display());
-    let mut routed = BTreeSet::new();
-    for line in table.lines().filter(|line| !line.starts_with('#')) {
-        let mut words = line.split_whitespace();
-        let verify = format!("--verify.receivers={}", words.next().unwrap());
-        let labels: Vec<_> = words.collect();
-        routed.extend(
-            labels
-                .iter()
-                .find_map(|label| label.strip_prefix("alertname="))
-                .map(str::to_owned),
-        );
-        let args = ["config", "routes", "test", &config, &verify];
-        tools::run("amtool", args.into_iter().chain(labels)).must_pass();
-    }
-    let forgotten: Vec<_> = alert_names().difference(&routed).cloned().collect();
-    assert!(
-        forgotten.is_empty(),
-        "{ROUTES} says nothing of {forgotten:?}"
-    );
 }

@@ -2,11 +2,18 @@
 #![expect(clippy::unwrap_used, reason = "a test's helper may panic")]
 
 mod alert_rules;
+mod configuration;
+mod configuration_docs;
+mod configuration_problems;
 mod counting;
 mod gitlab_adapter;
+mod http_page;
+mod http_server;
+mod http_serving;
 mod metrics_docs;
 mod metrics_exposition;
 mod metrics_rows;
 mod prose;
+mod routing;
 mod simulator;
 mod tools;

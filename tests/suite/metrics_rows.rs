@@ -1,10 +1,9 @@
 //! Rows for the tests of the exposition and of the status page.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::sync::Arc;
 
-use job_failure_exporter::metrics::{Build, Exposition, Telemetry, TimelineKey};
+use job_failure_exporter::metrics::{Build, Exposition, Telemetry};
+use job_failure_exporter::model::TimelineKey;
 use job_failure_exporter::model::{
     Failing, FailureClass, Figures, JobRow, Outcome, Span, TimelineRows, Timestamp, WindowEntry,
 };

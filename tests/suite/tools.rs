@@ -7,6 +7,9 @@ use std::process::{Command, Stdio};
 /// What a tool said.
 pub(crate) struct Answer {
     pub(crate) passed: bool,
+    /// What it printed to standard output.
+    pub(crate) printed: String,
+    /// The command and all it printed, for a person.
     pub(crate) output: String,
 }
 
@@ -26,6 +29,7 @@ pub(crate) fn run<A: AsRef<OsStr>>(tool: &str, args: impl IntoIterator<Item = A>
     match command.output() {
         Ok(done) => Answer {
             passed: done.status.success(),
+            printed: String::from_utf8_lossy(&done.stdout).into_owned(),
             output: format!(
                 "{command:?}\n{}{}",
                 String::from_utf8_lossy(&done.stdout),
@@ -37,4 +41,19 @@ pub(crate) fn run<A: AsRef<OsStr>>(tool: &str, args: impl IntoIterator<Item = A>
         }
         Err(error) => panic!("{tool} did not start: {error}"),
     }
+}
+
+/// Alertmanager's program: Debian calls it otherwise than everybody else.
+#[track_caller]
+pub(crate) fn alertmanager() -> &'static str {
+    let found = ["prometheus-alertmanager", "alertmanager"]
+        .into_iter()
+        .find(|name| {
+            let version = Command::new(name)
+                .arg("--version")
+                .stdin(Stdio::null())
+                .output();
+            version.is_ok_and(|done| done.status.success())
+        });
+    found.unwrap_or_else(|| panic!("no Alertmanager was found in PATH; run: make install-tools"))
 }

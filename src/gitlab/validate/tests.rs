@@ -83,6 +83,8 @@ fn what_means_nothing_yet_is_left_out() {
     assert_eq!((job.duration, job.failure_reason), (None, None));
     let job = job_of(&json!({"started_at": null, "failure_reason": "stuck_or_timeout_failure"}));
     assert_eq!(job.unwrap().queued_duration, None);
+    let job = job_of(&json!({"status": "pending", "started_at": null}));
+    assert_eq!(job.unwrap().queued_duration, Span::from_seconds(9.5));
     let job = job_of(&json!({"status": "success", "failure_reason": "unknown_failure"}));
     assert_eq!(job.unwrap().failure_reason, None);
     let job = job_of(&json!({"web_url": "javascript:alert(1)"})).unwrap();

@@ -89,17 +89,19 @@ impl Reply {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let mut bytes = format!("HTTP/1.1 {} Scripted\r\n", self.status);
-        bytes.push_str("Content-Type: application/json\r\n");
+        let mut bytes = format!("HTTP/1.1 {} Scripted\r\n", self.status).into_bytes();
+        bytes.extend_from_slice(b"Content-Type: application/json\r\n");
         for (name, value) in &self.headers {
-            bytes.push_str(&format!("{name}: {value}\r\n"));
+            bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
         }
-        bytes.push_str(&format!("Content-Length: {}\r\n\r\n", self.body.len()));
+        let length = format!("Content-Length: {}\r\n\r\n", self.body.len());
+        bytes.extend_from_slice(length.as_bytes());
         let sent = match self.manner {
             Manner::HalfAndClose => self.body.len() / 2,
             _ => self.body.len(),
         };
-        [bytes.as_bytes(), &self.body[..sent]].concat()
+        bytes.extend_from_slice(&self.body[..sent]);
+        bytes
     }
 }
 

@@ -1,0 +1,200 @@
+//! The daemon: wiring of polling, state, saving and serving, from start to orderly end.
+//!
+//! ```text
+//! Daemon::prepare (state locked and loaded, address bound) -> Daemon::run (until a signal)
+//! ```
+
+mod gitlab_clock;
+mod saver;
+mod signals;
+mod state;
+mod telemetry;
+mod view;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use self::gitlab_clock::GitLabClock;
+use self::saver::Saver;
+use self::signals::Signals;
+use self::state::{Policy, State};
+use self::telemetry::Traffic;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::gitlab::{BuildError, Client, Options, Token, TokenError};
+use crate::http::{BindError, Bound, Server, Service};
+use crate::ingest::Ingest;
+use crate::metrics::{Build, Exposition, Telemetry};
+use crate::store::{Directory, Loaded, OpenError, SaveError};
+
+/// Why the daemon did not start, or ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The state directory.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The address to serve on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The access token.
+    #[error("the GitLab token is not usable: {0}")]
+    Token(#[from] TokenError),
+    /// How to reach GitLab.
+    #[error(transparent)]
+    GitLab(#[from] BuildError),
+    /// The exporter's own metrics.
+    #[error("cannot set up the exporter's own metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// The operating system.
+    #[error("cannot catch signals: {0}")]
+    Signals(#[from] io::Error),
+    /// What changed last is not saved.
+    #[error("the last changes are not saved: {0}")]
+    NotSaved(#[from] SaveError),
+}
+
+/// How the daemon ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// A signal asked for it, running requests were answered, and everything is saved.
+    Orderly,
+    /// A second signal asked to wait for nothing.
+    Aborted,
+}
+
+/// A daemon that has everything it needs, and has not begun.
+pub struct Daemon {
+    ingest: Ingest,
+    saver: Saver,
+    state: Arc<State>,
+    server: Bound,
+    signals: Signals,
+    clock: Arc<GitLabClock>,
+}
+
+impl Daemon {
+    /// Takes the state directory, loads the state and binds the address. Asks GitLab nothing.
+    pub async fn prepare(config: Config, clock: Arc<dyn Clock>) -> Result<Self, DaemonError> {
+        let signals = Signals::catch()?;
+        let clock = Arc::new(GitLabClock::new(clock));
+        let telemetry = Telemetry::new(Build {
+            version: env!("CARGO_PKG_VERSION"),
+            revision: option_env!("JOB_FAILURE_EXPORTER_REVISION").unwrap_or("unknown"),
+        })?;
+        telemetry.config_loaded(clock.local_now());
+        let store = Directory::open(&config.store.directory)?;
+        let server = Server::bind(&config.listen_address).await?;
+        let client = Client::new(
+            options(&config)?,
+            Arc::new(Traffic {
+                telemetry: telemetry.clone(),
+                clock: clock.clone(),
+            }),
+        )?;
+        let policy = Policy {
+            rules: config.counting,
+            owners: config.owners,
+            refs: config.watch.refs.clone(),
+        };
+        let exposition = Exposition::new(telemetry);
+        let state = Arc::new(State::new(policy, exposition, clock.clone()));
+        restore(&state, store.load());
+        Ok(Self {
+            ingest: Ingest::new(client, config.watch, state.clone()),
+            saver: Saver {
+                state: state.clone(),
+                store: Arc::new(store),
+                clock: clock.clone(),
+                interval: config.store.save_interval,
+                retention: config.retention,
+            },
+            state,
+            server,
+            signals,
+            clock,
+        })
+    }
+
+    /// The address it serves on: says the port where 0 was asked for.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.server.local_addr()
+    }
+
+    /// Polls, serves and saves until a signal. The first one lets running requests end and saves; the
+    /// second one waits for nothing.
+    pub async fn run(self) -> Result<Ended, DaemonError> {
+        let Self {
+            ingest,
+            saver,
+            state,
+            server,
+            mut signals,
+            clock,
+        } = self;
+        let stop = CancellationToken::new();
+        let now = Arc::new(move || clock.local_now());
+        let service = Service::new(state.exposition.clone(), state.clone(), now);
+        let polling = tokio::spawn(ingest.run(stop.clone()));
+        let serving = tokio::spawn(server.serve(service, stop.clone().cancelled_owned()));
+        let work = async {
+            saver.run(stop.clone()).await;
+            // Ends at once, in the middle of a cycle: what was not read will be read again.
+            let _ = polling.await;
+            let saved = saver.save().await;
+            let _ = serving.await;
+            saved
+        };
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                saved = &mut work => {
+                    let count = saved?;
+                    tracing::info!("everything is saved ({count} timelines at last); ended");
+                    return Ok(Ended::Orderly);
+                }
+                name = signals.next() => {
+                    if stop.is_cancelled() {
+                        tracing::warn!("{name} again: not waiting any longer");
+                        return Ok(Ended::Aborted);
+                    }
+                    tracing::info!("{name}: no more polling, saving the state");
+                    stop.cancel();
+                }
+            }
+        }
+    }
+}
+
+fn options(config: &Config) -> Result<Options, TokenError> {
+    let gitlab = &config.gitlab;
+    let token = gitlab.token.as_ref();
+    let token = token.map(|secret| Token::new(secret.expose().to_owned()));
+    let mut options = Options::new(gitlab.url.clone(), token.transpose()?);
+    options.ca_file.clone_from(&gitlab.ca_file);
+    options.timeout = gitlab.timeout;
+    options.requests_per_second = gitlab.requests_per_second;
+    Ok(options)
+}
+
+fn restore(state: &State, loaded: Loaded) {
+    for aside in &loaded.set_aside {
+        state.exposition.telemetry().document_set_aside();
+        let moved_to = aside.moved_to.as_ref().map_or_else(
+            || "it could not be moved and stays".to_owned(),
+            |path| format!("moved to {}", path.display()),
+        );
+        tracing::error!(
+            "{}: {}; {moved_to}; its history is read from GitLab again",
+            aside.path.display(),
+            aside.error
+        );
+    }
+    let count = loaded.timelines.len();
+    if count > 0 {
+        tracing::info!("loaded {count} timelines");
+    }
+    state.restore(loaded.timelines);
+}

@@ -1,0 +1,421 @@
+//! The state: sole owner of all timelines, between polling, exposition and saving.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::gitlab_clock::GitLabClock;
+use crate::config::{Owners, RefSelector};
+use crate::gitlab::{Error, Project, Rejected};
+use crate::ingest::{Resume, Sink};
+use crate::metrics::Exposition;
+use crate::model::{JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp};
+use crate::store::Saved;
+
+/// Rejected records that are remembered so that each is logged once.
+const REMEMBERED_REJECTIONS: usize = 10_000;
+
+/// What counts and who owns, the same for the daemon's whole life.
+pub(super) struct Policy {
+    pub(super) rules: Rules,
+    pub(super) owners: Owners,
+    pub(super) refs: RefSelector,
+}
+
+/// All timelines, behind one short lock that no scrape takes.
+pub(super) struct State {
+    pub(super) policy: Policy,
+    pub(super) exposition: Exposition,
+    clock: Arc<GitLabClock>,
+    held: Mutex<Held>,
+}
+
+/// What the lock guards.
+#[derive(Default)]
+pub(super) struct Held {
+    pub(super) timelines: BTreeMap<TimelineKey, Tracked>,
+    pub(super) projects: BTreeMap<u64, Watched>,
+    /// The last error of each project, or of what the configuration names, by that name.
+    pub(super) errors: BTreeMap<String, String>,
+    pub(super) first_round_ended: bool,
+    pub(super) any_polled: bool,
+    logged_rejections: HashSet<(&'static str, Option<u64>)>,
+}
+
+/// A timeline with what is to be done about it.
+pub(super) struct Tracked {
+    pub(super) timeline: Timeline,
+    /// For the order of the status page; also says which jobs there are to show.
+    pub(super) ranks: Vec<Rank>,
+    /// Whether its series are exposed.
+    pub(super) shown: bool,
+    /// Whether it changed since it was rendered.
+    stale: bool,
+    /// Whether it changed since it was saved.
+    unsaved: bool,
+}
+
+/// How bad a job is.
+pub(super) struct Rank {
+    pub(super) name: Arc<str>,
+    pub(super) consecutive_failures: u64,
+    pub(super) failure_ratio: f64,
+}
+
+/// A project that is watched, or was when the state was saved.
+#[derive(Default)]
+pub(super) struct Watched {
+    /// As GitLab told; `None` until it did.
+    pub(super) facts: Option<Project>,
+    /// Up to when everything of GitLab's is in the timelines.
+    watermark: Option<Timestamp>,
+    /// Up to when everything of GitLab's is in the saved documents.
+    saved_watermark: Option<Timestamp>,
+}
+
+impl State {
+    pub(super) fn new(policy: Policy, exposition: Exposition, clock: Arc<GitLabClock>) -> Self {
+        Self {
+            policy,
+            exposition,
+            clock,
+            held: Mutex::default(),
+        }
+    }
+
+    pub(super) fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over what was saved, and exposes it.
+    pub(super) fn restore(&self, saved: Vec<Saved>) {
+        let mut held = self.held();
+        for Saved {
+            timeline,
+            watermark,
+        } in saved
+        {
+            let project = held.projects.entry(timeline.key.project_id).or_default();
+            project.watermark = project.watermark.max(watermark);
+            project.saved_watermark = project.watermark;
+            let key = timeline.key.clone();
+            let mut tracked = Tracked::new(timeline);
+            tracked.shown = true;
+            self.publish(&mut tracked);
+            held.timelines.insert(key, tracked);
+        }
+    }
+
+    fn publish(&self, tracked: &mut Tracked) {
+        let rows = tracked.timeline.rows(&self.policy.rules);
+        tracked.ranks = rows
+            .jobs
+            .iter()
+            .filter(|row| row.figures.is_worth_showing())
+            .map(|row| Rank {
+                name: row.name.clone(),
+                consecutive_failures: row.figures.consecutive_failures,
+                failure_ratio: row.figures.failure_ratio(),
+            })
+            .collect();
+        tracked.stale = false;
+        self.exposition
+            .publish(tracked.timeline.key.clone(), &rows, &|project, job| {
+                self.policy.owners.team(project, job).cloned()
+            });
+    }
+
+    /// Renders what changed in a project.
+    fn publish_project(&self, held: &mut Held, project_id: u64) {
+        for tracked in held.timelines_of(project_id) {
+            if tracked.stale && tracked.shown {
+                self.publish(tracked);
+            }
+        }
+    }
+
+    fn hide(&self, tracked: &mut Tracked) {
+        if std::mem::replace(&mut tracked.shown, false) {
+            self.exposition.remove(&tracked.timeline.key);
+        }
+    }
+
+    /// What is to be saved: the changed timelines of each project.
+    pub(super) fn take_unsaved(&self) -> Vec<Unsaved> {
+        let mut held = self.held();
+        let held = &mut *held;
+        let mut batches: BTreeMap<u64, Unsaved> = BTreeMap::new();
+        for (key, tracked) in &mut held.timelines {
+            if std::mem::replace(&mut tracked.unsaved, false) {
+                let batch = batches.entry(key.project_id).or_default();
+                batch.timelines.push(tracked.timeline.clone());
+            }
+        }
+        for (id, batch) in &mut batches {
+            if let Some(project) = held.projects.get(id) {
+                batch.watermark = project.watermark;
+                batch.former_watermark = project.saved_watermark;
+            }
+        }
+        batches.into_values().collect()
+    }
+
+    /// A project's changes are all saved, up to this time.
+    pub(super) fn saved_up_to(&self, project_id: u64, watermark: Option<Timestamp>) {
+        if let Some(project) = self.held().projects.get_mut(&project_id) {
+            project.saved_watermark = project.saved_watermark.max(watermark);
+        }
+    }
+
+    /// Saving failed: to be tried again.
+    pub(super) fn unsaved(&self, key: &TimelineKey) {
+        if let Some(tracked) = self.held().timelines.get_mut(key) {
+            tracked.unsaved = true;
+        }
+    }
+
+    /// How many timelines wait to be saved.
+    pub(super) fn unsaved_count(&self) -> usize {
+        let held = self.held();
+        held.timelines.values().filter(|t| t.unsaved).count()
+    }
+
+    /// Forgets jobs and timelines of which nothing was heard since `before`; returns the timelines
+    /// whose documents are to be removed.
+    pub(super) fn expire(&self, before: Timestamp) -> Vec<TimelineKey> {
+        let mut held = self.held();
+        let mut gone = Vec::new();
+        held.timelines.retain(|key, tracked| {
+            let stays = tracked.timeline.last_sign().is_none_or(|at| at >= before);
+            if !stays {
+                tracing::info!(
+                    project = %tracked.timeline.project, ref_name = %key.ref_name,
+                    "nothing was heard of this ref for the retention time: its history is dropped"
+                );
+                self.hide(tracked);
+                gone.push(key.clone());
+                return false;
+            }
+            let jobs = tracked.timeline.expire(before);
+            if !jobs.is_empty() {
+                tracing::info!(
+                    project = %tracked.timeline.project, ref_name = %key.ref_name, ?jobs,
+                    "these jobs were not executed for the retention time: their histories are dropped"
+                );
+                tracked.unsaved = true;
+                if tracked.shown {
+                    self.publish(tracked);
+                }
+            }
+            true
+        });
+        gone
+    }
+}
+
+/// The changed timelines of one project.
+#[derive(Default)]
+pub(super) struct Unsaved {
+    pub(super) timelines: Vec<Timeline>,
+    /// Up to when everything of GitLab's will be in the documents once all of these are saved.
+    pub(super) watermark: Option<Timestamp>,
+    /// Up to when it was before.
+    pub(super) former_watermark: Option<Timestamp>,
+}
+
+impl Tracked {
+    fn new(timeline: Timeline) -> Self {
+        Self {
+            timeline,
+            ranks: Vec::new(),
+            shown: false,
+            stale: true,
+            unsaved: false,
+        }
+    }
+}
+
+impl Held {
+    fn timelines_of(&mut self, project_id: u64) -> impl Iterator<Item = &mut Tracked> {
+        let first = TimelineKey {
+            project_id,
+            ref_name: Arc::from(""),
+        };
+        self.timelines
+            .range_mut(first..)
+            .take_while(move |(key, _)| key.project_id == project_id)
+            .map(|(_, tracked)| tracked)
+    }
+}
+
+impl Sink for State {
+    fn resume(&self, project: &Project) -> Resume {
+        let mut held = self.held();
+        Resume {
+            watermark: held.projects.get(&project.id).and_then(|p| p.watermark),
+            open: held
+                .timelines_of(project.id)
+                .filter(|tracked| tracked.shown)
+                .flat_map(|tracked| tracked.timeline.open_pipelines())
+                .collect(),
+        }
+    }
+
+    fn watched(&self, project: &Project) {
+        self.exposition.watch_project(&project.path);
+        let mut held = self.held();
+        let watched = held.projects.entry(project.id).or_default();
+        if watched.facts.as_ref() == Some(project) {
+            return;
+        }
+        if let Some(former) = watched.facts.replace(project.clone())
+            && former.path != project.path
+        {
+            tracing::info!(from = %former.path, to = %project.path, "project moved");
+            self.exposition.remove_project(&former.path);
+        }
+        let default_branch = project.default_branch.as_deref();
+        for tracked in held.timelines_of(project.id) {
+            let timeline = &mut tracked.timeline;
+            let moved = timeline.project != project.path || timeline.project_url != project.web_url;
+            if moved {
+                timeline.project = project.path.clone();
+                timeline.project_url.clone_from(&project.web_url);
+                tracked.unsaved = true;
+            }
+            let ref_name = &tracked.timeline.key.ref_name;
+            if !self.policy.refs.matches(ref_name, default_branch) {
+                self.hide(tracked);
+            } else if !tracked.shown || moved {
+                tracked.shown = true;
+                self.publish(tracked);
+            }
+        }
+    }
+
+    fn watched_are(&self, projects: &BTreeMap<u64, Project>) {
+        let mut held = self.held();
+        let held = &mut *held;
+        for (id, project) in &mut held.projects {
+            if projects.contains_key(id) {
+                continue;
+            }
+            if let Some(facts) = project.facts.take() {
+                tracing::info!(project = %facts.path, "project is no longer watched");
+                self.exposition.remove_project(&facts.path);
+            }
+        }
+        for tracked in held.timelines.values_mut() {
+            if !projects.contains_key(&tracked.timeline.key.project_id) {
+                self.hide(tracked);
+            }
+        }
+        let paths: BTreeSet<&str> = projects.values().map(|project| &*project.path).collect();
+        held.errors.retain(|what, _| {
+            let stays = paths.contains(what.as_str());
+            if !stays {
+                self.exposition.remove_project(what);
+            }
+            stays
+        });
+    }
+
+    fn observed(
+        &self,
+        project: &Project,
+        pipeline: &PipelineObservation,
+        jobs: &[JobObservation],
+        at: Timestamp,
+    ) {
+        let mut held = self.held();
+        let key = TimelineKey {
+            project_id: project.id,
+            ref_name: pipeline.ref_name.clone(),
+        };
+        let tracked = held.timelines.entry(key.clone()).or_insert_with(|| {
+            let path = project.path.clone();
+            Tracked::new(Timeline::new(key, path, project.web_url.clone()))
+        });
+        let rules = &self.policy.rules;
+        let changes = tracked.timeline.observe(pipeline, jobs, rules, at);
+        tracked.note(!changes.is_empty());
+        tracked.shown = true;
+    }
+
+    fn gone(&self, project: &Project, pipeline: &PipelineObservation) {
+        tracing::info!(
+            project = %project.path, pipeline = pipeline.id,
+            "GitLab does not know this pipeline any more"
+        );
+        let mut held = self.held();
+        let key = TimelineKey {
+            project_id: project.id,
+            ref_name: pipeline.ref_name.clone(),
+        };
+        if let Some(tracked) = held.timelines.get_mut(&key) {
+            let changes = tracked.timeline.withdraw(pipeline.id, &self.policy.rules);
+            tracked.note(!changes.is_empty());
+        }
+    }
+
+    fn polled(&self, project: &Project, watermark: Option<Timestamp>) {
+        self.exposition
+            .poll_succeeded(&project.path, self.clock.local_now());
+        let mut held = self.held();
+        held.any_polled = true;
+        if held.errors.remove(&*project.path).is_some() {
+            tracing::info!(project = %project.path, "polled again");
+        }
+        if let Some(watched) = held.projects.get_mut(&project.id) {
+            watched.watermark = watched.watermark.max(watermark);
+        }
+        self.publish_project(&mut held, project.id);
+    }
+
+    fn poll_failed(&self, what: &str, error: &Error) {
+        self.exposition
+            .poll_failed(&Arc::from(what), super::telemetry::poll_error(error));
+        let mut held = self.held();
+        let message = error.to_string();
+        if held.errors.get(what) == Some(&message) {
+            tracing::debug!(project = what, "still not polled: {message}");
+        } else {
+            tracing::warn!(project = what, "not polled: {message}");
+        }
+        held.errors.insert(what.to_owned(), message);
+        let of_project = held.projects.iter().find_map(|(id, watched)| {
+            let facts = watched.facts.as_ref()?;
+            (&*facts.path == what).then_some(*id)
+        });
+        // What was read before the error counts.
+        if let Some(id) = of_project {
+            self.publish_project(&mut held, id);
+        }
+    }
+
+    fn rejected(&self, project: &Project, rejected: &Rejected) {
+        self.exposition
+            .telemetry()
+            .record_rejected(rejected.kind, rejected.reason.as_str());
+        let mut held = self.held();
+        if held.logged_rejections.len() < REMEMBERED_REJECTIONS
+            && held.logged_rejections.insert((rejected.kind, rejected.id))
+        {
+            tracing::warn!(project = %project.path, "left out of what GitLab sent: {rejected}");
+        }
+    }
+
+    fn first_round_ended(&self) {
+        self.held().first_round_ended = true;
+    }
+
+    fn gitlab_now(&self) -> Timestamp {
+        self.clock.gitlab_now()
+    }
+}
+
+impl Tracked {
+    fn note(&mut self, changed: bool) {
+        self.stale |= changed;
+        self.unsaved |= changed;
+    }
+}

@@ -1,0 +1,53 @@
+//! From what the adapter tells to the exporter's own metrics.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::gitlab_clock::GitLabClock;
+use crate::gitlab::{Endpoint, Error, Fault, Observer};
+use crate::metrics::{PollError, Telemetry};
+use crate::model::Timestamp;
+
+/// Counts the adapter's traffic.
+pub(super) struct Traffic {
+    pub(super) telemetry: Telemetry,
+    pub(super) clock: Arc<GitLabClock>,
+}
+
+impl Observer for Traffic {
+    fn answered(&self, endpoint: Endpoint, status_class: &'static str, elapsed: Duration) {
+        self.telemetry
+            .api_request(endpoint.as_str(), status_class, elapsed);
+    }
+
+    fn retried(&self, _: Endpoint, _: &'static str) {
+        self.telemetry.api_retry();
+    }
+
+    fn budget_remaining(&self, remaining: u64) {
+        self.telemetry.api_budget_remaining(remaining);
+    }
+
+    fn server_date(&self, date: Timestamp) {
+        let offset = self.clock.note(date);
+        #[expect(clippy::cast_precision_loss, reason = "seconds, far below 2^52")]
+        self.telemetry.clock_offset(offset as f64);
+    }
+}
+
+/// The label of an error.
+pub(super) fn poll_error(error: &Error) -> PollError {
+    match error.fault() {
+        Fault::Timeout { .. } => PollError::Timeout,
+        Fault::Connection(_) | Fault::Certificate(_) => PollError::Connection,
+        Fault::Unauthorized(_) => PollError::Unauthorized,
+        Fault::Forbidden(_) => PollError::Forbidden,
+        Fault::NotFound(_) => PollError::NotFound,
+        Fault::RateLimited { .. } => PollError::RateLimited,
+        Fault::ServerError { .. } => PollError::ServerError,
+        Fault::Truncated(_) | Fault::InvalidJson(_) | Fault::Unexpected(_) => {
+            PollError::InvalidAnswer
+        }
+        _ => PollError::Other,
+    }
+}

@@ -1,0 +1,356 @@
+//! Each rule of the configuration: one bad file, and exactly what is said about it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use job_failure_exporter::config::{Config, Overrides};
+
+const CASES: &[(&str, &[&str])] = &[
+    (
+        "backfill-too-large",
+        &[
+            "1: watch.backfill.pipelines: found the number 5000, wanted a whole number from 0 to 1000",
+        ],
+    ),
+    (
+        "ca-file-is-no-certificate",
+        &[
+            "2: gitlab.ca_file: found `token.empty` (the file holds no PEM certificate), wanted the path of a PEM file with certificates",
+        ],
+    ),
+    (
+        "document-is-a-list",
+        &[
+            "1: found a list, wanted a mapping with gitlab, watch, counting, owners, store, retention, web",
+        ],
+    ),
+    (
+        "duration-too-short",
+        &[
+            "1: watch.interval: found `10ms`, wanted a duration of at least 100ms, such as `30s`, `5m` or `1h30m`",
+        ],
+    ),
+    (
+        "duration-with-unknown-unit",
+        &[
+            "1: watch.interval: found `5min` (`min` is no unit: y, w, d, h, m, s or ms), wanted a duration of at least 100ms, such as `30s`, `5m` or `1h30m`",
+        ],
+    ),
+    (
+        "duration-without-unit",
+        &[
+            "1: watch.interval: found the number 30 (a unit is missing), wanted a duration of at least 100ms, such as `30s`, `5m` or `1h30m`",
+        ],
+    ),
+    (
+        "five-mistakes",
+        &[
+            "2: gitlab.url: found `gitlab.example.com` (`https://` is missing), wanted the address of a GitLab, such as `https://gitlab.com`",
+            "4: watch.interval: found the number 30 (a unit is missing), wanted a duration of at least 100ms, such as `30s`, `5m` or `1h30m`",
+            "9: watch.groups[1].exclude[0]: found `web/[attic` (unclosed character class; missing ']'), wanted a glob such as `platform/attic/**`",
+            "10: watch.refs[1]: found `release/(` (unclosed group), wanted `default` or a regular expression such as `release/.*`",
+            "12: counting.windows: unknown key; did you mean `window`? valid here: preset, window, late_pipelines, absent_jobs, infrastructure_failures, job_names, never_failed_jobs",
+        ],
+    ),
+    (
+        "flag-is-text",
+        &["4: watch.groups[0].include_subgroups: found `yes please`, wanted `true` or `false`"],
+    ),
+    (
+        "group-exclude-is-no-glob",
+        &[
+            "6: watch.groups[1].exclude[0]: found `web/[attic` (unclosed character class; missing ']'), wanted a glob such as `platform/attic/**`",
+        ],
+    ),
+    (
+        "group-without-path",
+        &[
+            "3: watch.groups[0].path: missing; wanted a group's path such as `platform/backend`, or its numeric id",
+        ],
+    ),
+    (
+        "groups-is-not-a-list-of-mappings",
+        &[
+            "1: watch.groups[0]: found `platform`, wanted a mapping with path, include_subgroups, exclude",
+        ],
+    ),
+    (
+        "idle-interval-below-interval",
+        &["4: watch.idle_interval: found `30s`, wanted at least watch.interval, which is `1m`"],
+    ),
+    (
+        "job-is-no-pattern",
+        &[
+            "1: watch.jobs.include[0]: found `*` (repetition operator missing expression), wanted a regular expression such as `build-.*`",
+            "1: watch.jobs.exclude[0]: found `docs-[` (unclosed character class), wanted a regular expression such as `build-.*`",
+        ],
+    ),
+    (
+        "key-given-twice",
+        &["4: watch.interval: given twice; keep one"],
+    ),
+    (
+        "key-of-a-later-version",
+        &[
+            "3: watch.child_pipelines: unknown key; valid here: interval, idle_interval, projects, groups, refs, sources, jobs, backfill",
+            "5: store.s3: unknown key; valid here: directory, save_interval",
+            "7: owners.file: unknown key; valid here: rules",
+        ],
+    ),
+    (
+        "listen-address-ipv6-without-brackets",
+        &[
+            "2: web.listen_address: found `::1:10141` (an IPv6 address goes in brackets, as in `[::1]:10141`), wanted an address to listen on, such as `:10141` or `127.0.0.1:10141`",
+        ],
+    ),
+    (
+        "listen-address-without-port",
+        &[
+            "2: web.listen_address: found `localhost` (the port is missing), wanted an address to listen on, such as `:10141` or `127.0.0.1:10141`",
+        ],
+    ),
+    (
+        "not-yaml",
+        &[
+            "3:11: not valid YAML: did not find expected ',' or ']' at line 3 column 11, while parsing a flow sequence at line 2 column 13",
+        ],
+    ),
+    (
+        "nothing-watched",
+        &[
+            "2: watch: nothing is watched; give a project (`--project group/app`, or watch.projects) or a group (`--group platform`, or watch.groups)",
+        ],
+    ),
+    (
+        "owner-without-team",
+        &[
+            "5: owners.rules[1].jobs: found `deploy-[` (unclosed character class; missing ']'), wanted a glob such as `deploy-*`",
+            "5: owners.rules[1].team: missing; wanted the name of a team",
+        ],
+    ),
+    (
+        "preset-not-known",
+        &[
+            "2: counting.preset: found `datadog` (did you mean `datadog-agent`?), wanted `default` or `datadog-agent`",
+        ],
+    ),
+    (
+        "project-is-an-address",
+        &[
+            "1: watch.projects[0]: found `https://gitlab.com/group/app` (leave out the address of the GitLab), wanted a project's path such as `group/app`, or its numeric id",
+        ],
+    ),
+    (
+        "project-is-not-a-path",
+        &[
+            "1: watch.projects[0]: found `/group/app/`, wanted a project's path such as `group/app`, or its numeric id",
+        ],
+    ),
+    (
+        "projects-is-not-a-list",
+        &["1: watch.projects: found `group/app`, wanted a list of paths or ids"],
+    ),
+    (
+        "rate-is-zero",
+        &[
+            "2: gitlab.requests_per_second: found the number 0, wanted a number above 0, at most 1000",
+        ],
+    ),
+    (
+        "ref-is-a-number",
+        &[
+            "1: watch.refs[0]: found the number 1 (put it in quotes if that is meant), wanted `default` or a regular expression such as `release/.*`",
+        ],
+    ),
+    (
+        "ref-is-no-pattern",
+        &[
+            "1: watch.refs[1]: found `release/(` (unclosed group), wanted `default` or a regular expression such as `release/.*`",
+        ],
+    ),
+    (
+        "refs-is-empty",
+        &["1: watch.refs: the list is empty, so nothing would match; leave the key out"],
+    ),
+    (
+        "retention-too-long",
+        &[
+            "2: retention: found `300y` (longer than 292 years), wanted a duration of at least 1s, such as `30s`, `5m` or `1h30m`",
+        ],
+    ),
+    (
+        "section-is-not-a-mapping",
+        &[
+            "1: watch: found a list, wanted a mapping with interval, idle_interval, projects, groups, refs, sources, jobs, backfill",
+        ],
+    ),
+    (
+        "source-not-known",
+        &[
+            "1: watch.sources[1]: found `merge_request` (did you mean `merge_request_event`?), wanted one of `push`, `web`, `api`, `schedule`, `trigger`, `chat`, `webide`, `pipeline`, `merge_request_event`, `external`, `external_pull_request_event`, `ondemand_dast_scan`, `ondemand_dast_validation`, `security_orchestration_policy`, `container_registry_push`, `duo_workflow`, `pipeline_execution_policy_schedule`, `unknown`",
+        ],
+    ),
+    (
+        "store-directory-empty",
+        &["2: store.directory: found an empty text, wanted the path of a directory"],
+    ),
+    (
+        "token-as-a-key",
+        &[
+            "2: gitlab.token: unknown key; did you mean `token_file`? valid here: url, token_file, ca_file, timeout, requests_per_second",
+        ],
+    ),
+    (
+        "token-as-a-section",
+        &[
+            "2: gitlab: found `<redacted>`, wanted a mapping with url, token_file, ca_file, timeout, requests_per_second",
+        ],
+    ),
+    (
+        "token-file-empty",
+        &[
+            "2: gitlab.token_file: found `token.empty` (the file is empty), wanted the path of a file that holds an access token and nothing else",
+        ],
+    ),
+    (
+        "token-file-missing",
+        &[
+            "2: gitlab.token_file: found `no-such-file` (No such file or directory (os error 2)), wanted the path of a file that holds an access token and nothing else",
+        ],
+    ),
+    (
+        "token-in-place-of-its-file",
+        &[
+            "2: gitlab.token_file: found what may be a token (not shown) (No such file or directory (os error 2)), wanted the path of a file that holds an access token and nothing else",
+        ],
+    ),
+    (
+        "unknown-key-in-list",
+        &[
+            "5: watch.groups[1].excludes: unknown key; did you mean `exclude`? valid here: path, include_subgroups, exclude",
+        ],
+    ),
+    (
+        "unknown-key-in-section",
+        &[
+            "3: watch.intervall: unknown key; did you mean `interval`? valid here: interval, idle_interval, projects, groups, refs, sources, jobs, backfill",
+        ],
+    ),
+    (
+        "unknown-key-top",
+        &[
+            "2: stroe: unknown key; did you mean `store`? valid here: gitlab, watch, counting, owners, store, retention, web",
+        ],
+    ),
+    (
+        "url-of-another-scheme",
+        &[
+            "2: gitlab.url: found `ssh://gitlab.example.com` (neither http nor https), wanted the address of a GitLab, such as `https://gitlab.com`",
+        ],
+    ),
+    (
+        "url-of-the-api",
+        &[
+            "2: gitlab.url: found `https://gitlab.example.com/api/v4` (leave out `/api/v4`), wanted the address of a GitLab, such as `https://gitlab.com`",
+        ],
+    ),
+    (
+        "url-with-a-password",
+        &[
+            "2: gitlab.url: found an address with a user in it (give the token in a file or in the environment), wanted the address of a GitLab, such as `https://gitlab.com`",
+        ],
+    ),
+    (
+        "url-without-scheme",
+        &[
+            "2: gitlab.url: found `gitlab.example.com` (`https://` is missing), wanted the address of a GitLab, such as `https://gitlab.com`",
+        ],
+    ),
+    (
+        "value-is-empty",
+        &[
+            "3: watch.interval: found nothing (leave the key out for its default), wanted a duration of at least 100ms, such as `30s`, `5m` or `1h30m`",
+        ],
+    ),
+    (
+        "window-is-text",
+        &["2: counting.window: found `ten`, wanted a whole number from 1 to 1000"],
+    ),
+    (
+        "window-out-of-bounds",
+        &["2: counting.window: found the number 0, wanted a whole number from 1 to 1000"],
+    ),
+    (
+        "word-not-known",
+        &[
+            "2: counting.late_pipelines: found `inserted` (did you mean `insert`?), wanted `insert` or `skip`",
+        ],
+    ),
+    (
+        "yaml-tag",
+        &[
+            "2:13: not valid YAML: watch.projects: YAML tags (`!..`) have no meaning here at line 2 column 13",
+        ],
+    ),
+];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/config")
+}
+
+/// The problems of a file, each as `line: path: message`.
+fn problems(name: &str) -> Vec<String> {
+    let file = folder().join(name).with_extension("yml");
+    let problems = Config::load(Some(&file), &Overrides::default(), &|_| None).unwrap_err();
+    let prefix = format!("{}:", file.display());
+    let text = problems.to_string();
+    assert_eq!(text.lines().count(), problems.len(), "one problem a line");
+    text.lines()
+        .map(|line| line.strip_prefix(&prefix).unwrap_or(line).to_owned())
+        .collect()
+}
+
+#[test]
+fn each_bad_file_gets_exactly_its_messages() {
+    for (name, expected) in CASES {
+        assert_eq!(problems(name), *expected, "{name}.yml");
+    }
+}
+
+#[test]
+fn every_bad_file_has_a_case() {
+    let files: BTreeSet<_> = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yml"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    let cases: BTreeSet<_> = CASES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(files, cases);
+}
+
+#[test]
+fn five_mistakes_are_five_problems() {
+    assert_eq!(problems("five-mistakes").len(), 5);
+}
+
+#[test]
+fn a_missing_file_is_one_problem_that_names_it() {
+    let file = folder().join("no-such-file.yml");
+    let problems = Config::load(Some(&file), &Overrides::default(), &|_| None).unwrap_err();
+    let wanted = format!(
+        "{}: cannot read the configuration: No such file or directory (os error 2)",
+        file.display()
+    );
+    assert_eq!(problems.to_string(), wanted);
+}
+
+#[test]
+fn no_message_shows_a_token() {
+    for (_, messages) in CASES {
+        for message in *messages {
+            assert!(!message.contains("hunter2"), "{message}");
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! The server over real HTTP.
+
+use std::io::Read as _;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use job_failure_exporter::http::{Limits, Server};
+use job_failure_exporter::model::JobRow;
+use reqwest::{Method, StatusCode};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use crate::http_serving::{Daemon, PATIENCE, Serving, client, read_to_close};
+use crate::metrics_rows::{failing, job, timeline};
+
+async fn serving(jobs: Vec<JobRow>) -> Serving {
+    let daemon = Daemon {
+        timelines: vec![timeline("group/app", "main", jobs)],
+        ..Daemon::default()
+    };
+    Serving::start(daemon, Limits::default()).await
+}
+
+/// Limits with short times.
+fn hasty() -> Limits {
+    Limits {
+        head_timeout: Duration::from_millis(200),
+        request_timeout: Duration::from_millis(300),
+        ..Limits::default()
+    }
+}
+
+/// A page that is larger than what the sockets' buffers take.
+fn many_jobs() -> Vec<JobRow> {
+    let long = "x".repeat(4_000);
+    (0..80)
+        .map(|n| job(&format!("{long}{n}"), failing()))
+        .collect()
+}
+
+/// Asks for the plain metrics with next to no room for the answer, and reads its first bytes.
+async fn slow_scrape(serving: &Serving) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let mut stream = socket.connect(serving.address).await.unwrap();
+    let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut first = [0; 15];
+    stream.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200 OK");
+    stream
+}
+
+#[tokio::test]
+async fn every_route_answers_with_its_kind_and_the_security_headers() {
+    let serving = serving(vec![job("unit", failing())]).await;
+    for (path, status, kind, part) in [
+        ("/", 200, "text/html; charset=utf-8", "job-failure-exporter"),
+        (
+            "/metrics",
+            200,
+            "text/plain; version=0.0.4; charset=utf-8",
+            "job_consecutive_failures{",
+        ),
+        ("/-/healthy", 200, "text/plain; charset=utf-8", "healthy\n"),
+        ("/-/ready", 200, "text/plain; charset=utf-8", "ready\n"),
+        ("/style.css", 200, "text/css; charset=utf-8", ":root"),
+        (
+            "/nothing",
+            404,
+            "text/html; charset=utf-8",
+            "href=\"/metrics\"",
+        ),
+        ("/metrics/", 404, "text/html; charset=utf-8", "href=\"/\""),
+    ] {
+        let answer = serving.get(path).await;
+        assert_eq!(answer.status(), status, "{path}");
+        let headers = answer.headers().clone();
+        assert_eq!(headers["content-type"], kind, "{path}");
+        assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        assert!(
+            policy.starts_with("default-src 'none';"),
+            "{path}: {policy}"
+        );
+        let text = answer.text().await.unwrap();
+        assert!(text.contains(part), "{path}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn readiness_says_what_is_waited_for() {
+    let serving = serving(Vec::new()).await;
+    *serving.daemon.waiting_for.lock().unwrap() = Some("3 projects not polled yet".to_owned());
+    let answer = serving.get("/-/ready").await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        answer.text().await.unwrap(),
+        "not ready: 3 projects not polled yet\n"
+    );
+    assert_eq!(serving.get("/-/healthy").await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_scrape_is_compressed_only_for_a_client_that_wants_it() {
+    let serving = serving(vec![job("unit", failing())]).await;
+    let get = |accepted: &'static str| {
+        let request = client().get(serving.url("/metrics"));
+        request.header("Accept-Encoding", accepted).send()
+    };
+    let answer = get("gzip").await.unwrap();
+    assert_eq!(answer.headers()["content-encoding"], "gzip");
+    assert_eq!(answer.headers()["vary"], "Accept-Encoding");
+    let gzip = answer.bytes().await.unwrap();
+    let mut text = String::new();
+    flate2::bufread::GzDecoder::new(&*gzip)
+        .read_to_string(&mut text)
+        .unwrap();
+    assert!(text.contains("job_name=\"unit\"}"), "{text}");
+    let answer = get("gzip;q=0, identity").await.unwrap();
+    assert!(!answer.headers().contains_key("content-encoding"));
+    assert!(
+        answer
+            .text()
+            .await
+            .unwrap()
+            .starts_with("# HELP job_consecutive_failures ")
+    );
+}
+
+#[tokio::test]
+async fn a_head_request_gets_the_headers_alone() {
+    let serving = serving(vec![job("unit", failing())]).await;
+    for path in ["/", "/metrics", "/-/healthy", "/-/ready"] {
+        let request = format!("HEAD {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let answer = serving.raw(request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(
+            answer.ends_with("\r\n\r\n") && answer.matches("\r\n\r\n").count() == 1,
+            "{answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn other_methods_are_told_which_are_allowed() {
+    let serving = serving(Vec::new()).await;
+    for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
+        let answer = client()
+            .request(method, serving.url("/metrics"))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(answer.headers()["allow"], "GET, HEAD");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_too_large_is_refused_and_the_next_one_answered() {
+    let serving = serving(Vec::new()).await;
+    let long = "x".repeat(5_000);
+    let longer = "x".repeat(40_000);
+    let crowd = "A: b\r\n".repeat(200);
+    for (request, status) in [
+        (
+            "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n".to_owned(),
+            "413 ",
+        ),
+        (
+            format!("GET /?q={long} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+            "414 ",
+        ),
+        (
+            format!("GET / HTTP/1.1\r\nHost: x\r\nA: {longer}\r\n\r\n"),
+            "431 ",
+        ),
+        (format!("GET / HTTP/1.1\r\nHost: x\r\n{crowd}\r\n"), "431 "),
+        ("NONSENSE\r\n\r\n".to_owned(), "400 "),
+    ] {
+        let answer = serving.raw(request.as_bytes()).await;
+        let wanted = format!("HTTP/1.1 {status}");
+        assert!(answer.starts_with(&wanted), "{status}: {answer}");
+        assert_eq!(serving.text("/-/healthy").await, "healthy\n");
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_end_is_cut() {
+    let serving = Serving::start(Daemon::default(), hasty()).await;
+    let mut stream = serving.connect().await;
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n")
+        .await
+        .unwrap();
+    let answer = read_to_close(&mut stream).await;
+    assert!(!answer.contains("200 OK"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_its_answer_is_cut() {
+    let daemon = Daemon {
+        timelines: vec![timeline("group/app", "main", many_jobs())],
+        ..Daemon::default()
+    };
+    let serving = Serving::start(daemon, hasty()).await;
+    let whole = serving.text("/metrics").await.len();
+    let mut stream = slow_scrape(&serving).await;
+    // Nothing shows from outside that the time is over but that the server closes.
+    let closed = async {
+        while stream.write_all(b"\r\n").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, closed).await.unwrap();
+    assert!(read_to_close(&mut stream).await.len() < whole);
+}
+
+#[tokio::test]
+async fn connections_beyond_the_bound_wait_for_their_turn() {
+    let limits = Limits {
+        connections: 1,
+        ..Limits::default()
+    };
+    let serving = Serving::start(Daemon::default(), limits).await;
+    let mut first = serving.connect().await;
+    first
+        .write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let mut byte = [0];
+    first.read_exact(&mut byte).await.unwrap();
+    let mut second = serving.connect().await;
+    let request = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    second.write_all(request).await.unwrap();
+    let early = tokio::time::timeout(Duration::from_millis(200), second.read(&mut byte)).await;
+    assert!(early.is_err(), "answered while the only place was taken");
+    drop(first);
+    let answer = read_to_close(&mut second).await;
+    assert!(answer.ends_with("ealthy\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_shutdown_lets_a_running_scrape_end_and_takes_no_new_one() {
+    let serving = serving(many_jobs()).await;
+    let (address, idle) = (serving.address, serving.connect().await);
+    let mut running = slow_scrape(&serving).await;
+    let stopped = serving.stop();
+    let refused = async {
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, refused).await.unwrap();
+    assert!(!stopped.is_finished(), "ended with a scrape still running");
+    let rest = read_to_close(&mut running).await;
+    assert!(
+        rest.ends_with("\r\n0\r\n\r\n"),
+        "the page is cut: ..{}",
+        &rest[rest.len() - 50..]
+    );
+    tokio::time::timeout(PATIENCE, stopped)
+        .await
+        .unwrap()
+        .unwrap();
+    drop(idle);
+}
+
+#[tokio::test]
+async fn a_shutdown_cuts_what_does_not_end_in_time() {
+    let daemon = Daemon {
+        timelines: vec![timeline("group/app", "main", many_jobs())],
+        ..Daemon::default()
+    };
+    let limits = Limits {
+        drain: Duration::from_millis(100),
+        ..Limits::default()
+    };
+    let serving = Serving::start(daemon, limits).await;
+    let mut stuck = slow_scrape(&serving).await;
+    tokio::time::timeout(PATIENCE, serving.stop())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(!read_to_close(&mut stuck).await.ends_with("\r\n0\r\n\r\n"));
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_or_taken_is_an_error_that_names_the_flag() {
+    for address in ["", "10141", "localhost", ":http", ":70000"] {
+        let error = Server::bind(address).await.unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!(
+                "--web.listen-address: found `{address}`, want [host]:port, \
+                 such as :10141 or 127.0.0.1:10141"
+            )
+        );
+    }
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let error = Server::bind(&address).await.unwrap_err().to_string();
+    let wanted = format!("cannot listen on `{address}`: Address already in use");
+    assert!(error.starts_with(&wanted), "{error}");
+    assert!(error.ends_with("with --web.listen-address"), "{error}");
+}
+
+#[tokio::test]
+async fn an_address_without_a_host_listens_on_ipv4_and_ipv6() {
+    let bound = Server::bind(":0").await.unwrap();
+    let address = bound.local_addr().unwrap();
+    TcpStream::connect((Ipv4Addr::LOCALHOST, address.port()))
+        .await
+        .unwrap();
+    if address.is_ipv6() {
+        TcpStream::connect((Ipv6Addr::LOCALHOST, address.port()))
+            .await
+            .unwrap();
+    }
+}

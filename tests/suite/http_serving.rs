@@ -1,0 +1,142 @@
+//! A server with a daemon of the tests' own behind it, and clients of various manners.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use job_failure_exporter::http::{
+    Candidate, JobEntry, JobFilter, JobPage, Limits, Paging, ProjectStatus, Readiness, Server,
+    Service, Status, select,
+};
+use job_failure_exporter::model::{TimelineRows, Timestamp};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::metrics_rows::{exposition, key};
+
+/// What the status page and the probes see.
+#[derive(Default)]
+pub(crate) struct Daemon {
+    pub(crate) timelines: Vec<TimelineRows>,
+    pub(crate) projects: Vec<ProjectStatus>,
+    pub(crate) waiting_for: Mutex<Option<String>>,
+}
+
+impl Status for Daemon {
+    fn readiness(&self) -> Readiness {
+        let reason = self.waiting_for.lock().unwrap().clone();
+        reason.map_or(Readiness::Ready, Readiness::NotReady)
+    }
+
+    fn projects(&self) -> Vec<ProjectStatus> {
+        self.projects.clone()
+    }
+
+    fn jobs(&self, filter: &JobFilter, paging: Paging) -> JobPage {
+        let candidates = self.timelines.iter().flat_map(|timeline| {
+            timeline.jobs.iter().map(move |row| Candidate {
+                project: &timeline.project,
+                ref_name: &timeline.ref_name,
+                job_name: &row.name,
+                team: Some("sre"),
+                consecutive_failures: row.figures.consecutive_failures,
+                failure_ratio: row.figures.failure_ratio(),
+                item: (timeline, row),
+            })
+        });
+        select(candidates, filter, paging).look_up(|(timeline, row)| {
+            Some(JobEntry {
+                project: Arc::clone(&timeline.project),
+                project_url: timeline.project_url.clone(),
+                ref_name: Arc::clone(&timeline.ref_name),
+                team: Some("sre".into()),
+                row: row.clone(),
+            })
+        })
+    }
+}
+
+/// A running server.
+pub(crate) struct Serving {
+    pub(crate) address: SocketAddr,
+    pub(crate) daemon: Arc<Daemon>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Serving {
+    pub(crate) async fn start(daemon: Daemon, limits: Limits) -> Self {
+        let exposition = exposition();
+        for rows in &daemon.timelines {
+            exposition.publish(key(rows), rows, &|_, _| Some("sre".into()));
+        }
+        let daemon = Arc::new(daemon);
+        let bound = Server::bind("127.0.0.1:0")
+            .await
+            .unwrap()
+            .with_limits(limits);
+        let address = bound.local_addr().unwrap();
+        let now = Arc::new(|| Timestamp::from_unix(1_700_003_600).unwrap());
+        let status = Arc::clone(&daemon) as Arc<dyn Status>;
+        let service = Service::new(exposition, status, now);
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(bound.serve(service, async {
+            stopped.await.ok();
+        }));
+        Self {
+            address,
+            daemon,
+            stop,
+            task,
+        }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// A client that shows what is on the wire: nothing is inflated.
+    pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
+        client().get(self.url(path)).send().await.unwrap()
+    }
+
+    pub(crate) async fn text(&self, path: &str) -> String {
+        self.get(path).await.text().await.unwrap()
+    }
+
+    pub(crate) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Sends bytes as they are and returns all that comes until the server closes.
+    pub(crate) async fn raw(&self, request: &[u8]) -> String {
+        let mut stream = self.connect().await;
+        // The server may close before it has read everything.
+        stream.write_all(request).await.ok();
+        read_to_close(&mut stream).await
+    }
+
+    /// Asks for the shutdown.
+    pub(crate) fn stop(self) -> JoinHandle<()> {
+        self.stop.send(()).unwrap();
+        self.task
+    }
+}
+
+pub(crate) fn client() -> reqwest::Client {
+    let client = reqwest::Client::builder().no_gzip().no_proxy();
+    client.timeout(PATIENCE).build().unwrap()
+}
+
+/// No test waits longer for anything.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// All that comes until the server closes, or resets.
+pub(crate) async fn read_to_close(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer));
+    read.await.expect("the server closes the connection").ok();
+    String::from_utf8_lossy(&answer).into_owned()
+}
