@@ -28,6 +28,8 @@ use crate::simulator::{self, Handle, Options, Pace, Scenario};
 /// How much of the past the simulated GitLab plays, and how fast.
 const PAST: Duration = Duration::from_mins(20);
 const SPEED: f64 = 60.0;
+/// How long a program may take to end before it is killed.
+const GRACE: Duration = Duration::from_secs(5);
 /// How often the state is looked at.
 const LOOK: Duration = Duration::from_secs(3);
 /// A state that does not change is said again after so many looks.
@@ -295,7 +297,7 @@ receiver replaced by this program. Ctrl-C ends it all.
     /// Ends everything, the last started first.
     async fn stop(self) {
         for program in self.programs.into_iter().rev() {
-            program.stop().await;
+            program.stop(GRACE).await;
         }
         self.gitlab.shutdown().await;
     }

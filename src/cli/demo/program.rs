@@ -14,8 +14,6 @@ use tokio::time;
 
 /// How long a program may take until it answers.
 const START: Duration = Duration::from_secs(30);
-/// How long a program may take to end.
-const GRACE: Duration = Duration::from_secs(5);
 /// Lines of its log that are shown of a program that ended.
 const LAST_LINES: usize = 8;
 
@@ -82,14 +80,14 @@ impl Program {
         }
     }
 
-    /// Asks it to end; kills it where it does not.
-    pub(super) async fn stop(mut self) {
+    /// Asks it to end; kills it where it does not within `grace`.
+    pub(super) async fn stop(mut self, grace: Duration) {
         let id = self.child.id().and_then(|id| i32::try_from(id).ok());
         if let Some(pid) = id.and_then(Pid::from_raw) {
             // Where it has just ended by itself there is nothing left to be told.
             let _ = kill_process(pid, Signal::TERM);
         }
-        let ended = time::timeout(GRACE, self.child.wait()).await;
+        let ended = time::timeout(grace, self.child.wait()).await;
         if ended.is_err()
             && let Err(error) = self.child.kill().await
         {
@@ -184,10 +182,25 @@ mod tests {
     async fn a_program_that_does_not_listen_to_reason_is_killed() {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new("sh");
-        command.args(["-c", "trap '' TERM; while :; do sleep 1; done"]);
-        let program = Program::start("a shell", command, folder.path().join("log")).unwrap();
+        command.args(["-c", "trap '' TERM; echo deaf; while :; do sleep 1; done"]);
+        let log = folder.path().join("log");
+        let program = Program::start("a shell", command, log.clone()).unwrap();
+        while fs::read_to_string(&log).unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
         let pid = program.child.id().unwrap();
-        program.stop().await;
+        program.stop(Duration::from_millis(100)).await;
         assert!(!Path::new(&format!("/proc/{pid}/stat")).exists());
+    }
+
+    #[tokio::test]
+    async fn a_program_that_listens_ends_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sleep");
+        command.arg("60");
+        let program = Program::start("sleep", command, folder.path().join("log")).unwrap();
+        let asked = std::time::Instant::now();
+        program.stop(Duration::from_secs(30)).await;
+        assert!(asked.elapsed() < Duration::from_secs(30));
     }
 }
