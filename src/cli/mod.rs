@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod check_config;
+pub mod demo;
 pub mod interrupt;
 pub mod logging;
 pub mod replay;
@@ -44,6 +45,11 @@ pub async fn run(
             run_daemon(config).await
         }
         Some(Command::CheckConfig(args)) => Ok(check_config::run(&args, env, console)?),
+        Some(Command::Demo(args)) => {
+            logging::start(cli.log);
+            demo::run(args, console.out).await?;
+            Ok(ExitCode::SUCCESS)
+        }
         Some(Command::SimulateGitlab(args)) => {
             logging::start(cli.log);
             simulate_gitlab::run(args, console.out).await?;
