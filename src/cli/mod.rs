@@ -5,13 +5,14 @@ pub mod check_config;
 pub mod demo;
 pub mod interrupt;
 pub mod logging;
+pub mod replay;
 pub mod simulate_gitlab;
 
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
 use self::args::{Cli, Command, ConfigArgs};
 use crate::clock::SystemClock;
@@ -54,7 +55,10 @@ pub async fn run(
             simulate_gitlab::run(args, console.out).await?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Replay(_)) => bail!("`replay` is not part of this build yet"),
+        Some(Command::Replay(args)) => {
+            replay::run(&args, console.out, console.err)?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

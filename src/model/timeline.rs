@@ -237,6 +237,16 @@ impl Timeline {
         job.history.imported = imported;
     }
 
+    /// Takes all that is known as if it had been imported, so that the newest pipeline can be counted
+    /// once more: what datadog-agent's task does when it is run twice for one pipeline.
+    pub fn begin_again(&mut self, rules: &Rules) {
+        let floor = self.newest_finished.saturating_sub(1);
+        for job in self.jobs.values_mut() {
+            job.history.freeze(floor, rules);
+        }
+        self.pipelines.freeze(floor, rules);
+    }
+
     /// Ends what was in flight in a pipeline that GitLab does not know any more.
     pub fn withdraw(&mut self, pipeline_id: u64, rules: &Rules) -> Changes {
         let mut changes = Changes {

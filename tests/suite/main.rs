@@ -15,6 +15,7 @@ mod metrics_docs;
 mod metrics_exposition;
 mod metrics_rows;
 mod prose;
+mod replay;
 mod routing;
 mod simulator;
 mod tools;
