@@ -6,6 +6,7 @@ mod configuration;
 mod configuration_docs;
 mod configuration_problems;
 mod counting;
+mod demo;
 mod gitlab_adapter;
 mod http_page;
 mod http_server;
