@@ -41,6 +41,10 @@ pub(crate) fn holds(it: bool, missing: impl Display) -> Result<(), String> {
     it.then_some(()).ok_or_else(|| missing.to_string())
 }
 
+pub(crate) fn minutes(count: u64) -> Duration {
+    Duration::from_mins(count)
+}
+
 /// A simulated GitLab with a scenario whose time stands at its start.
 pub(crate) async fn gitlab(scenario: &str) -> Handle {
     let options = Options {
@@ -184,6 +188,11 @@ impl Daemon {
         self.address
     }
 
+    /// Of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id().expect("it runs")
+    }
+
     /// All it said so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
@@ -236,7 +245,7 @@ impl Daemon {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.process.id().expect("it runs")).unwrap();
+        let id = i32::try_from(self.id()).unwrap();
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helper may panic")]
 
 mod alert_rules;
+mod bad_input;
 mod configuration;
 mod configuration_docs;
 mod configuration_problems;
@@ -15,6 +16,7 @@ mod metrics_docs;
 mod metrics_exposition;
 mod metrics_rows;
 mod prose;
+mod refused_starts;
 mod routing;
 mod samples;
 mod simulator;

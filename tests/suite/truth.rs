@@ -48,7 +48,7 @@ async fn polled(gitlab: &Handle, daemon: &Daemon, projects: &BTreeSet<u64>) {
 }
 
 /// What is served otherwise than the truth has it.
-fn differences(samples: &Samples, truths: &[JobTruth]) -> Vec<String> {
+pub(crate) fn differences(samples: &Samples, truths: &[JobTruth]) -> Vec<String> {
     let mut found: Vec<String> = truths.iter().flat_map(|t| of_job(samples, t)).collect();
     let known: BTreeSet<_> = truths
         .iter()
@@ -140,7 +140,7 @@ fn of_failure(samples: &Samples, truth: &JobTruth, job: &[(&str, &str)]) -> Opti
     (served != wanted).then(|| format!("{job:?} job_failure_info: {served:?}, truth {wanted:?}"))
 }
 
-fn equal(samples: &Samples, truths: &[JobTruth]) -> Result<(), String> {
+pub(crate) fn equal(samples: &Samples, truths: &[JobTruth]) -> Result<(), String> {
     let found = differences(samples, truths);
     holds(found.is_empty(), found.join("\n"))
 }
