@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test's helper may panic")]
 
 mod alert_rules;
+mod bad_input;
 mod configuration;
 mod configuration_docs;
 mod configuration_problems;
 mod counting;
+mod daemon;
 mod demo;
 mod gitlab_adapter;
 mod http_page;
@@ -15,7 +17,10 @@ mod metrics_docs;
 mod metrics_exposition;
 mod metrics_rows;
 mod prose;
+mod refused_starts;
 mod replay;
 mod routing;
+mod samples;
 mod simulator;
 mod tools;
+mod truth;
