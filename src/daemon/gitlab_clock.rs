@@ -1,7 +1,7 @@
 //! GitLab's clock, told from the `Date` of its answers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::UNIX_EPOCH;
 
 use crate::clock::Clock;
@@ -12,6 +12,8 @@ pub(super) struct GitLabClock {
     clock: Arc<dyn Clock>,
     /// Seconds.
     offset: AtomicI64,
+    /// Whether GitLab has told its time.
+    is_told: AtomicBool,
 }
 
 impl GitLabClock {
@@ -19,6 +21,7 @@ impl GitLabClock {
         Self {
             clock,
             offset: AtomicI64::new(0),
+            is_told: AtomicBool::new(false),
         }
     }
 
@@ -32,10 +35,16 @@ impl GitLabClock {
         Timestamp::of_clock(self.local_seconds() + self.offset.load(Ordering::Relaxed))
     }
 
+    /// Whether [`Self::gitlab_now`] is GitLab's time: before, it is a guess by our own clock.
+    pub(super) fn is_told(&self) -> bool {
+        self.is_told.load(Ordering::Acquire)
+    }
+
     /// Takes note of GitLab's time; returns by how many seconds it is ahead.
     pub(super) fn note(&self, date: Timestamp) -> i64 {
         let offset = date.unix() - self.local_seconds();
         self.offset.store(offset, Ordering::Relaxed);
+        self.is_told.store(true, Ordering::Release);
         offset
     }
 

@@ -28,7 +28,7 @@ use crate::gitlab::{BuildError, Client, Options, Token, TokenError};
 use crate::http::{BindError, Bound, Server, Service};
 use crate::ingest::Ingest;
 use crate::metrics::{Build, Exposition, Telemetry};
-use crate::store::{Directory, Loaded, OpenError, SaveError};
+use crate::store::{Directory, Loaded, OpenError, SaveError, SetAside};
 
 /// Why the daemon did not start, or ended badly.
 #[derive(Debug, thiserror::Error)]
@@ -196,5 +196,6 @@ fn restore(state: &State, loaded: Loaded) {
     if count > 0 {
         tracing::info!("loaded {count} timelines");
     }
-    state.restore(loaded.timelines);
+    let incomplete = loaded.set_aside.iter().filter_map(SetAside::project_id);
+    state.restore(loaded.timelines, &incomplete.collect());
 }

@@ -86,20 +86,26 @@ impl State {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes over what was saved, and exposes it.
-    pub(super) fn restore(&self, saved: Vec<Saved>) {
+    /// Takes over what was saved, and exposes it. Of a project of which a document is missing,
+    /// everything is read again: the watermark in its other documents covers the missing one, too.
+    pub(super) fn restore(&self, saved: Vec<Saved>, incomplete: &BTreeSet<u64>) {
         let mut held = self.held();
         for Saved {
             timeline,
             watermark,
         } in saved
         {
-            let project = held.projects.entry(timeline.key.project_id).or_default();
-            project.watermark = project.watermark.max(watermark);
-            project.saved_watermark = project.watermark;
             let key = timeline.key.clone();
+            let is_incomplete = incomplete.contains(&key.project_id);
+            let project = held.projects.entry(key.project_id).or_default();
+            if !is_incomplete {
+                project.watermark = project.watermark.max(watermark);
+                project.saved_watermark = project.watermark;
+            }
             let mut tracked = Tracked::new(timeline);
             tracked.shown = true;
+            // Saved at once without the watermark, for the case that this is the end of us, too.
+            tracked.unsaved = is_incomplete;
             self.publish(&mut tracked);
             held.timelines.insert(key, tracked);
         }

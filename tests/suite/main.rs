@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test's helper may panic")]
 
 mod alert_rules;
+mod bad_input;
 mod configuration;
 mod configuration_docs;
 mod configuration_problems;
 mod counting;
+mod daemon;
 mod gitlab_adapter;
 mod http_page;
 mod http_server;
@@ -15,6 +17,9 @@ mod metrics_exposition;
 mod metrics_rows;
 mod prose;
 mod replay;
+mod refused_starts;
 mod routing;
+mod samples;
 mod simulator;
 mod tools;
+mod truth;

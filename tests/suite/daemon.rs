@@ -1,0 +1,281 @@
+//! The real program, started by a test: where it works, what it says, what it serves, and its end.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use job_failure_exporter::simulator::{DEFAULT_TOKEN, Handle, Options, Scenario, start};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use crate::http_serving::client;
+use crate::samples::Samples;
+
+/// No test waits longer for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Time between two looks at what is waited for.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Looks until there is what is waited for; `look` says what is missing.
+pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match look().await {
+            Ok(found) => return found,
+            Err(missing) => assert!(Instant::now() < end, "waited for {what}: {missing}"),
+        }
+        sleep(LOOK).await;
+    }
+}
+
+/// Says what is missing unless it holds.
+pub(crate) fn holds(it: bool, missing: impl Display) -> Result<(), String> {
+    it.then_some(()).ok_or_else(|| missing.to_string())
+}
+
+pub(crate) fn minutes(count: u64) -> Duration {
+    Duration::from_mins(count)
+}
+
+/// A simulated GitLab with a scenario whose time stands at its start.
+pub(crate) async fn gitlab(scenario: &str) -> Handle {
+    let options = Options {
+        scenario: Some(Scenario::named(scenario).unwrap()),
+        ..Options::default()
+    };
+    start(options).await.unwrap()
+}
+
+/// A folder with a configuration and a state directory, for one exporter after the other.
+pub(crate) struct Place {
+    folder: TempDir,
+    token: String,
+}
+
+impl Place {
+    /// Polls and saves as often as it can what `watch` says: keys of that section, in one line.
+    pub(crate) fn new(gitlab: &str, watch: &str) -> Self {
+        let place = Self {
+            folder: tempfile::tempdir().unwrap(),
+            token: DEFAULT_TOKEN.to_owned(),
+        };
+        place.configure(&format!(
+            "gitlab: {{url: '{gitlab}', requests_per_second: 1000, timeout: 5s}}\n\
+             watch: {{interval: 100ms, idle_interval: 100ms, {watch}}}\n\
+             store: {{directory: '{}', save_interval: 100ms}}\n\
+             web: {{listen_address: '127.0.0.1:0'}}\n",
+            place.state().display()
+        ));
+        place
+    }
+
+    pub(crate) fn with_token(mut self, token: &str) -> Self {
+        token.clone_into(&mut self.token);
+        self
+    }
+
+    /// Replaces the configuration.
+    pub(crate) fn configure(&self, text: &str) {
+        std::fs::write(self.config(), text).unwrap();
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.path().join("config.yml")
+    }
+
+    /// The state directory; there once an exporter was.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// Every saved document, by path.
+    pub(crate) fn documents(&self) -> Vec<(PathBuf, serde_json::Value)> {
+        let mut found = Vec::new();
+        for project in folder(&self.state())
+            .into_iter()
+            .filter(|path| path.is_dir())
+        {
+            for path in folder(&project) {
+                if path.extension().is_some_and(|ending| ending == "json") {
+                    let text = std::fs::read(&path).unwrap();
+                    found.push((path, serde_json::from_slice(&text).unwrap()));
+                }
+            }
+        }
+        found
+    }
+
+    /// The program with this configuration; `flags` go over it.
+    fn command(&self, flags: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_job-failure-exporter"));
+        command
+            .arg("--config.file")
+            .arg(self.config())
+            .args(flags)
+            .env_clear()
+            .env("GITLAB_TOKEN", &self.token)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Starts the exporter and waits until it serves.
+    pub(crate) async fn start(&self) -> Daemon {
+        let mut process = self.command(&[]).spawn().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let reading = tokio::spawn({
+            let log = Arc::clone(&log);
+            async move {
+                while let Ok(Some(line)) = lines.next_line().await {
+                    let mut log = log.lock().unwrap();
+                    log.push_str(&line);
+                    log.push('\n');
+                }
+            }
+        });
+        let address = until("the address it serves on", async || {
+            let log = log.lock().unwrap();
+            let found = log.split_once("serving address=");
+            let word = found.and_then(|(_, rest)| rest.split_whitespace().next());
+            let address = word.and_then(|word| word.parse().ok());
+            assert!(
+                address.is_some() || !reading.is_finished(),
+                "the exporter ended: {log}"
+            );
+            address.ok_or_else(|| log.clone())
+        });
+        Daemon {
+            address: address.await,
+            process,
+            log,
+            reading,
+        }
+    }
+
+    /// Starts the exporter, which is to refuse its work; gives what it said.
+    pub(crate) async fn refused(&self, flags: &[&str]) -> String {
+        let output = self.command(flags).output();
+        let output = tokio::time::timeout(PATIENCE, output).await;
+        let output = output.expect("it ends by itself").unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        said
+    }
+}
+
+/// An exporter that runs; killed when dropped.
+pub(crate) struct Daemon {
+    address: SocketAddr,
+    process: Child,
+    log: Arc<Mutex<String>>,
+    reading: JoinHandle<()>,
+}
+
+impl Daemon {
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id().expect("it runs")
+    }
+
+    /// All it said so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> (u16, String) {
+        let url = format!("http://{}{path}", self.address);
+        let answer = client().get(url).send().await;
+        let answer = answer.unwrap_or_else(|error| panic!("{path}: {error}\n{}", self.log()));
+        let status = answer.status().as_u16();
+        (status, answer.text().await.unwrap())
+    }
+
+    pub(crate) async fn scrape(&self) -> Samples {
+        let (status, page) = self.get("/metrics").await;
+        assert_eq!(status, 200, "{page}");
+        Samples::parse(&page)
+    }
+
+    /// Waits for metrics of which `look` says what is missing.
+    pub(crate) async fn shows(
+        &self,
+        what: &str,
+        look: impl Fn(&Samples) -> Result<(), String>,
+    ) -> Samples {
+        until(what, async || {
+            let samples = self.scrape().await;
+            look(&samples)
+                .map(|()| samples)
+                .map_err(|missing| format!("{missing}\n{}", self.log()))
+        })
+        .await
+    }
+
+    pub(crate) async fn is_ready(&self) {
+        until("readiness", async || {
+            let (status, text) = self.get("/-/ready").await;
+            holds(status == 200, format!("{text}{}", self.log()))
+        })
+        .await;
+    }
+
+    /// Waits until it has said this.
+    pub(crate) async fn says(&self, words: &str) {
+        until("words in the log", async || {
+            let log = self.log();
+            holds(log.contains(words), format!("{words:?} is not in: {log}"))
+        })
+        .await;
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.id()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+    }
+
+    /// Waits for the end; gives how it ended and all it said.
+    pub(crate) async fn ended(mut self) -> (ExitStatus, String) {
+        let waited = tokio::time::timeout(PATIENCE, self.process.wait()).await;
+        let status = waited.unwrap_or_else(|_| panic!("still running: {}", self.log()));
+        self.reading.await.unwrap();
+        let log = self.log.lock().unwrap().clone();
+        (status.unwrap(), log)
+    }
+
+    /// `kill -9`.
+    pub(crate) async fn kill(self) {
+        self.signal(Signal::KILL);
+        self.ended().await;
+    }
+
+    /// Ends it as an init system does.
+    pub(crate) async fn stop(self) {
+        self.signal(Signal::TERM);
+        let (status, log) = self.ended().await;
+        assert_eq!(status.code(), Some(0), "{log}");
+    }
+}
+
+/// What is in a folder, sorted.
+pub(crate) fn folder(path: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(path).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
