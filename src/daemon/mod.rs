@@ -28,7 +28,7 @@ use crate::gitlab::{BuildError, Client, Options, Token, TokenError};
 use crate::http::{BindError, Bound, Server, Service};
 use crate::ingest::Ingest;
 use crate::metrics::{Build, Exposition, Telemetry};
-use crate::store::{Directory, Loaded, OpenError, SaveError, SetAside};
+use crate::store::{Directory, Loaded, OpenError, SaveError};
 
 /// Why the daemon did not start, or ended badly.
 #[derive(Debug, thiserror::Error)]
@@ -196,6 +196,5 @@ fn restore(state: &State, loaded: Loaded) {
     if count > 0 {
         tracing::info!("loaded {count} timelines");
     }
-    let incomplete = loaded.set_aside.iter().filter_map(SetAside::project_id);
-    state.restore(loaded.timelines, &incomplete.collect());
+    state.restore(loaded.timelines);
 }
