@@ -28,6 +28,8 @@ missing_packages() {
     if ! have prometheus || ! have promtool; then echo prometheus; fi
     if ! have amtool || { ! have prometheus-alertmanager && ! have alertmanager; }; then echo prometheus-alertmanager; fi
     if ! have cc; then echo gcc libc6-dev; fi
+    # The status page is tested in a real browser.
+    if [ "$purpose" = test ] && ! have chromium; then echo chromium; fi
 }
 
 # Debian starts a server as soon as it is installed, here on the ports 9090 and 9093. A policy-rc.d that says no to these
