@@ -87,6 +87,19 @@ impl Place {
         std::fs::write(self.config(), text).unwrap();
     }
 
+    /// Changes one thing of the configuration.
+    pub(crate) fn reconfigure(&self, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        assert!(text.contains(from), "{text}");
+        self.configure(&text.replace(from, to));
+    }
+
+    /// Adds sections to the configuration.
+    pub(crate) fn configure_also(&self, sections: &str) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        self.configure(&format!("{text}{sections}"));
+    }
+
     pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("config.yml")
     }

@@ -20,5 +20,6 @@ mod refused_starts;
 mod routing;
 mod samples;
 mod simulator;
+mod state_on_disk;
 mod tools;
 mod truth;
