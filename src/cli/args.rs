@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::demo::DemoArgs;
 use super::simulate_gitlab::SimulateGitlabArgs;
 use crate::config::Overrides;
 use crate::model::Rules;
@@ -52,6 +53,8 @@ pub enum Command {
     CheckConfig(CheckConfigArgs),
     /// Count recorded pipelines and print what comes out.
     Replay(ReplayArgs),
+    /// See it work: simulated GitLab, exporter, Prometheus, Alertmanager, delivered alerts.
+    Demo(DemoArgs),
     /// Serve a simulated GitLab, to try things on.
     SimulateGitlab(SimulateGitlabArgs),
 }

@@ -2,15 +2,17 @@
 
 pub mod args;
 pub mod check_config;
+pub mod demo;
 pub mod interrupt;
 pub mod logging;
+pub mod replay;
 pub mod simulate_gitlab;
 
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
 use self::args::{Cli, Command, ConfigArgs};
 use crate::clock::SystemClock;
@@ -43,12 +45,20 @@ pub async fn run(
             run_daemon(config).await
         }
         Some(Command::CheckConfig(args)) => Ok(check_config::run(&args, env, console)?),
+        Some(Command::Demo(args)) => {
+            logging::start(cli.log);
+            demo::run(args, console.out).await?;
+            Ok(ExitCode::SUCCESS)
+        }
         Some(Command::SimulateGitlab(args)) => {
             logging::start(cli.log);
             simulate_gitlab::run(args, console.out).await?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Replay(_)) => bail!("`replay` is not part of this build yet"),
+        Some(Command::Replay(args)) => {
+            replay::run(&args, console.out, console.err)?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

@@ -121,8 +121,12 @@ fn nothing_yet(readiness: &Readiness, projects: usize) -> Markup {
         section.empty {
             h2 { "No job seen yet" }
             @if let Readiness::NotReady(reason) = readiness {
-                p { "The first poll of " (projects) " " (nouns) " is under way: " (reason) "." }
-                p { "Reload this page in a moment." }
+                p {
+                    "Jobs appear here after the first poll"
+                    @if projects > 0 { " of " (projects) " " (nouns) }
+                    ". Reload this page in a moment."
+                }
+                p { "Not ready: " (reason) "." }
             } @else if projects == 0 {
                 p { "No project is watched. Name projects or groups under " code { "watch:" }
                     " in the configuration, or with " code { "--project" } " and " code { "--group" } "." }

@@ -1,7 +1,7 @@
 //! What is exposed: rendered when it changes, handed to a scrape as it is.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::families::{JOBS, PIPELINES, PROJECTS};
@@ -9,6 +9,7 @@ use super::fragments::{Deflater, Fragments};
 use super::page::{Group, Snapshot};
 use super::polls::{PollError, ProjectPolls};
 use super::render::{exposed, headers, render, render_project};
+use super::shelf::{Place, Rendered, Shelf};
 use super::telemetry::Telemetry;
 use super::text::shown;
 use crate::model::{TimelineKey, TimelineRows, Timestamp};
@@ -23,32 +24,13 @@ struct Shared {
     project_headers: Arc<Fragments>,
     own_header: Arc<Fragments>,
     deflater: Mutex<Deflater>,
+    timelines: Shelf,
     /// Locked to put text in its place or to copy references, never to render.
-    shown: RwLock<Shown>,
+    projects: RwLock<Projects>,
 }
 
-#[derive(Default)]
-struct Shown {
-    timelines: BTreeMap<Place, Arc<Rendered>>,
-    places: HashMap<TimelineKey, Place>,
-    projects: BTreeMap<Arc<str>, (ProjectPolls, Arc<Fragments>)>,
-}
-
-/// Where a timeline stands on the page: in the order of its labels.
-///
-/// A project that was deleted and created again has two ids for the same labels until the old one
-/// is retired; the newer one is shown, since no series may appear twice.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    project: Arc<str>,
-    ref_name: Arc<str>,
-    newest_first: Reverse<u64>,
-}
-
-struct Rendered {
-    fragments: Arc<Fragments>,
-    jobs: u64,
-}
+/// Projects by path, with what is rendered of them.
+type Projects = BTreeMap<Arc<str>, (ProjectPolls, Arc<Fragments>)>;
 
 impl Exposition {
     /// Nothing but the exporter's own metrics.
@@ -67,7 +49,8 @@ impl Exposition {
                 deflater.finish(0)
             }),
             deflater: Mutex::new(deflater),
-            shown: RwLock::default(),
+            timelines: Shelf::default(),
+            projects: RwLock::default(),
         }))
     }
 
@@ -87,29 +70,22 @@ impl Exposition {
         team: &dyn Fn(&str, &str) -> Option<Arc<str>>,
     ) {
         let jobs = exposed(rows, team);
-        let rendered = Arc::new(Rendered {
-            jobs: jobs.len() as u64,
+        let rendered = Rendered {
             fragments: Arc::new(render(&mut self.deflater(), rows, &jobs)),
-        });
+            timelines: 1,
+            jobs: jobs.len() as u64,
+        };
         let place = Place {
             project: Arc::from(shown(&rows.project)),
             ref_name: Arc::from(shown(&rows.ref_name)),
             newest_first: Reverse(key.project_id),
         };
-        let mut shown = self.write();
-        let former = shown.places.insert(key, place.clone());
-        if let Some(former) = former.filter(|former| *former != place) {
-            shown.timelines.remove(&former);
-        }
-        shown.timelines.insert(place, rendered);
+        self.0.timelines.put(key, place, rendered);
     }
 
     /// Shows nothing for the key any longer.
     pub fn remove(&self, key: &TimelineKey) {
-        let mut shown = self.write();
-        if let Some(place) = shown.places.remove(key) {
-            shown.timelines.remove(&place);
-        }
+        self.0.timelines.take(key);
     }
 
     /// Shows a project that was not polled yet, its errors at zero.
@@ -131,30 +107,31 @@ impl Exposition {
 
     /// How polling the project went; `None` if it is not shown.
     pub fn project(&self, project: &str) -> Option<ProjectPolls> {
-        let shown = self.read();
-        shown.projects.get(project).map(|(polls, _)| polls.clone())
+        let projects = self.projects();
+        projects
+            .get(&*shown(project))
+            .map(|(polls, _)| polls.clone())
     }
 
     /// Shows nothing for the project any longer.
     pub fn remove_project(&self, project: &str) {
-        self.write().projects.remove(project);
+        self.projects_mut().remove(&*shown(project));
     }
 
     /// What is exposed now.
     pub fn snapshot(&self) -> Snapshot {
-        let (rendered, projects) = self.visible();
-        let samples = rendered.iter().map(|rendered| &rendered.fragments);
-        let samples = samples.chain(&projects).map(|fragments| fragments.samples);
-        let jobs = rendered.iter().map(|rendered| rendered.jobs);
-        self.telemetry()
-            .exposed(rendered.len() as u64, jobs.sum(), samples.sum());
+        let timelines = self.0.timelines.joined();
+        let projects = self.projects();
+        let projects: Vec<_> = projects
+            .values()
+            .map(|(_, text)| Arc::clone(text))
+            .collect();
+        self.count(&timelines, &projects);
         // Not the shared one: that is held while a timeline is rendered.
         let mut deflater = Deflater::new();
         deflater.push(&self.telemetry().text());
         let own = deflater.finish(0);
-        let timelines = rendered
-            .iter()
-            .map(|rendered| Arc::clone(&rendered.fragments));
+        let timelines = timelines.iter().map(|text| Arc::clone(&text.fragments));
         Snapshot::new([
             Group {
                 headers: Arc::clone(&self.0.timeline_headers),
@@ -171,23 +148,13 @@ impl Exposition {
         ])
     }
 
-    /// References to all text, without the timelines that a newer project hides.
-    fn visible(&self) -> (Vec<Arc<Rendered>>, Vec<Arc<Fragments>>) {
-        let shown = self.read();
-        let mut timelines = Vec::with_capacity(shown.timelines.len());
-        let mut last: Option<&Place> = None;
-        for (place, rendered) in &shown.timelines {
-            let hidden = last.is_some_and(|last| {
-                last.ref_name == place.ref_name && last.project == place.project
-            });
-            if !hidden {
-                timelines.push(Arc::clone(rendered));
-            }
-            last = Some(place);
-        }
-        let projects = shown.projects.values();
-        let projects = projects.map(|(_, fragments)| Arc::clone(fragments));
-        (timelines, projects.collect())
+    fn count(&self, timelines: &[Arc<Rendered>], projects: &[Arc<Fragments>]) {
+        let texts = timelines.iter().map(|text| &text.fragments);
+        let samples = texts.chain(projects).map(|fragments| fragments.samples);
+        let jobs = timelines.iter().map(|text| text.jobs);
+        let refs = timelines.iter().map(|text| text.timelines);
+        self.telemetry()
+            .exposed(refs.sum(), jobs.sum(), samples.sum());
     }
 
     fn update_project(&self, project: &Arc<str>, change: impl FnOnce(&mut ProjectPolls)) {
@@ -200,7 +167,7 @@ impl Exposition {
         let mut polls = self.project(&project).unwrap_or_default();
         change(&mut polls);
         let fragments = Arc::new(render_project(&mut deflater, &project, &polls));
-        self.write().projects.insert(project, (polls, fragments));
+        self.projects_mut().insert(project, (polls, fragments));
     }
 
     // A panic while a lock is held leaves whole entries behind: they are still worth showing.
@@ -212,11 +179,17 @@ impl Exposition {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Shown> {
-        self.0.shown.read().unwrap_or_else(PoisonError::into_inner)
+    fn projects(&self) -> RwLockReadGuard<'_, Projects> {
+        self.0
+            .projects
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Shown> {
-        self.0.shown.write().unwrap_or_else(PoisonError::into_inner)
+    fn projects_mut(&self) -> RwLockWriteGuard<'_, Projects> {
+        self.0
+            .projects
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -94,10 +94,36 @@ fn deflate(compress: &mut Compress, text: &[u8], out: &mut Vec<u8>) {
 }
 
 fn bounded(len: usize) -> u32 {
-    u32::try_from(len).expect("the text of one timeline stays below 4 GiB")
+    u32::try_from(len).expect("the text of a shard's timelines stays below 4 GiB")
 }
 
 impl Fragments {
+    /// Joins each piece with those of the same index; all have the same number of pieces.
+    pub(super) fn join(parts: &[&Self]) -> Self {
+        let count = parts.first().map_or(0, |part| part.len());
+        let size = parts.iter().map(|part| part.deflated.len()).sum();
+        let mut deflated = Vec::with_capacity(size);
+        let mut pieces = Vec::with_capacity(count);
+        for index in 0..count {
+            let (mut len, mut sum) = (0, Sum::EMPTY);
+            for piece in parts.iter().map(|part| part.piece(index)) {
+                deflated.extend_from_slice(piece.deflated);
+                len += piece.len as usize;
+                sum = sum.then(piece.sum);
+            }
+            pieces.push(Entry {
+                end: bounded(deflated.len()),
+                len: bounded(len),
+                sum,
+            });
+        }
+        Self {
+            deflated: deflated.into(),
+            pieces: pieces.into(),
+            samples: parts.iter().map(|part| part.samples).sum(),
+        }
+    }
+
     /// How many pieces there are.
     pub(super) fn len(&self) -> usize {
         self.pieces.len()
@@ -131,7 +157,7 @@ pub(super) struct Sum {
 
 impl Sum {
     /// Of no text.
-    pub(super) const EMPTY: Self = Self {
+    const EMPTY: Self = Self {
         crc: 0,
         shift: 1 << 31,
     };
@@ -151,17 +177,17 @@ impl Sum {
         Self { crc, shift }
     }
 
-    /// The checksum of both texts, one after the other.
-    pub(super) fn then(self, next: Self) -> Self {
+    /// The sum of both texts, one after the other.
+    fn then(self, next: Self) -> Self {
         Self {
-            crc: multiplied(next.shift, self.crc) ^ next.crc,
+            crc: next.after(self.crc),
             shift: multiplied(next.shift, self.shift),
         }
     }
 
-    /// The CRC-32.
-    pub(super) fn crc(self) -> u32 {
-        self.crc
+    /// The checksum of this text after one that has the checksum `crc`; that of no text is 0.
+    pub(super) fn after(self, crc: u32) -> u32 {
+        multiplied(self.shift, crc) ^ self.crc
     }
 }
 
@@ -187,7 +213,7 @@ mod tests {
             let (head, tail) = text.split_at(at);
             let joined = Sum::EMPTY.then(Sum::of(head)).then(Sum::of(tail));
             assert_eq!(joined, Sum::of(&text), "split at {at}");
-            assert_eq!(joined.crc(), crc32fast::hash(&text));
+            assert_eq!(joined.after(0), crc32fast::hash(&text));
         }
     }
 }

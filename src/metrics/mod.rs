@@ -12,6 +12,7 @@ mod fragments;
 mod page;
 mod polls;
 mod render;
+mod shelf;
 mod telemetry;
 mod text;
 

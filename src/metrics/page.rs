@@ -9,7 +9,7 @@ use bytes::Bytes;
 use flate2::{Decompress, FlushDecompress};
 use http_body::{Body, Frame};
 
-use super::fragments::{Fragments, Piece, Sum};
+use super::fragments::{Fragments, Piece};
 
 /// Everything that was exposed at one moment. Cheap: it shares the rendered text.
 #[derive(Debug, Clone)]
@@ -35,10 +35,7 @@ impl Snapshot {
 
     /// The page as one gzip member: joins what was deflated ahead.
     pub fn gzip(&self) -> Page {
-        let encoder = Encoder::Gzip {
-            sum: Sum::EMPTY,
-            len: 0,
-        };
+        let encoder = Encoder::Gzip { crc: 0, len: 0 };
         self.page(encoder)
     }
 
@@ -158,7 +155,7 @@ impl Cursor {
 /// How the pieces are written.
 #[derive(Debug)]
 enum Encoder {
-    Gzip { sum: Sum, len: u32 },
+    Gzip { crc: u32, len: u32 },
     Identity(Box<Decompress>),
 }
 
@@ -177,9 +174,9 @@ impl Encoder {
 
     fn piece(&mut self, piece: Piece<'_>, frame: &mut Vec<u8>) -> io::Result<()> {
         match self {
-            Self::Gzip { sum, len } => {
+            Self::Gzip { crc, len } => {
                 frame.extend_from_slice(piece.deflated);
-                *sum = sum.then(piece.sum);
+                *crc = piece.sum.after(*crc);
                 *len = len.wrapping_add(piece.len);
                 Ok(())
             }
@@ -189,9 +186,9 @@ impl Encoder {
 
     fn end(&mut self, frame: &mut Vec<u8>) {
         match self {
-            Self::Gzip { sum, len } => {
+            Self::Gzip { crc, len } => {
                 frame.extend_from_slice(&LAST_BLOCK);
-                frame.extend_from_slice(&sum.crc().to_le_bytes());
+                frame.extend_from_slice(&crc.to_le_bytes());
                 frame.extend_from_slice(&len.to_le_bytes());
             }
             Self::Identity(_) => {}

@@ -265,6 +265,34 @@ impl History {
         });
     }
 
+    /// Turns the kept executions into imported ones that lie before `floor`.
+    pub(crate) fn freeze(&mut self, floor: u64, rules: &Rules) {
+        let entries: Vec<Imported> = self
+            .counted(rules)
+            .map(|(execution, outcome)| {
+                let failed = execution
+                    .deciding(rules)
+                    .filter(|_| outcome == Outcome::Failed);
+                Imported {
+                    id: failed.map(|attempt| attempt.id),
+                    failing: outcome == Outcome::Failed,
+                    commit: failed.map(|_| execution.commit.clone()),
+                }
+            })
+            .collect();
+        for execution in std::mem::take(&mut self.kept) {
+            self.carried.tally(&execution, rules);
+            if let Some(outcome) = execution.verdict(rules).filter(|o| o.is_counted()) {
+                self.carried.pass_over(&execution, outcome, rules);
+            }
+        }
+        self.carried.floor = floor;
+        self.carried.idle_floor = floor;
+        self.imported.extend(entries);
+        let surplus = self.imported.len().saturating_sub(self.window(rules));
+        self.imported.drain(..surplus);
+    }
+
     /// The kept executions that count for window and streak, oldest first.
     pub(crate) fn counted<'a>(
         &'a self,

@@ -121,11 +121,7 @@ impl Timeline {
         let history = &mut self.pipelines;
         let first_seen = earliest(history.first_seen, pipeline.created_at);
         let changed = std::mem::replace(&mut history.first_seen, first_seen) != first_seen;
-        // Whether a pipeline passed does not depend on the rules for jobs.
-        let rules = Rules {
-            absent_jobs: AbsentJobs::Ignore,
-            ..rules.clone()
-        };
+        let rules = rules.for_pipelines();
         let sight = Attempt::of_pipeline(pipeline);
         history.observe(pipeline.id, &pipeline.sha, &[sight], false, &rules) || changed
     }
@@ -237,6 +233,16 @@ impl Timeline {
         job.history.imported = imported;
     }
 
+    /// Takes all that is known as if it had been imported, so that the newest pipeline can be counted
+    /// once more: what datadog-agent's task does when it is run twice for one pipeline.
+    pub fn begin_again(&mut self, rules: &Rules) {
+        let floor = self.newest_finished.saturating_sub(1);
+        for job in self.jobs.values_mut() {
+            job.history.freeze(floor, rules);
+        }
+        self.pipelines.freeze(floor, rules);
+    }
+
     /// Ends what was in flight in a pipeline that GitLab does not know any more.
     pub fn withdraw(&mut self, pipeline_id: u64, rules: &Rules) -> Changes {
         let mut changes = Changes {
@@ -309,13 +315,7 @@ impl Timeline {
     /// The figures of all histories.
     pub fn rows(&self, rules: &Rules) -> TimelineRows {
         let url = self.project_url.as_deref();
-        let pipelines = self.pipelines.figures(
-            &Rules {
-                absent_jobs: AbsentJobs::Ignore,
-                ..rules.clone()
-            },
-            None,
-        );
+        let pipelines = self.pipelines.figures(&rules.for_pipelines(), None);
         TimelineRows {
             project_id: self.key.project_id,
             project: self.project.clone(),

@@ -124,7 +124,7 @@ async fn without_jobs_the_page_says_what_is_going_on() {
     let page = serving.text("/").await;
     assert!(page.contains("Not ready: state is being loaded"), "{page}");
     assert!(
-        page.contains("The first poll of 0 projects is under way"),
+        page.contains("Jobs appear here after the first poll. Reload"),
         "{page}"
     );
 }

@@ -1,5 +1,6 @@
 //! Rows in, the whole page out.
 
+use std::collections::{BTreeMap, HashSet};
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -278,18 +279,26 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn both_pages_are_the_same_whatever_is_published_and_removed(
-        steps in prop::collection::vec((0_u64..6, ".{0,40}", 0_usize..12, any::<bool>()), 0..24)
+    fn a_page_shows_what_is_there_now_whatever_was_published_removed_and_scraped_before(
+        steps in prop::collection::vec(
+            (0_u64..6, ".{0,40}", 0_usize..12, any::<bool>(), any::<bool>()), 0..24)
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let exposition = exposition();
-        for (id, name, jobs, keep) in steps {
+        let mut left = BTreeMap::new();
+        for (id, name, jobs, keep, scrape) in steps {
             let jobs = (0..jobs).map(|n| job(&format!("{name}{n}"), failing())).collect();
             let mut rows = timeline(&format!("group/{}", id / 2), "main", jobs);
             rows.project_id = id;
             exposition.publish(key(&rows), &rows, &|_, _| None);
-            if !keep {
+            if keep {
+                left.insert(id, rows);
+            } else {
                 exposition.remove(&key(&rows));
+                left.remove(&id);
+            }
+            if scrape {
+                exposition.snapshot();
             }
         }
         let snapshot = exposition.snapshot();
@@ -298,14 +307,20 @@ proptest! {
         let mut decoded = Vec::new();
         flate2::bufread::GzDecoder::new(&*gzip).read_to_end(&mut decoded).unwrap();
         prop_assert!(decoded == plain);
-        let text = String::from_utf8(plain).unwrap();
-        let mut series: Vec<_> = text.lines()
-            .filter(|line| !line.starts_with('#'))
-            .map(|line| line.rsplit_once(' ').unwrap().0)
-            .collect();
-        let all = series.len();
-        series.sort_unstable();
-        series.dedup();
-        prop_assert_eq!(all, series.len());
+        prop_assert!(each_series_is_there_once(&String::from_utf8(plain).unwrap()));
+        let fresh = crate::metrics_rows::exposition();
+        for rows in left.values() {
+            fresh.publish(key(rows), rows, &|_, _| None);
+        }
+        let (seen, expected) = (rows_text(&exposition), rows_text(&fresh));
+        prop_assert_eq!(runtime.block_on(seen), runtime.block_on(expected));
     }
+}
+
+fn each_series_is_there_once(text: &str) -> bool {
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    let series: Vec<_> = samples
+        .map(|line| line.rsplit_once(' ').unwrap().0)
+        .collect();
+    series.iter().collect::<HashSet<_>>().len() == series.len()
 }

@@ -1,0 +1,182 @@
+//! The table that `replay` prints: where each job stands, and where a threshold was crossed.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use super::thresholds::{self, Threshold};
+use crate::model::{Figures, JobRow, Outcome, PipelineObservation, TimelineRows};
+
+/// What happened while the pipelines were counted.
+#[derive(Default)]
+pub(super) struct Table {
+    pipelines: usize,
+    left_out: usize,
+    thresholds: Vec<Threshold>,
+    /// Which job is over which threshold by now.
+    over: BTreeSet<(Arc<str>, Arc<str>, usize)>,
+    crossings: Vec<Crossing>,
+}
+
+/// A job that went over a threshold, or came back.
+struct Crossing {
+    pipeline_id: u64,
+    ref_name: Arc<str>,
+    job: Arc<str>,
+    words: String,
+}
+
+impl Table {
+    /// Takes note of where every job stands after a pipeline.
+    pub(super) fn note(
+        &mut self,
+        pipeline: &PipelineObservation,
+        counted: bool,
+        rows: &TimelineRows,
+    ) -> anyhow::Result<()> {
+        if self.thresholds.is_empty() {
+            self.thresholds = thresholds::shipped()?;
+        }
+        self.pipelines += 1;
+        self.left_out += usize::from(!counted);
+        for row in &rows.jobs {
+            for (index, threshold) in self.thresholds.iter().enumerate() {
+                let place = (rows.ref_name.clone(), row.name.clone(), index);
+                let reached = threshold.is_reached(&row.figures);
+                let was_over = if reached {
+                    !self.over.insert(place)
+                } else {
+                    self.over.remove(&place)
+                };
+                if was_over == reached {
+                    continue;
+                }
+                let Threshold {
+                    alert, severity, ..
+                } = threshold;
+                let reading = threshold.reading(&row.figures);
+                let fires = if reached { "fires" } else { "ends" };
+                self.crossings.push(Crossing {
+                    pipeline_id: pipeline.id,
+                    ref_name: rows.ref_name.clone(),
+                    job: row.name.clone(),
+                    words: format!("{alert} ({severity}) {fires}: {reading}"),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints where the jobs stand, and the crossings in order.
+    pub(super) fn print(&self, timelines: &[TimelineRows], out: &mut dyn Write) -> io::Result<()> {
+        let jobs: usize = timelines.iter().map(|rows| rows.jobs.len()).sum();
+        write!(
+            out,
+            "{}, {}",
+            counted(self.pipelines, "pipeline"),
+            counted(jobs, "job")
+        )?;
+        if self.left_out > 0 {
+            let left_out = self.left_out;
+            write!(out, "; {left_out} left out by the counting rules")?;
+        }
+        writeln!(out, "\n")?;
+        let with_ref = timelines.len() > 1;
+        let mut lines: Vec<(&Figures, [String; 6])> = timelines
+            .iter()
+            .flat_map(|rows| rows.jobs.iter().map(move |job| (rows, job)))
+            .map(|(rows, job)| (&job.figures, line(rows, job, with_ref)))
+            .collect();
+        lines.sort_by(|(a, one), (b, other)| {
+            let streaks = b.consecutive_failures.cmp(&a.consecutive_failures);
+            let ratios = || b.failure_ratio().total_cmp(&a.failure_ratio());
+            streaks
+                .then_with(ratios)
+                .then_with(|| one[5].cmp(&other[5]))
+        });
+        let heads = [
+            "STREAK",
+            "RATIO",
+            "FAILED",
+            "FLAKY",
+            "LAST EXECUTIONS",
+            "JOB",
+        ];
+        let mut cells = vec![heads.map(str::to_owned)];
+        cells.extend(lines.into_iter().map(|(_, line)| line));
+        print_aligned(&cells, out)?;
+        writeln!(
+            out,
+            "\nLast executions, oldest first: + passed, x failed, a allowed failure, f flaky."
+        )?;
+        self.print_crossings(with_ref, out)
+    }
+
+    fn print_crossings(&self, with_ref: bool, out: &mut dyn Write) -> io::Result<()> {
+        if self.crossings.is_empty() {
+            return writeln!(out, "\nNo shipped threshold was crossed.");
+        }
+        writeln!(out, "\nShipped thresholds crossed:")?;
+        for crossing in &self.crossings {
+            let job = shown(&crossing.job, &crossing.ref_name, with_ref);
+            let (pipeline, words) = (crossing.pipeline_id, &crossing.words);
+            writeln!(out, "  pipeline {pipeline}: {job}: {words}")?;
+        }
+        Ok(())
+    }
+}
+
+fn line(rows: &TimelineRows, job: &JobRow, with_ref: bool) -> [String; 6] {
+    let figures = &job.figures;
+    let executions = figures.window.iter().map(|entry| match entry.outcome {
+        Outcome::Failed => 'x',
+        Outcome::AllowedFailure => 'a',
+        _ if entry.flaky => 'f',
+        _ => '+',
+    });
+    [
+        figures.consecutive_failures.to_string(),
+        format!("{:.2}", figures.failure_ratio()),
+        format!("{}/{}", figures.window_failures, figures.window_executions),
+        figures.window_flaky.to_string(),
+        executions.collect(),
+        shown(&job.name, &rows.ref_name, with_ref),
+    ]
+}
+
+fn counted(number: usize, of: &str) -> String {
+    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A job's name that cannot move the cursor or break the line.
+fn shown(job: &str, ref_name: &str, with_ref: bool) -> String {
+    let name = if with_ref {
+        format!("{job} ({ref_name})")
+    } else {
+        job.to_owned()
+    };
+    let printable = |c: char| {
+        if c.is_control() {
+            c.escape_default().to_string()
+        } else {
+            c.to_string()
+        }
+    };
+    name.chars().map(printable).collect()
+}
+
+/// Pads all columns but the last.
+fn print_aligned(lines: &[[String; 6]], out: &mut dyn Write) -> io::Result<()> {
+    let width = |column: usize| {
+        let cells = lines.iter().map(|line| line[column].chars().count());
+        cells.max().unwrap_or(0)
+    };
+    let widths: [usize; 6] = std::array::from_fn(width);
+    for line in lines {
+        for (cell, width) in line.iter().zip(widths).take(5) {
+            write!(out, "{cell:<width$}  ")?;
+        }
+        writeln!(out, "{}", line[5])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! The rendered timelines, kept in shards whose text is joined once and kept until one changes.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::fragments::Fragments;
+use crate::model::TimelineKey;
+
+/// All rendered timelines. Its lock is held to put text in its place or to copy references, never
+/// to render or to join.
+#[derive(Default)]
+pub(super) struct Shelf(RwLock<Content>);
+
+#[derive(Default)]
+struct Content {
+    shards: BTreeMap<u64, Shard>,
+    places: HashMap<TimelineKey, Place>,
+}
+
+/// A scrape reads every piece of text: from thousands of timelines it would wait for memory most
+/// of the time. So some timelines share one run of text for each family.
+#[derive(Default)]
+struct Shard {
+    timelines: BTreeMap<Place, Arc<Rendered>>,
+    /// Of all timelines; none after a change.
+    joined: Option<Arc<Rendered>>,
+    /// Counts the changes.
+    version: u64,
+}
+
+/// So many that few timelines share one where there are some thousands, and that going through
+/// them costs little.
+const SHARDS: u64 = 512;
+
+/// Where a timeline stands on the page.
+///
+/// A project that was deleted and created again has two ids for the same labels until the old one
+/// is retired; the newer one is shown, since no series may appear twice.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    /// Label `project`.
+    pub(super) project: Arc<str>,
+    /// Label `ref`.
+    pub(super) ref_name: Arc<str>,
+    /// The project's id.
+    pub(super) newest_first: Reverse<u64>,
+}
+
+/// The text of some timelines.
+#[derive(Clone)]
+pub(super) struct Rendered {
+    pub(super) fragments: Arc<Fragments>,
+    pub(super) timelines: u64,
+    pub(super) jobs: u64,
+}
+
+impl Shelf {
+    /// Puts a timeline in its place, and takes what was there for the key.
+    pub(super) fn put(&self, key: TimelineKey, place: Place, rendered: Rendered) {
+        let mut content = self.write();
+        let former = content.places.insert(key, place.clone());
+        if let Some(former) = former.filter(|former| *former != place) {
+            content.take(&former);
+        }
+        let shard = content.shards.entry(place.shard()).or_default();
+        shard.timelines.insert(place, Arc::new(rendered));
+        shard.changed();
+    }
+
+    /// Takes what is there for the key.
+    pub(super) fn take(&self, key: &TimelineKey) {
+        let mut content = self.write();
+        if let Some(place) = content.places.remove(key) {
+            content.take(&place);
+        }
+    }
+
+    /// All text, in a constant order.
+    pub(super) fn joined(&self) -> Vec<Arc<Rendered>> {
+        let shards: Vec<_> = {
+            let content = self.read();
+            let shards = content.shards.iter();
+            shards
+                .map(|(at, shard)| (*at, shard.version, shard.text()))
+                .collect()
+        };
+        let mut fresh = Vec::new();
+        let all = shards.into_iter().map(|(at, version, text)| match text {
+            Text::Joined(joined) => joined,
+            Text::Changed(parts) => {
+                let joined = Arc::new(join(&parts));
+                fresh.push((at, version, Arc::clone(&joined)));
+                joined
+            }
+        });
+        let all = all.collect();
+        if !fresh.is_empty() {
+            self.write().keep(fresh);
+        }
+        all
+    }
+
+    // A panic while the lock is held leaves whole entries behind: they are still worth showing.
+
+    fn read(&self) -> RwLockReadGuard<'_, Content> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Content> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Content {
+    fn take(&mut self, place: &Place) {
+        let at = place.shard();
+        let Some(shard) = self.shards.get_mut(&at) else {
+            return;
+        };
+        shard.timelines.remove(place);
+        shard.changed();
+        if shard.timelines.is_empty() {
+            self.shards.remove(&at);
+        }
+    }
+
+    /// Keeps what was joined, where nothing changed meanwhile.
+    fn keep(&mut self, fresh: Vec<(u64, u64, Arc<Rendered>)>) {
+        for (at, version, joined) in fresh {
+            let shard = self.shards.get_mut(&at);
+            if let Some(shard) = shard.filter(|shard| shard.version == version) {
+                shard.joined = Some(joined);
+            }
+        }
+    }
+}
+
+enum Text {
+    Joined(Arc<Rendered>),
+    Changed(Vec<Arc<Rendered>>),
+}
+
+impl Shard {
+    fn changed(&mut self) {
+        self.joined = None;
+        self.version += 1;
+    }
+
+    fn text(&self) -> Text {
+        match &self.joined {
+            Some(joined) => Text::Joined(Arc::clone(joined)),
+            None => Text::Changed(self.visible()),
+        }
+    }
+
+    /// The timelines, without those that a newer project hides.
+    fn visible(&self) -> Vec<Arc<Rendered>> {
+        let mut last: Option<&Place> = None;
+        let timelines = self.timelines.iter().filter(|(place, _)| {
+            let labels = (&place.project, &place.ref_name);
+            let hidden = last.is_some_and(|last| (&last.project, &last.ref_name) == labels);
+            last = Some(place);
+            !hidden
+        });
+        timelines
+            .map(|(_, rendered)| Arc::clone(rendered))
+            .collect()
+    }
+}
+
+impl Place {
+    /// By the labels alone: those that hide one another share a shard.
+    fn shard(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&self.project, &self.ref_name).hash(&mut hasher);
+        hasher.finish() % SHARDS
+    }
+}
+
+fn join(parts: &[Arc<Rendered>]) -> Rendered {
+    if let [one] = parts {
+        return Rendered::clone(one);
+    }
+    let fragments: Vec<_> = parts.iter().map(|part| &*part.fragments).collect();
+    Rendered {
+        fragments: Arc::new(Fragments::join(&fragments)),
+        timelines: parts.iter().map(|part| part.timelines).sum(),
+        jobs: parts.iter().map(|part| part.jobs).sum(),
+    }
+}
