@@ -14,6 +14,7 @@ mod gitlab_adapter;
 mod http_page;
 mod http_server;
 mod http_serving;
+mod layers;
 mod metrics_docs;
 mod metrics_exposition;
 mod metrics_rows;
