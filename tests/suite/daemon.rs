@@ -19,7 +19,7 @@ use crate::http_serving::client;
 use crate::samples::Samples;
 
 /// No test waits longer for anything.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Time between two looks at what is waited for.
 const LOOK: Duration = Duration::from_millis(20);
