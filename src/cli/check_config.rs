@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::Console;
 use super::args::CheckConfigArgs;
 use crate::config::duration::format as span;
-use crate::config::{Config, describe_rules};
+use crate::config::{Config, Shard, describe_rules};
 
 /// Checks the configuration; the exit code says whether it can be used.
 pub fn run(
@@ -42,6 +42,9 @@ fn summarize(config: &Config, out: &mut dyn Write) -> io::Result<()> {
         "requests  at most {rate} a second, {} each",
         span(gitlab.timeout)
     )?;
+    if watch.shard != Shard::WHOLE {
+        writeln!(out, "shard     {} of what follows", watch.shard)?;
+    }
     for project in &watch.projects {
         writeln!(out, "project   {project}")?;
     }

@@ -130,6 +130,12 @@ pub const KEYS: &[Key] = &[
         doc: "How many past pipelines of each ref are read when it is seen for the first time.",
     },
     Key {
+        path: "watch.shard",
+        kind: Kind::SHARD,
+        absence: Absence::Default("1/1"),
+        doc: "Which part of the projects is this process' own: `2/8` is the second of eight. See [Shards](#shards). Flag: `--shard`.",
+    },
+    Key {
         path: "counting.preset",
         kind: Kind::Choice(&["default", "datadog-agent"]),
         absence: Absence::Default("default"),

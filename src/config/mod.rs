@@ -18,6 +18,7 @@ mod problem;
 mod reader;
 mod secret;
 mod select;
+mod shard;
 mod watch;
 
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ pub use owners::Owners;
 pub use problem::{Problem, Problems};
 pub use secret::{Secret, SecretError};
 pub use select::{JobSelector, RefSelector, SourceSelector};
+pub use shard::Shard;
 pub use watch::{Group, Watch};
 
 use crate::model::Rules;

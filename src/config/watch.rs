@@ -7,6 +7,7 @@ use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use super::duration;
 use super::reader::Section;
 use super::select::{self, JobSelector, RefSelector, SourceSelector};
+use super::shard::Shard;
 
 /// What is watched.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct Watch {
     pub jobs: JobSelector,
     /// Past pipelines read of a ref that is seen for the first time. Default: 50.
     pub backfill_pipelines: usize,
+    /// The part of the projects that is watched by this process. Default: all.
+    pub shard: Shard,
 }
 
 /// A group whose projects are watched.
@@ -60,6 +63,7 @@ impl Watch {
         let include = some_of(&jobs, "include", jobs.list("include", select::pattern));
         let exclude = jobs.list("exclude", select::pattern);
         let backfill_pipelines = section.section("backfill").count("pipelines");
+        let shard = section.text("shard", Shard::parse);
         Some(Self {
             interval: interval?,
             idle_interval: idle_interval?,
@@ -69,6 +73,7 @@ impl Watch {
             sources: SourceSelector::new(sources?),
             jobs: JobSelector::new(include?, exclude?).ok()?,
             backfill_pipelines: backfill_pipelines?,
+            shard: shard?,
         })
     }
 }

@@ -9,7 +9,10 @@ use crate::model::TimelineKey;
 impl Status for State {
     fn readiness(&self) -> Readiness {
         let held = self.held();
-        if held.any_polled && held.first_round_ended {
+        // A shard may have no project at all, and so may a group.
+        let nothing_to_poll =
+            held.errors.is_empty() && held.projects.values().all(|p| p.facts.is_none());
+        if held.first_round_ended && (held.any_polled || nothing_to_poll) {
             return Readiness::Ready;
         }
         Readiness::NotReady(match held.errors.iter().next() {
