@@ -157,7 +157,8 @@ fn after_help() -> String {
     }
     text.push_str(
         "\nBesides the API it serves GET /-/truth, what an exporter ought to say of every job,
-and POST /-/advance?seconds=N, which lets simulated time pass at once.
+POST /-/advance?seconds=N, which lets simulated time pass at once, and
+POST /-/outage?kind=KIND, which makes every request go wrong until POST /-/outage.
 
 Example:
   job-failure-exporter simulate-gitlab --scenario flaky --faults 0.1

@@ -76,6 +76,24 @@ impl Execution {
         }
     }
 
+    /// Joins another state of the same execution.
+    pub(crate) fn join(&mut self, other: &Self) {
+        self.join_attempts(&other.attempts);
+        if other.commit > self.commit {
+            self.commit = other.commit.clone();
+        }
+        self.counted.outcomes |= other.counted.outcomes;
+        self.counted.classes |= other.counted.classes;
+        self.finished |= other.finished;
+    }
+
+    /// Whether any attempt came to an end of its own.
+    pub(crate) fn has_passed_or_failed(&self) -> bool {
+        self.attempts
+            .iter()
+            .any(|attempt| matches!(attempt.phase, Phase::Passed | Phase::Failed))
+    }
+
     /// The last attempts: one a member.
     pub(crate) fn last_attempts(&self) -> impl Iterator<Item = &Attempt> {
         self.attempts

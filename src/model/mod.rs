@@ -5,6 +5,7 @@ mod classify;
 mod execution;
 mod figures;
 mod history;
+mod merge;
 mod name;
 mod observation;
 mod outcome;

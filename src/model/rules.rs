@@ -83,6 +83,14 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// The rules for pipelines as a unit: whether one passed does not depend on the rules for jobs.
+    pub(crate) fn for_pipelines(&self) -> Self {
+        Self {
+            absent_jobs: AbsentJobs::Ignore,
+            ..self.clone()
+        }
+    }
+
     /// The behaviour of datadog-agent's `check_consistent_failures`: the preset `datadog-agent`.
     pub fn datadog_agent() -> Self {
         Self {

@@ -121,11 +121,7 @@ impl Timeline {
         let history = &mut self.pipelines;
         let first_seen = earliest(history.first_seen, pipeline.created_at);
         let changed = std::mem::replace(&mut history.first_seen, first_seen) != first_seen;
-        // Whether a pipeline passed does not depend on the rules for jobs.
-        let rules = Rules {
-            absent_jobs: AbsentJobs::Ignore,
-            ..rules.clone()
-        };
+        let rules = rules.for_pipelines();
         let sight = Attempt::of_pipeline(pipeline);
         history.observe(pipeline.id, &pipeline.sha, &[sight], false, &rules) || changed
     }
@@ -319,13 +315,7 @@ impl Timeline {
     /// The figures of all histories.
     pub fn rows(&self, rules: &Rules) -> TimelineRows {
         let url = self.project_url.as_deref();
-        let pipelines = self.pipelines.figures(
-            &Rules {
-                absent_jobs: AbsentJobs::Ignore,
-                ..rules.clone()
-            },
-            None,
-        );
+        let pipelines = self.pipelines.figures(&rules.for_pipelines(), None);
         TimelineRows {
             project_id: self.key.project_id,
             project: self.project.clone(),

@@ -1,10 +1,11 @@
-//! What the simulator serves besides the API: its truth, its time, and pages for links to lead to.
+//! What the simulator serves besides the API: its truth, its time, its outages, and pages for links to lead to.
 
 use std::time::Duration;
 
 use http::{Method, StatusCode};
 use serde_json::json;
 
+use super::faults::Fault;
 use super::query::Query;
 use super::reply::Reply;
 use super::server::State;
@@ -15,6 +16,7 @@ pub(super) fn answer(state: &mut State, method: &Method, path: &str, query: &Que
     match (method.as_str(), path) {
         ("GET", "/-/truth") => Reply::ok(json!(truth::of(&state.world))),
         ("POST", "/-/advance") => advance(state, query),
+        ("POST", "/-/outage") => outage(state, query),
         ("GET", "/-/healthy") => Reply::text(StatusCode::OK, "GitLab OK\n"),
         ("GET", _) => page(state, path),
         _ => Reply::no_route(),
@@ -30,6 +32,17 @@ fn advance(state: &mut State, query: &Query) -> Reply {
     let now = state.course.now();
     state.world.advance_to(now);
     Reply::ok(json!({ "now": state.world.now().iso() }))
+}
+
+/// From now on every request goes wrong as `kind` says; without a kind all is well again.
+fn outage(state: &mut State, query: &Query) -> Reply {
+    let kind = query.get("kind");
+    let fault = kind.and_then(Fault::parse);
+    if kind.is_some() && fault.is_none() {
+        return Reply::bad_parameter("kind", "does not have a valid value");
+    }
+    state.faults.outage = fault;
+    Reply::ok(json!({ "outage": fault.map(Fault::as_str) }))
 }
 
 /// A line on the job or the pipeline that a link names.

@@ -45,6 +45,11 @@ impl Fault {
         Self::RecordWithoutId,
     ];
 
+    /// The fault of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|fault| fault.as_str() == name)
+    }
+
     /// Its name, as the command line has it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -145,32 +145,7 @@ impl World {
         }
     }
 
-    fn trigger(&mut self, id: u64) {
-        let Some(job) = self.jobs.get(&id).filter(|j| j.status == Status::Pending) else {
-            return;
-        };
-        let (Some(trigger), Some(parent)) = (
-            job.plan.trigger.clone(),
-            self.pipelines.get(&job.pipeline_id),
-        ) else {
-            return;
-        };
-        let mut plan = trigger.pipeline.from_source("parent_pipeline");
-        plan.ref_name = Some(parent.ref_name.clone());
-        plan.sha = Some(parent.sha.clone());
-        let project = parent.project_id;
-        let child = self.push_pipeline(project, plan);
-        if let Some(job) = self.jobs.get_mut(&id) {
-            job.downstream = Some(child);
-        }
-        if trigger.depend {
-            self.move_job(id, Status::Running);
-        } else {
-            self.finish_job(id, Status::Success, None);
-        }
-    }
-
-    fn move_job(&mut self, id: u64, status: Status) {
+    pub(super) fn move_job(&mut self, id: u64, status: Status) {
         let now = self.now;
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
@@ -185,7 +160,7 @@ impl World {
         self.process_later(pipeline);
     }
 
-    fn finish_job(&mut self, id: u64, status: Status, reason: Option<String>) {
+    pub(super) fn finish_job(&mut self, id: u64, status: Status, reason: Option<String>) {
         let now = self.now;
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
@@ -268,15 +243,6 @@ impl World {
             pipeline.duration = duration;
             self.end_bridge_of(id, status);
         }
-    }
-
-    fn end_bridge_of(&mut self, child: u64, status: Status) {
-        let waiting = |job: &&Job| job.downstream == Some(child) && job.status == Status::Running;
-        let Some(bridge) = self.jobs.values().find(waiting).map(|job| job.id) else {
-            return;
-        };
-        let reason = (status == Status::Failed).then(|| "unknown_failure".to_owned());
-        self.finish_job(bridge, status, reason);
     }
 
     fn latest_jobs(&self, pipeline: u64) -> impl Iterator<Item = &Job> {

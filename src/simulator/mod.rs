@@ -8,6 +8,7 @@
 //! a [`Handle`] to look into it and to change it.
 
 mod api;
+mod bridge;
 mod control;
 mod entity;
 mod faults;

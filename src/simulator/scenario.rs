@@ -12,7 +12,7 @@ use super::world::World;
 pub struct Scenario {
     /// Name, as the command line has it.
     pub name: &'static str,
-    /// What happens, in a sentence.
+    /// What happens, in a few words; projects are below the group `acme`.
     pub about: &'static str,
     script: fn(&mut World),
     in_demo: bool,
@@ -22,79 +22,79 @@ pub struct Scenario {
 pub static SCENARIOS: [Scenario; 13] = [
     Scenario {
         name: "demo",
-        about: "all of the below in one group, except child-pipelines",
+        about: "all of these but child-pipelines",
         script: demo,
         in_demo: false,
     },
     Scenario {
         name: "breaks-and-is-fixed",
-        about: "acme/shop unit-tests fails in minutes 2 to 5 and passes again from 6",
+        about: "shop unit-tests fails in minutes 2 to 5",
         script: scripts::breaks_and_is_fixed,
         in_demo: true,
     },
     Scenario {
         name: "stays-broken",
-        about: "acme/warehouse import fails from minute 1 and is fixed in minute 26",
+        about: "warehouse import fails in minutes 1 to 25",
         script: scripts::stays_broken,
         in_demo: true,
     },
     Scenario {
         name: "flaky",
-        about: "acme/mobile ui-tests passes every second time only after an automatic retry",
+        about: "mobile ui-tests: every second one passes on a retry",
         script: scripts::flaky,
         in_demo: true,
     },
     Scenario {
         name: "retry-then-pass",
-        about: "acme/api integration-tests fails in minute 3 and passes on a retry by hand",
+        about: "api integration-tests is retried by hand and passes",
         script: scripts::retry_then_pass,
         in_demo: true,
     },
     Scenario {
         name: "retry-then-fail",
-        about: "acme/billing contract-tests fails in minute 2 and on two retries",
+        about: "billing contract-tests fails three times over",
         script: scripts::retry_then_fail,
         in_demo: true,
     },
     Scenario {
         name: "allowed-failure",
-        about: "acme/docs link-check fails and is allowed to; spell-check fails, then is allowed to",
+        about: "docs link-check and spell-check may fail and do",
         script: scripts::allowed_failure,
         in_demo: true,
     },
     Scenario {
         name: "matrix",
-        about: "acme/compiler: `test 2/3` and `build: [linux, arm64]` fail, their siblings do not",
+        about: "compiler: two jobs of two matrices fail",
         script: scripts::matrix,
         in_demo: true,
     },
     Scenario {
         name: "canceled",
-        about: "acme/website e2e: a canceled pipeline, and a failure withdrawn by a canceled retry",
+        about: "website e2e: a canceled pipeline, a canceled retry",
         script: scripts::canceled,
         in_demo: true,
     },
     Scenario {
         name: "late-pipelines",
-        about: "acme/data etl: pipelines with lower ids are seen or end after higher ones",
+        about: "data etl: lower ids are seen or end after higher ones",
         script: scripts::late_pipelines,
         in_demo: true,
     },
     Scenario {
         name: "stuck",
-        about: "acme/ml train runs for ever, gpu-tests waits for a runner for ever",
+        about: "ml train runs for ever, gpu-tests waits for ever",
         script: scripts::stuck,
         in_demo: true,
     },
     Scenario {
         name: "outage",
-        about: "45 jobs of five acme/platform projects fail at once with runner_system_failure",
+        about: "45 jobs of platform/* fail at once, minutes 3 and 4",
         script: scripts::outage,
         in_demo: true,
     },
     Scenario {
         name: "child-pipelines",
-        about: "acme/monorepo: a trigger job whose child pipeline fails every second time",
+        about: "monorepo: every second child pipeline fails",
         script: scripts::child_pipelines,
         in_demo: false,
     },

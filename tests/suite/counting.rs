@@ -280,7 +280,12 @@ struct Attempt {
 
 const JOBS: [&str; 3] = ["build", "unit 1/2", "unit 2/2"];
 
+/// Few enough pipelines that all are within reach of the window.
 fn attempts() -> impl Strategy<Value = Vec<Attempt>> {
+    attempts_in(12, 60)
+}
+
+fn attempts_in(pipelines: u64, most: usize) -> impl Strategy<Value = Vec<Attempt>> {
     let last = prop_oneof![
         5 => Just(Status::Failed),
         4 => Just(Status::Success),
@@ -288,8 +293,13 @@ fn attempts() -> impl Strategy<Value = Vec<Attempt>> {
         1 => Just(Status::Running),
         1 => Just(Status::Pending),
     ];
-    let one = (1_u64..=12, 0_u64..3, last, proptest::bool::weighted(0.1));
-    prop::collection::vec(one, 1..60).prop_map(|attempts| {
+    let one = (
+        1_u64..=pipelines,
+        0_u64..3,
+        last,
+        proptest::bool::weighted(0.1),
+    );
+    prop::collection::vec(one, 1..most).prop_map(|attempts| {
         (1..)
             .zip(attempts)
             .map(|(id, (pipeline, job, last, allow_failure))| Attempt {
@@ -329,6 +339,47 @@ fn observed(sights: &[(u64, JobObservation)], rules: &Rules) -> Timeline {
         timeline.observe(&running, std::slice::from_ref(seen), rules, at(0));
     }
     timeline
+}
+
+/// What polling sees: after each event all attempts of a pipeline, as they then are.
+fn polls(attempts: &[Attempt]) -> Vec<(u64, Vec<JobObservation>)> {
+    let mut pipelines: BTreeMap<u64, BTreeMap<u64, JobObservation>> = BTreeMap::new();
+    let events = attempts.iter().flat_map(sights);
+    let polled = events.map(|(id, seen)| {
+        let jobs = pipelines.entry(id).or_default();
+        jobs.insert(seen.id, seen);
+        (id, jobs.values().cloned().collect())
+    });
+    polled.collect()
+}
+
+fn polled<'a>(
+    polls: impl IntoIterator<Item = &'a (u64, Vec<JobObservation>)>,
+    rules: &Rules,
+) -> Timeline {
+    let mut timeline = timeline();
+    for (id, jobs) in polls {
+        timeline.observe(&pipeline(*id, Status::Running), jobs, rules, at(0));
+    }
+    timeline
+}
+
+/// Three replicas, each of which has seen a part of what there was, in an order of its own.
+fn replicas(attempts: &[Attempt], seeds: [u64; 3]) -> [Timeline; 3] {
+    let polls = polls(attempts);
+    seeds.map(|seed| {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut seen: Vec<_> = polls.iter().collect();
+        random.shuffle(&mut seen);
+        seen.truncate(random.usize(..=polls.len()));
+        polled(seen, &Rules::default())
+    })
+}
+
+fn merged(one: &Timeline, other: &Timeline) -> Timeline {
+    let mut merged = one.clone();
+    merged.merge(other);
+    merged
 }
 
 /// Figures without the counters of outcomes, which tell what was seen on the way.
@@ -423,6 +474,54 @@ proptest! {
             prop_assert!(changes.is_empty());
         }
         prop_assert_eq!(once, twice);
+    }
+
+    #[test]
+    fn merging_is_commutative_associative_and_idempotent(
+        attempts in attempts_in(8, 60),
+        seeds in prop::array::uniform3(any::<u64>()),
+    ) {
+        let [a, b, c] = &replicas(&attempts, seeds);
+        prop_assert!(merged(a, b) == merged(b, a));
+        prop_assert!(merged(&merged(a, b), c) == merged(a, &merged(b, c)));
+        prop_assert!(&merged(a, a) == a);
+    }
+
+    /// Where executions lie beyond reach, who saw which of them in between is not kept: figures are the
+    /// same, counters need not be.
+    #[test]
+    fn far_apart_replicas_merge_into_the_same_figures(
+        attempts in attempts_in(60, 200),
+        seeds in prop::array::uniform3(any::<u64>()),
+    ) {
+        let rules = Rules::default();
+        let [a, b, c] = &replicas(&attempts, seeds);
+        prop_assert!(merged(a, b) == merged(b, a));
+        prop_assert!(&merged(a, a) == a);
+        let one_way = settled(&merged(&merged(a, b), c), &rules);
+        let other_way = settled(&merged(a, &merged(b, c)), &rules);
+        prop_assert!(one_way == other_way);
+    }
+
+    #[test]
+    fn two_replicas_that_merge_count_what_one_would(attempts in attempts(), seed in any::<u64>()) {
+        let rules = Rules::default();
+        let sights: Vec<_> = attempts.iter().flat_map(sights).collect();
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (mut one, mut other) = (timeline(), timeline());
+        for (id, seen) in &sights {
+            let running = pipeline(*id, Status::Running);
+            let replica = if random.bool() { &mut one } else { &mut other };
+            replica.observe(&running, std::slice::from_ref(seen), &rules, at(0));
+            if random.u8(..) < 30 {
+                one.merge(&other);
+                one.trim(&rules);
+                other = one.clone();
+            }
+        }
+        one.merge(&other);
+        one.trim(&rules);
+        prop_assert_eq!(settled(&one, &rules), settled(&observed(&sights, &rules), &rules));
     }
 
     #[test]

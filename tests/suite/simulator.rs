@@ -3,6 +3,7 @@
 mod api;
 mod command;
 mod faults;
+mod pace;
 mod truth;
 
 use std::time::Duration;

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
-use std::{env, fs, io};
+use std::{env, fs};
 
 use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
@@ -131,10 +131,30 @@ fn is_executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// This port of the loopback interface where it is free, else another one that is.
-pub(super) fn free_address(preferred: u16) -> io::Result<SocketAddr> {
-    let at = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
-    at(preferred).or_else(|_| at(0))?.local_addr()
+/// An address of the loopback interface that nobody else takes as long as this lives.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    pub(super) address: SocketAddr,
+    listener: TcpListener,
+}
+
+impl Reserved {
+    /// Takes this port where it is free, else another one that is.
+    pub(super) fn near(preferred: u16) -> anyhow::Result<Self> {
+        let at = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+        let listener = at(preferred).or_else(|_| at(0));
+        let listener = listener.context("no port is free on 127.0.0.1")?;
+        Ok(Self {
+            address: listener.local_addr()?,
+            listener,
+        })
+    }
+
+    /// Gives the port free for somebody who is about to take it.
+    pub(super) fn release(self) -> SocketAddr {
+        drop(self.listener);
+        self.address
+    }
 }
 
 #[cfg(test)]
@@ -158,7 +178,10 @@ mod tests {
     fn a_port_that_is_taken_is_avoided() {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
-        assert_ne!(free_address(port).unwrap().port(), port);
+        let other = Reserved::near(port).unwrap();
+        assert_ne!(other.address.port(), port);
+        TcpListener::bind(other.address).unwrap_err();
+        TcpListener::bind(other.release()).unwrap();
     }
 
     #[tokio::test]

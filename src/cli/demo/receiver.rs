@@ -18,6 +18,9 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+/// The alert the demo is about.
+pub(super) const ALERT: &str = "CIJobFailingRepeatedly";
+
 /// More than Alertmanager sends in one message here.
 const LARGEST_MESSAGE: usize = 4 << 20;
 
@@ -139,9 +142,6 @@ impl Bulletin {
         text
     }
 }
-
-/// The alert the demo is about.
-pub(super) const ALERT: &str = "CIJobFailingRepeatedly";
 
 impl Alert {
     fn label(&self, name: &str) -> &str {

@@ -84,6 +84,21 @@ async fn an_outage_lasts_until_it_is_over() {
 }
 
 #[tokio::test]
+async fn an_outage_is_started_and_ended_over_http() {
+    let gitlab = shop().await;
+    let switch = async |query: &str| {
+        let url = format!("{}/-/outage{query}", gitlab.url());
+        let answer = reqwest::Client::new().post(url).send().await.unwrap();
+        answer.status()
+    };
+    assert_eq!(switch("?kind=unavailable").await, 200);
+    assert_eq!(get(&gitlab, PIPELINES).await.status(), 503);
+    assert_eq!(switch("").await, 200);
+    assert_eq!(get(&gitlab, PIPELINES).await.status(), 200);
+    assert_eq!(switch("?kind=flood").await, 400);
+}
+
+#[tokio::test]
 async fn the_rate_limit_counts_down_refuses_and_begins_anew_with_the_minute() {
     let gitlab = shop().await;
     gitlab.faults(|faults| faults.limit_rate(Some(2)));
