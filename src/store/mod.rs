@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 pub use directory::{Directory, Loaded, OpenError, ReadError, SaveError, SetAside};
 pub use document::{DocumentError, Saved, decode, decode_v2, encode, encode_v2};
-pub use s3::{Encryption, Fault, S3, S3Error, S3Options};
+pub use s3::{Fault, S3, S3Error, S3Options};
 
 use crate::model::{Rules, Timeline, TimelineKey};
 

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 
 use super::error::{Fault, S3Error, chain};
-use super::{Encryption, S3Options};
+use super::S3Options;
 
 /// Attempts of one request. Only what may pass is repeated.
 const ATTEMPTS: u32 = 3;
@@ -55,7 +55,7 @@ pub(super) struct Listed {
 #[derive(Debug, Clone)]
 pub(super) struct Bucket {
     client: Client,
-    bucket: String,
+    name: String,
     /// Empty, or ending in `/`.
     prefix: String,
     encryption: Option<ServerSideEncryption>,
@@ -68,7 +68,7 @@ impl Bucket {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT.min(options.timeout))
             .operation_attempt_timeout(options.timeout)
-            .operation_timeout(options.timeout * ATTEMPTS)
+            .operation_timeout(options.timeout * 2)
             .build();
         let mut config = aws_config::defaults(BehaviorVersion::latest())
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
@@ -88,16 +88,15 @@ impl Bucket {
         let prefix = options.prefix.trim_matches('/');
         Self {
             client: Client::from_conf(s3.build()),
-            bucket: options.bucket,
+            name: options.bucket,
             prefix: match prefix {
                 "" => String::new(),
                 _ => format!("{prefix}/"),
             },
-            encryption: options.encryption.map(|encryption| match encryption {
-                Encryption::Aes256 => ServerSideEncryption::Aes256,
-                Encryption::Kms => ServerSideEncryption::AwsKms,
-                Encryption::KmsDsse => ServerSideEncryption::AwsKmsDsse,
-            }),
+            encryption: options
+                .server_side_encryption
+                .as_deref()
+                .map(ServerSideEncryption::from),
             kms_key_id: options.kms_key_id,
             timeout: options.timeout,
         }
@@ -105,7 +104,7 @@ impl Bucket {
 
     /// For messages.
     pub(super) fn address(&self, name: &str) -> String {
-        format!("s3://{}/{}{name}", self.bucket, self.prefix)
+        format!("s3://{}/{}{name}", self.name, self.prefix)
     }
 
     fn error<E>(
@@ -125,7 +124,7 @@ impl Bucket {
         let mut attempt = 1;
         loop {
             let key = format!("{}{name}", self.prefix);
-            let request = self.client.get_object().bucket(&self.bucket).key(key);
+            let request = self.client.get_object().bucket(&self.name).key(key);
             let answer = request.send().await.map_err(self.error("read", name));
             let output = match answer {
                 Err(error) if matches!(error.fault(), Fault::NoSuchKey) => return Ok(None),
@@ -152,7 +151,7 @@ impl Bucket {
         let mut request = self
             .client
             .put_object()
-            .bucket(&self.bucket)
+            .bucket(&self.name)
             .key(format!("{}{name}", self.prefix))
             .content_type("application/json")
             .set_server_side_encryption(self.encryption.clone())
@@ -172,7 +171,7 @@ impl Bucket {
         let request = self
             .client
             .delete_object()
-            .bucket(&self.bucket)
+            .bucket(&self.name)
             .key(format!("{}{name}", self.prefix))
             .set_if_match(etag.map(str::to_owned));
         match request.send().await.map_err(self.error("remove", name)) {
@@ -188,7 +187,7 @@ impl Bucket {
         let mut pages = self
             .client
             .list_objects_v2()
-            .bucket(&self.bucket)
+            .bucket(&self.name)
             .prefix(&self.prefix)
             .into_paginator()
             .send();

@@ -148,9 +148,9 @@ impl Fault {
                 let region = error
                     .raw_response()
                     .and_then(|response| response.headers().get("x-amz-bucket-region"));
-                let status = error.raw_response().map(|response| response.status());
+                let status = error.raw_response().map(HttpResponse::status);
                 Self::answered(
-                    status.map_or(0, |status| status.as_u16()),
+                    status.map_or(0, u16::from),
                     error.code().unwrap_or("no code"),
                     region,
                 )

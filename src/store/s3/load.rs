@@ -104,13 +104,12 @@ async fn read(bucket: &Bucket, name: &str) -> Result<Option<Read>, S3Error> {
 
 /// `<project id>/<ref>.json`.
 fn is_document(name: &str) -> bool {
-    let Some((project, file)) = name.split_once('/') else {
-        return false;
-    };
-    project.parse::<u64>().is_ok()
-        && file.ends_with(".json")
-        && !file.starts_with('.')
-        && !file.contains('/')
+    let parts = name
+        .strip_suffix(".json")
+        .and_then(|stem| stem.split_once('/'));
+    parts.is_some_and(|(project, stem)| {
+        project.parse::<u64>().is_ok() && !stem.starts_with('.') && !stem.contains('/')
+    })
 }
 
 /// An etag without its quotation marks, which not every list has.

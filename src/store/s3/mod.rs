@@ -40,23 +40,12 @@ pub struct S3Options {
     pub endpoint_url: Option<String>,
     /// Whether the bucket is in the path and not in the name of the host.
     pub force_path_style: bool,
-    /// Encryption by the store; `None`: what the bucket has as its default.
-    pub encryption: Option<Encryption>,
+    /// Encryption by the store, in S3's words; `None`: what the bucket has as its default.
+    pub server_side_encryption: Option<String>,
     /// KMS key for it; `None`: the account's own for S3.
     pub kms_key_id: Option<String>,
     /// Longest time of one attempt of a request.
     pub timeout: Duration,
-}
-
-/// Encryption by the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encryption {
-    /// With keys of S3.
-    Aes256,
-    /// With a key of KMS.
-    Kms,
-    /// With a key of KMS, in two layers.
-    KmsDsse,
 }
 
 /// Documents in a bucket.
