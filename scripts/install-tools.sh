@@ -33,6 +33,8 @@ missing_packages() {
     if ! have cc; then echo gcc libc6-dev; fi
     # Debian's python3 has no ensurepip of its own, which `venv` needs.
     if [ "$purpose" = test ] && ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then echo python3-venv; fi
+    # The status page is tested in a real browser.
+    if [ "$purpose" = test ] && ! have chromium; then echo chromium; fi
 }
 
 # Below target, so that it goes with `cargo clean`. The mark is written last: an installation that was cut off is done anew.

@@ -40,6 +40,8 @@ pub(super) struct Held {
     pub(super) loading: Loading,
     pub(super) first_round_ended: bool,
     pub(super) any_polled: bool,
+    /// Projects that were found since the start.
+    seen: BTreeSet<u64>,
     logged_rejections: HashSet<(&'static str, Option<u64>)>,
 }
 
@@ -98,9 +100,8 @@ impl State {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes over what was saved, and exposes it. Of a project of which a document is missing,
-    /// everything is read again: the watermark in its other documents covers the missing one, too.
-    pub(super) fn restore(&self, saved: Vec<Saved>, incomplete: &BTreeSet<u64>) {
+    /// Takes over what was saved, and exposes it. What is not among it is backfilled.
+    pub(super) fn restore(&self, saved: Vec<Saved>) {
         let mut held = self.held();
         held.loading = Loading::Done;
         for Saved {
@@ -109,16 +110,11 @@ impl State {
         } in saved
         {
             let key = timeline.key.clone();
-            let is_incomplete = incomplete.contains(&key.project_id);
             let project = held.projects.entry(key.project_id).or_default();
-            if !is_incomplete {
-                project.watermark = project.watermark.max(watermark);
-                project.saved_watermark = project.watermark;
-            }
+            project.watermark = project.watermark.max(watermark);
+            project.saved_watermark = project.watermark;
             let mut tracked = Tracked::new(timeline);
             tracked.shown = true;
-            // Saved at once without the watermark, for the case that this is the end of us, too.
-            tracked.unsaved = is_incomplete;
             self.publish(&mut tracked);
             held.timelines.insert(key, tracked);
         }
@@ -298,19 +294,24 @@ impl Held {
 impl Sink for State {
     fn resume(&self, project: &Project) -> Resume {
         let mut held = self.held();
-        Resume {
+        let mut resume = Resume {
             watermark: held.projects.get(&project.id).and_then(|p| p.watermark),
-            open: held
-                .timelines_of(project.id)
-                .filter(|tracked| tracked.shown)
-                .flat_map(|tracked| tracked.timeline.open_pipelines())
-                .collect(),
+            ..Resume::default()
+        };
+        for tracked in held.timelines_of(project.id) {
+            let timeline = &tracked.timeline;
+            resume.known_refs.insert(timeline.key.ref_name.clone());
+            if tracked.shown {
+                resume.open.extend(timeline.open_pipelines());
+            }
         }
+        resume
     }
 
     fn watched(&self, project: &Project) {
         self.exposition.watch_project(&project.path);
         let mut held = self.held();
+        held.seen.insert(project.id);
         let watched = held.projects.entry(project.id).or_default();
         if watched.facts.as_ref() == Some(project) {
             return;
@@ -340,7 +341,7 @@ impl Sink for State {
         }
     }
 
-    fn watched_are(&self, projects: &BTreeMap<u64, Project>) {
+    fn watched_are(&self, projects: &BTreeMap<u64, Project>, complete: bool) {
         let mut held = self.held();
         let held = &mut *held;
         for (id, project) in &mut held.projects {
@@ -353,9 +354,15 @@ impl Sink for State {
             }
         }
         for tracked in held.timelines.values_mut() {
-            if !projects.contains_key(&tracked.timeline.key.project_id) {
+            let id = tracked.timeline.key.project_id;
+            // One that was not found yet since the start may be among those that were not found.
+            let may_return = !complete && !held.seen.contains(&id);
+            if !projects.contains_key(&id) && !may_return {
                 self.hide(tracked);
             }
+        }
+        if !complete {
+            return;
         }
         let paths: BTreeSet<&str> = projects.values().map(|project| &*project.path).collect();
         held.errors.retain(|what, _| {
@@ -403,6 +410,10 @@ impl Sink for State {
             let changes = tracked.timeline.withdraw(pipeline.id, &self.policy.rules);
             tracked.note(!changes.is_empty());
         }
+    }
+
+    fn show(&self, project: &Project) {
+        self.publish_project(&mut self.held(), project.id);
     }
 
     fn polled(&self, project: &Project, watermark: Option<Timestamp>) {

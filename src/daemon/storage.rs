@@ -114,6 +114,5 @@ fn restore(state: &State, loaded: Loaded) {
     if count > 0 {
         tracing::info!("loaded {count} timelines");
     }
-    let incomplete = loaded.set_aside.iter().filter_map(SetAside::project_id);
-    state.restore(loaded.timelines, &incomplete.collect());
+    state.restore(loaded.timelines);
 }

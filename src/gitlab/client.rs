@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use gitlab::api::Endpoint as GitlabEndpoint;
 use gitlab::api::common::{NameOrId, SortOrder};
 use gitlab::api::groups::projects::{GroupProjects, GroupProjectsOrderBy};
 use gitlab::api::projects::Project as GetProject;
 use gitlab::api::projects::pipelines::{
-    PipelineBridges, PipelineJobs as GetPipelineJobs, PipelineOrderBy, Pipelines,
+    Pipeline as GetPipeline, PipelineBridges, PipelineJobs as GetPipelineJobs, PipelineOrderBy,
+    Pipelines,
 };
 use serde_json::value::RawValue;
 
@@ -16,7 +18,7 @@ use super::error::Error;
 use super::fault::Fault;
 use super::observer::{Endpoint, Observer};
 use super::options::{BuildError, Options};
-use super::record::Listing;
+use super::record::{Listing, Rejected};
 use super::transport::{Call, Transport};
 use super::validate::{self, PipelineJobs, Project, Timed};
 use crate::model::{JobObservation, PipelineObservation, Timestamp};
@@ -75,13 +77,7 @@ impl Client {
                 .project(name_or_id(id_or_path))
                 .build(),
         )?;
-        let url = call.url_of(&endpoint)?;
-        let answer = call.get(&url).await?;
-        let text = String::from_utf8_lossy(answer.body());
-        let unexpected = |detail| call.error(&url, 1, Fault::Unexpected(detail));
-        let record: &RawValue =
-            serde_json::from_str(&text).map_err(|error| unexpected(error.to_string()))?;
-        validate::project(record).map_err(|rejected| unexpected(rejected.to_string()))
+        call.one(&endpoint, validate::project).await
     }
 
     /// The projects of a group that are not archived and belong to it, not those shared with it.
@@ -132,6 +128,23 @@ impl Client {
             .await
     }
 
+    /// One pipeline.
+    pub async fn pipeline(
+        &self,
+        project: u64,
+        pipeline: u64,
+    ) -> Result<PipelineObservation, Error> {
+        let subject = format!("pipeline {pipeline} of project {project}");
+        let call = self.call(Endpoint::Pipeline, subject);
+        let endpoint = call.built(
+            GetPipeline::builder()
+                .project(project)
+                .pipeline(pipeline)
+                .build(),
+        )?;
+        call.one(&endpoint, validate::decode_pipeline).await
+    }
+
     /// Every attempt of every job of a pipeline.
     pub async fn pipeline_jobs(&self, project: u64, pipeline: u64) -> Result<PipelineJobs, Error> {
         let subject = format!("pipeline {pipeline} of project {project}");
@@ -174,6 +187,21 @@ impl Client {
 }
 
 impl Call<'_> {
+    /// The one record that an endpoint answers with.
+    async fn one<T>(
+        &self,
+        endpoint: &(impl GitlabEndpoint + Sync),
+        decode: fn(&RawValue) -> Result<T, Rejected>,
+    ) -> Result<T, Error> {
+        let url = self.url_of(endpoint)?;
+        let answer = self.get(&url).await?;
+        let text = String::from_utf8_lossy(answer.body());
+        let unexpected = |detail| self.error(&url, 1, Fault::Unexpected(detail));
+        let record: &RawValue =
+            serde_json::from_str(&text).map_err(|error| unexpected(error.to_string()))?;
+        decode(record).map_err(|rejected| unexpected(rejected.to_string()))
+    }
+
     /// The endpoint, or the error of a builder that misses a parameter.
     fn built<E>(&self, endpoint: Result<E, impl std::error::Error>) -> Result<E, Error> {
         endpoint.map_err(|error| {

@@ -13,6 +13,8 @@ pub enum Endpoint {
     GroupProjects,
     /// `GET /projects/:id/pipelines`.
     Pipelines,
+    /// `GET /projects/:id/pipelines/:id`.
+    Pipeline,
     /// `GET /projects/:id/pipelines/:id/jobs`.
     PipelineJobs,
     /// `GET /projects/:id/pipelines/:id/bridges`.
@@ -21,10 +23,11 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Every endpoint, so that label values can start at zero.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Project,
         Self::GroupProjects,
         Self::Pipelines,
+        Self::Pipeline,
         Self::PipelineJobs,
         Self::PipelineBridges,
     ];
@@ -35,6 +38,7 @@ impl Endpoint {
             Self::Project => "project",
             Self::GroupProjects => "group_projects",
             Self::Pipelines => "pipelines",
+            Self::Pipeline => "pipeline",
             Self::PipelineJobs => "pipeline_jobs",
             Self::PipelineBridges => "pipeline_bridges",
         }

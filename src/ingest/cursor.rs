@@ -1,6 +1,7 @@
 //! What was read of a project so far, and what therefore is to be read next: pure.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::model::{PipelineObservation, Status, Timestamp};
 
@@ -13,6 +14,8 @@ const OVERLAP: i64 = 5 * 60;
 pub struct Resume {
     /// Up to when everything was observed; `None` for a project seen for the first time.
     pub watermark: Option<Timestamp>,
+    /// Refs of which something is known: only others are backfilled.
+    pub known_refs: BTreeSet<Arc<str>>,
     /// Pipelines that had not ended.
     pub open: Vec<PipelineObservation>,
 }
@@ -22,38 +25,93 @@ pub struct Resume {
 pub(super) struct Cursor {
     /// The latest `updated_at` that was listed.
     listed: Option<Timestamp>,
+    /// Whether refs of which nothing is known are still to be backfilled.
+    backfill: bool,
+    /// See [`Resume::known_refs`].
+    known_refs: BTreeSet<Arc<str>>,
     /// The last sight of pipelines whose jobs were read: nothing to do unless these move.
     read: HashMap<u64, (Option<Timestamp>, Status)>,
     /// Pipelines whose jobs may move without the pipeline moving.
-    open: BTreeMap<u64, PipelineObservation>,
+    open: BTreeMap<u64, Open>,
     /// Pipelines whose jobs could not be read yet.
     owed: BTreeMap<u64, PipelineObservation>,
     /// Whether the last listing brought anything to read.
     moved: bool,
 }
 
+/// A pipeline that had not ended when it was last seen.
+#[derive(Debug)]
+struct Open {
+    pipeline: PipelineObservation,
+    /// How often in a row its jobs were found with nothing left to happen.
+    settled: u32,
+}
+
+/// The pipelines whose jobs are to be read.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    /// Those that moved or may have, oldest first.
+    pub(super) fresh: Vec<PipelineObservation>,
+    /// Those that could not be read the last time, oldest first.
+    pub(super) again: Vec<PipelineObservation>,
+}
+
 impl Cursor {
     pub(super) fn new(resume: Resume) -> Self {
         Self {
             listed: resume.watermark,
-            open: resume.open.into_iter().map(|p| (p.id, p)).collect(),
+            // Also after a restart: another ref may be watched now than before.
+            backfill: true,
+            known_refs: resume.known_refs,
+            open: resume
+                .open
+                .into_iter()
+                .map(|pipeline| (pipeline.id, Open::new(pipeline)))
+                .collect(),
             ..Self::default()
         }
     }
 
-    /// From when on pipelines are to be listed; `None` for the first time.
+    /// Something else is watched of the project from now on.
+    pub(super) fn rescope(&mut self, is_watched: impl Fn(&str) -> bool) {
+        // What was not watched for a while was not listed either.
+        self.known_refs.clear();
+        self.backfill = true;
+        self.open
+            .retain(|_, open| is_watched(&open.pipeline.ref_name));
+        self.owed.retain(|_, owed| is_watched(&owed.ref_name));
+    }
+
+    /// Whether the last pipelines are to be listed, whenever they moved.
+    pub(super) fn wants_backfill(&self) -> bool {
+        self.backfill
+    }
+
+    /// Whether nothing is known of a ref.
+    pub(super) fn is_new(&self, ref_name: &str) -> bool {
+        !self.known_refs.contains(ref_name)
+    }
+
+    /// From when on pipelines are to be listed; `None` where nothing was listed yet.
     pub(super) fn updated_after(&self) -> Option<Timestamp> {
         Timestamp::from_unix(self.listed?.unix() - OVERLAP)
     }
 
-    /// Takes a listing; returns the pipelines whose jobs are to be read, oldest first.
+    /// Whether a pipeline was not seen to end.
+    pub(super) fn is_open(&self, id: u64) -> bool {
+        self.open.contains_key(&id)
+    }
+
+    /// Takes a listing; returns the pipelines whose jobs are to be read.
     pub(super) fn take_listing(
         &mut self,
         listing: Vec<PipelineObservation>,
         latest: Option<Timestamp>,
-    ) -> Vec<PipelineObservation> {
-        let mut wanted = std::mem::take(&mut self.owed);
-        wanted.extend(self.open.iter().map(|(id, p)| (*id, p.clone())));
+    ) -> Wanted {
+        let failed_before = std::mem::take(&mut self.owed);
+        let mut wanted = failed_before.clone();
+        let open = self.open.iter();
+        wanted.extend(open.map(|(id, open)| (*id, open.pipeline.clone())));
         let mut still_listed = HashMap::with_capacity(listing.len());
         for pipeline in listing {
             let sight = (pipeline.updated_at, pipeline.status);
@@ -66,21 +124,36 @@ impl Cursor {
         // What is not listed any more will only be listed again after it has moved.
         self.read = still_listed;
         self.listed = self.listed.max(latest);
+        self.backfill = false;
         self.moved = !wanted.is_empty();
         self.owed = wanted;
-        self.owed.values().cloned().collect()
+        let (again, fresh) = self
+            .owed
+            .values()
+            .cloned()
+            .partition(|pipeline| failed_before.contains_key(&pipeline.id));
+        Wanted { fresh, again }
     }
 
-    /// The jobs of a pipeline were read.
-    pub(super) fn done(&mut self, pipeline: &PipelineObservation) {
+    /// The jobs of a pipeline were read; `settled` if nothing is left to happen to any of them.
+    ///
+    /// Returns whether GitLab is to be asked for the pipeline itself: an end that no listing shows.
+    pub(super) fn done(&mut self, pipeline: &PipelineObservation, settled: bool) -> bool {
         self.owed.remove(&pipeline.id);
         let sight = (pipeline.updated_at, pipeline.status);
         self.read.insert(pipeline.id, sight);
-        if may_move_on(pipeline.status) {
-            self.open.insert(pipeline.id, pipeline.clone());
-        } else {
+        if !may_move_on(pipeline.status) {
             self.open.remove(&pipeline.id);
+            return false;
         }
+        let open = self
+            .open
+            .entry(pipeline.id)
+            .or_insert_with(|| Open::new(pipeline.clone()));
+        open.pipeline = pipeline.clone();
+        open.settled = if settled { open.settled + 1 } else { 0 };
+        // A pipeline's status lags its jobs' a little; it is asked for ever more seldom.
+        open.settled > 1 && open.settled.is_power_of_two()
     }
 
     /// GitLab does not know a pipeline any more.
@@ -97,6 +170,15 @@ impl Cursor {
     /// Up to when everything was read; `None` while something is owed.
     pub(super) fn watermark(&self) -> Option<Timestamp> {
         self.listed.filter(|_| self.owed.is_empty())
+    }
+}
+
+impl Open {
+    fn new(pipeline: PipelineObservation) -> Self {
+        Self {
+            pipeline,
+            settled: 0,
+        }
     }
 }
 
@@ -124,8 +206,9 @@ mod tests {
         }
     }
 
-    fn ids(wanted: &[PipelineObservation]) -> Vec<u64> {
-        wanted.iter().map(|pipeline| pipeline.id).collect()
+    fn ids(wanted: &Wanted) -> Vec<u64> {
+        let all = wanted.fresh.iter().chain(&wanted.again);
+        all.map(|pipeline| pipeline.id).collect()
     }
 
     const NONE: [u64; 0] = [];
@@ -134,8 +217,8 @@ mod tests {
     fn cycle(cursor: &mut Cursor, listing: &[PipelineObservation]) -> Vec<u64> {
         let latest = listing.iter().filter_map(|p| p.updated_at).max();
         let wanted = cursor.take_listing(listing.to_vec(), latest);
-        for pipeline in &wanted {
-            cursor.done(pipeline);
+        for pipeline in wanted.fresh.iter().chain(&wanted.again) {
+            cursor.done(pipeline, false);
         }
         ids(&wanted)
     }
@@ -195,7 +278,7 @@ mod tests {
             pipeline(2, Status::Failed, 1001),
         ];
         let wanted = cursor.take_listing(listing, Timestamp::from_unix(1001));
-        cursor.done(&wanted[1]);
+        cursor.done(&wanted.fresh[1], false);
         assert_eq!(cursor.watermark(), None);
         assert_eq!(cycle(&mut cursor, &[]), [1]);
         assert_eq!(cursor.watermark(), Timestamp::from_unix(1001));
@@ -205,11 +288,50 @@ mod tests {
     fn a_pipeline_that_is_gone_is_not_asked_for_again() {
         let mut cursor = Cursor::new(Resume {
             watermark: Timestamp::from_unix(1000),
+            known_refs: BTreeSet::new(),
             open: vec![pipeline(1, Status::Running, 900)],
         });
         assert_eq!(ids(&cursor.take_listing(vec![], None)), [1]);
         cursor.gone(1);
         assert_eq!(cycle(&mut cursor, &[]), NONE);
         assert!(!cursor.is_active());
+    }
+
+    #[test]
+    fn what_failed_the_last_time_comes_after_what_is_new() {
+        let mut cursor = Cursor::default();
+        let wanted = cursor.take_listing(vec![pipeline(1, Status::Failed, 1000)], None);
+        assert_eq!(ids(&wanted), [1]);
+        let wanted = cursor.take_listing(vec![pipeline(2, Status::Failed, 1001)], None);
+        assert_eq!(ids(&wanted), [2, 1]);
+        assert_eq!(wanted.again.len(), 1);
+    }
+
+    #[test]
+    fn a_pipeline_whose_jobs_have_ended_is_asked_for_itself_ever_more_seldom() {
+        let mut cursor = Cursor::default();
+        let running = pipeline(1, Status::Running, 1000);
+        let asked: Vec<bool> = (0..8).map(|_| cursor.done(&running, true)).collect();
+        assert_eq!(asked, [false, true, false, true, false, false, false, true]);
+        assert!(!cursor.done(&pipeline(1, Status::Success, 1000), true));
+        assert!(!cursor.is_open(1));
+    }
+
+    #[test]
+    fn another_scope_is_backfilled_and_what_it_leaves_out_is_not_asked_for() {
+        let mut cursor = Cursor::new(Resume {
+            watermark: Timestamp::from_unix(1000),
+            known_refs: BTreeSet::from(["main".into()]),
+            open: vec![],
+        });
+        assert!(cursor.wants_backfill() && cursor.is_new("next") && !cursor.is_new("main"));
+        assert_eq!(
+            cycle(&mut cursor, &[pipeline(1, Status::Running, 1000)]),
+            [1]
+        );
+        assert!(!cursor.wants_backfill());
+        cursor.rescope(|ref_name| ref_name != "main");
+        assert!(cursor.wants_backfill() && cursor.is_new("main"));
+        assert_eq!(cycle(&mut cursor, &[]), NONE);
     }
 }

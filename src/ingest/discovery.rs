@@ -5,58 +5,74 @@ use std::collections::BTreeMap;
 use super::Ingest;
 use crate::gitlab::{Error, Project};
 
-/// What a discovery found.
-pub(super) struct Discovered {
-    /// The watched projects, by id.
-    pub(super) projects: BTreeMap<u64, Project>,
-    /// Whether some project or group could not be found out about; then what is missing in
-    /// `projects` may still be there.
-    pub(super) incomplete: bool,
+/// What the configuration's projects and groups turned out to be, as far as is known.
+#[derive(Default)]
+pub(super) struct Catalog {
+    /// The projects that each name of the configuration brought when it was last found.
+    found: BTreeMap<Name, Vec<Project>>,
+}
+
+/// What the configuration names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Name {
+    Group(String),
+    Project(String),
 }
 
 impl Ingest {
     /// Asks GitLab for every project and group of the configuration. One that fails is told to the
-    /// sink, and the others go on.
-    pub(super) async fn discover(&self) -> Discovered {
-        let mut found = Discovered {
-            projects: BTreeMap::new(),
-            incomplete: false,
-        };
+    /// sink, keeps the projects it brought before, and the others go on. Returns whether all were
+    /// found.
+    pub(super) async fn discover(&self, catalog: &mut Catalog) -> bool {
+        let mut complete = true;
         for group in &self.watch.groups {
             let listing = self
                 .client
                 .group_projects(&group.path, group.include_subgroups)
-                .await;
-            match listing {
-                Ok(listing) => {
-                    let projects = listing.items.into_iter();
-                    found.add(projects.filter(|project| {
+                .await
+                .map(|listing| {
+                    let mut projects = listing.items;
+                    projects.retain(|project| {
                         !project.archived && !group.exclude.is_match(&*project.path)
-                    }));
-                }
-                Err(error) => self.missed(&mut found, &group.path, &error),
-            }
+                    });
+                    projects
+                });
+            let name = Name::Group(group.path.clone());
+            complete &= self.note(catalog, name, &group.path, listing);
         }
         for wanted in &self.watch.projects {
-            match self.client.project(wanted).await {
-                // A project that is named is watched even if it is archived: it costs little.
-                Ok(project) => found.add([project]),
-                Err(error) => self.missed(&mut found, wanted, &error),
-            }
+            // A project that is named is watched even if it is archived: it costs little.
+            let project = self.client.project(wanted).await.map(|found| vec![found]);
+            let name = Name::Project(wanted.clone());
+            complete &= self.note(catalog, name, wanted, project);
         }
-        found
+        complete
     }
 
-    fn missed(&self, found: &mut Discovered, what: &str, error: &Error) {
-        found.incomplete = true;
-        self.sink.poll_failed(what, error);
+    fn note(
+        &self,
+        catalog: &mut Catalog,
+        name: Name,
+        what: &str,
+        found: Result<Vec<Project>, Error>,
+    ) -> bool {
+        match found {
+            Ok(projects) => {
+                catalog.found.insert(name, projects);
+                true
+            }
+            Err(error) => {
+                self.sink.poll_failed(what, &error);
+                false
+            }
+        }
     }
 }
 
-impl Discovered {
-    fn add(&mut self, projects: impl IntoIterator<Item = Project>) {
-        let projects = projects.into_iter();
-        self.projects
-            .extend(projects.map(|project| (project.id, project)));
+impl Catalog {
+    /// The projects that are to be watched, by id.
+    pub(super) fn projects(&self) -> BTreeMap<u64, Project> {
+        let all = self.found.values().flatten();
+        all.map(|project| (project.id, project.clone())).collect()
     }
 }

@@ -29,8 +29,9 @@ pub trait Sink: Send + Sync + 'static {
     /// A project is watched, perhaps under a new path.
     fn watched(&self, project: &Project);
 
-    /// These are all the projects there are; no other is watched any more.
-    fn watched_are(&self, projects: &BTreeMap<u64, Project>);
+    /// These are the projects there are; no other is watched any more. `complete` if everything the
+    /// configuration names was found; else a project that was watched before the start may still be there.
+    fn watched_are(&self, projects: &BTreeMap<u64, Project>, complete: bool);
 
     /// A pipeline with all attempts of its jobs was read at `at`, by GitLab's clock.
     fn observed(
@@ -43,6 +44,9 @@ pub trait Sink: Send + Sync + 'static {
 
     /// GitLab does not know a pipeline any more.
     fn gone(&self, project: &Project, pipeline: &PipelineObservation);
+
+    /// What was observed of a project is to be shown although its cycle goes on.
+    fn show(&self, project: &Project);
 
     /// A cycle of a project ended well: what GitLab told up to `watermark` was observed.
     fn polled(&self, project: &Project, watermark: Option<Timestamp>);

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::cursor::Cursor;
-use super::discovery::Discovered;
+use super::discovery::Catalog;
 use super::{CONCURRENT_CYCLES, DISCOVERY_INTERVAL, Ingest};
 use crate::config::Watch;
 use crate::gitlab::{Error, Project};
@@ -50,25 +50,24 @@ pub(super) async fn run(ingest: &Ingest, stop: CancellationToken) {
     let mut polled: BTreeMap<u64, Polled> = BTreeMap::new();
     let mut polling = FuturesUnordered::new();
     let mut round: Option<Arc<Round>> = None;
-    let mut discovery = Box::pin(discover_after(ingest, Duration::ZERO));
+    let mut discovery = Box::pin(discover_after(ingest, Duration::ZERO, Catalog::default()));
     loop {
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            found = &mut discovery => {
-                let wait = if found.incomplete { ingest.watch.interval } else { DISCOVERY_INTERVAL };
-                discovery.set(discover_after(ingest, wait));
-                if !found.incomplete {
-                    drop_missing(ingest, &mut polled, &found);
-                    if found.projects.is_empty() {
+            (catalog, complete) = &mut discovery => {
+                let projects = catalog.projects();
+                let wait = if complete { DISCOVERY_INTERVAL } else { ingest.watch.interval };
+                discovery.set(discover_after(ingest, wait, catalog));
+                drop_missing(ingest, &mut polled, &projects, complete);
+                if projects.is_empty() {
+                    if complete {
                         ingest.sink.first_round_ended();
                     }
-                }
-                if found.projects.is_empty() {
                     continue;
                 }
-                let round = round.get_or_insert_with(|| Arc::new(Round::new(found.projects.len())));
-                for (id, project) in found.projects {
+                let round = round.get_or_insert_with(|| Arc::new(Round::new(projects.len())));
+                for (id, project) in projects {
                     ingest.sink.watched(&project);
                     if let Some(known) = polled.get(&id) {
                         known.facts.send_replace(project);
@@ -85,21 +84,27 @@ pub(super) async fn run(ingest: &Ingest, stop: CancellationToken) {
     }
 }
 
-async fn discover_after(ingest: &Ingest, wait: Duration) -> Discovered {
+async fn discover_after(ingest: &Ingest, wait: Duration, mut catalog: Catalog) -> (Catalog, bool) {
     tokio::time::sleep(wait).await;
-    ingest.discover().await
+    let complete = ingest.discover(&mut catalog).await;
+    (catalog, complete)
 }
 
 /// Stops the polling of projects that are there no more.
-fn drop_missing(ingest: &Ingest, polled: &mut BTreeMap<u64, Polled>, found: &Discovered) {
+fn drop_missing(
+    ingest: &Ingest,
+    polled: &mut BTreeMap<u64, Polled>,
+    projects: &BTreeMap<u64, Project>,
+    complete: bool,
+) {
     polled.retain(|id, project| {
-        let stays = found.projects.contains_key(id);
+        let stays = projects.contains_key(id);
         if !stays {
             project.stop.cancel();
         }
         stays
     });
-    ingest.sink.watched_are(&found.projects);
+    ingest.sink.watched_are(projects, complete);
 }
 
 /// Polls one project until `stop`.
@@ -113,8 +118,14 @@ async fn poll(
     let mut cursor = Cursor::new(resume);
     let mut pace = Pace::new();
     let mut untried = true;
+    let mut default_branch = facts.borrow().default_branch.clone();
     loop {
         let project = facts.borrow().clone();
+        if default_branch != project.default_branch {
+            default_branch.clone_from(&project.default_branch);
+            let default_branch = default_branch.as_deref();
+            cursor.rescope(|ref_name| ingest.watch.refs.matches(ref_name, default_branch));
+        }
         tokio::select! {
             biased;
             () = stop.cancelled() => break,

@@ -12,8 +12,9 @@ pub(crate) const REACH: usize = 8;
 /// Executions without an outcome of the window (skipped, canceled, manual) that are kept.
 const KEPT_IDLE: usize = 8;
 
-/// Executions in flight that are kept, however many newer ones were decided.
-const KEPT_IN_FLIGHT: usize = 16;
+/// Executions in flight that are kept, however many newer ones were decided: the oldest, which tell since
+/// when something is stuck.
+const KEPT_IN_FLIGHT: usize = 256;
 
 /// An entry of a document that knows no pipelines, as it was.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -160,6 +161,11 @@ impl History {
                 }
                 execution.count(rules);
                 self.kept.insert(at, execution);
+                self.trim(rules);
+                // What was let go at once without being counted is as if it had not been seen.
+                return self.carried.floor >= pipeline_id
+                    || self.carried.idle_floor >= pipeline_id
+                    || self.place(pipeline_id).is_ok();
             }
         }
         self.trim(rules);
@@ -256,12 +262,14 @@ impl History {
     }
 
     fn trim_in_flight(&mut self, rules: &Rules) {
-        let in_flight = self.kept.iter().filter(|e| e.is_in_flight(rules)).count();
-        let mut surplus = in_flight.saturating_sub(KEPT_IN_FLIGHT);
+        let mut room = KEPT_IN_FLIGHT;
         self.kept.retain(|execution| {
-            let goes = surplus > 0 && execution.is_in_flight(rules);
-            surplus -= usize::from(goes);
-            !goes
+            if !execution.is_in_flight(rules) {
+                return true;
+            }
+            let stays = room > 0;
+            room = room.saturating_sub(1);
+            stays
         });
     }
 

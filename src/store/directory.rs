@@ -63,13 +63,6 @@ pub struct SetAside {
     pub error: ReadError,
 }
 
-impl SetAside {
-    /// The project whose document it was, told from its folder.
-    pub fn project_id(&self) -> Option<u64> {
-        self.path.parent()?.file_name()?.to_str()?.parse().ok()
-    }
-}
-
 /// Why a document could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{ConfigLoader, Region};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -64,13 +64,14 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) async fn new(options: S3Options) -> Self {
+    /// `sdk` says what is to hold for all of AWS' services, such as where credentials come from.
+    pub(super) async fn new(options: S3Options, sdk: ConfigLoader) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT.min(options.timeout))
             .operation_attempt_timeout(options.timeout)
             .operation_timeout(options.timeout * 2)
             .build();
-        let mut config = aws_config::defaults(BehaviorVersion::latest())
+        let mut config = sdk
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(timeouts);
         if let Some(region) = options.region {
