@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use super::Console;
 use super::args::CheckConfigArgs;
 use crate::config::duration::format as span;
-use crate::config::{Config, Shard, describe_rules};
+use crate::config::{Config, describe_rules};
+use crate::model::Shard;
 
 /// Checks the configuration; the exit code says whether it can be used.
 pub fn run(

@@ -18,7 +18,6 @@ mod problem;
 mod reader;
 mod secret;
 mod select;
-mod shard;
 mod store;
 mod watch;
 
@@ -32,7 +31,6 @@ pub use owners::Owners;
 pub use problem::{Problem, Problems};
 pub use secret::{Secret, SecretError};
 pub use select::{JobSelector, RefSelector, SourceSelector};
-pub use shard::Shard;
 pub use store::{Location, S3, Store};
 pub use watch::{Group, Watch};
 

@@ -7,7 +7,7 @@ use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use super::duration;
 use super::reader::Section;
 use super::select::{self, JobSelector, RefSelector, SourceSelector};
-use super::shard::Shard;
+use crate::model::Shard;
 
 /// What is watched.
 #[derive(Debug, Clone)]

@@ -99,6 +99,7 @@ impl Daemon {
             rules: config.counting,
             owners: config.owners,
             refs: config.watch.refs.clone(),
+            shard: config.watch.shard,
         };
         let exposition = Exposition::new(telemetry);
         let state = Arc::new(State::new(policy, exposition, clock.clone()));

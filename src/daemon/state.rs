@@ -8,7 +8,9 @@ use crate::config::{Owners, RefSelector};
 use crate::gitlab::{Error, Project, Rejected};
 use crate::ingest::{Resume, Sink};
 use crate::metrics::Exposition;
-use crate::model::{JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp};
+use crate::model::{
+    JobObservation, PipelineObservation, Rules, Shard, Timeline, TimelineKey, Timestamp,
+};
 use crate::store::Saved;
 
 /// Rejected records that are remembered so that each is logged once.
@@ -19,6 +21,7 @@ pub(super) struct Policy {
     pub(super) rules: Rules,
     pub(super) owners: Owners,
     pub(super) refs: RefSelector,
+    pub(super) shard: Shard,
 }
 
 /// All timelines, behind one short lock that no scrape takes.

@@ -46,7 +46,7 @@ pub(super) async fn load(store: &Store, state: &State, stop: &CancellationToken)
     let loading = async {
         let mut failures = 0;
         loop {
-            let error = match store.load().await {
+            let error = match store.load(state.policy.shard).await {
                 Ok(loaded) => return loaded,
                 Err(error) => error.to_string(),
             };

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Ingest;
-use crate::config::Shard;
 use crate::gitlab::{Error, Project};
+use crate::model::Shard;
 
 /// What the configuration's projects and groups turned out to be, as far as is known.
 #[derive(Default)]

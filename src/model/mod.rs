@@ -10,6 +10,7 @@ mod name;
 mod observation;
 mod outcome;
 mod rules;
+mod shard;
 mod summary;
 mod time;
 mod timeline;
@@ -24,6 +25,7 @@ pub use outcome::Outcome;
 pub use rules::{
     AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs, Rules,
 };
+pub use shard::Shard;
 pub use time::{Span, Timestamp};
 pub use timeline::{Changes, Job, Timeline, TimelineKey};
 

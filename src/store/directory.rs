@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::layout::document_path;
 use super::{DocumentError, Saved, decode};
-use crate::model::TimelineKey;
+use crate::model::{Shard, TimelineKey};
 
 const LOCK_FILE: &str = ".lock";
 const TEMP_PREFIX: &str = ".tmp-";
@@ -136,10 +136,15 @@ impl Directory {
         Ok(directory)
     }
 
-    /// Reads all documents. One that cannot be read is moved aside, never deleted, and the others go on.
-    pub fn load(&self) -> Loaded {
+    /// Reads the documents of a shard. One that cannot be read is moved aside, never deleted, and the others go on.
+    pub fn load(&self, shard: Shard) -> Loaded {
         let mut loaded = Loaded::default();
-        for path in self.files(|name| name.ends_with(DOCUMENT_SUFFIX) && !name.starts_with('.')) {
+        let is_document = |name: &str| name.ends_with(DOCUMENT_SUFFIX) && !name.starts_with('.');
+        for path in self.files(is_document) {
+            // A folder that is no project's is for nobody to leave out.
+            if project_of(&path).is_some_and(|id| !shard.owns(id)) {
+                continue;
+            }
             let read = fs::read(&path)
                 .map_err(ReadError::from)
                 .and_then(|text| Ok(decode(&text)?));
@@ -211,6 +216,11 @@ impl Directory {
         files.sort();
         files
     }
+}
+
+/// The project of a document, by the folder it is in.
+fn project_of(path: &Path) -> Option<u64> {
+    path.parent()?.file_name()?.to_str()?.parse().ok()
 }
 
 fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {

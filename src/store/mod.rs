@@ -14,7 +14,7 @@ pub use directory::{Directory, Loaded, OpenError, ReadError, SaveError, SetAside
 pub use document::{DocumentError, Saved, decode, decode_v2, encode, encode_v2};
 pub use s3::{Fault, S3, S3Error, S3Options};
 
-use crate::model::{Rules, Timeline, TimelineKey};
+use crate::model::{Rules, Shard, Timeline, TimelineKey};
 
 /// A place that holds documents. Clones share it.
 #[derive(Debug, Clone)]
@@ -83,14 +83,14 @@ impl Store {
         }
     }
 
-    /// Reads all documents. One that cannot be read is moved aside, never deleted, and the others go on.
-    pub async fn load(&self) -> Result<Loaded, StoreError> {
+    /// Reads the documents of a shard. One that cannot be read is moved aside, never deleted, and the others go on.
+    pub async fn load(&self, shard: Shard) -> Result<Loaded, StoreError> {
         match self {
             Self::Directory(directory) => {
                 let directory = directory.clone();
-                Ok(blocking(move || directory.load()).await)
+                Ok(blocking(move || directory.load(shard)).await)
             }
-            Self::S3(s3) => Ok(s3.load().await?),
+            Self::S3(s3) => Ok(s3.load(shard).await?),
         }
     }
 

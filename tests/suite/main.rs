@@ -24,6 +24,7 @@ mod refused_starts;
 mod replay;
 mod routing;
 mod samples;
+mod shards;
 mod simulator;
 mod state_on_disk;
 mod tools;

@@ -1,8 +1,8 @@
-//! Which part of the watched projects is this process' own.
+//! Which part of the projects is one process' own, where several share them.
 
 use std::fmt;
 
-/// A part of the watched projects: `2/8` is the second of eight.
+/// A part of the projects: `2/8` is the second of eight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
     /// From 1.
@@ -22,7 +22,10 @@ impl Shard {
     };
 
     /// Reads `2/8`.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// What is wrong with it, in a few words or none.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let (number, count) = text.split_once('/').ok_or("the `/` is missing")?;
         let whole = |text: &str| text.parse::<u32>().map_err(|_| String::new());
         let (number, count) = (whole(number)?, whole(count)?);
