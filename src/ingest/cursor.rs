@@ -82,9 +82,10 @@ impl Cursor {
         self.owed.retain(|_, owed| is_watched(&owed.ref_name));
     }
 
-    /// Whether the last pipelines are to be listed, whenever they moved.
+    /// Whether the last pipelines are to be listed, whenever they moved: of new refs, or because nothing
+    /// was ever listed.
     pub(super) fn wants_backfill(&self) -> bool {
-        self.backfill
+        self.backfill || self.listed.is_none()
     }
 
     /// Whether nothing is known of a ref.
@@ -160,6 +161,7 @@ impl Cursor {
     pub(super) fn gone(&mut self, id: u64) {
         self.owed.remove(&id);
         self.open.remove(&id);
+        self.read.remove(&id);
     }
 
     /// Whether something is going on in the project.
@@ -295,6 +297,18 @@ mod tests {
         cursor.gone(1);
         assert_eq!(cycle(&mut cursor, &[]), NONE);
         assert!(!cursor.is_active());
+    }
+
+    #[test]
+    fn a_project_without_pipelines_is_asked_for_its_last_ones_until_it_has_some() {
+        let mut cursor = Cursor::default();
+        assert_eq!(cycle(&mut cursor, &[]), NONE);
+        assert!(cursor.wants_backfill());
+        assert_eq!(
+            cycle(&mut cursor, &[pipeline(1, Status::Success, 1000)]),
+            [1]
+        );
+        assert!(!cursor.wants_backfill());
     }
 
     #[test]
