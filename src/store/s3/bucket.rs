@@ -13,8 +13,8 @@ use aws_sdk_s3::types::ServerSideEncryption;
 use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 
-use super::error::{Fault, S3Error, chain};
 use super::S3Options;
+use super::error::{Fault, S3Error, chain};
 
 /// Attempts of one request. Only what may pass is repeated.
 const ATTEMPTS: u32 = 3;
@@ -81,8 +81,8 @@ impl Bucket {
             config = config.endpoint_url(url);
         }
         let config = config.load().await;
-        let mut s3 = aws_sdk_s3::config::Builder::from(&config)
-            .force_path_style(options.force_path_style);
+        let mut s3 =
+            aws_sdk_s3::config::Builder::from(&config).force_path_style(options.force_path_style);
         if config.region().is_none() && options.endpoint_url.is_some() {
             s3 = s3.region(Region::new(REGION_OF_AN_ENDPOINT));
         }
@@ -218,10 +218,9 @@ async fn read_whole(output: GetObjectOutput, longest: Duration) -> Result<Object
         Ok(Ok(body)) => body.into_bytes(),
     };
     match length.and_then(|length| usize::try_from(length).ok()) {
-        Some(length) if length != body.len() => Err(Fault::Cut(format!(
-            "{} of {length} bytes came",
-            body.len()
-        ))),
+        Some(length) if length != body.len() => {
+            Err(Fault::Cut(format!("{} of {length} bytes came", body.len())))
+        }
         _ => Ok(Object {
             etag: output.e_tag,
             body,

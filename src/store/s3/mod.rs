@@ -208,8 +208,7 @@ impl S3 {
             let target = format!("{name}.broken-{number}");
             number += 1;
             // A store without conditions would overwrite.
-            if self.conditional_writes() == Some(false)
-                && self.bucket.get(&target).await?.is_some()
+            if self.conditional_writes() == Some(false) && self.bucket.get(&target).await?.is_some()
             {
                 continue;
             }
