@@ -26,7 +26,7 @@ impl Status for State {
         }
         Readiness::NotReady(match held.errors.iter().next() {
             Some((what, error)) if !held.any_polled => {
-                format!("no project could be polled yet; {what}: {error}")
+                format!("no project could be polled yet; {what}: {}", error.message)
             }
             _ => "the first round of polling is under way".to_owned(),
         })
@@ -41,7 +41,10 @@ impl Status for State {
                 path: facts.path.clone(),
                 url: facts.web_url.clone(),
                 last_successful_poll: polls.and_then(|polls| polls.last_success),
-                error: held.errors.get(&*facts.path).cloned(),
+                error: held
+                    .errors
+                    .get(&*facts.path)
+                    .map(|error| error.message.clone()),
             })
         });
         let mut projects: Vec<_> = watched.collect();
@@ -52,7 +55,7 @@ impl Status for State {
                     path: what.as_str().into(),
                     url: None,
                     last_successful_poll: None,
-                    error: Some(error.clone()),
+                    error: Some(error.message.clone()),
                 });
             }
         }

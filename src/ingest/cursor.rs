@@ -82,9 +82,10 @@ impl Cursor {
         self.owed.retain(|_, owed| is_watched(&owed.ref_name));
     }
 
-    /// Whether the last pipelines are to be listed, whenever they moved.
+    /// Whether the last pipelines are to be listed, whenever they moved: of new refs, or because nothing
+    /// was ever listed.
     pub(super) fn wants_backfill(&self) -> bool {
-        self.backfill
+        self.backfill || self.listed.is_none()
     }
 
     /// Whether nothing is known of a ref.
@@ -124,7 +125,8 @@ impl Cursor {
         // What is not listed any more will only be listed again after it has moved.
         self.read = still_listed;
         self.listed = self.listed.max(latest);
-        self.backfill = false;
+        // Without anything listed yet there is no time to ask from: the last ones are listed again.
+        self.backfill = self.listed.is_none();
         self.moved = !wanted.is_empty();
         self.owed = wanted;
         let (again, fresh) = self
@@ -160,6 +162,7 @@ impl Cursor {
     pub(super) fn gone(&mut self, id: u64) {
         self.owed.remove(&id);
         self.open.remove(&id);
+        self.read.remove(&id);
     }
 
     /// Whether something is going on in the project.
@@ -239,6 +242,17 @@ mod tests {
     }
 
     #[test]
+    fn a_project_without_pipelines_is_listed_whole_until_it_has_one() {
+        let mut cursor = Cursor::new(Resume::default());
+        assert_eq!(cycle(&mut cursor, &[]), NONE);
+        assert!(cursor.wants_backfill());
+        let first = [pipeline(1, Status::Success, 1000)];
+        assert_eq!(cycle(&mut cursor, &first), [1]);
+        assert!(!cursor.wants_backfill());
+        assert!(cursor.updated_after().is_some());
+    }
+
+    #[test]
     fn a_running_pipeline_is_read_every_cycle_and_once_more_when_it_has_ended() {
         let mut cursor = Cursor::default();
         assert_eq!(
@@ -295,6 +309,18 @@ mod tests {
         cursor.gone(1);
         assert_eq!(cycle(&mut cursor, &[]), NONE);
         assert!(!cursor.is_active());
+    }
+
+    #[test]
+    fn a_project_without_pipelines_is_asked_for_its_last_ones_until_it_has_some() {
+        let mut cursor = Cursor::default();
+        assert_eq!(cycle(&mut cursor, &[]), NONE);
+        assert!(cursor.wants_backfill());
+        assert_eq!(
+            cycle(&mut cursor, &[pipeline(1, Status::Success, 1000)]),
+            [1]
+        );
+        assert!(!cursor.wants_backfill());
     }
 
     #[test]

@@ -54,8 +54,8 @@ pub trait Sink: Send + Sync + 'static {
     /// A cycle failed, or a project or group of the configuration could not be found.
     fn poll_failed(&self, what: &str, error: &Error);
 
-    /// A record of GitLab's was left out.
-    fn rejected(&self, project: &Project, rejected: &Rejected);
+    /// A record of GitLab's was left out of what was asked about a project or group.
+    fn rejected(&self, what: &str, rejected: &Rejected);
 
     /// Each project that was found first was tried once.
     fn first_round_ended(&self);

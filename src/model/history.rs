@@ -255,8 +255,11 @@ impl History {
                 return true;
             }
             surplus -= 1;
-            carried.tally(execution, rules);
-            carried.idle_floor = carried.idle_floor.max(execution.pipeline_id);
+            // One that is undecided may yet be skipped or canceled, and is then counted.
+            if execution.verdict(rules).is_some() {
+                carried.tally(execution, rules);
+                carried.idle_floor = carried.idle_floor.max(execution.pipeline_id);
+            }
             false
         });
     }

@@ -136,8 +136,13 @@ impl Directory {
         Ok(directory)
     }
 
+    /// Reads all documents, as [`Self::load_shard`] does.
+    pub fn load(&self) -> Loaded {
+        self.load_shard(Shard::WHOLE)
+    }
+
     /// Reads the documents of a shard. One that cannot be read is moved aside, never deleted, and the others go on.
-    pub fn load(&self, shard: Shard) -> Loaded {
+    pub fn load_shard(&self, shard: Shard) -> Loaded {
         let mut loaded = Loaded::default();
         let is_document = |name: &str| name.ends_with(DOCUMENT_SUFFIX) && !name.starts_with('.');
         for path in self.files(is_document) {

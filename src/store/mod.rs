@@ -83,14 +83,19 @@ impl Store {
         }
     }
 
+    /// Reads all documents, as [`Self::load_shard`] does.
+    pub async fn load(&self) -> Result<Loaded, StoreError> {
+        self.load_shard(Shard::WHOLE).await
+    }
+
     /// Reads the documents of a shard. One that cannot be read is moved aside, never deleted, and the others go on.
-    pub async fn load(&self, shard: Shard) -> Result<Loaded, StoreError> {
+    pub async fn load_shard(&self, shard: Shard) -> Result<Loaded, StoreError> {
         match self {
             Self::Directory(directory) => {
                 let directory = directory.clone();
-                Ok(blocking(move || directory.load(shard)).await)
+                Ok(blocking(move || directory.load_shard(shard)).await)
             }
-            Self::S3(s3) => Ok(s3.load(shard).await?),
+            Self::S3(s3) => Ok(s3.load_shard(shard).await?),
         }
     }
 

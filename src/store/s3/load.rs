@@ -19,11 +19,16 @@ struct Read {
 }
 
 impl S3 {
+    /// Reads all documents, as [`Self::load_shard`] does.
+    pub async fn load(&self) -> Result<Loaded, S3Error> {
+        self.load_shard(Shard::WHOLE).await
+    }
+
     /// Reads the documents of a shard. One that cannot be read is moved aside, never deleted, and the others go on.
     ///
     /// Another replica may save meanwhile. Its watermark promises what is in documents that were
     /// perhaps read before it wrote them, so all that changed is read once more, for its content only.
-    pub async fn load(&self, shard: Shard) -> Result<Loaded, S3Error> {
+    pub async fn load_shard(&self, shard: Shard) -> Result<Loaded, S3Error> {
         self.check().await?;
         let mut documents = self.read_all(self.list(shard).await?).await?;
         let listed = self.list(shard).await?;
