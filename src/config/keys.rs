@@ -262,7 +262,7 @@ pub const KEYS: &[Key] = &[
         path: "retention",
         kind: Kind::Duration { least: "1s" },
         absence: Absence::Default("30d"),
-        doc: "A job that was not executed for this long is forgotten, with its series.",
+        doc: "What was not heard of for this long is forgotten, with its series and its document: a job, a branch, a project that is watched no more. Time is GitLab's.",
     },
     Key {
         path: "web.listen_address",

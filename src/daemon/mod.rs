@@ -5,6 +5,7 @@
 //! ```
 
 mod gitlab_clock;
+mod retention;
 mod saver;
 mod signals;
 mod state;
@@ -102,6 +103,7 @@ impl Daemon {
             owners: config.owners,
             refs: config.watch.refs.clone(),
             shard: config.watch.shard,
+            retention: config.retention,
         };
         let exposition = Exposition::new(telemetry);
         let state = Arc::new(State::new(policy, exposition, clock.clone()));
@@ -114,7 +116,6 @@ impl Daemon {
                 store,
                 clock: clock.clone(),
                 interval: config.store.save_interval,
-                retention: config.retention,
             },
             state,
             server,

@@ -23,6 +23,7 @@ mod monitoring;
 mod prose;
 mod refused_starts;
 mod replay;
+mod retention;
 mod routing;
 mod s3_servers;
 mod samples;
