@@ -18,7 +18,12 @@ impl Status for State {
             }
             Loading::Done => {}
         }
-        if held.any_polled && held.first_round_ended {
+        let nothing_to_poll = held.errors.is_empty()
+            && held
+                .projects
+                .values()
+                .all(|watched| watched.facts.is_none());
+        if held.first_round_ended && (held.any_polled || nothing_to_poll) {
             return Readiness::Ready;
         }
         Readiness::NotReady(match held.errors.iter().next() {
