@@ -18,9 +18,11 @@ impl Status for State {
             }
             Loading::Done => {}
         }
-        // A shard may have no project at all, and so may a group.
-        let nothing_to_poll =
-            held.errors.is_empty() && held.projects.values().all(|p| p.facts.is_none());
+        let nothing_to_poll = held.errors.is_empty()
+            && held
+                .projects
+                .values()
+                .all(|watched| watched.facts.is_none());
         if held.first_round_ended && (held.any_polled || nothing_to_poll) {
             return Readiness::Ready;
         }

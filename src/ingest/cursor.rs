@@ -312,18 +312,6 @@ mod tests {
     }
 
     #[test]
-    fn a_project_without_pipelines_is_asked_for_its_last_ones_until_it_has_some() {
-        let mut cursor = Cursor::default();
-        assert_eq!(cycle(&mut cursor, &[]), NONE);
-        assert!(cursor.wants_backfill());
-        assert_eq!(
-            cycle(&mut cursor, &[pipeline(1, Status::Success, 1000)]),
-            [1]
-        );
-        assert!(!cursor.wants_backfill());
-    }
-
-    #[test]
     fn what_failed_the_last_time_comes_after_what_is_new() {
         let mut cursor = Cursor::default();
         let wanted = cursor.take_listing(vec![pipeline(1, Status::Failed, 1000)], None);

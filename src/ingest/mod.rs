@@ -90,8 +90,9 @@ impl Ingest {
 /// How long discovered projects are taken as they are before GitLab is asked again.
 const DISCOVERY_INTERVAL: Duration = Duration::from_mins(10);
 
-/// Cycles under way at a time.
-const CONCURRENT_CYCLES: usize = 8;
+/// Cycles under way at a time. So many that some projects that hang do not hold up the others; the rate of
+/// requests is bounded elsewhere.
+const CONCURRENT_CYCLES: usize = 32;
 
 /// Requests for jobs under way at a time in one cycle.
 const CONCURRENT_REQUESTS: usize = 4;
