@@ -126,10 +126,13 @@ impl Place {
         found
     }
 
-    /// The program with this configuration; `flags` go over it.
-    fn command(&self, flags: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_job-failure-exporter"));
+    /// The program with this configuration; `flags` go over it. Programs in `under` end up as it.
+    fn command(&self, under: &[&str], flags: &[&str]) -> Command {
+        let program = env!("CARGO_BIN_EXE_job-failure-exporter");
+        let mut words = under.iter().copied().chain([program]);
+        let mut command = Command::new(words.next().unwrap_or(program));
         command
+            .args(words)
             .arg("--config.file")
             .arg(self.config())
             .args(flags)
@@ -145,7 +148,12 @@ impl Place {
 
     /// Starts the exporter and waits until it serves.
     pub(crate) async fn start(&self) -> Daemon {
-        let mut process = self.command(&[]).spawn().unwrap();
+        self.start_under(&[]).await
+    }
+
+    /// The same by way of a program that executes it.
+    pub(crate) async fn start_under(&self, under: &[&str]) -> Daemon {
+        let mut process = self.command(under, &[]).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let reading = tokio::spawn({
@@ -179,7 +187,7 @@ impl Place {
 
     /// Starts the exporter, which is to refuse its work; gives what it said.
     pub(crate) async fn refused(&self, flags: &[&str]) -> String {
-        let output = self.command(flags).output();
+        let output = self.command(&[], flags).output();
         let output = tokio::time::timeout(PATIENCE, output).await;
         let output = output.expect("it ends by itself").unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -9,6 +9,7 @@ mod configuration_problems;
 mod counting;
 mod daemon;
 mod demo;
+mod disk_faults;
 mod end_to_end;
 mod fault_proxy;
 mod gitlab_adapter;
