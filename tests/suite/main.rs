@@ -24,6 +24,7 @@ mod routing;
 mod s3_servers;
 mod samples;
 mod simulator;
+mod state_on_s3;
 mod store_s3;
 mod tools;
 mod truth;
