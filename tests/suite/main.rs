@@ -20,6 +20,7 @@ mod metrics_rows;
 mod prose;
 mod refused_starts;
 mod replay;
+mod replicas;
 mod routing;
 mod s3_servers;
 mod samples;

@@ -1,0 +1,145 @@
+//! Two replicas on one bucket, killed and restarted at random: they lose nothing and count nothing twice.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use fastrand::Rng;
+use job_failure_exporter::model::{Rules, Timeline};
+use job_failure_exporter::simulator::Handle;
+use job_failure_exporter::store::{Saved, decode, encode};
+use tokio::time::sleep;
+
+use crate::daemon::{Daemon, Place, gitlab, holds};
+use crate::s3_servers::TestBucket;
+use crate::truth::equal;
+
+const SEED: u64 = 3;
+const STEPS: usize = 30;
+const UNSAVED: &str = "job_failure_exporter_state_unsaved_timelines";
+const WATCH: &str = "groups: [{path: acme}]";
+
+/// Documents by project and ref; without the watermark, which is bookkeeping.
+type Timelines = BTreeMap<(u64, String), Timeline>;
+
+fn timelines(documents: impl IntoIterator<Item = Vec<u8>>) -> Timelines {
+    let entry = |text: Vec<u8>| {
+        let timeline = decode(&text).unwrap().timeline;
+        let key = (timeline.key.project_id, timeline.key.ref_name.to_string());
+        (key, timeline)
+    };
+    documents.into_iter().map(entry).collect()
+}
+
+async fn in_bucket(bucket: &TestBucket) -> Timelines {
+    let mut documents = Vec::new();
+    for key in bucket.keys().await {
+        assert!(!key.contains(".broken"), "{key}");
+        if key.ends_with(".json") {
+            documents.push(bucket.get(&key).await.unwrap());
+        }
+    }
+    timelines(documents)
+}
+
+fn in_directory(place: &Place) -> Timelines {
+    let documents = place.documents();
+    timelines(
+        documents
+            .iter()
+            .map(|(path, _)| std::fs::read(path).unwrap()),
+    )
+}
+
+/// As in a document, one value a line.
+fn shown(timeline: &Timeline) -> Vec<String> {
+    let saved = Saved {
+        timeline: timeline.clone(),
+        watermark: None,
+    };
+    let text = encode(&saved, &Rules::default());
+    let value: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let text = serde_json::to_string_pretty(&value).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Where the replicas' documents are not those of a single one.
+fn differences(replicas: &Timelines, single: &Timelines) -> Vec<String> {
+    let mut found = Vec::new();
+    for key in replicas.keys().chain(single.keys()) {
+        match (replicas.get(key), single.get(key)) {
+            (Some(ours), Some(theirs)) if ours == theirs => {}
+            (Some(ours), Some(theirs)) => {
+                let (ours, theirs) = (shown(ours), shown(theirs));
+                let lines = ours.iter().zip(&theirs);
+                let first = lines.take_while(|(a, b)| a == b).count();
+                let part = |lines: &[String]| {
+                    lines[first.saturating_sub(12)..lines.len().min(first + 6)].join("\n")
+                };
+                found.push(format!("{key:?}:\n{}\nbut\n{}", part(&ours), part(&theirs)));
+            }
+            (ours, _) => found.push(format!(
+                "{key:?}: only in {}",
+                ours.map_or("single", |_| "replicas")
+            )),
+        }
+    }
+    found.dedup();
+    found
+}
+
+/// Waits until all that GitLab has is served and saved: what was only seen, a kill takes with it, and
+/// later nobody can tell that a job was skipped before it was retried.
+async fn is_up_to_date(daemon: &Daemon, gitlab: &Handle) {
+    let truths = gitlab.truth();
+    daemon
+        .shows("the truth, saved", |samples| {
+            let unsaved = samples.value(UNSAVED, &[]);
+            holds(unsaved == Some(0.0), format!("{unsaved:?} unsaved"))?;
+            equal(samples, &truths)
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn after_kills_and_restarts_every_document_is_the_one_a_single_replica_writes() {
+    let mut random = Rng::with_seed(SEED);
+    let gitlab = gitlab("demo").await;
+    let bucket = TestBucket::create().await;
+    let place = || Place::on_s3(gitlab.url(), WATCH, bucket.server, &bucket.name);
+    let places = [place(), place()];
+    let single_place = Place::new(gitlab.url(), WATCH);
+    let single = single_place.start().await;
+    let mut running = [Some(places[0].start().await), Some(places[1].start().await)];
+    let mut kills = 0;
+    for _ in 0..STEPS {
+        gitlab.advance(Duration::from_secs(random.u64(5..90)));
+        // The moment of the kill is what is drawn here.
+        sleep(Duration::from_millis(random.u64(..300))).await;
+        let which = random.usize(..2);
+        match running[which].take() {
+            None => running[which] = Some(places[which].start().await),
+            Some(daemon) if random.u8(..4) == 0 => daemon.stop().await,
+            Some(daemon) => {
+                daemon.kill().await;
+                kills += 1;
+            }
+        }
+        if running.iter().all(Option::is_none) {
+            running[which] = Some(places[which].start().await);
+        }
+        for daemon in running.iter().flatten().chain([&single]) {
+            is_up_to_date(daemon, &gitlab).await;
+        }
+    }
+    for daemon in running.into_iter().flatten().chain([single]) {
+        daemon.stop().await;
+    }
+    let (replicas, single) = (in_bucket(&bucket).await, in_directory(&single_place));
+    let found = differences(&replicas, &single);
+    assert!(found.is_empty(), "{}", found.join("\n\n"));
+    assert!(
+        single.len() > 5 && kills > 5,
+        "{} documents, {kills} kills",
+        single.len()
+    );
+}
