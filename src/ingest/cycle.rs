@@ -1,12 +1,13 @@
 //! One cycle of one project: list what moved, read its jobs, hand both over.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures_util::{StreamExt, stream};
 
 use super::cursor::{Cursor, Wanted};
 use super::{CONCURRENT_REQUESTS, Ingest};
-use crate::gitlab::{Error, Fault, Order, PipelineJobs, PipelineQuery, Project};
+use crate::gitlab::{Error, Fault, Order, PipelineJobs, PipelineQuery, Project, Rejected};
 use crate::model::{PipelineObservation, Status, Timestamp};
 
 /// For the backfill of a project of which several refs are watched: how many pipelines are listed for
@@ -49,10 +50,8 @@ impl Ingest {
         while let Some((pipeline, answer)) = answers.next().await {
             let outcome = match answer {
                 Ok(found) => self.take(project, cursor, pipeline, found).await,
-                Err(error) if matches!(error.fault(), Fault::NotFound(_)) => {
-                    self.sink.gone(project, &pipeline);
-                    cursor.gone(pipeline.id);
-                    Ok(())
+                Err(error) if is_not_found(&error) => {
+                    self.miss(project, cursor, &pipeline, error).await
                 }
                 Err(error) => Err(error),
             };
@@ -70,6 +69,25 @@ impl Ingest {
         first_error.map_or(Ok(()), Err)
     }
 
+    /// Makes sure that a pipeline without jobs is gone, and not just late on a replica.
+    async fn miss(
+        &self,
+        project: &Project,
+        cursor: &mut Cursor,
+        pipeline: &PipelineObservation,
+        missed: Error,
+    ) -> Result<(), Error> {
+        match self.client.pipeline(project.id, pipeline.id).await {
+            Err(error) if is_not_found(&error) => {
+                self.sink.gone(project, pipeline);
+                cursor.gone(pipeline.id);
+                Ok(())
+            }
+            Err(error) => Err(error),
+            Ok(_) => Err(missed),
+        }
+    }
+
     /// Hands over a pipeline with its jobs.
     async fn take(
         &self,
@@ -78,9 +96,7 @@ impl Ingest {
         mut pipeline: PipelineObservation,
         found: PipelineJobs,
     ) -> Result<(), Error> {
-        for rejected in &found.jobs.rejected {
-            self.sink.rejected(project, rejected);
-        }
+        self.tell_rejected(project, &found.jobs.rejected);
         let settled = found.jobs.items.iter().all(|job| is_settled(job.status));
         let mut jobs = found.jobs.items;
         jobs.retain(|job| self.watch.jobs.matches(&job.name));
@@ -101,62 +117,101 @@ impl Ingest {
         project: &Project,
         cursor: &Cursor,
     ) -> Result<(Vec<PipelineObservation>, Option<Timestamp>), Error> {
-        let default_branch = project.default_branch.as_deref();
-        let only_ref = default_branch.filter(|_| self.watch.refs.only_default());
+        let latest = Latest::default();
         let mut watched = Vec::new();
-        let mut latest = None;
         if cursor.wants_backfill() {
-            let wanted = self.watch.backfill_pipelines;
-            let listed = wanted * only_ref.map_or(LISTED_FOR_REFS, |_| 1);
-            let query = PipelineQuery {
-                updated_after: None,
-                ref_name: only_ref.map(str::to_owned),
-                order: Order::Id,
-                // Also where none is wanted one says from when on there may be new ones.
-                at_most: Some(listed.max(1)),
-            };
-            let mut listing = self.list_one(project, &query, &mut latest).await?;
-            listing.retain(|p| self.watches(project, p) && cursor.is_new(&p.ref_name));
-            newest_of_each_ref(&mut listing, wanted);
-            watched = listing;
+            watched = self.backfill(project, cursor, &latest).await?;
         }
-        if cursor.updated_after().is_some() {
+        if let Some(updated_after) = cursor.updated_after() {
+            let default_branch = project.default_branch.as_deref();
+            let only_ref = default_branch.filter(|_| self.watch.refs.only_default());
             let query = PipelineQuery {
-                updated_after: cursor.updated_after(),
+                updated_after: Some(updated_after),
                 ref_name: only_ref.map(str::to_owned),
                 order: Order::UpdatedAt,
                 at_most: None,
             };
-            let mut listing = self.list_one(project, &query, &mut latest).await?;
+            let listing = self.client.pipelines(project.id, &query).await?;
+            self.tell_rejected(project, &listing.rejected);
+            let mut moved = listing.items;
             // The end of one that was watched once is wanted whatever is watched now.
-            listing.retain(|p| self.watches(project, p) || cursor.is_open(p.id));
-            watched.extend(listing);
+            moved.retain(|pipeline| {
+                latest.note(pipeline);
+                self.watches(project, pipeline) || cursor.is_open(pipeline.id)
+            });
+            watched.extend(moved);
         }
+        // A pipeline from the future must not hide what comes until then.
+        let latest = latest.get().map(|at| at.min(self.sink.gitlab_now()));
         Ok((watched, latest))
     }
 
-    async fn list_one(
+    /// Lists the last pipelines of each watched ref of which nothing is known.
+    async fn backfill(
         &self,
         project: &Project,
-        query: &PipelineQuery,
-        latest: &mut Option<Timestamp>,
+        cursor: &Cursor,
+        latest: &Latest,
     ) -> Result<Vec<PipelineObservation>, Error> {
-        let listing = self.client.pipelines(project.id, query).await?;
-        for rejected in &listing.rejected {
-            self.sink.rejected(project, rejected);
+        let limit = self.watch.backfill_pipelines;
+        let default_branch = project.default_branch.as_deref();
+        let named = default_branch.filter(|branch| self.watch.refs.matches(branch, default_branch));
+        let mut queries = Vec::new();
+        if let Some(branch) = named {
+            queries.push((Some(branch), limit));
         }
-        let moved = listing
-            .items
-            .iter()
-            .filter_map(|pipeline| pipeline.updated_at);
-        *latest = moved.chain(*latest).max();
-        Ok(listing.items)
+        if named.is_none() || !self.watch.refs.only_default() {
+            queries.push((None, limit * LISTED_FOR_REFS));
+        }
+        let mut found = Vec::new();
+        for (ref_name, at_most) in queries {
+            let query = PipelineQuery {
+                updated_after: None,
+                ref_name: ref_name.map(str::to_owned),
+                order: Order::Id,
+                // Also where none is wanted one says from when on there may be new ones.
+                at_most: Some(at_most.max(1)),
+            };
+            let is_wanted = |pipeline: &PipelineObservation| {
+                latest.note(pipeline);
+                self.watches(project, pipeline)
+                    && cursor.is_new(&pipeline.ref_name)
+                    && (ref_name.is_some() || named != Some(&*pipeline.ref_name))
+            };
+            let listing = self.client.find_pipelines(project.id, &query, &is_wanted);
+            let listing = listing.await?;
+            self.tell_rejected(project, &listing.rejected);
+            found.extend(listing.items);
+        }
+        newest_of_each_ref(&mut found, limit);
+        Ok(found)
+    }
+
+    fn tell_rejected(&self, project: &Project, rejected: &[Rejected]) {
+        for rejected in rejected {
+            self.sink.rejected(&project.path, rejected);
+        }
     }
 
     fn watches(&self, project: &Project, pipeline: &PipelineObservation) -> bool {
         let default_branch = project.default_branch.as_deref();
         self.watch.refs.matches(&pipeline.ref_name, default_branch)
             && self.watch.sources.matches(pipeline.source.as_deref())
+    }
+}
+
+/// The latest time at which one of the listed pipelines moved.
+#[derive(Default)]
+struct Latest(AtomicI64);
+
+impl Latest {
+    fn note(&self, pipeline: &PipelineObservation) {
+        let at = pipeline.updated_at.map_or(0, Timestamp::unix);
+        self.0.fetch_max(at, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Option<Timestamp> {
+        Timestamp::from_unix(self.0.load(Ordering::Relaxed))
     }
 }
 
@@ -173,6 +228,10 @@ fn newest_of_each_ref(pipelines: &mut Vec<PipelineObservation>, limit: usize) {
 /// Whether nothing happens to a job of this status any more unless somebody starts it.
 fn is_settled(status: Status) -> bool {
     status.is_terminal() || status == Status::Blocked
+}
+
+fn is_not_found(error: &Error) -> bool {
+    matches!(error.fault(), Fault::NotFound(_))
 }
 
 /// Whether an error on one pipeline would certainly meet the others too.
