@@ -307,7 +307,7 @@ async fn a_bucket_that_is_not_there_is_told() {
     let error = store.load().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot write s3://no-such-bucket/state/jobs/.conditional-write-probe: there is no such bucket: \
+        "cannot list s3://no-such-bucket/state/jobs/: there is no such bucket: \
          create it, or correct store.s3.bucket"
     );
 }

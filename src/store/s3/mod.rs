@@ -79,11 +79,12 @@ impl S3 {
         self.conditional.get().copied()
     }
 
-    /// Sees whether the bucket is there and lets us write, and whether it honours conditions.
+    /// Sees whether the bucket is there and lets us list and write, and whether it honours conditions.
     pub async fn check(&self) -> Result<(), S3Error> {
         if self.conditional.get().is_some() {
             return Ok(());
         }
+        self.bucket.try_list().await?;
         let mut honoured = false;
         // The first write may find the probe of an earlier start.
         for _ in 0..2 {
