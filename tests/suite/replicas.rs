@@ -7,6 +7,7 @@ use fastrand::Rng;
 use http_body_util::BodyExt as _;
 use job_failure_exporter::model::{Rules, Timeline};
 use job_failure_exporter::simulator::Handle;
+use job_failure_exporter::simulator::truth::JobTruth;
 use job_failure_exporter::store::{Saved, decode, encode};
 use tokio::time::sleep;
 
@@ -17,8 +18,10 @@ use crate::samples::Samples;
 use crate::truth::equal;
 
 const SEED: u64 = 3;
-const STEPS: usize = 30;
-const WATCH: &str = "groups: [{path: acme}]";
+const STEPS: usize = 20;
+/// With flaky jobs, retries that pass and retries that fail, skipped, allowed and many jobs.
+const WATCH: &str =
+    "projects: [acme/mobile, acme/api, acme/billing, acme/docs, acme/compiler, acme/website]";
 
 /// Documents by project and ref; without the watermark, which is bookkeeping.
 type Timelines = BTreeMap<(u64, String), Timeline>;
@@ -36,7 +39,7 @@ async fn in_bucket(bucket: &TestBucket) -> Timelines {
     let mut documents = Vec::new();
     for key in bucket.keys().await {
         assert!(!key.contains(".broken"), "{key}");
-        if key.ends_with(".json") {
+        if !key.contains("probe") {
             documents.push(bucket.get(&key).await.unwrap());
         }
     }
@@ -89,6 +92,12 @@ fn differences(replicas: &Timelines, single: &Timelines) -> Vec<String> {
     found
 }
 
+fn watched(gitlab: &Handle) -> Vec<JobTruth> {
+    let mut truths = gitlab.truth();
+    truths.retain(|job| WATCH.contains(&job.project));
+    truths
+}
+
 /// What documents say, as it is served.
 async fn rendered(timelines: &Timelines) -> Samples {
     let exposition = exposition();
@@ -113,7 +122,7 @@ fn series(samples: &Samples) -> BTreeSet<String> {
 /// Waits until everything that the single one counted is in the bucket: what is only seen, a kill takes
 /// with it, and later nobody can tell that a job was skipped before it was retried.
 async fn is_saved(single: &Daemon, bucket: &TestBucket, gitlab: &Handle) {
-    let truths = gitlab.truth();
+    let truths = watched(gitlab);
     let counted = single
         .shows("the truth", |samples| equal(samples, &truths))
         .await;
@@ -154,7 +163,7 @@ async fn after_kills_and_restarts_every_document_is_the_one_a_single_replica_wri
         }
         is_saved(&single, &bucket, &gitlab).await;
     }
-    let truths = gitlab.truth();
+    let truths = watched(&gitlab);
     for daemon in running.into_iter().flatten().chain([single]) {
         daemon
             .shows("the truth", |samples| equal(samples, &truths))
@@ -165,7 +174,7 @@ async fn after_kills_and_restarts_every_document_is_the_one_a_single_replica_wri
     let found = differences(&replicas, &single);
     assert!(found.is_empty(), "{}", found.join("\n\n"));
     assert!(
-        single.len() > 5 && kills > 5,
+        single.len() == 6 && kills > 5,
         "{} documents, {kills} kills",
         single.len()
     );

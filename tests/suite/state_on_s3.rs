@@ -46,7 +46,11 @@ async fn state_survives_a_restart_and_what_it_knows_is_not_asked_again() {
     assert_eq!(before.value(CONDITIONAL, &[]), Some(1.0));
     // Saved at the end, or before.
     daemon.stop().await;
-    assert!(bucket.keys().await.iter().any(|key| key.ends_with(".json")));
+    let keys = bucket.keys().await;
+    assert!(
+        keys.iter().any(|key| key.ends_with("/main.json")),
+        "{keys:?}"
+    );
 
     gitlab.forget_requests();
     let daemon = place.start().await;
