@@ -1,6 +1,7 @@
 //! The real program, started by a test: where it works, what it says, what it serves, and its end.
 
 use std::fmt::Display;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -20,7 +21,7 @@ use crate::s3_servers::{KEY, SECRET};
 use crate::samples::Samples;
 
 /// No test waits longer for anything.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Time between two looks at what is waited for.
 const LOOK: Duration = Duration::from_millis(20);
@@ -140,18 +141,23 @@ impl Place {
     /// Every saved document, by path.
     pub(crate) fn documents(&self) -> Vec<(PathBuf, serde_json::Value)> {
         let mut found = Vec::new();
-        for project in folder(&self.state())
-            .into_iter()
-            .filter(|path| path.is_dir())
-        {
-            for path in folder(&project) {
-                if path.extension().is_some_and(|ending| ending == "json") {
-                    let text = std::fs::read(&path).unwrap();
-                    found.push((path, serde_json::from_slice(&text).unwrap()));
-                }
+        for path in self.document_paths() {
+            match std::fs::read(&path) {
+                Ok(text) => found.push((path, serde_json::from_slice(&text).unwrap())),
+                // An exporter that runs may have removed it meanwhile.
+                Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{error}"),
             }
         }
         found
+    }
+
+    pub(crate) fn document_paths(&self) -> Vec<PathBuf> {
+        let projects = folder(&self.state())
+            .into_iter()
+            .filter(|path| path.is_dir());
+        let files = projects.flat_map(|project| folder(&project));
+        let is_document = |path: &PathBuf| path.extension().is_some_and(|end| end == "json");
+        files.filter(is_document).collect()
     }
 
     /// The program with this configuration; `flags` go over it. Programs in `under` end up as it.

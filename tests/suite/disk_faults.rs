@@ -15,7 +15,7 @@ use job_failure_exporter::model::{
 use job_failure_exporter::store::{Directory, Saved, encode};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
-use crate::daemon::{Place, folder, gitlab, holds, minutes};
+use crate::daemon::{PATIENCE, Place, folder, gitlab, holds, minutes};
 use crate::samples::Samples;
 use crate::truth::equal;
 
@@ -156,9 +156,7 @@ fn kill_again_and_again(seed: u64) -> u64 {
     let mut interrupted = 0;
     for kill in 0..KILLS / 2 {
         let (mut writer, told) = start_writer(root);
-        before.extend([told
-            .recv_timeout(Duration::from_secs(60))
-            .expect("it saves")]);
+        before.extend([told.recv_timeout(PATIENCE).expect("it saves")]);
         // The moment is what is tried here: any between two saves and within them.
         thread::sleep(Duration::from_micros(random.u64(..4_000)));
         writer.kill().unwrap();
@@ -253,8 +251,8 @@ async fn a_disk_that_takes_no_more_is_told_and_saved_to_as_soon_as_it_takes_agai
     assert_ne!(place.documents(), before);
     for project in folder(&place.state()).iter().filter(|path| path.is_dir()) {
         for file in folder(project) {
-            let name = file.file_name().unwrap().to_string_lossy().into_owned();
-            assert!(name.ends_with(".json"), "left behind: {name}");
+            let ending = file.extension().unwrap_or_default();
+            assert_eq!(ending, "json", "left behind: {}", file.display());
         }
     }
     daemon.kill().await;
