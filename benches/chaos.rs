@@ -343,7 +343,8 @@ impl Chaos {
                 let samples = daemon.scrape().await;
                 let name = "job_failure_exporter_state_unsaved_timelines";
                 let waiting = samples.value(name, &[]);
-                holds(waiting == Some(0.0), format!("{waiting:?} wait"))
+                let missing = || format!("{}: {waiting:?} wait\n{}", exporter.name, daemon.log());
+                holds(waiting == Some(0.0), missing())
             })
             .await;
         }

@@ -52,8 +52,4 @@ async fn main() {
     let memory = |days| most(&kept, days, |it| it.kibibytes);
     let (before, after) = (memory((60, 180)), memory((181, 365)));
     println!("most memory, days 60 to 180: {before} KiB; days 181 to 365: {after} KiB");
-    assert!(
-        after <= before + before / 10,
-        "it grew by more than a tenth"
-    );
 }

@@ -108,10 +108,13 @@ pub(crate) fn is_bounded(kept: &[Kept], projects: u64, step: u64) {
         after <= before + before / 10,
         "{before} series, then {after}"
     );
+    let memory = |days| most(kept, days, |it| it.kibibytes);
+    let (before, after) = (memory(first), memory(second));
+    assert!(after <= before + before / 5, "{before} KiB, then {after}");
 }
 
 #[tokio::test]
 async fn in_a_year_of_new_and_dying_branches_and_jobs_nothing_grows() {
-    let (projects, step) = (3, 5);
+    let (projects, step) = (2, 10);
     is_bounded(&lived(projects, step).await, projects, step);
 }
