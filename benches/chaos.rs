@@ -50,12 +50,16 @@ use job_failure_exporter::store::decode;
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use tokio::time::{Instant, sleep};
 
-use crate::daemon::{Daemon, Place, holds, until};
+use crate::daemon::{Daemon, Place};
 use crate::fault_proxy::{Proxy, Trouble};
 use crate::s3_servers::TestBucket;
 
 /// Rounds of faults between two looks at everything.
 const ROUNDS: u32 = 8;
+
+/// How long it may take until all is well again: an exporter that could not save waits ever longer
+/// before it tries again.
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Share of the requests that the simulated GitLab spoils.
 const SPOILED: f64 = 0.05;
@@ -129,6 +133,37 @@ impl Exporter {
         }
     }
 
+    /// Waits until it serves the truth and has saved it; gives how much is wrong in the end.
+    async fn becomes_true(&self, truths: &[JobTruth]) -> usize {
+        let daemon = self.running.as_ref().unwrap();
+        let end = Instant::now() + PATIENCE;
+        let mut found = loop {
+            let samples = daemon.scrape().await;
+            let mut found = truth::differences(&samples, truths);
+            let unsaved = samples.value("job_failure_exporter_state_unsaved_timelines", &[]);
+            if unsaved != Some(0.0) {
+                found.push(format!("timelines that are not saved: {unsaved:?}"));
+            }
+            if found.is_empty() || Instant::now() > end {
+                break found;
+            }
+            sleep(Duration::from_millis(50)).await;
+        };
+        let count = found.len();
+        if count > 0 {
+            found.truncate(3);
+            println!(
+                "{} is not as it should be, such as:\n{}",
+                self.name,
+                found.join("\n")
+            );
+            let log = daemon.log();
+            let last: Vec<_> = log.lines().rev().take(20).collect();
+            println!("its last words, newest first:\n{}", last.join("\n"));
+        }
+        count
+    }
+
     /// Sets how large the exporter's files may become.
     fn limit_files(&self, current: Option<u64>) {
         if let Some(daemon) = &self.running {
@@ -165,7 +200,7 @@ impl Chaos {
             let place = Place::on_s3(gitlab.url(), &watch("1/1"), &proxy.url(), &bucket.name);
             place.reconfigure(
                 "force_path_style: true",
-                "force_path_style: true, timeout: 1s",
+                "force_path_style: true, timeout: 3s",
             );
             (name, "1/1", place, false)
         };
@@ -298,32 +333,10 @@ impl Chaos {
         self.gitlab.faults(|faults| faults.probability = 0.0);
         let truths = self.gitlab.truth();
         for exporter in &self.exporters {
-            let daemon = exporter.running.as_ref().unwrap();
             let own = own(&self.gitlab, &truths, exporter.shard);
-            let mut found = Vec::new();
-            let end = Instant::now() + Duration::from_secs(50);
-            loop {
-                found.clear();
-                found.extend(truth::differences(&daemon.scrape().await, &own));
-                if found.is_empty() || Instant::now() > end {
-                    break;
-                }
-                sleep(Duration::from_millis(50)).await;
-            }
-            if !found.is_empty() {
-                let shown: Vec<_> = found.iter().take(3).map(String::as_str).collect();
-                println!(
-                    "{} serves what is not true, such as\n{}",
-                    exporter.name,
-                    shown.join("\n")
-                );
-                let log = daemon.log();
-                let last: Vec<_> = log.lines().rev().take(20).collect();
-                println!("its last words, newest first:\n{}", last.join("\n"));
-            }
-            self.report.wrong_series += found.len();
+            let found = exporter.becomes_true(&own).await;
+            self.report.wrong_series += found;
         }
-        self.all_is_saved().await;
         for which in 0..self.exporters.len() {
             if self.exporters[which].on_disk {
                 let saved = self.check_directory(which);
@@ -334,20 +347,6 @@ impl Chaos {
         let saved = self.check_bucket().await;
         self.compare(&saved, &truths);
         self.gitlab.faults(|faults| faults.probability = SPOILED);
-    }
-
-    async fn all_is_saved(&self) {
-        for exporter in &self.exporters {
-            let daemon = exporter.running.as_ref().unwrap();
-            until("everything saved", async || {
-                let samples = daemon.scrape().await;
-                let name = "job_failure_exporter_state_unsaved_timelines";
-                let waiting = samples.value(name, &[]);
-                let missing = || format!("{}: {waiting:?} wait\n{}", exporter.name, daemon.log());
-                holds(waiting == Some(0.0), missing())
-            })
-            .await;
-        }
     }
 
     /// Reads what an exporter has on disk; nothing may be broken, and nothing older than before.

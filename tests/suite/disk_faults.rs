@@ -7,12 +7,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use job_failure_exporter::model::{
     JobObservation, PipelineObservation, Rules, Status, Timeline, TimelineKey, Timestamp,
 };
-use job_failure_exporter::store::{Directory, Saved, encode};
+use job_failure_exporter::store::{Directory, OpenError, Saved, encode};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
 use crate::daemon::{PATIENCE, Place, folder, gitlab, holds, minutes};
@@ -59,9 +59,20 @@ fn observe(timeline: &mut Timeline, number: u64) {
     timeline.observe(&pipeline, &jobs, &Rules::default(), now);
 }
 
+/// A program that another test is about to start may still hold what this process had open.
+fn open(root: &Path) -> Directory {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match Directory::open(root) {
+            Err(OpenError::Locked { .. }) if Instant::now() < end => thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
+    }
+}
+
 /// What the directory holds, by project; a broken document or a leftover fails the test.
 fn loaded(root: &Path, when: &str) -> BTreeMap<u64, Timeline> {
-    let directory = Directory::open(root).unwrap();
+    let directory = open(root);
     let loaded = directory.load();
     assert!(
         loaded.set_aside.is_empty(),
@@ -79,7 +90,7 @@ fn loaded(root: &Path, when: &str) -> BTreeMap<u64, Timeline> {
 /// Goes on with what is there, saves one project after the other, and says so after each.
 fn write_until_killed(root: &Path) -> ! {
     let mut timelines = loaded(root, "at the start");
-    let directory = Directory::open(root).unwrap();
+    let directory = open(root);
     let mut said = io::stdout();
     for turn in 0.. {
         let project_id = turn % PROJECTS;
