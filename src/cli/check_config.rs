@@ -76,7 +76,7 @@ fn summarize(config: &Config, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "state     {}, saved every {}, kept for {}",
-        config.store.directory.display(),
+        config.store.location,
         span(config.store.save_interval),
         span(config.retention)
     )?;

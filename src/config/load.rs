@@ -1,7 +1,7 @@
 //! Loads a configuration: the file, the flags over it, the environment.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::gitlab::GitLab;
 use super::node::{self, Node, Shape};
@@ -111,20 +111,6 @@ fn read(
     })
 }
 
-impl Store {
-    fn read(section: &Section<'_>) -> Option<Self> {
-        let directory = section.text("directory", |text| match text {
-            "" => Err(String::new()),
-            _ => Ok(PathBuf::from(text)),
-        });
-        let save_interval = section.duration("save_interval");
-        Some(Self {
-            directory: directory?,
-            save_interval: save_interval?,
-        })
-    }
-}
-
 /// Checks the form only; whether the name resolves shows when it is bound.
 fn listen_address(text: &str) -> Result<String, String> {
     let (host, port) = text.rsplit_once(':').ok_or("the port is missing")?;
@@ -173,6 +159,9 @@ impl Overrides {
         ];
         for (section, name, flag, value) in single {
             if let Some(value) = value {
+                if flag == "--store.directory" {
+                    remove(document, section, "s3");
+                }
                 put(document, section, name, text(flag, value));
             }
         }
@@ -189,5 +178,11 @@ fn put(document: &mut Node, section: &str, name: &str, value: Node) {
         .and_then(|inner| inner.entry_mut(name));
     if let Some(entry) = entry {
         *entry = value;
+    }
+}
+
+fn remove(document: &mut Node, section: &str, name: &str) {
+    if let Some(Shape::Map(entries)) = document.entry_mut(section).map(|inner| &mut inner.shape) {
+        entries.retain(|(key, _)| key != name);
     }
 }

@@ -18,9 +18,9 @@ mod problem;
 mod reader;
 mod secret;
 mod select;
+mod store;
 mod watch;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 pub use counting::describe as describe_rules;
@@ -31,6 +31,7 @@ pub use owners::Owners;
 pub use problem::{Problem, Problems};
 pub use secret::{Secret, SecretError};
 pub use select::{JobSelector, RefSelector, SourceSelector};
+pub use store::{Location, S3, Store};
 pub use watch::{Group, Watch};
 
 use crate::model::Rules;
@@ -52,13 +53,4 @@ pub struct Config {
     pub retention: Duration,
     /// Where `/metrics` is served, as `[host]:port`; no host: all interfaces. Default: `:10141`.
     pub listen_address: String,
-}
-
-/// Where the state is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Store {
-    /// The directory. Default: `./state`.
-    pub directory: PathBuf,
-    /// Longest time a change waits before it is saved. Default: 10 s.
-    pub save_interval: Duration,
 }

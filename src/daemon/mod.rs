@@ -1,13 +1,14 @@
 //! The daemon: wiring of polling, state, saving and serving, from start to orderly end.
 //!
 //! ```text
-//! Daemon::prepare (state locked and loaded, address bound) -> Daemon::run (until a signal)
+//! Daemon::prepare (store taken, address bound) -> Daemon::run (until a signal)
 //! ```
 
 mod gitlab_clock;
 mod saver;
 mod signals;
 mod state;
+mod storage;
 mod telemetry;
 mod view;
 
@@ -28,14 +29,14 @@ use crate::gitlab::{BuildError, Client, Options, Token, TokenError};
 use crate::http::{BindError, Bound, Server, Service};
 use crate::ingest::Ingest;
 use crate::metrics::{Build, Exposition, Telemetry};
-use crate::store::{Directory, Loaded, OpenError, SaveError};
+use crate::store::StoreError;
 
 /// Why the daemon did not start, or ended badly.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
-    /// The state directory.
+    /// The place of the state.
     #[error(transparent)]
-    Store(#[from] OpenError),
+    Store(#[from] StoreError),
     /// The address to serve on.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -53,7 +54,7 @@ pub enum DaemonError {
     Signals(#[from] io::Error),
     /// What changed last is not saved.
     #[error("the last changes are not saved: {0}")]
-    NotSaved(#[from] SaveError),
+    NotSaved(#[source] StoreError),
 }
 
 /// How the daemon ended.
@@ -76,7 +77,7 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Takes the state directory, loads the state and binds the address. Asks GitLab nothing.
+    /// Takes the store and binds the address. Asks GitLab nothing.
     pub async fn prepare(config: Config, clock: Arc<dyn Clock>) -> Result<Self, DaemonError> {
         let signals = Signals::catch()?;
         let clock = Arc::new(GitLabClock::new(clock));
@@ -85,7 +86,7 @@ impl Daemon {
             revision: option_env!("JOB_FAILURE_EXPORTER_REVISION").unwrap_or("unknown"),
         })?;
         telemetry.config_loaded(clock.local_now());
-        let store = Directory::open(&config.store.directory)?;
+        let store = storage::open(&config.store).await?;
         let server = Server::bind(&config.listen_address).await?;
         let client = Client::new(
             options(&config)?,
@@ -101,12 +102,11 @@ impl Daemon {
         };
         let exposition = Exposition::new(telemetry);
         let state = Arc::new(State::new(policy, exposition, clock.clone()));
-        restore(&state, store.load());
         Ok(Self {
             ingest: Ingest::new(client, config.watch, state.clone()),
             saver: Saver {
                 state: state.clone(),
-                store: Arc::new(store),
+                store,
                 clock: clock.clone(),
                 interval: config.store.save_interval,
                 retention: config.retention,
@@ -123,7 +123,7 @@ impl Daemon {
         self.server.local_addr()
     }
 
-    /// Polls, serves and saves until a signal. The first one lets running requests end and saves; the
+    /// Serves, reads the saved state, polls and saves until a signal. The first one lets running requests end and saves; the
     /// second one waits for nothing.
     pub async fn run(self) -> Result<Ended, DaemonError> {
         let Self {
@@ -137,13 +137,16 @@ impl Daemon {
         let stop = CancellationToken::new();
         let now = Arc::new(move || clock.local_now());
         let service = Service::new(state.exposition.clone(), state.clone(), now);
-        let polling = tokio::spawn(ingest.run(stop.clone()));
         let serving = tokio::spawn(server.serve(service, stop.clone().cancelled_owned()));
         let work = async {
-            saver.run(stop.clone()).await;
-            // Ends at once, in the middle of a cycle: what was not read will be read again.
-            let _ = polling.await;
-            let saved = saver.save().await;
+            let mut saved = Ok(0);
+            if storage::load(&saver.store, &state, &stop).await {
+                let polling = tokio::spawn(ingest.run(stop.clone()));
+                saver.run(stop.clone()).await;
+                // Ends at once, in the middle of a cycle: what was not read will be read again.
+                let _ = polling.await;
+                saved = saver.save().await;
+            }
             let _ = serving.await;
             saved
         };
@@ -151,7 +154,7 @@ impl Daemon {
         loop {
             tokio::select! {
                 saved = &mut work => {
-                    let count = saved?;
+                    let count = saved.map_err(DaemonError::NotSaved)?;
                     tracing::info!("everything is saved ({count} timelines at last); ended");
                     return Ok(Ended::Orderly);
                 }
@@ -177,24 +180,4 @@ fn options(config: &Config) -> Result<Options, TokenError> {
     options.timeout = gitlab.timeout;
     options.requests_per_second = gitlab.requests_per_second;
     Ok(options)
-}
-
-fn restore(state: &State, loaded: Loaded) {
-    for aside in &loaded.set_aside {
-        state.exposition.telemetry().document_set_aside();
-        let moved_to = aside.moved_to.as_ref().map_or_else(
-            || "it could not be moved and stays".to_owned(),
-            |path| format!("moved to {}", path.display()),
-        );
-        tracing::error!(
-            "{}: {}; {moved_to}; its history is read from GitLab again",
-            aside.path.display(),
-            aside.error
-        );
-    }
-    let count = loaded.timelines.len();
-    if count > 0 {
-        tracing::info!("loaded {count} timelines");
-    }
-    state.restore(loaded.timelines);
 }

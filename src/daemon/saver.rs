@@ -1,80 +1,104 @@
 //! Saving: what changed, now and then, and once more at the end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::task::spawn_blocking;
+use futures_util::{StreamExt as _, stream};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::gitlab_clock::GitLabClock;
 use super::state::{State, Unsaved};
+use super::storage::{pause, tell_set_aside};
 use crate::model::{Timeline, Timestamp};
-use crate::store::{Directory, SaveError, Saved, encode};
+use crate::store::{Saved, Store, StoreError, Written};
 
 /// How often histories are looked through for what has outlived the retention.
 const EXPIRY_INTERVAL: Duration = Duration::from_hours(1);
 
-/// Saves the state into a directory.
+/// Longest pause between two attempts to save into a store that is away.
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+
+/// Saves the state.
 pub(super) struct Saver {
     pub(super) state: Arc<State>,
-    pub(super) store: Arc<Directory>,
+    pub(super) store: Store,
     pub(super) clock: Arc<GitLabClock>,
     pub(super) interval: Duration,
     pub(super) retention: Duration,
+}
+
+/// How saving goes, from one time to the next.
+#[derive(Default)]
+struct Trouble {
+    /// Since something could not be saved, and nothing was saved after it.
+    failing: bool,
+    /// How often in a row the store was away.
+    outages: u32,
 }
 
 impl Saver {
     /// Saves what changed every `interval` until `stop`. The caller saves once more, when nothing
     /// changes the state any longer.
     pub(super) async fn run(&self, stop: CancellationToken) {
-        let mut saves = tokio::time::interval(self.interval);
         let mut expiries = tokio::time::interval(EXPIRY_INTERVAL);
-        let mut failing = false;
+        let mut trouble = Trouble::default();
+        let mut next = Instant::now();
         loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
                 // A wrong clock of ours must not cost the histories: GitLab's decides.
                 _ = expiries.tick(), if self.clock.is_told() => self.expire().await,
-                _ = saves.tick() => failing = self.save_and_log(failing).await,
+                () = sleep_until(next) => {
+                    self.save_and_log(&mut trouble).await;
+                    next = Instant::now() + match trouble.outages {
+                        0 => self.interval,
+                        outages => pause(self.interval, LONGEST_PAUSE, outages),
+                    };
+                }
             }
         }
     }
 
-    /// Saves; logs a failure once, and that it is over. Returns whether saving fails.
-    async fn save_and_log(&self, was_failing: bool) -> bool {
+    /// Saves; logs a failure once, and that it is over.
+    async fn save_and_log(&self, trouble: &mut Trouble) {
         match self.save().await {
-            Err(error) if was_failing => {
-                tracing::debug!("still not saved: {error}");
-                true
-            }
             Err(error) => {
-                tracing::error!("{error}; trying again every {:?}", self.interval);
-                true
+                let is_outage = error.is_outage();
+                trouble.outages = if is_outage { trouble.outages + 1 } else { 0 };
+                if std::mem::replace(&mut trouble.failing, true) {
+                    tracing::debug!("still not saved: {error}");
+                } else if is_outage {
+                    tracing::error!("{error}; changes wait, trying again less and less often");
+                } else {
+                    tracing::error!("{error}; trying again every {:?}", self.interval);
+                }
             }
+            Ok(0) => {}
             Ok(count) => {
-                if was_failing && count > 0 {
+                if std::mem::take(trouble).failing {
                     tracing::info!("saved again, {count} timelines");
                 }
-                was_failing && count == 0
             }
         }
     }
 
     /// Saves everything that changed since it was saved. What fails stays to be saved, and the others
-    /// go on. Returns how many were saved, or the first error.
-    pub(super) async fn save(&self) -> Result<usize, SaveError> {
+    /// go on, unless the store is away. Returns how many were saved, or the first error.
+    pub(super) async fn save(&self) -> Result<usize, StoreError> {
+        let away = AtomicBool::new(false);
+        let batches = self.state.take_unsaved();
+        let saving = batches
+            .into_iter()
+            .map(|batch| self.save_batch(batch, &away));
+        let mut results = stream::iter(saving).buffer_unordered(self.store.parallel_saves());
         let mut saved = 0;
         let mut first_error = None;
-        for batch in self.state.take_unsaved() {
-            for result in self.save_batch(batch).await {
-                match result {
-                    Ok(()) => saved += 1,
-                    Err(error) => {
-                        first_error.get_or_insert(error);
-                    }
-                }
-            }
+        while let Some(batch) = results.next().await {
+            saved += batch.saved;
+            first_error = first_error.or(batch.error);
         }
         let telemetry = self.state.exposition.telemetry();
         telemetry.unsaved_timelines(self.state.unsaved_count());
@@ -82,66 +106,94 @@ impl Saver {
     }
 
     /// Saves the changed timelines of one project. Only the last document gets the new watermark, and
-    /// only if all before it are on disk: a watermark never promises more than the documents hold.
-    async fn save_batch(&self, batch: Unsaved) -> Vec<Result<(), SaveError>> {
-        let mut results = Vec::with_capacity(batch.timelines.len());
+    /// only if all before it are saved: a watermark never promises more than the documents hold.
+    async fn save_batch(&self, batch: Unsaved, away: &AtomicBool) -> BatchResult {
+        let mut result = BatchResult::default();
         let last = batch.timelines.len() - 1;
         for (index, timeline) in batch.timelines.into_iter().enumerate() {
-            let all_before = results.iter().all(Result::is_ok);
-            let watermark = if index == last && all_before {
+            if away.load(Ordering::Relaxed) {
+                self.state.unsaved(&timeline.key);
+                continue;
+            }
+            let complete = index == last && result.saved == last;
+            let watermark = if complete {
                 batch.watermark
             } else {
                 batch.former_watermark
             };
-            let (project_id, complete) = (timeline.key.project_id, index == last && all_before);
-            let result = self.save_one(timeline, watermark).await;
-            if result.is_ok() && complete {
-                self.state.saved_up_to(project_id, watermark);
+            let project_id = timeline.key.project_id;
+            match self.save_one(timeline, watermark).await {
+                Ok(()) => {
+                    result.saved += 1;
+                    if complete {
+                        self.state.saved_up_to(project_id, watermark);
+                    }
+                }
+                Err(error) => {
+                    away.fetch_or(error.is_outage(), Ordering::Relaxed);
+                    result.error.get_or_insert(error);
+                }
             }
-            results.push(result);
         }
-        results
+        result
     }
 
     async fn save_one(
         &self,
         timeline: Timeline,
         watermark: Option<Timestamp>,
-    ) -> Result<(), SaveError> {
+    ) -> Result<(), StoreError> {
         let key = timeline.key.clone();
-        let (store, state) = (self.store.clone(), self.state.clone());
-        let written = spawn_blocking(move || {
-            let saved = Saved {
-                timeline,
-                watermark,
-            };
-            store.save(&saved.timeline.key, &encode(&saved, &state.policy.rules))
-        });
+        let saved = Saved {
+            timeline,
+            watermark,
+        };
+        let rules = &self.state.policy.rules;
         let telemetry = self.state.exposition.telemetry();
-        // A task that panics is none of ours, and one that was aborted ends with the process.
-        let result = written.await.unwrap_or(Ok(()));
-        if result.is_ok() {
-            telemetry.state_saved(self.clock.local_now());
-        } else {
-            telemetry.state_save_failed();
-            self.state.unsaved(&key);
+        match self.store.save(saved, rules).await {
+            Ok(written) => {
+                telemetry.state_saved(self.clock.local_now());
+                self.take_in(&written);
+                Ok(())
+            }
+            Err(error) => {
+                telemetry.state_save_failed();
+                self.state.unsaved(&key);
+                Err(error)
+            }
         }
-        result
+    }
+
+    /// What another replica had saved meanwhile becomes part of the state.
+    fn take_in(&self, written: &Written) {
+        let telemetry = self.state.exposition.telemetry();
+        telemetry.state_conflicts(written.conflicts);
+        tell_set_aside(&self.state, &written.set_aside);
+        if let Some(merged) = &written.merged {
+            let before = self.clock.is_told().then(|| self.expiry());
+            self.state.take_in(merged, before);
+        }
+    }
+
+    /// What gave no sign since then is dropped.
+    fn expiry(&self) -> Timestamp {
+        let retention = i64::try_from(self.retention.as_secs()).unwrap_or(i64::MAX);
+        Timestamp::of_clock(self.clock.gitlab_now().unix().saturating_sub(retention))
     }
 
     /// Drops what has outlived the retention, and its documents.
     async fn expire(&self) {
-        let retention = i64::try_from(self.retention.as_secs()).unwrap_or(i64::MAX);
-        let before = self.clock.gitlab_now().unix().saturating_sub(retention);
-        let gone = self.state.expire(Timestamp::of_clock(before));
-        let store = self.store.clone();
-        let removed = spawn_blocking(move || {
-            for key in gone {
-                if let Err(error) = store.remove(&key) {
-                    tracing::error!("{error}");
-                }
+        for key in self.state.expire(self.expiry()) {
+            if let Err(error) = self.store.remove(key).await {
+                tracing::error!("{error}");
             }
-        });
-        let _ = removed.await;
+        }
     }
+}
+
+/// How saving the timelines of a project went.
+#[derive(Default)]
+struct BatchResult {
+    saved: usize,
+    error: Option<StoreError>,
 }

@@ -36,11 +36,23 @@ pub(super) struct Held {
     pub(super) projects: BTreeMap<u64, Watched>,
     /// The last error of each project, or of what the configuration names, by that name.
     pub(super) errors: BTreeMap<String, String>,
+    /// Whether the saved state was read.
+    pub(super) loading: Loading,
     pub(super) first_round_ended: bool,
     pub(super) any_polled: bool,
     /// Projects that were found since the start.
     seen: BTreeSet<u64>,
     logged_rejections: HashSet<(&'static str, Option<u64>)>,
+}
+
+/// How far reading the saved state has come.
+#[derive(Default)]
+pub(super) enum Loading {
+    #[default]
+    UnderWay,
+    /// To be tried again.
+    Failed(String),
+    Done,
 }
 
 /// A timeline with what is to be done about it.
@@ -91,6 +103,7 @@ impl State {
     /// Takes over what was saved, and exposes it. What is not among it is backfilled.
     pub(super) fn restore(&self, saved: Vec<Saved>) {
         let mut held = self.held();
+        held.loading = Loading::Done;
         for Saved {
             timeline,
             watermark,
@@ -104,6 +117,35 @@ impl State {
             tracked.shown = true;
             self.publish(&mut tracked);
             held.timelines.insert(key, tracked);
+        }
+    }
+
+    /// The saved state could not be read; returns whether that is news.
+    pub(super) fn state_not_loaded(&self, error: &str) -> bool {
+        let former = std::mem::replace(
+            &mut self.held().loading,
+            Loading::Failed(error.to_owned()),
+        );
+        !matches!(former, Loading::Failed(former) if former == error)
+    }
+
+    /// Takes in what another replica knows of a timeline, as it was just saved; of it, what gave no
+    /// sign since `before` is dropped again.
+    pub(super) fn take_in(&self, saved: &Timeline, before: Option<Timestamp>) {
+        let mut held = self.held();
+        let Some(tracked) = held.timelines.get_mut(&saved.key) else {
+            return;
+        };
+        let former = tracked.timeline.clone();
+        tracked.timeline.merge(saved);
+        tracked.timeline.trim(&self.policy.rules);
+        if let Some(before) = before {
+            tracked.timeline.expire(before);
+        }
+        // More was seen while it was saved, or less is to be kept.
+        tracked.unsaved |= tracked.timeline != *saved;
+        if tracked.timeline != former && tracked.shown {
+            self.publish(tracked);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The state as the status page and the probes see it.
 
-use super::state::{Held, State};
+use super::state::{Held, Loading, State};
 use crate::http::{
     Candidate, JobEntry, JobFilter, JobPage, Paging, ProjectStatus, Readiness, Status, select,
 };
@@ -9,6 +9,15 @@ use crate::model::TimelineKey;
 impl Status for State {
     fn readiness(&self) -> Readiness {
         let held = self.held();
+        match &held.loading {
+            Loading::UnderWay => {
+                return Readiness::NotReady("the saved state is being read".to_owned());
+            }
+            Loading::Failed(error) => {
+                return Readiness::NotReady(format!("the saved state cannot be read: {error}"));
+            }
+            Loading::Done => {}
+        }
         if held.any_polled && held.first_round_ended {
             return Readiness::Ready;
         }

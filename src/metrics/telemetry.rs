@@ -54,6 +54,10 @@ own! {
         "State documents that could not be read and were moved aside.";
     UNSAVED: Gauge "state_unsaved_timelines", [],
         "Timelines that changed since they were saved.";
+    CONFLICTS: Counter "state_conflicts_total", [],
+        "Saves that met a document of another replica, and were merged with it.";
+    CONDITIONAL: Gauge "state_conditional_writes", [],
+        "1 if the S3 store honours conditional writes; 0 if it ignores them, and of two replicas the last to write wins.";
     CLOCK_OFFSET: Gauge "gitlab_clock_offset_seconds", [],
         "How far GitLab's clock is ahead of this machine's.";
     CONFIG_OK: Gauge "config_last_load_successful", [],
@@ -90,6 +94,8 @@ pub struct Telemetry {
     saved: IntGaugeVec,
     set_aside: IntCounter,
     unsaved: IntGauge,
+    conflicts: IntCounter,
+    conditional: IntGaugeVec,
     clock_offset: GaugeVec,
     config_ok: IntGaugeVec,
     config_loaded: IntGaugeVec,
@@ -126,6 +132,8 @@ impl Telemetry {
             saved: registered(r, int_gauges(SAVED))?,
             set_aside: registered(r, IntCounter::with_opts(opts(SET_ASIDE)))?,
             unsaved: registered(r, IntGauge::with_opts(opts(UNSAVED)))?,
+            conflicts: registered(r, IntCounter::with_opts(opts(CONFLICTS)))?,
+            conditional: registered(r, int_gauges(CONDITIONAL))?,
             clock_offset: registered(r, GaugeVec::new(opts(CLOCK_OFFSET), CLOCK_OFFSET.labels))?,
             config_ok: registered(r, int_gauges(CONFIG_OK))?,
             config_loaded: registered(r, int_gauges(CONFIG_LOADED))?,
@@ -191,6 +199,18 @@ impl Telemetry {
     /// So many timelines wait to be saved.
     pub fn unsaved_timelines(&self, count: usize) {
         self.unsaved.set(clamped(count as u64));
+    }
+
+    /// Documents of another replica were in the way of a save so many times.
+    pub fn state_conflicts(&self, count: u32) {
+        self.conflicts.inc_by(count.into());
+    }
+
+    /// Whether the S3 store honours conditional writes.
+    pub fn state_conditional_writes(&self, honoured: bool) {
+        self.conditional
+            .with_label_values(NONE)
+            .set(honoured.into());
     }
 
     /// GitLab's clock is ahead by so many seconds.

@@ -3,7 +3,136 @@
 mod directory;
 mod document;
 mod layout;
+mod s3;
 mod shapes;
+
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
 
 pub use directory::{Directory, Loaded, OpenError, ReadError, SaveError, SetAside};
 pub use document::{DocumentError, Saved, decode, decode_v2, encode, encode_v2};
+pub use s3::{Fault, S3, S3Error, S3Options};
+
+use crate::model::{Rules, Timeline, TimelineKey};
+
+/// A place that holds documents. Clones share it.
+#[derive(Debug, Clone)]
+pub enum Store {
+    /// A directory of the local disk, for one process alone.
+    Directory(Arc<Directory>),
+    /// A bucket, which several replicas may share.
+    S3(Arc<S3>),
+}
+
+/// The store failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The state directory could not be taken.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A document on disk could not be written or removed.
+    #[error(transparent)]
+    Directory(#[from] SaveError),
+    /// S3.
+    #[error(transparent)]
+    S3(#[from] S3Error),
+}
+
+/// What a save came to.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// What was saved, where another replica had saved meanwhile and the two were merged.
+    pub merged: Option<Timeline>,
+    /// How often another replica's document was in the way.
+    pub conflicts: u32,
+    /// A document that was in the way and could not be read.
+    pub set_aside: Vec<SetAside>,
+}
+
+impl StoreError {
+    /// Whether what failed once will fail for the other documents, too, so that it is better to wait.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::S3(error) if error.fault().is_outage())
+    }
+
+    /// Whether waiting cannot help: somebody has to change the configuration, or a right.
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            Self::S3(error) => error.fault().is_lasting(),
+            Self::Open(_) | Self::Directory(_) => true,
+        }
+    }
+}
+
+impl Store {
+    /// Sees whether the store can be used at all, as far as a request or two can tell.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Directory(_) => Ok(()),
+            Self::S3(s3) => Ok(s3.check().await?),
+        }
+    }
+
+    /// Whether another replica's save is noticed and not overwritten; `None` while not known, or where
+    /// there is no other replica.
+    pub fn conditional_writes(&self) -> Option<bool> {
+        match self {
+            Self::Directory(_) => None,
+            Self::S3(s3) => s3.conditional_writes(),
+        }
+    }
+
+    /// Reads all documents. One that cannot be read is moved aside, never deleted, and the others go on.
+    pub async fn load(&self) -> Result<Loaded, StoreError> {
+        match self {
+            Self::Directory(directory) => {
+                let directory = directory.clone();
+                Ok(blocking(move || directory.load()).await)
+            }
+            Self::S3(s3) => Ok(s3.load().await?),
+        }
+    }
+
+    /// Replaces a timeline's document, or merges with what another replica has saved meanwhile.
+    pub async fn save(&self, saved: Saved, rules: &Rules) -> Result<Written, StoreError> {
+        match self {
+            Self::Directory(directory) => {
+                let (directory, rules) = (directory.clone(), rules.clone());
+                let write = move || directory.save(&saved.timeline.key, &encode(&saved, &rules));
+                blocking(write).await?;
+                Ok(Written::default())
+            }
+            Self::S3(s3) => Ok(s3.save(saved, rules).await?),
+        }
+    }
+
+    /// Removes a timeline's document, if there is one.
+    pub async fn remove(&self, key: TimelineKey) -> Result<(), StoreError> {
+        match self {
+            Self::Directory(directory) => {
+                let directory = directory.clone();
+                Ok(blocking(move || directory.remove(&key)).await?)
+            }
+            Self::S3(s3) => Ok(s3.remove(&key).await?),
+        }
+    }
+
+    /// How many saves may run at a time: those of a disk only wait for each other.
+    pub fn parallel_saves(&self) -> usize {
+        match self {
+            Self::Directory(_) => 1,
+            Self::S3(_) => s3::PARALLEL_REQUESTS,
+        }
+    }
+}
+
+/// Runs disk work off the async threads; a panic in it is passed on.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The runtime ends, and with it whoever waits here.
+        Err(_) => std::future::pending().await,
+    }
+}

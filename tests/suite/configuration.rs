@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use job_failure_exporter::config::{Config, Overrides, Problems};
+use job_failure_exporter::config::{Config, Location, Overrides, Problems};
 use job_failure_exporter::model::{
     AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs, Rules,
 };
@@ -50,7 +50,8 @@ fn one_project_is_enough_and_everything_else_has_its_default() {
     assert_eq!(config.watch.backfill_pipelines, 50);
     assert_eq!(config.counting, Rules::default());
     assert!(config.owners.is_empty());
-    assert_eq!(config.store.directory, Path::new("./state"));
+    let state = Location::Directory("./state".into());
+    assert_eq!(config.store.location, state);
     assert_eq!(config.store.save_interval, Duration::from_secs(10));
     assert_eq!(config.retention, Duration::from_hours(30 * 24));
     assert_eq!(config.listen_address, ":10141");
@@ -201,7 +202,8 @@ web: {listen_address: ':1'}",
     assert_eq!(config.watch.groups.len(), 1);
     assert_eq!(config.watch.groups[0].path, "flag-group");
     assert!(config.watch.groups[0].include_subgroups);
-    assert_eq!(config.store.directory, Path::new("from-flag"));
+    let state = Location::Directory("from-flag".into());
+    assert_eq!(config.store.location, state);
     assert_eq!(config.listen_address, "127.0.0.1:0");
 }
 

@@ -96,11 +96,15 @@ fn whole_example() -> String {
 fn the_example_has_every_key() {
     let example = whole_example();
     let problems = load(&example).unwrap_err();
-    let expected = ["gitlab.token_file", "gitlab.ca_file"];
+    let expected = [
+        ("gitlab.token_file", "No such file"),
+        ("gitlab.ca_file", "No such file"),
+        ("store.s3", "given together with store.directory"),
+    ];
     assert_eq!(problems.lines().count(), expected.len(), "{problems}");
-    for (problem, key) in problems.lines().zip(expected) {
+    for (problem, (key, what)) in problems.lines().zip(expected) {
         assert!(
-            problem.contains(key) && problem.contains("No such file"),
+            problem.contains(key) && problem.contains(what),
             "{problem}"
         );
     }
@@ -117,6 +121,7 @@ fn the_examples_values_are_the_defaults_unless_it_says_otherwise() {
         "watch.projects",
         "watch.groups[].exclude",
         "watch.jobs.exclude",
+        "store.s3.prefix",
     ];
     for key in KEYS.iter().filter(|key| !own.contains(&key.path)) {
         if let Absence::Default(default) | Absence::Preset(default) = key.absence {

@@ -94,7 +94,7 @@ const CASES: &[(&str, &[&str])] = &[
         "key-of-a-later-version",
         &[
             "3: watch.child_pipelines: unknown key; valid here: interval, idle_interval, projects, groups, refs, sources, jobs, backfill",
-            "5: store.s3: unknown key; valid here: directory, save_interval",
+            "5: store.gcs: unknown key; valid here: directory, s3, save_interval",
             "7: owners.file: unknown key; valid here: rules",
         ],
     ),
@@ -190,6 +190,27 @@ const CASES: &[(&str, &[&str])] = &[
         &[
             "1: watch.sources[1]: found `merge_request` (did you mean `merge_request_event`?), wanted one of `push`, `web`, `api`, `schedule`, `trigger`, `chat`, `webide`, `pipeline`, `merge_request_event`, `external`, `external_pull_request_event`, `ondemand_dast_scan`, `ondemand_dast_validation`, `security_orchestration_policy`, `container_registry_push`, `duo_workflow`, `pipeline_execution_policy_schedule`, `unknown`",
         ],
+    ),
+    (
+        "store-bucket-is-an-address",
+        &[
+            "3: store.s3.bucket: found `s3://ci-state/jobs` (the name alone; what follows it goes into `prefix`), wanted the name of a bucket",
+            "4: store.s3.endpoint_url: found `minio:9000` (neither http nor https), wanted the address of a store, such as `https://minio.example.com:9000`",
+        ],
+    ),
+    (
+        "store-in-two-places",
+        &["3: store.s3: given together with store.directory; keep one of them"],
+    ),
+    (
+        "store-kms-key-without-kms",
+        &[
+            "2: store.s3.kms_key_id: is of no use without server_side_encryption: `aws:kms` or `aws:kms:dsse`",
+        ],
+    ),
+    (
+        "store-s3-without-bucket",
+        &["2: store.s3.bucket: missing; wanted the name of a bucket"],
     ),
     (
         "store-directory-empty",

@@ -20,6 +20,8 @@ pub(crate) fn touch_everything(telemetry: &Telemetry) {
     telemetry.state_save_failed();
     telemetry.document_set_aside();
     telemetry.unsaved_timelines(2);
+    telemetry.state_conflicts(1);
+    telemetry.state_conditional_writes(true);
     telemetry.clock_offset(-0.25);
     telemetry.config_loaded(now);
     telemetry.config_refused();

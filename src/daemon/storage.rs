@@ -1,0 +1,118 @@
+//! The store as the configuration has it, and the state that is read from it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::state::State;
+use crate::config::{self, Location};
+use crate::store::{Directory, Loaded, S3, S3Options, SetAside, Store, StoreError};
+
+/// Longest pause between two attempts to reach a store that does not answer.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// Opens the store. One that cannot be used for a reason that stays is an error; one that is away for
+/// now is none.
+pub(super) async fn open(config: &config::Store) -> Result<Store, StoreError> {
+    let s3 = match &config.location {
+        Location::Directory(directory) => {
+            return Ok(Store::Directory(Arc::new(Directory::open(directory)?)));
+        }
+        Location::S3(s3) => s3.clone(),
+    };
+    let options = S3Options {
+        bucket: s3.bucket,
+        prefix: s3.prefix,
+        region: s3.region,
+        endpoint_url: s3.endpoint_url,
+        force_path_style: s3.force_path_style,
+        server_side_encryption: s3.server_side_encryption.map(str::to_owned),
+        kms_key_id: s3.kms_key_id,
+        timeout: s3.timeout,
+    };
+    let store = Store::S3(Arc::new(S3::new(options).await));
+    match store.check().await {
+        Err(error) if error.is_lasting() => Err(error),
+        // Told by `load`, which goes on trying.
+        _ => Ok(store),
+    }
+}
+
+/// Reads the state, again and again while the store does not answer; false if `stop` came first.
+/// Polling must not begin before: it would read everything from GitLab once more.
+pub(super) async fn load(store: &Store, state: &State, stop: &CancellationToken) -> bool {
+    let loading = async {
+        let mut failures = 0;
+        loop {
+            let error = match store.load().await {
+                Ok(loaded) => return loaded,
+                Err(error) => error.to_string(),
+            };
+            failures += 1;
+            if state.state_not_loaded(&error) {
+                tracing::error!("the saved state cannot be read: {error}; trying again");
+            } else {
+                tracing::debug!("the saved state still cannot be read: {error}");
+            }
+            sleep(pause(Duration::from_millis(500), LONGEST_PAUSE, failures)).await;
+        }
+    };
+    let loaded = tokio::select! {
+        loaded = loading => loaded,
+        () = stop.cancelled() => return false,
+    };
+    say_whether_writes_are_conditional(store, state);
+    restore(state, loaded);
+    true
+}
+
+/// A pause after so many failures: doubled with each, and partly random, so that replicas do not come
+/// all at once.
+pub(super) fn pause(first: Duration, longest: Duration, failures: u32) -> Duration {
+    let doubled = first.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
+    doubled
+        .min(longest.max(first))
+        .mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
+fn say_whether_writes_are_conditional(store: &Store, state: &State) {
+    let Some(conditional) = store.conditional_writes() else {
+        return;
+    };
+    let telemetry = state.exposition.telemetry();
+    telemetry.state_conditional_writes(conditional);
+    if !conditional {
+        tracing::warn!(
+            "this store ignores If-None-Match and If-Match: of two replicas on one bucket and prefix the \
+             last to write wins, and what the other has counted meanwhile can be lost. Run one replica, or \
+             use a store that honours conditional writes"
+        );
+    }
+}
+
+/// Counts and tells what could not be read.
+pub(super) fn tell_set_aside(state: &State, set_aside: &[SetAside]) {
+    for aside in set_aside {
+        state.exposition.telemetry().document_set_aside();
+        let moved_to = aside.moved_to.as_ref().map_or_else(
+            || "it could not be moved and stays".to_owned(),
+            |path| format!("moved to {}", path.display()),
+        );
+        tracing::error!(
+            "{}: {}; {moved_to}; its history is read from GitLab again",
+            aside.path.display(),
+            aside.error
+        );
+    }
+}
+
+fn restore(state: &State, loaded: Loaded) {
+    tell_set_aside(state, &loaded.set_aside);
+    let count = loaded.timelines.len();
+    if count > 0 {
+        tracing::info!("loaded {count} timelines");
+    }
+    state.restore(loaded.timelines);
+}

@@ -1,0 +1,235 @@
+//! Single requests to a bucket.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::types::ServerSideEncryption;
+use bytes::Bytes;
+use tokio::time::{sleep, timeout};
+
+use super::error::{Fault, S3Error, chain};
+use super::S3Options;
+
+/// Attempts of one request. Only what may pass is repeated.
+const ATTEMPTS: u32 = 3;
+
+/// Longest time until a connection stands.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// Asked by a store of one's own, most of which do not care.
+const REGION_OF_AN_ENDPOINT: &str = "us-east-1";
+
+/// What must hold for a write to take place.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Condition<'a> {
+    /// Nothing.
+    None,
+    /// There is no such object.
+    Absent,
+    /// The object is still this one.
+    Is(&'a str),
+}
+
+/// An object as it was read.
+#[derive(Debug)]
+pub(super) struct Object {
+    pub(super) etag: Option<String>,
+    pub(super) body: Bytes,
+}
+
+/// An object as it was listed.
+#[derive(Debug)]
+pub(super) struct Listed {
+    /// Below the prefix.
+    pub(super) name: String,
+    pub(super) etag: Option<String>,
+}
+
+/// A bucket, and the prefix below which everything of ours is. Clones share the connections.
+#[derive(Debug, Clone)]
+pub(super) struct Bucket {
+    client: Client,
+    name: String,
+    /// Empty, or ending in `/`.
+    prefix: String,
+    encryption: Option<ServerSideEncryption>,
+    kms_key_id: Option<String>,
+    timeout: Duration,
+}
+
+impl Bucket {
+    pub(super) async fn new(options: S3Options) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT.min(options.timeout))
+            .operation_attempt_timeout(options.timeout)
+            .operation_timeout(options.timeout * 2)
+            .build();
+        let mut config = aws_config::defaults(BehaviorVersion::latest())
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .timeout_config(timeouts);
+        if let Some(region) = options.region {
+            config = config.region(Region::new(region));
+        }
+        if let Some(url) = &options.endpoint_url {
+            config = config.endpoint_url(url);
+        }
+        let config = config.load().await;
+        let mut s3 = aws_sdk_s3::config::Builder::from(&config)
+            .force_path_style(options.force_path_style);
+        if config.region().is_none() && options.endpoint_url.is_some() {
+            s3 = s3.region(Region::new(REGION_OF_AN_ENDPOINT));
+        }
+        let prefix = options.prefix.trim_matches('/');
+        Self {
+            client: Client::from_conf(s3.build()),
+            name: options.bucket,
+            prefix: match prefix {
+                "" => String::new(),
+                _ => format!("{prefix}/"),
+            },
+            encryption: options
+                .server_side_encryption
+                .as_deref()
+                .map(ServerSideEncryption::from),
+            kms_key_id: options.kms_key_id,
+            timeout: options.timeout,
+        }
+    }
+
+    /// For messages.
+    pub(super) fn address(&self, name: &str) -> String {
+        format!("s3://{}/{}{name}", self.name, self.prefix)
+    }
+
+    fn error<E>(
+        &self,
+        action: &'static str,
+        name: &str,
+    ) -> impl FnOnce(SdkError<E, HttpResponse>) -> S3Error
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let target = self.address(name);
+        move |error| S3Error::new(action, target, Fault::of(&error))
+    }
+
+    /// Reads an object; `None` where there is none. A body that is cut off is asked for again.
+    pub(super) async fn get(&self, name: &str) -> Result<Option<Object>, S3Error> {
+        let mut attempt = 1;
+        loop {
+            let key = format!("{}{name}", self.prefix);
+            let request = self.client.get_object().bucket(&self.name).key(key);
+            let answer = request.send().await.map_err(self.error("read", name));
+            let output = match answer {
+                Err(error) if matches!(error.fault(), Fault::NoSuchKey) => return Ok(None),
+                answer => answer?,
+            };
+            match read_whole(output, self.timeout).await {
+                Ok(object) => return Ok(Some(object)),
+                Err(fault) if attempt == ATTEMPTS => {
+                    return Err(S3Error::new("read", self.address(name), fault));
+                }
+                Err(_) => sleep(jitter(attempt)).await,
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Writes an object; gives its etag.
+    pub(super) async fn put(
+        &self,
+        name: &str,
+        body: Vec<u8>,
+        condition: Condition<'_>,
+    ) -> Result<Option<String>, S3Error> {
+        let mut request = self
+            .client
+            .put_object()
+            .bucket(&self.name)
+            .key(format!("{}{name}", self.prefix))
+            .content_type("application/json")
+            .set_server_side_encryption(self.encryption.clone())
+            .set_ssekms_key_id(self.kms_key_id.clone())
+            .body(body.into());
+        request = match condition {
+            Condition::None => request,
+            Condition::Absent => request.if_none_match("*"),
+            Condition::Is(etag) => request.if_match(etag),
+        };
+        let answer = request.send().await.map_err(self.error("write", name))?;
+        Ok(answer.e_tag)
+    }
+
+    /// Removes an object, unless it is another one by now. That there is none is no error.
+    pub(super) async fn delete(&self, name: &str, etag: Option<&str>) -> Result<(), S3Error> {
+        let request = self
+            .client
+            .delete_object()
+            .bucket(&self.name)
+            .key(format!("{}{name}", self.prefix))
+            .set_if_match(etag.map(str::to_owned));
+        match request.send().await.map_err(self.error("remove", name)) {
+            Err(error) if !matches!(error.fault(), Fault::NoSuchKey | Fault::Precondition) => {
+                Err(error)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Everything below the prefix.
+    pub(super) async fn list(&self) -> Result<Vec<Listed>, S3Error> {
+        let mut pages = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.name)
+            .prefix(&self.prefix)
+            .into_paginator()
+            .send();
+        let mut listed = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(self.error("list", ""))?;
+            for object in page.contents.unwrap_or_default() {
+                let key = object.key.as_deref();
+                if let Some(name) = key.and_then(|key| key.strip_prefix(&self.prefix)) {
+                    listed.push(Listed {
+                        name: name.to_owned(),
+                        etag: object.e_tag,
+                    });
+                }
+            }
+        }
+        Ok(listed)
+    }
+}
+
+/// The body to its end: the SDK's timeouts and attempts only reach to its beginning.
+async fn read_whole(output: GetObjectOutput, longest: Duration) -> Result<Object, Fault> {
+    let length = output.content_length;
+    let body = match timeout(longest, output.body.collect()).await {
+        Err(_) => return Err(Fault::Timeout),
+        Ok(Err(error)) => return Err(Fault::Cut(chain(&error))),
+        Ok(Ok(body)) => body.into_bytes(),
+    };
+    match length.and_then(|length| usize::try_from(length).ok()) {
+        Some(length) if length != body.len() => Err(Fault::Cut(format!(
+            "{} of {length} bytes came",
+            body.len()
+        ))),
+        _ => Ok(Object {
+            etag: output.e_tag,
+            body,
+        }),
+    }
+}
+
+/// A pause before the next attempt: between nothing and a time that doubles.
+pub(super) fn jitter(attempt: u32) -> Duration {
+    let longest = Duration::from_millis(50) * 2_u32.saturating_pow(attempt.min(7));
+    longest.mul_f64(fastrand::f64())
+}

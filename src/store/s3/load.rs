@@ -1,0 +1,118 @@
+//! Reading all documents of a bucket.
+
+use std::collections::{BTreeMap, HashSet};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::bucket::{Bucket, Listed, Object};
+use super::{PARALLEL_REQUESTS, S3, S3Error, document_path};
+use crate::store::{DocumentError, Loaded, Saved, decode};
+
+/// How often a document that does not parse is read before it counts as broken and not the answer.
+const READINGS: u32 = 2;
+
+/// A document that was there when it was asked for.
+struct Read {
+    object: Object,
+    content: Result<Saved, DocumentError>,
+}
+
+impl S3 {
+    /// Reads all documents. One that cannot be read is moved aside, never deleted, and the others go on.
+    ///
+    /// Another replica may save meanwhile. Its watermark promises what is in documents that were
+    /// perhaps read before it wrote them, so all that changed is read once more, for its content only.
+    pub async fn load(&self) -> Result<Loaded, S3Error> {
+        self.check().await?;
+        let mut documents = self.read_all(self.list().await?).await?;
+        let listed = self.list().await?;
+        let names: HashSet<&str> = listed.iter().map(|now| now.name.as_str()).collect();
+        documents.retain(|name, _| names.contains(name.as_str()));
+        let changed = listed.into_iter().filter(|now| {
+            let known = documents.get(&now.name);
+            known.is_none_or(|known| bare(known.object.etag.as_ref()) != bare(now.etag.as_ref()))
+        });
+        for (name, mut later) in self.read_all(changed.collect()).await? {
+            let earlier = documents.get(&name).and_then(|read| read.content.as_ref().ok());
+            if let Ok(saved) = &mut later.content {
+                saved.watermark = earlier.and_then(|earlier| earlier.watermark);
+            }
+            documents.insert(name, later);
+        }
+        Ok(self.sort_out(documents).await)
+    }
+
+    async fn sort_out(&self, documents: BTreeMap<String, Read>) -> Loaded {
+        let mut loaded = Loaded::default();
+        self.etags().clear();
+        for (name, read) in documents {
+            match read.content {
+                Ok(saved) => {
+                    let key = &saved.timeline.key;
+                    if document_path(key) == name {
+                        self.remember(key.clone(), read.object.etag);
+                    }
+                    loaded.timelines.push(saved);
+                }
+                Err(error) => {
+                    let aside = self.set_aside(&name, read.object, error).await;
+                    loaded.set_aside.push(aside);
+                }
+            }
+        }
+        loaded
+    }
+
+    /// The documents that there are.
+    async fn list(&self) -> Result<Vec<Listed>, S3Error> {
+        let mut listed = self.bucket.list().await?;
+        listed.retain(|object| is_document(&object.name));
+        Ok(listed)
+    }
+
+    async fn read_all(&self, listed: Vec<Listed>) -> Result<BTreeMap<String, Read>, S3Error> {
+        let reading = listed.into_iter().map(|Listed { name, .. }| {
+            let bucket = self.bucket.clone();
+            // A task each: parsing is work for all cores.
+            let task = tokio::spawn(async move {
+                let read = read(&bucket, &name).await?;
+                Ok(read.map(|read| (name, read)))
+            });
+            async { task.await.unwrap_or(Ok(None)) }
+        });
+        stream::iter(reading)
+            .buffer_unordered(PARALLEL_REQUESTS)
+            .try_filter_map(|read| async { Ok(read) })
+            .try_collect()
+            .await
+    }
+}
+
+async fn read(bucket: &Bucket, name: &str) -> Result<Option<Read>, S3Error> {
+    let mut reading = 1;
+    loop {
+        let Some(object) = bucket.get(name).await? else {
+            return Ok(None);
+        };
+        let content = decode(&object.body);
+        if reading == READINGS || !matches!(content, Err(DocumentError::Malformed { .. })) {
+            return Ok(Some(Read { object, content }));
+        }
+        reading += 1;
+    }
+}
+
+/// `<project id>/<ref>.json`.
+fn is_document(name: &str) -> bool {
+    let parts = name
+        .strip_suffix(".json")
+        .and_then(|stem| stem.split_once('/'));
+    parts.is_some_and(|(project, stem)| {
+        project.parse::<u64>().is_ok() && !stem.starts_with('.') && !stem.contains('/')
+    })
+}
+
+/// An etag without its quotation marks, which not every list has.
+fn bare(etag: Option<&String>) -> Option<&str> {
+    etag.map(|etag| etag.trim_matches('"'))
+}

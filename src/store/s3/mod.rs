@@ -1,0 +1,233 @@
+//! Documents in an S3 bucket, which several replicas may share.
+
+mod bucket;
+mod error;
+mod load;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use self::bucket::{Bucket, Condition, Object, jitter};
+pub use self::error::{Fault, S3Error};
+use super::layout::document_path;
+use super::{DocumentError, Saved, SetAside, Written, decode, encode};
+use crate::model::{Rules, TimelineKey};
+
+/// Requests that run at a time.
+pub(super) const PARALLEL_REQUESTS: usize = 16;
+
+/// How often a save gives way to other replicas before it is put off.
+const TRIES: u32 = 8;
+
+/// Written twice at the start, to see whether the second time is refused.
+const PROBE: &str = ".conditional-write-probe";
+
+/// Which bucket, and how to reach it. Credentials are looked for where AWS' tools look for them:
+/// environment, profile, web identity, container, instance.
+#[derive(Debug, Clone)]
+pub struct S3Options {
+    /// Name of the bucket.
+    pub bucket: String,
+    /// What the names of all objects begin with; `/` at either end is of no meaning.
+    pub prefix: String,
+    /// Region; `None`: from the environment, the profile or the instance.
+    pub region: Option<String>,
+    /// Address of a store that is not AWS'.
+    pub endpoint_url: Option<String>,
+    /// Whether the bucket is in the path and not in the name of the host.
+    pub force_path_style: bool,
+    /// Encryption by the store, in S3's words; `None`: what the bucket has as its default.
+    pub server_side_encryption: Option<String>,
+    /// KMS key for it; `None`: the account's own for S3.
+    pub kms_key_id: Option<String>,
+    /// Longest time of one attempt of a request.
+    pub timeout: Duration,
+}
+
+/// Documents in a bucket.
+#[derive(Debug)]
+pub struct S3 {
+    bucket: Bucket,
+    /// Whether the store refuses a write whose condition does not hold; empty until it was asked.
+    conditional: OnceLock<bool>,
+    /// The documents as they were last read or written.
+    etags: Mutex<HashMap<TimelineKey, String>>,
+}
+
+impl S3 {
+    /// Makes ready, without any request to S3.
+    pub async fn new(options: S3Options) -> Self {
+        Self {
+            bucket: Bucket::new(options).await,
+            conditional: OnceLock::new(),
+            etags: Mutex::default(),
+        }
+    }
+
+    /// Whether the store refuses a write whose condition does not hold; `None` until it was asked.
+    pub fn conditional_writes(&self) -> Option<bool> {
+        self.conditional.get().copied()
+    }
+
+    /// Sees whether the bucket is there and lets us write, and whether it honours conditions.
+    pub async fn check(&self) -> Result<(), S3Error> {
+        if self.conditional.get().is_some() {
+            return Ok(());
+        }
+        let mut honoured = false;
+        // The first write may find the probe of an earlier start.
+        for _ in 0..2 {
+            match self.put(PROBE, b"{}\n".to_vec(), Condition::Absent).await {
+                Ok(_) => {}
+                Err(error) if matches!(error.fault(), Fault::Precondition) => {
+                    honoured = true;
+                    break;
+                }
+                Err(error) if matches!(error.fault(), Fault::NotImplemented(_)) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        let _ = self.conditional.set(honoured);
+        Ok(())
+    }
+
+    /// Replaces a timeline's document. Where another replica has written it meanwhile, the two are
+    /// merged, and what came out is given back.
+    pub async fn save(&self, saved: Saved, rules: &Rules) -> Result<Written, S3Error> {
+        let mut current = saved;
+        let mut written = Written::default();
+        let key = current.timeline.key.clone();
+        let name = document_path(&key);
+        let mut merged = false;
+        for attempt in 1..=TRIES {
+            let known = self.etags().get(&key).cloned();
+            let condition = known.as_deref().map_or(Condition::Absent, Condition::Is);
+            match self.put(&name, encode(&current, rules), condition).await {
+                Ok(etag) => {
+                    self.remember(key, etag);
+                    written.merged = merged.then_some(current.timeline);
+                    return Ok(written);
+                }
+                // Some stores say so of an object that is gone.
+                Err(error) if matches!(error.fault(), Fault::Precondition | Fault::NoSuchKey) => {}
+                Err(error) => return Err(error),
+            }
+            written.conflicts += 1;
+            sleep(jitter(attempt)).await;
+            let Some(object) = self.bucket.get(&name).await? else {
+                self.remember(key.clone(), None);
+                continue;
+            };
+            match decode(&object.body) {
+                Ok(stored) => {
+                    current.timeline.merge(&stored.timeline);
+                    current.timeline.trim(rules);
+                    // Each says up to when everything is in the documents, and it still is.
+                    current.watermark = current.watermark.max(stored.watermark);
+                    merged = true;
+                    self.remember(key.clone(), object.etag);
+                    if current == stored {
+                        written.merged = Some(current.timeline);
+                        return Ok(written);
+                    }
+                }
+                Err(error @ DocumentError::Newer { .. }) => {
+                    let target = self.bucket.address(&name);
+                    return Err(S3Error::new("write", target, Fault::Newer(error)));
+                }
+                Err(error) => {
+                    written
+                        .set_aside
+                        .push(self.set_aside(&name, object, error).await);
+                    self.remember(key.clone(), None);
+                }
+            }
+        }
+        let target = self.bucket.address(&name);
+        Err(S3Error::new("write", target, Fault::Contended(TRIES)))
+    }
+
+    /// Removes a timeline's document, unless another replica has written it meanwhile.
+    pub async fn remove(&self, key: &TimelineKey) -> Result<(), S3Error> {
+        let etag = self.etags().get(key).cloned();
+        self.delete(&document_path(key), etag.as_deref()).await?;
+        self.remember(key.clone(), None);
+        Ok(())
+    }
+
+    async fn put(
+        &self,
+        name: &str,
+        body: Vec<u8>,
+        condition: Condition<'_>,
+    ) -> Result<Option<String>, S3Error> {
+        let condition = match self.conditional_writes() {
+            Some(false) => Condition::None,
+            _ => condition,
+        };
+        self.bucket.put(name, body, condition).await
+    }
+
+    async fn delete(&self, name: &str, etag: Option<&str>) -> Result<(), S3Error> {
+        let etag = etag.filter(|_| self.conditional_writes() == Some(true));
+        match self.bucket.delete(name, etag).await {
+            // Not every store that knows conditions knows them for removals.
+            Err(error) if matches!(error.fault(), Fault::NotImplemented(_)) => {
+                self.bucket.delete(name, None).await
+            }
+            done => done,
+        }
+    }
+
+    /// Gives an unreadable document a name that is not loaded and not taken.
+    async fn set_aside(&self, name: &str, object: Object, error: DocumentError) -> SetAside {
+        let moved = self.move_aside(name, &object).await;
+        if let Err(error) = &moved {
+            tracing::warn!("an unreadable document stays where it is: {error}");
+        }
+        SetAside {
+            path: PathBuf::from(self.bucket.address(name)),
+            moved_to: moved.ok().map(PathBuf::from),
+            error: error.into(),
+        }
+    }
+
+    async fn move_aside(&self, name: &str, object: &Object) -> Result<String, S3Error> {
+        let mut number = 1;
+        let target = loop {
+            let target = format!("{name}.broken-{number}");
+            number += 1;
+            // A store without conditions would overwrite.
+            if self.conditional_writes() == Some(false)
+                && self.bucket.get(&target).await?.is_some()
+            {
+                continue;
+            }
+            match self
+                .put(&target, object.body.to_vec(), Condition::Absent)
+                .await
+            {
+                Ok(_) => break target,
+                Err(error) if matches!(error.fault(), Fault::Precondition) => {}
+                Err(error) => return Err(error),
+            }
+        };
+        self.delete(name, object.etag.as_deref()).await?;
+        Ok(self.bucket.address(&target))
+    }
+
+    fn remember(&self, key: TimelineKey, etag: Option<String>) {
+        match etag {
+            Some(etag) => self.etags().insert(key, etag),
+            None => self.etags().remove(&key),
+        };
+    }
+
+    fn etags(&self) -> MutexGuard<'_, HashMap<TimelineKey, String>> {
+        self.etags.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
