@@ -124,7 +124,8 @@ impl Cursor {
         // What is not listed any more will only be listed again after it has moved.
         self.read = still_listed;
         self.listed = self.listed.max(latest);
-        self.backfill = false;
+        // A project without any pipelines has not told from when on there may be new ones.
+        self.backfill &= self.listed.is_none();
         self.moved = !wanted.is_empty();
         self.owed = wanted;
         let (again, fresh) = self

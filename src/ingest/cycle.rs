@@ -13,6 +13,9 @@ use crate::model::{PipelineObservation, Status, Timestamp};
 /// each one that is wanted of a ref.
 const LISTED_FOR_REFS: usize = 4;
 
+/// Seconds.
+const DAY: i64 = 24 * 60 * 60;
+
 /// Errors in a row that may concern single pipelines, after which a cycle gives up.
 const ERRORS_IN_A_ROW: u32 = 3;
 
@@ -106,10 +109,13 @@ impl Ingest {
         let mut watched = Vec::new();
         let mut latest = None;
         if cursor.wants_backfill() {
-            let wanted = self.watch.backfill_pipelines;
+            let wanted = self.watch.backfill.pipelines;
+            let days = self.watch.backfill.days;
+            let reach = days.and_then(|days| Some(i64::try_from(days).ok()? * DAY));
             let listed = wanted * only_ref.map_or(LISTED_FOR_REFS, |_| 1);
             let query = PipelineQuery {
-                updated_after: None,
+                updated_after: reach
+                    .and_then(|reach| Timestamp::from_unix(self.sink.gitlab_now().unix() - reach)),
                 ref_name: only_ref.map(str::to_owned),
                 order: Order::Id,
                 // Also where none is wanted one says from when on there may be new ones.
