@@ -36,7 +36,7 @@ check-rules: ## Check and test the alert rules and the example configurations
 	scripts/check-rules.sh
 
 .PHONY: install-tools
-install-tools: ## Install Prometheus, Alertmanager and a C compiler (Debian packages) where missing
+install-tools: ## Install what the tests run: Prometheus, Alertmanager, a C compiler, S3 servers
 	@scripts/install-tools.sh test
 
 .PHONY: clean

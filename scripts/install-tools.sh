@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Installs what the demo and the tests run besides Rust: Prometheus, Alertmanager and a C compiler, as Debian packages.
-# Does nothing where all is there. `install-tools.sh test` also asks for rustfmt and clippy.
+# Does nothing where all is there. `install-tools.sh test` also asks for rustfmt and clippy, and installs the S3 servers of
+# the tests into a Python environment below target/tools.
 set -euo pipefail
+
+root=$(cd "$(dirname "$0")/.." && pwd)
 
 purpose=${1:-demo}
 
@@ -28,8 +31,20 @@ missing_packages() {
     if ! have prometheus || ! have promtool; then echo prometheus; fi
     if ! have amtool || { ! have prometheus-alertmanager && ! have alertmanager; }; then echo prometheus-alertmanager; fi
     if ! have cc; then echo gcc libc6-dev; fi
+    # Debian's python3 has no ensurepip of its own, which `venv` needs.
+    if [ "$purpose" = test ] && ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then echo python3-venv; fi
     # The status page is tested in a real browser.
     if [ "$purpose" = test ] && ! have chromium; then echo chromium; fi
+}
+
+# Below target, so that it goes with `cargo clean`. The mark is written last: an installation that was cut off is done anew.
+install_python_tools() {
+    local environment=$root/target/tools wanted=$root/tests/requirements.txt
+    if cmp -s "$wanted" "$environment/installed.txt"; then return; fi
+    say "Installing the S3 servers of the tests into target/tools"
+    python3 -m venv --clear "$environment"
+    "$environment/bin/pip" install --quiet --disable-pip-version-check -r "$wanted"
+    cp "$wanted" "$environment/installed.txt"
 }
 
 # Debian starts a server as soon as it is installed, here on the ports 9090 and 9093. A policy-rc.d that says no to these
@@ -54,12 +69,15 @@ fi
 
 require_rust
 read -r -a packages <<<"$(missing_packages | tr '\n' ' ')"
-[ "${#packages[@]}" -gt 0 ] || exit 0
+if [ "${#packages[@]}" -eq 0 ]; then
+    [ "$purpose" != test ] || install_python_tools
+    exit 0
+fi
 
 if ! have apt-get; then
     say "Missing: ${packages[*]} (names of Debian packages), and there is no apt-get here."
     say "Install Prometheus 2.42 or newer (prometheus, promtool), Alertmanager 0.25 or newer (alertmanager, amtool)"
-    say "and a C compiler (cc), so that they are found in PATH, and run this again."
+    say "a C compiler (cc) and, for the tests, Python 3 with its venv module, so that they are found in PATH, and run this again."
     exit 1
 fi
 say "Installing ${packages[*]}"
@@ -76,3 +94,4 @@ if [ -n "$left" ]; then
     say "Installed, but still not found in PATH: $left"
     exit 1
 fi
+[ "$purpose" != test ] || install_python_tools

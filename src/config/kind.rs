@@ -55,8 +55,10 @@ impl Kind {
     pub(super) const BUCKET: Self = Self::text("text", "the name of a bucket");
     pub(super) const PREFIX: Self = Self::text("text", "the beginning of the objects' names");
     pub(super) const REGION: Self = Self::text("text", "a region such as `eu-central-1`");
-    pub(super) const ENDPOINT: Self =
-        Self::text("URL", "the address of a store, such as `https://minio.example.com:9000`");
+    pub(super) const ENDPOINT: Self = Self::text(
+        "URL",
+        "the address of a store, such as `https://minio.example.com:9000`",
+    );
     pub(super) const KMS_KEY: Self = Self::text("text", "the id or ARN of a KMS key");
     pub(super) const ENCRYPTION: Self = Self::Choice(super::store::ENCRYPTIONS);
     pub(super) const TEAM: Self = Self::text("text", "the name of a team");

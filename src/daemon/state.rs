@@ -122,10 +122,7 @@ impl State {
 
     /// The saved state could not be read; returns whether that is news.
     pub(super) fn state_not_loaded(&self, error: &str) -> bool {
-        let former = std::mem::replace(
-            &mut self.held().loading,
-            Loading::Failed(error.to_owned()),
-        );
+        let former = std::mem::replace(&mut self.held().loading, Loading::Failed(error.to_owned()));
         !matches!(former, Loading::Failed(former) if former == error)
     }
 

@@ -1,7 +1,6 @@
 //! What a good configuration becomes, and `check-config` as the real program.
 
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 

@@ -103,10 +103,7 @@ fn the_example_has_every_key() {
     ];
     assert_eq!(problems.lines().count(), expected.len(), "{problems}");
     for (problem, (key, what)) in problems.lines().zip(expected) {
-        assert!(
-            problem.contains(key) && problem.contains(what),
-            "{problem}"
-        );
+        assert!(problem.contains(key) && problem.contains(what), "{problem}");
     }
     let document: serde_yaml::Value = serde_yaml::from_str(&example).unwrap();
     for key in KEYS {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{ConfigLoader, Region};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -13,8 +13,8 @@ use aws_sdk_s3::types::ServerSideEncryption;
 use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 
-use super::error::{Fault, S3Error, chain};
 use super::S3Options;
+use super::error::{Fault, S3Error, chain};
 
 /// Attempts of one request. Only what may pass is repeated.
 const ATTEMPTS: u32 = 3;
@@ -64,13 +64,14 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) async fn new(options: S3Options) -> Self {
+    /// `sdk` says what is to hold for all of AWS' services, such as where credentials come from.
+    pub(super) async fn new(options: S3Options, sdk: ConfigLoader) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT.min(options.timeout))
             .operation_attempt_timeout(options.timeout)
             .operation_timeout(options.timeout * 2)
             .build();
-        let mut config = aws_config::defaults(BehaviorVersion::latest())
+        let mut config = sdk
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(timeouts);
         if let Some(region) = options.region {
@@ -80,8 +81,8 @@ impl Bucket {
             config = config.endpoint_url(url);
         }
         let config = config.load().await;
-        let mut s3 = aws_sdk_s3::config::Builder::from(&config)
-            .force_path_style(options.force_path_style);
+        let mut s3 =
+            aws_sdk_s3::config::Builder::from(&config).force_path_style(options.force_path_style);
         if config.region().is_none() && options.endpoint_url.is_some() {
             s3 = s3.region(Region::new(REGION_OF_AN_ENDPOINT));
         }
@@ -217,10 +218,9 @@ async fn read_whole(output: GetObjectOutput, longest: Duration) -> Result<Object
         Ok(Ok(body)) => body.into_bytes(),
     };
     match length.and_then(|length| usize::try_from(length).ok()) {
-        Some(length) if length != body.len() => Err(Fault::Cut(format!(
-            "{} of {length} bytes came",
-            body.len()
-        ))),
+        Some(length) if length != body.len() => {
+            Err(Fault::Cut(format!("{} of {length} bytes came", body.len())))
+        }
         _ => Ok(Object {
             etag: output.e_tag,
             body,

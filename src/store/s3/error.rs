@@ -82,7 +82,9 @@ pub enum Fault {
     #[error("the answer was cut off: {0}")]
     Cut(String),
     /// Another replica was faster each time.
-    #[error("other replicas changed it {0} times while it was to be written; the next save tries again")]
+    #[error(
+        "other replicas changed it {0} times while it was to be written; the next save tries again"
+    )]
     Contended(u32),
     /// What is there was written by a newer version, and is not overwritten.
     #[error("it is not overwritten: {0}")]
@@ -162,10 +164,11 @@ impl Fault {
                 _ => Self::Cut(chain(error)),
             },
             SdkError::DispatchFailure(failure) => of_credentials(error).unwrap_or_else(|| {
+                let cause = failure.as_connector_error().and_then(StdError::source);
                 if failure.is_timeout() {
                     Self::Timeout
                 } else {
-                    Self::Unreachable(chain(error))
+                    Self::Unreachable(chain(cause.unwrap_or(error)))
                 }
             }),
             _ => of_credentials(error).unwrap_or_else(|| Self::Settings(chain(error))),
@@ -179,8 +182,13 @@ impl Fault {
             (_, "NoSuchKey") => Self::NoSuchKey,
             (
                 _,
-                "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken"
-                | "RequestTimeTooSkewed" | "TokenRefreshRequired" | "InvalidSecurity",
+                "InvalidAccessKeyId"
+                | "SignatureDoesNotMatch"
+                | "ExpiredToken"
+                | "InvalidToken"
+                | "RequestTimeTooSkewed"
+                | "TokenRefreshRequired"
+                | "InvalidSecurity",
             )
             | (401, _) => Self::BadCredentials {
                 code: code.to_owned(),

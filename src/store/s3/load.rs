@@ -33,7 +33,9 @@ impl S3 {
             known.is_none_or(|known| bare(known.object.etag.as_ref()) != bare(now.etag.as_ref()))
         });
         for (name, mut later) in self.read_all(changed.collect()).await? {
-            let earlier = documents.get(&name).and_then(|read| read.content.as_ref().ok());
+            let earlier = documents
+                .get(&name)
+                .and_then(|read| read.content.as_ref().ok());
             if let Ok(saved) = &mut later.content {
                 saved.watermark = earlier.and_then(|earlier| earlier.watermark);
             }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use aws_config::{BehaviorVersion, ConfigLoader};
 use tokio::time::sleep;
 
 use self::bucket::{Bucket, Condition, Object, jitter};
@@ -61,8 +62,13 @@ pub struct S3 {
 impl S3 {
     /// Makes ready, without any request to S3.
     pub async fn new(options: S3Options) -> Self {
+        Self::with(options, aws_config::defaults(BehaviorVersion::latest())).await
+    }
+
+    /// The same, with settings of the SDK's own, such as another source of credentials.
+    pub async fn with(options: S3Options, sdk: ConfigLoader) -> Self {
         Self {
-            bucket: Bucket::new(options).await,
+            bucket: Bucket::new(options, sdk).await,
             conditional: OnceLock::new(),
             etags: Mutex::default(),
         }
@@ -202,8 +208,7 @@ impl S3 {
             let target = format!("{name}.broken-{number}");
             number += 1;
             // A store without conditions would overwrite.
-            if self.conditional_writes() == Some(false)
-                && self.bucket.get(&target).await?.is_some()
+            if self.conditional_writes() == Some(false) && self.bucket.get(&target).await?.is_some()
             {
                 continue;
             }
