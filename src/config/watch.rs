@@ -94,7 +94,11 @@ impl Backfill {
         }
         let by_days_alone = days.is_some() && !section.has("pipelines");
         Some(Self {
-            pipelines: if by_days_alone { MOST_PIPELINES } else { pipelines },
+            pipelines: if by_days_alone {
+                MOST_PIPELINES
+            } else {
+                pipelines
+            },
             days,
         })
     }

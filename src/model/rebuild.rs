@@ -143,6 +143,12 @@ mod tests {
             observe(&mut own, id, Status::Failed);
         }
         assert!(own.adopt(read, &rules));
-        assert_eq!(own.row("build", &rules).unwrap().figures.consecutive_failures, 90);
+        assert_eq!(
+            own.row("build", &rules)
+                .unwrap()
+                .figures
+                .consecutive_failures,
+            90
+        );
     }
 }
