@@ -4,11 +4,13 @@
 //! Daemon::prepare (store taken, address bound) -> Daemon::run (until a signal)
 //! ```
 
+pub mod backfill;
 mod gitlab_clock;
+mod reading;
 mod saver;
 mod signals;
 mod state;
-mod storage;
+pub mod storage;
 mod telemetry;
 mod view;
 

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use super::cursor::{Cursor, Wanted};
 use super::{CONCURRENT_REQUESTS, Ingest};
 use crate::gitlab::{Error, Fault, Order, PipelineJobs, PipelineQuery, Project};
-use crate::model::{PipelineObservation, Status, Timestamp};
+use crate::model::{JobObservation, PipelineObservation, Status, Timestamp};
 
 /// For the backfill of a project of which several refs are watched: how many pipelines are listed for
 /// each one that is wanted of a ref.
@@ -81,6 +81,23 @@ impl Ingest {
         mut pipeline: PipelineObservation,
         found: PipelineJobs,
     ) -> Result<(), Error> {
+        let (jobs, settled) = self.hand_over(project, &mut pipeline, found);
+        if cursor.done(&pipeline, settled) {
+            let ended = self.client.pipeline(project.id, pipeline.id).await?;
+            let at = self.sink.gitlab_now();
+            self.sink.observed(project, &ended, &jobs, at);
+            cursor.done(&ended, settled);
+        }
+        Ok(())
+    }
+
+    /// Hands over what was read; returns the watched jobs, and whether nothing is left to happen to any.
+    pub(super) fn hand_over(
+        &self,
+        project: &Project,
+        pipeline: &mut PipelineObservation,
+        found: PipelineJobs,
+    ) -> (Vec<JobObservation>, bool) {
         for rejected in &found.jobs.rejected {
             self.sink.rejected(project, rejected);
         }
@@ -89,13 +106,8 @@ impl Ingest {
         jobs.retain(|job| self.watch.jobs.matches(&job.name));
         pipeline.duration = pipeline.duration.or(found.running_time);
         let at = self.sink.gitlab_now();
-        self.sink.observed(project, &pipeline, &jobs, at);
-        if cursor.done(&pipeline, settled) {
-            let ended = self.client.pipeline(project.id, pipeline.id).await?;
-            self.sink.observed(project, &ended, &jobs, at);
-            cursor.done(&ended, settled);
-        }
-        Ok(())
+        self.sink.observed(project, pipeline, &jobs, at);
+        (jobs, settled)
     }
 
     /// Lists the watched pipelines that moved, and the latest `updated_at` of all that were listed.
@@ -104,8 +116,7 @@ impl Ingest {
         project: &Project,
         cursor: &Cursor,
     ) -> Result<(Vec<PipelineObservation>, Option<Timestamp>), Error> {
-        let default_branch = project.default_branch.as_deref();
-        let only_ref = default_branch.filter(|_| self.watch.refs.only_default());
+        let only_ref = self.only_ref(project);
         let mut watched = Vec::new();
         let mut latest = None;
         if cursor.wants_backfill() {
@@ -141,7 +152,13 @@ impl Ingest {
         Ok((watched, latest))
     }
 
-    async fn list_one(
+    /// The ref to ask for where just one is watched.
+    pub(super) fn only_ref<'a>(&self, project: &'a Project) -> Option<&'a str> {
+        let default_branch = project.default_branch.as_deref();
+        default_branch.filter(|_| self.watch.refs.only_default())
+    }
+
+    pub(super) async fn list_one(
         &self,
         project: &Project,
         query: &PipelineQuery,
@@ -159,7 +176,7 @@ impl Ingest {
         Ok(listing.items)
     }
 
-    fn watches(&self, project: &Project, pipeline: &PipelineObservation) -> bool {
+    pub(super) fn watches(&self, project: &Project, pipeline: &PipelineObservation) -> bool {
         let default_branch = project.default_branch.as_deref();
         self.watch.refs.matches(&pipeline.ref_name, default_branch)
             && self.watch.sources.matches(pipeline.source.as_deref())
