@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::gitlab_clock::GitLabClock;
 use super::reading::{ClockReader, Reading};
-use super::{DaemonError, options, storage};
+use super::{DaemonError, client, storage};
 use crate::clock::Clock;
 use crate::config::{Config, Watch};
-use crate::gitlab::{Client, Error, Project};
+use crate::gitlab::{Error, Project};
 use crate::ingest::{Ingest, LISTING_OVERLAP, Past};
 use crate::model::{Rules, Timeline, TimelineKey, Timestamp};
 use crate::store::{Draft, Saved, Store, StoreError};
@@ -106,7 +106,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<Outcome, DaemonError> {
     let clock = Arc::new(GitLabClock::new(clock));
-    let client = Client::new(options(&config)?, Arc::new(ClockReader(clock.clone())))?;
+    let client = client(&config, Arc::new(ClockReader(clock.clone())))?;
     let store = storage::open(&config.store).await?;
     let loaded = store.load().await?;
     storage::say_set_aside(&loaded.set_aside);
