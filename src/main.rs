@@ -15,7 +15,7 @@ async fn main() -> ExitCode {
         err: &mut err,
     };
     let env = |name: &str| std::env::var(name).ok();
-    match cli::run(Cli::parse(), &env, &mut console).await {
+    match Box::pin(cli::run(Cli::parse(), &env, &mut console)).await {
         Ok(code) => code,
         Err(error) if reader_is_gone(&error) => ExitCode::SUCCESS,
         Err(error) => {

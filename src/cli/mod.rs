@@ -94,6 +94,10 @@ pub fn chain(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
+        // Many an error tells its cause in the place where it belongs.
+        if text.contains(&cause) {
+            continue;
+        }
         text.push_str(if cause.contains('\n') { ":\n" } else { ": " });
         text.push_str(&cause);
     }

@@ -70,6 +70,8 @@ pub enum Ended {
 
 /// A daemon that has everything it needs, and has not begun.
 pub struct Daemon {
+    /// Whether the saved state could be read at once.
+    loaded: bool,
     ingest: Ingest,
     saver: Saver,
     state: Arc<State>,
@@ -102,7 +104,9 @@ impl Daemon {
         };
         let exposition = Exposition::new(telemetry);
         let state = Arc::new(State::new(policy, exposition, clock.clone()));
+        let loaded = storage::load_at_once(&store, &state).await;
         Ok(Self {
+            loaded,
             ingest: Ingest::new(client, config.watch, state.clone()),
             saver: Saver {
                 state: state.clone(),
@@ -123,10 +127,11 @@ impl Daemon {
         self.server.local_addr()
     }
 
-    /// Serves, reads the saved state, polls and saves until a signal. The first one lets running requests end and saves; the
-    /// second one waits for nothing.
+    /// Serves, polls and saves until a signal. The first one lets running requests end and saves; the
+    /// second one waits for nothing. Polling waits for a state that could not be read at once.
     pub async fn run(self) -> Result<Ended, DaemonError> {
         let Self {
+            loaded,
             ingest,
             saver,
             state,
@@ -140,7 +145,7 @@ impl Daemon {
         let serving = tokio::spawn(server.serve(service, stop.clone().cancelled_owned()));
         let work = async {
             let mut saved = Ok(0);
-            if storage::load(&saver.store, &state, &stop).await {
+            if loaded || storage::load(&saver.store, &state, &stop).await {
                 let polling = tokio::spawn(ingest.run(stop.clone()));
                 saver.run(stop.clone()).await;
                 // Ends at once, in the middle of a cycle: what was not read will be read again.

@@ -131,8 +131,8 @@ impl Sink for Reading {
         self.passed(&mut self.held(), pipeline.id);
     }
 
-    fn rejected(&self, project: &Project, rejected: &Rejected) {
-        tracing::warn!(project = %project.path, "left out of what GitLab sent: {rejected}");
+    fn rejected(&self, what: &str, rejected: &Rejected) {
+        tracing::warn!(what, "left out of what GitLab sent: {rejected}");
     }
 
     fn poll_failed(&self, what: &str, error: &Error) {

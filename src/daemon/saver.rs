@@ -45,6 +45,7 @@ impl Saver {
         let mut expiries = tokio::time::interval(EXPIRY_INTERVAL);
         let mut trouble = Trouble::default();
         let mut next = Instant::now();
+        let mut backfilled = false;
         loop {
             tokio::select! {
                 biased;
@@ -52,6 +53,11 @@ impl Saver {
                 // A wrong clock of ours must not cost the histories: GitLab's decides.
                 _ = expiries.tick(), if self.clock.is_told() => self.expire().await,
                 () = sleep_until(next) => {
+                    // The backfill brings back what had outlived the retention.
+                    if !backfilled && self.state.held().first_round_ended && self.clock.is_told() {
+                        backfilled = true;
+                        self.expire().await;
+                    }
                     self.save_and_log(&mut trouble).await;
                     next = Instant::now() + match trouble.outages {
                         0 => self.interval,

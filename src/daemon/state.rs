@@ -35,7 +35,7 @@ pub(super) struct Held {
     pub(super) timelines: BTreeMap<TimelineKey, Tracked>,
     pub(super) projects: BTreeMap<u64, Watched>,
     /// The last error of each project, or of what the configuration names, by that name.
-    pub(super) errors: BTreeMap<String, String>,
+    pub(super) errors: BTreeMap<String, Failure>,
     /// Whether the saved state was read.
     pub(super) loading: Loading,
     pub(super) first_round_ended: bool,
@@ -53,6 +53,12 @@ pub(super) enum Loading {
     /// To be tried again.
     Failed(String),
     Done,
+}
+
+/// Why polling fails.
+pub(super) struct Failure {
+    reason: &'static str,
+    pub(super) message: String,
 }
 
 /// A timeline with what is to be done about it.
@@ -292,7 +298,12 @@ impl Sink for State {
     fn resume(&self, project: &Project) -> Resume {
         let mut held = self.held();
         let mut resume = Resume {
-            watermark: held.projects.get(&project.id).and_then(|p| p.watermark),
+            watermark: held
+                .projects
+                .get(&project.id)
+                .and_then(|watched| watched.watermark)
+                // One from the future would hide what comes until then.
+                .map(|at| at.min(self.clock.gitlab_now())),
             ..Resume::default()
         };
         let is_begun = resume.watermark.is_some();
@@ -435,13 +446,16 @@ impl Sink for State {
         self.exposition
             .poll_failed(&Arc::from(what), super::telemetry::poll_error(error));
         let mut held = self.held();
-        let message = error.to_string();
-        if held.errors.get(what) == Some(&message) {
+        let (reason, message) = (error.reason(), error.to_string());
+        let known = held.errors.get(what);
+        // Not by the message: that may count down seconds.
+        if known.is_some_and(|known| known.reason == reason) {
             tracing::debug!(project = what, "still not polled: {message}");
         } else {
             tracing::warn!(project = what, "not polled: {message}");
         }
-        held.errors.insert(what.to_owned(), message);
+        held.errors
+            .insert(what.to_owned(), Failure { reason, message });
         let of_project = held.projects.iter().find_map(|(id, watched)| {
             let facts = watched.facts.as_ref()?;
             (&*facts.path == what).then_some(*id)
@@ -452,7 +466,7 @@ impl Sink for State {
         }
     }
 
-    fn rejected(&self, project: &Project, rejected: &Rejected) {
+    fn rejected(&self, what: &str, rejected: &Rejected) {
         self.exposition
             .telemetry()
             .record_rejected(rejected.kind, rejected.reason.as_str());
@@ -460,7 +474,7 @@ impl Sink for State {
         if held.logged_rejections.len() < REMEMBERED_REJECTIONS
             && held.logged_rejections.insert((rejected.kind, rejected.id))
         {
-            tracing::warn!(project = %project.path, "left out of what GitLab sent: {rejected}");
+            tracing::warn!(project = what, "left out of what GitLab sent: {rejected}");
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::state::State;
@@ -12,6 +12,9 @@ use crate::store::{Directory, Loaded, S3, S3Options, SetAside, Store, StoreError
 
 /// Longest pause between two attempts to reach a store that does not answer.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// How long the start waits for a bucket.
+const FIRST_TRY: Duration = Duration::from_secs(10);
 
 /// Opens the store. One that cannot be used for a reason that stays is an error; one that is away for
 /// now is none.
@@ -53,32 +56,50 @@ pub async fn look(config: &config::Store) -> Result<Loaded, StoreError> {
     }
 }
 
+/// Reads the state before anything is served; false if the store does not answer now, so that the rest
+/// of the program starts all the same.
+pub(super) async fn load_at_once(store: &Store, state: &State) -> bool {
+    match store {
+        Store::Directory(_) => try_load(store, state).await,
+        Store::S3(_) => timeout(FIRST_TRY, try_load(store, state))
+            .await
+            .unwrap_or(false),
+    }
+}
+
 /// Reads the state, again and again while the store does not answer; false if `stop` came first.
 /// Polling must not begin before: it would read everything from GitLab once more.
 pub(super) async fn load(store: &Store, state: &State, stop: &CancellationToken) -> bool {
     let loading = async {
         let mut failures = 0;
-        loop {
-            let error = match store.load().await {
-                Ok(loaded) => return loaded,
-                Err(error) => error.to_string(),
-            };
+        while !try_load(store, state).await {
             failures += 1;
+            sleep(pause(Duration::from_millis(500), LONGEST_PAUSE, failures)).await;
+        }
+    };
+    tokio::select! {
+        () = loading => true,
+        () = stop.cancelled() => false,
+    }
+}
+
+async fn try_load(store: &Store, state: &State) -> bool {
+    match store.load().await {
+        Ok(loaded) => {
+            say_whether_writes_are_conditional(store, state);
+            restore(state, loaded);
+            true
+        }
+        Err(error) => {
+            let error = error.to_string();
             if state.state_not_loaded(&error) {
                 tracing::error!("the saved state cannot be read: {error}; trying again");
             } else {
                 tracing::debug!("the saved state still cannot be read: {error}");
             }
-            sleep(pause(Duration::from_millis(500), LONGEST_PAUSE, failures)).await;
+            false
         }
-    };
-    let loaded = tokio::select! {
-        loaded = loading => loaded,
-        () = stop.cancelled() => return false,
-    };
-    say_whether_writes_are_conditional(store, state);
-    restore(state, loaded);
-    true
+    }
 }
 
 /// A pause after so many failures: doubled with each, and partly random, so that replicas do not come

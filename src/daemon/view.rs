@@ -18,12 +18,17 @@ impl Status for State {
             }
             Loading::Done => {}
         }
-        if held.any_polled && held.first_round_ended {
+        let nothing_to_poll = held.errors.is_empty()
+            && held
+                .projects
+                .values()
+                .all(|watched| watched.facts.is_none());
+        if held.first_round_ended && (held.any_polled || nothing_to_poll) {
             return Readiness::Ready;
         }
         Readiness::NotReady(match held.errors.iter().next() {
             Some((what, error)) if !held.any_polled => {
-                format!("no project could be polled yet; {what}: {error}")
+                format!("no project could be polled yet; {what}: {}", error.message)
             }
             _ => "the first round of polling is under way".to_owned(),
         })
@@ -38,7 +43,10 @@ impl Status for State {
                 path: facts.path.clone(),
                 url: facts.web_url.clone(),
                 last_successful_poll: polls.and_then(|polls| polls.last_success),
-                error: held.errors.get(&*facts.path).cloned(),
+                error: held
+                    .errors
+                    .get(&*facts.path)
+                    .map(|error| error.message.clone()),
             })
         });
         let mut projects: Vec<_> = watched.collect();
@@ -49,7 +57,7 @@ impl Status for State {
                     path: what.as_str().into(),
                     url: None,
                     last_successful_poll: None,
-                    error: Some(error.clone()),
+                    error: Some(error.message.clone()),
                 });
             }
         }

@@ -18,10 +18,14 @@ use super::error::Error;
 use super::fault::Fault;
 use super::observer::{Endpoint, Observer};
 use super::options::{BuildError, Options};
+use super::paging::Limit;
 use super::record::{Listing, Rejected};
 use super::transport::{Call, Transport};
 use super::validate::{self, PipelineJobs, Project, Timed};
 use crate::model::{JobObservation, PipelineObservation, Timestamp};
+
+/// Pages after which wanted pipelines are not searched for any further.
+const SEARCHED_PAGES: usize = 20;
 
 /// A GitLab that can be asked. Clones share connections, rate and pauses.
 #[derive(Clone)]
@@ -99,7 +103,7 @@ impl Client {
                 .sort(SortOrder::Ascending)
                 .build(),
         )?;
-        call.list(&endpoint, None, validate::project).await
+        call.list(&endpoint, Limit::ALL, validate::project).await
     }
 
     /// Pipelines of a project, without child pipelines (GitLab leaves them out).
@@ -109,22 +113,26 @@ impl Client {
         query: &PipelineQuery,
     ) -> Result<Listing<PipelineObservation>, Error> {
         let call = self.call(Endpoint::Pipelines, format!("project {project}"));
-        let mut builder = Pipelines::builder();
-        builder
-            .project(project)
-            .sort(SortOrder::Descending)
-            .order_by(match query.order {
-                Order::UpdatedAt => PipelineOrderBy::UpdatedAt,
-                Order::Id => PipelineOrderBy::Id,
-            });
-        if let Some(time) = query.updated_after.and_then(date_time) {
-            builder.updated_after(time);
-        }
-        if let Some(ref_name) = query.ref_name.as_deref() {
-            builder.ref_(ref_name);
-        }
-        let endpoint = call.built(builder.build())?;
-        call.list(&endpoint, query.at_most, validate::decode_pipeline)
+        let endpoint = pipelines_endpoint(&call, project, query)?;
+        let limit = query.at_most.map_or(Limit::ALL, Limit::first);
+        call.list(&endpoint, limit, validate::decode_pipeline).await
+    }
+
+    /// The first pipelines of a project that are `wanted`, as many as the query says at most. What
+    /// lies many pages behind others is not searched for.
+    pub async fn find_pipelines(
+        &self,
+        project: u64,
+        query: &PipelineQuery,
+        wanted: &(dyn Fn(&PipelineObservation) -> bool + Send + Sync),
+    ) -> Result<Listing<PipelineObservation>, Error> {
+        let call = self.call(Endpoint::Pipelines, format!("project {project}"));
+        let endpoint = pipelines_endpoint(&call, project, query)?;
+        let limit = Limit {
+            pages: Some(SEARCHED_PAGES),
+            ..query.at_most.map_or(Limit::ALL, Limit::first)
+        };
+        call.list_wanted(&endpoint, limit, validate::decode_pipeline, wanted)
             .await
     }
 
@@ -156,7 +164,7 @@ impl Client {
                 .include_retried(true)
                 .build(),
         )?;
-        let listing: Listing<Timed> = call.list(&endpoint, None, validate::job).await?;
+        let listing: Listing<Timed> = call.list(&endpoint, Limit::ALL, validate::job).await?;
         Ok(listing.into())
     }
 
@@ -174,7 +182,7 @@ impl Client {
                 .pipeline(pipeline)
                 .build(),
         )?;
-        call.list(&endpoint, None, validate::bridge).await
+        call.list(&endpoint, Limit::ALL, validate::bridge).await
     }
 
     fn call(&self, endpoint: Endpoint, subject: String) -> Call<'_> {
@@ -209,6 +217,29 @@ impl Call<'_> {
             self.error(self.transport.api(), 0, fault)
         })
     }
+}
+
+/// The endpoint of a project's pipelines.
+fn pipelines_endpoint<'a>(
+    call: &Call<'_>,
+    project: u64,
+    query: &'a PipelineQuery,
+) -> Result<Pipelines<'a>, Error> {
+    let mut builder = Pipelines::builder();
+    builder
+        .project(project)
+        .sort(SortOrder::Descending)
+        .order_by(match query.order {
+            Order::UpdatedAt => PipelineOrderBy::UpdatedAt,
+            Order::Id => PipelineOrderBy::Id,
+        });
+    if let Some(time) = query.updated_after.and_then(date_time) {
+        builder.updated_after(time);
+    }
+    if let Some(ref_name) = query.ref_name.as_deref() {
+        builder.ref_(ref_name);
+    }
+    call.built(builder.build())
 }
 
 fn name_or_id(text: &str) -> NameOrId<'_> {

@@ -17,6 +17,31 @@ const LARGEST_PAGE: usize = 100;
 /// A list of 100,000 records; more is a loop or a mistake.
 const MOST_PAGES: usize = 1000;
 
+/// How much of a listing is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limit {
+    /// Items at most; the first ones.
+    pub(super) items: Option<usize>,
+    /// Pages after which no more items are looked for.
+    pub(super) pages: Option<usize>,
+}
+
+impl Limit {
+    /// Everything.
+    pub(super) const ALL: Self = Self {
+        items: None,
+        pages: None,
+    };
+
+    /// Only so many items.
+    pub(super) fn first(items: usize) -> Self {
+        Self {
+            items: Some(items),
+            ..Self::ALL
+        }
+    }
+}
+
 impl Call<'_> {
     /// The address of an endpoint with its parameters.
     pub(super) fn url_of(&self, endpoint: &impl GitlabEndpoint) -> Result<Url, Error> {
@@ -35,10 +60,21 @@ impl Call<'_> {
     pub(super) async fn list<T: Identified>(
         &self,
         endpoint: &(impl GitlabEndpoint + Sync),
-        at_most: Option<usize>,
+        limit: Limit,
         decode: fn(&RawValue) -> Result<T, Rejected>,
     ) -> Result<Listing<T>, Error> {
-        let wanted = at_most.unwrap_or(usize::MAX);
+        self.list_wanted(endpoint, limit, decode, &|_| true).await
+    }
+
+    /// As [`Call::list`]; the limit is on the wanted ones, and only they are returned.
+    pub(super) async fn list_wanted<T: Identified>(
+        &self,
+        endpoint: &(impl GitlabEndpoint + Sync),
+        limit: Limit,
+        decode: fn(&RawValue) -> Result<T, Rejected>,
+        is_wanted: &(dyn Fn(&T) -> bool + Send + Sync),
+    ) -> Result<Listing<T>, Error> {
+        let wanted = limit.items.unwrap_or(usize::MAX);
         let mut listing = Listing::new();
         let mut seen = HashSet::new();
         let mut visited = HashSet::new();
@@ -55,8 +91,12 @@ impl Call<'_> {
                 })?;
                 listing.extend(&records, &mut seen, decode);
             }
+            listing.items.retain(is_wanted);
             if listing.items.len() >= wanted {
                 listing.items.truncate(wanted);
+                break;
+            }
+            if limit.pages.is_some_and(|pages| visited.len() + 1 >= pages) {
                 break;
             }
             next = answer::next_page(&url, &answer, |url| self.transport.is_ours(url))

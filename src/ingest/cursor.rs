@@ -86,9 +86,10 @@ impl Cursor {
         self.owed.retain(|_, owed| is_watched(&owed.ref_name));
     }
 
-    /// Whether the last pipelines are to be listed, whenever they moved.
+    /// Whether the last pipelines are to be listed, whenever they moved: of new refs, or because nothing
+    /// was ever listed.
     pub(super) fn wants_backfill(&self) -> bool {
-        self.backfill
+        self.backfill || self.listed.is_none()
     }
 
     /// Whether nothing is known of a ref.
@@ -128,8 +129,8 @@ impl Cursor {
         // What is not listed any more will only be listed again after it has moved.
         self.read = still_listed;
         self.listed = self.listed.max(latest);
-        // A project without any pipelines has not told from when on there may be new ones.
-        self.backfill &= self.listed.is_none();
+        // Without anything listed yet there is no time to ask from: the last ones are listed again.
+        self.backfill = self.listed.is_none();
         self.moved = !wanted.is_empty();
         self.owed = wanted;
         let (again, fresh) = self
@@ -165,6 +166,7 @@ impl Cursor {
     pub(super) fn gone(&mut self, id: u64) {
         self.owed.remove(&id);
         self.open.remove(&id);
+        self.read.remove(&id);
     }
 
     /// Whether something is going on in the project.
@@ -241,6 +243,17 @@ mod tests {
         assert_eq!(cycle(&mut cursor, &seen[..1]), NONE);
         assert_eq!(cycle(&mut cursor, &seen[..1]), NONE);
         assert_eq!(cursor.watermark(), Timestamp::from_unix(2000));
+    }
+
+    #[test]
+    fn a_project_without_pipelines_is_listed_whole_until_it_has_one() {
+        let mut cursor = Cursor::new(Resume::default());
+        assert_eq!(cycle(&mut cursor, &[]), NONE);
+        assert!(cursor.wants_backfill());
+        let first = [pipeline(1, Status::Success, 1000)];
+        assert_eq!(cycle(&mut cursor, &first), [1]);
+        assert!(!cursor.wants_backfill());
+        assert!(cursor.updated_after().is_some());
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! One cycle of one project: list what moved, read its jobs, hand both over.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures_util::{StreamExt, stream};
 
 use super::cursor::{Cursor, Wanted};
 use super::{CONCURRENT_REQUESTS, Ingest};
-use crate::gitlab::{Error, Fault, Order, PipelineJobs, PipelineQuery, Project};
+use crate::config::Backfill;
+use crate::gitlab::{Error, Fault, Order, PipelineJobs, PipelineQuery, Project, Rejected};
 use crate::model::{JobObservation, PipelineObservation, Status, Timestamp};
 
 /// For the backfill of a project of which several refs are watched: how many pipelines are listed for
@@ -52,10 +54,9 @@ impl Ingest {
         while let Some((pipeline, answer)) = answers.next().await {
             let outcome = match answer {
                 Ok(found) => self.take(project, cursor, pipeline, found).await,
-                Err(error) if matches!(error.fault(), Fault::NotFound(_)) => {
-                    self.sink.gone(project, &pipeline);
-                    cursor.gone(pipeline.id);
-                    Ok(())
+                Err(error) if is_not_found(&error) => {
+                    let missed = self.miss(project, &pipeline, error).await;
+                    missed.map(|()| cursor.gone(pipeline.id))
                 }
                 Err(error) => Err(error),
             };
@@ -71,6 +72,23 @@ impl Ingest {
             }
         }
         first_error.map_or(Ok(()), Err)
+    }
+
+    /// Makes sure that a pipeline without jobs is gone, and not just late on a replica.
+    pub(super) async fn miss(
+        &self,
+        project: &Project,
+        pipeline: &PipelineObservation,
+        missed: Error,
+    ) -> Result<(), Error> {
+        match self.client.pipeline(project.id, pipeline.id).await {
+            Err(error) if is_not_found(&error) => {
+                self.sink.gone(project, pipeline);
+                Ok(())
+            }
+            Err(error) => Err(error),
+            Ok(_) => Err(missed),
+        }
     }
 
     /// Hands over a pipeline with its jobs.
@@ -98,9 +116,7 @@ impl Ingest {
         pipeline: &mut PipelineObservation,
         found: PipelineJobs,
     ) -> (Vec<JobObservation>, bool) {
-        for rejected in &found.jobs.rejected {
-            self.sink.rejected(project, rejected);
-        }
+        self.tell_rejected(project, &found.jobs.rejected);
         let settled = found.jobs.items.iter().all(|job| is_settled(job.status));
         let mut jobs = found.jobs.items;
         jobs.retain(|job| self.watch.jobs.matches(&job.name));
@@ -116,70 +132,115 @@ impl Ingest {
         project: &Project,
         cursor: &Cursor,
     ) -> Result<(Vec<PipelineObservation>, Option<Timestamp>), Error> {
-        let only_ref = self.only_ref(project);
+        let latest = Latest::default();
         let mut watched = Vec::new();
-        let mut latest = None;
         if cursor.wants_backfill() {
-            let wanted = self.watch.backfill.pipelines;
-            let days = self.watch.backfill.days;
-            let reach = days.and_then(|days| Some(i64::try_from(days).ok()? * DAY));
-            let listed = wanted * only_ref.map_or(LISTED_FOR_REFS, |_| 1);
-            let query = PipelineQuery {
-                updated_after: reach
-                    .and_then(|reach| Timestamp::from_unix(self.sink.gitlab_now().unix() - reach)),
-                ref_name: only_ref.map(str::to_owned),
-                order: Order::Id,
-                // Also where none is wanted one says from when on there may be new ones.
-                at_most: Some(listed.max(1)),
-            };
-            let mut listing = self.list_one(project, &query, &mut latest).await?;
-            listing.retain(|p| self.watches(project, p) && cursor.is_new(&p.ref_name));
-            newest_of_each_ref(&mut listing, wanted);
-            watched = listing;
+            watched = self.backfill(project, cursor, &latest).await?;
         }
-        if cursor.updated_after().is_some() {
-            let query = PipelineQuery {
-                updated_after: cursor.updated_after(),
-                ref_name: only_ref.map(str::to_owned),
-                order: Order::UpdatedAt,
-                at_most: None,
-            };
-            let mut listing = self.list_one(project, &query, &mut latest).await?;
+        if let Some(updated_after) = cursor.updated_after() {
+            let mut moved = self.moved_since(project, updated_after).await?;
             // The end of one that was watched once is wanted whatever is watched now.
-            listing.retain(|p| self.watches(project, p) || cursor.is_open(p.id));
-            watched.extend(listing);
+            moved.retain(|pipeline| {
+                latest.note(pipeline);
+                self.watches(project, pipeline) || cursor.is_open(pipeline.id)
+            });
+            watched.extend(moved);
         }
-        Ok((watched, latest))
+        Ok((watched, self.no_later_than_now(&latest)))
     }
 
-    /// The ref to ask for where just one is watched.
-    pub(super) fn only_ref<'a>(&self, project: &'a Project) -> Option<&'a str> {
-        let default_branch = project.default_branch.as_deref();
-        default_branch.filter(|_| self.watch.refs.only_default())
-    }
-
-    pub(super) async fn list_one(
+    /// Lists the pipelines that moved at this time or later, of the one ref that is watched or of all.
+    pub(super) async fn moved_since(
         &self,
         project: &Project,
-        query: &PipelineQuery,
-        latest: &mut Option<Timestamp>,
+        time: Timestamp,
     ) -> Result<Vec<PipelineObservation>, Error> {
-        let listing = self.client.pipelines(project.id, query).await?;
-        for rejected in &listing.rejected {
-            self.sink.rejected(project, rejected);
-        }
-        let moved = listing
-            .items
-            .iter()
-            .filter_map(|pipeline| pipeline.updated_at);
-        *latest = moved.chain(*latest).max();
+        let default_branch = project.default_branch.as_deref();
+        let only_ref = default_branch.filter(|_| self.watch.refs.only_default());
+        let query = PipelineQuery {
+            updated_after: Some(time),
+            ref_name: only_ref.map(str::to_owned),
+            order: Order::UpdatedAt,
+            at_most: None,
+        };
+        let listing = self.client.pipelines(project.id, &query).await?;
+        self.tell_rejected(project, &listing.rejected);
         Ok(listing.items)
+    }
+
+    /// A pipeline from the future must not hide what comes until then.
+    pub(super) fn no_later_than_now(&self, latest: &Latest) -> Option<Timestamp> {
+        latest.get().map(|at| at.min(self.sink.gitlab_now()))
+    }
+
+    /// Lists the last pipelines of each watched ref of which nothing is known.
+    async fn backfill(
+        &self,
+        project: &Project,
+        cursor: &Cursor,
+        latest: &Latest,
+    ) -> Result<Vec<PipelineObservation>, Error> {
+        let Backfill { pipelines, days } = self.watch.backfill;
+        let days = days.and_then(|days| i64::try_from(days).ok());
+        let now = self.sink.gitlab_now().unix();
+        let default_branch = project.default_branch.as_deref();
+        let named = default_branch.filter(|branch| self.watch.refs.matches(branch, default_branch));
+        let mut queries = Vec::new();
+        if let Some(branch) = named {
+            queries.push((Some(branch), pipelines));
+        }
+        if named.is_none() || !self.watch.refs.only_default() {
+            queries.push((None, pipelines * LISTED_FOR_REFS));
+        }
+        let mut found = Vec::new();
+        for (ref_name, at_most) in queries {
+            let query = PipelineQuery {
+                updated_after: days.and_then(|days| Timestamp::from_unix(now - days * DAY)),
+                ref_name: ref_name.map(str::to_owned),
+                order: Order::Id,
+                // Also where none is wanted one says from when on there may be new ones.
+                at_most: Some(at_most.max(1)),
+            };
+            let is_wanted = |pipeline: &PipelineObservation| {
+                latest.note(pipeline);
+                self.watches(project, pipeline)
+                    && cursor.is_new(&pipeline.ref_name)
+                    && (ref_name.is_some() || named != Some(&*pipeline.ref_name))
+            };
+            let listing = self.client.find_pipelines(project.id, &query, &is_wanted);
+            let listing = listing.await?;
+            self.tell_rejected(project, &listing.rejected);
+            found.extend(listing.items);
+        }
+        newest_of_each_ref(&mut found, pipelines);
+        Ok(found)
+    }
+
+    fn tell_rejected(&self, project: &Project, rejected: &[Rejected]) {
+        for rejected in rejected {
+            self.sink.rejected(&project.path, rejected);
+        }
     }
 
     pub(super) fn watches(&self, project: &Project, pipeline: &PipelineObservation) -> bool {
         let default_branch = project.default_branch.as_deref();
         self.watch.refs.matches(&pipeline.ref_name, default_branch)
             && self.watch.sources.matches(pipeline.source.as_deref())
+    }
+}
+
+/// The latest time at which one of the listed pipelines moved.
+#[derive(Default)]
+pub(super) struct Latest(AtomicI64);
+
+impl Latest {
+    pub(super) fn note(&self, pipeline: &PipelineObservation) {
+        let at = pipeline.updated_at.map_or(0, Timestamp::unix);
+        self.0.fetch_max(at, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Option<Timestamp> {
+        Timestamp::from_unix(self.0.load(Ordering::Relaxed))
     }
 }
 
@@ -196,6 +257,10 @@ fn newest_of_each_ref(pipelines: &mut Vec<PipelineObservation>, limit: usize) {
 /// Whether nothing happens to a job of this status any more unless somebody starts it.
 fn is_settled(status: Status) -> bool {
     status.is_terminal() || status == Status::Blocked
+}
+
+pub(super) fn is_not_found(error: &Error) -> bool {
+    matches!(error.fault(), Fault::NotFound(_))
 }
 
 /// Whether an error on one pipeline would certainly meet the others too.

@@ -31,6 +31,11 @@ impl Ingest {
                 .group_projects(&group.path, group.include_subgroups)
                 .await
                 .map(|listing| {
+                    // Which project a record without its fields is cannot be known.
+                    complete &= listing.rejected.is_empty();
+                    for rejected in &listing.rejected {
+                        self.sink.rejected(&group.path, rejected);
+                    }
                     let mut projects = listing.items;
                     projects.retain(|project| {
                         !project.archived && !group.exclude.is_match(&*project.path)

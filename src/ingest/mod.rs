@@ -56,8 +56,8 @@ pub trait Sink: Send + Sync + 'static {
     /// A cycle failed, or a project or group of the configuration could not be found.
     fn poll_failed(&self, what: &str, error: &Error);
 
-    /// A record of GitLab's was left out.
-    fn rejected(&self, project: &Project, rejected: &Rejected);
+    /// A record of GitLab's was left out of what was asked about a project or group.
+    fn rejected(&self, what: &str, rejected: &Rejected);
 
     /// Each project that was found first was tried once.
     fn first_round_ended(&self);
@@ -92,8 +92,9 @@ impl Ingest {
 /// How long discovered projects are taken as they are before GitLab is asked again.
 const DISCOVERY_INTERVAL: Duration = Duration::from_mins(10);
 
-/// Cycles under way at a time.
-const CONCURRENT_CYCLES: usize = 8;
+/// Cycles under way at a time. So many that some projects that hang do not hold up the others; the rate of
+/// requests is bounded elsewhere.
+const CONCURRENT_CYCLES: usize = 32;
 
 /// Requests for jobs under way at a time in one cycle.
 const CONCURRENT_REQUESTS: usize = 4;

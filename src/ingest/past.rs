@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, stream};
 
+use super::cycle::{Latest, is_not_found};
 use super::discovery::Catalog;
 use super::{CONCURRENT_REQUESTS, Ingest};
-use crate::gitlab::{Error, Fault, Order, PipelineQuery, Project};
+use crate::gitlab::{Error, Project};
 use crate::model::{PipelineObservation, Timestamp};
 
 /// The watched pipelines of a project that moved since some time.
@@ -29,16 +30,12 @@ impl Ingest {
 
     /// Lists what moved since.
     pub async fn past(&self, project: &Project, since: Timestamp) -> Result<Past, Error> {
-        let query = PipelineQuery {
-            updated_after: Some(since),
-            ref_name: self.only_ref(project).map(str::to_owned),
-            order: Order::UpdatedAt,
-            at_most: None,
-        };
-        let mut latest = None;
-        let mut pipelines = self.list_one(project, &query, &mut latest).await?;
+        let latest = Latest::default();
+        let mut pipelines = self.moved_since(project, since).await?;
+        pipelines.iter().for_each(|pipeline| latest.note(pipeline));
         pipelines.retain(|pipeline| self.watches(project, pipeline));
         pipelines.sort_by_key(|pipeline| pipeline.id);
+        let latest = self.no_later_than_now(&latest);
         Ok(Past { pipelines, latest })
     }
 
@@ -61,8 +58,8 @@ impl Ingest {
                     self.hand_over(project, &mut pipeline, found);
                 }
                 // Deleted since it was listed.
-                Err(error) if matches!(error.fault(), Fault::NotFound(_)) => {
-                    self.sink.gone(project, &pipeline);
+                Err(error) if is_not_found(&error) => {
+                    self.miss(project, &pipeline, error).await?;
                 }
                 Err(error) => return Err(error),
             }

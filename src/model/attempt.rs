@@ -51,6 +51,11 @@ impl Phase {
         matches!(self, Self::Pending | Self::Running)
     }
 
+    /// True when it came to an end of its own.
+    pub(crate) fn is_decided(self) -> bool {
+        matches!(self, Self::Passed | Self::Failed)
+    }
+
     /// True when a runner or GitLab brought it to an end.
     pub(crate) fn is_ended(self) -> bool {
         self >= Self::Canceled
@@ -179,6 +184,11 @@ impl Attempt {
             ours.web_url = ours.web_url.take().max(theirs.web_url.clone());
             ours.member = ours.member.take().max(theirs.member.clone());
         }
+    }
+
+    /// Orders attempts by their ends.
+    pub(crate) fn order_of_end(&self) -> (Option<Timestamp>, u64) {
+        (self.at, self.id)
     }
 
     /// GitLab's reason of the failure, raw.

@@ -91,7 +91,7 @@ impl Execution {
     pub(crate) fn has_passed_or_failed(&self) -> bool {
         self.attempts
             .iter()
-            .any(|attempt| matches!(attempt.phase, Phase::Passed | Phase::Failed))
+            .any(|attempt| attempt.phase.is_decided())
     }
 
     /// The last attempts: one a member.

@@ -56,6 +56,8 @@ pub(crate) struct Carried {
     pub(crate) last_success: Option<Timestamp>,
     /// End of the latest failed execution.
     pub(crate) last_failure: Option<Timestamp>,
+    /// The latest attempt that passed or failed.
+    pub(crate) last_ended: Option<Box<Attempt>>,
 }
 
 impl Carried {
@@ -63,6 +65,9 @@ impl Carried {
     fn tally(&mut self, execution: &Execution, rules: &Rules) {
         self.count(execution.counted);
         self.retries += execution.retries();
+        for attempt in execution.attempts.iter().filter(|a| a.phase.is_decided()) {
+            self.note_ended(attempt);
+        }
         if let Some(outcome) = execution.verdict(rules).filter(|o| o.is_counted()) {
             let at = execution.deciding(rules).and_then(|attempt| attempt.at);
             self.last_execution = self.last_execution.max(at);
@@ -71,6 +76,14 @@ impl Carried {
                 Outcome::Failed => self.last_failure = self.last_failure.max(at),
                 _ => {}
             }
+        }
+    }
+
+    /// Keeps the latest attempt that passed or failed.
+    pub(crate) fn note_ended(&mut self, attempt: &Attempt) {
+        let known = self.last_ended.as_deref().map(Attempt::order_of_end);
+        if known < Some(attempt.order_of_end()) {
+            self.last_ended = Some(Box::new(attempt.clone()));
         }
     }
 
@@ -232,10 +245,11 @@ impl History {
                 return true;
             }
             carried.tally(execution, rules);
-            if let Some(outcome) = execution.verdict(rules).filter(|o| o.is_counted()) {
+            let verdict = execution.verdict(rules);
+            if let Some(outcome) = verdict.filter(|o| o.is_counted()) {
                 carried.pass_over(execution, outcome, rules);
                 surplus -= 1;
-            } else {
+            } else if verdict.is_some() {
                 carried.idle_floor = carried.idle_floor.max(execution.pipeline_id);
             }
             false
@@ -255,8 +269,11 @@ impl History {
                 return true;
             }
             surplus -= 1;
-            carried.tally(execution, rules);
-            carried.idle_floor = carried.idle_floor.max(execution.pipeline_id);
+            // One that is undecided may yet be skipped or canceled, and is then counted.
+            if execution.verdict(rules).is_some() {
+                carried.tally(execution, rules);
+                carried.idle_floor = carried.idle_floor.max(execution.pipeline_id);
+            }
             false
         });
     }

@@ -81,8 +81,9 @@ impl History {
             .kept
             .iter()
             .flat_map(|execution| &execution.attempts)
-            .filter(|attempt| matches!(attempt.phase, Phase::Passed | Phase::Failed))
-            .max_by_key(|attempt| (attempt.at, attempt.id));
+            .filter(|attempt| attempt.phase.is_decided())
+            .chain(self.carried.last_ended.as_deref())
+            .max_by_key(|attempt| attempt.order_of_end());
         figures.duration = last.and_then(|attempt| attempt.duration);
         figures.queued_duration = last.and_then(|attempt| attempt.queued);
     }

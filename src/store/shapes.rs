@@ -297,6 +297,8 @@ struct CarriedShape {
     last_success: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_failure: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_ended: Option<AttemptShape>,
 }
 
 impl CarriedShape {
@@ -319,6 +321,7 @@ impl CarriedShape {
             last_execution: carried.last_execution.map(Timestamp::unix),
             last_success: carried.last_success.map(Timestamp::unix),
             last_failure: carried.last_failure.map(Timestamp::unix),
+            last_ended: carried.last_ended.as_deref().map(AttemptShape::of),
         }
     }
 
@@ -346,6 +349,9 @@ impl CarriedShape {
             last_execution: time(self.last_execution),
             last_success: time(self.last_success),
             last_failure: time(self.last_failure),
+            last_ended: self
+                .last_ended
+                .map(|attempt| Box::new(attempt.into_attempt(commits))),
         }
     }
 }

@@ -190,9 +190,8 @@ async fn is_set_aside(change: impl Fn(&Path), message: &str) {
     change(&document);
     let broken = fs::read(&document).unwrap();
     let daemon = place.start().await;
-    let log = daemon.log();
-    assert!(log.contains(message), "{log}");
-    assert!(log.contains("loaded 2 timelines"), "{log}");
+    daemon.says(message).await;
+    daemon.says("loaded 2 timelines").await;
     let aside = "job_failure_exporter_state_documents_set_aside_total";
     let samples = daemon.scrape().await;
     assert_eq!(samples.value(aside, &[]), Some(1.0));

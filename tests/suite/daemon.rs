@@ -19,7 +19,7 @@ use crate::http_serving::client;
 use crate::samples::Samples;
 
 /// No test waits longer for anything.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Time between two looks at what is waited for.
 const LOOK: Duration = Duration::from_millis(20);
@@ -85,6 +85,19 @@ impl Place {
     /// Replaces the configuration.
     pub(crate) fn configure(&self, text: &str) {
         std::fs::write(self.config(), text).unwrap();
+    }
+
+    /// Changes one thing of the configuration.
+    pub(crate) fn reconfigure(&self, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        assert!(text.contains(from), "{text}");
+        self.configure(&text.replace(from, to));
+    }
+
+    /// Adds sections to the configuration.
+    pub(crate) fn configure_also(&self, sections: &str) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        self.configure(&format!("{text}{sections}"));
     }
 
     pub(crate) fn config(&self) -> PathBuf {

@@ -1,7 +1,6 @@
 //! A scraped page as samples that can be looked up: the text format, read back.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 /// Labels by name.
 pub(crate) type Labels = BTreeMap<String, String>;
@@ -70,19 +69,20 @@ impl Samples {
             .sum()
     }
 
-    /// The lines of jobs and pipelines, which are kept over a restart, in order.
+    /// The lines of jobs and pipelines, which are kept over a restart, in order. Left out is the
+    /// one whose value is worked out anew from GitLab's clock, which tells whole seconds.
     pub(crate) fn kept(&self) -> String {
-        let mut lines: Vec<String> = self
-            .iter()
-            .filter(|sample| sample.name.starts_with("job_") || sample.name.starts_with("pipeline"))
-            .filter(|sample| !sample.name.starts_with("job_failure_exporter_"))
-            .map(|sample| format!("{} {:?} {}", sample.name, sample.labels, sample.value))
+        let is_kept = |name: &str| {
+            (name.starts_with("job_") || name.starts_with("pipeline_"))
+                && !name.starts_with("job_failure_exporter_")
+                && name != "job_pending_start_timestamp_seconds"
+        };
+        let kept = self.iter().filter(|sample| is_kept(&sample.name));
+        let mut lines: Vec<String> = kept
+            .map(|sample| format!("{}{:?} {}\n", sample.name, sample.labels, sample.value))
             .collect();
         lines.sort();
-        lines.into_iter().fold(String::new(), |mut text, line| {
-            let _ = writeln!(text, "{line}");
-            text
-        })
+        lines.concat()
     }
 }
 

@@ -19,7 +19,7 @@ fn place(gitlab: &Handle) -> Place {
     Place::new(gitlab.url(), "groups: [{path: acme}]")
 }
 
-fn project_ids(gitlab: &Handle) -> BTreeSet<u64> {
+pub(crate) fn project_ids(gitlab: &Handle) -> BTreeSet<u64> {
     let paths: BTreeSet<_> = gitlab.truth().into_iter().map(|job| job.project).collect();
     let id = |path: &String| gitlab.with(|world| world.project_by_path(path).unwrap().id);
     paths.iter().map(id).collect()
@@ -27,7 +27,7 @@ fn project_ids(gitlab: &Handle) -> BTreeSet<u64> {
 
 /// Waits until every project has gone through one whole cycle that began after now: its next one
 /// has begun, too.
-async fn polled(gitlab: &Handle, daemon: &Daemon, projects: &BTreeSet<u64>) {
+pub(crate) async fn polled(gitlab: &Handle, daemon: &Daemon, projects: &BTreeSet<u64>) {
     gitlab.forget_requests();
     until("a cycle of each project", async || {
         let mut listings: BTreeMap<u64, usize> = BTreeMap::new();

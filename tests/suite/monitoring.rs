@@ -1,0 +1,221 @@
+//! Prometheus and Alertmanager with what is shipped, and a receiver of what they send.
+
+use std::convert::Infallible;
+use std::fs;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use regex::Regex;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::task::JoinSet;
+
+use crate::daemon::{folder, until};
+use crate::http_serving::client;
+use crate::tools;
+
+/// A working copy of rules and configurations with waits so short that a test can see them pass.
+/// Nothing but durations and addresses is changed.
+pub(crate) struct Shipped {
+    copy: TempDir,
+}
+
+impl Shipped {
+    pub(crate) fn copy() -> Self {
+        let copy = tempfile::tempdir().unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for part in ["alert-rules", "deploy/prometheus", "deploy/alertmanager"] {
+            fs::create_dir_all(copy.path().join(part)).unwrap();
+            for file in folder(&root.join(part)) {
+                if file.extension().is_some_and(|ending| ending == "yml") {
+                    let name = file.file_name().unwrap();
+                    fs::copy(&file, copy.path().join(part).join(name)).unwrap();
+                }
+            }
+        }
+        Self { copy }
+    }
+
+    /// Replaces every match, of which there must be some.
+    fn edit(&self, file: &str, pattern: &str, replacement: &str) {
+        let path = self.copy.path().join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        let pattern = Regex::new(pattern).unwrap();
+        assert!(pattern.is_match(&text), "{pattern} is not in {file}");
+        fs::write(path, pattern.replace_all(&text, replacement).as_ref()).unwrap();
+    }
+
+    /// Starts Alertmanager, which sends to `receiver`.
+    pub(crate) async fn alertmanager(&self, receiver: SocketAddr) -> Tool {
+        let file = "deploy/alertmanager/alertmanager.yml";
+        self.edit(file, "127.0.0.1:10142", &receiver.to_string());
+        self.edit(file, r"group_wait: \w+", "group_wait: 100ms");
+        self.edit(file, r"group_interval: \w+", "group_interval: 200ms");
+        Tool::start(tools::alertmanager(), |address| {
+            vec![
+                format!("--config.file={}", self.copy.path().join(file).display()),
+                format!("--storage.path={}", self.copy.path().join("am").display()),
+                format!("--web.listen-address={address}"),
+                // Without a cluster there is nothing to wait for at the start.
+                "--cluster.listen-address=".to_owned(),
+            ]
+        })
+        .await
+    }
+
+    /// Starts Prometheus, which scrapes `exporter` and alerts through `alertmanager`.
+    pub(crate) async fn prometheus(&self, exporter: SocketAddr, alertmanager: SocketAddr) -> Tool {
+        let file = "deploy/prometheus/prometheus.yml";
+        self.edit(file, "127.0.0.1:10141", &exporter.to_string());
+        self.edit(file, "127.0.0.1:9093", &alertmanager.to_string());
+        self.edit(file, r"_interval: \w+", "_interval: 200ms");
+        self.edit("alert-rules/jobs.yml", r" for: \w+", " for: 500ms");
+        self.edit(
+            "alert-rules/jobs.yml",
+            r"keep_firing_for: \w+",
+            "keep_firing_for: 500ms",
+        );
+        Tool::start("prometheus", |address| {
+            let data = self.copy.path().join("data");
+            vec![
+                format!("--config.file={}", self.copy.path().join(file).display()),
+                format!("--storage.tsdb.path={}", data.display()),
+                format!("--web.listen-address={address}"),
+                // It drops what it has to send before it knows its Alertmanager.
+                "--rules.alert.resend-delay=1s".to_owned(),
+            ]
+        })
+        .await
+    }
+}
+
+/// A tool that runs until it is dropped.
+pub(crate) struct Tool {
+    pub(crate) address: SocketAddr,
+    process: Child,
+}
+
+impl Tool {
+    /// Starts it on a free port and waits until it is ready; on another where somebody was quicker.
+    async fn start(name: &str, arguments: impl Fn(SocketAddr) -> Vec<String>) -> Self {
+        let attempts = 5;
+        for _ in 0..attempts {
+            let free = StdListener::bind("127.0.0.1:0").unwrap();
+            let address = free.local_addr().unwrap();
+            drop(free);
+            let process = Command::new(name)
+                .args(arguments(address))
+                .arg("--log.level=error")
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .kill_on_drop(true)
+                .spawn();
+            let process = process.unwrap_or_else(|error| match error.kind() {
+                ErrorKind::NotFound => {
+                    panic!("{name} was not found in PATH; run: make install-tools")
+                }
+                _ => panic!("{name} did not start: {error}"),
+            });
+            let mut tool = Self { address, process };
+            if tool.is_ready(name).await {
+                return tool;
+            }
+        }
+        panic!("{name} ended at each of {attempts} starts")
+    }
+
+    async fn is_ready(&mut self, name: &str) -> bool {
+        let url = format!("http://{}/-/ready", self.address);
+        until(name, async || {
+            if self.process.try_wait().unwrap().is_some() {
+                return Ok(false);
+            }
+            match client().get(&url).send().await {
+                Ok(answer) if answer.status().is_success() => Ok(true),
+                answer => Err(format!("{answer:?}")),
+            }
+        })
+        .await
+    }
+
+    /// Prometheus' answer to a query: the value of each series.
+    pub(crate) async fn query(&self, query: &str) -> Vec<f64> {
+        let url = format!("http://{}/api/v1/query", self.address);
+        let url = reqwest::Url::parse_with_params(&url, [("query", query)]).unwrap();
+        let answer = client().get(url).send().await.unwrap();
+        let answer: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        let result = answer["data"]["result"].as_array();
+        let series = result.unwrap_or_else(|| panic!("{query}: {answer}"));
+        let value = |series: &Value| series["value"][1].as_str().unwrap().parse().unwrap();
+        series.iter().map(value).collect()
+    }
+}
+
+/// What a receiver was sent, and where.
+#[derive(Debug, Clone)]
+pub(crate) struct Message {
+    pub(crate) path: String,
+    pub(crate) body: Value,
+}
+
+/// A server that takes what Alertmanager sends.
+pub(crate) struct Receiver {
+    pub(crate) address: SocketAddr,
+    messages: Arc<Mutex<Vec<Message>>>,
+    /// Ends with the receiver.
+    _serving: JoinSet<()>,
+}
+
+impl Receiver {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let messages = Arc::new(Mutex::new(Vec::new()));
+        let mut serving = JoinSet::new();
+        let kept = Arc::clone(&messages);
+        serving.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let kept = Arc::clone(&kept);
+                let service = service_fn(move |request| take(request, Arc::clone(&kept)));
+                let serving = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                connections.spawn(async move {
+                    // Alertmanager may close it whenever it likes.
+                    serving.await.ok();
+                });
+            }
+        });
+        Self {
+            address,
+            messages,
+            _serving: serving,
+        }
+    }
+
+    /// All it was sent so far.
+    pub(crate) fn messages(&self) -> Vec<Message> {
+        self.messages.lock().unwrap().clone()
+    }
+}
+
+async fn take(
+    request: Request<Incoming>,
+    kept: Arc<Mutex<Vec<Message>>>,
+) -> Result<Response<Empty<Bytes>>, Infallible> {
+    let path = request.uri().path().to_owned();
+    let body = request.into_body().collect().await.unwrap().to_bytes();
+    let body = serde_json::from_slice(&body).unwrap();
+    kept.lock().unwrap().push(Message { path, body });
+    Ok(Response::new(Empty::new()))
+}
