@@ -114,10 +114,15 @@ pub async fn run(
     let rules = config.counting.clone();
     let reading = Arc::new(Reading::new(rules.clone(), clock.clone(), progress.clone()));
     let ingest = Ingest::new(client, config.watch, reading.clone());
-    let (projects, _) = tokio::select! {
+    let (projects, complete) = tokio::select! {
         found = ingest.projects() => found,
         () = stop.cancelled() => return Ok(Outcome { stopped: true, ..Outcome::default() }),
     };
+    let mut failed = reading.take_troubles();
+    if !complete && failed.is_empty() {
+        let why = "GitLab's list of its projects cannot be read whole";
+        failed.push(("a watched group".to_owned(), why.to_owned()));
+    }
     let backfill = Backfill {
         ingest,
         reading,
@@ -131,7 +136,7 @@ pub async fn run(
         stop,
     };
     backfill
-        .all(projects, by_project(loaded.timelines), &*progress)
+        .all(projects, by_project(loaded.timelines), failed, &*progress)
         .await
 }
 
@@ -140,11 +145,12 @@ impl Backfill {
         &self,
         projects: BTreeMap<u64, Project>,
         mut known: BTreeMap<u64, Known>,
+        failed: Vec<(String, String)>,
         progress: &dyn Progress,
     ) -> Result<Outcome, DaemonError> {
         let mut outcome = Outcome {
             of: projects.len(),
-            failed: self.reading.take_troubles(),
+            failed,
             ..Outcome::default()
         };
         let mut in_a_row = 0;
