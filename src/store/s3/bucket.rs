@@ -183,6 +183,14 @@ impl Bucket {
         }
     }
 
+    /// Whether we may list what is below the prefix.
+    pub(super) async fn try_list(&self) -> Result<(), S3Error> {
+        let request = self.client.list_objects_v2().bucket(&self.name);
+        let request = request.prefix(&self.prefix).max_keys(1);
+        let answer = request.send().await.map_err(self.error("list", ""));
+        answer.map(drop)
+    }
+
     /// Everything below the prefix.
     pub(super) async fn list(&self) -> Result<Vec<Listed>, S3Error> {
         let mut pages = self
