@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use job_failure_exporter::model::{Rules, Timeline, TimelineKey};
+use job_failure_exporter::model::{Rules, TimelineKey};
 use job_failure_exporter::simulator::{Handle, JobPlan, Options, PipelinePlan, start};
-use job_failure_exporter::store::{decode, encode};
+use job_failure_exporter::store::{Saved, decode, decode_v2, encode, encode_v2};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::counting::{attempts, observed_all};
 use crate::daemon::{Place, gitlab, minutes};
 use crate::truth::equal;
 
@@ -96,7 +95,9 @@ async fn null_entries_and_windows_longer_than_ours_come_out_as_they_went_in() {
     let place = offline();
     let said = import(&place, &document).await;
     assert!(
-        said.contains("imported acme/app (id 100), ref main: 4 jobs, 2 of them failing, up to pipeline 77"),
+        said.contains(
+            "imported acme/app (id 100), ref main: 4 jobs, 2 of them failing, up to pipeline 77"
+        ),
         "{said}"
     );
     assert_eq!(export(&place, "datadog-v2").await, document);
@@ -125,15 +126,35 @@ async fn what_is_exported_and_imported_is_the_same_to_the_byte() {
     }
 }
 
+/// Entries as the original has ever written them, and some that it has not.
+fn entries() -> impl Strategy<Value = Value> {
+    let id = prop::option::of(1_u64..1_000_000);
+    let commit = prop::option::of("[0-9a-f]{8}");
+    let entry = (id, any::<bool>(), commit)
+        .prop_map(|(id, failing, commit)| json!({"id": id, "failing": failing, "commit": commit}));
+    prop::collection::vec(entry, 0..40).prop_map(Value::Array)
+}
+
 proptest! {
     #[test]
-    fn a_document_says_all_there_is_to_say(attempts in attempts()) {
-        let rules = Rules::default();
+    fn a_document_of_the_original_loses_nothing_on_its_way_through_ours(
+        pipeline in 1_u64..1_000_000,
+        jobs in prop::collection::btree_map("[a-z:\\[\\] é]{1,20}", (0_u64..100, entries()), 0..6),
+    ) {
+        let jobs = jobs.into_iter().map(|(name, (failures, entries))| {
+            (name, json!({"consecutive_failures": failures, "jobs_info": entries}))
+        });
+        let jobs: serde_json::Map<String, Value> = jobs.collect();
+        let document = json!({"pipeline_id": pipeline, "jobs": jobs});
+        let rules = Rules::datadog_agent();
         let key = TimelineKey { project_id: 7, ref_name: "main".into() };
-        let mut timeline = Timeline::new(key, "a/b".into(), None);
-        observed_all(&mut timeline, &attempts, &rules);
-        let saved = job_failure_exporter::store::Saved { timeline, watermark: None };
-        prop_assert_eq!(decode(&encode(&saved, &rules)).unwrap(), saved);
+        let text = document.to_string();
+        let timeline = decode_v2(text.as_bytes(), key, "a/b".into(), &rules).unwrap();
+        let saved = Saved { timeline, watermark: None };
+        let read = decode(&encode(&saved, &rules)).unwrap();
+        prop_assert_eq!(&read, &saved);
+        let out: Value = serde_json::from_slice(&encode_v2(&read.timeline, &rules)).unwrap();
+        prop_assert_eq!(out, document);
     }
 }
 
@@ -161,7 +182,13 @@ async fn the_exporter_goes_on_from_an_import_and_counts_nothing_twice() {
     // The original has counted these and 18 before them.
     let place = Place::new(gitlab.url(), "projects: [acme/app]");
     let file = write(&place, "v2.json", &v2(last, 30).to_string());
-    let args = ["state", "import", file.to_str().unwrap(), "--project", "acme/app"];
+    let args = [
+        "state",
+        "import",
+        file.to_str().unwrap(),
+        "--project",
+        "acme/app",
+    ];
     let said = place.run(&args).await.done();
     assert!(said.contains("acme/app (id 100), ref main"), "{said}");
     // What comes between the import and the start is not to be missed.
@@ -181,7 +208,9 @@ async fn the_exporter_goes_on_from_an_import_and_counts_nothing_twice() {
     push(&gitlab, JobPlan::passes("build"));
     let zero = |now: &crate::samples::Samples| {
         let streak = now.value("job_consecutive_failures", &[]);
-        (streak == Some(0.0)).then_some(()).ok_or(format!("{streak:?}"))
+        (streak == Some(0.0))
+            .then_some(())
+            .ok_or(format!("{streak:?}"))
     };
     daemon.shows("the end of the streak", zero).await;
 }
@@ -199,7 +228,10 @@ async fn a_backfill_after_an_import_keeps_what_only_the_import_knows() {
     let file = write(&place, "v2.json", &v2(pipelines[19], 100).to_string());
     place.run(&offline_import(&file)).await.done();
     place.run(&["backfill", "--since", "2d"]).await.done();
-    assert_eq!(export(&place, "datadog-v2").await["jobs"]["build"]["consecutive_failures"], 110);
+    assert_eq!(
+        export(&place, "datadog-v2").await["jobs"]["build"]["consecutive_failures"],
+        110
+    );
 }
 
 #[tokio::test]
@@ -225,7 +257,10 @@ async fn a_document_that_cannot_be_read_is_refused_naming_the_place() {
     let cases = [
         ("", "is empty: wanted a job_executions.v2.json"),
         ("{\"jobs\": {", "EOF while parsing"),
-        ("{\"jobs\": []}", "at `jobs`: invalid type: sequence, expected a map at line 1 column"),
+        (
+            "{\"jobs\": []}",
+            "at `jobs`: invalid type: sequence, expected a map at line 1 column",
+        ),
         (
             "{\"jobs\": {\"a\": {\n\"consecutive_failures\": -1, \"jobs_info\": []}}}",
             "at `jobs.a.consecutive_failures`: invalid value: integer `-1`, expected u64 at line 2 column",
@@ -238,8 +273,14 @@ async fn a_document_that_cannot_be_read_is_refused_naming_the_place() {
             "{\"jobs\": {\"a\": {\"consecutive_failures\": 1, \"cumulative_failures\": [1]}}}",
             "at `jobs.a`: missing field `jobs_info`",
         ),
-        ("{\"version\": 4}", "of version 4, this program reads versions up to 3"),
-        ("{\"version\": 3, \"ref\": 7}", "at `ref`: invalid type: integer `7`, expected"),
+        (
+            "{\"version\": 4}",
+            "of version 4, this program reads versions up to 3",
+        ),
+        (
+            "{\"version\": 3, \"ref\": 7}",
+            "at `ref`: invalid type: integer `7`, expected",
+        ),
     ];
     let place = offline();
     for (text, message) in cases {
@@ -258,9 +299,18 @@ async fn an_import_that_does_not_say_of_what_is_refused() {
     let file = file.to_str().unwrap();
     for (args, message) in [
         (&[][..], "give --project"),
-        (&["--project", "acme/app", "--project-id", "7"][..], "give --ref"),
-        (&["--project", "7", "--project-id", "7", "--ref", "main"][..], "the project's path"),
-        (&["--project", "acme/app"][..], "GitLab does not tell the project's id"),
+        (
+            &["--project", "acme/app", "--project-id", "7"][..],
+            "give --ref",
+        ),
+        (
+            &["--project", "7", "--project-id", "7", "--ref", "main"][..],
+            "the project's path",
+        ),
+        (
+            &["--project", "acme/app"][..],
+            "GitLab does not tell the project's id",
+        ),
     ] {
         let args = [&["state", "import", file][..], args].concat();
         let said = place.run(&args).await.refused();
@@ -269,9 +319,18 @@ async fn an_import_that_does_not_say_of_what_is_refused() {
     import(&place, &v2(5, 3)).await;
     let own = export(&place, "v3").await;
     let file = write(&place, "v3.json", &own.to_string());
-    let other = ["state", "import", file.to_str().unwrap(), "--project", "acme/other"];
+    let other = [
+        "state",
+        "import",
+        file.to_str().unwrap(),
+        "--project",
+        "acme/other",
+    ];
     let said = place.run(&other).await.refused();
-    assert!(said.contains("it is of acme/app (id 100), ref main, not of what"), "{said}");
+    assert!(
+        said.contains("it is of acme/app (id 100), ref main, not of what"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -360,10 +419,22 @@ async fn what_is_not_saved_is_not_shown_and_the_message_says_what_is() {
     let said = place.run(&["state", "show"]).await.refused();
     assert!(said.contains("cannot use the state directory"), "{said}");
     import(&place, &v2(5, 3)).await;
-    let said = place.run(&["state", "show", "--project", "acme/x"]).await.refused();
-    assert!(said.contains("there are\nacme/app (id 100), ref main"), "{said}");
-    let said = place.run(&["state", "show", "--job", "biuld"]).await.refused();
-    assert!(said.contains("no job `biuld` is saved; did you mean `build`?"), "{said}");
+    let said = place
+        .run(&["state", "show", "--project", "acme/x"])
+        .await
+        .refused();
+    assert!(
+        said.contains("there are\nacme/app (id 100), ref main"),
+        "{said}"
+    );
+    let said = place
+        .run(&["state", "show", "--job", "biuld"])
+        .await
+        .refused();
+    assert!(
+        said.contains("no job `biuld` is saved; did you mean `build`?"),
+        "{said}"
+    );
     for selection in [["--project", "100"], ["--ref", "main"]] {
         let args = [&["state", "export"][..], &selection].concat();
         place.run(&args).await.done();
@@ -373,7 +444,10 @@ async fn what_is_not_saved_is_not_shown_and_the_message_says_what_is() {
     args[4] = "next";
     place.run(&args).await.done();
     let said = place.run(&["state", "export"]).await.refused();
-    assert!(said.contains("which one?") && said.contains("ref next"), "{said}");
+    assert!(
+        said.contains("which one?") && said.contains("ref next"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -383,7 +457,10 @@ async fn an_unreadable_document_is_told_and_left_where_it_is() {
     let broken = place.state().join("100/broken.json");
     std::fs::write(&broken, "{").unwrap();
     let ran = place.run(&["state", "show"]).await;
-    assert!(ran.err.contains("left out: ") && ran.err.contains("broken.json"), "{ran:?}");
+    assert!(
+        ran.err.contains("left out: ") && ran.err.contains("broken.json"),
+        "{ran:?}"
+    );
     assert!(ran.done().contains("build"));
     assert!(broken.exists());
 }
@@ -399,7 +476,10 @@ async fn a_second_document_of_a_project_takes_both_back_to_the_earlier_watermark
     own["watermark"] = json!(earlier);
     own["ref"] = json!("next");
     let file = write(&place, "next.json", &own.to_string());
-    place.run(&["state", "import", file.to_str().unwrap()]).await.done();
+    place
+        .run(&["state", "import", file.to_str().unwrap()])
+        .await
+        .done();
     let documents = place.documents();
     assert_eq!(documents.len(), 2);
     for (path, document) in documents {
