@@ -61,7 +61,7 @@ pub async fn run(
         Some(Command::Backfill(args)) => {
             let config = load(&args.config, env)?;
             logging::start(cli.log);
-            backfill::run(&args, config, console.out).await
+            Box::pin(backfill::run(&args, config, console.out)).await
         }
         Some(Command::State(args)) => {
             logging::start(cli.log);

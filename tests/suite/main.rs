@@ -30,6 +30,7 @@ mod s3_servers;
 mod samples;
 mod simulator;
 mod state_commands;
+mod state_import;
 mod state_on_disk;
 mod state_on_s3;
 mod store_s3;
