@@ -65,7 +65,7 @@ pub async fn run(
         }
         Some(Command::State(args)) => {
             logging::start(cli.log);
-            state::run(args.command, env, console).await?;
+            Box::pin(state::run(args.command, env, console)).await?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Replay(args)) => {
