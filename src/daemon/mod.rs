@@ -6,7 +6,6 @@
 
 pub mod backfill;
 mod gitlab_clock;
-mod reading;
 mod saver;
 mod signals;
 mod state;

@@ -148,9 +148,8 @@ impl Directory {
 
     fn write(&self, path: &Path, text: &[u8]) -> Result<(), SaveError> {
         let failed = |action| {
-            let path = path.to_owned();
             move |source| SaveError {
-                path,
+                path: path.to_owned(),
                 action,
                 source,
             }
