@@ -72,7 +72,7 @@ impl Store {
     pub async fn check(&self) -> Result<(), StoreError> {
         match self {
             Self::Directory(_) => Ok(()),
-            Self::S3(s3) => Ok(s3.check().await?),
+            Self::S3(s3) => Ok(Box::pin(s3.check()).await?),
         }
     }
 
@@ -92,7 +92,7 @@ impl Store {
                 let directory = directory.clone();
                 Ok(blocking(move || directory.load()).await)
             }
-            Self::S3(s3) => Ok(s3.load().await?),
+            Self::S3(s3) => Ok(Box::pin(s3.load()).await?),
         }
     }
 
@@ -105,7 +105,7 @@ impl Store {
                 blocking(write).await?;
                 Ok(Written::default())
             }
-            Self::S3(s3) => Ok(s3.save(saved, rules).await?),
+            Self::S3(s3) => Ok(Box::pin(s3.save(saved, rules)).await?),
         }
     }
 
@@ -116,7 +116,7 @@ impl Store {
                 let directory = directory.clone();
                 Ok(blocking(move || directory.remove(&key)).await?)
             }
-            Self::S3(s3) => Ok(s3.remove(&key).await?),
+            Self::S3(s3) => Ok(Box::pin(s3.remove(&key)).await?),
         }
     }
 
