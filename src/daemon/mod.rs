@@ -6,6 +6,7 @@
 
 pub mod backfill;
 mod gitlab_clock;
+mod retention;
 mod saver;
 mod signals;
 mod state;
@@ -100,6 +101,8 @@ impl Daemon {
             rules: config.counting,
             owners: config.owners,
             refs: config.watch.refs.clone(),
+            shard: config.watch.shard,
+            retention: config.retention,
         };
         let exposition = Exposition::new(telemetry);
         let state = Arc::new(State::new(policy, exposition, clock.clone()));
@@ -112,7 +115,6 @@ impl Daemon {
                 store,
                 clock: clock.clone(),
                 interval: config.store.save_interval,
-                retention: config.retention,
             },
             state,
             server,
