@@ -7,6 +7,7 @@
 mod cursor;
 mod cycle;
 mod discovery;
+mod past;
 mod schedule;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-pub use cursor::Resume;
+pub use cursor::{LISTING_OVERLAP, Resume};
+pub use past::Past;
 
 use crate::config::Watch;
 use crate::gitlab::{Client, Error, Project, Rejected};

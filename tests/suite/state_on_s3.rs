@@ -57,7 +57,7 @@ async fn state_survives_a_restart_and_what_it_knows_is_not_asked_again() {
     daemon.says("loaded 1 timelines").await;
     daemon.is_ready().await;
     all_is_told(&daemon, &gitlab).await;
-    let jobs_read = gitlab.count("GET /projects/:id/pipelines/:id/jobs");
+    let jobs_read = gitlab.count("GET /projects/:id/pipelines/:pid/jobs");
     assert!(jobs_read < 4, "{jobs_read} pipelines were read again");
     daemon.kill().await;
 }
