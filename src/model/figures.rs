@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{FailureClass, Outcome, Span, Timestamp};
+use super::{FailureClass, LogExcerpt, Outcome, Span, Timestamp};
 
 /// Executions counted by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,8 +58,12 @@ pub struct Failing {
     pub commit: Option<Arc<str>>,
     /// GitLab's reason, raw.
     pub failure_reason: Option<Arc<str>>,
-    /// The reason's group.
+    /// What the failure is, by the reason and, once it was looked at, the log.
     pub failure_class: Option<FailureClass>,
+    /// Whether the log of that attempt was looked at.
+    pub log_was_read: bool,
+    /// The last lines of the last failure that was looked at.
+    pub excerpt: Option<Box<LogExcerpt>>,
     /// Page of the attempt in GitLab.
     pub web_url: Option<Box<str>>,
 }
