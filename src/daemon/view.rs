@@ -85,6 +85,16 @@ impl Status for State {
         });
         select(candidates, filter, paging).look_up(|(key, name)| self.entry(&held, key, name))
     }
+
+    fn job(&self, project: &str, ref_name: &str, job: &str) -> Option<JobEntry> {
+        let held = self.held();
+        let mut shown = held.timelines.iter().filter(|(_, tracked)| tracked.shown);
+        let (key, _) = shown.find(|(key, tracked)| {
+            *key.ref_name == *ref_name && *tracked.timeline.project == *project
+        })?;
+        let entry = self.entry(&held, key, job)?;
+        entry.row.figures.is_worth_showing().then_some(entry)
+    }
 }
 
 impl State {

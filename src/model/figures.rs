@@ -130,6 +130,21 @@ pub struct WindowEntry {
     pub finished_at: Option<Timestamp>,
 }
 
+impl Failing {
+    /// GitLab's page that compares the last passing with the first failing commit; `None` where one of
+    /// them is not known, or both are the same.
+    pub fn compare_url(&self, project_url: Option<&str>) -> Option<String> {
+        let from = self.last_passing_commit.as_deref()?;
+        let to = self.first_failing_commit.as_deref()?;
+        let is_id = |commit: &str| {
+            !commit.is_empty() && commit.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        };
+        (from != to && is_id(from) && is_id(to))
+            .then_some(project_url)?
+            .map(|base| format!("{base}/-/compare/{from}...{to}"))
+    }
+}
+
 impl Figures {
     /// Whether the job was ever executed, or is in flight: one that only waits to be started by
     /// somebody is nothing to be shown.
