@@ -61,11 +61,11 @@ pub async fn run(
         Some(Command::Backfill(args)) => {
             let config = load(&args.config, env)?;
             logging::start(cli.log);
-            backfill::run(&args, config, console.out).await
+            Box::pin(backfill::run(&args, config, console.out)).await
         }
         Some(Command::State(args)) => {
             logging::start(cli.log);
-            state::run(args.command, env, console).await?;
+            Box::pin(state::run(args.command, env, console)).await?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Replay(args)) => {

@@ -8,7 +8,6 @@ pub mod backfill;
 mod gitlab_clock;
 mod logs;
 mod owners_files;
-mod reading;
 mod saver;
 mod signals;
 mod state;

@@ -7,7 +7,7 @@ use url::form_urlencoded;
 
 use super::address;
 use super::selection::{JobFilter, Paging};
-use super::shown::{is_web, utc};
+use super::shown::is_web;
 use super::status::{JobEntry, JobPage};
 use crate::model::{
     Failing, FailureClass, Figures, LogExcerpt, Outcome, Span, Timestamp, WindowEntry,
@@ -126,16 +126,16 @@ struct Job<'a> {
     failures_total: BTreeMap<&'static str, u64>,
     flaky_executions_total: u64,
     retries_total: u64,
-    first_seen_at: Option<String>,
-    last_execution_at: Option<String>,
-    last_success_at: Option<String>,
-    last_failure_at: Option<String>,
+    first_seen_timestamp_seconds: Option<i64>,
+    last_execution_timestamp_seconds: Option<i64>,
+    last_success_timestamp_seconds: Option<i64>,
+    last_failure_timestamp_seconds: Option<i64>,
     duration_seconds: Option<f64>,
     queued_duration_seconds: Option<f64>,
     usual_duration_seconds: Option<f64>,
-    running_since: Option<String>,
-    pending_since: Option<String>,
-    failure: Option<Failure<'a>>,
+    running_start_timestamp_seconds: Option<i64>,
+    pending_start_timestamp_seconds: Option<i64>,
+    failing: Option<Failure<'a>>,
 }
 
 #[derive(Serialize)]
@@ -145,13 +145,13 @@ struct Execution<'a> {
     job_id: Option<u64>,
     pipeline_id: Option<u64>,
     commit: Option<&'a str>,
-    finished_at: Option<String>,
+    finished_timestamp_seconds: Option<i64>,
     web_url: Option<&'a str>,
 }
 
 #[derive(Serialize)]
 struct Failure<'a> {
-    failing_since: Option<String>,
+    since_timestamp_seconds: Option<i64>,
     first_failing_commit: Option<&'a str>,
     last_passing_commit: Option<&'a str>,
     compare_url: Option<String>,
@@ -174,7 +174,7 @@ impl<'a> Job<'a> {
     fn of(entry: &'a JobEntry) -> Self {
         let row = &entry.row;
         let figures: &Figures = &row.figures;
-        let time = |time: Option<Timestamp>| time.map(utc);
+        let time = |time: Option<Timestamp>| time.map(Timestamp::unix);
         let seconds = |span: Option<Span>| span.map(Span::seconds);
         let executions = Outcome::ALL.map(|o| (o.as_str(), figures.executions.get(o)));
         let failures = FailureClass::ALL.map(|c| (c.as_str(), figures.failures.get(c)));
@@ -197,16 +197,16 @@ impl<'a> Job<'a> {
             failures_total: failures.into(),
             flaky_executions_total: figures.flaky_executions,
             retries_total: figures.retries,
-            first_seen_at: time(figures.first_seen),
-            last_execution_at: time(figures.last_execution),
-            last_success_at: time(figures.last_success),
-            last_failure_at: time(figures.last_failure),
+            first_seen_timestamp_seconds: time(figures.first_seen),
+            last_execution_timestamp_seconds: time(figures.last_execution),
+            last_success_timestamp_seconds: time(figures.last_success),
+            last_failure_timestamp_seconds: time(figures.last_failure),
             duration_seconds: seconds(figures.duration),
             queued_duration_seconds: seconds(figures.queued_duration),
             usual_duration_seconds: seconds(figures.usual_duration),
-            running_since: time(figures.running_since),
-            pending_since: time(figures.pending_since),
-            failure: failing.map(|failing| Failure::of(failing, entry)),
+            running_start_timestamp_seconds: time(figures.running_since),
+            pending_start_timestamp_seconds: time(figures.pending_since),
+            failing: failing.map(|failing| Failure::of(failing, entry)),
         }
     }
 }
@@ -219,7 +219,7 @@ impl<'a> Execution<'a> {
             job_id: entry.job_id,
             pipeline_id: entry.pipeline_id,
             commit: entry.commit.as_deref(),
-            finished_at: entry.finished_at.map(utc),
+            finished_timestamp_seconds: entry.finished_at.map(Timestamp::unix),
             web_url: entry.web_url.as_deref().filter(|url| is_web(url)),
         }
     }
@@ -229,7 +229,7 @@ impl<'a> Failure<'a> {
     fn of(failing: &'a Failing, entry: &JobEntry) -> Self {
         let project_url = entry.project_url.as_deref().filter(|url| is_web(url));
         Self {
-            failing_since: failing.since.map(utc),
+            since_timestamp_seconds: failing.since.map(Timestamp::unix),
             first_failing_commit: failing.first_failing_commit.as_deref(),
             last_passing_commit: failing.last_passing_commit.as_deref(),
             compare_url: failing.compare_url(project_url),

@@ -32,7 +32,9 @@ impl Ingest {
     pub async fn past(&self, project: &Project, since: Timestamp) -> Result<Past, Error> {
         let latest = Latest::default();
         let mut pipelines = self.moved_since(project, since).await?;
-        pipelines.iter().for_each(|pipeline| latest.note(pipeline));
+        for pipeline in &pipelines {
+            latest.note(pipeline);
+        }
         pipelines.retain(|pipeline| self.watches(project, pipeline));
         pipelines.sort_by_key(|pipeline| pipeline.id);
         let latest = self.no_later_than_now(&latest);

@@ -143,14 +143,13 @@ impl Directory {
 
     /// Replaces a timeline's document; what was there stays whole until the new one is safely on disk.
     pub fn save(&self, key: &TimelineKey, text: &[u8]) -> Result<(), SaveError> {
-        self.write(self.root.join(document_path(key)), text)
+        self.write(&self.root.join(document_path(key)), text)
     }
 
-    fn write(&self, path: PathBuf, text: &[u8]) -> Result<(), SaveError> {
+    fn write(&self, path: &Path, text: &[u8]) -> Result<(), SaveError> {
         let failed = |action| {
-            let path = path.clone();
             move |source| SaveError {
-                path,
+                path: path.to_owned(),
                 action,
                 source,
             }
@@ -167,7 +166,7 @@ impl Directory {
             .map_err(failed("creating a temporary file beside it"))?;
         temp.write_all(text).map_err(failed("writing"))?;
         temp.as_file().sync_all().map_err(failed("syncing"))?;
-        temp.persist(&path)
+        temp.persist(path)
             .map_err(|error| failed("renaming into place")(error.error))?;
         sync(folder).map_err(failed("syncing its folder"))
     }
@@ -187,7 +186,7 @@ impl Directory {
 
     /// Keeps what a backfill has read of a project so far.
     pub fn save_draft(&self, project_id: u64, text: &[u8]) -> Result<(), SaveError> {
-        self.write(self.root.join(draft_path(project_id)), text)
+        self.write(&self.root.join(draft_path(project_id)), text)
     }
 
     /// Removes what a backfill has left of a project.

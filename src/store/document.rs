@@ -134,7 +134,7 @@ pub fn decode(text: &[u8]) -> Result<Saved, DocumentError> {
     timeline.jobs = document
         .jobs
         .into_iter()
-        .map(|(name, job)| (name, job.into_job(&mut commits)))
+        .map(|(name, job)| (name, Box::new(job.into_job(&mut commits))))
         .collect();
     Ok(Saved {
         timeline,

@@ -156,11 +156,29 @@ impl Place {
 
     /// The program with this configuration; `flags` go over it.
     fn command(&self, flags: &[&str]) -> Command {
+        let mut command = self.program();
+        command.arg("--config.file").arg(self.config()).args(flags);
+        command
+    }
+
+    /// A command of the program with this configuration, to be ended by a signal or by itself.
+    pub(crate) fn tool(&self, args: &[&str]) -> Command {
+        let mut command = self.program();
+        let file = self.config();
+        command.args(args).arg("--config.file").arg(file);
+        command.stdout(Stdio::piped());
+        command
+    }
+
+    /// Runs a command of the program with this configuration to its end.
+    pub(crate) async fn run(&self, args: &[&str]) -> Ran {
+        let output = tokio::time::timeout(PATIENCE, self.tool(args).output()).await;
+        Ran::of(&output.expect("it ends by itself").unwrap())
+    }
+
+    fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_job-failure-exporter"));
         command
-            .arg("--config.file")
-            .arg(self.config())
-            .args(flags)
             .env_clear()
             .env("GITLAB_TOKEN", &self.token)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
@@ -214,6 +232,39 @@ impl Place {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{said}");
         said
+    }
+}
+
+/// What a command of the program came to.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    pub(crate) fn of(output: &std::process::Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            code: output.status.code(),
+            out: text(&output.stdout),
+            err: text(&output.stderr),
+        }
+    }
+
+    /// What it printed, where it did what it was asked for.
+    #[track_caller]
+    pub(crate) fn done(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.out
+    }
+
+    /// What it said, where it did not.
+    #[track_caller]
+    pub(crate) fn refused(self) -> String {
+        assert_eq!(self.code, Some(1), "{self:?}");
+        self.err
     }
 }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helper may panic")]
 
 mod alert_rules;
+mod backfill;
 mod bad_input;
 mod configuration;
 mod configuration_docs;
@@ -28,6 +29,8 @@ mod routing;
 mod s3_servers;
 mod samples;
 mod simulator;
+mod state_commands;
+mod state_import;
 mod state_on_disk;
 mod state_on_s3;
 mod store_s3;

@@ -16,8 +16,8 @@ Examples:
     > job_executions.v2.json")]
 pub struct ExportArgs {
     /// Form of the document.
-    #[arg(long, value_name = "FORMAT", default_value = "v3")]
-    pub format: Format,
+    #[arg(long = "format", value_name = "FORMAT", default_value = "v3")]
+    pub document: Format,
     /// Which timeline: exactly one must be left.
     #[command(flatten)]
     pub selection: Selection,
@@ -47,7 +47,7 @@ pub(super) async fn run(
         let named = names(found.iter().map(|saved| &saved.timeline));
         bail!("which one? Give --project and --ref so that one of these is left:\n{named}");
     };
-    let text = match args.format {
+    let text = match args.document {
         Format::V3 => encode(saved, &config.counting),
         Format::DatadogV2 => {
             let mut text = encode_v2(&saved.timeline, &config.counting);

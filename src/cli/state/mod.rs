@@ -78,7 +78,7 @@ pub async fn run(
     match command {
         StateCommand::Show(args) => show::run(&args, env, console).await,
         StateCommand::Export(args) => export::run(&args, env, console).await,
-        StateCommand::Import(args) => import::run(&args, env, console).await,
+        StateCommand::Import(args) => Box::pin(import::run(&args, env, console)).await,
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::backfill::Progress;
-use super::gitlab_clock::GitLabClock;
+use super::Progress;
+use crate::daemon::gitlab_clock::GitLabClock;
 use crate::gitlab::{Error, Observer, Project, Rejected};
 use crate::ingest::{Resume, Sink};
 use crate::model::{JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp};
