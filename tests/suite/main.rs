@@ -36,3 +36,4 @@ mod state_on_s3;
 mod store_s3;
 mod tools;
 mod truth;
+mod why;
