@@ -9,7 +9,7 @@ use super::owners::Owners;
 use super::problem::{Problem, Problems};
 use super::reader::{Report, Section};
 use super::watch::Watch;
-use super::{Config, Store, counting};
+use super::{Classification, Config, Store, counting};
 
 /// What the command line gives; each goes over what the file says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -98,7 +98,8 @@ fn read(
     let gitlab = GitLab::read(&root.section("gitlab"), report, folder, env);
     let watch = Watch::read(&root.section("watch"));
     let counting = counting::read(&root.section("counting"));
-    let owners = Owners::read(&root.section("owners"));
+    let classification = Classification::read(&root.section("classification"));
+    let owners = Owners::read(&root.section("owners"), folder);
     let store = Store::read(&root.section("store"));
     let retention = root.duration("retention");
     let listen_address = root.section("web").text("listen_address", listen_address);
@@ -106,6 +107,7 @@ fn read(
         gitlab: gitlab?,
         watch: watch?,
         counting,
+        classification: classification?,
         owners: owners?,
         store: store?,
         retention: retention?,

@@ -6,6 +6,8 @@
 
 pub mod backfill;
 mod gitlab_clock;
+mod logs;
+mod owners_files;
 mod retention;
 mod saver;
 mod signals;
@@ -21,6 +23,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use self::gitlab_clock::GitLabClock;
+use self::logs::LogReader;
 use self::saver::Saver;
 use self::signals::Signals;
 use self::state::{Policy, State};
@@ -72,6 +75,10 @@ pub enum Ended {
 pub struct Daemon {
     /// Whether the saved state could be read at once.
     loaded: bool,
+    /// Where logs are read.
+    logs: Option<LogReader>,
+    /// Where the projects' repositories say whose their jobs are.
+    owners: Option<(Client, String)>,
     ingest: Ingest,
     saver: Saver,
     state: Arc<State>,
@@ -97,18 +104,27 @@ impl Daemon {
             clock: clock.clone(),
         };
         let client = client(&config, Arc::new(traffic))?;
+        let repository_file = config.owners.repository_file.clone();
         let policy = Policy {
             rules: config.counting,
             owners: config.owners,
             refs: config.watch.refs.clone(),
             shard: config.watch.shard,
             retention: config.retention,
+            read_logs: config.classification.read_logs,
         };
+        let how = &config.classification;
         let exposition = Exposition::new(telemetry);
         let state = Arc::new(State::new(policy, exposition, clock.clone()));
+        let logs = how
+            .read_logs
+            .then(|| LogReader::new(client.clone(), Arc::clone(&state), how));
+        let owners = repository_file.map(|path| (client.clone(), path));
         let loaded = storage::load_at_once(&store, &state).await;
         Ok(Self {
             loaded,
+            logs,
+            owners,
             ingest: Ingest::new(client, config.watch, state.clone()),
             saver: Saver {
                 state: state.clone(),
@@ -133,6 +149,8 @@ impl Daemon {
     pub async fn run(self) -> Result<Ended, DaemonError> {
         let Self {
             loaded,
+            logs,
+            owners,
             ingest,
             saver,
             state,
@@ -148,9 +166,17 @@ impl Daemon {
             let mut saved = Ok(0);
             if loaded || storage::load(&saver.store, &state, &stop).await {
                 let polling = tokio::spawn(ingest.run(stop.clone()));
+                let logs = logs.map(|logs| tokio::spawn(logs.run(stop.clone())));
+                let owners = owners.map(|(client, path)| {
+                    let state = Arc::clone(&state);
+                    tokio::spawn(owners_files::run(client, path, state, stop.clone()))
+                });
                 saver.run(stop.clone()).await;
-                // Ends at once, in the middle of a cycle: what was not read will be read again.
+                // All end at once, in the middle of their work: what was not read will be read again.
                 let _ = polling.await;
+                for task in [logs, owners].into_iter().flatten() {
+                    let _ = task.await;
+                }
                 saved = saver.save().await;
             }
             let _ = serving.await;

@@ -5,7 +5,10 @@
 //! ```
 
 mod accept;
+mod address;
+mod api;
 mod deadline;
+mod job_page;
 mod jobs;
 mod page;
 mod query;

@@ -39,4 +39,5 @@ mod state_on_s3;
 mod store_s3;
 mod tools;
 mod truth;
+mod why;
 mod year;
