@@ -20,6 +20,7 @@ mod record;
 mod times;
 mod transport;
 mod validate;
+pub mod webhook;
 mod wire;
 
 pub use client::{Client, Order, PipelineQuery};
