@@ -9,6 +9,7 @@ use super::owners::Owners;
 use super::problem::{Problem, Problems};
 use super::reader::{Report, Section};
 use super::watch::Watch;
+use super::webhooks::Webhooks;
 use super::{Config, Store, counting};
 
 /// What the command line gives; each goes over what the file says.
@@ -98,6 +99,7 @@ fn read(
     let counting = counting::read(&root.section("counting"));
     let owners = Owners::read(&root.section("owners"));
     let store = Store::read(&root.section("store"));
+    let webhooks = Webhooks::read(&root.section("webhooks"), folder);
     let retention = root.duration("retention");
     let listen_address = root.section("web").text("listen_address", listen_address);
     Some(Config {
@@ -106,6 +108,7 @@ fn read(
         counting,
         owners: owners?,
         store: store?,
+        webhooks: webhooks?,
         retention: retention?,
         listen_address: listen_address?,
     })

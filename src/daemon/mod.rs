@@ -11,6 +11,7 @@ mod state;
 mod storage;
 mod telemetry;
 mod view;
+mod webhooks;
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,8 +24,10 @@ use self::saver::Saver;
 use self::signals::Signals;
 use self::state::{Policy, State};
 use self::telemetry::Traffic;
+use self::webhooks::{Inbox, Work};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::gitlab::webhook::InvalidKey;
 use crate::gitlab::{BuildError, Client, Options, Token, TokenError};
 use crate::http::{BindError, Bound, Server, Service};
 use crate::ingest::Ingest;
@@ -49,6 +52,9 @@ pub enum DaemonError {
     /// The exporter's own metrics.
     #[error("cannot set up the exporter's own metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// The signing key of webhooks.
+    #[error("webhooks.gitlab.signing_key_file: {0}")]
+    SigningKey(#[from] InvalidKey),
     /// The operating system.
     #[error("cannot catch signals: {0}")]
     Signals(#[from] io::Error),
@@ -71,6 +77,7 @@ pub struct Daemon {
     /// Whether the saved state could be read at once.
     loaded: bool,
     ingest: Ingest,
+    webhooks: Option<(Arc<Inbox>, Work)>,
     saver: Saver,
     state: Arc<State>,
     server: Bound,
@@ -101,13 +108,20 @@ impl Daemon {
             rules: config.counting,
             owners: config.owners,
             refs: config.watch.refs.clone(),
+            jobs: config.watch.jobs.clone(),
         };
         let exposition = Exposition::new(telemetry);
         let state = Arc::new(State::new(policy, exposition, clock.clone()));
         let loaded = storage::load_at_once(&store, &state).await;
+        let ingest = Ingest::new(client, config.watch, state.clone());
+        let webhooks = config.webhooks.gitlab.as_ref();
+        let webhooks = webhooks
+            .map(|hooks| webhooks::open(hooks, &state, &clock, ingest.waker()))
+            .transpose()?;
         Ok(Self {
             loaded,
-            ingest: Ingest::new(client, config.watch, state.clone()),
+            ingest,
+            webhooks,
             saver: Saver {
                 state: state.clone(),
                 store,
@@ -133,6 +147,7 @@ impl Daemon {
         let Self {
             loaded,
             ingest,
+            webhooks,
             saver,
             state,
             server,
@@ -141,7 +156,12 @@ impl Daemon {
         } = self;
         let stop = CancellationToken::new();
         let now = Arc::new(move || clock.local_now());
-        let service = Service::new(state.exposition.clone(), state.clone(), now);
+        let mut service = Service::new(state.exposition.clone(), state.clone(), now);
+        if let Some((inbox, work)) = webhooks {
+            service = service.with_webhooks(inbox);
+            // Ends with the server, which holds the other end of the queue.
+            tokio::spawn(work.run());
+        }
         let serving = tokio::spawn(server.serve(service, stop.clone().cancelled_owned()));
         let work = async {
             let mut saved = Ok(0);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::gitlab_clock::GitLabClock;
-use crate::config::{Owners, RefSelector};
+use crate::config::{JobSelector, Owners, RefSelector};
 use crate::gitlab::{Error, Project, Rejected};
 use crate::ingest::{Resume, Sink};
 use crate::metrics::Exposition;
@@ -19,13 +19,14 @@ pub(super) struct Policy {
     pub(super) rules: Rules,
     pub(super) owners: Owners,
     pub(super) refs: RefSelector,
+    pub(super) jobs: JobSelector,
 }
 
 /// All timelines, behind one short lock that no scrape takes.
 pub(super) struct State {
     pub(super) policy: Policy,
     pub(super) exposition: Exposition,
-    clock: Arc<GitLabClock>,
+    pub(super) clock: Arc<GitLabClock>,
     held: Mutex<Held>,
 }
 
@@ -172,7 +173,7 @@ impl State {
     }
 
     /// Renders what changed in a project.
-    fn publish_project(&self, held: &mut Held, project_id: u64) {
+    pub(super) fn publish_project(&self, held: &mut Held, project_id: u64) {
         for tracked in held.timelines_of(project_id) {
             if tracked.stale && tracked.shown {
                 self.publish(tracked);
@@ -484,7 +485,7 @@ impl Sink for State {
 }
 
 impl Tracked {
-    fn note(&mut self, changed: bool) {
+    pub(super) fn note(&mut self, changed: bool) {
         self.stale |= changed;
         self.unsaved |= changed;
     }

@@ -146,12 +146,12 @@ pub(super) fn bridge(record: &RawValue) -> Result<JobObservation, Rejected> {
 }
 
 fn attempt(kind: &'static str, record: &RawValue) -> Result<Timed, Rejected> {
-    let (read, wire) = Reader::open(kind, record)?;
-    attempt_of(read, wire)
+    let (read, wire): (_, wire::Job<'_>) = Reader::open(kind, record)?;
+    attempt_of(read, &wire)
 }
 
 /// Reads an attempt whose fields were found under whatever names.
-pub(super) fn attempt_of(mut read: Reader, wire: wire::Job<'_>) -> Result<Timed, Rejected> {
+pub(super) fn attempt_of(mut read: Reader, wire: &wire::Job<'_>) -> Result<Timed, Rejected> {
     let id = read.id(wire.id)?;
     let name = read.required("name", wire.name, RejectReason::MissingName)?;
     let status = read.required("status", wire.status, RejectReason::MissingStatus)?;

@@ -6,6 +6,7 @@
 
 mod accept;
 mod deadline;
+mod hooks;
 mod jobs;
 mod page;
 mod query;
@@ -15,6 +16,7 @@ mod server;
 mod shown;
 mod status;
 
+pub use hooks::Webhooks;
 pub use routes::Service;
 pub use selection::{Candidate, JobFilter, Paging, Selection, select};
 pub use server::{BindError, Bound, Limits, Server};

@@ -8,6 +8,7 @@ mod cursor;
 mod cycle;
 mod discovery;
 mod schedule;
+mod wake;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 pub use cursor::Resume;
+pub use wake::{Wake, Waker};
 
 use crate::config::Watch;
 use crate::gitlab::{Client, Error, Project, Rejected};
@@ -69,6 +71,7 @@ pub struct Ingest {
     client: Client,
     watch: Arc<Watch>,
     sink: Arc<dyn Sink>,
+    waker: Waker,
 }
 
 impl Ingest {
@@ -78,7 +81,13 @@ impl Ingest {
             client,
             watch: Arc::new(watch),
             sink,
+            waker: Waker::default(),
         }
+    }
+
+    /// Wakes the polling of a project before its time.
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
     }
 
     /// Polls until `stop`.

@@ -10,6 +10,7 @@ use prometheus::{
 };
 
 use super::families::{Described, Kind};
+use super::webhooks::WebhookResult;
 use crate::model::Timestamp;
 
 macro_rules! own {
@@ -60,6 +61,8 @@ own! {
         "1 if the S3 store honours conditional writes; 0 if it ignores them, and of two replicas the last to write wins.";
     CLOCK_OFFSET: Gauge "gitlab_clock_offset_seconds", [],
         "How far GitLab's clock is ahead of this machine's.";
+    WEBHOOKS: Counter "webhook_events_total", ["kind", "result"],
+        "Webhooks of GitLab by kind (job, pipeline, other) and what became of them.";
     CONFIG_OK: Gauge "config_last_load_successful", [],
         "1 if the last attempt to load the configuration succeeded, else 0.";
     CONFIG_LOADED: Gauge "config_last_load_success_timestamp_seconds", [],
@@ -97,6 +100,7 @@ pub struct Telemetry {
     conflicts: IntCounter,
     conditional: IntGaugeVec,
     clock_offset: GaugeVec,
+    webhooks: IntCounterVec,
     config_ok: IntGaugeVec,
     config_loaded: IntGaugeVec,
 }
@@ -135,6 +139,7 @@ impl Telemetry {
             conflicts: registered(r, IntCounter::with_opts(opts(CONFLICTS)))?,
             conditional: registered(r, int_gauges(CONDITIONAL))?,
             clock_offset: registered(r, GaugeVec::new(opts(CLOCK_OFFSET), CLOCK_OFFSET.labels))?,
+            webhooks: registered(r, IntCounterVec::new(opts(WEBHOOKS), WEBHOOKS.labels))?,
             config_ok: registered(r, int_gauges(CONFIG_OK))?,
             config_loaded: registered(r, int_gauges(CONFIG_LOADED))?,
             registry,
@@ -216,6 +221,21 @@ impl Telemetry {
     /// GitLab's clock is ahead by so many seconds.
     pub fn clock_offset(&self, seconds: f64) {
         self.clock_offset.with_label_values(NONE).set(seconds);
+    }
+
+    /// Webhooks of these kinds may come.
+    pub fn webhooks_expected(&self, kinds: &[&str]) {
+        for kind in kinds {
+            for result in WebhookResult::ALL {
+                self.webhooks.with_label_values(&[kind, result.as_str()]);
+            }
+        }
+    }
+
+    /// A webhook came.
+    pub fn webhook(&self, kind: &str, result: WebhookResult) {
+        let labels = [kind, result.as_str()];
+        self.webhooks.with_label_values(&labels).inc();
     }
 
     /// A configuration came into force.

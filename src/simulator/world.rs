@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use super::entity::{Group, Job, Pipeline, Project};
+use super::hooks::Hook;
 use super::moment::Moment;
 
 /// Something that happens at its time.
@@ -26,6 +29,7 @@ pub struct World {
     pub(super) last_job_id: u64,
     pub(super) status_lag: Duration,
     pub(super) random: fastrand::Rng,
+    pub(super) hooks: Vec<mpsc::UnboundedSender<Hook>>,
     started: Moment,
     agenda: BTreeMap<(Moment, u64), Step>,
     planned: u64,
@@ -58,6 +62,7 @@ impl World {
             last_job_id: 50_000,
             status_lag: Duration::ZERO,
             random: fastrand::Rng::with_seed(seed),
+            hooks: Vec::new(),
             started: start,
             agenda: BTreeMap::new(),
             planned: 0,

@@ -31,3 +31,4 @@ mod state_on_disk;
 mod store_s3;
 mod tools;
 mod truth;
+mod webhooks;

@@ -121,7 +121,7 @@ fn job(record: &RawValue) -> Result<Hook, Rejected> {
         failure_reason: wire.build_failure_reason,
         web_url: None,
     };
-    let job = validate::attempt_of(read, attempt)?.into();
+    let job = validate::attempt_of(read, &attempt)?.into();
     Ok(Hook {
         project_id,
         pipeline_id,
@@ -137,16 +137,21 @@ fn job(record: &RawValue) -> Result<Hook, Rejected> {
 fn pipeline(record: &RawValue) -> Result<Hook, Rejected> {
     let (mut read, wire): (_, wire::PipelineHook<'_>) = Reader::open("pipeline", record)?;
     let attributes = wire.object_attributes;
-    let attributes = attributes.ok_or_else(|| read.missing("object_attributes.id", RejectReason::MissingId))?;
+    let attributes =
+        attributes.ok_or_else(|| read.missing("object_attributes.id", RejectReason::MissingId))?;
     let pipeline_id = read.id(attributes.id)?;
     let project = wire.project.and_then(|project| project.id);
     let project_id = read.other_id("project.id", project)?;
     let status = read.required("status", attributes.status, RejectReason::MissingStatus)?;
     let mut jobs = Listing::new();
-    jobs.extend(&wire.builds.unwrap_or_default(), &mut HashSet::new(), |build| {
-        let job: JobObservation = validate::job(build)?.into();
-        Ok(with_known_reason(job))
-    });
+    jobs.extend(
+        &wire.builds.unwrap_or_default(),
+        &mut HashSet::new(),
+        |build| {
+            let job: JobObservation = validate::job(build)?.into();
+            Ok(with_known_reason(job))
+        },
+    );
     Ok(Hook {
         project_id,
         pipeline_id,
@@ -158,7 +163,9 @@ fn pipeline(record: &RawValue) -> Result<Hook, Rejected> {
 
 /// A hook says `unknown_failure` where the API says nothing at all.
 fn with_known_reason(mut job: JobObservation) -> JobObservation {
-    job.failure_reason = job.failure_reason.filter(|reason| &**reason != "unknown_failure");
+    job.failure_reason = job
+        .failure_reason
+        .filter(|reason| &**reason != "unknown_failure");
     job
 }
 
