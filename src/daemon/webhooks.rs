@@ -10,7 +10,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use super::gitlab_clock::GitLabClock;
 use super::state::State;
 use crate::config::{GitLabHooks, Secret};
-use crate::gitlab::webhook::{Hook, HookKind, InvalidKey, Refusal, Verifier, decode, kind_of};
+use crate::gitlab::webhook::{
+    Hook, HookKind, HookProject, InvalidKey, Refusal, Verifier, decode, kind_of,
+};
 use crate::http::Webhooks;
 use crate::ingest::{Sink as _, Wake, Waker};
 use crate::metrics::WebhookResult;
@@ -160,8 +162,8 @@ impl Work {
         }
         match self.state.hooked(&hook) {
             None => WebhookResult::Ignored,
-            Some(wake) => {
-                self.waker.wake(hook.project_id, wake);
+            Some((project, wake)) => {
+                self.waker.wake(project, wake);
                 WebhookResult::Taken
             }
         }
@@ -175,24 +177,32 @@ impl State {
     /// Only of a pipeline that polling has seen it is known that it counts: whether what started it is
     /// watched no job hook says. And a job that failed may just be retried by itself, which only a look
     /// at the whole pipeline shows.
-    fn hooked(&self, hook: &Hook) -> Option<Wake> {
+    fn hooked(&self, hook: &Hook) -> Option<(u64, Wake)> {
         let rules = &self.policy.rules;
         let now = self.gitlab_now();
         let mut held = self.held();
-        let facts = held.projects.get(&hook.project_id)?.facts.as_ref()?;
+        let facts = match &hook.project {
+            HookProject::Id(id) => held.projects.get(id)?.facts.as_ref()?,
+            HookProject::Path(path) => held
+                .projects
+                .values()
+                .filter_map(|watched| watched.facts.as_ref())
+                .find(|facts| facts.path == *path)?,
+        };
+        let id = facts.id;
         let default_branch = facts.default_branch.as_deref();
         if !self.policy.refs.matches(&hook.ref_name, default_branch) {
             return None;
         }
         let key = TimelineKey {
-            project_id: hook.project_id,
+            project_id: id,
             ref_name: hook.ref_name.clone(),
         };
         let Some(tracked) = held.timelines.get_mut(&key).filter(|tracked| tracked.shown) else {
-            return Some(Wake::Everything);
+            return Some((id, Wake::Everything));
         };
         let Some(known) = tracked.timeline.known_pipeline(hook.pipeline_id) else {
-            return Some(Wake::Everything);
+            return Some((id, Wake::Everything));
         };
         let jobs = hook.jobs.items.iter();
         let (sure, unsure): (Vec<_>, Vec<_>) = jobs
@@ -205,13 +215,9 @@ impl State {
             .timeline
             .observe_attempts(hook.pipeline_id, &sure, rules, now)?;
         tracked.note(!changes.is_empty());
-        self.publish_project(&mut held, hook.project_id);
-        Some(wake(
-            hook,
-            known.status,
-            !sure.is_empty(),
-            !unsure.is_empty(),
-        ))
+        self.publish_project(&mut held, id);
+        let wake = wake(hook, known.status, !sure.is_empty(), !unsure.is_empty());
+        Some((id, wake))
     }
 }
 

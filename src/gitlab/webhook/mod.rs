@@ -47,11 +47,20 @@ impl HookKind {
     }
 }
 
+/// How a hook names its project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HookProject {
+    /// GitLab's id.
+    Id(u64),
+    /// The full path: old pipeline hooks have no id.
+    Path(Arc<str>),
+}
+
 /// What a job or a pipeline hook says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hook {
-    /// GitLab's project id.
-    pub project_id: u64,
+    /// Which project.
+    pub project: HookProject,
     /// GitLab's global pipeline id.
     pub pipeline_id: u64,
     /// Branch or tag.
@@ -102,7 +111,7 @@ fn job(record: &RawValue) -> Result<Hook, Rejected> {
     let job_id = wire.build_id;
     read.id(job_id)?;
     let project = wire.project.and_then(|project| project.id);
-    let project_id = read.other_id("project_id", wire.project_id.or(project))?;
+    let project = read.other_id("project_id", wire.project_id.or(project))?;
     // Older versions give the pipeline's id only as that of the "commit".
     let commit = wire.commit.and_then(|commit| commit.id);
     let pipeline_id = read.other_id("pipeline_id", wire.pipeline_id.or(commit))?;
@@ -123,7 +132,7 @@ fn job(record: &RawValue) -> Result<Hook, Rejected> {
     };
     let job = validate::attempt_of(read, &attempt)?.into();
     Ok(Hook {
-        project_id,
+        project: HookProject::Id(project),
         pipeline_id,
         ref_name,
         pipeline_status: None,
@@ -140,8 +149,16 @@ fn pipeline(record: &RawValue) -> Result<Hook, Rejected> {
     let attributes =
         attributes.ok_or_else(|| read.missing("object_attributes.id", RejectReason::MissingId))?;
     let pipeline_id = read.id(attributes.id)?;
-    let project = wire.project.and_then(|project| project.id);
-    let project_id = read.other_id("project.id", project)?;
+    let id = wire.project.as_ref().and_then(|project| project.id);
+    let path = wire.project.and_then(|project| project.path_with_namespace);
+    let project = match (id, path) {
+        (None, Some(path)) => {
+            let field = "project.path_with_namespace";
+            let path = read.required(field, Some(path), RejectReason::MissingPath)?;
+            HookProject::Path(path)
+        }
+        _ => HookProject::Id(read.other_id("project.id", id)?),
+    };
     let status = read.required("status", attributes.status, RejectReason::MissingStatus)?;
     let mut jobs = Listing::new();
     jobs.extend(
@@ -153,7 +170,7 @@ fn pipeline(record: &RawValue) -> Result<Hook, Rejected> {
         },
     );
     Ok(Hook {
-        project_id,
+        project,
         pipeline_id,
         ref_name: read.required("ref", attributes.ref_name, RejectReason::MissingRef)?,
         pipeline_status: Some(Status::parse(&status)),

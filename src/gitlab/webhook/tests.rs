@@ -48,28 +48,36 @@ fn every_recorded_hook_of_gitlab_is_read() {
         let hook = decode(&body).unwrap_or_else(|rejected| panic!("{name}: {rejected}"));
         let said = hook.map(|hook| {
             assert!(hook.jobs.rejected.is_empty(), "{name}");
-            (hook.project_id, hook.pipeline_id, hook.jobs.items.len())
+            let project = match hook.project {
+                HookProject::Id(id) => id.to_string(),
+                HookProject::Path(path) => path.to_string(),
+            };
+            (project, hook.pipeline_id, hook.jobs.items.len())
         });
         found.push((name, said));
     }
     found.sort();
-    let found: Vec<_> = found.iter().map(|(name, said)| (&**name, *said)).collect();
+    let found = found.iter().map(|(name, said)| {
+        let said = said.as_ref();
+        (&**name, said.map(|(project, id, jobs)| (&**project, *id, *jobs)))
+    });
+    let found: Vec<_> = found.collect();
     assert_eq!(
         found,
         [
-            ("docs_job_event.json", Some((380, 2366, 1))),
-            ("docs_pipeline_event.json", Some((1, 31, 5))),
-            ("gitlab4j_build_event.json", Some((3_115_610, 2366, 1))),
+            ("docs_job_event.json", Some(("380", 2366, 1))),
+            ("docs_pipeline_event.json", Some(("1", 31, 5))),
+            ("gitlab4j_build_event.json", Some(("3115610", 2366, 1))),
             ("gitlab4j_deployment_event.json", None),
             // None of GitLab's: it says `build`.
             ("gitlab4j_job_event.json", None),
-            ("gitlab4j_pipeline_event.json", Some((1, 31, 5))),
-            ("gogitlab_build.json", Some((380, 2366, 1))),
+            ("gitlab4j_pipeline_event.json", Some(("1", 31, 5))),
+            ("gogitlab_build.json", Some(("380", 2366, 1))),
             ("gogitlab_deployment.json", None),
-            ("gogitlab_job.json", Some((31_537_070, 743_121_198, 1))),
-            ("gogitlab_pipeline.json", Some((1, 31, 5))),
-            ("jenkins_pipeline_event.json", Some((1, 31, 5))),
-            ("jenkins_pipeline_failure_event.json", Some((1, 31, 5))),
+            ("gogitlab_job.json", Some(("31537070", 743_121_198, 1))),
+            ("gogitlab_pipeline.json", Some(("1", 31, 5))),
+            ("jenkins_pipeline_event.json", Some(("1", 31, 5))),
+            ("jenkins_pipeline_failure_event.json", Some(("gitlab-org/gitlab-test", 31, 5))),
         ]
     );
 }
@@ -108,7 +116,7 @@ fn the_pipelines_id_is_that_of_the_commit_where_there_is_no_other() {
         "build_status":"failed","build_failure_reason":"unknown_failure","project_id":3,
         "commit":{"id":42}}"#;
     let hook = decode(body).unwrap().unwrap();
-    assert_eq!((hook.project_id, hook.pipeline_id), (3, 42));
+    assert_eq!((hook.project, hook.pipeline_id), (HookProject::Id(3), 42));
     assert_eq!(hook.jobs.items[0].failure_reason, None);
 }
 

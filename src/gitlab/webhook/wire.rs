@@ -75,9 +75,11 @@ pub(super) struct Attributes<'a> {
     pub(super) status: Raw<'a>,
 }
 
-/// Something of which only the id matters.
+/// Something of which only the id matters, or its path.
 #[derive(Deserialize)]
 pub(super) struct HasId<'a> {
     #[serde(borrow)]
     pub(super) id: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) path_with_namespace: Raw<'a>,
 }
