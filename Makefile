@@ -8,6 +8,9 @@ SHELL := /bin/bash
 export PATH := $(PATH):$(HOME)/.cargo/bin
 # For the demo: how long it runs, such as 60s. Empty: until Ctrl-C.
 export DEMO_FOR
+# For the chaos: how long it goes on, and the number that decides what happens. Empty: 120s, and any.
+export CHAOS_FOR
+export CHAOS_SEED
 
 .PHONY: help
 help: ## List the targets
@@ -26,6 +29,11 @@ test: ## Everything CI checks: formatting, lints, docs, tests, rules
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 	cargo test --locked
 	scripts/check-rules.sh
+
+.PHONY: chaos
+chaos: ## Kill exporters, break GitLab, S3 and the disk at random; nothing may be lost (CHAOS_FOR=120s CHAOS_SEED=..)
+	@scripts/install-tools.sh test
+	cargo bench --locked --profile dev --bench chaos
 
 .PHONY: build
 build: ## Build the release binary

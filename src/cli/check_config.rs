@@ -8,6 +8,7 @@ use super::Console;
 use super::args::CheckConfigArgs;
 use crate::config::duration::format as span;
 use crate::config::{Config, describe_rules};
+use crate::model::Shard;
 
 /// Checks the configuration; the exit code says whether it can be used.
 pub fn run(
@@ -42,6 +43,9 @@ fn summarize(config: &Config, out: &mut dyn Write) -> io::Result<()> {
         "requests  at most {rate} a second, {} each",
         span(gitlab.timeout)
     )?;
+    if watch.shard != Shard::WHOLE {
+        writeln!(out, "shard     {} of what follows", watch.shard)?;
+    }
     for project in &watch.projects {
         writeln!(out, "project   {project}")?;
     }
@@ -58,15 +62,18 @@ fn summarize(config: &Config, out: &mut dyn Write) -> io::Result<()> {
             group.path
         )?;
     }
+    let days = watch.backfill.days;
+    let days = days.map(|days| format!(", none older than {days} days"));
     writeln!(out, "refs      {}", watch.refs)?;
     writeln!(out, "sources   {}", watch.sources)?;
     writeln!(out, "jobs      {}", watch.jobs)?;
     writeln!(
         out,
-        "polls     every {}, idle projects every {}; {} past pipelines at first",
+        "polls     every {}, idle projects every {}; {} past pipelines at first{}",
         span(watch.interval),
         span(watch.idle_interval),
-        watch.backfill_pipelines
+        watch.backfill.pipelines,
+        days.unwrap_or_default()
     )?;
     for (n, (key, value)) in describe_rules(&config.counting).into_iter().enumerate() {
         let head = if n == 0 { "counting" } else { "" };

@@ -7,6 +7,7 @@ use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use super::duration;
 use super::reader::Section;
 use super::select::{self, JobSelector, RefSelector, SourceSelector};
+use crate::model::Shard;
 
 /// What is watched.
 #[derive(Debug, Clone)]
@@ -25,9 +26,23 @@ pub struct Watch {
     pub sources: SourceSelector,
     /// Jobs. Default: all.
     pub jobs: JobSelector,
-    /// Past pipelines read of a ref that is seen for the first time. Default: 50.
-    pub backfill_pipelines: usize,
+    /// How far back a ref is read that is seen for the first time.
+    pub backfill: Backfill,
+    /// The part of the projects that is watched by this process. Default: all.
+    pub shard: Shard,
 }
+
+/// How far back a ref is read that is seen for the first time: whichever ends first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backfill {
+    /// Past pipelines of the ref. Default: 50; where only `days` is given, the most there can be.
+    pub pipelines: usize,
+    /// Only pipelines that moved in that many days. Default: no limit.
+    pub days: Option<usize>,
+}
+
+/// Past pipelines of a ref that are read at most.
+const MOST_PIPELINES: usize = 1000;
 
 /// A group whose projects are watched.
 #[derive(Debug, Clone)]
@@ -59,7 +74,8 @@ impl Watch {
         let jobs = section.section("jobs");
         let include = some_of(&jobs, "include", jobs.list("include", select::pattern));
         let exclude = jobs.list("exclude", select::pattern);
-        let backfill_pipelines = section.section("backfill").count("pipelines");
+        let backfill = Backfill::read(&section.section("backfill"));
+        let shard = section.text("shard", Shard::parse);
         Some(Self {
             interval: interval?,
             idle_interval: idle_interval?,
@@ -68,7 +84,27 @@ impl Watch {
             refs: RefSelector::new(refs?).ok()?,
             sources: SourceSelector::new(sources?),
             jobs: JobSelector::new(include?, exclude?).ok()?,
-            backfill_pipelines: backfill_pipelines?,
+            backfill: backfill?,
+            shard: shard?,
+        })
+    }
+}
+
+impl Backfill {
+    fn read(section: &Section<'_>) -> Option<Self> {
+        let pipelines = section.count("pipelines")?;
+        let days = section.count("days");
+        if days.is_none() && section.has("days") {
+            return None;
+        }
+        let by_days_alone = days.is_some() && !section.has("pipelines");
+        Some(Self {
+            pipelines: if by_days_alone {
+                MOST_PIPELINES
+            } else {
+                pipelines
+            },
+            days,
         })
     }
 }

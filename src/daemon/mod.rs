@@ -4,11 +4,13 @@
 //! Daemon::prepare (store taken, address bound) -> Daemon::run (until a signal)
 //! ```
 
+pub mod backfill;
 mod gitlab_clock;
+mod retention;
 mod saver;
 mod signals;
 mod state;
-mod storage;
+pub mod storage;
 mod telemetry;
 mod view;
 mod webhooks;
@@ -28,7 +30,7 @@ use self::webhooks::{Inbox, Work};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::gitlab::webhook::InvalidKey;
-use crate::gitlab::{BuildError, Client, Options, Token, TokenError};
+use crate::gitlab::{BuildError, Client, Observer, Options, Token, TokenError};
 use crate::http::{BindError, Bound, Server, Service};
 use crate::ingest::Ingest;
 use crate::metrics::{Build, Exposition, Telemetry};
@@ -97,18 +99,18 @@ impl Daemon {
         telemetry.config_loaded(clock.local_now());
         let store = storage::open(&config.store).await?;
         let server = Server::bind(&config.listen_address).await?;
-        let client = Client::new(
-            options(&config)?,
-            Arc::new(Traffic {
-                telemetry: telemetry.clone(),
-                clock: clock.clone(),
-            }),
-        )?;
+        let traffic = Traffic {
+            telemetry: telemetry.clone(),
+            clock: clock.clone(),
+        };
+        let client = client(&config, Arc::new(traffic))?;
         let policy = Policy {
             rules: config.counting,
             owners: config.owners,
             refs: config.watch.refs.clone(),
             jobs: config.watch.jobs.clone(),
+            shard: config.watch.shard,
+            retention: config.retention,
         };
         let exposition = Exposition::new(telemetry);
         let state = Arc::new(State::new(policy, exposition, clock.clone()));
@@ -127,7 +129,6 @@ impl Daemon {
                 store,
                 clock: clock.clone(),
                 interval: config.store.save_interval,
-                retention: config.retention,
             },
             state,
             server,
@@ -194,6 +195,11 @@ impl Daemon {
             }
         }
     }
+}
+
+/// The GitLab of a configuration.
+pub fn client(config: &Config, observer: Arc<dyn Observer>) -> Result<Client, DaemonError> {
+    Ok(Client::new(options(config)?, observer)?)
 }
 
 fn options(config: &Config) -> Result<Options, TokenError> {

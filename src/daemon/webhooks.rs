@@ -272,6 +272,8 @@ mod tests {
             owners: config.owners,
             refs: config.watch.refs,
             jobs: config.watch.jobs,
+            shard: config.watch.shard,
+            retention: config.retention,
         };
         let state = Arc::new(State::new(policy, exposition.clone(), clock.clone()));
         let hooks = GitLabHooks {

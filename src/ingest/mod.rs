@@ -7,6 +7,7 @@
 mod cursor;
 mod cycle;
 mod discovery;
+mod past;
 mod schedule;
 mod wake;
 
@@ -16,7 +17,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-pub use cursor::Resume;
+pub use cursor::{LISTING_OVERLAP, Resume};
+pub use past::Past;
 pub use wake::{Wake, Waker};
 
 use crate::config::Watch;

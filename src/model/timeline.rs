@@ -64,8 +64,8 @@ pub struct Timeline {
     pub(crate) newest_finished: u64,
     /// The pipelines as a unit.
     pub(crate) pipelines: History,
-    /// The jobs by the name of their history.
-    pub(crate) jobs: BTreeMap<Arc<str>, Job>,
+    /// The jobs by the name of their history; boxed, as a map's nodes are seldom full.
+    pub(crate) jobs: BTreeMap<Arc<str>, Box<Job>>,
 }
 
 impl Timeline {
@@ -209,7 +209,7 @@ impl Timeline {
                     .observe(pipeline.id, &pipeline.sha, &attempts, closes, rules);
             return described || observed;
         }
-        let mut job = Job::default();
+        let mut job = Box::<Job>::default();
         job.describe(sights);
         job.history
             .observe(pipeline.id, &pipeline.sha, &attempts, closes, rules);
@@ -328,6 +328,21 @@ impl Timeline {
     /// The newest pipeline that was seen finished; 0 for none.
     pub fn newest_finished(&self) -> u64 {
         self.newest_finished
+    }
+
+    /// Gives what has no time at all, as an imported document leaves it, this one as its first: so it
+    /// will not be kept for ever. Returns whether there was any.
+    pub fn date(&mut self, now: Timestamp) -> bool {
+        let jobs = self.jobs.values_mut().map(|job| &mut job.history);
+        let undated = jobs
+            .chain([&mut self.pipelines])
+            .filter(|history| history.last_sign().is_none());
+        let mut any = false;
+        for history in undated {
+            history.first_seen = Some(now);
+            any = true;
+        }
+        any
     }
 
     /// Drops the jobs of which nothing was heard since `before`; returns their names.

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use job_failure_exporter::config::{Config, Location, Overrides, Problems};
+use job_failure_exporter::config::{Backfill, Config, Location, Overrides, Problems};
 use job_failure_exporter::model::{
     AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs, Rules,
 };
@@ -46,7 +46,13 @@ fn one_project_is_enough_and_everything_else_has_its_default() {
     assert_eq!(config.watch.projects, ["group/app"]);
     assert!(config.watch.groups.is_empty());
     assert!(config.watch.refs.only_default());
-    assert_eq!(config.watch.backfill_pipelines, 50);
+    assert_eq!(
+        config.watch.backfill,
+        Backfill {
+            pipelines: 50,
+            days: None
+        }
+    );
     assert_eq!(config.counting, Rules::default());
     assert!(config.owners.is_empty());
     let state = Location::Directory("./state".into());
@@ -191,6 +197,7 @@ web: {listen_address: ':1'}",
         projects: Vec::new(),
         groups: vec!["flag-group".to_owned()],
         gitlab_url: Some("http://127.0.0.1:8080".to_owned()),
+        shard: Some("2/8".to_owned()),
         store_directory: Some("from-flag".to_owned()),
         listen_address: Some("127.0.0.1:0".to_owned()),
     };
@@ -201,6 +208,7 @@ web: {listen_address: ':1'}",
     assert_eq!(config.watch.groups.len(), 1);
     assert_eq!(config.watch.groups[0].path, "flag-group");
     assert!(config.watch.groups[0].include_subgroups);
+    assert_eq!(config.watch.shard.to_string(), "2/8");
     let state = Location::Directory("from-flag".into());
     assert_eq!(config.store.location, state);
     assert_eq!(config.listen_address, "127.0.0.1:0");

@@ -1,6 +1,7 @@
 //! The real program, started by a test: where it works, what it says, what it serves, and its end.
 
 use std::fmt::Display;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -16,10 +17,11 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::http_serving::client;
+use crate::s3_servers::{KEY, SECRET};
 use crate::samples::Samples;
 
 /// No test waits longer for anything.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Time between two looks at what is waited for.
 const LOOK: Duration = Duration::from_millis(20);
@@ -58,6 +60,7 @@ pub(crate) async fn gitlab(scenario: &str) -> Handle {
 pub(crate) struct Place {
     folder: TempDir,
     token: String,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Place {
@@ -66,6 +69,7 @@ impl Place {
         let place = Self {
             folder: tempfile::tempdir().unwrap(),
             token: DEFAULT_TOKEN.to_owned(),
+            environment: Vec::new(),
         };
         place.configure(&format!(
             "gitlab: {{url: '{gitlab}', requests_per_second: 1000, timeout: 5s}}\n\
@@ -75,6 +79,31 @@ impl Place {
             place.state().display()
         ));
         place
+    }
+
+    /// The same with the state in a bucket of the S3 at `endpoint`.
+    pub(crate) fn on_s3(gitlab: &str, watch: &str, endpoint: &str, bucket: &str) -> Self {
+        let mut place = Self::new(gitlab, watch);
+        let config = std::fs::read_to_string(place.config()).unwrap();
+        let s3 = format!(
+            "store: {{s3: {{bucket: {bucket}, prefix: state, endpoint_url: '{endpoint}', \
+             force_path_style: true}}, "
+        );
+        let directory = format!("store: {{directory: '{}', ", place.state().display());
+        assert!(config.contains(&directory), "{config}");
+        place.configure(&config.replace(&directory, &s3));
+        place.environment = vec![
+            ("AWS_ACCESS_KEY_ID", KEY.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET.to_owned()),
+        ];
+        place
+    }
+
+    /// Only these variables besides the token.
+    pub(crate) fn with_environment(mut self, variables: &[(&'static str, &str)]) -> Self {
+        let own = |(name, value): &(&'static str, &str)| (*name, (*value).to_owned());
+        self.environment = variables.iter().map(own).collect();
+        self
     }
 
     pub(crate) fn with_token(mut self, token: &str) -> Self {
@@ -112,29 +141,56 @@ impl Place {
     /// Every saved document, by path.
     pub(crate) fn documents(&self) -> Vec<(PathBuf, serde_json::Value)> {
         let mut found = Vec::new();
-        for project in folder(&self.state())
-            .into_iter()
-            .filter(|path| path.is_dir())
-        {
-            for path in folder(&project) {
-                if path.extension().is_some_and(|ending| ending == "json") {
-                    let text = std::fs::read(&path).unwrap();
-                    found.push((path, serde_json::from_slice(&text).unwrap()));
-                }
+        for path in self.document_paths() {
+            match std::fs::read(&path) {
+                Ok(text) => found.push((path, serde_json::from_slice(&text).unwrap())),
+                // An exporter that runs may have removed it meanwhile.
+                Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{error}"),
             }
         }
         found
     }
 
-    /// The program with this configuration; `flags` go over it.
-    fn command(&self, flags: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_job-failure-exporter"));
+    pub(crate) fn document_paths(&self) -> Vec<PathBuf> {
+        let projects = folder(&self.state())
+            .into_iter()
+            .filter(|path| path.is_dir());
+        let files = projects.flat_map(|project| folder(&project));
+        let is_document = |path: &PathBuf| path.extension().is_some_and(|end| end == "json");
+        files.filter(is_document).collect()
+    }
+
+    /// The program with this configuration; `flags` go over it. Programs in `under` end up as it.
+    fn command(&self, under: &[&str], flags: &[&str]) -> Command {
+        let mut command = self.program(under);
+        command.arg("--config.file").arg(self.config()).args(flags);
         command
-            .arg("--config.file")
-            .arg(self.config())
-            .args(flags)
+    }
+
+    /// A command of the program with this configuration, to be ended by a signal or by itself.
+    pub(crate) fn tool(&self, args: &[&str]) -> Command {
+        let mut command = self.program(&[]);
+        let file = self.config();
+        command.args(args).arg("--config.file").arg(file);
+        command.stdout(Stdio::piped());
+        command
+    }
+
+    /// Runs a command of the program with this configuration to its end.
+    pub(crate) async fn run(&self, args: &[&str]) -> Ran {
+        let output = tokio::time::timeout(PATIENCE, self.tool(args).output()).await;
+        Ran::of(&output.expect("it ends by itself").unwrap())
+    }
+
+    fn program(&self, under: &[&str]) -> Command {
+        let program = env!("CARGO_BIN_EXE_job-failure-exporter");
+        let mut words = under.iter().copied().chain([program]);
+        let mut command = Command::new(words.next().unwrap_or(program));
+        command
+            .args(words)
             .env_clear()
             .env("GITLAB_TOKEN", &self.token)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -145,7 +201,12 @@ impl Place {
 
     /// Starts the exporter and waits until it serves.
     pub(crate) async fn start(&self) -> Daemon {
-        let mut process = self.command(&[]).spawn().unwrap();
+        self.start_under(&[]).await
+    }
+
+    /// The same by way of a program that executes it.
+    pub(crate) async fn start_under(&self, under: &[&str]) -> Daemon {
+        let mut process = self.command(under, &[]).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let reading = tokio::spawn({
@@ -179,12 +240,45 @@ impl Place {
 
     /// Starts the exporter, which is to refuse its work; gives what it said.
     pub(crate) async fn refused(&self, flags: &[&str]) -> String {
-        let output = self.command(flags).output();
+        let output = self.command(&[], flags).output();
         let output = tokio::time::timeout(PATIENCE, output).await;
         let output = output.expect("it ends by itself").unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{said}");
         said
+    }
+}
+
+/// What a command of the program came to.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    pub(crate) fn of(output: &std::process::Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            code: output.status.code(),
+            out: text(&output.stdout),
+            err: text(&output.stderr),
+        }
+    }
+
+    /// What it printed, where it did what it was asked for.
+    #[track_caller]
+    pub(crate) fn done(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.out
+    }
+
+    /// What it said, where it did not.
+    #[track_caller]
+    pub(crate) fn refused(self) -> String {
+        assert_eq!(self.code, Some(1), "{self:?}");
+        self.err
     }
 }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helper may panic")]
 
 mod alert_rules;
+mod backfill;
 mod bad_input;
 mod configuration;
 mod configuration_docs;
@@ -9,6 +10,7 @@ mod configuration_problems;
 mod counting;
 mod daemon;
 mod demo;
+mod disk_faults;
 mod end_to_end;
 mod fault_proxy;
 mod gitlab_adapter;
@@ -23,12 +25,19 @@ mod monitoring;
 mod prose;
 mod refused_starts;
 mod replay;
+mod replicas;
+mod retention;
 mod routing;
 mod s3_servers;
 mod samples;
+mod shards;
 mod simulator;
+mod state_commands;
+mod state_import;
 mod state_on_disk;
+mod state_on_s3;
 mod store_s3;
 mod tools;
 mod truth;
 mod webhooks;
+mod year;

@@ -100,6 +100,9 @@ async fn a_finished_job_is_visible_within_a_tenth_of_a_second_and_long_before_th
     let exporter = place.start().await;
     exporter.is_ready().await;
     let mut hooks = gitlab.hooks();
+    // One for all: making one takes longer than what is measured.
+    let client = client();
+    let url = |path: &str| format!("http://{}{path}", exporter.address());
     for (status, outcome, names) in [
         (Status::Success, "passed", &names[..3]),
         (Status::Failed, "failed", &names[3..]),
@@ -110,14 +113,20 @@ async fn a_finished_job_is_visible_within_a_tenth_of_a_second_and_long_before_th
             let sent = waiting(&mut hooks).into_iter();
             let mut of_job = sent.filter(|hook| hook.event == "Job Hook");
             let hook = of_job.next_back().unwrap();
+            let request = client.post(url("/hooks/gitlab"));
+            let request = request.header("X-Gitlab-Token", TOKEN.replace(' ', "-"));
+            let request = request.body(hook.body.to_string());
             let began = Instant::now();
-            deliver(&exporter, &hook).await;
-            until("the job's outcome", async || {
-                let samples = exporter.scrape().await;
-                let found = executions(&samples, name, outcome);
-                holds(found > 0.0, exporter.log())
-            })
-            .await;
+            assert_eq!(request.send().await.unwrap().status(), 202);
+            loop {
+                let page = client.get(url("/metrics")).send().await.unwrap();
+                let samples = Samples::parse(&page.text().await.unwrap());
+                if executions(&samples, name, outcome) > 0.0 {
+                    break;
+                }
+                let waited = began.elapsed();
+                assert!(waited < Duration::from_secs(30), "{}", exporter.log());
+            }
             fastest = fastest.min(began.elapsed());
         }
         // Of three: this machine may have other things to do.

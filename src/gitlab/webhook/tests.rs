@@ -59,7 +59,10 @@ fn every_recorded_hook_of_gitlab_is_read() {
     found.sort();
     let found = found.iter().map(|(name, said)| {
         let said = said.as_ref();
-        (&**name, said.map(|(project, id, jobs)| (&**project, *id, *jobs)))
+        (
+            &**name,
+            said.map(|(project, id, jobs)| (&**project, *id, *jobs)),
+        )
     });
     let found: Vec<_> = found.collect();
     assert_eq!(
@@ -77,7 +80,10 @@ fn every_recorded_hook_of_gitlab_is_read() {
             ("gogitlab_job.json", Some(("31537070", 743_121_198, 1))),
             ("gogitlab_pipeline.json", Some(("1", 31, 5))),
             ("jenkins_pipeline_event.json", Some(("1", 31, 5))),
-            ("jenkins_pipeline_failure_event.json", Some(("gitlab-org/gitlab-test", 31, 5))),
+            (
+                "jenkins_pipeline_failure_event.json",
+                Some(("gitlab-org/gitlab-test", 31, 5))
+            ),
         ]
     );
 }
