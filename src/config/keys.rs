@@ -307,6 +307,18 @@ pub const KEYS: &[Key] = &[
         doc: "Longest time a change waits before it is saved.",
     },
     Key {
+        path: "webhooks.gitlab.token_file",
+        kind: Kind::HOOK_TOKEN_FILE,
+        absence: Absence::Optional,
+        doc: "File with the secret token of GitLab's webhooks, which opens `POST /hooks/gitlab`. One of this and `signing_key_file` is needed; where both are given, a webhook needs both.",
+    },
+    Key {
+        path: "webhooks.gitlab.signing_key_file",
+        kind: Kind::SIGNING_KEY_FILE,
+        absence: Absence::Optional,
+        doc: "File with the signing token of GitLab's webhooks (GitLab 19.0 and newer).",
+    },
+    Key {
         path: "retention",
         kind: Kind::Duration { least: "1s" },
         absence: Absence::Default("30d"),

@@ -50,6 +50,11 @@ impl Kind {
     );
     pub(super) const TOKEN_FILE: Self =
         Self::file("the path of a file that holds an access token and nothing else");
+    pub(super) const HOOK_TOKEN_FILE: Self =
+        Self::file("the path of a file that holds a secret token and nothing else");
+    pub(super) const SIGNING_KEY_FILE: Self = Self::file(
+        "the path of a file that holds a signing token, `whsec_` and base64, and nothing else",
+    );
     pub(super) const CA_FILE: Self = Self::file("the path of a PEM file with certificates");
     pub(super) const DIRECTORY: Self = Self::text("directory", "the path of a directory");
     pub(super) const BUCKET: Self = Self::text("text", "the name of a bucket");

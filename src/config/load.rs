@@ -9,6 +9,7 @@ use super::owners::Owners;
 use super::problem::{Problem, Problems};
 use super::reader::{Report, Section};
 use super::watch::Watch;
+use super::webhooks::Webhooks;
 use super::{Classification, Config, Store, counting};
 
 /// What the command line gives; each goes over what the file says.
@@ -101,6 +102,7 @@ fn read(
     let classification = Classification::read(&root.section("classification"));
     let owners = Owners::read(&root.section("owners"), folder);
     let store = Store::read(&root.section("store"));
+    let webhooks = Webhooks::read(&root.section("webhooks"), folder);
     let retention = root.duration("retention");
     let listen_address = root.section("web").text("listen_address", listen_address);
     Some(Config {
@@ -110,6 +112,7 @@ fn read(
         classification: classification?,
         owners: owners?,
         store: store?,
+        webhooks: webhooks?,
         retention: retention?,
         listen_address: listen_address?,
     })

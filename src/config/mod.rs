@@ -22,6 +22,7 @@ mod secret;
 mod select;
 mod store;
 mod watch;
+mod webhooks;
 
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ pub use secret::{Secret, SecretError};
 pub use select::{JobSelector, RefSelector, SourceSelector};
 pub use store::{Location, S3, Store};
 pub use watch::{Backfill, Group, Watch};
+pub use webhooks::{GitLabHooks, Webhooks};
 
 use crate::model::Rules;
 
@@ -55,6 +57,8 @@ pub struct Config {
     pub owners: Owners,
     /// Where the state is kept.
     pub store: Store,
+    /// Who may send us events.
+    pub webhooks: Webhooks,
     /// A job not executed for this long is forgotten. Default: 30 days.
     pub retention: Duration,
     /// Where `/metrics` is served, as `[host]:port`; no host: all interfaces. Default: `:10141`.

@@ -15,6 +15,7 @@ mod state;
 pub mod storage;
 mod telemetry;
 mod view;
+mod webhooks;
 
 use std::io;
 use std::net::SocketAddr;
@@ -28,8 +29,10 @@ use self::saver::Saver;
 use self::signals::Signals;
 use self::state::{Policy, State};
 use self::telemetry::Traffic;
+use self::webhooks::{Inbox, Work};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::gitlab::webhook::InvalidKey;
 use crate::gitlab::{BuildError, Client, Observer, Options, Token, TokenError};
 use crate::http::{BindError, Bound, Server, Service};
 use crate::ingest::Ingest;
@@ -54,6 +57,9 @@ pub enum DaemonError {
     /// The exporter's own metrics.
     #[error("cannot set up the exporter's own metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// The signing key of webhooks.
+    #[error("webhooks.gitlab.signing_key_file: {0}")]
+    SigningKey(#[from] InvalidKey),
     /// The operating system.
     #[error("cannot catch signals: {0}")]
     Signals(#[from] io::Error),
@@ -80,6 +86,7 @@ pub struct Daemon {
     /// Where the projects' repositories say whose their jobs are.
     owners: Option<(Client, String)>,
     ingest: Ingest,
+    webhooks: Option<(Arc<Inbox>, Work)>,
     saver: Saver,
     state: Arc<State>,
     server: Bound,
@@ -109,6 +116,7 @@ impl Daemon {
             rules: config.counting,
             owners: config.owners,
             refs: config.watch.refs.clone(),
+            jobs: config.watch.jobs.clone(),
             shard: config.watch.shard,
             retention: config.retention,
             read_logs: config.classification.read_logs,
@@ -121,11 +129,17 @@ impl Daemon {
             .then(|| LogReader::new(client.clone(), Arc::clone(&state), how));
         let owners = repository_file.map(|path| (client.clone(), path));
         let loaded = storage::load_at_once(&store, &state).await;
+        let ingest = Ingest::new(client, config.watch, state.clone());
+        let webhooks = config.webhooks.gitlab.as_ref();
+        let webhooks = webhooks
+            .map(|hooks| webhooks::open(hooks, &state, &clock, ingest.waker()))
+            .transpose()?;
         Ok(Self {
             loaded,
             logs,
             owners,
-            ingest: Ingest::new(client, config.watch, state.clone()),
+            ingest,
+            webhooks,
             saver: Saver {
                 state: state.clone(),
                 store,
@@ -152,6 +166,7 @@ impl Daemon {
             logs,
             owners,
             ingest,
+            webhooks,
             saver,
             state,
             server,
@@ -160,7 +175,12 @@ impl Daemon {
         } = self;
         let stop = CancellationToken::new();
         let now = Arc::new(move || clock.local_now());
-        let service = Service::new(state.exposition.clone(), state.clone(), now);
+        let mut service = Service::new(state.exposition.clone(), state.clone(), now);
+        if let Some((inbox, work)) = webhooks {
+            service = service.with_webhooks(inbox);
+            // Ends with the server, which holds the other end of the queue.
+            tokio::spawn(work.run());
+        }
         let serving = tokio::spawn(server.serve(service, stop.clone().cancelled_owned()));
         let work = async {
             let mut saved = Ok(0);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::gitlab_clock::GitLabClock;
 use super::logs::{LogQueue, WantedLog};
 use super::owners_files::OwnersFiles;
-use crate::config::{Owners, RefSelector};
+use crate::config::{JobSelector, Owners, RefSelector};
 use crate::gitlab::{Error, Project, Rejected};
 use crate::ingest::{Resume, Sink};
 use crate::metrics::Exposition;
@@ -24,6 +24,7 @@ pub(super) struct Policy {
     pub(super) rules: Rules,
     pub(super) owners: Owners,
     pub(super) refs: RefSelector,
+    pub(super) jobs: JobSelector,
     pub(super) shard: Shard,
     /// What was not heard of for this long is forgotten.
     pub(super) retention: Duration,
@@ -37,7 +38,7 @@ pub(super) struct State {
     pub(super) exposition: Exposition,
     pub(super) logs: LogQueue,
     pub(super) owners_files: OwnersFiles,
-    clock: Arc<GitLabClock>,
+    pub(super) clock: Arc<GitLabClock>,
     held: Mutex<Held>,
 }
 
@@ -239,7 +240,7 @@ impl State {
     }
 
     /// Renders what changed in a project.
-    fn publish_project(&self, held: &mut Held, project_id: u64) {
+    pub(super) fn publish_project(&self, held: &mut Held, project_id: u64) {
         for tracked in held.timelines_of(project_id) {
             if tracked.stale && tracked.shown {
                 self.publish(tracked);
@@ -525,7 +526,7 @@ impl Sink for State {
 }
 
 impl Tracked {
-    fn note(&mut self, changed: bool) {
+    pub(super) fn note(&mut self, changed: bool) {
         self.stale |= changed;
         self.unsaved |= changed;
     }

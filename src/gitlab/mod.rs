@@ -21,6 +21,7 @@ mod text;
 mod times;
 mod transport;
 mod validate;
+pub mod webhook;
 mod wire;
 
 pub use client::{Client, Order, PipelineQuery};

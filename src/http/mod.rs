@@ -8,6 +8,7 @@ mod accept;
 mod address;
 mod api;
 mod deadline;
+mod hooks;
 mod job_page;
 mod jobs;
 mod page;
@@ -18,6 +19,7 @@ mod server;
 mod shown;
 mod status;
 
+pub use hooks::Webhooks;
 pub use routes::Service;
 pub use selection::{Candidate, JobFilter, Paging, Selection, select};
 pub use server::{BindError, Bound, Limits, Server};

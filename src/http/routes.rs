@@ -6,12 +6,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 
 use super::accept::prefers_gzip;
 use super::address::Address;
 use super::api::{self, Question};
+use super::hooks::{self, Webhooks};
 use super::job_page;
 use super::page;
 use super::query::Query;
@@ -24,6 +26,7 @@ pub struct Service {
     exposition: Exposition,
     status: Arc<dyn Status>,
     now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    webhooks: Option<Arc<dyn Webhooks>>,
 }
 
 /// An answer on its way.
@@ -31,7 +34,7 @@ pub(super) type Answer = Response<UnsyncBoxBody<Bytes, io::Error>>;
 
 /// Longer addresses than any page here has.
 pub(super) const LONGEST_URI: usize = 4 * 1024;
-/// No route takes a body; what a client sends needlessly is not read beyond this.
+/// No other route takes a body; what a client sends needlessly is not read beyond this.
 const LARGEST_BODY: u64 = 64 * 1024;
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -51,12 +54,34 @@ impl Service {
             exposition,
             status,
             now,
+            webhooks: None,
         }
     }
 
+    /// Takes webhooks, too.
+    #[must_use]
+    pub fn with_webhooks(self, webhooks: Arc<dyn Webhooks>) -> Self {
+        Self {
+            webhooks: Some(webhooks),
+            ..self
+        }
+    }
+
+    /// Answers; reads the body of a webhook and of nothing else.
+    pub(super) async fn respond<B>(&self, request: Request<B>) -> Answer
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        if request.uri().path() != hooks::GITLAB {
+            return self.answer(&request);
+        }
+        secured(hooks::answer(self.webhooks.as_deref(), request).await)
+    }
+
     /// Answers; never reads the request's body.
-    pub(super) fn answer<B>(&self, request: &Request<B>) -> Answer {
-        let mut answer = match refused(request) {
+    fn answer<B>(&self, request: &Request<B>) -> Answer {
+        let answer = match refused(request) {
             Some(status) => {
                 let mut answer = text(status, PLAIN, format!("{status}\n"));
                 insert(&mut answer, header::CONNECTION, "close");
@@ -64,10 +89,7 @@ impl Service {
             }
             None => self.route(request),
         };
-        for (name, value) in SECURITY {
-            insert(&mut answer, name, value);
-        }
-        answer
+        secured(answer)
     }
 
     fn route<B>(&self, request: &Request<B>) -> Answer {
@@ -207,6 +229,18 @@ const SECURITY: [(HeaderName, &str); 3] = [
     (header::REFERRER_POLICY, "no-referrer"),
 ];
 
+fn secured(mut answer: Answer) -> Answer {
+    for (name, value) in SECURITY {
+        insert(&mut answer, name, value);
+    }
+    answer
+}
+
+/// An answer of plain text.
+pub(super) fn plain(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+    text(status, PLAIN, body)
+}
+
 fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answer {
     let body = Full::new(body.into()).map_err(|never| match never {});
     let mut answer = Response::new(body.boxed_unsync());
@@ -215,7 +249,7 @@ fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answe
     answer
 }
 
-fn insert(answer: &mut Answer, name: HeaderName, value: &'static str) {
+pub(super) fn insert(answer: &mut Answer, name: HeaderName, value: &'static str) {
     let value = HeaderValue::from_static(value);
     answer.headers_mut().insert(name, value);
 }

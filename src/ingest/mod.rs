@@ -9,6 +9,7 @@ mod cycle;
 mod discovery;
 mod past;
 mod schedule;
+mod wake;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use cursor::{LISTING_OVERLAP, Resume};
 pub use past::Past;
+pub use wake::{Wake, Waker};
 
 use crate::config::Watch;
 use crate::gitlab::{Client, Error, Project, Rejected};
@@ -71,6 +73,7 @@ pub struct Ingest {
     client: Client,
     watch: Arc<Watch>,
     sink: Arc<dyn Sink>,
+    waker: Waker,
 }
 
 impl Ingest {
@@ -80,7 +83,13 @@ impl Ingest {
             client,
             watch: Arc::new(watch),
             sink,
+            waker: Waker::default(),
         }
+    }
+
+    /// Wakes the polling of a project before its time.
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
     }
 
     /// Polls until `stop`.

@@ -10,6 +10,7 @@ use prometheus::{
 };
 
 use super::families::{Described, Kind};
+use super::webhooks::WebhookResult;
 use crate::model::Timestamp;
 
 macro_rules! own {
@@ -64,6 +65,8 @@ own! {
         "Logs of failing jobs that were asked for, by result: read, missing in GitLab, or failed.";
     LOGS_WAITING: Gauge "logs_waiting", [],
         "Failing jobs whose logs wait to be read.";
+    WEBHOOKS: Counter "webhook_events_total", ["kind", "result"],
+        "Webhooks of GitLab by kind (job, pipeline, other) and what became of them.";
     CONFIG_OK: Gauge "config_last_load_successful", [],
         "1 if the last attempt to load the configuration succeeded, else 0.";
     CONFIG_LOADED: Gauge "config_last_load_success_timestamp_seconds", [],
@@ -103,6 +106,7 @@ pub struct Telemetry {
     clock_offset: GaugeVec,
     log_reads: IntCounterVec,
     logs_waiting: IntGauge,
+    webhooks: IntCounterVec,
     config_ok: IntGaugeVec,
     config_loaded: IntGaugeVec,
 }
@@ -166,6 +170,7 @@ impl Telemetry {
             clock_offset: registered(r, GaugeVec::new(opts(CLOCK_OFFSET), CLOCK_OFFSET.labels))?,
             log_reads: registered(r, IntCounterVec::new(opts(LOG_READS), LOG_READS.labels))?,
             logs_waiting: registered(r, IntGauge::with_opts(opts(LOGS_WAITING)))?,
+            webhooks: registered(r, IntCounterVec::new(opts(WEBHOOKS), WEBHOOKS.labels))?,
             config_ok: registered(r, int_gauges(CONFIG_OK))?,
             config_loaded: registered(r, int_gauges(CONFIG_LOADED))?,
             registry,
@@ -260,6 +265,21 @@ impl Telemetry {
     /// GitLab's clock is ahead by so many seconds.
     pub fn clock_offset(&self, seconds: f64) {
         self.clock_offset.with_label_values(NONE).set(seconds);
+    }
+
+    /// Webhooks of these kinds may come.
+    pub fn webhooks_expected(&self, kinds: &[&str]) {
+        for kind in kinds {
+            for result in WebhookResult::ALL {
+                self.webhooks.with_label_values(&[kind, result.as_str()]);
+            }
+        }
+    }
+
+    /// A webhook came.
+    pub fn webhook(&self, kind: &str, result: WebhookResult) {
+        let labels = [kind, result.as_str()];
+        self.webhooks.with_label_values(&labels).inc();
     }
 
     /// A configuration came into force.

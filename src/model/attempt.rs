@@ -46,6 +46,20 @@ impl Phase {
         }
     }
 
+    /// A status that leads to this phase.
+    pub(crate) fn status(self) -> Status {
+        match self {
+            Self::Waiting => Status::Created,
+            Self::Blocked => Status::Blocked,
+            Self::Skipped => Status::Skipped,
+            Self::Pending => Status::Pending,
+            Self::Running => Status::Running,
+            Self::Canceled => Status::Canceled,
+            Self::Passed => Status::Success,
+            Self::Failed => Status::Failed,
+        }
+    }
+
     /// True while it waits for a runner or runs.
     pub(crate) fn is_in_flight(self) -> bool {
         matches!(self, Self::Pending | Self::Running)

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use super::entity::{Group, Job, Pipeline, Project};
+use super::hooks::Hook;
 use super::moment::Moment;
 
 /// Something that happens at its time.
@@ -30,6 +33,7 @@ pub struct World {
     pub(super) logs: BTreeMap<u64, String>,
     /// Files of repositories, by project and path.
     pub(super) files: BTreeMap<(u64, String), String>,
+    pub(super) hooks: Vec<mpsc::UnboundedSender<Hook>>,
     started: Moment,
     agenda: BTreeMap<(Moment, u64), Step>,
     planned: u64,
@@ -64,6 +68,7 @@ impl World {
             random: fastrand::Rng::with_seed(seed),
             logs: BTreeMap::new(),
             files: BTreeMap::new(),
+            hooks: Vec::new(),
             started: start,
             agenda: BTreeMap::new(),
             planned: 0,

@@ -218,7 +218,10 @@ fn every_runbook_tells_how_to_look_without_guessing() {
             "{name} names neither `explain` nor `state show`"
         );
         let query = regex::Regex::new(r"`[^`]*\b(?:ci|ci_job|ci_schedule|job|project|prometheus|alertmanager|schedule)_?[a-z_:]+").unwrap();
-        assert!(query.is_match(diagnosis), "{name}: no query in the diagnosis");
+        assert!(
+            query.is_match(diagnosis),
+            "{name}: no query in the diagnosis"
+        );
     }
 }
 

@@ -164,7 +164,10 @@ fn receiver(found: &Value) -> Value {
     if let Some(hooks) = found["webhook_configs"].as_array() {
         let hook = |hook: &Value| -> Value {
             let fields = hook.as_object().unwrap().iter();
-            fields.map(|(key, value)| (camel(key), value.clone())).collect::<Map<_, _>>().into()
+            fields
+                .map(|(key, value)| (camel(key), value.clone()))
+                .collect::<Map<_, _>>()
+                .into()
         };
         made["webhookConfigs"] = hooks.iter().map(hook).collect();
     }
@@ -272,12 +275,20 @@ fn every_route_receiver_and_inhibition_is_in_the_alertmanager_config() {
     let count = |list: &Value| list.as_array().unwrap().len();
     let routes = &config["route"]["routes"];
     assert_eq!(count(&spec["route"]["routes"]), count(routes));
-    for (made, shipped) in spec["route"]["routes"].as_array().unwrap().iter().zip(routes.as_array().unwrap()) {
+    for (made, shipped) in spec["route"]["routes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(routes.as_array().unwrap())
+    {
         assert_eq!(made["receiver"], shipped["receiver"]);
         assert_eq!(made["groupWait"], shipped["group_wait"]);
     }
     assert_eq!(count(&spec["receivers"]), count(&config["receivers"]));
-    assert_eq!(count(&spec["inhibitRules"]), count(&config["inhibit_rules"]));
+    assert_eq!(
+        count(&spec["inhibitRules"]),
+        count(&config["inhibit_rules"])
+    );
     let mute = &spec["inhibitRules"][0]["sourceMatch"][0];
     assert_eq!(
         *mute,

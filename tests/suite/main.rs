@@ -41,5 +41,6 @@ mod state_on_s3;
 mod store_s3;
 mod tools;
 mod truth;
+mod webhooks;
 mod why;
 mod year;
