@@ -47,7 +47,7 @@ pub async fn run(
             let config = load(&cli.config, env)?;
             logging::start(cli.log);
             tracing::info!(gitlab = %config.gitlab.url, version = env!("CARGO_PKG_VERSION"), "starting");
-            run_daemon(config).await
+            Box::pin(run_daemon(config)).await
         }
         Some(Command::CheckConfig(args)) => Ok(check_config::run(&args, env, console)?),
         Some(Command::Demo(args)) => {
