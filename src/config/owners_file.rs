@@ -142,7 +142,7 @@ mod tests {
     }
 
     const FILE: &str = "# whose\n\n[Section] @everyone\n^[Optional][2]\n* @platform/dev @second\n\
-        deploy-*   @sre # at night, too\n/lint_* lint@example.com\nbuild\\ docs: [a-z]* @docs\n\
+        deploy-*   @sre # at night, too\n/lint_* lint@example.com\nbuild\\ docs:\\ [a-z]* @docs\n\
         deploy-nobody\n!lint_old\nscan/* @sec\n";
 
     #[test]
