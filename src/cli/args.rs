@@ -89,6 +89,9 @@ pub struct ConfigArgs {
         help = "GitLab to ask [default: https://gitlab.com]"
     )]
     pub gitlab_url: Option<String>,
+    /// Part of the projects that is this process' own: 2/8 is the second of eight [default: 1/1].
+    #[arg(long = "shard", value_name = "NUMBER/COUNT")]
+    pub shard: Option<String>,
     /// Directory that keeps the state [default: ./state].
     #[arg(long = "store.directory", value_name = "DIR")]
     pub store_directory: Option<String>,
@@ -221,6 +224,7 @@ impl ConfigArgs {
             projects: self.projects.clone(),
             groups: self.groups.clone(),
             gitlab_url: self.gitlab_url.clone(),
+            shard: self.shard.clone(),
             store_directory: self.store_directory.clone(),
             listen_address: self.listen_address.clone(),
         }
@@ -260,6 +264,8 @@ mod tests {
             "g",
             "--gitlab.url",
             "http://x",
+            "--shard",
+            "2/8",
             "--store.directory",
             "s",
             "--web.listen-address",
@@ -274,6 +280,7 @@ mod tests {
         assert_eq!(overrides.projects, ["a/b", "7"]);
         assert_eq!(overrides.groups, ["g"]);
         assert_eq!(overrides.gitlab_url.as_deref(), Some("http://x"));
+        assert_eq!(overrides.shard.as_deref(), Some("2/8"));
         assert_eq!(overrides.store_directory.as_deref(), Some("s"));
         assert_eq!(overrides.listen_address.as_deref(), Some(":0"));
     }

@@ -8,6 +8,7 @@ use super::Console;
 use super::args::CheckConfigArgs;
 use crate::config::duration::format as span;
 use crate::config::{Config, describe_rules};
+use crate::model::Shard;
 
 /// Checks the configuration; the exit code says whether it can be used.
 pub fn run(
@@ -42,6 +43,9 @@ fn summarize(config: &Config, out: &mut dyn Write) -> io::Result<()> {
         "requests  at most {rate} a second, {} each",
         span(gitlab.timeout)
     )?;
+    if watch.shard != Shard::WHOLE {
+        writeln!(out, "shard     {} of what follows", watch.shard)?;
+    }
     for project in &watch.projects {
         writeln!(out, "project   {project}")?;
     }

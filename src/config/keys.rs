@@ -139,6 +139,12 @@ pub const KEYS: &[Key] = &[
         doc: "Past pipelines of a new ref that did not move for this many days are not read. Given with `pipelines`, whichever ends first.",
     },
     Key {
+        path: "watch.shard",
+        kind: Kind::SHARD,
+        absence: Absence::Default("1/1"),
+        doc: "Which part of the projects is this process' own: `2/8` is the second of eight. See [Shards](#shards). Flag: `--shard`.",
+    },
+    Key {
         path: "counting.preset",
         kind: Kind::Choice(&["default", "datadog-agent"]),
         absence: Absence::Default("default"),
@@ -304,7 +310,7 @@ pub const KEYS: &[Key] = &[
         path: "retention",
         kind: Kind::Duration { least: "1s" },
         absence: Absence::Default("30d"),
-        doc: "A job that was not executed for this long is forgotten, with its series.",
+        doc: "What was not heard of for this long is forgotten, with its series and its document: a job, a branch, a project that is watched no more. Time is GitLab's.",
     },
     Key {
         path: "web.listen_address",

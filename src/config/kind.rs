@@ -105,6 +105,10 @@ impl Kind {
         numeric: true,
         discreet: false,
     });
+    pub(super) const SHARD: Self = Self::text(
+        "`number/count`",
+        "a shard's number and how many there are, such as `2/8`",
+    );
     pub(super) const SOURCE: Self = Self::Choice(SOURCES);
 
     const fn file(wanted: &'static str) -> Self {

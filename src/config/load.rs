@@ -20,6 +20,8 @@ pub struct Overrides {
     pub groups: Vec<String>,
     /// `--gitlab.url`.
     pub gitlab_url: Option<String>,
+    /// `--shard`.
+    pub shard: Option<String>,
     /// `--store.directory`.
     pub store_directory: Option<String>,
     /// `--web.listen-address`.
@@ -146,6 +148,7 @@ impl Overrides {
         }
         let single = [
             ("gitlab", "url", "--gitlab.url", &self.gitlab_url),
+            ("watch", "shard", "--shard", &self.shard),
             (
                 "store",
                 "directory",

@@ -7,6 +7,7 @@ use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use super::duration;
 use super::reader::Section;
 use super::select::{self, JobSelector, RefSelector, SourceSelector};
+use crate::model::Shard;
 
 /// What is watched.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct Watch {
     pub jobs: JobSelector,
     /// How far back a ref is read that is seen for the first time.
     pub backfill: Backfill,
+    /// The part of the projects that is watched by this process. Default: all.
+    pub shard: Shard,
 }
 
 /// How far back a ref is read that is seen for the first time: whichever ends first.
@@ -72,6 +75,7 @@ impl Watch {
         let include = some_of(&jobs, "include", jobs.list("include", select::pattern));
         let exclude = jobs.list("exclude", select::pattern);
         let backfill = Backfill::read(&section.section("backfill"));
+        let shard = section.text("shard", Shard::parse);
         Some(Self {
             interval: interval?,
             idle_interval: idle_interval?,
@@ -81,6 +85,7 @@ impl Watch {
             sources: SourceSelector::new(sources?),
             jobs: JobSelector::new(include?, exclude?).ok()?,
             backfill: backfill?,
+            shard: shard?,
         })
     }
 }

@@ -8,6 +8,7 @@ pub mod backfill;
 mod gitlab_clock;
 mod logs;
 mod owners_files;
+mod retention;
 mod saver;
 mod signals;
 mod state;
@@ -108,6 +109,8 @@ impl Daemon {
             rules: config.counting,
             owners: config.owners,
             refs: config.watch.refs.clone(),
+            shard: config.watch.shard,
+            retention: config.retention,
             read_logs: config.classification.read_logs,
         };
         let how = &config.classification;
@@ -128,7 +131,6 @@ impl Daemon {
                 store,
                 clock: clock.clone(),
                 interval: config.store.save_interval,
-                retention: config.retention,
             },
             state,
             server,

@@ -9,13 +9,11 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::gitlab_clock::GitLabClock;
+use super::retention::Expiry;
 use super::state::{State, Unsaved};
 use super::storage::{pause, tell_set_aside};
 use crate::model::{Timeline, Timestamp};
 use crate::store::{Saved, Store, StoreError, Written};
-
-/// How often histories are looked through for what has outlived the retention.
-const EXPIRY_INTERVAL: Duration = Duration::from_hours(1);
 
 /// Longest pause between two attempts to save into a store that is away.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
@@ -26,7 +24,6 @@ pub(super) struct Saver {
     pub(super) store: Store,
     pub(super) clock: Arc<GitLabClock>,
     pub(super) interval: Duration,
-    pub(super) retention: Duration,
 }
 
 /// How saving goes, from one time to the next.
@@ -42,21 +39,16 @@ impl Saver {
     /// Saves what changed every `interval` until `stop`. The caller saves once more, when nothing
     /// changes the state any longer.
     pub(super) async fn run(&self, stop: CancellationToken) {
-        let mut expiries = tokio::time::interval(EXPIRY_INTERVAL);
+        let mut expiry = Expiry::default();
         let mut trouble = Trouble::default();
         let mut next = Instant::now();
-        let mut backfilled = false;
         loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                // A wrong clock of ours must not cost the histories: GitLab's decides.
-                _ = expiries.tick(), if self.clock.is_told() => self.expire().await,
                 () = sleep_until(next) => {
-                    // The backfill brings back what had outlived the retention.
-                    if !backfilled && self.state.held().first_round_ended && self.clock.is_told() {
-                        backfilled = true;
-                        self.expire().await;
+                    if expiry.is_due(&self.state) {
+                        self.state.expire();
                     }
                     self.save_and_log(&mut trouble).await;
                     next = Instant::now() + match trouble.outages {
@@ -91,17 +83,17 @@ impl Saver {
         }
     }
 
-    /// Saves everything that changed since it was saved. What fails stays to be saved, and the others
+    /// Removes the documents of what was dropped, and saves everything that changed since it was saved. What fails stays to be saved, and the others
     /// go on, unless the store is away. Returns how many were saved, or the first error.
     pub(super) async fn save(&self) -> Result<usize, StoreError> {
         let away = AtomicBool::new(false);
+        let mut first_error = self.remove_gone(&away).await;
         let batches = self.state.take_unsaved();
         let saving = batches
             .into_iter()
             .map(|batch| self.save_batch(batch, &away));
         let mut results = stream::iter(saving).buffer_unordered(self.store.parallel_saves());
         let mut saved = 0;
-        let mut first_error = None;
         while let Some(batch) = results.next().await {
             saved += batch.saved;
             first_error = first_error.or(batch.error);
@@ -109,6 +101,21 @@ impl Saver {
         let telemetry = self.state.exposition.telemetry();
         telemetry.unsaved_timelines(self.state.unsaved_count());
         first_error.map_or(Ok(saved), Err)
+    }
+
+    /// Removes the documents of what was dropped; those of which it fails stay to be removed.
+    async fn remove_gone(&self, away: &AtomicBool) -> Option<StoreError> {
+        let mut first_error = None;
+        for key in self.state.take_gone() {
+            if away.load(Ordering::Relaxed) {
+                self.state.not_removed(key);
+            } else if let Err(error) = self.store.remove(key.clone()).await {
+                away.fetch_or(error.is_outage(), Ordering::Relaxed);
+                self.state.not_removed(key);
+                first_error.get_or_insert(error);
+            }
+        }
+        first_error
     }
 
     /// Saves the changed timelines of one project. Only the last document gets the new watermark, and
@@ -176,23 +183,7 @@ impl Saver {
         telemetry.state_conflicts(written.conflicts);
         tell_set_aside(&self.state, &written.set_aside);
         if let Some(merged) = &written.merged {
-            let before = self.clock.is_told().then(|| self.expiry());
-            self.state.take_in(merged, before);
-        }
-    }
-
-    /// What gave no sign since then is dropped.
-    fn expiry(&self) -> Timestamp {
-        let retention = i64::try_from(self.retention.as_secs()).unwrap_or(i64::MAX);
-        Timestamp::of_clock(self.clock.gitlab_now().unix().saturating_sub(retention))
-    }
-
-    /// Drops what has outlived the retention, and its documents.
-    async fn expire(&self) {
-        for key in self.state.expire(self.expiry()) {
-            if let Err(error) = self.store.remove(key).await {
-                tracing::error!("{error}");
-            }
+            self.state.take_in(merged);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::gitlab_clock::GitLabClock;
 use super::logs::{LogQueue, WantedLog};
@@ -11,7 +12,7 @@ use crate::gitlab::{Error, Project, Rejected};
 use crate::ingest::{Resume, Sink};
 use crate::metrics::Exposition;
 use crate::model::{
-    JobObservation, LogFinding, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp,
+    JobObservation, LogFinding, PipelineObservation, Rules, Shard, Timeline, TimelineKey, Timestamp,
 };
 use crate::store::Saved;
 
@@ -23,6 +24,9 @@ pub(super) struct Policy {
     pub(super) rules: Rules,
     pub(super) owners: Owners,
     pub(super) refs: RefSelector,
+    pub(super) shard: Shard,
+    /// What was not heard of for this long is forgotten.
+    pub(super) retention: Duration,
     /// Whether the logs of failing jobs are read.
     pub(super) read_logs: bool,
 }
@@ -50,6 +54,8 @@ pub(super) struct Held {
     pub(super) any_polled: bool,
     /// Projects that were found since the start.
     seen: BTreeSet<u64>,
+    /// Timelines that were dropped and may have a document.
+    pub(super) gone: BTreeSet<TimelineKey>,
     logged_rejections: HashSet<(&'static str, Option<u64>)>,
 }
 
@@ -77,9 +83,9 @@ pub(super) struct Tracked {
     /// Whether its series are exposed.
     pub(super) shown: bool,
     /// Whether it changed since it was rendered.
-    stale: bool,
+    pub(super) stale: bool,
     /// Whether it changed since it was saved.
-    unsaved: bool,
+    pub(super) unsaved: bool,
 }
 
 /// How bad a job is.
@@ -136,15 +142,20 @@ impl State {
         }
     }
 
+    /// The time by GitLab's clock, once it has told it.
+    pub(super) fn gitlab_told(&self) -> Option<Timestamp> {
+        self.clock.is_told().then(|| self.clock.gitlab_now())
+    }
+
     /// The saved state could not be read; returns whether that is news.
     pub(super) fn state_not_loaded(&self, error: &str) -> bool {
         let former = std::mem::replace(&mut self.held().loading, Loading::Failed(error.to_owned()));
         !matches!(former, Loading::Failed(former) if former == error)
     }
 
-    /// Takes in what another replica knows of a timeline, as it was just saved; of it, what gave no
-    /// sign since `before` is dropped again.
-    pub(super) fn take_in(&self, saved: &Timeline, before: Option<Timestamp>) {
+    /// Takes in what another replica knows of a timeline, as it was just saved; of it, what has
+    /// outlived the retention is dropped again.
+    pub(super) fn take_in(&self, saved: &Timeline) {
         let mut held = self.held();
         let Some(tracked) = held.timelines.get_mut(&saved.key) else {
             return;
@@ -152,8 +163,8 @@ impl State {
         let former = tracked.timeline.clone();
         tracked.timeline.merge(saved);
         tracked.timeline.trim(&self.policy.rules);
-        if let Some(before) = before {
-            tracked.timeline.expire(before);
+        if let Some(now) = self.gitlab_told() {
+            tracked.timeline.expire(self.outlived(now));
         }
         // More was seen while it was saved, or less is to be kept.
         tracked.unsaved |= tracked.timeline != *saved;
@@ -162,7 +173,7 @@ impl State {
         }
     }
 
-    fn publish(&self, tracked: &mut Tracked) {
+    pub(super) fn publish(&self, tracked: &mut Tracked) {
         let rows = tracked.timeline.rows(&self.policy.rules);
         tracked.ranks = rows
             .jobs
@@ -236,7 +247,7 @@ impl State {
         }
     }
 
-    fn hide(&self, tracked: &mut Tracked) {
+    pub(super) fn hide(&self, tracked: &mut Tracked) {
         if std::mem::replace(&mut tracked.shown, false) {
             self.exposition.remove(&tracked.timeline.key);
         }
@@ -280,38 +291,6 @@ impl State {
     pub(super) fn unsaved_count(&self) -> usize {
         let held = self.held();
         held.timelines.values().filter(|t| t.unsaved).count()
-    }
-
-    /// Forgets jobs and timelines of which nothing was heard since `before`; returns the timelines
-    /// whose documents are to be removed.
-    pub(super) fn expire(&self, before: Timestamp) -> Vec<TimelineKey> {
-        let mut held = self.held();
-        let mut gone = Vec::new();
-        held.timelines.retain(|key, tracked| {
-            let stays = tracked.timeline.last_sign().is_none_or(|at| at >= before);
-            if !stays {
-                tracing::info!(
-                    project = %tracked.timeline.project, ref_name = %key.ref_name,
-                    "nothing was heard of this ref for the retention time: its history is dropped"
-                );
-                self.hide(tracked);
-                gone.push(key.clone());
-                return false;
-            }
-            let jobs = tracked.timeline.expire(before);
-            if !jobs.is_empty() {
-                tracing::info!(
-                    project = %tracked.timeline.project, ref_name = %key.ref_name, ?jobs,
-                    "these jobs were not executed for the retention time: their histories are dropped"
-                );
-                tracked.unsaved = true;
-                if tracked.shown {
-                    self.publish(tracked);
-                }
-            }
-            true
-        });
-        gone
     }
 }
 
@@ -496,6 +475,7 @@ impl Sink for State {
         if let Some(watched) = held.projects.get_mut(&project.id) {
             watched.watermark = watched.watermark.max(watermark);
         }
+        self.expire_read(&mut held, project.id);
         self.publish_project(&mut held, project.id);
     }
 

@@ -84,7 +84,7 @@ pub(super) async fn load(store: &Store, state: &State, stop: &CancellationToken)
 }
 
 async fn try_load(store: &Store, state: &State) -> bool {
-    match store.load().await {
+    match store.load_shard(state.policy.shard).await {
         Ok(loaded) => {
             say_whether_writes_are_conditional(store, state);
             restore(state, loaded);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Ingest;
 use crate::gitlab::{Error, Project};
+use crate::model::Shard;
 
 /// What the configuration's projects and groups turned out to be, as far as is known.
 #[derive(Default)]
@@ -75,9 +76,10 @@ impl Ingest {
 }
 
 impl Catalog {
-    /// The projects that are to be watched, by id.
-    pub(super) fn projects(&self) -> BTreeMap<u64, Project> {
+    /// The projects of a shard that are to be watched, by id.
+    pub(super) fn projects(&self, shard: Shard) -> BTreeMap<u64, Project> {
         let all = self.found.values().flatten();
-        all.map(|project| (project.id, project.clone())).collect()
+        let own = all.filter(|project| shard.owns(project.id));
+        own.map(|project| (project.id, project.clone())).collect()
     }
 }

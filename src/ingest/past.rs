@@ -25,7 +25,7 @@ impl Ingest {
     pub async fn projects(&self) -> (BTreeMap<u64, Project>, bool) {
         let mut catalog = Catalog::default();
         let complete = self.discover(&mut catalog).await;
-        (catalog.projects(), complete)
+        (catalog.projects(self.watch.shard), complete)
     }
 
     /// Lists what moved since.

@@ -56,7 +56,7 @@ pub(super) async fn run(ingest: &Ingest, stop: CancellationToken) {
             biased;
             () = stop.cancelled() => break,
             (catalog, complete) = &mut discovery => {
-                let projects = catalog.projects();
+                let projects = catalog.projects(ingest.watch.shard);
                 let wait = if complete { DISCOVERY_INTERVAL } else { ingest.watch.interval };
                 discovery.set(discover_after(ingest, wait, catalog));
                 drop_missing(ingest, &mut polled, &projects, complete);

@@ -14,6 +14,7 @@ mod observation;
 mod outcome;
 mod rebuild;
 mod rules;
+mod shard;
 mod summary;
 mod time;
 mod timeline;
@@ -30,6 +31,7 @@ pub use outcome::Outcome;
 pub use rules::{
     AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs, Rules,
 };
+pub use shard::Shard;
 pub use time::{Span, Timestamp};
 pub use timeline::{Changes, Job, Timeline, TimelineKey};
 

@@ -298,6 +298,21 @@ impl Timeline {
         self.newest_finished
     }
 
+    /// Gives what has no time at all, as an imported document leaves it, this one as its first: so it
+    /// will not be kept for ever. Returns whether there was any.
+    pub fn date(&mut self, now: Timestamp) -> bool {
+        let jobs = self.jobs.values_mut().map(|job| &mut job.history);
+        let undated = jobs
+            .chain([&mut self.pipelines])
+            .filter(|history| history.last_sign().is_none());
+        let mut any = false;
+        for history in undated {
+            history.first_seen = Some(now);
+            any = true;
+        }
+        any
+    }
+
     /// Drops the jobs of which nothing was heard since `before`; returns their names.
     pub fn expire(&mut self, before: Timestamp) -> Vec<Arc<str>> {
         let gone: Vec<Arc<str>> = self

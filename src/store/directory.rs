@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::layout::{document_path, draft_path};
 use super::{DocumentError, Saved, decode};
-use crate::model::TimelineKey;
+use crate::model::{Shard, TimelineKey};
 
 const LOCK_FILE: &str = ".lock";
 const TEMP_PREFIX: &str = ".tmp-";
@@ -136,9 +136,14 @@ impl Directory {
         Ok(directory)
     }
 
-    /// Reads all documents. One that cannot be read is moved aside, never deleted, and the others go on.
+    /// Reads all documents, as [`Self::load_shard`] does.
     pub fn load(&self) -> Loaded {
-        read_all(&self.root, |path| set_aside(path).ok())
+        self.load_shard(Shard::WHOLE)
+    }
+
+    /// Reads the documents of a shard. One that cannot be read is moved aside, never deleted, and the others go on.
+    pub fn load_shard(&self, shard: Shard) -> Loaded {
+        read_all(&self.root, shard, |path| set_aside(path).ok())
     }
 
     /// Replaces a timeline's document; what was there stays whole until the new one is safely on disk.
@@ -202,7 +207,7 @@ impl Directory {
             action: "reading it",
             source,
         })?;
-        Ok(read_all(root, |_| None))
+        Ok(read_all(root, Shard::WHOLE, |_| None))
     }
 }
 
@@ -217,12 +222,16 @@ fn remove(path: PathBuf) -> Result<(), SaveError> {
     }
 }
 
-/// Reads all documents below a directory; `move_aside` moves one that cannot be read.
-fn read_all(root: &Path, move_aside: impl Fn(&Path) -> Option<PathBuf>) -> Loaded {
+/// Reads the documents of a shard below a directory; `move_aside` moves one that cannot be read.
+fn read_all(root: &Path, shard: Shard, move_aside: impl Fn(&Path) -> Option<PathBuf>) -> Loaded {
     let mut loaded = Loaded::default();
     for path in files(root, |name| {
         name.ends_with(DOCUMENT_SUFFIX) && !name.starts_with('.')
     }) {
+        // A folder that is no project's is for nobody to leave out.
+        if project_of(&path).is_some_and(|id| !shard.owns(id)) {
+            continue;
+        }
         let read = fs::read(&path)
             .map_err(ReadError::from)
             .and_then(|text| Ok(decode(&text)?));
@@ -252,6 +261,11 @@ fn files(root: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
         .collect();
     files.sort();
     files
+}
+
+/// The project of a document, by the folder it is in.
+fn project_of(path: &Path) -> Option<u64> {
+    path.parent()?.file_name()?.to_str()?.parse().ok()
 }
 
 fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {

@@ -16,7 +16,7 @@ pub use document::{DocumentError, Saved, decode, decode_v2, encode, encode_v2, n
 pub use draft::Draft;
 pub use s3::{Fault, S3, S3Error, S3Options};
 
-use crate::model::{Rules, Timeline, TimelineKey};
+use crate::model::{Rules, Shard, Timeline, TimelineKey};
 
 /// A place that holds documents. Clones share it.
 #[derive(Debug, Clone)]
@@ -72,7 +72,7 @@ impl Store {
     pub async fn check(&self) -> Result<(), StoreError> {
         match self {
             Self::Directory(_) => Ok(()),
-            Self::S3(s3) => Ok(s3.check().await?),
+            Self::S3(s3) => Ok(Box::pin(s3.check()).await?),
         }
     }
 
@@ -85,14 +85,19 @@ impl Store {
         }
     }
 
-    /// Reads all documents. One that cannot be read is moved aside, never deleted, and the others go on.
+    /// Reads all documents, as [`Self::load_shard`] does.
     pub async fn load(&self) -> Result<Loaded, StoreError> {
+        self.load_shard(Shard::WHOLE).await
+    }
+
+    /// Reads the documents of a shard. One that cannot be read is moved aside, never deleted, and the others go on.
+    pub async fn load_shard(&self, shard: Shard) -> Result<Loaded, StoreError> {
         match self {
             Self::Directory(directory) => {
                 let directory = directory.clone();
-                Ok(blocking(move || directory.load()).await)
+                Ok(blocking(move || directory.load_shard(shard)).await)
             }
-            Self::S3(s3) => Ok(s3.load().await?),
+            Self::S3(s3) => Ok(Box::pin(s3.load_shard(shard)).await?),
         }
     }
 
@@ -105,7 +110,7 @@ impl Store {
                 blocking(write).await?;
                 Ok(Written::default())
             }
-            Self::S3(s3) => Ok(s3.save(saved, rules).await?),
+            Self::S3(s3) => Ok(Box::pin(s3.save(saved, rules)).await?),
         }
     }
 
@@ -116,7 +121,7 @@ impl Store {
                 let directory = directory.clone();
                 Ok(blocking(move || directory.remove(&key)).await?)
             }
-            Self::S3(s3) => Ok(s3.remove(&key).await?),
+            Self::S3(s3) => Ok(Box::pin(s3.remove(&key)).await?),
         }
     }
 

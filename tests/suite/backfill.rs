@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::daemon::{Place, Ran, folder, gitlab, holds, minutes, until};
+use crate::s3_servers::TestBucket;
 use crate::truth::{counters_are_true, equal, windows_are_saved};
 
 /// What reads the jobs of one pipeline.
@@ -292,7 +293,6 @@ async fn what_is_new_is_read_back_by_pipelines_or_days_whichever_ends_first() {
         ("{days: 2}", 48.0),
         ("{pipelines: 5, days: 2}", 5.0),
         ("{pipelines: 100, days: 1}", 24.0),
-        ("{pipelines: 0, days: 1}", 0.0),
     ] {
         let found = streak_after_a_first_sight(backfill).await;
         assert!((found - streak).abs() < 0.5, "{backfill}: {found}");
@@ -318,4 +318,42 @@ async fn a_first_sight_that_is_broken_off_is_taken_again() {
     assert!(place.documents()[0].1.get("watermark").is_none());
     slow(&gitlab, 0);
     serves_the_truth(&place, &gitlab).await;
+}
+
+#[tokio::test]
+async fn a_backfill_into_a_bucket_goes_on_where_it_was_killed() {
+    let bucket = TestBucket::create().await;
+    let gitlab = gitlab("stays-broken").await;
+    gitlab.advance(minutes(120));
+    let place = Place::on_s3(gitlab.url(), NO_PAST, bucket.server, &bucket.name);
+    slow(&gitlab, 100);
+    let mut process = place.tool(&["backfill", "--since", "1d"]).spawn().unwrap();
+    let drafted = async || {
+        bucket
+            .keys()
+            .await
+            .into_iter()
+            .find(|key| key.ends_with("100/.backfill"))
+    };
+    until("some that was read", async || {
+        let draft = drafted().await.ok_or("there is no draft")?;
+        let draft = bucket.get(&draft).await.ok_or("it is gone")?;
+        let draft: Value = serde_json::from_slice(&draft).unwrap();
+        let done = draft["done"].as_u64().unwrap();
+        holds(done > 1010, format!("{done} is the last one"))
+    })
+    .await;
+    process.kill().await.unwrap();
+    slow(&gitlab, 0);
+    gitlab.forget_requests();
+    place.run(&["backfill", "--since", "1d"]).await.done();
+    let all = gitlab.with(|world| world.visible_pipelines(100).count());
+    assert!(gitlab.count(JOBS) < all);
+    assert_eq!(drafted().await, None);
+    let daemon = place.start().await;
+    daemon.is_ready().await;
+    let truths = gitlab.truth();
+    let samples = daemon.shows("the truth", |now| equal(now, &truths)).await;
+    counters_are_true(&samples, &gitlab);
+    daemon.stop().await;
 }

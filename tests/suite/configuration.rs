@@ -197,6 +197,7 @@ web: {listen_address: ':1'}",
         projects: Vec::new(),
         groups: vec!["flag-group".to_owned()],
         gitlab_url: Some("http://127.0.0.1:8080".to_owned()),
+        shard: Some("2/8".to_owned()),
         store_directory: Some("from-flag".to_owned()),
         listen_address: Some("127.0.0.1:0".to_owned()),
     };
@@ -207,6 +208,7 @@ web: {listen_address: ':1'}",
     assert_eq!(config.watch.groups.len(), 1);
     assert_eq!(config.watch.groups[0].path, "flag-group");
     assert!(config.watch.groups[0].include_subgroups);
+    assert_eq!(config.watch.shard.to_string(), "2/8");
     let state = Location::Directory("from-flag".into());
     assert_eq!(config.store.location, state);
     assert_eq!(config.listen_address, "127.0.0.1:0");

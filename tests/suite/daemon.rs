@@ -1,6 +1,7 @@
 //! The real program, started by a test: where it works, what it says, what it serves, and its end.
 
 use std::fmt::Display;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -20,7 +21,7 @@ use crate::s3_servers::{KEY, SECRET};
 use crate::samples::Samples;
 
 /// No test waits longer for anything.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Time between two looks at what is waited for.
 const LOOK: Duration = Duration::from_millis(20);
@@ -140,30 +141,35 @@ impl Place {
     /// Every saved document, by path.
     pub(crate) fn documents(&self) -> Vec<(PathBuf, serde_json::Value)> {
         let mut found = Vec::new();
-        for project in folder(&self.state())
-            .into_iter()
-            .filter(|path| path.is_dir())
-        {
-            for path in folder(&project) {
-                if path.extension().is_some_and(|ending| ending == "json") {
-                    let text = std::fs::read(&path).unwrap();
-                    found.push((path, serde_json::from_slice(&text).unwrap()));
-                }
+        for path in self.document_paths() {
+            match std::fs::read(&path) {
+                Ok(text) => found.push((path, serde_json::from_slice(&text).unwrap())),
+                // An exporter that runs may have removed it meanwhile.
+                Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{error}"),
             }
         }
         found
     }
 
-    /// The program with this configuration; `flags` go over it.
-    fn command(&self, flags: &[&str]) -> Command {
-        let mut command = self.program();
+    pub(crate) fn document_paths(&self) -> Vec<PathBuf> {
+        let projects = folder(&self.state())
+            .into_iter()
+            .filter(|path| path.is_dir());
+        let files = projects.flat_map(|project| folder(&project));
+        let is_document = |path: &PathBuf| path.extension().is_some_and(|end| end == "json");
+        files.filter(is_document).collect()
+    }
+
+    /// The program with this configuration; `flags` go over it. Programs in `under` end up as it.
+    fn command(&self, under: &[&str], flags: &[&str]) -> Command {
+        let mut command = self.program(under);
         command.arg("--config.file").arg(self.config()).args(flags);
         command
     }
 
     /// A command of the program with this configuration, to be ended by a signal or by itself.
     pub(crate) fn tool(&self, args: &[&str]) -> Command {
-        let mut command = self.program();
+        let mut command = self.program(&[]);
         let file = self.config();
         command.args(args).arg("--config.file").arg(file);
         command.stdout(Stdio::piped());
@@ -176,9 +182,12 @@ impl Place {
         Ran::of(&output.expect("it ends by itself").unwrap())
     }
 
-    fn program(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_job-failure-exporter"));
+    fn program(&self, under: &[&str]) -> Command {
+        let program = env!("CARGO_BIN_EXE_job-failure-exporter");
+        let mut words = under.iter().copied().chain([program]);
+        let mut command = Command::new(words.next().unwrap_or(program));
         command
+            .args(words)
             .env_clear()
             .env("GITLAB_TOKEN", &self.token)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
@@ -192,7 +201,12 @@ impl Place {
 
     /// Starts the exporter and waits until it serves.
     pub(crate) async fn start(&self) -> Daemon {
-        let mut process = self.command(&[]).spawn().unwrap();
+        self.start_under(&[]).await
+    }
+
+    /// The same by way of a program that executes it.
+    pub(crate) async fn start_under(&self, under: &[&str]) -> Daemon {
+        let mut process = self.command(under, &[]).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let reading = tokio::spawn({
@@ -226,7 +240,7 @@ impl Place {
 
     /// Starts the exporter, which is to refuse its work; gives what it said.
     pub(crate) async fn refused(&self, flags: &[&str]) -> String {
-        let output = self.command(flags).output();
+        let output = self.command(&[], flags).output();
         let output = tokio::time::timeout(PATIENCE, output).await;
         let output = output.expect("it ends by itself").unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

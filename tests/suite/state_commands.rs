@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::daemon::{Place, gitlab, holds, minutes, until};
+use crate::s3_servers::TestBucket;
 use crate::state_import::{export, import, offline, offline_import, v2, write};
 use crate::truth::equal;
 
@@ -136,4 +137,31 @@ async fn an_unreadable_document_is_told_and_left_where_it_is() {
     );
     assert!(ran.done().contains("build"));
     assert!(broken.exists());
+}
+
+#[tokio::test]
+async fn a_bucket_is_looked_at_without_writing_into_it() {
+    let bucket = TestBucket::create().await;
+    let place = Place::on_s3(
+        "http://127.0.0.1:9",
+        "projects: [acme/app]",
+        bucket.server,
+        &bucket.name,
+    );
+    let said = place.run(&["state", "show"]).await.refused();
+    assert!(said.contains("there is no saved state in s3://"), "{said}");
+    assert_eq!(bucket.keys().await, Vec::<String>::new());
+    import(&place, &v2(5, 3)).await;
+    let file = write(&place, "document.json", &v2(6, 1).to_string());
+    let mut args = offline_import(&file);
+    assert!(place.run(&args).await.refused().contains("give --force"));
+    let keys = bucket.keys().await;
+    let text = place.run(&["state", "show"]).await.done();
+    assert!(text.contains("3       1.00   3/3"), "{text}");
+    assert_eq!(export(&place, "datadog-v2").await, v2(5, 3));
+    assert_eq!(bucket.keys().await, keys);
+    // Replaced, and not merged with what was there.
+    args.push("--force");
+    place.run(&args).await.done();
+    assert_eq!(export(&place, "datadog-v2").await, v2(6, 1));
 }

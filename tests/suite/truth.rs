@@ -163,25 +163,32 @@ pub(crate) fn windows_are_saved(place: &Place, truths: &[JobTruth]) {
     }
 }
 
+/// A job's retries and passed executions: the counters that do not depend on when somebody looked.
+pub(crate) fn counters(gitlab: &Handle, job: &JobTruth) -> (u64, u64) {
+    let (mut retries, mut passed) = (0, 0);
+    gitlab.with(|world| {
+        let project = world.project_by_path(&job.project).unwrap().id;
+        let counted = world
+            .visible_pipelines(project)
+            .filter(|p| truth::SOURCES.contains(&p.source.as_str()));
+        for pipeline in counted {
+            let attempts = world.jobs_of(pipeline.id);
+            let attempts = attempts.filter(|a| a.name() == job.job_name && !a.is_bridge());
+            let attempts: Vec<_> = attempts.collect();
+            retries += attempts.len().saturating_sub(1) as u64;
+            let last = attempts.last().map(|attempt| attempt.status);
+            passed += u64::from(last == Some(Status::Success));
+        }
+    });
+    (retries, passed)
+}
+
 /// Compares the counters that do not depend on when somebody looked.
 pub(crate) fn counters_are_true(samples: &Samples, gitlab: &Handle) {
     for job in gitlab.truth() {
         let labels = [("project", &*job.project), ("job_name", &*job.job_name)];
-        let (mut retries, mut passed) = (0.0, 0.0);
-        gitlab.with(|world| {
-            let project = world.project_by_path(&job.project).unwrap().id;
-            let counted = world
-                .visible_pipelines(project)
-                .filter(|p| truth::SOURCES.contains(&p.source.as_str()));
-            for pipeline in counted {
-                let attempts = world.jobs_of(pipeline.id);
-                let attempts = attempts.filter(|a| a.name() == job.job_name && !a.is_bridge());
-                let attempts: Vec<_> = attempts.collect();
-                retries += attempts.len().saturating_sub(1) as f64;
-                let last = attempts.last().map(|attempt| attempt.status);
-                passed += f64::from(u8::from(last == Some(Status::Success)));
-            }
-        });
+        let (retries, passed) = counters(gitlab, &job);
+        let (retries, passed) = (retries as f64, passed as f64);
         let served = samples.sum("job_retries_total", &labels);
         assert!(
             (served - retries).abs() < 0.5,

@@ -7,6 +7,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::bucket::{Bucket, Listed, Object};
 use super::{PARALLEL_REQUESTS, S3, S3Error, document_path};
+use crate::model::Shard;
 use crate::store::{DocumentError, Loaded, Saved, SetAside, decode};
 
 /// How often a document that does not parse is read before it counts as broken and not the answer.
@@ -19,14 +20,19 @@ struct Read {
 }
 
 impl S3 {
-    /// Reads all documents. One that cannot be read is moved aside, never deleted, and the others go on.
+    /// Reads all documents, as [`Self::load_shard`] does.
+    pub async fn load(&self) -> Result<Loaded, S3Error> {
+        self.load_shard(Shard::WHOLE).await
+    }
+
+    /// Reads the documents of a shard. One that cannot be read is moved aside, never deleted, and the others go on.
     ///
     /// Another replica may save meanwhile. Its watermark promises what is in documents that were
     /// perhaps read before it wrote them, so all that changed is read once more, for its content only.
-    pub async fn load(&self) -> Result<Loaded, S3Error> {
+    pub async fn load_shard(&self, shard: Shard) -> Result<Loaded, S3Error> {
         self.check().await?;
-        let mut documents = self.read_all(self.list().await?).await?;
-        let listed = self.list().await?;
+        let mut documents = self.read_all(self.list(shard).await?).await?;
+        let listed = self.list(shard).await?;
         let names: HashSet<&str> = listed.iter().map(|now| now.name.as_str()).collect();
         documents.retain(|name, _| names.contains(name.as_str()));
         let changed = listed.into_iter().filter(|now| {
@@ -48,7 +54,7 @@ impl S3 {
     /// Reads all documents and writes nothing. What cannot be read is told and stays where it is.
     pub async fn look(&self) -> Result<Loaded, S3Error> {
         let mut loaded = Loaded::default();
-        for (name, read) in self.read_all(self.list().await?).await? {
+        for (name, read) in self.read_all(self.list(Shard::WHOLE).await?).await? {
             match read.content {
                 Ok(saved) => loaded.timelines.push(saved),
                 Err(error) => loaded.set_aside.push(SetAside {
@@ -82,10 +88,10 @@ impl S3 {
         loaded
     }
 
-    /// The documents that there are.
-    async fn list(&self) -> Result<Vec<Listed>, S3Error> {
+    /// The documents of a shard that there are.
+    async fn list(&self, shard: Shard) -> Result<Vec<Listed>, S3Error> {
         let mut listed = self.bucket.list().await?;
-        listed.retain(|object| is_document(&object.name));
+        listed.retain(|object| project_of(&object.name).is_some_and(|id| shard.owns(id)));
         Ok(listed)
     }
 
@@ -121,14 +127,11 @@ async fn read(bucket: &Bucket, name: &str) -> Result<Option<Read>, S3Error> {
     }
 }
 
-/// `<project id>/<ref>.json`.
-fn is_document(name: &str) -> bool {
-    let parts = name
-        .strip_suffix(".json")
-        .and_then(|stem| stem.split_once('/'));
-    parts.is_some_and(|(project, stem)| {
-        project.parse::<u64>().is_ok() && !stem.starts_with('.') && !stem.contains('/')
-    })
+/// The project of a document's name, `<project id>/<ref>.json`; none where it is no such name.
+fn project_of(name: &str) -> Option<u64> {
+    let (project, stem) = name.strip_suffix(".json")?.split_once('/')?;
+    let is_document = !stem.starts_with('.') && !stem.contains('/');
+    project.parse().ok().filter(|_| is_document)
 }
 
 /// An etag without its quotation marks, which not every list has.

@@ -1,0 +1,206 @@
+//! What nothing was heard of for the retention time goes: series, history, document.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use job_failure_exporter::model::{Rules, TimelineKey};
+use job_failure_exporter::simulator::{Handle, JobPlan, Options, PipelinePlan, start};
+use job_failure_exporter::store::{Saved, decode_v2, encode};
+use serde_json::Value;
+
+use crate::daemon::{Daemon, Place, holds, until};
+use crate::samples::{Sample, Samples};
+
+fn days(count: u64) -> Duration {
+    Duration::from_hours(24 * count)
+}
+
+/// Runs a pipeline to its end.
+fn runs(gitlab: &Handle, project: &str, branch: &str, jobs: &[&str]) {
+    gitlab.with(|world| {
+        let id = world.project_by_path(project).unwrap().id;
+        let jobs: Vec<_> = jobs.iter().map(|name| JobPlan::fails(*name)).collect();
+        world.push_pipeline(id, PipelinePlan::new(jobs).on(branch).instant());
+    });
+    gitlab.advance(Duration::from_mins(10));
+}
+
+async fn gitlab_with(projects: &[&str]) -> Handle {
+    let gitlab = start(Options::default()).await.unwrap();
+    for project in projects {
+        gitlab.with(|world| world.create_project(project));
+    }
+    gitlab
+}
+
+/// Every job with a streak, as `project ref job`.
+fn jobs(samples: &Samples) -> BTreeSet<String> {
+    let found = samples.of("job_consecutive_failures", &[]);
+    let name = |sample: &&Sample| {
+        let words = ["project", "ref", "job_name"].map(|label| sample.labels[label].as_str());
+        words.join(" ")
+    };
+    found.iter().map(name).collect()
+}
+
+async fn shows_exactly(daemon: &Daemon, wanted: &[&str]) {
+    let wanted: BTreeSet<String> = wanted.iter().map(|it| (*it).to_owned()).collect();
+    let look = |samples: &Samples| {
+        let found = jobs(samples);
+        holds(found == wanted, format!("{found:?} instead of {wanted:?}"))
+    };
+    daemon.shows("the jobs", look).await;
+}
+
+/// Waits until the documents are those of these refs, each with these jobs: `project ref job`.
+async fn saved_are_exactly(place: &Place, wanted: &[&str]) {
+    let wanted: BTreeSet<String> = wanted.iter().map(|it| (*it).to_owned()).collect();
+    until("the documents", async || {
+        let mut found = BTreeSet::new();
+        for (_, document) in place.documents() {
+            let name = [&document["project"]["path"], &document["ref"]];
+            let name = name.map(|text| text.as_str().unwrap()).join(" ");
+            for job in document["jobs"].as_object().unwrap().keys() {
+                found.insert(format!("{name} {job}"));
+            }
+        }
+        holds(found == wanted, format!("{found:?} instead of {wanted:?}"))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_job_and_a_branch_go_after_the_retention_and_what_lives_stays() {
+    let gitlab = gitlab_with(&["acme/shop"]).await;
+    let place = Place::new(gitlab.url(), "projects: [acme/shop], refs: ['.*']");
+    runs(&gitlab, "acme/shop", "main", &["unit", "old"]);
+    runs(&gitlab, "acme/shop", "feature", &["unit"]);
+    let daemon = place.start().await;
+    let all = [
+        "acme/shop feature unit",
+        "acme/shop main old",
+        "acme/shop main unit",
+    ];
+    shows_exactly(&daemon, &all).await;
+    gitlab.advance(days(29));
+    runs(&gitlab, "acme/shop", "main", &["unit"]);
+    shows_exactly(&daemon, &all).await;
+    saved_are_exactly(&place, &all).await;
+
+    gitlab.advance(days(2));
+    let left = ["acme/shop main unit"];
+    shows_exactly(&daemon, &left).await;
+    saved_are_exactly(&place, &left).await;
+    let streak = daemon.scrape().await.sum("job_consecutive_failures", &[]);
+    assert!((streak - 2.0).abs() < 0.5, "{streak}");
+    daemon.says("nothing was heard of this ref").await;
+
+    // The last pipelines are looked at once more, and what is over among them stays away.
+    daemon.kill().await;
+    let daemon = place.start().await;
+    daemon.is_ready().await;
+    shows_exactly(&daemon, &left).await;
+    // Who comes back begins anew.
+    runs(&gitlab, "acme/shop", "feature", &["unit"]);
+    let back = ["acme/shop feature unit", "acme/shop main unit"];
+    shows_exactly(&daemon, &back).await;
+    saved_are_exactly(&place, &back).await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_watched_no_more_goes_from_the_page_at_once_and_from_the_disk_after_the_retention()
+{
+    let gitlab = gitlab_with(&["acme/shop", "acme/left"]).await;
+    let watch = "projects: [acme/shop, acme/left], refs: ['.*']";
+    let place = Place::new(gitlab.url(), watch);
+    runs(&gitlab, "acme/shop", "main", &["unit"]);
+    runs(&gitlab, "acme/shop", "feature", &["unit"]);
+    runs(&gitlab, "acme/left", "main", &["unit"]);
+    let all = [
+        "acme/left main unit",
+        "acme/shop feature unit",
+        "acme/shop main unit",
+    ];
+    let daemon = place.start().await;
+    shows_exactly(&daemon, &all).await;
+    saved_are_exactly(&place, &all).await;
+    daemon.stop().await;
+
+    place.reconfigure(watch, "projects: [acme/shop], refs: ['main']");
+    let daemon = place.start().await;
+    let left = ["acme/shop main unit"];
+    shows_exactly(&daemon, &left).await;
+    gitlab.advance(days(29));
+    runs(&gitlab, "acme/shop", "main", &["unit"]);
+    runs(&gitlab, "acme/shop", "feature", &["unit"]);
+    let streak = |samples: &Samples| {
+        let streak = samples.sum("job_consecutive_failures", &[]);
+        holds((streak - 2.0).abs() < 0.5, streak)
+    };
+    daemon.shows("the second failure", streak).await;
+    saved_are_exactly(&place, &all).await;
+
+    gitlab.advance(days(2));
+    saved_are_exactly(&place, &left).await;
+    shows_exactly(&daemon, &left).await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_over_before_it_was_first_seen_is_never_shown() {
+    let gitlab = gitlab_with(&["acme/shop"]).await;
+    runs(&gitlab, "acme/shop", "ancient", &["unit"]);
+    // Once a fortnight: the whole history counts, since it goes on.
+    for _ in 0..4 {
+        runs(&gitlab, "acme/shop", "main", &["unit"]);
+        gitlab.advance(days(14));
+    }
+    let place = Place::new(gitlab.url(), "projects: [acme/shop], refs: ['.*']");
+    let daemon = place.start().await;
+    daemon.is_ready().await;
+    let samples = daemon.scrape().await;
+    assert_eq!(jobs(&samples), ["acme/shop main unit".to_owned()].into());
+    assert_eq!(samples.value("job_consecutive_failures", &[]), Some(4.0));
+    daemon.stop().await;
+    saved_are_exactly(&place, &["acme/shop main unit"]).await;
+}
+
+#[tokio::test]
+async fn what_was_imported_without_any_time_goes_too_counted_from_when_it_was_first_seen() {
+    let gitlab = gitlab_with(&["acme/shop"]).await;
+    runs(&gitlab, "acme/shop", "main", &["unit"]);
+    let place = Place::new(gitlab.url(), "projects: [acme/shop]");
+    let v2 = br#"{"pipeline_id":7,"jobs":{"unit":{"consecutive_failures":3,"jobs_info":[]}}}"#;
+    let key = TimelineKey {
+        project_id: 999,
+        ref_name: "main".into(),
+    };
+    let rules = Rules::default();
+    let timeline = decode_v2(v2, key, "acme/gone".into(), &rules).unwrap();
+    let saved = Saved {
+        timeline,
+        watermark: None,
+    };
+    let folder = place.state().join("999");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("main.json"), encode(&saved, &rules)).unwrap();
+
+    let daemon = place.start().await;
+    let all = ["acme/gone main unit", "acme/shop main unit"];
+    saved_are_exactly(&place, &all).await;
+    until("its first time", async || {
+        let documents = place.documents();
+        let dated = |(_, it): &(PathBuf, Value)| it["jobs"]["unit"]["first_seen"].is_i64();
+        holds(documents.iter().all(dated), "no time yet")
+    })
+    .await;
+    gitlab.advance(days(29));
+    runs(&gitlab, "acme/shop", "main", &["unit"]);
+    saved_are_exactly(&place, &all).await;
+    gitlab.advance(days(2));
+    saved_are_exactly(&place, &["acme/shop main unit"]).await;
+    daemon.stop().await;
+}
