@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use globset::GlobMatcher;
 
-use super::owners_file::OwnersFile;
+use super::owners_file::{Owner, OwnersFile};
 use super::reader::Section;
 use super::watch::{name_glob, path_glob};
 
@@ -47,7 +47,10 @@ impl Owners {
             return Some(&rule.team);
         }
         let in_repository = of_repository.and_then(|file| file.team(job));
-        in_repository.or_else(|| self.file.team(job)).flatten()
+        match in_repository.or_else(|| self.file.team(job))? {
+            Owner::Team(team) => Some(team),
+            Owner::Nobody => None,
+        }
     }
 
     /// How many rules there are, and patterns of the file that the configuration names.
@@ -61,9 +64,10 @@ impl Owners {
     }
 
     pub(super) fn read(section: &Section<'_>, folder: &Path) -> Option<Self> {
-        let file = match section.has("file") {
-            true => section.text("file", |path| owners_file(folder, path)),
-            false => Some(OwnersFile::default()),
+        let file = if section.has("file") {
+            section.text("file", |path| owners_file(folder, path))
+        } else {
+            Some(OwnersFile::default())
         };
         let repository_file = section.text("repository_file", repository_path);
         let rules = section.sections("rules");

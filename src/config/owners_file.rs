@@ -15,6 +15,15 @@ pub struct OwnersFile {
     teams: Vec<Option<Arc<str>>>,
 }
 
+/// Whose a job is, by a line that matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner<'a> {
+    /// That team's.
+    Team(&'a Arc<str>),
+    /// Nobody's, whatever lines before said.
+    Nobody,
+}
+
 /// A line that is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadLine {
@@ -61,10 +70,10 @@ impl OwnersFile {
         }
     }
 
-    /// The team of a job: `None` where no line matches, `Some(None)` where it is nobody's.
-    pub(super) fn team(&self, job: &str) -> Option<Option<&Arc<str>>> {
+    /// Whose a job is; `None` where no line matches.
+    pub(super) fn team(&self, job: &str) -> Option<Owner<'_>> {
         let last = self.patterns.matches(job).into_iter().max()?;
-        Some(self.teams[last].as_ref())
+        Some(self.teams[last].as_ref().map_or(Owner::Nobody, Owner::Team))
     }
 
     /// How many patterns there are.
@@ -121,31 +130,36 @@ fn rule(line: &str) -> Option<(String, Option<&str>)> {
 mod tests {
     use super::*;
 
-    fn team(text: &str, job: &str) -> Option<Option<String>> {
+    /// `-` where no line matches, empty where it is nobody's.
+    fn team(text: &str, job: &str) -> String {
         let (file, bad) = OwnersFile::parse(text);
         assert_eq!(bad, []);
-        file.team(job).map(|team| team.map(ToString::to_string))
+        match file.team(job) {
+            Some(Owner::Team(team)) => team.to_string(),
+            Some(Owner::Nobody) => String::new(),
+            None => "-".to_owned(),
+        }
     }
 
     const FILE: &str = "# whose\n\n[Section] @everyone\n^[Optional][2]\n* @platform/dev @second\n\
-        deploy-*   @sre # at night, too\n/lint_* lint@example.com\nbuild\\ docs: [a-z]* @docs\n\
+        deploy-*   @sre # at night, too\n/lint_* lint@example.com\nbuild\\ docs:\\ [a-z]* @docs\n\
         deploy-nobody\n!lint_old\nscan/* @sec\n";
 
     #[test]
     fn the_last_line_that_matches_wins() {
         for (job, wanted) in [
-            ("unit: [a, b]", Some("platform/dev")),
-            ("deploy-eu/west", Some("sre")),
-            ("lint_go", Some("lint@example.com")),
-            ("lint_old", None),
-            ("deploy-nobody", None),
-            ("build docs: x", Some("docs")),
-            ("scan/deep/er", Some("sec")),
+            ("unit: [a, b]", "platform/dev"),
+            ("deploy-eu/west", "sre"),
+            ("lint_go", "lint@example.com"),
+            ("lint_old", ""),
+            ("deploy-nobody", ""),
+            ("build docs: x", "docs"),
+            ("scan/deep/er", "sec"),
         ] {
-            assert_eq!(team(FILE, job), Some(wanted.map(str::to_owned)), "{job}");
+            assert_eq!(team(FILE, job), wanted, "{job}");
         }
-        assert_eq!(team("deploy-* @sre", "unit"), None);
-        assert_eq!(team("", "unit"), None);
+        assert_eq!(team("deploy-* @sre", "unit"), "-");
+        assert_eq!(team("", "unit"), "-");
     }
 
     #[test]
@@ -160,6 +174,6 @@ mod tests {
             "{}",
             bad[0]
         );
-        assert_eq!(file.team("unit"), Some(Some(&Arc::from("dev"))));
+        assert_eq!(file.team("unit"), Some(Owner::Team(&Arc::from("dev"))));
     }
 }

@@ -77,7 +77,7 @@ pub(super) fn error(message: &str) -> Vec<u8> {
 /// An answer with jobs.
 pub(super) fn jobs(page: &JobPage, paging: Paging) -> Vec<u8> {
     json(&Answer {
-        jobs: page.items.iter().map(Job::of).collect(),
+        jobs: page.items.iter().map(Row::of).collect(),
         offset: paging.offset,
         limit: paging.limit,
         matching: page.matching,
@@ -98,7 +98,7 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 
 #[derive(Serialize)]
 struct Answer<'a> {
-    jobs: Vec<Job<'a>>,
+    jobs: Vec<Row<'a>>,
     offset: usize,
     limit: usize,
     matching: usize,
@@ -107,7 +107,7 @@ struct Answer<'a> {
 }
 
 #[derive(Serialize)]
-struct Job<'a> {
+struct Row<'a> {
     project: &'a str,
     #[serde(rename = "ref")]
     ref_name: &'a str,
@@ -135,7 +135,7 @@ struct Job<'a> {
     usual_duration_seconds: Option<f64>,
     running_start_timestamp_seconds: Option<i64>,
     pending_start_timestamp_seconds: Option<i64>,
-    failing: Option<Failure<'a>>,
+    failing: Option<Streak<'a>>,
 }
 
 #[derive(Serialize)]
@@ -150,7 +150,7 @@ struct Execution<'a> {
 }
 
 #[derive(Serialize)]
-struct Failure<'a> {
+struct Streak<'a> {
     since_timestamp_seconds: Option<i64>,
     first_failing_commit: Option<&'a str>,
     last_passing_commit: Option<&'a str>,
@@ -170,7 +170,7 @@ struct Excerpt<'a> {
     text: &'a str,
 }
 
-impl<'a> Job<'a> {
+impl<'a> Row<'a> {
     fn of(entry: &'a JobEntry) -> Self {
         let row = &entry.row;
         let figures: &Figures = &row.figures;
@@ -206,7 +206,7 @@ impl<'a> Job<'a> {
             usual_duration_seconds: seconds(figures.usual_duration),
             running_start_timestamp_seconds: time(figures.running_since),
             pending_start_timestamp_seconds: time(figures.pending_since),
-            failing: failing.map(|failing| Failure::of(failing, entry)),
+            failing: failing.map(|failing| Streak::of(failing, entry)),
         }
     }
 }
@@ -225,7 +225,7 @@ impl<'a> Execution<'a> {
     }
 }
 
-impl<'a> Failure<'a> {
+impl<'a> Streak<'a> {
     fn of(failing: &'a Failing, entry: &JobEntry) -> Self {
         let project_url = entry.project_url.as_deref().filter(|url| is_web(url));
         Self {

@@ -168,7 +168,8 @@ mod tests {
 
     #[test]
     fn an_excerpt_is_the_last_twenty_lines_that_say_something() {
-        let log: String = (1..=30).map(|n| format!("line {n}\n\n")).collect();
+        let lines: Vec<_> = (1..=30).map(|n| format!("line {n}")).collect();
+        let log = lines.join("\n\n");
         let excerpt = read(&log).excerpt().unwrap();
         assert!(
             excerpt.starts_with("line 11\n") && excerpt.ends_with("\nline 30"),

@@ -58,7 +58,7 @@ const CASES: &[(&str, &[&str])] = &[
         &[
             "4: classification.log_reads_per_minute: found the number 0, wanted a whole number from 1 to 600",
             "6: classification.rules[0].match: found `(no space` (unclosed group), wanted a regular expression such as `build-.*`",
-            "6: classification.rules[0].class: found `infra`, wanted one of `script`, `infrastructure`, `timeout`, `dependency`, `configuration`, `policy`, `unknown`",
+            "6: classification.rules[0].class: found `infra` (did you mean `infrastructure`?), wanted one of `script`, `infrastructure`, `timeout`, `dependency`, `configuration`, `policy`, `unknown`",
         ],
     ),
     (
