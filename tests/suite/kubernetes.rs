@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use regex::Regex;
 use serde_json::{Map, Value, json};
 
 const FOLDER: &str = "deploy/kubernetes";
@@ -164,7 +165,10 @@ fn receiver(found: &Value) -> Value {
     if let Some(hooks) = found["webhook_configs"].as_array() {
         let hook = |hook: &Value| -> Value {
             let fields = hook.as_object().unwrap().iter();
-            fields.map(|(key, value)| (camel(key), value.clone())).collect::<Map<_, _>>().into()
+            fields
+                .map(|(key, value)| (camel(key), value.clone()))
+                .collect::<Map<_, _>>()
+                .into()
         };
         made["webhookConfigs"] = hooks.iter().map(hook).collect();
     }
@@ -204,12 +208,15 @@ fn alertmanager_config() -> String {
         "metadata": { "name": NAME, "labels": { "app.kubernetes.io/name": NAME } },
         "spec": alertmanager_spec(),
     });
+    // Readers of YAML 1.1 take `=` and `18:00` for something else.
+    let quoted = Regex::new(r"(?m)((?:matchType|startTime|endTime): )([^'\n]+)$").unwrap();
+    let document = serde_yaml::to_string(&document).unwrap();
+    let document = quoted.replace_all(&document, "${1}'${2}'");
     format!(
         "# Made by `make kubernetes` from {ALERTMANAGER}: edit there.
 # An example: put in the URLs. Alerts about the exporter may come from another namespace than this object's, so the
 # Alertmanager object needs `alertmanagerConfigMatcherStrategy: {{type: None}}`.
-{}",
-        serde_yaml::to_string(&document).unwrap()
+{document}"
     )
 }
 
@@ -272,12 +279,20 @@ fn every_route_receiver_and_inhibition_is_in_the_alertmanager_config() {
     let count = |list: &Value| list.as_array().unwrap().len();
     let routes = &config["route"]["routes"];
     assert_eq!(count(&spec["route"]["routes"]), count(routes));
-    for (made, shipped) in spec["route"]["routes"].as_array().unwrap().iter().zip(routes.as_array().unwrap()) {
+    for (made, shipped) in spec["route"]["routes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(routes.as_array().unwrap())
+    {
         assert_eq!(made["receiver"], shipped["receiver"]);
         assert_eq!(made["groupWait"], shipped["group_wait"]);
     }
     assert_eq!(count(&spec["receivers"]), count(&config["receivers"]));
-    assert_eq!(count(&spec["inhibitRules"]), count(&config["inhibit_rules"]));
+    assert_eq!(
+        count(&spec["inhibitRules"]),
+        count(&config["inhibit_rules"])
+    );
     let mute = &spec["inhibitRules"][0]["sourceMatch"][0];
     assert_eq!(
         *mute,

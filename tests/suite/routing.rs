@@ -160,7 +160,8 @@ fn a_critical_alert_holds_back_its_warning_and_an_exporter_that_is_down_all_abou
 }
 
 #[test]
-fn a_mass_failure_holds_back_the_failures_of_single_jobs_and_an_escalation_the_alert_it_escalates() {
+fn a_mass_failure_holds_back_the_failures_of_single_jobs_and_an_escalation_the_alert_it_escalates()
+{
     let alertmanager = Alertmanager::start();
     let unit = ["project=acme/shop", "ref=main", "job_name=unit"];
     let other = ["project=acme/shop", "ref=main", "job_name=other"];

@@ -254,7 +254,10 @@ mod tests {
         assert_eq!(job["job_name"], "job-failure-exporter");
         assert_eq!(job["static_configs"][0]["targets"], json!(["127.0.0.1:2"]));
         let itself = &config["scrape_configs"][1];
-        assert_eq!(itself["static_configs"][0]["targets"], json!(["127.0.0.1:3"]));
+        assert_eq!(
+            itself["static_configs"][0]["targets"],
+            json!(["127.0.0.1:3"])
+        );
         let alertmanagers = &config["alerting"]["alertmanagers"][0];
         let targets = &alertmanagers["static_configs"][0]["targets"];
         assert_eq!(*targets, json!(["127.0.0.1:4"]));
