@@ -48,7 +48,7 @@ check-rules: ## Check and test the alert rules and the example configurations (P
 
 .PHONY: kubernetes
 kubernetes: ## Write deploy/kubernetes/ anew from the rules and the configurations
-	WRITE_KUBERNETES=1 cargo test --locked --test suite kubernetes::
+	WRITE_KUBERNETES=1 cargo test --locked --test suite kubernetes::the_files_are
 
 .PHONY: install-tools
 install-tools: ## Install what the tests run: Prometheus, Alertmanager, a C compiler, S3 servers

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use regex::Regex;
 use serde_json::{Map, Value, json};
 
 const FOLDER: &str = "deploy/kubernetes";
@@ -43,7 +44,7 @@ fn rule_files() -> Vec<(String, String)> {
     files
 }
 
-/// One PrometheusRule a rule file, its text as it stands, comments included.
+/// One `PrometheusRule` a rule file, its text as it stands, comments included.
 fn prometheus_rules() -> String {
     let mut text = "# Made by `make kubernetes` from alert-rules/*.yml: edit there.\n".to_owned();
     for (name, rules) in rule_files() {
@@ -207,12 +208,15 @@ fn alertmanager_config() -> String {
         "metadata": { "name": NAME, "labels": { "app.kubernetes.io/name": NAME } },
         "spec": alertmanager_spec(),
     });
+    // Readers of YAML 1.1 take `=` and `18:00` for something else.
+    let quoted = Regex::new(r"(?m)((?:matchType|startTime|endTime): )([^'\n]+)$").unwrap();
+    let document = serde_yaml::to_string(&document).unwrap();
+    let document = quoted.replace_all(&document, "${1}'${2}'");
     format!(
         "# Made by `make kubernetes` from {ALERTMANAGER}: edit there.
 # An example: put in the URLs. Alerts about the exporter may come from another namespace than this object's, so the
 # Alertmanager object needs `alertmanagerConfigMatcherStrategy: {{type: None}}`.
-{}",
-        serde_yaml::to_string(&document).unwrap()
+{document}"
     )
 }
 
