@@ -208,10 +208,9 @@ fn every_alert_has_a_runbook_with_the_four_headings_and_every_runbook_an_alert()
 #[test]
 fn every_runbook_tells_how_to_look_without_guessing() {
     let command = regex::Regex::new("job-failure-exporter (?:explain|state show) ").unwrap();
-    let query = regex::Regex::new(
-            r"`[^`]*\b(?:ci|job|project|prometheus|alertmanager|schedule)_[a-z_:]+",
-        )
-        .unwrap();
+    let query =
+        regex::Regex::new(r"`[^`]*\b(?:ci|job|project|prometheus|alertmanager|schedule)_[a-z_:]+")
+            .unwrap();
     for path in files(&at_root("alert-rules/runbooks"), "md") {
         let text = fs::read_to_string(&path).unwrap();
         let (_, diagnosis) = text.split_once("## Diagnosis").unwrap();

@@ -187,7 +187,7 @@ fn interval(found: &Value) -> Value {
     json!({ "name": found["name"], "timeIntervals": intervals.map(times).collect::<Value>() })
 }
 
-/// `alertmanager.yml` as an AlertmanagerConfig.
+/// `alertmanager.yml` as an `AlertmanagerConfig`.
 fn alertmanager_spec() -> Value {
     let config = parsed(&read(ALERTMANAGER));
     let each = |key: &str, make: fn(&Value) -> Value| -> Value {
