@@ -65,12 +65,12 @@ fn alert(number: usize, status: &str) -> Value {
 }
 
 /// What Alertmanager hands to a template, for these alerts.
-fn notification(status: &str, alerts: Vec<Value>) -> Value {
+fn notification(status: &str, alerts: &[Value]) -> Value {
     let mut common = json!({
         "alertname": "CIJobFailingRepeatedly", "severity": "critical", "team": "payments",
         "project": "acme/shop",
     });
-    if let [alert] = &alerts[..] {
+    if let [alert] = alerts {
         common = alert["labels"].clone();
     }
     json!({
@@ -88,12 +88,12 @@ fn notification(status: &str, alerts: Vec<Value>) -> Value {
 }
 
 fn with_one() -> Value {
-    notification("firing", vec![alert(1, "firing")])
+    notification("firing", &vec![alert(1, "firing")])
 }
 
 fn with_thirty() -> Value {
     let alerts = (1..=30).map(|number| alert(number, "firing"));
-    notification("firing", alerts.collect())
+    notification("firing", &alerts.collect::<Vec<_>>())
 }
 
 /// Neither labels nor annotations nor times nor an address.
@@ -172,9 +172,9 @@ fn every_template_is_used_by_a_receiver_or_by_another_template() {
 
 #[test]
 fn secrets_are_read_from_files() {
+    let secret = Regex::new(r"(?m)^\s*(?:- )?(api_url|routing_key|service_key|\w*password|credentials|webhook_url|bearer_token):").unwrap();
     for path in RECEIVERS {
         let text = fs::read_to_string(at_root(path)).unwrap();
-        let secret = Regex::new(r"(?m)^\s*(?:- )?(api_url|routing_key|service_key|\w*password|credentials|webhook_url|bearer_token):").unwrap();
         assert!(!secret.is_match(&text), "{path}: {:?}", secret.find(&text));
     }
 }
@@ -211,7 +211,10 @@ fn a_title_says_state_count_alert_severity_and_whose_it_is() {
         render("ci.title", &with_thirty()),
         "[FIRING 30] CIJobFailingRepeatedly (critical) acme/shop, team payments"
     );
-    let over = notification("resolved", vec![alert(1, "resolved"), alert(2, "resolved")]);
+    let over = notification(
+        "resolved",
+        &vec![alert(1, "resolved"), alert(2, "resolved")],
+    );
     assert_eq!(
         render("ci.title", &over),
         "[RESOLVED] CIJobFailingRepeatedly (critical) acme/shop, team payments"
