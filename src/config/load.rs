@@ -9,8 +9,7 @@ use super::owners::Owners;
 use super::problem::{Problem, Problems};
 use super::reader::{Report, Section};
 use super::watch::Watch;
-use super::webhooks::Webhooks;
-use super::{Classification, Config, Store, counting};
+use super::{Config, Store, counting};
 
 /// What the command line gives; each goes over what the file says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -99,20 +98,16 @@ fn read(
     let gitlab = GitLab::read(&root.section("gitlab"), report, folder, env);
     let watch = Watch::read(&root.section("watch"));
     let counting = counting::read(&root.section("counting"));
-    let classification = Classification::read(&root.section("classification"));
-    let owners = Owners::read(&root.section("owners"), folder);
+    let owners = Owners::read(&root.section("owners"));
     let store = Store::read(&root.section("store"));
-    let webhooks = Webhooks::read(&root.section("webhooks"), folder);
     let retention = root.duration("retention");
     let listen_address = root.section("web").text("listen_address", listen_address);
     Some(Config {
         gitlab: gitlab?,
         watch: watch?,
         counting,
-        classification: classification?,
         owners: owners?,
         store: store?,
-        webhooks: webhooks?,
         retention: retention?,
         listen_address: listen_address?,
     })

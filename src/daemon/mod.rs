@@ -6,8 +6,6 @@
 
 pub mod backfill;
 mod gitlab_clock;
-mod logs;
-mod owners_files;
 mod retention;
 mod saver;
 mod signals;
@@ -15,7 +13,6 @@ mod state;
 pub mod storage;
 mod telemetry;
 mod view;
-mod webhooks;
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,15 +21,12 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use self::gitlab_clock::GitLabClock;
-use self::logs::LogReader;
 use self::saver::Saver;
 use self::signals::Signals;
 use self::state::{Policy, State};
 use self::telemetry::Traffic;
-use self::webhooks::{Inbox, Work};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::gitlab::webhook::InvalidKey;
 use crate::gitlab::{BuildError, Client, Observer, Options, Token, TokenError};
 use crate::http::{BindError, Bound, Server, Service};
 use crate::ingest::Ingest;
@@ -57,9 +51,6 @@ pub enum DaemonError {
     /// The exporter's own metrics.
     #[error("cannot set up the exporter's own metrics: {0}")]
     Metrics(#[from] prometheus::Error),
-    /// The signing key of webhooks.
-    #[error("webhooks.gitlab.signing_key_file: {0}")]
-    SigningKey(#[from] InvalidKey),
     /// The operating system.
     #[error("cannot catch signals: {0}")]
     Signals(#[from] io::Error),
@@ -81,12 +72,7 @@ pub enum Ended {
 pub struct Daemon {
     /// Whether the saved state could be read at once.
     loaded: bool,
-    /// Where logs are read.
-    logs: Option<LogReader>,
-    /// Where the projects' repositories say whose their jobs are.
-    owners: Option<(Client, String)>,
     ingest: Ingest,
-    webhooks: Option<(Arc<Inbox>, Work)>,
     saver: Saver,
     state: Arc<State>,
     server: Bound,
@@ -111,35 +97,19 @@ impl Daemon {
             clock: clock.clone(),
         };
         let client = client(&config, Arc::new(traffic))?;
-        let repository_file = config.owners.repository_file.clone();
         let policy = Policy {
             rules: config.counting,
             owners: config.owners,
             refs: config.watch.refs.clone(),
-            jobs: config.watch.jobs.clone(),
             shard: config.watch.shard,
             retention: config.retention,
-            read_logs: config.classification.read_logs,
         };
-        let how = &config.classification;
         let exposition = Exposition::new(telemetry);
         let state = Arc::new(State::new(policy, exposition, clock.clone()));
-        let logs = how
-            .read_logs
-            .then(|| LogReader::new(client.clone(), Arc::clone(&state), how));
-        let owners = repository_file.map(|path| (client.clone(), path));
         let loaded = storage::load_at_once(&store, &state).await;
-        let ingest = Ingest::new(client, config.watch, state.clone());
-        let webhooks = config.webhooks.gitlab.as_ref();
-        let webhooks = webhooks
-            .map(|hooks| webhooks::open(hooks, &state, &clock, ingest.waker()))
-            .transpose()?;
         Ok(Self {
             loaded,
-            logs,
-            owners,
-            ingest,
-            webhooks,
+            ingest: Ingest::new(client, config.watch, state.clone()),
             saver: Saver {
                 state: state.clone(),
                 store,
@@ -163,10 +133,7 @@ impl Daemon {
     pub async fn run(self) -> Result<Ended, DaemonError> {
         let Self {
             loaded,
-            logs,
-            owners,
             ingest,
-            webhooks,
             saver,
             state,
             server,
@@ -175,28 +142,15 @@ impl Daemon {
         } = self;
         let stop = CancellationToken::new();
         let now = Arc::new(move || clock.local_now());
-        let mut service = Service::new(state.exposition.clone(), state.clone(), now);
-        if let Some((inbox, work)) = webhooks {
-            service = service.with_webhooks(inbox);
-            // Ends with the server, which holds the other end of the queue.
-            tokio::spawn(work.run());
-        }
+        let service = Service::new(state.exposition.clone(), state.clone(), now);
         let serving = tokio::spawn(server.serve(service, stop.clone().cancelled_owned()));
         let work = async {
             let mut saved = Ok(0);
             if loaded || storage::load(&saver.store, &state, &stop).await {
                 let polling = tokio::spawn(ingest.run(stop.clone()));
-                let logs = logs.map(|logs| tokio::spawn(logs.run(stop.clone())));
-                let owners = owners.map(|(client, path)| {
-                    let state = Arc::clone(&state);
-                    tokio::spawn(owners_files::run(client, path, state, stop.clone()))
-                });
                 saver.run(stop.clone()).await;
-                // All end at once, in the middle of their work: what was not read will be read again.
+                // Ends at once, in the middle of a cycle: what was not read will be read again.
                 let _ = polling.await;
-                for task in [logs, owners].into_iter().flatten() {
-                    let _ = task.await;
-                }
                 saved = saver.save().await;
             }
             let _ = serving.await;

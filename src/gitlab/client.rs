@@ -20,7 +20,7 @@ use super::observer::{Endpoint, Observer};
 use super::options::{BuildError, Options};
 use super::paging::Limit;
 use super::record::{Listing, Rejected};
-use super::transport::{Call, Transport, Wanted};
+use super::transport::{Call, Transport};
 use super::validate::{self, PipelineJobs, Project, Timed};
 use crate::model::{JobObservation, PipelineObservation, Timestamp};
 
@@ -185,12 +185,11 @@ impl Client {
         call.list(&endpoint, Limit::ALL, validate::bridge).await
     }
 
-    pub(super) fn call(&self, endpoint: Endpoint, subject: String) -> Call<'_> {
+    fn call(&self, endpoint: Endpoint, subject: String) -> Call<'_> {
         Call {
             transport: &self.transport,
             endpoint,
             subject,
-            wanted: Wanted::Json,
         }
     }
 }
@@ -212,7 +211,7 @@ impl Call<'_> {
     }
 
     /// The endpoint, or the error of a builder that misses a parameter.
-    pub(super) fn built<E>(&self, endpoint: Result<E, impl std::error::Error>) -> Result<E, Error> {
+    fn built<E>(&self, endpoint: Result<E, impl std::error::Error>) -> Result<E, Error> {
         endpoint.map_err(|error| {
             let fault = Fault::Unexpected(error.to_string());
             self.error(self.transport.api(), 0, fault)

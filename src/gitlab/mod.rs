@@ -17,11 +17,9 @@ mod observer;
 mod options;
 mod paging;
 mod record;
-mod text;
 mod times;
 mod transport;
 mod validate;
-pub mod webhook;
 mod wire;
 
 pub use client::{Client, Order, PipelineQuery};
@@ -30,6 +28,5 @@ pub use fault::Fault;
 pub use observer::{Endpoint, Observer};
 pub use options::{Backoff, BuildError, Options, Token, TokenError};
 pub use record::{Listing, RejectReason, Rejected};
-pub use text::LogTail;
 pub use times::{Run, running_time};
 pub use validate::{PipelineJobs, Project, decode_jobs, decode_pipeline, decode_pipeline_jobs};

@@ -19,23 +19,17 @@ pub enum Endpoint {
     PipelineJobs,
     /// `GET /projects/:id/pipelines/:id/bridges`.
     PipelineBridges,
-    /// `GET /projects/:id/jobs/:id/trace`.
-    JobTrace,
-    /// `GET /projects/:id/repository/files/:path/raw`.
-    RepositoryFile,
 }
 
 impl Endpoint {
     /// Every endpoint, so that label values can start at zero.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 6] = [
         Self::Project,
         Self::GroupProjects,
         Self::Pipelines,
         Self::Pipeline,
         Self::PipelineJobs,
         Self::PipelineBridges,
-        Self::JobTrace,
-        Self::RepositoryFile,
     ];
 
     /// The endpoint as a label value.
@@ -47,8 +41,6 @@ impl Endpoint {
             Self::Pipeline => "pipeline",
             Self::PipelineJobs => "pipeline_jobs",
             Self::PipelineBridges => "pipeline_bridges",
-            Self::JobTrace => "job_trace",
-            Self::RepositoryFile => "repository_file",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use gitlab::api::{ApiError, AsyncClient, RestClient};
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -46,25 +46,6 @@ pub(super) struct Call<'a> {
     pub(super) endpoint: Endpoint,
     /// For messages, for example `project group/app`.
     pub(super) subject: String,
-    pub(super) wanted: Wanted,
-}
-
-/// What an answer is expected to be, and how much of it is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
-    /// JSON, whole.
-    Json,
-    /// Text: of the first `read` bytes the last `keep`.
-    Tail { keep: usize, read: usize },
-}
-
-/// The bytes that were left out of a [`Wanted::Tail`]: an extension of its answer.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct LeftOut {
-    /// Before what was kept.
-    pub(super) before: usize,
-    /// Whether there is more after it.
-    pub(super) after: bool,
 }
 
 impl Transport {
@@ -158,15 +139,6 @@ impl Call<'_> {
     /// Asks for one page or object; what comes back is a success and valid JSON.
     pub(super) async fn get(&self, url: &Url) -> Result<Response<Bytes>, Error> {
         let request = Request::get(url.as_str()).header(ACCEPT, "application/json");
-        self.ask(url, request).await
-    }
-
-    /// Asks for what the call wants.
-    pub(super) async fn ask(
-        &self,
-        url: &Url,
-        request: http::request::Builder,
-    ) -> Result<Response<Bytes>, Error> {
         self.rest_async(request, Vec::new())
             .await
             .map_err(|error| self.own(url, error))
@@ -251,7 +223,7 @@ impl Call<'_> {
         if let Some(fault) = answer::fault_of(answer.status(), answer.headers(), said) {
             return Err(fault);
         }
-        if request.method().is_safe() && self.wanted == Wanted::Json {
+        if request.method().is_safe() {
             check_json(answer.body())?;
         }
         Ok(answer)
@@ -273,42 +245,17 @@ impl Call<'_> {
         *answer.status_mut() = incoming.status();
         *answer.headers_mut() = std::mem::take(incoming.headers_mut());
         let mut body = BytesMut::new();
-        let mut left_out = LeftOut::default();
         while let Some(chunk) = incoming.chunk().await.map_err(fault)? {
-            match self.wanted {
-                Wanted::Tail { keep, read } => {
-                    left_out.after = left_out.before + body.len() + chunk.len() > read;
-                    if left_out.after {
-                        break;
-                    }
-                    body.extend_from_slice(&chunk);
-                    // Not with each chunk: what stays is moved.
-                    if body.len() > 2 * keep {
-                        left_out.before += drop_all_but(keep, &mut body);
-                    }
-                }
-                Wanted::Json if body.len() + chunk.len() > transport.max_response_bytes => {
-                    return Err(Fault::TooLarge {
-                        limit: transport.max_response_bytes,
-                    });
-                }
-                Wanted::Json => body.extend_from_slice(&chunk),
+            if body.len() + chunk.len() > transport.max_response_bytes {
+                return Err(Fault::TooLarge {
+                    limit: transport.max_response_bytes,
+                });
             }
-        }
-        if let Wanted::Tail { keep, .. } = self.wanted {
-            left_out.before += drop_all_but(keep, &mut body);
-            answer.extensions_mut().insert(left_out);
+            body.extend_from_slice(&chunk);
         }
         *answer.body_mut() = body.freeze();
         Ok(answer)
     }
-}
-
-/// Keeps the last bytes; returns how many went.
-fn drop_all_but(keep: usize, body: &mut BytesMut) -> usize {
-    let surplus = body.len().saturating_sub(keep);
-    body.advance(surplus);
-    surplus
 }
 
 fn status_class(status: StatusCode) -> &'static str {

@@ -66,12 +66,6 @@ impl Identified for Project {
     }
 }
 
-impl From<Timed> for JobObservation {
-    fn from(timed: Timed) -> Self {
-        timed.job
-    }
-}
-
 impl From<Listing<Timed>> for PipelineJobs {
     fn from(listing: Listing<Timed>) -> Self {
         let running_time = running_time(listing.items.iter().map(|timed| Run {
@@ -146,12 +140,7 @@ pub(super) fn bridge(record: &RawValue) -> Result<JobObservation, Rejected> {
 }
 
 fn attempt(kind: &'static str, record: &RawValue) -> Result<Timed, Rejected> {
-    let (read, wire): (_, wire::Job<'_>) = Reader::open(kind, record)?;
-    attempt_of(read, &wire)
-}
-
-/// Reads an attempt whose fields were found under whatever names.
-pub(super) fn attempt_of(mut read: Reader, wire: &wire::Job<'_>) -> Result<Timed, Rejected> {
+    let (mut read, wire): (_, wire::Job<'_>) = Reader::open(kind, record)?;
     let id = read.id(wire.id)?;
     let name = read.required("name", wire.name, RejectReason::MissingName)?;
     let status = read.required("status", wire.status, RejectReason::MissingStatus)?;

@@ -5,11 +5,7 @@
 //! ```
 
 mod accept;
-mod address;
-mod api;
 mod deadline;
-mod hooks;
-mod job_page;
 mod jobs;
 mod page;
 mod query;
@@ -19,7 +15,6 @@ mod server;
 mod shown;
 mod status;
 
-pub use hooks::Webhooks;
 pub use routes::Service;
 pub use selection::{Candidate, JobFilter, Paging, Selection, select};
 pub use server::{BindError, Bound, Limits, Server};

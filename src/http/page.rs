@@ -59,7 +59,7 @@ pub(super) fn not_found() -> String {
     document("Not found", &body).into_string()
 }
 
-pub(super) fn document(title: &str, body: &Markup) -> Markup {
+fn document(title: &str, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -75,7 +75,7 @@ pub(super) fn document(title: &str, body: &Markup) -> Markup {
     }
 }
 
-pub(super) fn header(readiness: &Readiness) -> Markup {
+fn header(readiness: &Readiness) -> Markup {
     html! {
         header {
             div {

@@ -107,11 +107,6 @@ impl Cursor {
         self.open.contains_key(&id)
     }
 
-    /// A pipeline that was not seen to end.
-    pub(super) fn open(&self, id: u64) -> Option<PipelineObservation> {
-        self.open.get(&id).map(|open| open.pipeline.clone())
-    }
-
     /// Takes a listing; returns the pipelines whose jobs are to be read.
     pub(super) fn take_listing(
         &mut self,

@@ -1,6 +1,6 @@
 //! One cycle of one project: list what moved, read its jobs, hand both over.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures_util::{StreamExt, stream};
@@ -34,23 +34,6 @@ impl Ingest {
         // What failed the last time may well take its time to fail again.
         self.sink.show(project);
         read.and(self.read(project, cursor, again).await)
-    }
-
-    /// Reads the jobs of pipelines that had not ended; false where a whole cycle is needed instead.
-    pub(super) async fn read_open(
-        &self,
-        project: &Project,
-        cursor: &mut Cursor,
-        ids: &BTreeSet<u64>,
-    ) -> bool {
-        let open: Vec<_> = ids.iter().filter_map(|id| cursor.open(*id)).collect();
-        if open.len() < ids.len() {
-            return false;
-        }
-        // What went wrong the whole cycle will meet again, and tell.
-        let read = self.read(project, cursor, open).await;
-        self.sink.show(project);
-        read.is_ok()
     }
 
     /// Reads the jobs of pipelines, and hands them over in the order of the pipelines.

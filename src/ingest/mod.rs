@@ -9,7 +9,6 @@ mod cycle;
 mod discovery;
 mod past;
 mod schedule;
-mod wake;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 
 pub use cursor::{LISTING_OVERLAP, Resume};
 pub use past::Past;
-pub use wake::{Wake, Waker};
 
 use crate::config::Watch;
 use crate::gitlab::{Client, Error, Project, Rejected};
@@ -73,7 +71,6 @@ pub struct Ingest {
     client: Client,
     watch: Arc<Watch>,
     sink: Arc<dyn Sink>,
-    waker: Waker,
 }
 
 impl Ingest {
@@ -83,13 +80,7 @@ impl Ingest {
             client,
             watch: Arc::new(watch),
             sink,
-            waker: Waker::default(),
         }
-    }
-
-    /// Wakes the polling of a project before its time.
-    pub fn waker(&self) -> Waker {
-        self.waker.clone()
     }
 
     /// Polls until `stop`.

@@ -13,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::cursor::Cursor;
 use super::discovery::Catalog;
-use super::wake::{Allowance, Asked, Calls};
 use super::{CONCURRENT_CYCLES, DISCOVERY_INTERVAL, Ingest};
 use crate::config::Watch;
 use crate::gitlab::{Error, Project};
@@ -118,8 +117,6 @@ async fn poll(
     let resume = ingest.sink.resume(&facts.borrow());
     let mut cursor = Cursor::new(resume);
     let mut pace = Pace::new();
-    let calls = ingest.waker.of(facts.borrow().id);
-    let mut allowance = Allowance::new(ingest.watch.interval);
     let mut untried = true;
     let mut default_branch = facts.borrow().default_branch.clone();
     loop {
@@ -143,33 +140,10 @@ async fn poll(
         if std::mem::take(&mut untried) && round.untried.fetch_sub(1, Ordering::AcqRel) == 1 {
             ingest.sink.first_round_ended();
         }
-        let next = Instant::now() + pace.wait(&ingest.watch, calls.are_usual());
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            () = tokio::time::sleep_until(next) => {}
-            () = woken(ingest, &round, &facts, &mut cursor, &calls, &mut allowance) => {}
-        }
-    }
-}
-
-/// Reads the pipelines that somebody asks for, until a whole cycle is needed before its time.
-async fn woken(
-    ingest: &Ingest,
-    round: &Round,
-    facts: &watch::Receiver<Project>,
-    cursor: &mut Cursor,
-    calls: &Calls,
-    allowance: &mut Allowance,
-) {
-    loop {
-        let Asked::Pipelines(ids) = calls.asked(allowance).await else {
-            return;
-        };
-        let project = facts.borrow().clone();
-        let _permit = round.permits.acquire().await.ok();
-        if !ingest.read_open(&project, cursor, &ids).await {
-            return;
+            () = tokio::time::sleep(pace.wait(&ingest.watch)) => {}
         }
     }
 }
@@ -209,10 +183,8 @@ impl Pace {
         };
     }
 
-    /// `called`: webhooks tell when something is going on.
-    fn wait(&self, watch: &Watch, called: bool) -> Duration {
-        let quiet_after = if called { watch.interval } else { QUIET_AFTER };
-        let quiet = self.last_active.elapsed() >= quiet_after;
+    fn wait(&self, watch: &Watch) -> Duration {
+        let quiet = self.last_active.elapsed() >= QUIET_AFTER;
         let interval = if quiet {
             watch.idle_interval.max(watch.interval)
         } else {
@@ -221,28 +193,5 @@ impl Pace {
         let doublings = self.refused.min(LONGEST_REFUSED_DOUBLINGS);
         // A little shorter by chance, so that projects do not ask in step.
         interval.mul_f64(0.9 + 0.1 * fastrand::f64()) * 2_u32.pow(doublings)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-    use crate::config::{Config, Overrides};
-
-    #[test]
-    fn a_project_whose_hooks_come_is_quiet_sooner_and_still_polled() {
-        let overrides = Overrides {
-            projects: vec!["group/app".to_owned()],
-            ..Overrides::default()
-        };
-        let env: BTreeMap<String, String> = BTreeMap::new();
-        let config = Config::load(None, &overrides, &|name| env.get(name).cloned()).unwrap();
-        let mut pace = Pace::new();
-        pace.last_active -= Duration::from_mins(2);
-        assert!(pace.wait(&config.watch, false) <= config.watch.interval);
-        let wait = pace.wait(&config.watch, true);
-        assert!(wait > config.watch.interval && wait <= config.watch.idle_interval);
     }
 }

@@ -15,11 +15,9 @@ mod render;
 mod shelf;
 mod telemetry;
 mod text;
-mod webhooks;
 
 pub use exposition::Exposition;
 pub use families::{Described, Kind, families};
 pub use page::{Page, Snapshot};
 pub use polls::{PollError, ProjectPolls};
-pub use telemetry::{Build, LogRead, Telemetry};
-pub use webhooks::WebhookResult;
+pub use telemetry::{Build, Telemetry};

@@ -46,20 +46,6 @@ impl Phase {
         }
     }
 
-    /// A status that leads to this phase.
-    pub(crate) fn status(self) -> Status {
-        match self {
-            Self::Waiting => Status::Created,
-            Self::Blocked => Status::Blocked,
-            Self::Skipped => Status::Skipped,
-            Self::Pending => Status::Pending,
-            Self::Running => Status::Running,
-            Self::Canceled => Status::Canceled,
-            Self::Passed => Status::Success,
-            Self::Failed => Status::Failed,
-        }
-    }
-
     /// True while it waits for a runner or runs.
     pub(crate) fn is_in_flight(self) -> bool {
         matches!(self, Self::Pending | Self::Running)
@@ -85,8 +71,6 @@ pub(crate) struct Detail {
     pub(crate) web_url: Option<Box<str>>,
     /// The job's full name, where several jobs share a history.
     pub(crate) member: Option<Arc<str>>,
-    /// What the failure is by reason and log; `None` until its log was looked at.
-    pub(crate) log_class: Option<FailureClass>,
 }
 
 /// One attempt of a job.
@@ -130,7 +114,6 @@ impl Attempt {
                 .clone()
                 .filter(|url| !is_derived_url(url, project_url, job.id)),
             member,
-            log_class: None,
         };
         Self {
             id: job.id,
@@ -200,7 +183,6 @@ impl Attempt {
             ours.failure_reason = reason.max(theirs.failure_reason.clone());
             ours.web_url = ours.web_url.take().max(theirs.web_url.clone());
             ours.member = ours.member.take().max(theirs.member.clone());
-            ours.log_class = ours.log_class.max(theirs.log_class);
         }
     }
 
@@ -215,24 +197,8 @@ impl Attempt {
     }
 
     /// The reason's group.
-    pub(crate) fn reason_class(&self) -> FailureClass {
-        FailureClass::of_reason(self.failure_reason().map(AsRef::as_ref))
-    }
-
-    /// What the failure is by reason and log; `None` until its log was looked at.
-    pub(crate) fn log_class(&self) -> Option<FailureClass> {
-        self.detail.as_ref()?.log_class
-    }
-
-    /// What the failure is by all that is known.
     pub(crate) fn failure_class(&self) -> FailureClass {
-        self.log_class().unwrap_or_else(|| self.reason_class())
-    }
-
-    /// Takes over what a look at the log of the failed attempt brought.
-    pub(crate) fn note_log_class(&mut self, class: FailureClass) {
-        let detail = self.detail.get_or_insert_default();
-        detail.log_class = detail.log_class.max(Some(class));
+        FailureClass::of_reason(self.failure_reason().map(AsRef::as_ref))
     }
 
     /// The job's own name where it shares a history.

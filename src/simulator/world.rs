@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-
 use super::entity::{Group, Job, Pipeline, Project};
-use super::hooks::Hook;
 use super::moment::Moment;
 
 /// Something that happens at its time.
@@ -29,11 +26,6 @@ pub struct World {
     pub(super) last_job_id: u64,
     pub(super) status_lag: Duration,
     pub(super) random: fastrand::Rng,
-    /// Logs that were written for a test, by job.
-    pub(super) logs: BTreeMap<u64, String>,
-    /// Files of repositories, by project and path.
-    pub(super) files: BTreeMap<(u64, String), String>,
-    pub(super) hooks: Vec<mpsc::UnboundedSender<Hook>>,
     started: Moment,
     agenda: BTreeMap<(Moment, u64), Step>,
     planned: u64,
@@ -66,9 +58,6 @@ impl World {
             last_job_id: 50_000,
             status_lag: Duration::ZERO,
             random: fastrand::Rng::with_seed(seed),
-            logs: BTreeMap::new(),
-            files: BTreeMap::new(),
-            hooks: Vec::new(),
             started: start,
             agenda: BTreeMap::new(),
             planned: 0,

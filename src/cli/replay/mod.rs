@@ -2,6 +2,7 @@
 
 mod input;
 mod table;
+mod thresholds;
 
 use std::collections::BTreeMap;
 use std::fs;
