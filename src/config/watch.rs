@@ -25,9 +25,26 @@ pub struct Watch {
     pub sources: SourceSelector,
     /// Jobs. Default: all.
     pub jobs: JobSelector,
+    /// What becomes of trigger jobs and child pipelines.
+    pub child_pipelines: ChildPipelines,
     /// Past pipelines read of a ref that is seen for the first time. Default: 50.
     pub backfill_pipelines: usize,
 }
+
+/// What becomes of trigger jobs and of the child pipelines they start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChildPipelines {
+    /// They count, as part of the pipeline that they belong to. The default.
+    Follow,
+    /// They are not asked for. The default of the preset `datadog-agent`.
+    Ignore,
+}
+
+/// The words of `watch.child_pipelines`.
+const CHILD_PIPELINES: [(&str, ChildPipelines); 2] = [
+    ("follow", ChildPipelines::Follow),
+    ("ignore", ChildPipelines::Ignore),
+];
 
 /// A group whose projects are watched.
 #[derive(Debug, Clone)]
@@ -41,7 +58,8 @@ pub struct Group {
 }
 
 impl Watch {
-    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
+    /// Reads the section; `preset` says what the counting's preset does with child pipelines.
+    pub(super) fn read(section: &Section<'_>, preset: ChildPipelines) -> Option<Self> {
         let interval = section.duration("interval");
         let idle_interval = idle_interval(section, interval);
         let projects = section.list("projects", path_or_id);
@@ -59,6 +77,7 @@ impl Watch {
         let jobs = section.section("jobs");
         let include = some_of(&jobs, "include", jobs.list("include", select::pattern));
         let exclude = jobs.list("exclude", select::pattern);
+        let child_pipelines = section.choice("child_pipelines", &CHILD_PIPELINES);
         let backfill_pipelines = section.section("backfill").count("pipelines");
         Some(Self {
             interval: interval?,
@@ -68,6 +87,7 @@ impl Watch {
             refs: RefSelector::new(refs?).ok()?,
             sources: SourceSelector::new(sources?),
             jobs: JobSelector::new(include?, exclude?).ok()?,
+            child_pipelines: child_pipelines.unwrap_or(preset),
             backfill_pipelines: backfill_pipelines?,
         })
     }

@@ -10,6 +10,7 @@
 mod answer;
 mod client;
 mod connect;
+mod downstream;
 mod error;
 mod fault;
 mod gate;
@@ -23,6 +24,7 @@ mod validate;
 mod wire;
 
 pub use client::{Client, Order, PipelineQuery};
+pub use downstream::{Bridge, Downstream};
 pub use error::Error;
 pub use fault::Fault;
 pub use observer::{Endpoint, Observer};

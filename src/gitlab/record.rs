@@ -162,6 +162,12 @@ impl Reader {
         }
     }
 
+    /// The id of something else.
+    pub(super) fn other_id(&self, field: &'static str, raw: &RawValue) -> Result<u64, Rejected> {
+        serde_json::from_str(raw.get())
+            .map_err(|_| self.wrong(&format!("`{field}`"), raw, "a whole number"))
+    }
+
     /// A text that must be there and not be empty.
     pub(super) fn required(
         &self,

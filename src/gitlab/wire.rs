@@ -28,6 +28,17 @@ pub(super) struct Pipeline<'a> {
     pub(super) duration: Raw<'a>,
     #[serde(borrow)]
     pub(super) web_url: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) project_id: Raw<'a>,
+}
+
+/// What only an element of `GET /projects/:id/pipelines/:id/bridges` has.
+#[derive(Deserialize)]
+pub(super) struct Bridge<'a> {
+    #[serde(borrow)]
+    pub(super) id: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) downstream_pipeline: Raw<'a>,
 }
 
 /// An element of `GET /projects/:id/pipelines/:id/jobs` or `../bridges`.

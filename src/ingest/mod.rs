@@ -1,9 +1,10 @@
 //! Polling: which projects there are, what is new in each, and what that brings to the state.
 //!
 //! ```text
-//! discovery -> one task a project -> cycle: list, jobs of what moved -> Sink
+//! discovery -> one task a project -> cycle: list, jobs of what moved and of its children -> Sink
 //! ```
 
+mod children;
 mod cursor;
 mod cycle;
 mod discovery;

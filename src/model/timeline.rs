@@ -257,14 +257,20 @@ impl Timeline {
         changes
     }
 
-    /// Pipelines that had not ended when they were last seen, and not blocked either, as they were seen.
+    /// Pipelines that had not ended when they were last seen, and not blocked either, as they were seen;
+    /// and those that had ended before their jobs did: a child pipeline may outlive its parent.
     pub fn open_pipelines(&self) -> impl Iterator<Item = PipelineObservation> {
-        self.pipelines.kept.iter().filter_map(|pipeline| {
+        let outlived = self.pipelines_with_undecided_jobs();
+        self.pipelines.kept.iter().filter_map(move |pipeline| {
             let sight = pipeline.attempts.first()?;
+            let is_outlived = outlived.contains(&pipeline.pipeline_id);
             let status = match sight.phase {
                 Phase::Waiting => Status::Created,
                 Phase::Pending => Status::Pending,
                 Phase::Running => Status::Running,
+                Phase::Passed if is_outlived => Status::Success,
+                Phase::Failed if is_outlived => Status::Failed,
+                Phase::Canceled if is_outlived => Status::Canceled,
                 _ => return None,
             };
             Some(PipelineObservation {
@@ -273,12 +279,23 @@ impl Timeline {
                 sha: pipeline.commit.clone(),
                 status,
                 source: None,
-                created_at: sight.at,
+                created_at: sight.at.filter(|_| !status.is_terminal()),
                 updated_at: Timestamp::from_unix(i64::from(sight.version)),
                 duration: None,
                 web_url: None,
             })
         })
+    }
+
+    fn pipelines_with_undecided_jobs(&self) -> BTreeSet<u64> {
+        let executions = self.jobs.values().flat_map(|job| &job.history.kept);
+        executions
+            .filter(|execution| {
+                let mut last = execution.last_attempts();
+                last.any(|attempt| attempt.phase == Phase::Waiting || attempt.phase.is_in_flight())
+            })
+            .map(|execution| execution.pipeline_id)
+            .collect()
     }
 
     /// The newest pipeline that was seen finished; 0 for none.

@@ -233,6 +233,7 @@ impl World {
         if pipeline.status == status {
             return;
         }
+        let runs_again = pipeline.status.is_terminal() && !status.is_terminal();
         pipeline.status = status;
         pipeline.updated_at = now;
         if status == Status::Running {
@@ -242,6 +243,8 @@ impl World {
             pipeline.finished_at = Some(now);
             pipeline.duration = duration;
             self.end_bridge_of(id, status);
+        } else if runs_again {
+            self.revive_bridge_of(id);
         }
     }
 

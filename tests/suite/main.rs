@@ -3,6 +3,7 @@
 
 mod alert_rules;
 mod bad_input;
+mod children;
 mod configuration;
 mod configuration_docs;
 mod configuration_problems;
