@@ -16,6 +16,7 @@ mod gitlab_adapter;
 mod http_page;
 mod http_server;
 mod http_serving;
+mod in_flight;
 mod layers;
 mod metrics_docs;
 mod metrics_exposition;
