@@ -127,6 +127,12 @@ pub const KEYS: &[Key] = &[
         doc: "Whether trigger jobs count, and the jobs of the child pipelines they start, which are named `trigger job / job` under the parent's ref. Following costs one more request for each new pipeline, and for each child of one that is read.",
     },
     Key {
+        path: "watch.schedules",
+        kind: Kind::Bool,
+        absence: Absence::Default("true"),
+        doc: "Whether pipeline schedules of the watched refs are read, for the `schedule_*` series: a request every second `watch.idle_interval`, every twelfth where a project has none, and up to two for each run.",
+    },
+    Key {
         path: "watch.backfill.pipelines",
         kind: Kind::Count {
             least: 0,

@@ -27,6 +27,8 @@ pub struct Watch {
     pub jobs: JobSelector,
     /// What becomes of trigger jobs and child pipelines.
     pub child_pipelines: ChildPipelines,
+    /// Whether pipeline schedules are read. Default: yes.
+    pub schedules: bool,
     /// Past pipelines read of a ref that is seen for the first time. Default: 50.
     pub backfill_pipelines: usize,
 }
@@ -78,6 +80,7 @@ impl Watch {
         let include = some_of(&jobs, "include", jobs.list("include", select::pattern));
         let exclude = jobs.list("exclude", select::pattern);
         let child_pipelines = section.choice("child_pipelines", &CHILD_PIPELINES);
+        let schedules = section.bool("schedules");
         let backfill_pipelines = section.section("backfill").count("pipelines");
         Some(Self {
             interval: interval?,
@@ -88,6 +91,7 @@ impl Watch {
             sources: SourceSelector::new(sources?),
             jobs: JobSelector::new(include?, exclude?).ok()?,
             child_pipelines: child_pipelines.unwrap_or(preset),
+            schedules: schedules?,
             backfill_pipelines: backfill_pipelines?,
         })
     }

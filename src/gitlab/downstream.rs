@@ -23,9 +23,9 @@ pub struct Bridge {
 pub struct Downstream {
     /// GitLab's global pipeline id.
     pub id: u64,
-    /// Where it runs; not told by old GitLabs.
+    /// Where it runs; not told before GitLab 14.
     pub project_id: Option<u64>,
-    /// `parent_pipeline` of a child pipeline, `pipeline` of another; not told by old GitLabs.
+    /// `parent_pipeline` of a child pipeline, `pipeline` of another; not told before GitLab 14.
     pub source: Option<Arc<str>>,
     /// Its status.
     pub status: Status,

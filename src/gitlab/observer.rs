@@ -19,17 +19,23 @@ pub enum Endpoint {
     PipelineJobs,
     /// `GET /projects/:id/pipelines/:id/bridges`.
     PipelineBridges,
+    /// `GET /projects/:id/pipeline_schedules`.
+    Schedules,
+    /// `GET /projects/:id/pipeline_schedules/:id`.
+    Schedule,
 }
 
 impl Endpoint {
     /// Every endpoint, so that label values can start at zero.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Project,
         Self::GroupProjects,
         Self::Pipelines,
         Self::Pipeline,
         Self::PipelineJobs,
         Self::PipelineBridges,
+        Self::Schedules,
+        Self::Schedule,
     ];
 
     /// The endpoint as a label value.
@@ -41,6 +47,8 @@ impl Endpoint {
             Self::Pipeline => "pipeline",
             Self::PipelineJobs => "pipeline_jobs",
             Self::PipelineBridges => "pipeline_bridges",
+            Self::Schedules => "pipeline_schedules",
+            Self::Schedule => "pipeline_schedule",
         }
     }
 }

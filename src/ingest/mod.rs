@@ -9,6 +9,7 @@ mod cursor;
 mod cycle;
 mod discovery;
 mod schedule;
+mod timetable;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 pub use cursor::Resume;
+pub use timetable::ScheduleSight;
 
 use crate::config::Watch;
 use crate::gitlab::{Client, Error, Project, Rejected};
@@ -57,6 +59,12 @@ pub trait Sink: Send + Sync + 'static {
 
     /// A record of GitLab's was left out of what was asked about a project or group.
     fn rejected(&self, what: &str, rejected: &Rejected);
+
+    /// These are the schedules of a project, in the order of their ids; there are no others.
+    fn schedules(&self, project: &Project, schedules: &[ScheduleSight]);
+
+    /// The schedules of a project could not be read, or not all of them.
+    fn schedules_not_read(&self, project: &Project, error: &Error);
 
     /// Each project that was found first was tried once.
     fn first_round_ended(&self);

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::cursor::Cursor;
 use super::discovery::Catalog;
+use super::timetable::Timetable;
 use super::{CONCURRENT_CYCLES, DISCOVERY_INTERVAL, Ingest};
 use crate::config::Watch;
 use crate::gitlab::{Error, Project};
@@ -116,6 +117,7 @@ async fn poll(
 ) {
     let resume = ingest.sink.resume(&facts.borrow());
     let mut cursor = Cursor::new(resume);
+    let mut timetable = Timetable::default();
     let mut pace = Pace::new();
     let mut untried = true;
     let mut default_branch = facts.borrow().default_branch.clone();
@@ -129,7 +131,7 @@ async fn poll(
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            outcome = one_cycle(ingest, &round, &project, &mut cursor) => {
+            outcome = one_cycle(ingest, &round, &project, &mut cursor, &mut timetable) => {
                 pace.note(&outcome, cursor.is_active());
                 match &outcome {
                     Ok(()) => ingest.sink.polled(&project, cursor.watermark()),
@@ -153,10 +155,13 @@ async fn one_cycle(
     round: &Round,
     project: &Project,
     cursor: &mut Cursor,
+    timetable: &mut Timetable,
 ) -> Result<(), Error> {
     // The semaphore is never closed.
     let _permit = round.permits.acquire().await.ok();
-    ingest.cycle(project, cursor).await
+    ingest.cycle(project, cursor).await?;
+    ingest.look_at_schedules(project, timetable).await;
+    Ok(())
 }
 
 /// How long to wait between the cycles of a project.

@@ -20,17 +20,14 @@ impl World {
             self.finish_job(id, Status::Failed, Some(reason));
             return;
         }
-        let (project, plan) = match &trigger.project {
-            Some(path) => {
-                let project = self.project_by_path(path).map_or(0, |project| project.id);
-                (project, trigger.pipeline.from_source("pipeline"))
-            }
-            None => {
-                let mut plan = trigger.pipeline.from_source("parent_pipeline");
-                plan.ref_name = Some(parent.ref_name.clone());
-                plan.sha = Some(parent.sha.clone());
-                (parent.project_id, plan)
-            }
+        let (project, plan) = if let Some(path) = &trigger.project {
+            let project = self.project_by_path(path).map_or(0, |project| project.id);
+            (project, trigger.pipeline.from_source("pipeline"))
+        } else {
+            let mut plan = trigger.pipeline.from_source("parent_pipeline");
+            plan.ref_name = Some(parent.ref_name.clone());
+            plan.sha = Some(parent.sha.clone());
+            (parent.project_id, plan)
         };
         let child = self.push_pipeline(project, plan);
         if let Some(job) = self.jobs.get_mut(&id) {

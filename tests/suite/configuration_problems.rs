@@ -93,7 +93,7 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "key-of-a-later-version",
         &[
-            "3: watch.merge_trains: unknown key; valid here: interval, idle_interval, projects, groups, refs, sources, jobs, child_pipelines, backfill",
+            "3: watch.merge_trains: unknown key; valid here: interval, idle_interval, projects, groups, refs, sources, jobs, child_pipelines, schedules, backfill",
             "5: store.gcs: unknown key; valid here: directory, s3, save_interval",
             "7: owners.file: unknown key; valid here: rules",
         ],
@@ -182,7 +182,7 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "section-is-not-a-mapping",
         &[
-            "1: watch: found a list, wanted a mapping with interval, idle_interval, projects, groups, refs, sources, jobs, child_pipelines, backfill",
+            "1: watch: found a list, wanted a mapping with interval, idle_interval, projects, groups, refs, sources, jobs, child_pipelines, schedules, backfill",
         ],
     ),
     (
@@ -255,7 +255,7 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "unknown-key-in-section",
         &[
-            "3: watch.intervall: unknown key; did you mean `interval`? valid here: interval, idle_interval, projects, groups, refs, sources, jobs, child_pipelines, backfill",
+            "3: watch.intervall: unknown key; did you mean `interval`? valid here: interval, idle_interval, projects, groups, refs, sources, jobs, child_pipelines, schedules, backfill",
         ],
     ),
     (

@@ -28,6 +28,7 @@ mod replay;
 mod routing;
 mod s3_servers;
 mod samples;
+mod schedules;
 mod simulator;
 mod state_on_disk;
 mod store_s3;
