@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::backfill::BackfillArgs;
 use super::demo::DemoArgs;
 use super::simulate_gitlab::SimulateGitlabArgs;
+use super::state::StateArgs;
 use crate::config::Overrides;
 use crate::model::Rules;
 
@@ -51,6 +53,10 @@ Examples:
 pub enum Command {
     /// Check a configuration and say what it would watch.
     CheckConfig(CheckConfigArgs),
+    /// Read what the watched projects did before, into the saved state.
+    Backfill(BackfillArgs),
+    /// Look into the saved state, take it out, or take datadog-agent's in.
+    State(StateArgs),
     /// Count recorded pipelines and print what comes out.
     Replay(ReplayArgs),
     /// See it work: simulated GitLab, exporter, Prometheus, Alertmanager, delivered alerts.

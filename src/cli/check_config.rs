@@ -58,15 +58,18 @@ fn summarize(config: &Config, out: &mut dyn Write) -> io::Result<()> {
             group.path
         )?;
     }
+    let days = watch.backfill.days;
+    let days = days.map(|days| format!(", none older than {days} days"));
     writeln!(out, "refs      {}", watch.refs)?;
     writeln!(out, "sources   {}", watch.sources)?;
     writeln!(out, "jobs      {}", watch.jobs)?;
     writeln!(
         out,
-        "polls     every {}, idle projects every {}; {} past pipelines at first",
+        "polls     every {}, idle projects every {}; {} past pipelines at first{}",
         span(watch.interval),
         span(watch.idle_interval),
-        watch.backfill_pipelines
+        watch.backfill.pipelines,
+        days.unwrap_or_default()
     )?;
     for (n, (key, value)) in describe_rules(&config.counting).into_iter().enumerate() {
         let head = if n == 0 { "counting" } else { "" };

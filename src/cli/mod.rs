@@ -1,12 +1,15 @@
 //! The commands, one file each, and which of them runs.
 
 pub mod args;
+pub mod backfill;
 pub mod check_config;
 pub mod demo;
 pub mod interrupt;
 pub mod logging;
 pub mod replay;
 pub mod simulate_gitlab;
+pub mod state;
+mod table;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -53,6 +56,16 @@ pub async fn run(
         Some(Command::SimulateGitlab(args)) => {
             logging::start(cli.log);
             simulate_gitlab::run(args, console.out).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Backfill(args)) => {
+            let config = load(&args.config, env)?;
+            logging::start(cli.log);
+            Box::pin(backfill::run(&args, config, console.out)).await
+        }
+        Some(Command::State(args)) => {
+            logging::start(cli.log);
+            Box::pin(state::run(args.command, env, console)).await?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Replay(args)) => {

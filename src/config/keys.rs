@@ -139,7 +139,16 @@ pub const KEYS: &[Key] = &[
             most: 1000,
         },
         absence: Absence::Default("50"),
-        doc: "How many past pipelines of each ref are read when it is seen for the first time.",
+        doc: "How many past pipelines of each ref are read when it is seen for the first time. With `days` given and this not, as many as moved in these days, up to 1000.",
+    },
+    Key {
+        path: "watch.backfill.days",
+        kind: Kind::Count {
+            least: 1,
+            most: 365,
+        },
+        absence: Absence::Optional,
+        doc: "Past pipelines of a new ref that did not move for this many days are not read. Given with `pipelines`, whichever ends first.",
     },
     Key {
         path: "counting.preset",

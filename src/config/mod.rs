@@ -32,7 +32,7 @@ pub use problem::{Problem, Problems};
 pub use secret::{Secret, SecretError};
 pub use select::{JobSelector, RefSelector, SourceSelector};
 pub use store::{Location, S3, Store};
-pub use watch::{ChildPipelines, Group, Watch};
+pub use watch::{Backfill, ChildPipelines, Group, Watch};
 
 use crate::model::Rules;
 

@@ -29,8 +29,8 @@ pub struct Watch {
     pub child_pipelines: ChildPipelines,
     /// Whether pipeline schedules are read. Default: yes.
     pub schedules: bool,
-    /// Past pipelines read of a ref that is seen for the first time. Default: 50.
-    pub backfill_pipelines: usize,
+    /// How far back a ref is read that is seen for the first time.
+    pub backfill: Backfill,
 }
 
 /// What becomes of trigger jobs and of the child pipelines they start.
@@ -47,6 +47,18 @@ const CHILD_PIPELINES: [(&str, ChildPipelines); 2] = [
     ("follow", ChildPipelines::Follow),
     ("ignore", ChildPipelines::Ignore),
 ];
+
+/// How far back a ref is read that is seen for the first time: whichever ends first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backfill {
+    /// Past pipelines of the ref. Default: 50; where only `days` is given, the most there can be.
+    pub pipelines: usize,
+    /// Only pipelines that moved in that many days. Default: no limit.
+    pub days: Option<usize>,
+}
+
+/// Past pipelines of a ref that are read at most.
+const MOST_PIPELINES: usize = 1000;
 
 /// A group whose projects are watched.
 #[derive(Debug, Clone)]
@@ -81,7 +93,7 @@ impl Watch {
         let exclude = jobs.list("exclude", select::pattern);
         let child_pipelines = section.choice("child_pipelines", &CHILD_PIPELINES);
         let schedules = section.bool("schedules");
-        let backfill_pipelines = section.section("backfill").count("pipelines");
+        let backfill = Backfill::read(&section.section("backfill"));
         Some(Self {
             interval: interval?,
             idle_interval: idle_interval?,
@@ -92,7 +104,26 @@ impl Watch {
             jobs: JobSelector::new(include?, exclude?).ok()?,
             child_pipelines: child_pipelines.unwrap_or(preset),
             schedules: schedules?,
-            backfill_pipelines: backfill_pipelines?,
+            backfill: backfill?,
+        })
+    }
+}
+
+impl Backfill {
+    fn read(section: &Section<'_>) -> Option<Self> {
+        let pipelines = section.count("pipelines")?;
+        let days = section.count("days");
+        if days.is_none() && section.has("days") {
+            return None;
+        }
+        let by_days_alone = days.is_some() && !section.has("pipelines");
+        Some(Self {
+            pipelines: if by_days_alone {
+                MOST_PIPELINES
+            } else {
+                pipelines
+            },
+            days,
         })
     }
 }

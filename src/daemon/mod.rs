@@ -4,11 +4,12 @@
 //! Daemon::prepare (store taken, address bound) -> Daemon::run (until a signal)
 //! ```
 
+pub mod backfill;
 mod gitlab_clock;
 mod saver;
 mod signals;
 mod state;
-mod storage;
+pub mod storage;
 mod telemetry;
 mod view;
 
@@ -25,7 +26,7 @@ use self::state::{Policy, State};
 use self::telemetry::Traffic;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::gitlab::{BuildError, Client, Options, Token, TokenError};
+use crate::gitlab::{BuildError, Client, Observer, Options, Token, TokenError};
 use crate::http::{BindError, Bound, Server, Service};
 use crate::ingest::Ingest;
 use crate::metrics::{Build, Exposition, Telemetry};
@@ -90,13 +91,11 @@ impl Daemon {
         telemetry.config_loaded(clock.local_now());
         let store = storage::open(&config.store).await?;
         let server = Server::bind(&config.listen_address).await?;
-        let client = Client::new(
-            options(&config)?,
-            Arc::new(Traffic {
-                telemetry: telemetry.clone(),
-                clock: clock.clone(),
-            }),
-        )?;
+        let traffic = Traffic {
+            telemetry: telemetry.clone(),
+            clock: clock.clone(),
+        };
+        let client = client(&config, Arc::new(traffic))?;
         let policy = Policy {
             rules: config.counting,
             owners: config.owners,
@@ -174,6 +173,11 @@ impl Daemon {
             }
         }
     }
+}
+
+/// The GitLab of a configuration.
+pub fn client(config: &Config, observer: Arc<dyn Observer>) -> Result<Client, DaemonError> {
+    Ok(Client::new(options(config)?, observer)?)
 }
 
 fn options(config: &Config) -> Result<Options, TokenError> {

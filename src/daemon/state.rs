@@ -308,9 +308,13 @@ impl Sink for State {
                 .map(|at| at.min(self.clock.gitlab_now())),
             ..Resume::default()
         };
+        let is_begun = resume.watermark.is_some();
         for tracked in held.timelines_of(project.id) {
             let timeline = &tracked.timeline;
-            resume.known_refs.insert(timeline.key.ref_name.clone());
+            // Without a watermark the first backfill was broken off, and of an import nothing was read.
+            if is_begun && !timeline.is_bare() {
+                resume.known_refs.insert(timeline.key.ref_name.clone());
+            }
             if tracked.shown {
                 resume.open.extend(timeline.open_pipelines());
             }

@@ -18,14 +18,24 @@ const FIRST_TRY: Duration = Duration::from_secs(10);
 
 /// Opens the store. One that cannot be used for a reason that stays is an error; one that is away for
 /// now is none.
-pub(super) async fn open(config: &config::Store) -> Result<Store, StoreError> {
+pub async fn open(config: &config::Store) -> Result<Store, StoreError> {
     let s3 = match &config.location {
         Location::Directory(directory) => {
             return Ok(Store::Directory(Arc::new(Directory::open(directory)?)));
         }
-        Location::S3(s3) => s3.clone(),
+        Location::S3(s3) => bucket(s3).await,
     };
-    let options = S3Options {
+    let store = Store::S3(Arc::new(s3));
+    match store.check().await {
+        Err(error) if error.is_lasting() => Err(error),
+        // Told by `load`, which goes on trying.
+        _ => Ok(store),
+    }
+}
+
+async fn bucket(s3: &config::S3) -> S3 {
+    let s3 = s3.clone();
+    S3::new(S3Options {
         bucket: s3.bucket,
         prefix: s3.prefix,
         region: s3.region,
@@ -34,12 +44,15 @@ pub(super) async fn open(config: &config::Store) -> Result<Store, StoreError> {
         server_side_encryption: s3.server_side_encryption.map(str::to_owned),
         kms_key_id: s3.kms_key_id,
         timeout: s3.timeout,
-    };
-    let store = Store::S3(Arc::new(S3::new(options).await));
-    match store.check().await {
-        Err(error) if error.is_lasting() => Err(error),
-        // Told by `load`, which goes on trying.
-        _ => Ok(store),
+    })
+    .await
+}
+
+/// Reads the state from wherever it is, without taking it from a daemon that uses it, and changes nothing.
+pub async fn look(config: &config::Store) -> Result<Loaded, StoreError> {
+    match &config.location {
+        Location::Directory(directory) => Ok(Directory::look(directory)?),
+        Location::S3(s3) => Ok(bucket(s3).await.look().await?),
     }
 }
 
@@ -115,8 +128,15 @@ fn say_whether_writes_are_conditional(store: &Store, state: &State) {
 
 /// Counts and tells what could not be read.
 pub(super) fn tell_set_aside(state: &State, set_aside: &[SetAside]) {
-    for aside in set_aside {
+    for _ in set_aside {
         state.exposition.telemetry().document_set_aside();
+    }
+    say_set_aside(set_aside);
+}
+
+/// Tells what could not be read.
+pub(crate) fn say_set_aside(set_aside: &[SetAside]) {
+    for aside in set_aside {
         let moved_to = aside.moved_to.as_ref().map_or_else(
             || "it could not be moved and stays".to_owned(),
             |path| format!("moved to {}", path.display()),

@@ -2,12 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::children::Family;
 use crate::model::{PipelineObservation, Status, Timestamp};
 
-/// Seconds by which a listing overlaps what was listed before: rows become visible after they are
-/// stamped (commit, replica lag).
+/// By which a listing overlaps what was listed before: rows become visible after they are stamped
+/// (commit, replica lag).
+pub const LISTING_OVERLAP: Duration = Duration::from_secs(OVERLAP.unsigned_abs());
+
+/// Seconds of [`LISTING_OVERLAP`].
 const OVERLAP: i64 = 5 * 60;
 
 /// Where polling of a project left off.

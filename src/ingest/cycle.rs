@@ -8,12 +8,16 @@ use futures_util::{StreamExt, stream};
 use super::children::Reading;
 use super::cursor::{Cursor, Wanted};
 use super::{CONCURRENT_REQUESTS, Ingest};
+use crate::config::Backfill;
 use crate::gitlab::{Error, Fault, Order, PipelineQuery, Project, Rejected};
-use crate::model::{PipelineObservation, Timestamp};
+use crate::model::{JobObservation, PipelineObservation, Timestamp};
 
 /// For the backfill of a project of which several refs are watched: how many pipelines are listed for
 /// each one that is wanted of a ref.
 const LISTED_FOR_REFS: usize = 4;
+
+/// Seconds.
+const DAY: i64 = 24 * 60 * 60;
 
 /// Errors in a row that may concern single pipelines, after which a cycle gives up.
 const ERRORS_IN_A_ROW: u32 = 3;
@@ -59,7 +63,8 @@ impl Ingest {
             let outcome = match answer {
                 Ok(reading) => self.take(project, cursor, pipeline, reading).await,
                 Err(error) if error.is_not_found() => {
-                    self.miss(project, cursor, &pipeline, error).await
+                    let missed = self.miss(project, &pipeline, error).await;
+                    missed.map(|()| cursor.gone(pipeline.id))
                 }
                 Err(error) => Err(error),
             };
@@ -78,17 +83,15 @@ impl Ingest {
     }
 
     /// Makes sure that a pipeline without jobs is gone, and not just late on a replica.
-    async fn miss(
+    pub(super) async fn miss(
         &self,
         project: &Project,
-        cursor: &mut Cursor,
         pipeline: &PipelineObservation,
         missed: Error,
     ) -> Result<(), Error> {
         match self.client.pipeline(project.id, pipeline.id).await {
             Err(error) if error.is_not_found() => {
                 self.sink.gone(project, pipeline);
-                cursor.gone(pipeline.id);
                 Ok(())
             }
             Err(error) => Err(error),
@@ -102,25 +105,38 @@ impl Ingest {
         project: &Project,
         cursor: &mut Cursor,
         mut pipeline: PipelineObservation,
-        reading: Reading,
+        mut reading: Reading,
     ) -> Result<(), Error> {
-        self.tell_rejected(project, &reading.rejected);
-        let settled = reading.settled;
-        let mut jobs = reading.jobs;
-        jobs.retain(|job| self.watch.jobs.matches(&job.name));
-        pipeline.duration = pipeline.duration.or(reading.running_time);
-        let at = self.sink.gitlab_now();
-        self.sink.observed(project, &pipeline, &jobs, at);
-        if let Some(error) = reading.failed {
+        let (settled, failed) = (reading.settled, reading.failed.take());
+        let family = std::mem::take(&mut reading.family);
+        let jobs = self.hand_over(project, &mut pipeline, reading);
+        if let Some(error) = failed {
             return Err(error);
         }
         if cursor.done(&pipeline, settled) {
             pipeline = self.client.pipeline(project.id, pipeline.id).await?;
+            let at = self.sink.gitlab_now();
             self.sink.observed(project, &pipeline, &jobs, at);
             cursor.done(&pipeline, settled);
         }
-        cursor.keep_family(&pipeline, reading.family);
+        cursor.keep_family(&pipeline, family);
         Ok(())
+    }
+
+    /// Hands over what was read; returns the watched jobs.
+    pub(super) fn hand_over(
+        &self,
+        project: &Project,
+        pipeline: &mut PipelineObservation,
+        reading: Reading,
+    ) -> Vec<JobObservation> {
+        self.tell_rejected(project, &reading.rejected);
+        let mut jobs = reading.jobs;
+        jobs.retain(|job| self.watch.jobs.matches(&job.name));
+        pipeline.duration = pipeline.duration.or(reading.running_time);
+        let at = self.sink.gitlab_now();
+        self.sink.observed(project, pipeline, &jobs, at);
+        jobs
     }
 
     /// Lists the watched pipelines that moved, and the latest `updated_at` of all that were listed.
@@ -135,17 +151,7 @@ impl Ingest {
             watched = self.backfill(project, cursor, &latest).await?;
         }
         if let Some(updated_after) = cursor.updated_after() {
-            let default_branch = project.default_branch.as_deref();
-            let only_ref = default_branch.filter(|_| self.watch.refs.only_default());
-            let query = PipelineQuery {
-                updated_after: Some(updated_after),
-                ref_name: only_ref.map(str::to_owned),
-                order: Order::UpdatedAt,
-                at_most: None,
-            };
-            let listing = self.client.pipelines(project.id, &query).await?;
-            self.tell_rejected(project, &listing.rejected);
-            let mut moved = listing.items;
+            let mut moved = self.moved_since(project, updated_after).await?;
             // The end of one that was watched once is wanted whatever is watched now.
             moved.retain(|pipeline| {
                 latest.note(pipeline);
@@ -153,9 +159,31 @@ impl Ingest {
             });
             watched.extend(moved);
         }
-        // A pipeline from the future must not hide what comes until then.
-        let latest = latest.get().map(|at| at.min(self.sink.gitlab_now()));
-        Ok((watched, latest))
+        Ok((watched, self.no_later_than_now(&latest)))
+    }
+
+    /// Lists the pipelines that moved at this time or later, of the one ref that is watched or of all.
+    pub(super) async fn moved_since(
+        &self,
+        project: &Project,
+        time: Timestamp,
+    ) -> Result<Vec<PipelineObservation>, Error> {
+        let default_branch = project.default_branch.as_deref();
+        let only_ref = default_branch.filter(|_| self.watch.refs.only_default());
+        let query = PipelineQuery {
+            updated_after: Some(time),
+            ref_name: only_ref.map(str::to_owned),
+            order: Order::UpdatedAt,
+            at_most: None,
+        };
+        let listing = self.client.pipelines(project.id, &query).await?;
+        self.tell_rejected(project, &listing.rejected);
+        Ok(listing.items)
+    }
+
+    /// A pipeline from the future must not hide what comes until then.
+    pub(super) fn no_later_than_now(&self, latest: &Latest) -> Option<Timestamp> {
+        latest.get().map(|at| at.min(self.sink.gitlab_now()))
     }
 
     /// Lists the last pipelines of each watched ref of which nothing is known.
@@ -165,20 +193,22 @@ impl Ingest {
         cursor: &Cursor,
         latest: &Latest,
     ) -> Result<Vec<PipelineObservation>, Error> {
-        let limit = self.watch.backfill_pipelines;
+        let Backfill { pipelines, days } = self.watch.backfill;
+        let days = days.and_then(|days| i64::try_from(days).ok());
+        let now = self.sink.gitlab_now().unix();
         let default_branch = project.default_branch.as_deref();
         let named = default_branch.filter(|branch| self.watch.refs.matches(branch, default_branch));
         let mut queries = Vec::new();
         if let Some(branch) = named {
-            queries.push((Some(branch), limit));
+            queries.push((Some(branch), pipelines));
         }
         if named.is_none() || !self.watch.refs.only_default() {
-            queries.push((None, limit * LISTED_FOR_REFS));
+            queries.push((None, pipelines * LISTED_FOR_REFS));
         }
         let mut found = Vec::new();
         for (ref_name, at_most) in queries {
             let query = PipelineQuery {
-                updated_after: None,
+                updated_after: days.and_then(|days| Timestamp::from_unix(now - days * DAY)),
                 ref_name: ref_name.map(str::to_owned),
                 order: Order::Id,
                 // Also where none is wanted one says from when on there may be new ones.
@@ -195,7 +225,7 @@ impl Ingest {
             self.tell_rejected(project, &listing.rejected);
             found.extend(listing.items);
         }
-        newest_of_each_ref(&mut found, limit);
+        newest_of_each_ref(&mut found, pipelines);
         Ok(found)
     }
 
@@ -205,7 +235,7 @@ impl Ingest {
         }
     }
 
-    fn watches(&self, project: &Project, pipeline: &PipelineObservation) -> bool {
+    pub(super) fn watches(&self, project: &Project, pipeline: &PipelineObservation) -> bool {
         let default_branch = project.default_branch.as_deref();
         self.watch.refs.matches(&pipeline.ref_name, default_branch)
             && self.watch.sources.matches(pipeline.source.as_deref())
@@ -214,10 +244,10 @@ impl Ingest {
 
 /// The latest time at which one of the listed pipelines moved.
 #[derive(Default)]
-struct Latest(AtomicI64);
+pub(super) struct Latest(AtomicI64);
 
 impl Latest {
-    fn note(&self, pipeline: &PipelineObservation) {
+    pub(super) fn note(&self, pipeline: &PipelineObservation) {
         let at = pipeline.updated_at.map_or(0, Timestamp::unix);
         self.0.fetch_max(at, Ordering::Relaxed);
     }

@@ -8,6 +8,7 @@ mod children;
 mod cursor;
 mod cycle;
 mod discovery;
+mod past;
 mod schedule;
 mod timetable;
 
@@ -17,7 +18,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-pub use cursor::Resume;
+pub use cursor::{LISTING_OVERLAP, Resume};
+pub use past::Past;
 pub use timetable::ScheduleSight;
 
 use crate::config::Watch;

@@ -18,6 +18,11 @@ impl OutcomeCounts {
     pub fn get_mut(&mut self, outcome: Outcome) -> &mut u64 {
         &mut self.0[outcome as usize]
     }
+
+    /// Of every outcome together.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
 }
 
 /// Failures counted by class.

@@ -7,7 +7,7 @@ use super::execution::{Counted, Execution};
 use super::{ClassCounts, FailureClass, Outcome, OutcomeCounts, Rules, Timestamp};
 
 /// Executions kept beyond the window, so that late and withdrawn ones come out exact.
-pub(crate) const REACH: usize = 8;
+pub(crate) const REACH: usize = 4;
 
 /// Executions without an outcome of the window (skipped, canceled, manual) that are kept.
 const KEPT_IDLE: usize = 8;
@@ -173,6 +173,8 @@ impl History {
                     return false;
                 }
                 execution.count(rules);
+                // There are many histories, and most do not grow any more.
+                self.kept.reserve_exact(1);
                 self.kept.insert(at, execution);
                 self.trim(rules);
                 // What was let go at once without being counted is as if it had not been seen.

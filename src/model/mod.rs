@@ -9,6 +9,7 @@ mod merge;
 mod name;
 mod observation;
 mod outcome;
+mod rebuild;
 mod rules;
 mod summary;
 mod time;

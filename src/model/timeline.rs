@@ -63,8 +63,8 @@ pub struct Timeline {
     pub(crate) newest_finished: u64,
     /// The pipelines as a unit.
     pub(crate) pipelines: History,
-    /// The jobs by the name of their history.
-    pub(crate) jobs: BTreeMap<Arc<str>, Job>,
+    /// The jobs by the name of their history; boxed, as a map's nodes are seldom full.
+    pub(crate) jobs: BTreeMap<Arc<str>, Box<Job>>,
 }
 
 impl Timeline {
@@ -163,7 +163,7 @@ impl Timeline {
                     .observe(pipeline.id, &pipeline.sha, &attempts, closes, rules);
             return described || observed;
         }
-        let mut job = Job::default();
+        let mut job = Box::<Job>::default();
         job.describe(sights);
         job.history
             .observe(pipeline.id, &pipeline.sha, &attempts, closes, rules);

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use super::layout::document_path;
+use super::layout::{document_path, draft_path};
 use super::{DocumentError, Saved, decode};
 use crate::model::TimelineKey;
 
@@ -130,7 +130,7 @@ impl Directory {
             root: root.to_owned(),
             _lock: lock,
         };
-        for leftover in directory.files(|name| name.starts_with(TEMP_PREFIX)) {
+        for leftover in files(root, |name| name.starts_with(TEMP_PREFIX)) {
             let _ = fs::remove_file(leftover);
         }
         Ok(directory)
@@ -138,30 +138,18 @@ impl Directory {
 
     /// Reads all documents. One that cannot be read is moved aside, never deleted, and the others go on.
     pub fn load(&self) -> Loaded {
-        let mut loaded = Loaded::default();
-        for path in self.files(|name| name.ends_with(DOCUMENT_SUFFIX) && !name.starts_with('.')) {
-            let read = fs::read(&path)
-                .map_err(ReadError::from)
-                .and_then(|text| Ok(decode(&text)?));
-            match read {
-                Ok(saved) => loaded.timelines.push(saved),
-                Err(error) => loaded.set_aside.push(SetAside {
-                    moved_to: set_aside(&path).ok(),
-                    path,
-                    error,
-                }),
-            }
-        }
-        loaded
+        read_all(&self.root, |path| set_aside(path).ok())
     }
 
     /// Replaces a timeline's document; what was there stays whole until the new one is safely on disk.
     pub fn save(&self, key: &TimelineKey, text: &[u8]) -> Result<(), SaveError> {
-        let path = self.root.join(document_path(key));
+        self.write(&self.root.join(document_path(key)), text)
+    }
+
+    fn write(&self, path: &Path, text: &[u8]) -> Result<(), SaveError> {
         let failed = |action| {
-            let path = path.clone();
             move |source| SaveError {
-                path,
+                path: path.to_owned(),
                 action,
                 source,
             }
@@ -178,39 +166,92 @@ impl Directory {
             .map_err(failed("creating a temporary file beside it"))?;
         temp.write_all(text).map_err(failed("writing"))?;
         temp.as_file().sync_all().map_err(failed("syncing"))?;
-        temp.persist(&path)
+        temp.persist(path)
             .map_err(|error| failed("renaming into place")(error.error))?;
         sync(folder).map_err(failed("syncing its folder"))
     }
 
     /// Removes a timeline's document, if there is one.
     pub fn remove(&self, key: &TimelineKey) -> Result<(), SaveError> {
-        let path = self.root.join(document_path(key));
-        match fs::remove_file(&path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(SaveError {
-                path,
-                action: "removing",
-                source,
-            }),
-            _ => Ok(()),
+        remove(self.root.join(document_path(key)))
+    }
+
+    /// What a backfill has left of a project, if there is anything.
+    pub fn draft(&self, project_id: u64) -> io::Result<Option<Vec<u8>>> {
+        match fs::read(self.root.join(draft_path(project_id))) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some),
         }
     }
 
-    /// Files in the folders of the projects, in the order of their paths.
-    fn files(&self, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
-        let folders = entries(&self.root).filter(|path| path.is_dir());
-        let mut files: Vec<PathBuf> = folders
-            .flat_map(|folder| entries(&folder).collect::<Vec<_>>())
-            .filter(|path| path.is_file())
-            .filter(|path| {
-                path.file_name()
-                    .and_then(|name| name.to_str())
-                    .is_some_and(&wanted)
-            })
-            .collect();
-        files.sort();
-        files
+    /// Keeps what a backfill has read of a project so far.
+    pub fn save_draft(&self, project_id: u64, text: &[u8]) -> Result<(), SaveError> {
+        self.write(&self.root.join(draft_path(project_id)), text)
     }
+
+    /// Removes what a backfill has left of a project.
+    pub fn remove_draft(&self, project_id: u64) -> Result<(), SaveError> {
+        remove(self.root.join(draft_path(project_id)))
+    }
+
+    /// Reads all documents of a directory that may be in use, and changes nothing. What cannot be read is
+    /// told and stays where it is.
+    pub fn look(root: &Path) -> Result<Loaded, OpenError> {
+        fs::read_dir(root).map_err(|source| OpenError::Io {
+            directory: root.to_owned(),
+            action: "reading it",
+            source,
+        })?;
+        Ok(read_all(root, |_| None))
+    }
+}
+
+fn remove(path: PathBuf) -> Result<(), SaveError> {
+    match fs::remove_file(&path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(SaveError {
+            path,
+            action: "removing",
+            source,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Reads all documents below a directory; `move_aside` moves one that cannot be read.
+fn read_all(root: &Path, move_aside: impl Fn(&Path) -> Option<PathBuf>) -> Loaded {
+    let mut loaded = Loaded::default();
+    for path in files(root, |name| {
+        name.ends_with(DOCUMENT_SUFFIX) && !name.starts_with('.')
+    }) {
+        let read = fs::read(&path)
+            .map_err(ReadError::from)
+            .and_then(|text| Ok(decode(&text)?));
+        match read {
+            Ok(saved) => loaded.timelines.push(saved),
+            Err(error) => loaded.set_aside.push(SetAside {
+                moved_to: move_aside(&path),
+                path,
+                error,
+            }),
+        }
+    }
+    loaded
+}
+
+/// Files in the folders of the projects, in the order of their paths.
+fn files(root: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let folders = entries(root).filter(|path| path.is_dir());
+    let mut files: Vec<PathBuf> = folders
+        .flat_map(|folder| entries(&folder).collect::<Vec<_>>())
+        .filter(|path| path.is_file())
+        .filter(|path| {
+            path.file_name()
+                .and_then(|name| name.to_str())
+                .is_some_and(&wanted)
+        })
+        .collect();
+    files.sort();
+    files
 }
 
 fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {

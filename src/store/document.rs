@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::shapes::{HistoryShape, Interner, ProjectShape};
 use crate::model::{Rules, Timeline, TimelineKey, Timestamp};
@@ -59,34 +60,48 @@ struct Document {
 
 /// Writes a timeline's document.
 pub fn encode(saved: &Saved, rules: &Rules) -> Vec<u8> {
-    let timeline = &saved.timeline;
-    let document = Document {
-        version: VERSION,
-        project: ProjectShape {
-            id: timeline.key.project_id,
-            path: timeline.project.clone(),
-            web_url: timeline.project_url.clone(),
-        },
-        ref_name: timeline.key.ref_name.clone(),
-        watermark: saved.watermark.map(Timestamp::unix),
-        pipeline_id: timeline.newest_finished,
-        pipelines: HistoryShape::of(&timeline.pipelines, rules),
-        jobs: timeline
-            .jobs
-            .iter()
-            .map(|(name, job)| (name.clone(), HistoryShape::of_job(job, rules)))
-            .collect(),
-    };
-    let mut text = to_json(&document);
+    let mut text = to_json(&Document::of(saved, rules));
     text.push(b'\n');
     text
+}
+
+/// A timeline's document as a part of another one.
+#[expect(
+    clippy::expect_used,
+    reason = "maps with string keys and plain numbers always serialize"
+)]
+pub(super) fn embed(saved: &Saved, rules: &Rules) -> Box<RawValue> {
+    to_raw_value(&Document::of(saved, rules)).expect("a document that serializes")
+}
+
+impl Document {
+    fn of(saved: &Saved, rules: &Rules) -> Self {
+        let timeline = &saved.timeline;
+        Self {
+            version: VERSION,
+            project: ProjectShape {
+                id: timeline.key.project_id,
+                path: timeline.project.clone(),
+                web_url: timeline.project_url.clone(),
+            },
+            ref_name: timeline.key.ref_name.clone(),
+            watermark: saved.watermark.map(Timestamp::unix),
+            pipeline_id: timeline.newest_finished,
+            pipelines: HistoryShape::of(&timeline.pipelines, rules),
+            jobs: timeline
+                .jobs
+                .iter()
+                .map(|(name, job)| (name.clone(), HistoryShape::of_job(job, rules)))
+                .collect(),
+        }
+    }
 }
 
 #[expect(
     clippy::expect_used,
     reason = "maps with string keys and plain numbers always serialize"
 )]
-fn to_json(value: &impl Serialize) -> Vec<u8> {
+pub(super) fn to_json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("a document that serializes")
 }
 
@@ -119,12 +134,17 @@ pub fn decode(text: &[u8]) -> Result<Saved, DocumentError> {
     timeline.jobs = document
         .jobs
         .into_iter()
-        .map(|(name, job)| (name, job.into_job(&mut commits)))
+        .map(|(name, job)| (name, Box::new(job.into_job(&mut commits))))
         .collect();
     Ok(Saved {
         timeline,
         watermark: document.watermark.and_then(Timestamp::from_unix),
     })
+}
+
+/// Whether a text says that it is a document of our own: it names its version.
+pub fn names_a_version(text: &[u8]) -> Result<bool, DocumentError> {
+    Ok(parse::<VersionOnly>(text)?.version != 0)
 }
 
 #[derive(Deserialize)]
@@ -133,7 +153,7 @@ struct VersionOnly {
     version: u64,
 }
 
-fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, DocumentError> {
+pub(super) fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, DocumentError> {
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         DocumentError::Malformed {

@@ -15,6 +15,11 @@ pub(super) fn document_path(key: &TimelineKey) -> String {
     format!("{}/{}.json", key.project_id, file_stem(&key.ref_name))
 }
 
+/// Path of what a backfill has read of a project so far; its name keeps it from being loaded.
+pub(super) fn draft_path(project_id: u64) -> String {
+    format!("{project_id}/.backfill")
+}
+
 fn file_stem(ref_name: &str) -> String {
     let mut stem = utf8_percent_encode(ref_name, ENCODED).to_string();
     if stem.starts_with('.') {

@@ -2,6 +2,7 @@
 
 mod directory;
 mod document;
+mod draft;
 mod layout;
 mod s3;
 mod shapes;
@@ -11,7 +12,8 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 pub use directory::{Directory, Loaded, OpenError, ReadError, SaveError, SetAside};
-pub use document::{DocumentError, Saved, decode, decode_v2, encode, encode_v2};
+pub use document::{DocumentError, Saved, decode, decode_v2, encode, encode_v2, names_a_version};
+pub use draft::Draft;
 pub use s3::{Fault, S3, S3Error, S3Options};
 
 use crate::model::{Rules, Timeline, TimelineKey};
@@ -70,7 +72,7 @@ impl Store {
     pub async fn check(&self) -> Result<(), StoreError> {
         match self {
             Self::Directory(_) => Ok(()),
-            Self::S3(s3) => Ok(s3.check().await?),
+            Self::S3(s3) => Ok(Box::pin(s3.check()).await?),
         }
     }
 
@@ -90,7 +92,7 @@ impl Store {
                 let directory = directory.clone();
                 Ok(blocking(move || directory.load()).await)
             }
-            Self::S3(s3) => Ok(s3.load().await?),
+            Self::S3(s3) => Ok(Box::pin(s3.load()).await?),
         }
     }
 
@@ -103,7 +105,7 @@ impl Store {
                 blocking(write).await?;
                 Ok(Written::default())
             }
-            Self::S3(s3) => Ok(s3.save(saved, rules).await?),
+            Self::S3(s3) => Ok(Box::pin(s3.save(saved, rules)).await?),
         }
     }
 
@@ -114,7 +116,48 @@ impl Store {
                 let directory = directory.clone();
                 Ok(blocking(move || directory.remove(&key)).await?)
             }
-            Self::S3(s3) => Ok(s3.remove(&key).await?),
+            Self::S3(s3) => Ok(Box::pin(s3.remove(&key)).await?),
+        }
+    }
+
+    /// What a backfill has left of a project that it has not done with.
+    pub async fn draft(&self, project_id: u64) -> Result<Option<Draft>, StoreError> {
+        let text = match self {
+            Self::Directory(directory) => {
+                let directory = directory.clone();
+                // One that cannot be read is read from GitLab again, as one that does not parse.
+                blocking(move || directory.draft(project_id).ok().flatten()).await
+            }
+            Self::S3(s3) => s3.draft(project_id).await?,
+        };
+        Ok(text.and_then(|text| Draft::decode(&text).ok().flatten()))
+    }
+
+    /// Keeps what a backfill has read of a project so far.
+    pub async fn save_draft(
+        &self,
+        project_id: u64,
+        draft: Draft,
+        rules: &Rules,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Directory(directory) => {
+                let (directory, rules) = (directory.clone(), rules.clone());
+                let write = move || directory.save_draft(project_id, &draft.encode(&rules));
+                Ok(blocking(write).await?)
+            }
+            Self::S3(s3) => Ok(s3.save_draft(project_id, draft.encode(rules)).await?),
+        }
+    }
+
+    /// Removes what a backfill has left of a project.
+    pub async fn remove_draft(&self, project_id: u64) -> Result<(), StoreError> {
+        match self {
+            Self::Directory(directory) => {
+                let directory = directory.clone();
+                Ok(blocking(move || directory.remove_draft(project_id)).await?)
+            }
+            Self::S3(s3) => Ok(s3.remove_draft(project_id).await?),
         }
     }
 

@@ -139,6 +139,7 @@ impl HistoryShape {
         }
         history.kept.sort_by_key(|execution| execution.pipeline_id);
         history.kept.dedup_by_key(|execution| execution.pipeline_id);
+        history.kept.shrink_to_fit();
         history
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use job_failure_exporter::config::{Config, Location, Overrides, Problems};
+use job_failure_exporter::config::{Backfill, Config, Location, Overrides, Problems};
 use job_failure_exporter::model::{
     AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs, Rules,
 };
@@ -46,7 +46,13 @@ fn one_project_is_enough_and_everything_else_has_its_default() {
     assert_eq!(config.watch.projects, ["group/app"]);
     assert!(config.watch.groups.is_empty());
     assert!(config.watch.refs.only_default());
-    assert_eq!(config.watch.backfill_pipelines, 50);
+    assert_eq!(
+        config.watch.backfill,
+        Backfill {
+            pipelines: 50,
+            days: None
+        }
+    );
     assert_eq!(config.counting, Rules::default());
     assert!(config.owners.is_empty());
     let state = Location::Directory("./state".into());

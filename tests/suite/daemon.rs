@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::http_serving::client;
+use crate::s3_servers::{KEY, SECRET};
 use crate::samples::Samples;
 
 /// No test waits longer for anything.
@@ -58,6 +59,7 @@ pub(crate) async fn gitlab(scenario: &str) -> Handle {
 pub(crate) struct Place {
     folder: TempDir,
     token: String,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Place {
@@ -66,6 +68,7 @@ impl Place {
         let place = Self {
             folder: tempfile::tempdir().unwrap(),
             token: DEFAULT_TOKEN.to_owned(),
+            environment: Vec::new(),
         };
         place.configure(&format!(
             "gitlab: {{url: '{gitlab}', requests_per_second: 1000, timeout: 5s}}\n\
@@ -75,6 +78,31 @@ impl Place {
             place.state().display()
         ));
         place
+    }
+
+    /// The same with the state in a bucket of the S3 at `endpoint`.
+    pub(crate) fn on_s3(gitlab: &str, watch: &str, endpoint: &str, bucket: &str) -> Self {
+        let mut place = Self::new(gitlab, watch);
+        let config = std::fs::read_to_string(place.config()).unwrap();
+        let s3 = format!(
+            "store: {{s3: {{bucket: {bucket}, prefix: state, endpoint_url: '{endpoint}', \
+             force_path_style: true}}, "
+        );
+        let directory = format!("store: {{directory: '{}', ", place.state().display());
+        assert!(config.contains(&directory), "{config}");
+        place.configure(&config.replace(&directory, &s3));
+        place.environment = vec![
+            ("AWS_ACCESS_KEY_ID", KEY.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET.to_owned()),
+        ];
+        place
+    }
+
+    /// Only these variables besides the token.
+    pub(crate) fn with_environment(mut self, variables: &[(&'static str, &str)]) -> Self {
+        let own = |(name, value): &(&'static str, &str)| (*name, (*value).to_owned());
+        self.environment = variables.iter().map(own).collect();
+        self
     }
 
     pub(crate) fn with_token(mut self, token: &str) -> Self {
@@ -128,13 +156,32 @@ impl Place {
 
     /// The program with this configuration; `flags` go over it.
     fn command(&self, flags: &[&str]) -> Command {
+        let mut command = self.program();
+        command.arg("--config.file").arg(self.config()).args(flags);
+        command
+    }
+
+    /// A command of the program with this configuration, to be ended by a signal or by itself.
+    pub(crate) fn tool(&self, args: &[&str]) -> Command {
+        let mut command = self.program();
+        let file = self.config();
+        command.args(args).arg("--config.file").arg(file);
+        command.stdout(Stdio::piped());
+        command
+    }
+
+    /// Runs a command of the program with this configuration to its end.
+    pub(crate) async fn run(&self, args: &[&str]) -> Ran {
+        let output = tokio::time::timeout(PATIENCE, self.tool(args).output()).await;
+        Ran::of(&output.expect("it ends by itself").unwrap())
+    }
+
+    fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_job-failure-exporter"));
         command
-            .arg("--config.file")
-            .arg(self.config())
-            .args(flags)
             .env_clear()
             .env("GITLAB_TOKEN", &self.token)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -185,6 +232,39 @@ impl Place {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{said}");
         said
+    }
+}
+
+/// What a command of the program came to.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    pub(crate) fn of(output: &std::process::Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            code: output.status.code(),
+            out: text(&output.stdout),
+            err: text(&output.stderr),
+        }
+    }
+
+    /// What it printed, where it did what it was asked for.
+    #[track_caller]
+    pub(crate) fn done(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.out
+    }
+
+    /// What it said, where it did not.
+    #[track_caller]
+    pub(crate) fn refused(self) -> String {
+        assert_eq!(self.code, Some(1), "{self:?}");
+        self.err
     }
 }
 

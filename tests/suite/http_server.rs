@@ -199,12 +199,13 @@ async fn a_head_that_does_not_end_is_cut() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_its_answer_is_cut() {
-    let daemon = Daemon {
+    let daemon = || Daemon {
         timelines: vec![timeline("group/app", "main", many_jobs())],
         ..Daemon::default()
     };
-    let serving = Serving::start(daemon, hasty()).await;
-    let whole = serving.text("/metrics").await.len();
+    let patient = Serving::start(daemon(), Limits::default()).await;
+    let whole = patient.text("/metrics").await.len();
+    let serving = Serving::start(daemon(), hasty()).await;
     let mut stream = slow_scrape(&serving).await;
     // Nothing shows from outside that the time is over but that the server closes.
     let closed = async {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helper may panic")]
 
 mod alert_rules;
+mod backfill;
 mod bad_input;
 mod children;
 mod configuration;
@@ -25,12 +26,16 @@ mod monitoring;
 mod prose;
 mod refused_starts;
 mod replay;
+mod replicas;
 mod routing;
 mod s3_servers;
 mod samples;
 mod schedules;
 mod simulator;
+mod state_commands;
+mod state_import;
 mod state_on_disk;
+mod state_on_s3;
 mod store_s3;
 mod tools;
 mod truth;

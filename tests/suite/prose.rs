@@ -12,12 +12,13 @@ struct Block {
     text: String,
 }
 
-const PAGES: [&str; 5] = [
+const PAGES: [&str; 6] = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/alerting.md",
     "docs/architecture.md",
+    "docs/state.md",
 ];
 
 fn at_root(path: &str) -> PathBuf {

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
+use http::Method;
 use regex::Regex;
 
 use crate::http_serving::client;
@@ -131,24 +132,29 @@ impl TestBucket {
             name: format!("bucket-{}", COUNT.fetch_add(1, Ordering::Relaxed)),
             server: moto(),
         };
-        let answer = client().put(bucket.url("")).send().await.unwrap();
+        let answer = bucket.request(Method::PUT, "").send().await.unwrap();
         assert!(answer.status().is_success(), "{answer:?}");
         bucket
     }
 
-    fn url(&self, key: &str) -> String {
+    fn request(&self, method: Method, key: &str) -> reqwest::RequestBuilder {
         let key = key.replace('%', "%25");
-        format!("{}/{}/{key}", self.server, self.name)
+        let url = format!("{}/{}/{key}", self.server, self.name);
+        // moto looks only whether there is a signature.
+        let signed = "AWS4-HMAC-SHA256 Credential=test/20260105/us-east-1/s3/aws4_request";
+        client()
+            .request(method, url)
+            .header("authorization", signed)
     }
 
     pub(crate) async fn put(&self, key: &str, body: impl Into<Vec<u8>>) {
-        let request = client().put(self.url(key)).body(body.into());
+        let request = self.request(Method::PUT, key).body(body.into());
         let answer = request.send().await.unwrap();
         assert!(answer.status().is_success(), "{answer:?}");
     }
 
     pub(crate) async fn response(&self, key: &str) -> reqwest::Response {
-        client().get(self.url(key)).send().await.unwrap()
+        self.request(Method::GET, key).send().await.unwrap()
     }
 
     pub(crate) async fn get(&self, key: &str) -> Option<Vec<u8>> {
@@ -161,21 +167,14 @@ impl TestBucket {
     }
 
     pub(crate) async fn remove(&self, key: &str) {
-        let answer = client().delete(self.url(key)).send().await.unwrap();
+        let answer = self.request(Method::DELETE, key).send().await.unwrap();
         assert!(answer.status().is_success(), "{answer:?}");
     }
 
     /// The names of up to 1,000 objects.
     pub(crate) async fn keys(&self) -> Vec<String> {
-        let url = format!("{}?list-type=2", self.url(""));
-        let text = client()
-            .get(url)
-            .send()
-            .await
-            .unwrap()
-            .text()
-            .await
-            .unwrap();
+        let answer = self.request(Method::GET, "?list-type=2").send();
+        let text = answer.await.unwrap().text().await.unwrap();
         let key = Regex::new("<Key>(.*?)</Key>").unwrap();
         key.captures_iter(&text)
             .map(|found| found[1].to_owned())

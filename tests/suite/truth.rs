@@ -146,7 +146,7 @@ pub(crate) fn equal(samples: &Samples, truths: &[JobTruth]) -> Result<(), String
 }
 
 /// Compares the windows in the documents, oldest execution first.
-fn windows_are_saved(place: &Place, truths: &[JobTruth]) {
+pub(crate) fn windows_are_saved(place: &Place, truths: &[JobTruth]) {
     let mut saved: BTreeMap<(String, String), Vec<bool>> = BTreeMap::new();
     for (_, document) in place.documents() {
         let project = document["project"]["path"].as_str().unwrap();
@@ -164,7 +164,7 @@ fn windows_are_saved(place: &Place, truths: &[JobTruth]) {
 }
 
 /// Compares the counters that do not depend on when somebody looked.
-fn counters_are_true(samples: &Samples, gitlab: &Handle) {
+pub(crate) fn counters_are_true(samples: &Samples, gitlab: &Handle) {
     let own = |job: &JobTruth| !job.job_name.contains(" / ");
     for job in gitlab.truth().into_iter().filter(own) {
         let labels = [("project", &*job.project), ("job_name", &*job.job_name)];

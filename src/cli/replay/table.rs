@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use super::super::table::{
+    LEGEND, counted, executions, print_aligned, printable, ratio, worst_first,
+};
 use super::thresholds::{self, Threshold};
-use crate::model::{Figures, JobRow, Outcome, PipelineObservation, TimelineRows};
+use crate::model::{Figures, JobRow, PipelineObservation, TimelineRows};
 
 /// What happened while the pipelines were counted.
 #[derive(Default)]
@@ -87,13 +90,7 @@ impl Table {
             .flat_map(|rows| rows.jobs.iter().map(move |job| (rows, job)))
             .map(|(rows, job)| (&job.figures, line(rows, job, with_ref)))
             .collect();
-        lines.sort_by(|(a, one), (b, other)| {
-            let streaks = b.consecutive_failures.cmp(&a.consecutive_failures);
-            let ratios = || b.failure_ratio().total_cmp(&a.failure_ratio());
-            streaks
-                .then_with(ratios)
-                .then_with(|| one[5].cmp(&other[5]))
-        });
+        lines.sort_by(|(a, one), (b, other)| worst_first(a, b).then_with(|| one[5].cmp(&other[5])));
         let heads = [
             "STREAK",
             "RATIO",
@@ -105,10 +102,7 @@ impl Table {
         let mut cells = vec![heads.map(str::to_owned)];
         cells.extend(lines.into_iter().map(|(_, line)| line));
         print_aligned(&cells, out)?;
-        writeln!(
-            out,
-            "\nLast executions, oldest first: + passed, x failed, a allowed failure, f flaky."
-        )?;
+        writeln!(out, "\n{LEGEND}")?;
         self.print_crossings(with_ref, out)
     }
 
@@ -128,55 +122,21 @@ impl Table {
 
 fn line(rows: &TimelineRows, job: &JobRow, with_ref: bool) -> [String; 6] {
     let figures = &job.figures;
-    let executions = figures.window.iter().map(|entry| match entry.outcome {
-        Outcome::Failed => 'x',
-        Outcome::AllowedFailure => 'a',
-        _ if entry.flaky => 'f',
-        _ => '+',
-    });
+    let [ratio, failed] = ratio(figures);
     [
         figures.consecutive_failures.to_string(),
-        format!("{:.2}", figures.failure_ratio()),
-        format!("{}/{}", figures.window_failures, figures.window_executions),
+        ratio,
+        failed,
         figures.window_flaky.to_string(),
-        executions.collect(),
+        executions(figures),
         shown(&job.name, &rows.ref_name, with_ref),
     ]
 }
 
-fn counted(number: usize, of: &str) -> String {
-    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
-}
-
-/// A job's name that cannot move the cursor or break the line.
 fn shown(job: &str, ref_name: &str, with_ref: bool) -> String {
-    let name = if with_ref {
-        format!("{job} ({ref_name})")
+    if with_ref {
+        printable(&format!("{job} ({ref_name})"))
     } else {
-        job.to_owned()
-    };
-    let printable = |c: char| {
-        if c.is_control() {
-            c.escape_default().to_string()
-        } else {
-            c.to_string()
-        }
-    };
-    name.chars().map(printable).collect()
-}
-
-/// Pads all columns but the last.
-fn print_aligned(lines: &[[String; 6]], out: &mut dyn Write) -> io::Result<()> {
-    let width = |column: usize| {
-        let cells = lines.iter().map(|line| line[column].chars().count());
-        cells.max().unwrap_or(0)
-    };
-    let widths: [usize; 6] = std::array::from_fn(width);
-    for line in lines {
-        for (cell, width) in line.iter().zip(widths).take(5) {
-            write!(out, "{cell:<width$}  ")?;
-        }
-        writeln!(out, "{}", line[5])?;
+        printable(job)
     }
-    Ok(())
 }

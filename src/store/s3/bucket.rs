@@ -80,7 +80,8 @@ impl Bucket {
         if let Some(url) = &options.endpoint_url {
             config = config.endpoint_url(url);
         }
-        let config = config.load().await;
+        // Boxed, and so no burden for the futures of everybody who opens a store.
+        let config = Box::pin(config.load()).await;
         let mut s3 =
             aws_sdk_s3::config::Builder::from(&config).force_path_style(options.force_path_style);
         if config.region().is_none() && options.endpoint_url.is_some() {
@@ -181,6 +182,14 @@ impl Bucket {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether we may list what is below the prefix.
+    pub(super) async fn try_list(&self) -> Result<(), S3Error> {
+        let request = self.client.list_objects_v2().bucket(&self.name);
+        let request = request.prefix(&self.prefix).max_keys(1);
+        let answer = request.send().await.map_err(self.error("list", ""));
+        answer.map(drop)
     }
 
     /// Everything below the prefix.

@@ -164,10 +164,11 @@ impl Fault {
                 _ => Self::Cut(chain(error)),
             },
             SdkError::DispatchFailure(failure) => of_credentials(error).unwrap_or_else(|| {
+                let cause = failure.as_connector_error().and_then(StdError::source);
                 if failure.is_timeout() {
                     Self::Timeout
                 } else {
-                    Self::Unreachable(chain(error))
+                    Self::Unreachable(chain(cause.unwrap_or(error)))
                 }
             }),
             _ => of_credentials(error).unwrap_or_else(|| Self::Settings(chain(error))),

@@ -1,12 +1,13 @@
 //! Reading all documents of a bucket.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::bucket::{Bucket, Listed, Object};
 use super::{PARALLEL_REQUESTS, S3, S3Error, document_path};
-use crate::store::{DocumentError, Loaded, Saved, decode};
+use crate::store::{DocumentError, Loaded, Saved, SetAside, decode};
 
 /// How often a document that does not parse is read before it counts as broken and not the answer.
 const READINGS: u32 = 2;
@@ -42,6 +43,22 @@ impl S3 {
             documents.insert(name, later);
         }
         Ok(self.sort_out(documents).await)
+    }
+
+    /// Reads all documents and writes nothing. What cannot be read is told and stays where it is.
+    pub async fn look(&self) -> Result<Loaded, S3Error> {
+        let mut loaded = Loaded::default();
+        for (name, read) in self.read_all(self.list().await?).await? {
+            match read.content {
+                Ok(saved) => loaded.timelines.push(saved),
+                Err(error) => loaded.set_aside.push(SetAside {
+                    path: PathBuf::from(self.bucket.address(&name)),
+                    moved_to: None,
+                    error: error.into(),
+                }),
+            }
+        }
+        Ok(loaded)
     }
 
     async fn sort_out(&self, documents: BTreeMap<String, Read>) -> Loaded {

@@ -1,6 +1,7 @@
 //! Documents in an S3 bucket, which several replicas may share.
 
 mod bucket;
+mod draft;
 mod error;
 mod load;
 
@@ -79,11 +80,12 @@ impl S3 {
         self.conditional.get().copied()
     }
 
-    /// Sees whether the bucket is there and lets us write, and whether it honours conditions.
+    /// Sees whether the bucket is there and lets us list and write, and whether it honours conditions.
     pub async fn check(&self) -> Result<(), S3Error> {
         if self.conditional.get().is_some() {
             return Ok(());
         }
+        self.bucket.try_list().await?;
         let mut honoured = false;
         // The first write may find the probe of an earlier start.
         for _ in 0..2 {
@@ -104,10 +106,10 @@ impl S3 {
     /// Replaces a timeline's document. Where another replica has written it meanwhile, the two are
     /// merged, and what came out is given back.
     pub async fn save(&self, saved: Saved, rules: &Rules) -> Result<Written, S3Error> {
+        let key = saved.timeline.key.clone();
+        let name = document_path(&key);
         let mut current = saved;
         let mut written = Written::default();
-        let key = current.timeline.key.clone();
-        let name = document_path(&key);
         let mut merged = false;
         for attempt in 1..=TRIES {
             let known = self.etags().get(&key).cloned();
@@ -124,37 +126,49 @@ impl S3 {
             }
             written.conflicts += 1;
             sleep(jitter(attempt)).await;
-            let Some(object) = self.bucket.get(&name).await? else {
-                self.remember(key.clone(), None);
+            let Some(stored) = self.stored(&key, &name, &mut written).await? else {
                 continue;
             };
-            match decode(&object.body) {
-                Ok(stored) => {
-                    current.timeline.merge(&stored.timeline);
-                    current.timeline.trim(rules);
-                    // Each says up to when everything is in the documents, and it still is.
-                    current.watermark = current.watermark.max(stored.watermark);
-                    merged = true;
-                    self.remember(key.clone(), object.etag);
-                    if current == stored {
-                        written.merged = Some(current.timeline);
-                        return Ok(written);
-                    }
-                }
-                Err(error @ DocumentError::Newer { .. }) => {
-                    let target = self.bucket.address(&name);
-                    return Err(S3Error::new("write", target, Fault::Newer(error)));
-                }
-                Err(error) => {
-                    written
-                        .set_aside
-                        .push(self.set_aside(&name, object, error).await);
-                    self.remember(key.clone(), None);
-                }
+            current.timeline.merge(&stored.timeline);
+            current.timeline.trim(rules);
+            // Each says up to when everything is in the documents, and it still is.
+            current.watermark = current.watermark.max(stored.watermark);
+            merged = true;
+            if current == stored {
+                written.merged = Some(current.timeline);
+                return Ok(written);
             }
         }
         let target = self.bucket.address(&name);
         Err(S3Error::new("write", target, Fault::Contended(TRIES)))
+    }
+
+    /// What is there in the way of a save; `None` where nothing is, or nothing readable.
+    async fn stored(
+        &self,
+        key: &TimelineKey,
+        name: &str,
+        written: &mut Written,
+    ) -> Result<Option<Saved>, S3Error> {
+        self.remember(key.clone(), None);
+        let Some(object) = self.bucket.get(name).await? else {
+            return Ok(None);
+        };
+        match decode(&object.body) {
+            Ok(stored) => {
+                self.remember(key.clone(), object.etag);
+                Ok(Some(stored))
+            }
+            Err(error @ DocumentError::Newer { .. }) => {
+                let target = self.bucket.address(name);
+                Err(S3Error::new("write", target, Fault::Newer(error)))
+            }
+            Err(error) => {
+                let aside = self.set_aside(name, object, error).await;
+                written.set_aside.push(aside);
+                Ok(None)
+            }
+        }
     }
 
     /// Removes a timeline's document, unless another replica has written it meanwhile.

@@ -1,0 +1,210 @@
+//! `backfill`: reads the watched projects back to some time, and shows how far it is.
+
+use std::io::{IsTerminal as _, Write, stderr};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::args::ConfigArgs;
+use super::interrupt::Interrupts;
+use crate::clock::SystemClock;
+use crate::config::{Config, duration};
+use crate::daemon::backfill::{self, Outcome, Progress, Reach};
+
+/// Time between two lines where there is no progress bar.
+const BETWEEN_LINES: Duration = Duration::from_secs(15);
+
+/// Arguments of `backfill`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The exporter must not run on the same state directory meanwhile. What is saved of a job stays where it
+reaches further back than what is read. Ended by Ctrl-C or an error, the same command goes on.
+
+Examples:
+  job-failure-exporter backfill --since 30d --config.file config.yml
+  job-failure-exporter backfill --since 90d --config.file config.yml --project group/app")]
+pub struct BackfillArgs {
+    /// How far back to read, such as 30d: pipelines that moved since then.
+    #[arg(long, value_name = "DURATION", value_parser = span)]
+    pub since: Duration,
+    /// Put what is read in the place of what is saved, even where that reaches further back.
+    #[arg(long)]
+    pub rebuild: bool,
+    /// What the daemon takes.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    match duration::parse(text) {
+        Ok(Duration::ZERO) => Err("longer than nothing is wanted".to_owned()),
+        Ok(span) => Ok(span),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Runs `backfill`; the exit code says whether everything was read.
+pub async fn run(
+    args: &BackfillArgs,
+    config: Config,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    let mut interrupts = Interrupts::listen().context("cannot catch signals")?;
+    let stop = CancellationToken::new();
+    let progress = Arc::new(Shown::new());
+    let reach = Reach {
+        since: args.since,
+        rebuild: args.rebuild,
+    };
+    let work = backfill::run(
+        config,
+        Arc::new(SystemClock),
+        reach,
+        progress.clone(),
+        stop.clone(),
+    );
+    tokio::pin!(work);
+    let outcome = tokio::select! {
+        outcome = &mut work => outcome,
+        () = interrupts.wait() => {
+            stop.cancel();
+            work.await
+        }
+    };
+    progress.clear();
+    let outcome = outcome?;
+    say(&outcome, out)?;
+    finish(&outcome)
+}
+
+fn say(outcome: &Outcome, out: &mut dyn Write) -> std::io::Result<()> {
+    let Outcome {
+        projects,
+        of,
+        pipelines,
+        timelines,
+        ..
+    } = outcome;
+    writeln!(
+        out,
+        "{projects} of {of} projects are in the store: {pipelines} pipelines read, {timelines} timelines saved"
+    )
+}
+
+fn finish(outcome: &Outcome) -> anyhow::Result<ExitCode> {
+    if outcome.stopped {
+        bail!(
+            "ended before everything was read; what was read is kept: run the same command again to go on"
+        );
+    }
+    if !outcome.failed.is_empty() {
+        let failed = outcome.failed.iter();
+        let lines: Vec<String> = failed.map(|(what, why)| format!("{what}: {why}")).collect();
+        bail!(
+            "not everything could be read; what was read is kept: run the same command again to go on\n{}",
+            lines.join("\n")
+        );
+    }
+    if outcome.of == 0 {
+        bail!("there is no project to read: the watched groups have none");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows the progress: a bar on a terminal, else a line now and then.
+struct Shown {
+    bar: ProgressBar,
+    lines: Option<Mutex<Lines>>,
+}
+
+#[derive(Default)]
+struct Lines {
+    project: String,
+    read: usize,
+    of: usize,
+    told: Option<Instant>,
+}
+
+impl Shown {
+    fn new() -> Self {
+        let is_terminal = stderr().is_terminal();
+        let target = if is_terminal {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let style = ProgressStyle::with_template(
+            "{prefix} {wide_bar} {pos} of {len} pipelines, {eta} to go",
+        );
+        let bar = ProgressBar::with_draw_target(None, target);
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self {
+            bar,
+            lines: (!is_terminal).then(Mutex::default),
+        }
+    }
+
+    fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn with_lines(&self, tell: impl FnOnce(&mut Lines)) {
+        if let Some(lines) = &self.lines {
+            tell(&mut lines.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+}
+
+impl Progress for Shown {
+    fn begins(&self, project: &str, place: (usize, usize), pipelines: usize, before: usize) {
+        let (number, of) = place;
+        self.bar.set_prefix(format!("{project} ({number} of {of})"));
+        self.bar.set_length(pipelines as u64);
+        self.bar.set_position(before as u64);
+        self.bar.reset_eta();
+        self.with_lines(|lines| {
+            *lines = Lines {
+                project: project.to_owned(),
+                read: before,
+                of: pipelines,
+                told: Some(Instant::now()),
+            };
+            tracing::info!(
+                project,
+                "project {number} of {of}: {pipelines} pipelines, {before} of them read before"
+            );
+        });
+    }
+
+    fn has_read(&self) {
+        self.bar.inc(1);
+        self.with_lines(|lines| {
+            lines.read += 1;
+            if lines.told.is_some_and(|told| told.elapsed() >= BETWEEN_LINES) {
+                lines.told = Some(Instant::now());
+                tracing::info!(project = %lines.project, "{} of {} pipelines read", lines.read, lines.of);
+            }
+        });
+    }
+
+    fn ends(&self, project: &str, timelines: usize) {
+        self.with_lines(|_| tracing::info!(project, "done, {timelines} timelines saved"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backfill_of_nothing_is_refused() {
+        assert_eq!(span("30d"), Ok(Duration::from_hours(720)));
+        assert!(span("0").is_err() && span("30").is_err());
+    }
+}

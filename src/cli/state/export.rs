@@ -1,0 +1,61 @@
+//! `state export`: the document of one timeline, to standard output.
+
+use anyhow::bail;
+use clap::{Args, ValueEnum};
+
+use super::super::Console;
+use super::{Selection, StoreArgs, names, selected};
+use crate::store::{encode, encode_v2};
+
+/// Arguments of `state export`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  job-failure-exporter state export --project group/app > app.v3.json
+  job-failure-exporter state export --format datadog-v2 --project group/app --ref main \\
+    > job_executions.v2.json")]
+pub struct ExportArgs {
+    /// Form of the document.
+    #[arg(long = "format", value_name = "FORMAT", default_value = "v3")]
+    pub document: Format,
+    /// Which timeline: exactly one must be left.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Where the state is.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// Form of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// The exporter's own, which keeps everything.
+    V3,
+    /// What datadog-agent's task reads: streaks and windows alone.
+    #[value(name = "datadog-v2")]
+    DatadogV2,
+}
+
+pub(super) async fn run(
+    args: &ExportArgs,
+    env: &dyn Fn(&str) -> Option<String>,
+    console: &mut Console<'_>,
+) -> anyhow::Result<()> {
+    let config = args.store.config(None, env)?;
+    let found = selected(&config, &args.selection, console).await?;
+    let [saved] = &found[..] else {
+        let named = names(found.iter().map(|saved| &saved.timeline));
+        bail!("which one? Give --project and --ref so that one of these is left:\n{named}");
+    };
+    let text = match args.document {
+        Format::V3 => encode(saved, &config.counting),
+        Format::DatadogV2 => {
+            let mut text = encode_v2(&saved.timeline, &config.counting);
+            text.push(b'\n');
+            text
+        }
+    };
+    console.out.write_all(&text)?;
+    console.out.flush()?;
+    Ok(())
+}

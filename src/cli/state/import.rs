@@ -1,0 +1,259 @@
+//! `state import`: takes a document in, as the timeline of one ref.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+
+use super::super::Console;
+use super::super::table::{counted, printable};
+use super::{StoreArgs, name};
+use crate::config::Config;
+use crate::daemon::{client, storage};
+use crate::model::{Rules, TimelineKey, Timestamp};
+use crate::store::{Saved, Store, decode, decode_v2, names_a_version};
+
+/// Arguments of `state import`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A job_executions.v2.json names neither project nor ref. GitLab is asked for the project (GITLAB_TOKEN)
+unless --project-id and --ref are given. The exporter must not run on the same state directory
+meanwhile; started afterwards, it goes on from the document.
+
+Examples:
+  job-failure-exporter state import job_executions.v2.json --project group/app
+  job-failure-exporter state import job_executions.v2.json --project group/app --project-id 7 --ref main
+  job-failure-exporter state import app.v3.json")]
+pub struct ImportArgs {
+    /// Document to take in; - is standard input.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Project it is of, by path or id. A document of the exporter's own says it itself.
+    #[arg(long, value_name = "PROJECT")]
+    pub project: Option<String>,
+    /// Id of the project; then GitLab is not asked, and --project is its path.
+    #[arg(long, value_name = "ID", requires = "project")]
+    pub project_id: Option<u64>,
+    /// Branch or tag it is of [default: the project's default branch].
+    #[arg(long = "ref", value_name = "REF")]
+    pub ref_name: Option<String>,
+    /// Replace what is saved of this ref.
+    #[arg(long)]
+    pub force: bool,
+    /// GitLab to ask.
+    #[arg(long = "gitlab.url", value_name = "URL")]
+    pub gitlab_url: Option<String>,
+    /// Where the state is.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// Which timeline a document becomes.
+struct Identity {
+    key: TimelineKey,
+    project: Arc<str>,
+    project_url: Option<Arc<str>>,
+}
+
+pub(super) async fn run(
+    args: &ImportArgs,
+    env: &dyn Fn(&str) -> Option<String>,
+    console: &mut Console<'_>,
+) -> anyhow::Result<()> {
+    let config = args.store.config(args.gitlab_url.as_ref(), env)?;
+    let text = read(&args.file)?;
+    let refused = || format!("{} cannot be imported", args.file.display());
+    let own = names_a_version(&text).with_context(refused)?;
+    let saved = if own {
+        let saved = decode(&text).with_context(refused)?;
+        args.check_identity(&saved).with_context(refused)?;
+        saved
+    } else {
+        // Before GitLab is asked for anything.
+        of_v2(&text, nobody(), &config.counting).with_context(refused)?;
+        let identity = args.identity(&config).await?;
+        of_v2(&text, identity, &config.counting).with_context(refused)?
+    };
+    let timeline = &saved.timeline;
+    let rows = timeline.rows(&config.counting);
+    let failing = rows.jobs.iter().filter(|row| row.figures.failing.is_some());
+    let said = format!(
+        "imported {}: {}, {} of them failing, up to pipeline {}",
+        name(timeline),
+        counted(rows.jobs.len(), "job"),
+        failing.count(),
+        timeline.newest_finished()
+    );
+    let replaced = save(saved, own, args.force, &config).await?;
+    let replaced = if replaced {
+        "; what was saved of it is replaced"
+    } else {
+        ""
+    };
+    writeln!(
+        console.out,
+        "{said}, into {}{replaced}",
+        config.store.location
+    )?;
+    Ok(())
+}
+
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let text = if file == Path::new("-") {
+        let mut text = Vec::new();
+        io::stdin().read_to_end(&mut text).map(|_| text)
+    } else {
+        fs::read(file)
+    };
+    let text = text.with_context(|| format!("cannot read {}", file.display()))?;
+    if text.iter().all(u8::is_ascii_whitespace) {
+        bail!(
+            "{} is empty: wanted a job_executions.v2.json, or a document that `state export` printed",
+            file.display()
+        );
+    }
+    Ok(text)
+}
+
+fn of_v2(text: &[u8], identity: Identity, rules: &Rules) -> anyhow::Result<Saved> {
+    let mut timeline = decode_v2(text, identity.key, identity.project, rules)?;
+    timeline.project_url = identity.project_url;
+    Ok(Saved {
+        timeline,
+        watermark: None,
+    })
+}
+
+fn nobody() -> Identity {
+    Identity {
+        key: TimelineKey {
+            project_id: 0,
+            ref_name: "".into(),
+        },
+        project: "".into(),
+        project_url: None,
+    }
+}
+
+impl ImportArgs {
+    /// Refuses a document that says to be of another project or ref than was asked for.
+    fn check_identity(&self, saved: &Saved) -> anyhow::Result<()> {
+        let timeline = &saved.timeline;
+        let id = timeline.key.project_id;
+        let other_project = self.project.as_ref().is_some_and(|wanted| {
+            *wanted != *timeline.project && *wanted != id.to_string() && self.project_id != Some(id)
+        });
+        let other_id = self.project_id.is_some_and(|wanted| wanted != id);
+        let ref_name = &timeline.key.ref_name;
+        let other_ref = (self.ref_name.as_ref()).is_some_and(|wanted| **wanted != **ref_name);
+        if other_project || other_id || other_ref {
+            bail!(
+                "it is of {}, not of what --project and --ref say; leave them out",
+                name(timeline)
+            );
+        }
+        Ok(())
+    }
+
+    /// What the command line says, and GitLab where it does not.
+    async fn identity(&self, config: &Config) -> anyhow::Result<Identity> {
+        let Some(project) = &self.project else {
+            bail!(
+                "a job_executions.v2.json does not name its project: give --project, by path or id"
+            );
+        };
+        if let Some(project_id) = self.project_id {
+            if project.parse::<u64>().is_ok() {
+                bail!("with --project-id, --project is the project's path, such as group/app");
+            }
+            let Some(ref_name) = &self.ref_name else {
+                bail!("with --project-id GitLab is not asked for the default branch: give --ref");
+            };
+            return Ok(Identity {
+                key: TimelineKey {
+                    project_id,
+                    ref_name: ref_name.as_str().into(),
+                },
+                project: project.as_str().into(),
+                project_url: None,
+            });
+        }
+        let found = client(config, Arc::new(()))?.project(project).await;
+        let found = found.context(
+            "GitLab does not tell the project's id (give --project-id and --ref to do without)",
+        )?;
+        let ref_name = self.ref_name.as_deref().map(Arc::from);
+        let Some(ref_name) = ref_name.or(found.default_branch) else {
+            bail!("{} has no default branch: give --ref", found.path);
+        };
+        Ok(Identity {
+            key: TimelineKey {
+                project_id: found.id,
+                ref_name,
+            },
+            project: found.path,
+            project_url: found.web_url,
+        })
+    }
+}
+
+/// Puts a timeline into the store; returns whether it replaced one.
+async fn save(saved: Saved, own: bool, force: bool, config: &Config) -> anyhow::Result<bool> {
+    let store = storage::open(&config.store).await?;
+    let loaded = store.load().await?;
+    storage::say_set_aside(&loaded.set_aside);
+    let key = saved.timeline.key.clone();
+    let there = loaded
+        .timelines
+        .iter()
+        .find(|other| other.timeline.key == key);
+    if let (Some(there), false) = (there, force) {
+        let jobs = counted(there.timeline.rows(&config.counting).jobs.len(), "job");
+        bail!(
+            "{} is saved already, with {jobs} up to pipeline {}: give --force to replace it",
+            name(&there.timeline),
+            there.timeline.newest_finished()
+        );
+    }
+    let replaces = there.is_some();
+    let others = loaded.timelines.into_iter();
+    let others = others.filter(|other| {
+        other.timeline.key != key && other.timeline.key.project_id == key.project_id
+    });
+    let others: Vec<Saved> = others.collect();
+    let mut saved = saved;
+    if own {
+        align(&mut saved, others, &store, &config.counting).await?;
+    }
+    store
+        .save(saved, &config.counting)
+        .await
+        .with_context(|| format!("ref {} is not imported", printable(&key.ref_name)))?;
+    Ok(replaces)
+}
+
+/// A watermark holds for all documents of a project: the earliest of them is given to all, so that what
+/// one of them does not have is read again. (An import from version 2 has none, and its ref is read as
+/// one that is new.)
+async fn align(
+    saved: &mut Saved,
+    others: Vec<Saved>,
+    store: &Store,
+    rules: &Rules,
+) -> anyhow::Result<()> {
+    let Some(known) = others.iter().map(|other| other.watermark).max() else {
+        return Ok(());
+    };
+    let common: Option<Timestamp> = known.min(saved.watermark);
+    saved.watermark = common;
+    for mut other in others {
+        if other.watermark > common {
+            other.watermark = common;
+            store.save(other, rules).await?;
+        }
+    }
+    Ok(())
+}

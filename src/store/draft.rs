@@ -1,0 +1,76 @@
+//! What a backfill has read of a project so far, kept beside the documents until it is done.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::document::{DocumentError, Saved, decode, embed, parse, to_json};
+use crate::model::{Rules, Timeline, Timestamp};
+
+/// Version this program writes, and the only one it reads: a draft does not outlive an upgrade.
+const VERSION: u32 = 1;
+
+/// What a backfill has read of a project so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// What is read and how it is counted, in words: a draft of another scope is of no use.
+    pub scope: String,
+    /// From when on pipelines are read.
+    pub since: Timestamp,
+    /// The latest sign of a pipeline when they were first listed.
+    pub listed: Option<Timestamp>,
+    /// Pipelines up to this one were read.
+    pub done: u64,
+    /// What came out so far.
+    pub timelines: Vec<Timeline>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Shape {
+    version: u32,
+    scope: String,
+    since: i64,
+    listed: Option<i64>,
+    done: u64,
+    timelines: Vec<Box<RawValue>>,
+}
+
+impl Draft {
+    pub(super) fn encode(self, rules: &Rules) -> Vec<u8> {
+        let document = |timeline| {
+            let watermark = None;
+            embed(
+                &Saved {
+                    timeline,
+                    watermark,
+                },
+                rules,
+            )
+        };
+        to_json(&Shape {
+            version: VERSION,
+            scope: self.scope,
+            since: self.since.unix(),
+            listed: self.listed.map(Timestamp::unix),
+            done: self.done,
+            timelines: self.timelines.into_iter().map(document).collect(),
+        })
+    }
+
+    /// `None` for the draft of another version.
+    pub(super) fn decode(text: &[u8]) -> Result<Option<Self>, DocumentError> {
+        let shape: Shape = parse(text)?;
+        if shape.version != VERSION {
+            return Ok(None);
+        }
+        let timelines = shape.timelines.iter();
+        let timelines = timelines.map(|text| Ok(decode(text.get().as_bytes())?.timeline));
+        Ok(Some(Self {
+            scope: shape.scope,
+            since: Timestamp::of_clock(shape.since),
+            listed: shape.listed.and_then(Timestamp::from_unix),
+            done: shape.done,
+            timelines: timelines.collect::<Result<_, DocumentError>>()?,
+        }))
+    }
+}
