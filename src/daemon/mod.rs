@@ -6,6 +6,7 @@
 
 pub mod backfill;
 mod gitlab_clock;
+mod instance;
 mod retention;
 mod saver;
 mod signals;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use self::gitlab_clock::GitLabClock;
+use self::instance::Instance;
 use self::saver::Saver;
 use self::signals::Signals;
 use self::state::{Policy, State};
@@ -80,6 +82,7 @@ pub struct Daemon {
     loaded: bool,
     ingest: Ingest,
     webhooks: Option<(Arc<Inbox>, Work)>,
+    instance: Instance,
     saver: Saver,
     state: Arc<State>,
     server: Bound,
@@ -111,10 +114,17 @@ impl Daemon {
             jobs: config.watch.jobs.clone(),
             shard: config.watch.shard,
             retention: config.retention,
+            idle_interval: config.watch.idle_interval,
         };
         let exposition = Exposition::new(telemetry);
         let state = Arc::new(State::new(policy, exposition, clock.clone()));
         let loaded = storage::load_at_once(&store, &state).await;
+        let instance = Instance {
+            client: client.clone(),
+            telemetry: state.exposition.telemetry().clone(),
+            clock: clock.clone(),
+            has_token: config.gitlab.token.is_some(),
+        };
         let ingest = Ingest::new(client, config.watch, state.clone());
         let webhooks = config.webhooks.gitlab.as_ref();
         let webhooks = webhooks
@@ -124,6 +134,7 @@ impl Daemon {
             loaded,
             ingest,
             webhooks,
+            instance,
             saver: Saver {
                 state: state.clone(),
                 store,
@@ -149,6 +160,7 @@ impl Daemon {
             loaded,
             ingest,
             webhooks,
+            instance,
             saver,
             state,
             server,
@@ -163,6 +175,7 @@ impl Daemon {
             // Ends with the server, which holds the other end of the queue.
             tokio::spawn(work.run());
         }
+        tokio::spawn(instance.run(stop.clone()));
         let serving = tokio::spawn(server.serve(service, stop.clone().cancelled_owned()));
         let work = async {
             let mut saved = Ok(0);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::gitlab_clock::GitLabClock;
 use crate::config::{JobSelector, Owners, RefSelector};
-use crate::gitlab::{Error, Project, Rejected};
+use crate::gitlab::{Error, Fault, Project, Rejected};
 use crate::ingest::{Resume, Sink};
 use crate::metrics::Exposition;
 use crate::model::{
@@ -26,6 +26,8 @@ pub(super) struct Policy {
     pub(super) shard: Shard,
     /// What was not heard of for this long is forgotten.
     pub(super) retention: Duration,
+    /// How often a quiet project is polled.
+    pub(super) idle_interval: Duration,
 }
 
 /// All timelines, behind one short lock that no scrape takes.
@@ -426,13 +428,31 @@ impl Sink for State {
     }
 
     fn poll_failed(&self, what: &str, error: &Error) {
-        self.exposition
-            .poll_failed(&Arc::from(what), super::telemetry::poll_error(error));
-        let mut held = self.held();
+        let path = Arc::from(what);
         let (reason, message) = (error.reason(), error.to_string());
+        let mut held = self.held();
+        if matches!(error.fault(), Fault::CiDisabled) {
+            // There is nothing to poll: no last poll that could be too long ago.
+            held.any_polled = true;
+            if held
+                .errors
+                .get(what)
+                .is_none_or(|known| known.reason != reason)
+            {
+                self.exposition.remove_project(what);
+                self.exposition.watch_project(&path);
+            }
+        }
+        self.exposition
+            .poll_failed(&path, super::telemetry::poll_error(error));
+        // What is behind it was told; the one that opened the circuit stays to be seen.
+        let is_left_alone = matches!(error.fault(), Fault::CircuitOpen { .. });
+        if is_left_alone && held.errors.contains_key(what) {
+            return;
+        }
         let known = held.errors.get(what);
         // Not by the message: that may count down seconds.
-        if known.is_some_and(|known| known.reason == reason) {
+        if is_left_alone || known.is_some_and(|known| known.reason == reason) {
             tracing::debug!(project = what, "still not polled: {message}");
         } else {
             tracing::warn!(project = what, "not polled: {message}");

@@ -1,10 +1,18 @@
 //! The state as the status page and the probes see it.
 
+use std::time::Duration;
+
 use super::state::{Held, Loading, State};
 use crate::http::{
     Candidate, JobEntry, JobFilter, JobPage, Paging, ProjectStatus, Readiness, Status, select,
 };
 use crate::model::TimelineKey;
+
+/// After so many polls of a quiet project that did not take place ..
+const LONG_MISSED: u32 = 3;
+
+/// .. and not before this time, what is shown is called old.
+const OLD: Duration = Duration::from_mins(15);
 
 impl Status for State {
     fn readiness(&self) -> Readiness {
@@ -32,6 +40,30 @@ impl Status for State {
             }
             _ => "the first round of polling is under way".to_owned(),
         })
+    }
+
+    fn staleness(&self) -> Option<String> {
+        let held = self.held();
+        if !held.any_polled {
+            return None;
+        }
+        let facts = held.projects.values().filter_map(|w| w.facts.as_ref());
+        let polls = facts.filter_map(|facts| self.exposition.project(&facts.path)?.last_success);
+        let newest = polls.max()?;
+        let age = self.clock.local_now().unix() - newest.unix();
+        let usual = (LONG_MISSED * self.policy.idle_interval).max(OLD);
+        let is_cut_off = !self.exposition.telemetry().circuit_is_closed();
+        let is_old = u64::try_from(age).is_ok_and(|age| age > usual.as_secs());
+        let words = if is_cut_off {
+            "GitLab keeps failing"
+        } else if is_old {
+            "no project could be polled"
+        } else {
+            return None;
+        };
+        Some(format!(
+            "{words}; what is shown is of {age} s ago and older"
+        ))
     }
 
     fn projects(&self) -> Vec<ProjectStatus> {

@@ -274,6 +274,7 @@ mod tests {
             jobs: config.watch.jobs,
             shard: config.watch.shard,
             retention: config.retention,
+            idle_interval: config.watch.idle_interval,
         };
         let state = Arc::new(State::new(policy, exposition.clone(), clock.clone()));
         let hooks = GitLabHooks {

@@ -185,7 +185,7 @@ impl Client {
         call.list(&endpoint, Limit::ALL, validate::bridge).await
     }
 
-    fn call(&self, endpoint: Endpoint, subject: String) -> Call<'_> {
+    pub(super) fn call(&self, endpoint: Endpoint, subject: String) -> Call<'_> {
         Call {
             transport: &self.transport,
             endpoint,
@@ -196,7 +196,7 @@ impl Client {
 
 impl Call<'_> {
     /// The one record that an endpoint answers with.
-    async fn one<T>(
+    pub(super) async fn one<T>(
         &self,
         endpoint: &(impl GitlabEndpoint + Sync),
         decode: fn(&RawValue) -> Result<T, Rejected>,
@@ -211,7 +211,7 @@ impl Call<'_> {
     }
 
     /// The endpoint, or the error of a builder that misses a parameter.
-    fn built<E>(&self, endpoint: Result<E, impl std::error::Error>) -> Result<E, Error> {
+    pub(super) fn built<E>(&self, endpoint: Result<E, impl std::error::Error>) -> Result<E, Error> {
         endpoint.map_err(|error| {
             let fault = Fault::Unexpected(error.to_string());
             self.error(self.transport.api(), 0, fault)

@@ -8,11 +8,13 @@
 //! client has no timeouts, does not start while GitLab is down, and drops the headers of a 429.
 
 mod answer;
+mod breaker;
 mod client;
 mod connect;
 mod error;
 mod fault;
 mod gate;
+mod instance;
 mod observer;
 mod options;
 mod paging;
@@ -23,9 +25,11 @@ mod validate;
 pub mod webhook;
 mod wire;
 
+pub use breaker::CircuitState;
 pub use client::{Client, Order, PipelineQuery};
 pub use error::Error;
 pub use fault::Fault;
+pub use instance::TokenFacts;
 pub use observer::{Endpoint, Observer};
 pub use options::{Backoff, BuildError, Options, Token, TokenError};
 pub use record::{Listing, RejectReason, Rejected};

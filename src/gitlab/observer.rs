@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::breaker::CircuitState;
 use crate::model::Timestamp;
 
 /// A call of the GitLab API, as it is named in metrics.
@@ -19,17 +20,23 @@ pub enum Endpoint {
     PipelineJobs,
     /// `GET /projects/:id/pipelines/:id/bridges`.
     PipelineBridges,
+    /// `GET /personal_access_tokens/self`.
+    Token,
+    /// `GET /metadata`.
+    Metadata,
 }
 
 impl Endpoint {
     /// Every endpoint, so that label values can start at zero.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Project,
         Self::GroupProjects,
         Self::Pipelines,
         Self::Pipeline,
         Self::PipelineJobs,
         Self::PipelineBridges,
+        Self::Token,
+        Self::Metadata,
     ];
 
     /// The endpoint as a label value.
@@ -41,6 +48,8 @@ impl Endpoint {
             Self::Pipeline => "pipeline",
             Self::PipelineJobs => "pipeline_jobs",
             Self::PipelineBridges => "pipeline_bridges",
+            Self::Token => "token",
+            Self::Metadata => "metadata",
         }
     }
 }
@@ -68,6 +77,11 @@ pub trait Observer: Send + Sync {
     /// `RateLimit-Limit`: requests GitLab allows in one window.
     fn budget_limit(&self, limit: u64) {
         let _ = limit;
+    }
+
+    /// The circuit breaker has moved.
+    fn circuit(&self, state: CircuitState) {
+        let _ = state;
     }
 
     /// `Date`: GitLab's clock at the time of the answer.

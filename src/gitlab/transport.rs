@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::answer;
+use super::breaker::{Breaker, CircuitState};
 use super::connect;
 use super::error::{Error, Report, with_causes};
 use super::fault::Fault;
@@ -31,6 +32,7 @@ pub(super) struct Transport {
     authorization: Option<HeaderValue>,
     token: Option<Token>,
     gate: Gate,
+    breaker: Breaker,
     timeout: Duration,
     max_response_bytes: usize,
     max_attempts: u32,
@@ -59,6 +61,7 @@ impl Transport {
             authorization: options.token.as_ref().and_then(bearer),
             token: options.token,
             gate: Gate::new(options.requests_per_second),
+            breaker: Breaker::new(),
             timeout: options.timeout,
             max_response_bytes: options.max_response_bytes,
             max_attempts: options.max_attempts.max(1),
@@ -178,7 +181,9 @@ impl Call<'_> {
             }
             waited = waited.saturating_add(pause);
             // What changes something in GitLab is not sent twice: the first may have arrived.
-            let again = fault.is_retryable() && request.method().is_safe();
+            let again = fault.is_retryable()
+                && request.method().is_safe()
+                && transport.breaker.state() == CircuitState::Closed;
             if !again || attempts >= transport.max_attempts || waited > transport.max_wait {
                 let url = Url::parse(&request.uri().to_string());
                 return Err(self.error(url.as_ref().unwrap_or(&transport.api), attempts, fault));
@@ -194,14 +199,37 @@ impl Call<'_> {
         request: &Request<Bytes>,
         attempts: &mut u32,
     ) -> Result<Response<Bytes>, Fault> {
-        let held = self.transport.gate.admit(self.transport.max_wait).await;
+        let transport = self.transport;
+        let left_alone = |retry_in| Fault::CircuitOpen { retry_in };
+        if let Some(retry_in) = transport.breaker.closed_for() {
+            return Err(left_alone(retry_in));
+        }
+        let share = share_of(request.uri().path());
+        let held = transport.gate.admit(share, transport.max_wait).await;
         if let Err(left) = held {
             return Err(Fault::RateLimited {
                 retry_after: Some(left),
             });
         }
+        let before = transport.breaker.state();
+        let pass = transport.breaker.admit().map_err(left_alone)?;
+        self.tell_circuit(before);
         *attempts += 1;
-        self.attempt(request).await
+        let answer = self.attempt(request).await;
+        let before = transport.breaker.state();
+        match &answer {
+            Err(fault) if !fault.is_an_answer() => pass.failed(),
+            _ => pass.answered(),
+        }
+        self.tell_circuit(before);
+        answer
+    }
+
+    fn tell_circuit(&self, before: CircuitState) {
+        let state = self.transport.breaker.state();
+        if state != before {
+            self.transport.observer.circuit(state);
+        }
     }
 
     async fn attempt(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Fault> {
@@ -215,6 +243,9 @@ impl Call<'_> {
         observer.answered(self.endpoint, class, start.elapsed());
         let answer = result?;
         answer::report_headers(answer.headers(), observer);
+        if let Some((requests, time)) = answer::budget(answer.headers()) {
+            self.transport.gate.spread(requests, time);
+        }
         let said = if answer.status().is_success() {
             String::new()
         } else {
@@ -256,6 +287,14 @@ impl Call<'_> {
         *answer.body_mut() = body.freeze();
         Ok(answer)
     }
+}
+
+/// Whose share of the rate a request takes: that of the project or group in its path.
+fn share_of(path: &str) -> &str {
+    let place = ["/projects/", "/groups/"]
+        .iter()
+        .find_map(|part| path.split_once(part));
+    place.map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default())
 }
 
 fn status_class(status: StatusCode) -> &'static str {

@@ -74,3 +74,30 @@ pub(super) struct Project<'a> {
     #[serde(borrow)]
     pub(super) archived: Raw<'a>,
 }
+
+/// `GET /personal_access_tokens/self`.
+#[derive(Deserialize)]
+pub(super) struct Token<'a> {
+    #[serde(borrow)]
+    pub(super) scopes: Raw<'a>,
+    /// A day without a time, or `null`.
+    #[serde(borrow)]
+    pub(super) expires_at: Raw<'a>,
+}
+
+/// `GET /metadata`.
+#[derive(Deserialize)]
+pub(super) struct Metadata<'a> {
+    #[serde(borrow)]
+    pub(super) version: Raw<'a>,
+}
+
+/// Of `GET /projects/:id` what says whether CI/CD is on; lists of a group leave it out.
+#[derive(Deserialize)]
+pub(super) struct Ci<'a> {
+    #[serde(borrow)]
+    pub(super) builds_access_level: Raw<'a>,
+    /// Deprecated in favour of the other.
+    #[serde(borrow)]
+    pub(super) jobs_enabled: Raw<'a>,
+}

@@ -29,6 +29,9 @@ pub(super) fn page(status: &dyn Status, query: &Query, now: Timestamp) -> String
     let body = html! {
         (header(&readiness))
         main {
+            @if let Some(why) = status.staleness() {
+                p.stale role="status" { b { "Old: " } (why) "." }
+            }
             (summary(&jobs, &projects))
             @if jobs.tracked == 0 {
                 (nothing_yet(&readiness, projects.len()))

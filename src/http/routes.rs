@@ -133,7 +133,12 @@ impl Service {
 
     fn ready(&self, _: Head<'_>) -> Answer {
         match self.status.readiness() {
-            Readiness::Ready => text(StatusCode::OK, PLAIN, "ready\n"),
+            Readiness::Ready => {
+                // Still ready: without the endpoint there would be no alert at all.
+                let old = self.status.staleness();
+                let message = old.map_or("ready\n".to_owned(), |why| format!("ready, but {why}\n"));
+                text(StatusCode::OK, PLAIN, message)
+            }
             Readiness::NotReady(reason) => {
                 let message = format!("not ready: {reason}\n");
                 text(StatusCode::SERVICE_UNAVAILABLE, PLAIN, message)

@@ -11,6 +11,11 @@ pub trait Status: Send + Sync {
     /// Whether what is served is worth scraping.
     fn readiness(&self) -> Readiness;
 
+    /// In words, that what is shown is older than it should be, and why; `None` where it is not.
+    fn staleness(&self) -> Option<String> {
+        None
+    }
+
     /// The watched projects, in any order.
     fn projects(&self) -> Vec<ProjectStatus>;
 

@@ -25,7 +25,10 @@ impl Ingest {
     /// Runs one cycle. What could be read is handed over although something else failed; the first
     /// error is returned.
     pub(super) async fn cycle(&self, project: &Project, cursor: &mut Cursor) -> Result<(), Error> {
-        let (listing, latest) = self.list(project, cursor).await?;
+        let (listing, latest) = match self.list(project, cursor).await {
+            Ok(listed) => listed,
+            Err(error) => return Err(self.client.why_refused(project.id, error).await),
+        };
         let Wanted { fresh, again } = cursor.take_listing(listing, latest);
         let read = self.read(project, cursor, fresh).await;
         if again.is_empty() {
@@ -284,6 +287,9 @@ pub(super) fn is_not_found(error: &Error) -> bool {
 fn concerns_all(error: &Error) -> bool {
     matches!(
         error.fault(),
-        Fault::Unauthorized(_) | Fault::RateLimited { .. } | Fault::Certificate(_)
+        Fault::Unauthorized(_)
+            | Fault::RateLimited { .. }
+            | Fault::CircuitOpen { .. }
+            | Fault::Certificate(_)
     )
 }

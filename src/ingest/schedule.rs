@@ -16,10 +16,13 @@ use super::discovery::Catalog;
 use super::wake::{Allowance, Asked, Calls};
 use super::{CONCURRENT_CYCLES, DISCOVERY_INTERVAL, Ingest};
 use crate::config::Watch;
-use crate::gitlab::{Error, Project};
+use crate::gitlab::{Error, Fault, Project};
 
 /// After this time without anything going on, a project is quiet.
 const QUIET_AFTER: Duration = Duration::from_mins(15);
+
+/// How often a project without CI/CD is looked at.
+const CI_DISABLED: Duration = Duration::from_hours(1);
 
 /// How often the interval doubles at the most while GitLab refuses a project.
 const LONGEST_REFUSED_DOUBLINGS: u32 = 4;
@@ -189,6 +192,7 @@ async fn one_cycle(
 struct Pace {
     last_active: Instant,
     refused: u32,
+    ci_disabled: bool,
 }
 
 impl Pace {
@@ -196,6 +200,7 @@ impl Pace {
         Self {
             last_active: Instant::now(),
             refused: 0,
+            ci_disabled: false,
         }
     }
 
@@ -203,6 +208,8 @@ impl Pace {
         if active {
             self.last_active = Instant::now();
         }
+        let fault = outcome.as_ref().err().map(Error::fault);
+        self.ci_disabled = matches!(fault, Some(Fault::CiDisabled));
         self.refused = match outcome {
             Err(error) if !error.is_retryable() => self.refused.saturating_add(1),
             _ => 0,
@@ -211,6 +218,9 @@ impl Pace {
 
     /// `called`: webhooks tell when something is going on.
     fn wait(&self, watch: &Watch, called: bool) -> Duration {
+        if self.ci_disabled {
+            return CI_DISABLED.max(watch.idle_interval);
+        }
         let quiet_after = if called { watch.interval } else { QUIET_AFTER };
         let quiet = self.last_active.elapsed() >= quiet_after;
         let interval = if quiet {

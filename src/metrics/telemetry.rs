@@ -63,6 +63,10 @@ own! {
         "How far GitLab's clock is ahead of this machine's.";
     WEBHOOKS: Counter "webhook_events_total", ["kind", "result"],
         "Webhooks of GitLab by kind (job, pipeline, other) and what became of them.";
+    CIRCUIT: Gauge "circuit_breaker_state", ["state"],
+        "1 for the state that the circuit breaker of GitLab is in (closed, half_open, open), else 0.";
+    TOKEN_EXPIRY: Gauge "gitlab_token_expiry_timestamp_seconds", [],
+        "When the GitLab token ends; absent if it never does, or if GitLab does not say.";
     CONFIG_OK: Gauge "config_last_load_successful", [],
         "1 if the last attempt to load the configuration succeeded, else 0.";
     CONFIG_LOADED: Gauge "config_last_load_success_timestamp_seconds", [],
@@ -101,9 +105,14 @@ pub struct Telemetry {
     conditional: IntGaugeVec,
     clock_offset: GaugeVec,
     webhooks: IntCounterVec,
+    circuit: IntGaugeVec,
+    token_expiry: IntGaugeVec,
     config_ok: IntGaugeVec,
     config_loaded: IntGaugeVec,
 }
+
+const CLOSED: &str = "closed";
+const CIRCUIT_STATES: [&str; 3] = [CLOSED, "half_open", "open"];
 
 const SUCCESS: &str = "success";
 const FAILURE: &str = "failure";
@@ -140,6 +149,8 @@ impl Telemetry {
             conditional: registered(r, int_gauges(CONDITIONAL))?,
             clock_offset: registered(r, GaugeVec::new(opts(CLOCK_OFFSET), CLOCK_OFFSET.labels))?,
             webhooks: registered(r, IntCounterVec::new(opts(WEBHOOKS), WEBHOOKS.labels))?,
+            circuit: registered(r, int_gauges(CIRCUIT))?,
+            token_expiry: registered(r, int_gauges(TOKEN_EXPIRY))?,
             config_ok: registered(r, int_gauges(CONFIG_OK))?,
             config_loaded: registered(r, int_gauges(CONFIG_LOADED))?,
             registry,
@@ -154,6 +165,7 @@ impl Telemetry {
             .set(1);
         self.registry
             .register(Box::new(ProcessCollector::for_self()))?;
+        self.circuit_breaker(CLOSED);
         for result in [SUCCESS, FAILURE] {
             self.polls.with_label_values(&[result]);
             self.saves.with_label_values(&[result]);
@@ -236,6 +248,27 @@ impl Telemetry {
     pub fn webhook(&self, kind: &str, result: WebhookResult) {
         let labels = [kind, result.as_str()];
         self.webhooks.with_label_values(&labels).inc();
+    }
+
+    /// The circuit breaker came to this state: closed, half_open or open.
+    pub fn circuit_breaker(&self, state: &str) {
+        for known in CIRCUIT_STATES {
+            let is_it = known == state;
+            self.circuit.with_label_values(&[known]).set(is_it.into());
+        }
+    }
+
+    /// Whether requests go to GitLab as usual.
+    pub fn circuit_is_closed(&self) -> bool {
+        self.circuit.with_label_values(&[CLOSED]).get() == 1
+    }
+
+    /// When the GitLab token ends; `None`: never.
+    pub fn token_expiry(&self, at: Option<Timestamp>) {
+        match at {
+            Some(at) => self.token_expiry.with_label_values(NONE).set(at.unix()),
+            None => self.token_expiry.reset(),
+        }
     }
 
     /// A configuration came into force.

@@ -115,6 +115,10 @@ fn reply(world: &mut World, route: Route, query: &Query, url: &str) -> Result<Re
         }
         Route::Pipelines(id) => {
             let project = find_project(world, &id)?;
+            if project.ci_disabled {
+                let message = json!({ "message": "403 Forbidden" });
+                return Err(Reply::json(StatusCode::FORBIDDEN, message));
+            }
             let rows = PipelineFilter::from_query(query)?.rows(world, project.id);
             Ok(paged(rows, query, url, |row| world.pipeline_row(row)))
         }

@@ -140,6 +140,7 @@ impl World {
             path: path.to_owned(),
             default_branch: "main".to_owned(),
             archived: false,
+            ci_disabled: false,
             shared_with: Vec::new(),
             created_at: self.now,
             last_iid: 0,

@@ -23,6 +23,7 @@ pub(crate) fn touch_everything(telemetry: &Telemetry) {
     telemetry.state_conflicts(1);
     telemetry.state_conditional_writes(true);
     telemetry.clock_offset(-0.25);
+    telemetry.token_expiry(Some(now));
     telemetry.webhooks_expected(&["job"]);
     telemetry.webhook("job", WebhookResult::Taken);
     telemetry.config_loaded(now);
