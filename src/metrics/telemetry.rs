@@ -250,7 +250,7 @@ impl Telemetry {
         self.webhooks.with_label_values(&labels).inc();
     }
 
-    /// The circuit breaker came to this state: closed, half_open or open.
+    /// The circuit breaker came to this state: `closed`, `half_open` or `open`.
     pub fn circuit_breaker(&self, state: &str) {
         for known in CIRCUIT_STATES {
             let is_it = known == state;
