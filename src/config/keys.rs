@@ -190,10 +190,49 @@ pub const KEYS: &[Key] = &[
         doc: "Jobs that have never failed: they have a history (and a last success), or none until they fail.",
     },
     Key {
+        path: "classification.read_logs",
+        kind: Kind::Bool,
+        absence: Absence::Default("true"),
+        doc: "Whether the end of a failing job's log is read, to tell its `failure_class` and to show its last lines on the job's page, secrets masked. One request for each job that newly fails.",
+    },
+    Key {
+        path: "classification.log_reads_per_minute",
+        kind: Kind::Count {
+            least: 1,
+            most: 600,
+        },
+        absence: Absence::Default("30"),
+        doc: "Most logs read a minute, over all projects; the others wait.",
+    },
+    Key {
+        path: "classification.rules[].match",
+        kind: Kind::REGEX,
+        absence: Absence::Required,
+        doc: "What is looked for in the last 64 KiB of a log, colours and section markers taken out; anywhere in it. The first rule that is found counts, and these come before the built-in ones. Only where GitLab's own reason is `script_failure`, unknown or missing.",
+    },
+    Key {
+        path: "classification.rules[].class",
+        kind: Kind::FAILURE_CLASS,
+        absence: Absence::Required,
+        doc: "The `failure_class` of such a failure.",
+    },
+    Key {
+        path: "owners.file",
+        kind: Kind::OWNERS_FILE,
+        absence: Absence::Optional,
+        doc: "File that says whose a job is, in the syntax of CODEOWNERS with job names in place of paths: `deploy-* @sre`. A relative path starts at the configuration's directory.",
+    },
+    Key {
+        path: "owners.repository_file",
+        kind: Kind::REPOSITORY_FILE,
+        absence: Absence::Optional,
+        doc: "Path of such a file in each project's repository, for example `.gitlab/JOBOWNERS`. It is read from the default branch about every 10 minutes, may be missing, and goes over `owners.file`.",
+    },
+    Key {
         path: "owners.rules[].jobs",
         kind: Kind::GLOB,
         absence: Absence::Required,
-        doc: "Job names that belong to a team. As in CODEOWNERS, the last rule that matches wins.",
+        doc: "Job names that belong to a team. As in CODEOWNERS, the last rule that matches wins. Rules go over both files.",
     },
     Key {
         path: "owners.rules[].projects",

@@ -67,6 +67,23 @@ impl Kind {
     pub(super) const KMS_KEY: Self = Self::text("text", "the id or ARN of a KMS key");
     pub(super) const ENCRYPTION: Self = Self::Choice(super::store::ENCRYPTIONS);
     pub(super) const TEAM: Self = Self::text("text", "the name of a team");
+    pub(super) const FAILURE_CLASS: Self = Self::Choice(&[
+        "script",
+        "infrastructure",
+        "timeout",
+        "dependency",
+        "configuration",
+        "policy",
+        "unknown",
+    ]);
+    pub(super) const OWNERS_FILE: Self = Self::text(
+        "file",
+        "the path of a file with lines such as `deploy-* @sre`",
+    );
+    pub(super) const REPOSITORY_FILE: Self = Self::text(
+        "path in a repository",
+        "the path of a file in a repository, such as `.gitlab/JOBOWNERS`",
+    );
     pub(super) const REGEX: Self = Self::text(
         "regular expression",
         "a regular expression such as `build-.*`",

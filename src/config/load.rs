@@ -10,7 +10,7 @@ use super::problem::{Problem, Problems};
 use super::reader::{Report, Section};
 use super::watch::Watch;
 use super::webhooks::Webhooks;
-use super::{Config, Store, counting};
+use super::{Classification, Config, Store, counting};
 
 /// What the command line gives; each goes over what the file says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -99,7 +99,8 @@ fn read(
     let gitlab = GitLab::read(&root.section("gitlab"), report, folder, env);
     let watch = Watch::read(&root.section("watch"));
     let counting = counting::read(&root.section("counting"));
-    let owners = Owners::read(&root.section("owners"));
+    let classification = Classification::read(&root.section("classification"));
+    let owners = Owners::read(&root.section("owners"), folder);
     let store = Store::read(&root.section("store"));
     let webhooks = Webhooks::read(&root.section("webhooks"), folder);
     let retention = root.duration("retention");
@@ -108,6 +109,7 @@ fn read(
         gitlab: gitlab?,
         watch: watch?,
         counting,
+        classification: classification?,
         owners: owners?,
         store: store?,
         webhooks: webhooks?,

@@ -7,6 +7,7 @@
 pub mod duration;
 pub mod keys;
 
+mod classification;
 mod counting;
 mod gitlab;
 mod given;
@@ -14,6 +15,7 @@ mod kind;
 mod load;
 mod node;
 mod owners;
+mod owners_file;
 mod problem;
 mod reader;
 mod secret;
@@ -24,11 +26,13 @@ mod webhooks;
 
 use std::time::Duration;
 
+pub use classification::Classification;
 pub use counting::describe as describe_rules;
 pub use gitlab::{GitLab, TOKEN_VARIABLE};
 pub use kind::{Form, Kind};
 pub use load::Overrides;
 pub use owners::Owners;
+pub use owners_file::OwnersFile;
 pub use problem::{Problem, Problems};
 pub use secret::{Secret, SecretError};
 pub use select::{JobSelector, RefSelector, SourceSelector};
@@ -47,6 +51,8 @@ pub struct Config {
     pub watch: Watch,
     /// How executions are counted.
     pub counting: Rules,
+    /// How failures are told apart by their logs.
+    pub classification: Classification,
     /// Whose a job is.
     pub owners: Owners,
     /// Where the state is kept.

@@ -7,6 +7,8 @@
 pub mod backfill;
 mod gitlab_clock;
 mod instance;
+mod logs;
+mod owners_files;
 mod retention;
 mod saver;
 mod signals;
@@ -24,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::gitlab_clock::GitLabClock;
 use self::instance::Instance;
+use self::logs::LogReader;
 use self::saver::Saver;
 use self::signals::Signals;
 use self::state::{Policy, State};
@@ -80,6 +83,10 @@ pub enum Ended {
 pub struct Daemon {
     /// Whether the saved state could be read at once.
     loaded: bool,
+    /// Where logs are read.
+    logs: Option<LogReader>,
+    /// Where the projects' repositories say whose their jobs are.
+    owners: Option<(Client, String)>,
     ingest: Ingest,
     webhooks: Option<(Arc<Inbox>, Work)>,
     instance: Instance,
@@ -107,6 +114,7 @@ impl Daemon {
             clock: clock.clone(),
         };
         let client = client(&config, Arc::new(traffic))?;
+        let repository_file = config.owners.repository_file.clone();
         let policy = Policy {
             rules: config.counting,
             owners: config.owners,
@@ -115,9 +123,15 @@ impl Daemon {
             shard: config.watch.shard,
             retention: config.retention,
             idle_interval: config.watch.idle_interval,
+            read_logs: config.classification.read_logs,
         };
+        let how = &config.classification;
         let exposition = Exposition::new(telemetry);
         let state = Arc::new(State::new(policy, exposition, clock.clone()));
+        let logs = how
+            .read_logs
+            .then(|| LogReader::new(client.clone(), Arc::clone(&state), how));
+        let owners = repository_file.map(|path| (client.clone(), path));
         let loaded = storage::load_at_once(&store, &state).await;
         let instance = Instance {
             client: client.clone(),
@@ -132,6 +146,8 @@ impl Daemon {
             .transpose()?;
         Ok(Self {
             loaded,
+            logs,
+            owners,
             ingest,
             webhooks,
             instance,
@@ -158,6 +174,8 @@ impl Daemon {
     pub async fn run(self) -> Result<Ended, DaemonError> {
         let Self {
             loaded,
+            logs,
+            owners,
             ingest,
             webhooks,
             instance,
@@ -181,9 +199,17 @@ impl Daemon {
             let mut saved = Ok(0);
             if loaded || storage::load(&saver.store, &state, &stop).await {
                 let polling = tokio::spawn(ingest.run(stop.clone()));
+                let logs = logs.map(|logs| tokio::spawn(logs.run(stop.clone())));
+                let owners = owners.map(|(client, path)| {
+                    let state = Arc::clone(&state);
+                    tokio::spawn(owners_files::run(client, path, state, stop.clone()))
+                });
                 saver.run(stop.clone()).await;
-                // Ends at once, in the middle of a cycle: what was not read will be read again.
+                // All end at once, in the middle of their work: what was not read will be read again.
                 let _ = polling.await;
+                for task in [logs, owners].into_iter().flatten() {
+                    let _ = task.await;
+                }
                 saved = saver.save().await;
             }
             let _ = serving.await;

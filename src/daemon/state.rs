@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::gitlab_clock::GitLabClock;
+use super::logs::{LogQueue, WantedLog};
+use super::owners_files::OwnersFiles;
 use crate::config::{JobSelector, Owners, RefSelector};
 use crate::gitlab::{Error, Fault, Project, Rejected};
 use crate::ingest::{Resume, Sink};
 use crate::metrics::Exposition;
 use crate::model::{
-    JobObservation, PipelineObservation, Rules, Shard, Timeline, TimelineKey, Timestamp,
+    JobObservation, LogFinding, PipelineObservation, Rules, Shard, Timeline, TimelineKey, Timestamp,
 };
 use crate::store::Saved;
 
@@ -28,12 +30,16 @@ pub(super) struct Policy {
     pub(super) retention: Duration,
     /// How often a quiet project is polled.
     pub(super) idle_interval: Duration,
+    /// Whether the logs of failing jobs are read.
+    pub(super) read_logs: bool,
 }
 
 /// All timelines, behind one short lock that no scrape takes.
 pub(super) struct State {
     pub(super) policy: Policy,
     pub(super) exposition: Exposition,
+    pub(super) logs: LogQueue,
+    pub(super) owners_files: OwnersFiles,
     pub(super) clock: Arc<GitLabClock>,
     held: Mutex<Held>,
 }
@@ -108,6 +114,8 @@ impl State {
         Self {
             policy,
             exposition,
+            logs: LogQueue::default(),
+            owners_files: OwnersFiles::default(),
             clock,
             held: Mutex::default(),
         }
@@ -181,10 +189,56 @@ impl State {
             })
             .collect();
         tracked.stale = false;
+        if self.policy.read_logs {
+            self.logs.offer(rows.project_id, &rows);
+            let telemetry = self.exposition.telemetry();
+            telemetry.logs_waiting(self.logs.len());
+        }
+        let file = self.owners_files.of(rows.project_id);
+        let owners = &self.policy.owners;
         self.exposition
             .publish(tracked.timeline.key.clone(), &rows, &|project, job| {
-                self.policy.owners.team(project, job).cloned()
+                owners.team(project, job, file.as_deref()).cloned()
             });
+    }
+
+    /// Whether a log is still that of its job's last failure, and was not read.
+    pub(super) fn wants_log(&self, wanted: &WantedLog) -> bool {
+        let held = self.held();
+        let tracked = held.timelines.get(&wanted.key).filter(|t| t.shown);
+        let row = tracked.and_then(|t| t.timeline.row(&wanted.job, &self.policy.rules));
+        let failing = row.and_then(|row| row.figures.failing);
+        failing.is_some_and(|f| f.job_id == Some(wanted.job_id) && !f.log_was_read)
+    }
+
+    /// Takes over what a look at a log brought.
+    pub(super) fn log_was_read(&self, wanted: &WantedLog, finding: &LogFinding) {
+        let mut held = self.held();
+        let Some(tracked) = held.timelines.get_mut(&wanted.key) else {
+            return;
+        };
+        let rules = &self.policy.rules;
+        let changes = tracked.timeline.note_log(&wanted.job, finding, rules);
+        tracked.note(!changes.is_empty());
+        if tracked.stale && tracked.shown {
+            self.publish(tracked);
+        }
+    }
+
+    /// The projects that are watched.
+    pub(super) fn watched_projects(&self) -> Vec<Project> {
+        let held = self.held();
+        let facts = held.projects.values();
+        facts.filter_map(|project| project.facts.clone()).collect()
+    }
+
+    /// Renders a project once more: what others say of it has changed.
+    pub(super) fn show_again(&self, project_id: u64) {
+        for tracked in self.held().timelines_of(project_id) {
+            if tracked.shown {
+                self.publish(tracked);
+            }
+        }
     }
 
     /// Renders what changed in a project.
@@ -306,6 +360,7 @@ impl Sink for State {
 
     fn watched(&self, project: &Project) {
         self.exposition.watch_project(&project.path);
+        self.owners_files.look();
         let mut held = self.held();
         held.seen.insert(project.id);
         let watched = held.projects.entry(project.id).or_default();

@@ -275,6 +275,7 @@ mod tests {
             shard: config.watch.shard,
             retention: config.retention,
             idle_interval: config.watch.idle_interval,
+            read_logs: false,
         };
         let state = Arc::new(State::new(policy, exposition.clone(), clock.clone()));
         let hooks = GitLabHooks {

@@ -1,9 +1,11 @@
 //! The circuit breaker: a GitLab that keeps failing is left alone, but for one probe now and then.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use super::observer::Observer;
 
 /// Requests that fail in a row, over all projects, before the circuit opens.
 const LIMIT: u32 = 10;
@@ -110,10 +112,10 @@ impl Circuit {
 }
 
 /// The breaker of one GitLab.
-#[derive(Debug)]
 pub(super) struct Breaker {
     start: Instant,
     circuit: Mutex<Circuit>,
+    observer: Arc<dyn Observer>,
 }
 
 /// A request that was let through; how it ends has to be told.
@@ -124,10 +126,11 @@ pub(super) struct Pass<'a> {
 }
 
 impl Breaker {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(observer: Arc<dyn Observer>) -> Self {
         Self {
             start: Instant::now(),
             circuit: Mutex::new(Circuit::new()),
+            observer,
         }
     }
 
@@ -143,13 +146,26 @@ impl Breaker {
     /// Lets a request through; the error is the time until the next probe.
     pub(super) fn admit(&self) -> Result<Pass<'_>, Duration> {
         let now = self.now();
-        let mut circuit = self.circuit();
-        circuit.admit(now)?;
+        let is_probe = self.change(|circuit| {
+            circuit.admit(now)?;
+            Ok(circuit.state == CircuitState::HalfOpen)
+        })?;
         Ok(Pass {
             breaker: self,
-            is_probe: circuit.state == CircuitState::HalfOpen,
+            is_probe,
             is_told: false,
         })
+    }
+
+    /// Changes the circuit, and tells its state in the order in which it changes.
+    fn change<R>(&self, change: impl FnOnce(&mut Circuit) -> R) -> R {
+        let mut circuit = self.circuit();
+        let before = circuit.state;
+        let result = change(&mut circuit);
+        if circuit.state != before {
+            self.observer.circuit(circuit.state);
+        }
+        result
     }
 
     fn now(&self) -> Duration {
@@ -164,13 +180,14 @@ impl Breaker {
 impl Pass<'_> {
     pub(super) fn answered(mut self) {
         self.is_told = true;
-        self.breaker.circuit().answered();
+        self.breaker.change(Circuit::answered);
     }
 
     pub(super) fn failed(mut self) {
         self.is_told = true;
         let now = self.breaker.now();
-        self.breaker.circuit().failed(now, self.is_probe);
+        let is_probe = self.is_probe;
+        self.breaker.change(|circuit| circuit.failed(now, is_probe));
     }
 }
 
@@ -178,7 +195,7 @@ impl Drop for Pass<'_> {
     fn drop(&mut self) {
         if !self.is_told && self.is_probe {
             let now = self.breaker.now();
-            self.breaker.circuit().given_up(now);
+            self.breaker.change(|circuit| circuit.given_up(now));
         }
     }
 }
@@ -245,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_probe_that_is_given_up_is_followed_by_another() {
-        let breaker = Breaker::new();
+        let breaker = Breaker::new(Arc::new(()));
         *breaker.circuit() = opened_at(Duration::ZERO);
         breaker.circuit().probe_at = Duration::ZERO;
         let probe = breaker.admit().map_err(|_| "refused").unwrap();

@@ -20,7 +20,7 @@ use super::observer::{Endpoint, Observer};
 use super::options::{BuildError, Options};
 use super::paging::Limit;
 use super::record::{Listing, Rejected};
-use super::transport::{Call, Transport};
+use super::transport::{Call, Transport, Wanted};
 use super::validate::{self, PipelineJobs, Project, Timed};
 use crate::model::{JobObservation, PipelineObservation, Timestamp};
 
@@ -190,6 +190,7 @@ impl Client {
             transport: &self.transport,
             endpoint,
             subject,
+            wanted: Wanted::Json,
         }
     }
 }

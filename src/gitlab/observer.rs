@@ -24,11 +24,15 @@ pub enum Endpoint {
     Token,
     /// `GET /metadata`.
     Metadata,
+    /// `GET /projects/:id/jobs/:id/trace`.
+    JobTrace,
+    /// `GET /projects/:id/repository/files/:path/raw`.
+    RepositoryFile,
 }
 
 impl Endpoint {
     /// Every endpoint, so that label values can start at zero.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Project,
         Self::GroupProjects,
         Self::Pipelines,
@@ -37,6 +41,8 @@ impl Endpoint {
         Self::PipelineBridges,
         Self::Token,
         Self::Metadata,
+        Self::JobTrace,
+        Self::RepositoryFile,
     ];
 
     /// The endpoint as a label value.
@@ -50,6 +56,8 @@ impl Endpoint {
             Self::PipelineBridges => "pipeline_bridges",
             Self::Token => "token",
             Self::Metadata => "metadata",
+            Self::JobTrace => "job_trace",
+            Self::RepositoryFile => "repository_file",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use gitlab::api::{ApiError, AsyncClient, RestClient};
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -48,6 +48,25 @@ pub(super) struct Call<'a> {
     pub(super) endpoint: Endpoint,
     /// For messages, for example `project group/app`.
     pub(super) subject: String,
+    pub(super) wanted: Wanted,
+}
+
+/// What an answer is expected to be, and how much of it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// JSON, whole.
+    Json,
+    /// Text: of the first `read` bytes the last `keep`.
+    Tail { keep: usize, read: usize },
+}
+
+/// The bytes that were left out of a [`Wanted::Tail`]: an extension of its answer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct LeftOut {
+    /// Before what was kept.
+    pub(super) before: usize,
+    /// Whether there is more after it.
+    pub(super) after: bool,
 }
 
 impl Transport {
@@ -61,7 +80,7 @@ impl Transport {
             authorization: options.token.as_ref().and_then(bearer),
             token: options.token,
             gate: Gate::new(options.requests_per_second),
-            breaker: Breaker::new(),
+            breaker: Breaker::new(observer.clone()),
             timeout: options.timeout,
             max_response_bytes: options.max_response_bytes,
             max_attempts: options.max_attempts.max(1),
@@ -142,6 +161,15 @@ impl Call<'_> {
     /// Asks for one page or object; what comes back is a success and valid JSON.
     pub(super) async fn get(&self, url: &Url) -> Result<Response<Bytes>, Error> {
         let request = Request::get(url.as_str()).header(ACCEPT, "application/json");
+        self.ask(url, request).await
+    }
+
+    /// Asks for what the call wants.
+    pub(super) async fn ask(
+        &self,
+        url: &Url,
+        request: http::request::Builder,
+    ) -> Result<Response<Bytes>, Error> {
         self.rest_async(request, Vec::new())
             .await
             .map_err(|error| self.own(url, error))
@@ -211,25 +239,14 @@ impl Call<'_> {
                 retry_after: Some(left),
             });
         }
-        let before = transport.breaker.state();
         let pass = transport.breaker.admit().map_err(left_alone)?;
-        self.tell_circuit(before);
         *attempts += 1;
         let answer = self.attempt(request).await;
-        let before = transport.breaker.state();
         match &answer {
             Err(fault) if !fault.is_an_answer() => pass.failed(),
             _ => pass.answered(),
         }
-        self.tell_circuit(before);
         answer
-    }
-
-    fn tell_circuit(&self, before: CircuitState) {
-        let state = self.transport.breaker.state();
-        if state != before {
-            self.transport.observer.circuit(state);
-        }
     }
 
     async fn attempt(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Fault> {
@@ -254,7 +271,7 @@ impl Call<'_> {
         if let Some(fault) = answer::fault_of(answer.status(), answer.headers(), said) {
             return Err(fault);
         }
-        if request.method().is_safe() {
+        if request.method().is_safe() && self.wanted == Wanted::Json {
             check_json(answer.body())?;
         }
         Ok(answer)
@@ -276,13 +293,31 @@ impl Call<'_> {
         *answer.status_mut() = incoming.status();
         *answer.headers_mut() = std::mem::take(incoming.headers_mut());
         let mut body = BytesMut::new();
+        let mut left_out = LeftOut::default();
         while let Some(chunk) = incoming.chunk().await.map_err(fault)? {
-            if body.len() + chunk.len() > transport.max_response_bytes {
-                return Err(Fault::TooLarge {
-                    limit: transport.max_response_bytes,
-                });
+            match self.wanted {
+                Wanted::Tail { keep, read } => {
+                    left_out.after = left_out.before + body.len() + chunk.len() > read;
+                    if left_out.after {
+                        break;
+                    }
+                    body.extend_from_slice(&chunk);
+                    // Not with each chunk: what stays is moved.
+                    if body.len() > 2 * keep {
+                        left_out.before += drop_all_but(keep, &mut body);
+                    }
+                }
+                Wanted::Json if body.len() + chunk.len() > transport.max_response_bytes => {
+                    return Err(Fault::TooLarge {
+                        limit: transport.max_response_bytes,
+                    });
+                }
+                Wanted::Json => body.extend_from_slice(&chunk),
             }
-            body.extend_from_slice(&chunk);
+        }
+        if let Wanted::Tail { keep, .. } = self.wanted {
+            left_out.before += drop_all_but(keep, &mut body);
+            answer.extensions_mut().insert(left_out);
         }
         *answer.body_mut() = body.freeze();
         Ok(answer)
@@ -295,6 +330,13 @@ fn share_of(path: &str) -> &str {
         .iter()
         .find_map(|part| path.split_once(part));
     place.map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default())
+}
+
+/// Keeps the last bytes; returns how many went.
+fn drop_all_but(keep: usize, body: &mut BytesMut) -> usize {
+    let surplus = body.len().saturating_sub(keep);
+    body.advance(surplus);
+    surplus
 }
 
 fn status_class(status: StatusCode) -> &'static str {

@@ -5,8 +5,11 @@
 //! ```
 
 mod accept;
+mod address;
+mod api;
 mod deadline;
 mod hooks;
+mod job_page;
 mod jobs;
 mod page;
 mod query;

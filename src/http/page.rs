@@ -62,7 +62,7 @@ pub(super) fn not_found() -> String {
     document("Not found", &body).into_string()
 }
 
-fn document(title: &str, body: &Markup) -> Markup {
+pub(super) fn document(title: &str, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -78,7 +78,7 @@ fn document(title: &str, body: &Markup) -> Markup {
     }
 }
 
-fn header(readiness: &Readiness) -> Markup {
+pub(super) fn header(readiness: &Readiness) -> Markup {
     html! {
         header {
             div {

@@ -11,7 +11,10 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 
 use super::accept::prefers_gzip;
+use super::address::Address;
+use super::api::{self, Question};
 use super::hooks::{self, Webhooks};
+use super::job_page;
 use super::page;
 use super::query::Query;
 use super::status::{Readiness, Status};
@@ -30,11 +33,12 @@ pub struct Service {
 pub(super) type Answer = Response<UnsyncBoxBody<Bytes, io::Error>>;
 
 /// Longer addresses than any page here has.
-const LONGEST_URI: usize = 4 * 1024;
+pub(super) const LONGEST_URI: usize = 4 * 1024;
 /// No other route takes a body; what a client sends needlessly is not read beyond this.
 const LARGEST_BODY: u64 = 64 * 1024;
 
 const HTML: &str = "text/html; charset=utf-8";
+const JSON: &str = "application/json";
 const PLAIN: &str = "text/plain; charset=utf-8";
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -100,6 +104,7 @@ impl Service {
             return answer;
         }
         let head = Head {
+            path,
             query: request.uri().query().unwrap_or_default(),
             headers: request.headers(),
         };
@@ -110,6 +115,33 @@ impl Service {
         let query = Query::parse(head.query);
         let now = (self.now)();
         let mut answer = text(StatusCode::OK, HTML, page::page(&*self.status, &query, now));
+        insert(&mut answer, header::CACHE_CONTROL, "no-store");
+        answer
+    }
+
+    fn job(&self, head: Head<'_>) -> Answer {
+        let readiness = self.status.readiness();
+        let entry = Address::parse(head.path);
+        let entry = entry.and_then(|at| self.status.job(&at.project, &at.ref_name, &at.job));
+        let mut answer = match entry {
+            Some(job) => {
+                let page = job_page::page(&job, &readiness, (self.now)());
+                text(StatusCode::OK, HTML, page)
+            }
+            None => text(StatusCode::NOT_FOUND, HTML, job_page::unknown(&readiness)),
+        };
+        insert(&mut answer, header::CACHE_CONTROL, "no-store");
+        answer
+    }
+
+    fn jobs(&self, head: Head<'_>) -> Answer {
+        let mut answer = match Question::parse(head.query) {
+            Ok(Question { filter, paging }) => {
+                let page = self.status.jobs(&filter, paging);
+                text(StatusCode::OK, JSON, api::jobs(&page, paging))
+            }
+            Err(message) => text(StatusCode::BAD_REQUEST, JSON, api::error(&message)),
+        };
         insert(&mut answer, header::CACHE_CONTROL, "no-store");
         answer
     }
@@ -150,6 +182,7 @@ impl Service {
 /// What the routes look at.
 #[derive(Clone, Copy)]
 struct Head<'a> {
+    path: &'a str,
     query: &'a str,
     headers: &'a HeaderMap,
 }
@@ -163,8 +196,9 @@ fn route_of(path: &str) -> Option<Route> {
         // That it answers at all is what is asked.
         "/-/healthy" => Some(|_, _| text(StatusCode::OK, PLAIN, "healthy\n")),
         "/-/ready" => Some(Service::ready),
+        "/api/v1/jobs" => Some(Service::jobs),
         page::STYLE_PATH => Some(|_, _| style()),
-        _ => None,
+        _ => Address::parse(path).map(|_| Service::job as Route),
     }
 }
 

@@ -21,6 +21,9 @@ pub trait Status: Send + Sync {
 
     /// The jobs that match, failing ones first; [`select`](super::select) picks and orders them.
     fn jobs(&self, filter: &JobFilter, paging: Paging) -> JobPage;
+
+    /// One job, by the names of its project, its ref and itself.
+    fn job(&self, project: &str, ref_name: &str, job: &str) -> Option<JobEntry>;
 }
 
 /// Whether state is loaded and the first poll round ended.

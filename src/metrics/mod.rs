@@ -21,5 +21,5 @@ pub use exposition::Exposition;
 pub use families::{Described, Kind, families};
 pub use page::{Page, Snapshot};
 pub use polls::{PollError, ProjectPolls};
-pub use telemetry::{Build, Telemetry};
+pub use telemetry::{Build, LogRead, Telemetry};
 pub use webhooks::WebhookResult;

@@ -61,6 +61,10 @@ own! {
         "1 if the S3 store honours conditional writes; 0 if it ignores them, and of two replicas the last to write wins.";
     CLOCK_OFFSET: Gauge "gitlab_clock_offset_seconds", [],
         "How far GitLab's clock is ahead of this machine's.";
+    LOG_READS: Counter "log_reads_total", ["result"],
+        "Logs of failing jobs that were asked for, by result: read, missing in GitLab, or failed.";
+    LOGS_WAITING: Gauge "logs_waiting", [],
+        "Failing jobs whose logs wait to be read.";
     WEBHOOKS: Counter "webhook_events_total", ["kind", "result"],
         "Webhooks of GitLab by kind (job, pipeline, other) and what became of them.";
     CIRCUIT: Gauge "circuit_breaker_state", ["state"],
@@ -104,6 +108,8 @@ pub struct Telemetry {
     conflicts: IntCounter,
     conditional: IntGaugeVec,
     clock_offset: GaugeVec,
+    log_reads: IntCounterVec,
+    logs_waiting: IntGauge,
     webhooks: IntCounterVec,
     circuit: IntGaugeVec,
     token_expiry: IntGaugeVec,
@@ -113,6 +119,29 @@ pub struct Telemetry {
 
 const CLOSED: &str = "closed";
 const CIRCUIT_STATES: [&str; 3] = [CLOSED, "half_open", "open"];
+
+/// What became of a log that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogRead {
+    /// Its end was read.
+    Read,
+    /// GitLab has none.
+    Missing,
+    /// GitLab did not answer, or refused.
+    Failed,
+}
+
+impl LogRead {
+    const ALL: [Self; 3] = [Self::Read, Self::Missing, Self::Failed];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Missing => "missing",
+            Self::Failed => "failed",
+        }
+    }
+}
 
 const SUCCESS: &str = "success";
 const FAILURE: &str = "failure";
@@ -148,6 +177,8 @@ impl Telemetry {
             conflicts: registered(r, IntCounter::with_opts(opts(CONFLICTS)))?,
             conditional: registered(r, int_gauges(CONDITIONAL))?,
             clock_offset: registered(r, GaugeVec::new(opts(CLOCK_OFFSET), CLOCK_OFFSET.labels))?,
+            log_reads: registered(r, IntCounterVec::new(opts(LOG_READS), LOG_READS.labels))?,
+            logs_waiting: registered(r, IntGauge::with_opts(opts(LOGS_WAITING)))?,
             webhooks: registered(r, IntCounterVec::new(opts(WEBHOOKS), WEBHOOKS.labels))?,
             circuit: registered(r, int_gauges(CIRCUIT))?,
             token_expiry: registered(r, int_gauges(TOKEN_EXPIRY))?,
@@ -166,6 +197,9 @@ impl Telemetry {
         self.registry
             .register(Box::new(ProcessCollector::for_self()))?;
         self.circuit_breaker(CLOSED);
+        for result in LogRead::ALL {
+            self.log_reads.with_label_values(&[result.as_str()]);
+        }
         for result in [SUCCESS, FAILURE] {
             self.polls.with_label_values(&[result]);
             self.saves.with_label_values(&[result]);
@@ -221,6 +255,16 @@ impl Telemetry {
     /// Documents of another replica were in the way of a save so many times.
     pub fn state_conflicts(&self, count: u32) {
         self.conflicts.inc_by(count.into());
+    }
+
+    /// A log was asked for.
+    pub fn log_read(&self, result: LogRead) {
+        self.log_reads.with_label_values(&[result.as_str()]).inc();
+    }
+
+    /// So many logs wait to be read.
+    pub fn logs_waiting(&self, count: usize) {
+        self.logs_waiting.set(clamped(count as u64));
     }
 
     /// Whether the S3 store honours conditional writes.

@@ -85,6 +85,8 @@ pub(crate) struct Detail {
     pub(crate) web_url: Option<Box<str>>,
     /// The job's full name, where several jobs share a history.
     pub(crate) member: Option<Arc<str>>,
+    /// What the failure is by reason and log; `None` until its log was looked at.
+    pub(crate) log_class: Option<FailureClass>,
 }
 
 /// One attempt of a job.
@@ -128,6 +130,7 @@ impl Attempt {
                 .clone()
                 .filter(|url| !is_derived_url(url, project_url, job.id)),
             member,
+            log_class: None,
         };
         Self {
             id: job.id,
@@ -197,6 +200,7 @@ impl Attempt {
             ours.failure_reason = reason.max(theirs.failure_reason.clone());
             ours.web_url = ours.web_url.take().max(theirs.web_url.clone());
             ours.member = ours.member.take().max(theirs.member.clone());
+            ours.log_class = ours.log_class.max(theirs.log_class);
         }
     }
 
@@ -211,8 +215,24 @@ impl Attempt {
     }
 
     /// The reason's group.
-    pub(crate) fn failure_class(&self) -> FailureClass {
+    pub(crate) fn reason_class(&self) -> FailureClass {
         FailureClass::of_reason(self.failure_reason().map(AsRef::as_ref))
+    }
+
+    /// What the failure is by reason and log; `None` until its log was looked at.
+    pub(crate) fn log_class(&self) -> Option<FailureClass> {
+        self.detail.as_ref()?.log_class
+    }
+
+    /// What the failure is by all that is known.
+    pub(crate) fn failure_class(&self) -> FailureClass {
+        self.log_class().unwrap_or_else(|| self.reason_class())
+    }
+
+    /// Takes over what a look at the log of the failed attempt brought.
+    pub(crate) fn note_log_class(&mut self, class: FailureClass) {
+        let detail = self.detail.get_or_insert_default();
+        detail.log_class = detail.log_class.max(Some(class));
     }
 
     /// The job's own name where it shares a history.

@@ -7,7 +7,7 @@ use super::attempt::{Attempt, Phase};
 use super::execution::Execution;
 use super::history::{Carried, History, Imported};
 use super::{
-    AbsentJobs, JobNames, JobObservation, JobRow, LatePipelines, NeverFailedJobs,
+    AbsentJobs, JobNames, JobObservation, JobRow, LatePipelines, LogFinding, NeverFailedJobs,
     PipelineObservation, Rules, Status, TimelineRows, Timestamp,
 };
 
@@ -287,6 +287,18 @@ impl Timeline {
             job.history.freeze(floor, rules);
         }
         self.pipelines.freeze(floor, rules);
+    }
+
+    /// Takes over what a look at the log of a job's failed attempt brought. Nothing, if the attempt is not
+    /// kept any more.
+    pub fn note_log(&mut self, job: &str, finding: &LogFinding, rules: &Rules) -> Changes {
+        let mut changes = Changes::default();
+        let changed = self.jobs.get_mut(job);
+        if changed.is_some_and(|job| job.history.note_log(finding, rules)) {
+            let name = self.jobs.get_key_value(job).map(|(name, _)| name.clone());
+            changes.jobs.extend(name);
+        }
+        changes
     }
 
     /// Ends what was in flight in a pipeline that GitLab does not know any more.

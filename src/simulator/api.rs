@@ -23,6 +23,8 @@ enum Route {
     PipelineBridges(String, String),
     Job(String, String),
     RetryJob(String, String),
+    Trace(String, String),
+    File(String, String),
     Token,
     Metadata,
     User,
@@ -74,6 +76,10 @@ impl Route {
             ("GET", ["projects", id, "pipelines", pid, "bridges"]) => {
                 Self::PipelineBridges(own(id), own(pid))
             }
+            ("GET", ["projects", id, "jobs", jid, "trace"]) => Self::Trace(own(id), own(jid)),
+            ("GET", ["projects", id, "repository", "files", path, "raw"]) => {
+                Self::File(own(id), own(path))
+            }
             ("GET", ["projects", id, "jobs", jid]) => Self::Job(own(id), own(jid)),
             ("POST", ["projects", id, "jobs", jid, "retry"]) => Self::RetryJob(own(id), own(jid)),
             ("GET", ["personal_access_tokens", "self"]) => Self::Token,
@@ -92,6 +98,8 @@ impl Route {
             Self::PipelineJobs(..) => "GET /projects/:id/pipelines/:pid/jobs",
             Self::PipelineBridges(..) => "GET /projects/:id/pipelines/:pid/bridges",
             Self::Job(..) => "GET /projects/:id/jobs/:jid",
+            Self::Trace(..) => "GET /projects/:id/jobs/:jid/trace",
+            Self::File(..) => "GET /projects/:id/repository/files/:path/raw",
             Self::RetryJob(..) => "POST /projects/:id/jobs/:jid/retry",
             Self::Token => "GET /personal_access_tokens/self",
             Self::Metadata => "GET /metadata",
@@ -136,6 +144,19 @@ fn reply(world: &mut World, route: Route, query: &Query, url: &str) -> Result<Re
         Route::Job(id, jid) => {
             let (job, pipeline) = find_job(world, &id, &jid)?;
             Ok(Reply::ok(world.job_payload(job, pipeline)))
+        }
+        Route::Trace(id, jid) => {
+            let (job, _) = find_job(world, &id, &jid)?;
+            if job.is_bridge() {
+                return Err(Reply::record_not_found());
+            }
+            Ok(Reply::text(StatusCode::OK, &world.log_of(job)))
+        }
+        Route::File(id, path) => {
+            let project = find_project(world, &id)?.id;
+            let file = world.file(project, &path);
+            let file = file.ok_or_else(|| Reply::not_found("File"))?;
+            Ok(Reply::text(StatusCode::OK, file))
         }
         Route::RetryJob(id, jid) => retry(world, &id, &jid),
         Route::Token => Ok(Reply::ok(token(world))),

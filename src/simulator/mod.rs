@@ -29,6 +29,7 @@ mod scripts;
 mod server;
 mod status;
 mod steady;
+mod trace;
 pub mod truth;
 mod world;
 

@@ -29,6 +29,10 @@ pub struct World {
     pub(super) last_job_id: u64,
     pub(super) status_lag: Duration,
     pub(super) random: fastrand::Rng,
+    /// Logs that were written for a test, by job.
+    pub(super) logs: BTreeMap<u64, String>,
+    /// Files of repositories, by project and path.
+    pub(super) files: BTreeMap<(u64, String), String>,
     pub(super) hooks: Vec<mpsc::UnboundedSender<Hook>>,
     started: Moment,
     agenda: BTreeMap<(Moment, u64), Step>,
@@ -62,6 +66,8 @@ impl World {
             last_job_id: 50_000,
             status_lag: Duration::ZERO,
             random: fastrand::Rng::with_seed(seed),
+            logs: BTreeMap::new(),
+            files: BTreeMap::new(),
             hooks: Vec::new(),
             started: start,
             agenda: BTreeMap::new(),
