@@ -88,7 +88,7 @@ fn notification(status: &str, alerts: &[Value]) -> Value {
 }
 
 fn with_one() -> Value {
-    notification("firing", &vec![alert(1, "firing")])
+    notification("firing", &[alert(1, "firing")])
 }
 
 fn with_thirty() -> Value {
@@ -211,10 +211,7 @@ fn a_title_says_state_count_alert_severity_and_whose_it_is() {
         render("ci.title", &with_thirty()),
         "[FIRING 30] CIJobFailingRepeatedly (critical) acme/shop, team payments"
     );
-    let over = notification(
-        "resolved",
-        &vec![alert(1, "resolved"), alert(2, "resolved")],
-    );
+    let over = notification("resolved", &[alert(1, "resolved"), alert(2, "resolved")]);
     assert_eq!(
         render("ci.title", &over),
         "[RESOLVED] CIJobFailingRepeatedly (critical) acme/shop, team payments"
