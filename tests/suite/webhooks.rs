@@ -250,8 +250,8 @@ async fn lost_repeated_and_reordered_hooks_change_no_state_that_polling_alone_co
         random: fastrand::Rng::with_seed(7),
         late: Vec::new(),
     };
-    for _ in 0..24 {
-        gitlab.advance(Duration::from_secs(30));
+    for _ in 0..14 {
+        gitlab.advance(Duration::from_secs(50));
         for hook in mangled.batch(waiting(&mut hooks)) {
             deliver(&hooked, &hook).await;
         }
