@@ -128,9 +128,10 @@ fn no_alert_carries_a_label_that_changes_while_it_fires() {
 }
 
 /// Series that rules are shipped for before the exporter has them; without them these rules are silent.
-const AWAITED: [&str; 3] = [
+const AWAITED: [&str; 4] = [
     "schedule_next_run_timestamp_seconds",
     "schedule_active",
+    "schedule_last_run_timestamp_seconds",
     "job_failure_exporter_gitlab_token_expiry_timestamp_seconds",
 ];
 
