@@ -121,6 +121,18 @@ pub const KEYS: &[Key] = &[
         doc: "Jobs to leave out, also where `include` matches; matched against the whole name.",
     },
     Key {
+        path: "watch.child_pipelines",
+        kind: Kind::Choice(&["follow", "ignore"]),
+        absence: Absence::Preset("follow"),
+        doc: "Whether trigger jobs count, and the jobs of the child pipelines they start, which are named `trigger job / job` under the parent's ref. Following costs one more request for each new pipeline, and for each child of one that is read.",
+    },
+    Key {
+        path: "watch.schedules",
+        kind: Kind::Bool,
+        absence: Absence::Default("true"),
+        doc: "Whether pipeline schedules of the watched refs are read, for the `schedule_*` series: a request every second `watch.idle_interval`, every twelfth where a project has none, and up to two for each run.",
+    },
+    Key {
         path: "watch.backfill.pipelines",
         kind: Kind::Count {
             least: 0,
@@ -148,7 +160,7 @@ pub const KEYS: &[Key] = &[
         path: "counting.preset",
         kind: Kind::Choice(&["default", "datadog-agent"]),
         absence: Absence::Default("default"),
-        doc: "What holds for the keys of `counting` that are not given: the defaults of this table, or what datadog-agent's notify task did (`late_pipelines: skip`, `absent_jobs: pass`, `job_names: datadog-agent`, `never_failed_jobs: ignore`).",
+        doc: "What holds for the keys of `counting` that are not given: the defaults of this table, or what datadog-agent's notify task did (`late_pipelines: skip`, `absent_jobs: pass`, `job_names: datadog-agent`, `never_failed_jobs: ignore`). The latter also makes `watch.child_pipelines: ignore` the default.",
     },
     Key {
         path: "counting.window",

@@ -97,8 +97,8 @@ fn read(
 ) -> Option<Config> {
     // All sections are read before any of them is missed, so that every problem is noted.
     let gitlab = GitLab::read(&root.section("gitlab"), report, folder, env);
-    let watch = Watch::read(&root.section("watch"));
-    let counting = counting::read(&root.section("counting"));
+    let (counting, child_pipelines) = counting::read(&root.section("counting"));
+    let watch = Watch::read(&root.section("watch"), child_pipelines);
     let classification = Classification::read(&root.section("classification"));
     let owners = Owners::read(&root.section("owners"), folder);
     let store = Store::read(&root.section("store"));

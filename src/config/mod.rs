@@ -37,7 +37,7 @@ pub use problem::{Problem, Problems};
 pub use secret::{Secret, SecretError};
 pub use select::{JobSelector, RefSelector, SourceSelector};
 pub use store::{Location, S3, Store};
-pub use watch::{Backfill, Group, Watch};
+pub use watch::{Backfill, ChildPipelines, Group, Watch};
 pub use webhooks::{GitLabHooks, Webhooks};
 
 use crate::model::Rules;

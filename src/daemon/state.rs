@@ -9,8 +9,8 @@ use super::logs::{LogQueue, WantedLog};
 use super::owners_files::OwnersFiles;
 use crate::config::{JobSelector, Owners, RefSelector};
 use crate::gitlab::{Error, Fault, Project, Rejected};
-use crate::ingest::{Resume, Sink};
-use crate::metrics::Exposition;
+use crate::ingest::{Resume, ScheduleSight, Sink};
+use crate::metrics::{Exposition, ScheduleRow};
 use crate::model::{
     JobObservation, LogFinding, PipelineObservation, Rules, Shard, Timeline, TimelineKey, Timestamp,
 };
@@ -55,6 +55,8 @@ pub(super) struct Held {
     pub(super) loading: Loading,
     pub(super) first_round_ended: bool,
     pub(super) any_polled: bool,
+    /// Why the schedules of a project are not read.
+    schedule_errors: BTreeMap<u64, &'static str>,
     /// Projects that were found since the start.
     seen: BTreeSet<u64>,
     /// Timelines that were dropped and may have a document.
@@ -533,6 +535,32 @@ impl Sink for State {
             && held.logged_rejections.insert((rejected.kind, rejected.id))
         {
             tracing::warn!(project = what, "left out of what GitLab sent: {rejected}");
+        }
+    }
+
+    fn schedules(&self, project: &Project, schedules: &[ScheduleSight]) {
+        let rows = schedules
+            .iter()
+            .map(|ScheduleSight { schedule, last_run }| ScheduleRow {
+                id: schedule.id,
+                description: schedule.description.clone(),
+                ref_name: schedule.ref_name.clone(),
+                next_run: schedule.next_run_at,
+                last_run: *last_run,
+                active: schedule.active,
+            });
+        let rows: Vec<_> = rows.collect();
+        self.exposition.publish_schedules(&project.path, &rows);
+    }
+
+    fn schedules_not_read(&self, project: &Project, error: &Error) {
+        let reason = error.reason();
+        let known = self.held().schedule_errors.insert(project.id, reason);
+        // A token may well be allowed to see pipelines and no schedules: nothing is broken then.
+        if known == Some(reason) {
+            tracing::debug!(project = %project.path, "schedules still not read: {error}");
+        } else {
+            tracing::info!(project = %project.path, "schedules not read: {error}");
         }
     }
 

@@ -14,6 +14,7 @@ use gitlab::api::projects::pipelines::{
 };
 use serde_json::value::RawValue;
 
+use super::downstream::{self, Bridge};
 use super::error::Error;
 use super::fault::Fault;
 use super::observer::{Endpoint, Observer};
@@ -22,7 +23,7 @@ use super::paging::Limit;
 use super::record::{Listing, Rejected};
 use super::transport::{Call, Transport, Wanted};
 use super::validate::{self, PipelineJobs, Project, Timed};
-use crate::model::{JobObservation, PipelineObservation, Timestamp};
+use crate::model::{PipelineObservation, Timestamp};
 
 /// Pages after which wanted pipelines are not searched for any further.
 const SEARCHED_PAGES: usize = 20;
@@ -168,12 +169,8 @@ impl Client {
         Ok(listing.into())
     }
 
-    /// The trigger jobs of a pipeline.
-    pub async fn bridges(
-        &self,
-        project: u64,
-        pipeline: u64,
-    ) -> Result<Listing<JobObservation>, Error> {
+    /// The trigger jobs of a pipeline: of each the last attempt, as GitLab gives no other.
+    pub async fn bridges(&self, project: u64, pipeline: u64) -> Result<Listing<Bridge>, Error> {
         let subject = format!("pipeline {pipeline} of project {project}");
         let call = self.call(Endpoint::PipelineBridges, subject);
         let endpoint = call.built(
@@ -182,7 +179,7 @@ impl Client {
                 .pipeline(pipeline)
                 .build(),
         )?;
-        call.list(&endpoint, Limit::ALL, validate::bridge).await
+        call.list(&endpoint, Limit::ALL, downstream::bridge).await
     }
 
     pub(super) fn call(&self, endpoint: Endpoint, subject: String) -> Call<'_> {

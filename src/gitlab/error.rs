@@ -68,6 +68,11 @@ impl Error {
         self
     }
 
+    /// Whether GitLab knows no such thing, or hides it.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self.fault(), Fault::NotFound(_))
+    }
+
     /// How often the request was sent; 0 where it was held back.
     pub fn attempts(&self) -> u32 {
         self.0.attempts

@@ -28,11 +28,15 @@ pub enum Endpoint {
     JobTrace,
     /// `GET /projects/:id/repository/files/:path/raw`.
     RepositoryFile,
+    /// `GET /projects/:id/pipeline_schedules`.
+    Schedules,
+    /// `GET /projects/:id/pipeline_schedules/:id`.
+    Schedule,
 }
 
 impl Endpoint {
     /// Every endpoint, so that label values can start at zero.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Project,
         Self::GroupProjects,
         Self::Pipelines,
@@ -43,6 +47,8 @@ impl Endpoint {
         Self::Metadata,
         Self::JobTrace,
         Self::RepositoryFile,
+        Self::Schedules,
+        Self::Schedule,
     ];
 
     /// The endpoint as a label value.
@@ -58,6 +64,8 @@ impl Endpoint {
             Self::Metadata => "metadata",
             Self::JobTrace => "job_trace",
             Self::RepositoryFile => "repository_file",
+            Self::Schedules => "pipeline_schedules",
+            Self::Schedule => "pipeline_schedule",
         }
     }
 }

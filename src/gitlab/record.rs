@@ -24,7 +24,7 @@ pub struct Listing<T> {
 /// A record that was left out, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
-    /// `pipeline`, `job`, `bridge`, `project` or `webhook`.
+    /// `pipeline`, `job`, `bridge`, `downstream_pipeline`, `schedule`, `project` or `webhook`.
     pub kind: &'static str,
     /// The record's id, where it has a usable one.
     pub id: Option<u64>,

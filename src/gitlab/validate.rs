@@ -36,7 +36,7 @@ pub struct PipelineJobs {
 
 /// A job with the digits of its times that [`JobObservation`] has no room for.
 pub(super) struct Timed {
-    job: JobObservation,
+    pub(super) job: JobObservation,
     /// Microseconds since the Unix epoch.
     started_at: Option<i64>,
     finished_at: Option<i64>,
@@ -48,15 +48,15 @@ impl Identified for PipelineObservation {
     }
 }
 
-impl Identified for Timed {
-    fn id(&self) -> u64 {
-        self.job.id
-    }
-}
-
 impl Identified for JobObservation {
     fn id(&self) -> u64 {
         self.id
+    }
+}
+
+impl Identified for Timed {
+    fn id(&self) -> u64 {
+        self.job.id
     }
 }
 
@@ -141,11 +141,7 @@ pub(super) fn job(record: &RawValue) -> Result<Timed, Rejected> {
     attempt("job", record)
 }
 
-pub(super) fn bridge(record: &RawValue) -> Result<JobObservation, Rejected> {
-    attempt("bridge", record).map(|timed| timed.job)
-}
-
-fn attempt(kind: &'static str, record: &RawValue) -> Result<Timed, Rejected> {
+pub(super) fn attempt(kind: &'static str, record: &RawValue) -> Result<Timed, Rejected> {
     let (read, wire): (_, wire::Job<'_>) = Reader::open(kind, record)?;
     attempt_of(read, &wire)
 }
@@ -178,6 +174,7 @@ pub(super) fn attempt_of(mut read: Reader, wire: &wire::Job<'_>) -> Result<Timed
         queued_duration: queued
             .filter(|_| started_at.is_some() || status == Status::Pending)
             .and_then(Span::from_seconds),
+        moved_at: None,
         // Webhooks send `unknown_failure` with a success too.
         failure_reason: reason.filter(|word| status == Status::Failed && !word.is_empty()),
         web_url: read

@@ -28,6 +28,17 @@ pub(super) struct Pipeline<'a> {
     pub(super) duration: Raw<'a>,
     #[serde(borrow)]
     pub(super) web_url: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) project_id: Raw<'a>,
+}
+
+/// What only an element of `GET /projects/:id/pipelines/:id/bridges` has.
+#[derive(Deserialize)]
+pub(super) struct Bridge<'a> {
+    #[serde(borrow)]
+    pub(super) id: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) downstream_pipeline: Raw<'a>,
 }
 
 /// An element of `GET /projects/:id/pipelines/:id/jobs` or `../bridges`.
@@ -57,6 +68,26 @@ pub(super) struct Job<'a> {
     pub(super) failure_reason: Raw<'a>,
     #[serde(borrow)]
     pub(super) web_url: Raw<'a>,
+}
+
+/// An element of `GET /projects/:id/pipeline_schedules`, or the single schedule.
+#[derive(Deserialize)]
+pub(super) struct Schedule<'a> {
+    #[serde(borrow)]
+    pub(super) id: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) description: Raw<'a>,
+    #[serde(borrow, rename = "ref")]
+    pub(super) ref_name: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) next_run_at: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) active: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) updated_at: Raw<'a>,
+    /// Only on the single schedule.
+    #[serde(borrow)]
+    pub(super) last_pipeline: Raw<'a>,
 }
 
 /// `GET /projects/:id`, or an element of `GET /groups/:id/projects`.

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures_util::{StreamExt, stream};
 
+use super::children::Reading;
 use super::cursor::{Cursor, Wanted};
 use super::{CONCURRENT_REQUESTS, Ingest};
 use crate::config::Backfill;
-use crate::gitlab::{Error, Fault, Order, PipelineJobs, PipelineQuery, Project, Rejected};
-use crate::model::{JobObservation, PipelineObservation, Status, Timestamp};
+use crate::gitlab::{Error, Fault, Order, PipelineQuery, Project, Rejected};
+use crate::model::{JobObservation, PipelineObservation, Timestamp};
 
 /// For the backfill of a project of which several refs are watched: how many pipelines are listed for
 /// each one that is wanted of a ref.
@@ -65,16 +66,23 @@ impl Ingest {
     ) -> Result<(), Error> {
         let mut first_error = None;
         let mut in_a_row = 0;
-        let mut answers = stream::iter(wanted)
-            .map(|pipeline| async move {
-                let jobs = self.client.pipeline_jobs(project.id, pipeline.id).await;
-                (pipeline, jobs)
+        let with_families: Vec<_> = wanted
+            .into_iter()
+            .map(|pipeline| {
+                let family = cursor.family(pipeline.id);
+                (pipeline, family)
+            })
+            .collect();
+        let mut answers = stream::iter(with_families)
+            .map(|(pipeline, known)| async move {
+                let reading = self.read_pipeline(project, pipeline.id, known).await;
+                (pipeline, reading)
             })
             .buffered(CONCURRENT_REQUESTS);
         while let Some((pipeline, answer)) = answers.next().await {
             let outcome = match answer {
-                Ok(found) => self.take(project, cursor, pipeline, found).await,
-                Err(error) if is_not_found(&error) => {
+                Ok(reading) => self.take(project, cursor, pipeline, reading).await,
+                Err(error) if error.is_not_found() => {
                     let missed = self.miss(project, &pipeline, error).await;
                     missed.map(|()| cursor.gone(pipeline.id))
                 }
@@ -102,7 +110,7 @@ impl Ingest {
         missed: Error,
     ) -> Result<(), Error> {
         match self.client.pipeline(project.id, pipeline.id).await {
-            Err(error) if is_not_found(&error) => {
+            Err(error) if error.is_not_found() => {
                 self.sink.gone(project, pipeline);
                 Ok(())
             }
@@ -111,39 +119,44 @@ impl Ingest {
         }
     }
 
-    /// Hands over a pipeline with its jobs.
+    /// Hands over a pipeline with its jobs, also where not all of them could be read.
     async fn take(
         &self,
         project: &Project,
         cursor: &mut Cursor,
         mut pipeline: PipelineObservation,
-        found: PipelineJobs,
+        mut reading: Reading,
     ) -> Result<(), Error> {
-        let (jobs, settled) = self.hand_over(project, &mut pipeline, found);
-        if cursor.done(&pipeline, settled) {
-            let ended = self.client.pipeline(project.id, pipeline.id).await?;
-            let at = self.sink.gitlab_now();
-            self.sink.observed(project, &ended, &jobs, at);
-            cursor.done(&ended, settled);
+        let (settled, failed) = (reading.settled, reading.failed.take());
+        let family = std::mem::take(&mut reading.family);
+        let jobs = self.hand_over(project, &mut pipeline, reading);
+        if let Some(error) = failed {
+            return Err(error);
         }
+        if cursor.done(&pipeline, settled) {
+            pipeline = self.client.pipeline(project.id, pipeline.id).await?;
+            let at = self.sink.gitlab_now();
+            self.sink.observed(project, &pipeline, &jobs, at);
+            cursor.done(&pipeline, settled);
+        }
+        cursor.keep_family(&pipeline, family);
         Ok(())
     }
 
-    /// Hands over what was read; returns the watched jobs, and whether nothing is left to happen to any.
+    /// Hands over what was read; returns the watched jobs.
     pub(super) fn hand_over(
         &self,
         project: &Project,
         pipeline: &mut PipelineObservation,
-        found: PipelineJobs,
-    ) -> (Vec<JobObservation>, bool) {
-        self.tell_rejected(project, &found.jobs.rejected);
-        let settled = found.jobs.items.iter().all(|job| is_settled(job.status));
-        let mut jobs = found.jobs.items;
+        reading: Reading,
+    ) -> Vec<JobObservation> {
+        self.tell_rejected(project, &reading.rejected);
+        let mut jobs = reading.jobs;
         jobs.retain(|job| self.watch.jobs.matches(&job.name));
-        pipeline.duration = pipeline.duration.or(found.running_time);
+        pipeline.duration = pipeline.duration.or(reading.running_time);
         let at = self.sink.gitlab_now();
         self.sink.observed(project, pipeline, &jobs, at);
-        (jobs, settled)
+        jobs
     }
 
     /// Lists the watched pipelines that moved, and the latest `updated_at` of all that were listed.
@@ -272,15 +285,6 @@ fn newest_of_each_ref(pipelines: &mut Vec<PipelineObservation>, limit: usize) {
         *count += 1;
         *count <= limit
     });
-}
-
-/// Whether nothing happens to a job of this status any more unless somebody starts it.
-fn is_settled(status: Status) -> bool {
-    status.is_terminal() || status == Status::Blocked
-}
-
-pub(super) fn is_not_found(error: &Error) -> bool {
-    matches!(error.fault(), Fault::NotFound(_))
 }
 
 /// Whether an error on one pipeline would certainly meet the others too.

@@ -1,14 +1,16 @@
 //! Polling: which projects there are, what is new in each, and what that brings to the state.
 //!
 //! ```text
-//! discovery -> one task a project -> cycle: list, jobs of what moved -> Sink
+//! discovery -> one task a project -> cycle: list, jobs of what moved and of its children -> Sink
 //! ```
 
+mod children;
 mod cursor;
 mod cycle;
 mod discovery;
 mod past;
 mod schedule;
+mod timetable;
 mod wake;
 
 use std::collections::BTreeMap;
@@ -19,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use cursor::{LISTING_OVERLAP, Resume};
 pub use past::Past;
+pub use timetable::ScheduleSight;
 pub use wake::{Wake, Waker};
 
 use crate::config::Watch;
@@ -60,6 +63,12 @@ pub trait Sink: Send + Sync + 'static {
 
     /// A record of GitLab's was left out of what was asked about a project or group.
     fn rejected(&self, what: &str, rejected: &Rejected);
+
+    /// These are the schedules of a project, in the order of their ids; there are no others.
+    fn schedules(&self, project: &Project, schedules: &[ScheduleSight]);
+
+    /// The schedules of a project could not be read, or not all of them.
+    fn schedules_not_read(&self, project: &Project, error: &Error);
 
     /// Each project that was found first was tried once.
     fn first_round_ended(&self);

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::cursor::Cursor;
 use super::discovery::Catalog;
+use super::timetable::Timetable;
 use super::wake::{Allowance, Asked, Calls};
 use super::{CONCURRENT_CYCLES, DISCOVERY_INTERVAL, Ingest};
 use crate::config::Watch;
@@ -120,6 +121,7 @@ async fn poll(
 ) {
     let resume = ingest.sink.resume(&facts.borrow());
     let mut cursor = Cursor::new(resume);
+    let mut timetable = Timetable::default();
     let mut pace = Pace::new();
     let calls = ingest.waker.of(facts.borrow().id);
     let mut allowance = Allowance::new(ingest.watch.interval);
@@ -135,7 +137,7 @@ async fn poll(
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            outcome = one_cycle(ingest, &round, &project, &mut cursor) => {
+            outcome = one_cycle(ingest, &round, &project, &mut cursor, &mut timetable) => {
                 pace.note(&outcome, cursor.is_active());
                 match &outcome {
                     Ok(()) => ingest.sink.polled(&project, cursor.watermark()),
@@ -182,10 +184,13 @@ async fn one_cycle(
     round: &Round,
     project: &Project,
     cursor: &mut Cursor,
+    timetable: &mut Timetable,
 ) -> Result<(), Error> {
     // The semaphore is never closed.
     let _permit = round.permits.acquire().await.ok();
-    ingest.cycle(project, cursor).await
+    ingest.cycle(project, cursor).await?;
+    ingest.look_at_schedules(project, timetable).await;
+    Ok(())
 }
 
 /// How long to wait between the cycles of a project.

@@ -46,7 +46,7 @@ own! {
     JOBS: Gauge "jobs", [],
         "Jobs that are exposed, over all refs.";
     SERIES: Gauge "series", [],
-        "Series that are exposed of jobs, pipelines and projects.";
+        "Series that are exposed of jobs, pipelines, projects and schedules.";
     SAVES: Counter "state_saves_total", ["result"],
         "Saves of a timeline's state, by result.";
     SAVED: Gauge "state_last_successful_save_timestamp_seconds", [],

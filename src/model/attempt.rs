@@ -10,7 +10,7 @@ use super::{FailureClass, JobObservation, PipelineObservation, Span, Status, Tim
 ///
 /// GitLab only ever moves an attempt forward in this order: a skipped job can be revived by a retry of
 /// what it waited for, and what ended with `success`, `failed` or `canceled` stays so (a retry is a new
-/// id). The greater of two sights is therefore the newer one, in whatever order they arrive.
+/// id; what else moves back has a [`version`](Attempt::version)). The greater of two sights is therefore the newer one, in whatever order they arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Phase {
@@ -103,7 +103,7 @@ pub(crate) struct Attempt {
     /// What few attempts have.
     pub(crate) detail: Option<Box<Detail>>,
     /// Orders sights of a pipeline, which unlike a job goes back from an end to `running`:
-    /// seconds of `updated_at`. 0 for jobs.
+    /// seconds of `updated_at`. 0 for jobs but those that end as a pipeline does.
     pub(crate) version: u32,
     /// How far it has come.
     pub(crate) phase: Phase,
@@ -145,7 +145,7 @@ impl Attempt {
                 .queued_duration
                 .filter(|_| phase.is_ended() && job.started_at.is_some()),
             detail: (detail != Detail::default()).then(|| Box::new(detail)),
-            version: 0,
+            version: version(job.moved_at),
             phase,
             allow_failure: job.allow_failure,
         }
@@ -164,9 +164,7 @@ impl Attempt {
             duration: pipeline.duration.filter(|_| phase.is_ended()),
             queued: None,
             detail: None,
-            version: pipeline
-                .updated_at
-                .map_or(0, |at| u32::try_from(at.unix()).unwrap_or(0)),
+            version: version(pipeline.updated_at),
             phase,
             allow_failure: false,
         }
@@ -249,6 +247,10 @@ impl Attempt {
                 project_url.map(|base| format!("{base}{JOB_PAGE}{}", self.id).into_boxed_str())
             })
     }
+}
+
+fn version(moved_at: Option<Timestamp>) -> u32 {
+    moved_at.map_or(0, |at| u32::try_from(at.unix()).unwrap_or(0))
 }
 
 const JOB_PAGE: &str = "/-/jobs/";

@@ -315,26 +315,48 @@ impl Timeline {
         changes
     }
 
-    /// Pipelines that had not ended when they were last seen, and not blocked either, as they were seen.
+    /// Pipelines that had not ended when they were last seen, and not blocked either, as they were seen;
+    /// and those that had ended before their jobs did: a child pipeline may outlive its parent.
     pub fn open_pipelines(&self) -> impl Iterator<Item = PipelineObservation> {
-        let seen = self.pipelines.kept.iter();
-        seen.filter_map(|pipeline| self.as_seen(pipeline))
-            .filter(|pipeline| !pipeline.status.is_terminal() && pipeline.status != Status::Blocked)
+        let outlived = self.pipelines_with_undecided_jobs();
+        self.pipelines.kept.iter().filter_map(move |pipeline| {
+            let seen = self.as_seen(pipeline)?;
+            let is_open = match seen.status {
+                Status::Blocked => false,
+                Status::Success | Status::Failed | Status::Canceled => {
+                    outlived.contains(&pipeline.pipeline_id)
+                }
+                status => !status.is_terminal(),
+            };
+            is_open.then_some(seen)
+        })
     }
 
     fn as_seen(&self, pipeline: &Execution) -> Option<PipelineObservation> {
         let sight = pipeline.attempts.first()?;
+        let status = sight.phase.status();
         Some(PipelineObservation {
             id: pipeline.pipeline_id,
             ref_name: self.key.ref_name.clone(),
             sha: pipeline.commit.clone(),
-            status: sight.phase.status(),
+            status,
             source: None,
-            created_at: sight.at,
+            created_at: sight.at.filter(|_| !status.is_terminal()),
             updated_at: Timestamp::from_unix(i64::from(sight.version)),
             duration: None,
             web_url: None,
         })
+    }
+
+    fn pipelines_with_undecided_jobs(&self) -> BTreeSet<u64> {
+        let executions = self.jobs.values().flat_map(|job| &job.history.kept);
+        executions
+            .filter(|execution| {
+                let mut last = execution.last_attempts();
+                last.any(|attempt| attempt.phase == Phase::Waiting || attempt.phase.is_in_flight())
+            })
+            .map(|execution| execution.pipeline_id)
+            .collect()
     }
 
     /// The newest pipeline that was seen finished; 0 for none.

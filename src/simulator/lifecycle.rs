@@ -239,6 +239,7 @@ impl World {
         if pipeline.status == status {
             return;
         }
+        let runs_again = pipeline.status.is_terminal() && !status.is_terminal();
         pipeline.status = status;
         pipeline.updated_at = now;
         if status == Status::Running {
@@ -251,6 +252,8 @@ impl World {
         self.tell_of_pipeline(id);
         if status.is_terminal() {
             self.end_bridge_of(id, status);
+        } else if runs_again {
+            self.revive_bridge_of(id);
         }
     }
 

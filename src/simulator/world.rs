@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::entity::{Group, Job, Pipeline, Project};
 use super::hooks::Hook;
 use super::moment::Moment;
+use super::schedules::Schedule;
 
 /// Something that happens at its time.
 pub(super) type Step = Box<dyn FnOnce(&mut World) + Send>;
@@ -25,6 +26,7 @@ pub struct World {
     pub(super) pipelines: BTreeMap<u64, Pipeline>,
     pub(super) jobs: BTreeMap<u64, Job>,
     pub(super) jobs_by_pipeline: BTreeMap<u64, Vec<u64>>,
+    pub(super) schedules: BTreeMap<u64, Schedule>,
     pub(super) last_pipeline_id: u64,
     pub(super) last_job_id: u64,
     pub(super) status_lag: Duration,
@@ -62,6 +64,7 @@ impl World {
             pipelines: BTreeMap::new(),
             jobs: BTreeMap::new(),
             jobs_by_pipeline: BTreeMap::new(),
+            schedules: BTreeMap::new(),
             last_pipeline_id: 1000,
             last_job_id: 50_000,
             status_lag: Duration::ZERO,
@@ -158,6 +161,8 @@ impl World {
     /// Deletes a project and all that is in it.
     pub fn delete_project(&mut self, id: u64) {
         self.projects.remove(&id);
+        self.schedules
+            .retain(|_, schedule| schedule.project_id != id);
         self.pipelines
             .retain(|_, pipeline| pipeline.project_id != id);
         let pipelines = &self.pipelines;

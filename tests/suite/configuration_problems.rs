@@ -101,7 +101,7 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "key-of-a-later-version",
         &[
-            "3: watch.child_pipelines: unknown key; valid here: interval, idle_interval, projects, groups, refs, sources, jobs, backfill, shard",
+            "3: watch.merge_trains: unknown key; valid here: interval, idle_interval, projects, groups, refs, sources, jobs, child_pipelines, schedules, backfill, shard",
             "5: store.gcs: unknown key; valid here: directory, s3, save_interval",
             "7: owners.directory: unknown key; valid here: file, repository_file, rules",
         ],
@@ -196,7 +196,7 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "section-is-not-a-mapping",
         &[
-            "1: watch: found a list, wanted a mapping with interval, idle_interval, projects, groups, refs, sources, jobs, backfill, shard",
+            "1: watch: found a list, wanted a mapping with interval, idle_interval, projects, groups, refs, sources, jobs, child_pipelines, schedules, backfill, shard",
         ],
     ),
     (
@@ -275,7 +275,7 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "unknown-key-in-section",
         &[
-            "3: watch.intervall: unknown key; did you mean `interval`? valid here: interval, idle_interval, projects, groups, refs, sources, jobs, backfill, shard",
+            "3: watch.intervall: unknown key; did you mean `interval`? valid here: interval, idle_interval, projects, groups, refs, sources, jobs, child_pipelines, schedules, backfill, shard",
         ],
     ),
     (

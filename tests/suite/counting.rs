@@ -52,6 +52,7 @@ fn job(id: u64, name: &str, status: Status) -> JobObservation {
         finished_at: status.is_terminal().then(|| at(seconds + 5)),
         duration: ended.then(|| Span::from_micros(id * 1000)),
         queued_duration: None,
+        moved_at: None,
         failure_reason: (status == Status::Failed).then(|| Arc::from("script_failure")),
         web_url: None,
     }

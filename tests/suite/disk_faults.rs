@@ -53,6 +53,7 @@ fn observe(timeline: &mut Timeline, number: u64) {
         queued_duration: None,
         failure_reason: None,
         web_url: None,
+        moved_at: None,
     };
     let jobs: Vec<_> = (0..30).map(job).collect();
     let now = at.unwrap();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use job_failure_exporter::config::{Config, Overrides};
 use job_failure_exporter::gitlab::{Endpoint, Error, Observer, Project, Rejected};
-use job_failure_exporter::ingest::{Ingest, Resume, Sink};
+use job_failure_exporter::ingest::{Ingest, Resume, ScheduleSight, Sink};
 use job_failure_exporter::model::{JobObservation, PipelineObservation, Timestamp};
 use job_failure_exporter::simulator::{
     DEFAULT_TOKEN, Handle, JobPlan, Options, PipelinePlan, Recorded, start,
@@ -28,6 +28,8 @@ const HOUR: u64 = 3600;
 
 const LISTING: &str = "GET /projects/:id/pipelines";
 const JOBS_OF: &str = "GET /projects/:id/pipelines/:pid/jobs";
+const BRIDGES_OF: &str = "GET /projects/:id/pipelines/:pid/bridges";
+const SCHEDULES: &str = "GET /projects/:id/pipeline_schedules";
 const PIPELINE: &str = "GET /projects/:id/pipelines/:pid";
 const DISCOVERY: &str = "GET /groups/:id/projects";
 
@@ -38,7 +40,9 @@ struct Cost {
     pipelines_read: usize,
     listings: usize,
     job_pages: usize,
+    bridges: usize,
     single_pipelines: usize,
+    schedules: usize,
 }
 
 /// Counts cycles and what they read, and the requests that were answered.
@@ -87,6 +91,12 @@ impl Sink for Counter {
     }
 
     fn rejected(&self, _: &str, _: &Rejected) {}
+
+    fn schedules(&self, _: &Project, _: &[ScheduleSight]) {}
+
+    fn schedules_not_read(&self, _: &Project, _: &Error) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+    }
 
     fn first_round_ended(&self) {}
 
@@ -174,7 +184,9 @@ fn tally(counter: &Counter, requests: &[Recorded], others: &mut BTreeMap<&'stati
         let count = |cost: &mut Cost| match request.endpoint {
             LISTING => cost.listings += 1,
             JOBS_OF => cost.job_pages += 1,
+            BRIDGES_OF => cost.bridges += 1,
             PIPELINE => cost.single_pipelines += 1,
+            SCHEDULES => cost.schedules += 1,
             other => panic!("{other} was asked of a project"),
         };
         match project_of(request) {
@@ -186,8 +198,8 @@ fn tally(counter: &Counter, requests: &[Recorded], others: &mut BTreeMap<&'stati
 
 fn table(costs: &BTreeMap<u64, Cost>, busy: &[u64], others: usize) -> String {
     let mut text =
-        "| projects | cycles | listings | pages of jobs | pipelines | requests a cycle |\n\
-                    | --- | --- | --- | --- | --- | --- |\n"
+        "| projects | cycles | listings | pages of jobs | trigger jobs | pipelines | schedules | requests a cycle |\n\
+                    | --- | --- | --- | --- | --- | --- | --- | --- |\n"
             .to_owned();
     for (name, is_busy) in [("180 idle", false), ("20 busy", true)] {
         let mut sum = Cost::default();
@@ -195,16 +207,21 @@ fn table(costs: &BTreeMap<u64, Cost>, busy: &[u64], others: usize) -> String {
             sum.cycles += cost.cycles;
             sum.listings += cost.listings;
             sum.job_pages += cost.job_pages;
+            sum.bridges += cost.bridges;
             sum.single_pipelines += cost.single_pipelines;
+            sum.schedules += cost.schedules;
         }
-        let all = sum.listings + sum.job_pages + sum.single_pipelines;
+        let of_pipelines = sum.job_pages + sum.bridges + sum.single_pipelines;
+        let all = sum.listings + of_pipelines + sum.schedules;
         writeln!(
             text,
-            "| {name} | {} | {} | {} | {} | {:.2} |",
+            "| {name} | {} | {} | {} | {} | {} | {} | {:.2} |",
             sum.cycles,
             sum.listings,
             sum.job_pages,
+            sum.bridges,
             sum.single_pipelines,
+            sum.schedules,
             all as f64 / sum.cycles as f64
         )
         .unwrap();
@@ -280,14 +297,19 @@ async fn an_hour_of_two_hundred_projects_costs_what_the_budget_says() {
     assert_eq!(costs.len(), PROJECTS);
     for (id, cost) in &costs {
         assert_eq!(cost.listings, cost.cycles, "{id}: {cost:?}");
+        // None of them has schedules: asked every twelfth idle interval.
+        assert!(cost.schedules <= 2, "{id}: {cost:?}");
         if busy.contains(id) {
             // What was asked for itself is handed over once more.
             let read = cost.pipelines_read - cost.single_pipelines;
             assert!(read >= 6, "{id}: {cost:?}");
             let pages = JOBS.div_ceil(100);
             assert!(cost.job_pages <= read * pages, "{id}: {cost:?}");
+            // Once for each of the six pipelines: they have no trigger jobs, and will have none.
+            assert!(cost.bridges <= 6, "{id}: {cost:?}");
         } else {
-            assert_eq!((cost.job_pages, cost.single_pipelines), (0, 0), "{id}");
+            let of_pipelines = cost.job_pages + cost.bridges + cost.single_pipelines;
+            assert_eq!(of_pipelines, 0, "{id}: {cost:?}");
             // A quarter of an hour every 30 s, and every five minutes from then on.
             assert!((30..=50).contains(&cost.cycles), "{id}: {cost:?}");
         }
