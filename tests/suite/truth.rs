@@ -173,7 +173,7 @@ pub(crate) fn counters(gitlab: &Handle, job: &JobTruth) -> (u64, u64) {
             .filter(|p| truth::SOURCES.contains(&p.source.as_str()));
         for pipeline in counted {
             let attempts = world.jobs_of(pipeline.id);
-            let attempts = attempts.filter(|a| a.name() == job.job_name && !a.is_bridge());
+            let attempts = attempts.filter(|a| a.name() == job.job_name);
             let attempts: Vec<_> = attempts.collect();
             retries += attempts.len().saturating_sub(1) as u64;
             let last = attempts.last().map(|attempt| attempt.status);
