@@ -6,6 +6,9 @@ SHELL := /bin/bash
 
 # Where rustup puts cargo, for shells that have not read its settings yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
+# For check-rules: other versions of the tools than those in PATH.
+export PROMTOOL
+export AMTOOL
 # For the demo: how long it runs, such as 60s. Empty: until Ctrl-C.
 export DEMO_FOR
 # For the chaos: how long it goes on, and the number that decides what happens. Empty: 120s, and any.
@@ -40,8 +43,12 @@ build: ## Build the release binary
 	cargo build --locked --release
 
 .PHONY: check-rules
-check-rules: ## Check and test the alert rules and the example configurations
+check-rules: ## Check and test the alert rules and the example configurations (PROMTOOL=/path, AMTOOL=/path: with others)
 	scripts/check-rules.sh
+
+.PHONY: kubernetes
+kubernetes: ## Write deploy/kubernetes/ anew from the rules and the configurations
+	WRITE_KUBERNETES=1 cargo test --locked --test suite kubernetes::the_files_are
 
 .PHONY: install-tools
 install-tools: ## Install what the tests run: Prometheus, Alertmanager, a C compiler, S3 servers

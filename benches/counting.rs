@@ -56,6 +56,7 @@ fn pipeline(id: u64) -> (PipelineObservation, Vec<JobObservation>) {
             finished_at: at(id * 600 + 120),
             duration: Some(Span::from_micros(118_000_000)),
             queued_duration: Some(Span::from_micros(1_500_000)),
+            moved_at: None,
             failure_reason: fails.then(|| Arc::from("script_failure")),
             web_url: None,
         }

@@ -1,30 +1,33 @@
 #!/usr/bin/env bash
-# Checks the shipped rules and configurations with promtool and amtool.
+# Checks the shipped rules and configurations with promtool and amtool; PROMTOOL and AMTOOL name others than those in PATH.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 alertmanager=deploy/alertmanager/alertmanager.yml
+promtool=${PROMTOOL:-promtool}
+amtool=${AMTOOL:-amtool}
 
-for tool in promtool amtool; do
+for tool in "$promtool" "$amtool"; do
     if ! command -v "$tool" >/dev/null 2>&1; then
         echo "$tool was not found in PATH; run: make install-tools" >&2
         exit 1
     fi
 done
 
-promtool check rules --lint=all --lint-fatal alert-rules/*.yml
-promtool test rules alert-rules/tests/*.yml
-promtool check config deploy/prometheus/prometheus.yml
-amtool check-config "$alertmanager"
+"$promtool" check rules --lint=all --lint-fatal alert-rules/*.yml
+"$promtool" test rules alert-rules/tests/*.yml
+"$promtool" check config deploy/prometheus/prometheus.yml
+"$amtool" check-config "$alertmanager"
+"$amtool" check-config deploy/alertmanager/receivers.example.yml
 
 while read -r receivers labels; do
     case $receivers in '#'* | '') continue ;; esac
     read -r -a labels <<<"$labels"
     # Read from nowhere: the labels are the arguments.
-    amtool config routes test --config.file="$alertmanager" --verify.receivers="$receivers" "${labels[@]}" \
+    "$amtool" config routes test --config.file="$alertmanager" --verify.receivers="$receivers" "${labels[@]}" \
         </dev/null >/dev/null 2>&1 || {
         echo "An alert with ${labels[*]} does not go to $receivers but to:" >&2
-        amtool config routes test --config.file="$alertmanager" "${labels[@]}" </dev/null >&2
+        "$amtool" config routes test --config.file="$alertmanager" "${labels[@]}" </dev/null >&2
         exit 1
     }
 done <deploy/alertmanager/routes.txt

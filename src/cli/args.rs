@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::backfill::BackfillArgs;
 use super::demo::DemoArgs;
+use super::explain::ExplainArgs;
 use super::simulate_gitlab::SimulateGitlabArgs;
 use super::state::StateArgs;
 use crate::config::Overrides;
@@ -57,6 +58,8 @@ pub enum Command {
     Backfill(BackfillArgs),
     /// Look into the saved state, take it out, or take datadog-agent's in.
     State(StateArgs),
+    /// Explain one job: whether it fails and why, since when, whose it is, which alerts fire.
+    Explain(ExplainArgs),
     /// Count recorded pipelines and print what comes out.
     Replay(ReplayArgs),
     /// See it work: simulated GitLab, exporter, Prometheus, Alertmanager, delivered alerts.

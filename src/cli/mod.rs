@@ -4,12 +4,14 @@ pub mod args;
 pub mod backfill;
 pub mod check_config;
 pub mod demo;
+pub mod explain;
 pub mod interrupt;
 pub mod logging;
 pub mod replay;
 pub mod simulate_gitlab;
 pub mod state;
 mod table;
+mod thresholds;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -45,7 +47,7 @@ pub async fn run(
             let config = load(&cli.config, env)?;
             logging::start(cli.log);
             tracing::info!(gitlab = %config.gitlab.url, version = env!("CARGO_PKG_VERSION"), "starting");
-            run_daemon(config).await
+            Box::pin(run_daemon(config)).await
         }
         Some(Command::CheckConfig(args)) => Ok(check_config::run(&args, env, console)?),
         Some(Command::Demo(args)) => {
@@ -66,6 +68,11 @@ pub async fn run(
         Some(Command::State(args)) => {
             logging::start(cli.log);
             Box::pin(state::run(args.command, env, console)).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Explain(args)) => {
+            logging::start(cli.log);
+            explain::run(&args, env, console).await?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Replay(args)) => {

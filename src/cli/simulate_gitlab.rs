@@ -13,7 +13,9 @@ use clap::builder::PossibleValuesParser;
 use super::interrupt::Interrupts;
 use crate::clock::SystemClock;
 use crate::config::duration;
-use crate::simulator::{self, DEFAULT_TOKEN, Fault, Handle, Options, Pace, SCENARIOS, Scenario};
+use crate::simulator::{
+    self, DEFAULT_TOKEN, Fault, Handle, HookTarget, Options, Pace, SCENARIOS, Scenario,
+};
 
 /// Arguments of `simulate-gitlab`.
 #[derive(Debug, Clone, Args)]
@@ -50,6 +52,12 @@ pub struct SimulateGitlabArgs {
     /// How long the status of a pipeline lags behind its jobs.
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration::parse)]
     pub status_lag: Duration,
+    /// Where job and pipeline webhooks are sent, such as <http://127.0.0.1:10141/hooks/gitlab>.
+    #[arg(long, value_name = "URL")]
+    pub webhook_url: Option<String>,
+    /// Their secret token.
+    #[arg(long, value_name = "TOKEN", default_value = "hook-simulated")]
+    pub webhook_token: String,
     /// What goes wrong on purpose.
     #[command(flatten)]
     pub faults: FaultArgs,
@@ -107,6 +115,10 @@ impl SimulateGitlabArgs {
             scenario: Scenario::named(&self.scenario),
             seed: self.seed,
             pace,
+            hooks: self.webhook_url.clone().map(|url| HookTarget {
+                url,
+                token: self.webhook_token.clone(),
+            }),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The section `counting`: the words of the rules.
 
 use super::reader::Section;
+use super::watch::ChildPipelines;
 use crate::model::{
     AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs, Rules,
 };
@@ -27,11 +28,11 @@ const NEVER_FAILED_JOBS: [(&str, NeverFailedJobs); 2] = [
 /// The word of a preset and whether it is datadog-agent's.
 const PRESETS: [(&str, bool); 2] = [("default", false), ("datadog-agent", true)];
 
-/// The preset, with what is given besides it.
-pub(super) fn read(section: &Section<'_>) -> Rules {
-    let mut rules = match section.choice("preset", &PRESETS) {
-        Some(true) => Rules::datadog_agent(),
-        _ => Rules::default(),
+/// The preset, with what is given besides it, and what it does with child pipelines.
+pub(super) fn read(section: &Section<'_>) -> (Rules, ChildPipelines) {
+    let (mut rules, child_pipelines) = match section.choice("preset", &PRESETS) {
+        Some(true) => (Rules::datadog_agent(), ChildPipelines::Ignore),
+        _ => (Rules::default(), ChildPipelines::Follow),
     };
     set(&mut rules.window, section.count("window"));
     set(
@@ -54,7 +55,7 @@ pub(super) fn read(section: &Section<'_>) -> Rules {
         &mut rules.never_failed_jobs,
         section.choice("never_failed_jobs", &NEVER_FAILED_JOBS),
     );
-    rules
+    (rules, child_pipelines)
 }
 
 /// The rules as `counting` writes them: key and value, in the order of the docs.

@@ -76,7 +76,7 @@ fn address(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-fn token_of_file(folder: &Path, path: &str) -> Result<Secret, String> {
+pub(super) fn token_of_file(folder: &Path, path: &str) -> Result<Secret, String> {
     if path.is_empty() {
         return Err(String::new());
     }

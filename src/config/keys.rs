@@ -121,6 +121,18 @@ pub const KEYS: &[Key] = &[
         doc: "Jobs to leave out, also where `include` matches; matched against the whole name.",
     },
     Key {
+        path: "watch.child_pipelines",
+        kind: Kind::Choice(&["follow", "ignore"]),
+        absence: Absence::Preset("follow"),
+        doc: "Whether trigger jobs count, and the jobs of the child pipelines they start, which are named `trigger job / job` under the parent's ref. Following costs one more request for each new pipeline, and for each child of one that is read.",
+    },
+    Key {
+        path: "watch.schedules",
+        kind: Kind::Bool,
+        absence: Absence::Default("true"),
+        doc: "Whether pipeline schedules of the watched refs are read, for the `schedule_*` series: a request every second `watch.idle_interval`, every twelfth where a project has none, and up to two for each run.",
+    },
+    Key {
         path: "watch.backfill.pipelines",
         kind: Kind::Count {
             least: 0,
@@ -148,7 +160,7 @@ pub const KEYS: &[Key] = &[
         path: "counting.preset",
         kind: Kind::Choice(&["default", "datadog-agent"]),
         absence: Absence::Default("default"),
-        doc: "What holds for the keys of `counting` that are not given: the defaults of this table, or what datadog-agent's notify task did (`late_pipelines: skip`, `absent_jobs: pass`, `job_names: datadog-agent`, `never_failed_jobs: ignore`).",
+        doc: "What holds for the keys of `counting` that are not given: the defaults of this table, or what datadog-agent's notify task did (`late_pipelines: skip`, `absent_jobs: pass`, `job_names: datadog-agent`, `never_failed_jobs: ignore`). The latter also makes `watch.child_pipelines: ignore` the default.",
     },
     Key {
         path: "counting.window",
@@ -190,10 +202,49 @@ pub const KEYS: &[Key] = &[
         doc: "Jobs that have never failed: they have a history (and a last success), or none until they fail.",
     },
     Key {
+        path: "classification.read_logs",
+        kind: Kind::Bool,
+        absence: Absence::Default("true"),
+        doc: "Whether the end of a failing job's log is read, to tell its `failure_class` and to show its last lines on the job's page, secrets masked. One request for each job that newly fails.",
+    },
+    Key {
+        path: "classification.log_reads_per_minute",
+        kind: Kind::Count {
+            least: 1,
+            most: 600,
+        },
+        absence: Absence::Default("30"),
+        doc: "Most logs read a minute, over all projects; the others wait.",
+    },
+    Key {
+        path: "classification.rules[].match",
+        kind: Kind::REGEX,
+        absence: Absence::Required,
+        doc: "What is looked for in the last 64 KiB of a log, colours and section markers taken out; anywhere in it. The first rule that is found counts, and these come before the built-in ones. Only where GitLab's own reason is `script_failure`, unknown or missing.",
+    },
+    Key {
+        path: "classification.rules[].class",
+        kind: Kind::FAILURE_CLASS,
+        absence: Absence::Required,
+        doc: "The `failure_class` of such a failure.",
+    },
+    Key {
+        path: "owners.file",
+        kind: Kind::OWNERS_FILE,
+        absence: Absence::Optional,
+        doc: "File that says whose a job is, in the syntax of CODEOWNERS with job names in place of paths: `deploy-* @sre`. A relative path starts at the configuration's directory.",
+    },
+    Key {
+        path: "owners.repository_file",
+        kind: Kind::REPOSITORY_FILE,
+        absence: Absence::Optional,
+        doc: "Path of such a file in each project's repository, for example `.gitlab/JOBOWNERS`. It is read from the default branch about every 10 minutes, may be missing, and goes over `owners.file`.",
+    },
+    Key {
         path: "owners.rules[].jobs",
         kind: Kind::GLOB,
         absence: Absence::Required,
-        doc: "Job names that belong to a team. As in CODEOWNERS, the last rule that matches wins.",
+        doc: "Job names that belong to a team. As in CODEOWNERS, the last rule that matches wins. Rules go over both files.",
     },
     Key {
         path: "owners.rules[].projects",
@@ -266,6 +317,18 @@ pub const KEYS: &[Key] = &[
         kind: Kind::Duration { least: "100ms" },
         absence: Absence::Default("10s"),
         doc: "Longest time a change waits before it is saved.",
+    },
+    Key {
+        path: "webhooks.gitlab.token_file",
+        kind: Kind::HOOK_TOKEN_FILE,
+        absence: Absence::Optional,
+        doc: "File with the secret token of GitLab's webhooks, which opens `POST /hooks/gitlab`. One of this and `signing_key_file` is needed; where both are given, a webhook needs both.",
+    },
+    Key {
+        path: "webhooks.gitlab.signing_key_file",
+        kind: Kind::SIGNING_KEY_FILE,
+        absence: Absence::Optional,
+        doc: "File with the signing token of GitLab's webhooks (GitLab 19.0 and newer).",
     },
     Key {
         path: "retention",

@@ -50,6 +50,11 @@ impl Kind {
     );
     pub(super) const TOKEN_FILE: Self =
         Self::file("the path of a file that holds an access token and nothing else");
+    pub(super) const HOOK_TOKEN_FILE: Self =
+        Self::file("the path of a file that holds a secret token and nothing else");
+    pub(super) const SIGNING_KEY_FILE: Self = Self::file(
+        "the path of a file that holds a signing token, `whsec_` and base64, and nothing else",
+    );
     pub(super) const CA_FILE: Self = Self::file("the path of a PEM file with certificates");
     pub(super) const DIRECTORY: Self = Self::text("directory", "the path of a directory");
     pub(super) const BUCKET: Self = Self::text("text", "the name of a bucket");
@@ -62,6 +67,23 @@ impl Kind {
     pub(super) const KMS_KEY: Self = Self::text("text", "the id or ARN of a KMS key");
     pub(super) const ENCRYPTION: Self = Self::Choice(super::store::ENCRYPTIONS);
     pub(super) const TEAM: Self = Self::text("text", "the name of a team");
+    pub(super) const FAILURE_CLASS: Self = Self::Choice(&[
+        "script",
+        "infrastructure",
+        "timeout",
+        "dependency",
+        "configuration",
+        "policy",
+        "unknown",
+    ]);
+    pub(super) const OWNERS_FILE: Self = Self::text(
+        "file",
+        "the path of a file with lines such as `deploy-* @sre`",
+    );
+    pub(super) const REPOSITORY_FILE: Self = Self::text(
+        "path in a repository",
+        "the path of a file in a repository, such as `.gitlab/JOBOWNERS`",
+    );
     pub(super) const REGEX: Self = Self::text(
         "regular expression",
         "a regular expression such as `build-.*`",

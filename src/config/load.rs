@@ -9,7 +9,8 @@ use super::owners::Owners;
 use super::problem::{Problem, Problems};
 use super::reader::{Report, Section};
 use super::watch::Watch;
-use super::{Config, Store, counting};
+use super::webhooks::Webhooks;
+use super::{Classification, Config, Store, counting};
 
 /// What the command line gives; each goes over what the file says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -96,18 +97,22 @@ fn read(
 ) -> Option<Config> {
     // All sections are read before any of them is missed, so that every problem is noted.
     let gitlab = GitLab::read(&root.section("gitlab"), report, folder, env);
-    let watch = Watch::read(&root.section("watch"));
-    let counting = counting::read(&root.section("counting"));
-    let owners = Owners::read(&root.section("owners"));
+    let (counting, child_pipelines) = counting::read(&root.section("counting"));
+    let watch = Watch::read(&root.section("watch"), child_pipelines);
+    let classification = Classification::read(&root.section("classification"));
+    let owners = Owners::read(&root.section("owners"), folder);
     let store = Store::read(&root.section("store"));
+    let webhooks = Webhooks::read(&root.section("webhooks"), folder);
     let retention = root.duration("retention");
     let listen_address = root.section("web").text("listen_address", listen_address);
     Some(Config {
         gitlab: gitlab?,
         watch: watch?,
         counting,
+        classification: classification?,
         owners: owners?,
         store: store?,
+        webhooks: webhooks?,
         retention: retention?,
         listen_address: listen_address?,
     })

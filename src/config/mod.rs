@@ -7,6 +7,7 @@
 pub mod duration;
 pub mod keys;
 
+mod classification;
 mod counting;
 mod gitlab;
 mod given;
@@ -14,25 +15,30 @@ mod kind;
 mod load;
 mod node;
 mod owners;
+mod owners_file;
 mod problem;
 mod reader;
 mod secret;
 mod select;
 mod store;
 mod watch;
+mod webhooks;
 
 use std::time::Duration;
 
+pub use classification::Classification;
 pub use counting::describe as describe_rules;
 pub use gitlab::{GitLab, TOKEN_VARIABLE};
 pub use kind::{Form, Kind};
 pub use load::Overrides;
 pub use owners::Owners;
+pub use owners_file::OwnersFile;
 pub use problem::{Problem, Problems};
 pub use secret::{Secret, SecretError};
 pub use select::{JobSelector, RefSelector, SourceSelector};
 pub use store::{Location, S3, Store};
-pub use watch::{Backfill, Group, Watch};
+pub use watch::{Backfill, ChildPipelines, Group, Watch};
+pub use webhooks::{GitLabHooks, Webhooks};
 
 use crate::model::Rules;
 
@@ -45,10 +51,14 @@ pub struct Config {
     pub watch: Watch,
     /// How executions are counted.
     pub counting: Rules,
+    /// How failures are told apart by their logs.
+    pub classification: Classification,
     /// Whose a job is.
     pub owners: Owners,
     /// Where the state is kept.
     pub store: Store,
+    /// Who may send us events.
+    pub webhooks: Webhooks,
     /// A job not executed for this long is forgotten. Default: 30 days.
     pub retention: Duration,
     /// Where `/metrics` is served, as `[host]:port`; no host: all interfaces. Default: `:10141`.

@@ -47,17 +47,22 @@ fn whole(pattern: &str) -> String {
     format!("^(?s:{pattern})$")
 }
 
-/// Takes a regular expression, or says in one line what is wrong with it.
+/// Takes a regular expression that is to match a whole text, or says in one line what is wrong with it.
 pub(super) fn pattern(text: &str) -> Result<String, String> {
     // First as it is: `a)|(b` is only an expression when wrapped.
-    for candidate in [text, &whole(text)] {
-        regex::Regex::new(candidate).map_err(|error| {
-            let text = error.to_string();
-            let last = text.lines().last().unwrap_or_default().trim();
-            last.strip_prefix("error: ").unwrap_or(last).to_owned()
-        })?;
-    }
+    part(text)?;
+    part(&whole(text))?;
     Ok(text.to_owned())
+}
+
+/// Takes a regular expression that is to be found anywhere, or says in one line what is wrong with it.
+pub(super) fn part(text: &str) -> Result<String, String> {
+    let compiled = regex::Regex::new(text).map_err(|error| {
+        let text = error.to_string();
+        let last = text.lines().last().unwrap_or_default().trim();
+        last.strip_prefix("error: ").unwrap_or(last).to_owned()
+    });
+    compiled.map(|_| text.to_owned())
 }
 
 impl RefSelector {

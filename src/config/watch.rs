@@ -26,11 +26,30 @@ pub struct Watch {
     pub sources: SourceSelector,
     /// Jobs. Default: all.
     pub jobs: JobSelector,
+    /// What becomes of trigger jobs and child pipelines.
+    pub child_pipelines: ChildPipelines,
+    /// Whether pipeline schedules are read. Default: yes.
+    pub schedules: bool,
     /// How far back a ref is read that is seen for the first time.
     pub backfill: Backfill,
     /// The part of the projects that is watched by this process. Default: all.
     pub shard: Shard,
 }
+
+/// What becomes of trigger jobs and of the child pipelines they start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChildPipelines {
+    /// They count, as part of the pipeline that they belong to. The default.
+    Follow,
+    /// They are not asked for. The default of the preset `datadog-agent`.
+    Ignore,
+}
+
+/// The words of `watch.child_pipelines`.
+const CHILD_PIPELINES: [(&str, ChildPipelines); 2] = [
+    ("follow", ChildPipelines::Follow),
+    ("ignore", ChildPipelines::Ignore),
+];
 
 /// How far back a ref is read that is seen for the first time: whichever ends first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +75,8 @@ pub struct Group {
 }
 
 impl Watch {
-    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
+    /// Reads the section; `preset` says what the counting's preset does with child pipelines.
+    pub(super) fn read(section: &Section<'_>, preset: ChildPipelines) -> Option<Self> {
         let interval = section.duration("interval");
         let idle_interval = idle_interval(section, interval);
         let projects = section.list("projects", path_or_id);
@@ -74,6 +94,8 @@ impl Watch {
         let jobs = section.section("jobs");
         let include = some_of(&jobs, "include", jobs.list("include", select::pattern));
         let exclude = jobs.list("exclude", select::pattern);
+        let child_pipelines = section.choice("child_pipelines", &CHILD_PIPELINES);
+        let schedules = section.bool("schedules");
         let backfill = Backfill::read(&section.section("backfill"));
         let shard = section.text("shard", Shard::parse);
         Some(Self {
@@ -84,6 +106,8 @@ impl Watch {
             refs: RefSelector::new(refs?).ok()?,
             sources: SourceSelector::new(sources?),
             jobs: JobSelector::new(include?, exclude?).ok()?,
+            child_pipelines: child_pipelines.unwrap_or(preset),
+            schedules: schedules?,
             backfill: backfill?,
             shard: shard?,
         })

@@ -6,6 +6,9 @@
 
 pub mod backfill;
 mod gitlab_clock;
+mod instance;
+mod logs;
+mod owners_files;
 mod retention;
 mod saver;
 mod signals;
@@ -13,6 +16,7 @@ mod state;
 pub mod storage;
 mod telemetry;
 mod view;
+mod webhooks;
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,12 +25,16 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use self::gitlab_clock::GitLabClock;
+use self::instance::Instance;
+use self::logs::LogReader;
 use self::saver::Saver;
 use self::signals::Signals;
 use self::state::{Policy, State};
 use self::telemetry::Traffic;
+use self::webhooks::{Inbox, Work};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::gitlab::webhook::InvalidKey;
 use crate::gitlab::{BuildError, Client, Observer, Options, Token, TokenError};
 use crate::http::{BindError, Bound, Server, Service};
 use crate::ingest::Ingest;
@@ -51,6 +59,9 @@ pub enum DaemonError {
     /// The exporter's own metrics.
     #[error("cannot set up the exporter's own metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// The signing key of webhooks.
+    #[error("webhooks.gitlab.signing_key_file: {0}")]
+    SigningKey(#[from] InvalidKey),
     /// The operating system.
     #[error("cannot catch signals: {0}")]
     Signals(#[from] io::Error),
@@ -72,7 +83,13 @@ pub enum Ended {
 pub struct Daemon {
     /// Whether the saved state could be read at once.
     loaded: bool,
+    /// Where logs are read.
+    logs: Option<LogReader>,
+    /// Where the projects' repositories say whose their jobs are.
+    owners: Option<(Client, String)>,
     ingest: Ingest,
+    webhooks: Option<(Arc<Inbox>, Work)>,
+    instance: Instance,
     saver: Saver,
     state: Arc<State>,
     server: Bound,
@@ -97,19 +114,43 @@ impl Daemon {
             clock: clock.clone(),
         };
         let client = client(&config, Arc::new(traffic))?;
+        let repository_file = config.owners.repository_file.clone();
         let policy = Policy {
             rules: config.counting,
             owners: config.owners,
             refs: config.watch.refs.clone(),
+            jobs: config.watch.jobs.clone(),
             shard: config.watch.shard,
             retention: config.retention,
+            idle_interval: config.watch.idle_interval,
+            read_logs: config.classification.read_logs,
         };
+        let how = &config.classification;
         let exposition = Exposition::new(telemetry);
         let state = Arc::new(State::new(policy, exposition, clock.clone()));
+        let logs = how
+            .read_logs
+            .then(|| LogReader::new(client.clone(), Arc::clone(&state), how));
+        let owners = repository_file.map(|path| (client.clone(), path));
         let loaded = storage::load_at_once(&store, &state).await;
+        let instance = Instance {
+            client: client.clone(),
+            telemetry: state.exposition.telemetry().clone(),
+            clock: clock.clone(),
+            has_token: config.gitlab.token.is_some(),
+        };
+        let ingest = Ingest::new(client, config.watch, state.clone());
+        let webhooks = config.webhooks.gitlab.as_ref();
+        let webhooks = webhooks
+            .map(|hooks| webhooks::open(hooks, &state, &clock, ingest.waker()))
+            .transpose()?;
         Ok(Self {
             loaded,
-            ingest: Ingest::new(client, config.watch, state.clone()),
+            logs,
+            owners,
+            ingest,
+            webhooks,
+            instance,
             saver: Saver {
                 state: state.clone(),
                 store,
@@ -133,7 +174,11 @@ impl Daemon {
     pub async fn run(self) -> Result<Ended, DaemonError> {
         let Self {
             loaded,
+            logs,
+            owners,
             ingest,
+            webhooks,
+            instance,
             saver,
             state,
             server,
@@ -142,15 +187,29 @@ impl Daemon {
         } = self;
         let stop = CancellationToken::new();
         let now = Arc::new(move || clock.local_now());
-        let service = Service::new(state.exposition.clone(), state.clone(), now);
+        let mut service = Service::new(state.exposition.clone(), state.clone(), now);
+        if let Some((inbox, work)) = webhooks {
+            service = service.with_webhooks(inbox);
+            // Ends with the server, which holds the other end of the queue.
+            tokio::spawn(work.run());
+        }
+        tokio::spawn(instance.run(stop.clone()));
         let serving = tokio::spawn(server.serve(service, stop.clone().cancelled_owned()));
         let work = async {
             let mut saved = Ok(0);
             if loaded || storage::load(&saver.store, &state, &stop).await {
                 let polling = tokio::spawn(ingest.run(stop.clone()));
+                let logs = logs.map(|logs| tokio::spawn(logs.run(stop.clone())));
+                let owners = owners.map(|(client, path)| {
+                    let state = Arc::clone(&state);
+                    tokio::spawn(owners_files::run(client, path, state, stop.clone()))
+                });
                 saver.run(stop.clone()).await;
-                // Ends at once, in the middle of a cycle: what was not read will be read again.
+                // All end at once, in the middle of their work: what was not read will be read again.
                 let _ = polling.await;
+                for task in [logs, owners].into_iter().flatten() {
+                    let _ = task.await;
+                }
                 saved = saver.save().await;
             }
             let _ = serving.await;

@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::gitlab_clock::GitLabClock;
-use crate::config::{Owners, RefSelector};
-use crate::gitlab::{Error, Project, Rejected};
-use crate::ingest::{Resume, Sink};
-use crate::metrics::Exposition;
+use super::logs::{LogQueue, WantedLog};
+use super::owners_files::OwnersFiles;
+use crate::config::{JobSelector, Owners, RefSelector};
+use crate::gitlab::{Error, Fault, Project, Rejected};
+use crate::ingest::{Resume, ScheduleSight, Sink};
+use crate::metrics::{Exposition, ScheduleRow};
 use crate::model::{
-    JobObservation, PipelineObservation, Rules, Shard, Timeline, TimelineKey, Timestamp,
+    JobObservation, LogFinding, PipelineObservation, Rules, Shard, Timeline, TimelineKey, Timestamp,
 };
 use crate::store::Saved;
 
@@ -22,16 +24,23 @@ pub(super) struct Policy {
     pub(super) rules: Rules,
     pub(super) owners: Owners,
     pub(super) refs: RefSelector,
+    pub(super) jobs: JobSelector,
     pub(super) shard: Shard,
     /// What was not heard of for this long is forgotten.
     pub(super) retention: Duration,
+    /// How often a quiet project is polled.
+    pub(super) idle_interval: Duration,
+    /// Whether the logs of failing jobs are read.
+    pub(super) read_logs: bool,
 }
 
 /// All timelines, behind one short lock that no scrape takes.
 pub(super) struct State {
     pub(super) policy: Policy,
     pub(super) exposition: Exposition,
-    clock: Arc<GitLabClock>,
+    pub(super) logs: LogQueue,
+    pub(super) owners_files: OwnersFiles,
+    pub(super) clock: Arc<GitLabClock>,
     held: Mutex<Held>,
 }
 
@@ -46,6 +55,8 @@ pub(super) struct Held {
     pub(super) loading: Loading,
     pub(super) first_round_ended: bool,
     pub(super) any_polled: bool,
+    /// Why the schedules of a project are not read.
+    schedule_errors: BTreeMap<u64, &'static str>,
     /// Projects that were found since the start.
     seen: BTreeSet<u64>,
     /// Timelines that were dropped and may have a document.
@@ -105,6 +116,8 @@ impl State {
         Self {
             policy,
             exposition,
+            logs: LogQueue::default(),
+            owners_files: OwnersFiles::default(),
             clock,
             held: Mutex::default(),
         }
@@ -178,14 +191,60 @@ impl State {
             })
             .collect();
         tracked.stale = false;
+        if self.policy.read_logs {
+            self.logs.offer(rows.project_id, &rows);
+            let telemetry = self.exposition.telemetry();
+            telemetry.logs_waiting(self.logs.len());
+        }
+        let file = self.owners_files.of(rows.project_id);
+        let owners = &self.policy.owners;
         self.exposition
             .publish(tracked.timeline.key.clone(), &rows, &|project, job| {
-                self.policy.owners.team(project, job).cloned()
+                owners.team(project, job, file.as_deref()).cloned()
             });
     }
 
+    /// Whether a log is still that of its job's last failure, and was not read.
+    pub(super) fn wants_log(&self, wanted: &WantedLog) -> bool {
+        let held = self.held();
+        let tracked = held.timelines.get(&wanted.key).filter(|t| t.shown);
+        let row = tracked.and_then(|t| t.timeline.row(&wanted.job, &self.policy.rules));
+        let failing = row.and_then(|row| row.figures.failing);
+        failing.is_some_and(|f| f.job_id == Some(wanted.job_id) && !f.log_was_read)
+    }
+
+    /// Takes over what a look at a log brought.
+    pub(super) fn log_was_read(&self, wanted: &WantedLog, finding: &LogFinding) {
+        let mut held = self.held();
+        let Some(tracked) = held.timelines.get_mut(&wanted.key) else {
+            return;
+        };
+        let rules = &self.policy.rules;
+        let changes = tracked.timeline.note_log(&wanted.job, finding, rules);
+        tracked.note(!changes.is_empty());
+        if tracked.stale && tracked.shown {
+            self.publish(tracked);
+        }
+    }
+
+    /// The projects that are watched.
+    pub(super) fn watched_projects(&self) -> Vec<Project> {
+        let held = self.held();
+        let facts = held.projects.values();
+        facts.filter_map(|project| project.facts.clone()).collect()
+    }
+
+    /// Renders a project once more: what others say of it has changed.
+    pub(super) fn show_again(&self, project_id: u64) {
+        for tracked in self.held().timelines_of(project_id) {
+            if tracked.shown {
+                self.publish(tracked);
+            }
+        }
+    }
+
     /// Renders what changed in a project.
-    fn publish_project(&self, held: &mut Held, project_id: u64) {
+    pub(super) fn publish_project(&self, held: &mut Held, project_id: u64) {
         for tracked in held.timelines_of(project_id) {
             if tracked.stale && tracked.shown {
                 self.publish(tracked);
@@ -303,6 +362,7 @@ impl Sink for State {
 
     fn watched(&self, project: &Project) {
         self.exposition.watch_project(&project.path);
+        self.owners_files.look();
         let mut held = self.held();
         held.seen.insert(project.id);
         let watched = held.projects.entry(project.id).or_default();
@@ -425,13 +485,31 @@ impl Sink for State {
     }
 
     fn poll_failed(&self, what: &str, error: &Error) {
-        self.exposition
-            .poll_failed(&Arc::from(what), super::telemetry::poll_error(error));
-        let mut held = self.held();
+        let path = Arc::from(what);
         let (reason, message) = (error.reason(), error.to_string());
+        let mut held = self.held();
+        if matches!(error.fault(), Fault::CiDisabled) {
+            // There is nothing to poll: no last poll that could be too long ago.
+            held.any_polled = true;
+            if held
+                .errors
+                .get(what)
+                .is_none_or(|known| known.reason != reason)
+            {
+                self.exposition.remove_project(what);
+                self.exposition.watch_project(&path);
+            }
+        }
+        self.exposition
+            .poll_failed(&path, super::telemetry::poll_error(error));
+        // What is behind it was told; the one that opened the circuit stays to be seen.
+        let is_left_alone = matches!(error.fault(), Fault::CircuitOpen { .. });
+        if is_left_alone && held.errors.contains_key(what) {
+            return;
+        }
         let known = held.errors.get(what);
         // Not by the message: that may count down seconds.
-        if known.is_some_and(|known| known.reason == reason) {
+        if is_left_alone || known.is_some_and(|known| known.reason == reason) {
             tracing::debug!(project = what, "still not polled: {message}");
         } else {
             tracing::warn!(project = what, "not polled: {message}");
@@ -460,6 +538,32 @@ impl Sink for State {
         }
     }
 
+    fn schedules(&self, project: &Project, schedules: &[ScheduleSight]) {
+        let rows = schedules
+            .iter()
+            .map(|ScheduleSight { schedule, last_run }| ScheduleRow {
+                id: schedule.id,
+                description: schedule.description.clone(),
+                ref_name: schedule.ref_name.clone(),
+                next_run: schedule.next_run_at,
+                last_run: *last_run,
+                active: schedule.active,
+            });
+        let rows: Vec<_> = rows.collect();
+        self.exposition.publish_schedules(&project.path, &rows);
+    }
+
+    fn schedules_not_read(&self, project: &Project, error: &Error) {
+        let reason = error.reason();
+        let known = self.held().schedule_errors.insert(project.id, reason);
+        // A token may well be allowed to see pipelines and no schedules: nothing is broken then.
+        if known == Some(reason) {
+            tracing::debug!(project = %project.path, "schedules still not read: {error}");
+        } else {
+            tracing::info!(project = %project.path, "schedules not read: {error}");
+        }
+    }
+
     fn first_round_ended(&self) {
         self.held().first_round_ended = true;
     }
@@ -470,7 +574,7 @@ impl Sink for State {
 }
 
 impl Tracked {
-    fn note(&mut self, changed: bool) {
+    pub(super) fn note(&mut self, changed: bool) {
         self.stale |= changed;
         self.unsaved |= changed;
     }

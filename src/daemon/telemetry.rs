@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::gitlab_clock::GitLabClock;
-use crate::gitlab::{Endpoint, Error, Fault, Observer};
+use crate::gitlab::{CircuitState, Endpoint, Error, Fault, Observer};
 use crate::metrics::{PollError, Telemetry};
 use crate::model::Timestamp;
 
@@ -28,6 +28,18 @@ impl Observer for Traffic {
         self.telemetry.api_budget_remaining(remaining);
     }
 
+    fn circuit(&self, state: CircuitState) {
+        match state {
+            CircuitState::Open if self.telemetry.circuit_is_closed() => tracing::warn!(
+                "GitLab keeps failing: it is left alone but for a probe now and then, and what is shown \
+                 gets old"
+            ),
+            CircuitState::Closed => tracing::info!("GitLab answers again"),
+            _ => {}
+        }
+        self.telemetry.circuit_breaker(state.as_str());
+    }
+
     fn server_date(&self, date: Timestamp) {
         let offset = self.clock.note(date);
         #[expect(clippy::cast_precision_loss, reason = "seconds, far below 2^52")]
@@ -45,6 +57,8 @@ pub(super) fn poll_error(error: &Error) -> PollError {
         Fault::NotFound(_) => PollError::NotFound,
         Fault::RateLimited { .. } => PollError::RateLimited,
         Fault::ServerError { .. } => PollError::ServerError,
+        Fault::CircuitOpen { .. } => PollError::CircuitOpen,
+        Fault::CiDisabled => PollError::CiDisabled,
         Fault::Truncated(_) | Fault::InvalidJson(_) | Fault::Unexpected(_) => {
             PollError::InvalidAnswer
         }

@@ -39,6 +39,14 @@ pub(super) fn wait_asked_for(headers: &HeaderMap) -> Option<Duration> {
         .or_else(|| until(i64::try_from(number(headers, "ratelimit-reset")?).ok()?))
 }
 
+/// How many requests are left in GitLab's current window, and until when; by the answer's own `Date`.
+pub(super) fn budget(headers: &HeaderMap) -> Option<(u64, Duration)> {
+    let remaining = number(headers, "ratelimit-remaining")?;
+    let reset = i64::try_from(number(headers, "ratelimit-reset")?).ok()?;
+    let left = u64::try_from(reset.saturating_sub(date(headers)?)).ok()?;
+    Some((remaining, Duration::from_secs(left)))
+}
+
 /// The fault a status stands for; `None` for a success. `said` is what [`said`] found in the body.
 pub(super) fn fault_of(status: StatusCode, headers: &HeaderMap, said: String) -> Option<Fault> {
     if status.is_success() {

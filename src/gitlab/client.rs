@@ -14,15 +14,16 @@ use gitlab::api::projects::pipelines::{
 };
 use serde_json::value::RawValue;
 
+use super::downstream::{self, Bridge};
 use super::error::Error;
 use super::fault::Fault;
 use super::observer::{Endpoint, Observer};
 use super::options::{BuildError, Options};
 use super::paging::Limit;
 use super::record::{Listing, Rejected};
-use super::transport::{Call, Transport};
+use super::transport::{Call, Transport, Wanted};
 use super::validate::{self, PipelineJobs, Project, Timed};
-use crate::model::{JobObservation, PipelineObservation, Timestamp};
+use crate::model::{PipelineObservation, Timestamp};
 
 /// Pages after which wanted pipelines are not searched for any further.
 const SEARCHED_PAGES: usize = 20;
@@ -168,12 +169,8 @@ impl Client {
         Ok(listing.into())
     }
 
-    /// The trigger jobs of a pipeline.
-    pub async fn bridges(
-        &self,
-        project: u64,
-        pipeline: u64,
-    ) -> Result<Listing<JobObservation>, Error> {
+    /// The trigger jobs of a pipeline: of each the last attempt, as GitLab gives no other.
+    pub async fn bridges(&self, project: u64, pipeline: u64) -> Result<Listing<Bridge>, Error> {
         let subject = format!("pipeline {pipeline} of project {project}");
         let call = self.call(Endpoint::PipelineBridges, subject);
         let endpoint = call.built(
@@ -182,21 +179,22 @@ impl Client {
                 .pipeline(pipeline)
                 .build(),
         )?;
-        call.list(&endpoint, Limit::ALL, validate::bridge).await
+        call.list(&endpoint, Limit::ALL, downstream::bridge).await
     }
 
-    fn call(&self, endpoint: Endpoint, subject: String) -> Call<'_> {
+    pub(super) fn call(&self, endpoint: Endpoint, subject: String) -> Call<'_> {
         Call {
             transport: &self.transport,
             endpoint,
             subject,
+            wanted: Wanted::Json,
         }
     }
 }
 
 impl Call<'_> {
     /// The one record that an endpoint answers with.
-    async fn one<T>(
+    pub(super) async fn one<T>(
         &self,
         endpoint: &(impl GitlabEndpoint + Sync),
         decode: fn(&RawValue) -> Result<T, Rejected>,
@@ -211,7 +209,7 @@ impl Call<'_> {
     }
 
     /// The endpoint, or the error of a builder that misses a parameter.
-    fn built<E>(&self, endpoint: Result<E, impl std::error::Error>) -> Result<E, Error> {
+    pub(super) fn built<E>(&self, endpoint: Result<E, impl std::error::Error>) -> Result<E, Error> {
         endpoint.map_err(|error| {
             let fault = Fault::Unexpected(error.to_string());
             self.error(self.transport.api(), 0, fault)

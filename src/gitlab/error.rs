@@ -23,13 +23,15 @@ pub(super) struct Report {
 
 impl Error {
     /// Every value of [`Error::reason`], so that label values can start at zero.
-    pub const REASONS: [&'static str; 15] = [
+    pub const REASONS: [&'static str; 17] = [
         "unauthorized",
         "forbidden",
         "not_found",
         "refused",
         "rate_limited",
         "server_error",
+        "circuit_open",
+        "ci_disabled",
         "timeout",
         "connection",
         "certificate",
@@ -58,6 +60,17 @@ impl Error {
     /// Whether the same request may be answered later without anybody changing anything.
     pub fn is_retryable(&self) -> bool {
         self.0.fault.is_retryable()
+    }
+
+    /// The same request with what turned out to be behind its error.
+    pub(super) fn because(mut self, fault: Fault) -> Self {
+        self.0.fault = fault;
+        self
+    }
+
+    /// Whether GitLab knows no such thing, or hides it.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self.fault(), Fault::NotFound(_))
     }
 
     /// How often the request was sent; 0 where it was held back.
@@ -98,6 +111,10 @@ impl Report {
                 f,
                 "403 Forbidden{}: the token may not read {subject}; it needs scope `read_api` and at least the Reporter role there",
                 Said(said)
+            ),
+            Fault::CiDisabled => write!(
+                f,
+                "403 Forbidden: CI/CD is switched off in {subject}; asked again every hour, and no longer if it is left out of what is watched"
             ),
             Fault::NotFound(said) => write!(
                 f,

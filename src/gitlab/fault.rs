@@ -32,6 +32,13 @@ pub enum Fault {
         /// GitLab's words.
         message: String,
     },
+    /// Not asked, because GitLab kept failing.
+    CircuitOpen {
+        /// Time until it is asked again.
+        retry_in: Duration,
+    },
+    /// 403, because CI/CD is switched off in the project.
+    CiDisabled,
     /// Not answered within the configured time.
     Timeout {
         /// The configured time.
@@ -70,6 +77,8 @@ impl Fault {
             Self::Refused { .. } => "refused",
             Self::RateLimited { .. } => "rate_limited",
             Self::ServerError { .. } => "server_error",
+            Self::CircuitOpen { .. } => "circuit_open",
+            Self::CiDisabled => "ci_disabled",
             Self::Timeout { .. } => "timeout",
             Self::Connection(_) => "connection",
             Self::Certificate(_) => "certificate",
@@ -97,14 +106,32 @@ impl Fault {
             | Self::Redirect { to: text }
             | Self::Refused { message: text, .. }
             | Self::ServerError { message: text, .. } => *text = change(text),
-            Self::RateLimited { .. } | Self::Timeout { .. } | Self::TooLarge { .. } => {}
+            Self::RateLimited { .. }
+            | Self::CircuitOpen { .. }
+            | Self::CiDisabled
+            | Self::Timeout { .. }
+            | Self::TooLarge { .. } => {}
         }
         self
+    }
+
+    /// Whether GitLab answered at all, whatever it said.
+    pub(super) fn is_an_answer(&self) -> bool {
+        !matches!(
+            self,
+            Self::ServerError { .. }
+                | Self::Timeout { .. }
+                | Self::Connection(_)
+                | Self::Certificate(_)
+                | Self::Truncated(_)
+                | Self::InvalidJson(_)
+        )
     }
 
     pub(super) fn is_retryable(&self) -> bool {
         match self {
             Self::RateLimited { .. }
+            | Self::CircuitOpen { .. }
             | Self::Timeout { .. }
             | Self::Connection(_)
             | Self::Truncated(_)
@@ -119,6 +146,11 @@ impl Fault {
     /// Those that are told without their subject.
     pub(super) fn write_transport(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::CircuitOpen { retry_in } => write!(
+                f,
+                "not asked: GitLab kept failing; the next try is in {} s",
+                retry_in.as_secs_f64().ceil()
+            ),
             Self::Timeout { after } => write!(
                 f,
                 "not answered within {} s; raise `timeout` if this GitLab is that slow",
@@ -172,6 +204,10 @@ mod tests {
                 status: 500,
                 message: text(),
             },
+            Fault::CircuitOpen {
+                retry_in: Duration::ZERO,
+            },
+            Fault::CiDisabled,
             Fault::Timeout {
                 after: Duration::ZERO,
             },

@@ -1,8 +1,10 @@
-//! When the next request may go: one rate and one pause for all clones of a client.
+//! When the next request may go: one rate and one pause for all clones of a client, in fair shares.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Mutex as Turnstile;
 use tokio::time::{Instant, sleep_until};
 
 /// The longest period GitLab's limits are counted in by default; a longer pause is asked for again.
@@ -16,12 +18,16 @@ pub(super) struct Gate {
     /// How far requests may run ahead of that after a quiet time.
     burst: Duration,
     state: Mutex<State>,
+    /// One request of each project stands in the queue at a time, so that they take turns.
+    shares: Mutex<HashMap<Box<str>, Arc<Turnstile<()>>>>,
 }
 
 #[derive(Debug)]
 struct State {
     next_slot: Instant,
     paused_until: Instant,
+    /// A slower rate, up to when GitLab counts anew.
+    slow: Option<(Duration, Instant)>,
 }
 
 impl Gate {
@@ -35,12 +41,17 @@ impl Gate {
             state: Mutex::new(State {
                 next_slot: now,
                 paused_until: now,
+                slow: None,
             }),
+            shares: Mutex::default(),
         }
     }
 
-    /// Waits for this request's turn; an error is the rest of a pause longer than `patience`.
-    pub(super) async fn admit(&self, patience: Duration) -> Result<(), Duration> {
+    /// Waits for this request's turn; an error is the rest of a pause longer than `patience`. Those of
+    /// the same `share` come one after the other, and all shares in turn.
+    pub(super) async fn admit(&self, share: &str, patience: Duration) -> Result<(), Duration> {
+        let turnstile = self.turnstile(share);
+        let _turn = turnstile.lock().await;
         loop {
             if let Some(end) = self.pause_end(patience)? {
                 sleep_until(end).await;
@@ -56,8 +67,37 @@ impl Gate {
     /// Holds all requests from now on for `time`, or as long as an earlier call said.
     pub(super) fn pause(&self, time: Duration) {
         let end = Instant::now() + time.min(LONGEST_PAUSE);
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         state.paused_until = state.paused_until.max(end);
+    }
+
+    /// GitLab allows so many more requests within `time`: they are spread over it if there are fewer
+    /// than the rate would take.
+    pub(super) fn spread(&self, requests: u64, time: Duration) {
+        let time = time.min(LONGEST_PAUSE);
+        if requests == 0 {
+            self.pause(time);
+        }
+        let requests = u32::try_from(requests).unwrap_or(u32::MAX).max(1);
+        let interval = time / requests;
+        let slow = interval > self.interval;
+        self.state().slow = slow.then(|| (interval, Instant::now() + time));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn turnstile(&self, share: &str) -> Arc<Turnstile<()>> {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = shares.get(share) {
+            return Arc::clone(known);
+        }
+        // Those nobody waits at are made again when they are needed.
+        shares.retain(|_, turnstile| Arc::strong_count(turnstile) > 1);
+        let new = Arc::<Turnstile<()>>::default();
+        shares.insert(share.into(), Arc::clone(&new));
+        new
     }
 
     fn pause_end(&self, patience: Duration) -> Result<Option<Instant>, Duration> {
@@ -79,7 +119,9 @@ impl Gate {
         let earliest = now.checked_sub(self.burst).unwrap_or(now);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = state.next_slot.max(earliest);
-        state.next_slot = slot + self.interval;
+        let slow = state.slow.filter(|(_, until)| now < *until);
+        let interval = slow.map_or(self.interval, |(interval, _)| interval);
+        state.next_slot = slot + interval;
         slot
     }
 }
@@ -95,7 +137,7 @@ mod tests {
         let gate = Gate::new(200.0);
         let start = Instant::now();
         for _ in 0..21 {
-            gate.admit(PATIENCE).await.unwrap();
+            gate.admit("", PATIENCE).await.unwrap();
         }
         assert!(start.elapsed() >= Duration::from_millis(100));
     }
@@ -114,7 +156,7 @@ mod tests {
         let start = Instant::now();
         gate.pause(Duration::from_millis(60));
         gate.pause(Duration::from_millis(5));
-        let (one, two) = tokio::join!(gate.admit(PATIENCE), gate.admit(PATIENCE));
+        let (one, two) = tokio::join!(gate.admit("a", PATIENCE), gate.admit("b", PATIENCE));
         assert_eq!((one, two), (Ok(()), Ok(())));
         assert!(start.elapsed() >= Duration::from_millis(60));
     }
@@ -123,7 +165,57 @@ mod tests {
     async fn a_pause_longer_than_the_patience_is_told_at_once() {
         let gate = Gate::new(1.0);
         gate.pause(Duration::from_hours(1));
-        let left = gate.admit(PATIENCE).await.unwrap_err();
+        let left = gate.admit("", PATIENCE).await.unwrap_err();
         assert!(left > Duration::from_mins(59), "{left:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_project_with_much_to_ask_lets_the_others_take_their_turns() {
+        let gate = Arc::new(Gate::new(10.0));
+        let served = Arc::new(Mutex::new(Vec::new()));
+        let mut asking = Vec::new();
+        let busy = (0..40).map(|_| "busy");
+        for share in busy.chain(["quiet", "other"]) {
+            let (gate, served) = (Arc::clone(&gate), Arc::clone(&served));
+            asking.push(tokio::spawn(async move {
+                gate.admit(share, PATIENCE).await.unwrap();
+                served.lock().unwrap().push(share);
+            }));
+            tokio::task::yield_now().await;
+        }
+        for request in asking {
+            request.await.unwrap();
+        }
+        let served = served.lock().unwrap();
+        assert_eq!(served.len(), 42);
+        for share in ["quiet", "other"] {
+            let place = served.iter().position(|one| *one == share).unwrap();
+            // The burst of a quiet second is gone before they ask.
+            assert!(place < 15, "{share} was number {place}: {served:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_gitlab_still_allows_is_spread_over_the_time_until_it_counts_anew() {
+        let gate = Gate::new(10.0);
+        gate.spread(4, Duration::from_secs(20));
+        let start = Instant::now();
+        for _ in 0..4 {
+            gate.admit("", PATIENCE).await.unwrap();
+        }
+        let passed = start.elapsed();
+        assert!(passed >= Duration::from_secs(14), "{passed:?}");
+        tokio::time::advance(Duration::from_secs(20)).await;
+        let start = Instant::now();
+        for _ in 0..10 {
+            gate.admit("", PATIENCE).await.unwrap();
+        }
+        assert!(start.elapsed() < Duration::from_secs(2));
+        gate.spread(1_900, Duration::from_secs(50));
+        assert_eq!(gate.state().slow, None);
+        gate.spread(0, Duration::from_secs(30));
+        let start = Instant::now();
+        gate.admit("", PATIENCE).await.unwrap();
+        assert!(start.elapsed() >= Duration::from_secs(30));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::breaker::CircuitState;
 use crate::model::Timestamp;
 
 /// A call of the GitLab API, as it is named in metrics.
@@ -19,17 +20,35 @@ pub enum Endpoint {
     PipelineJobs,
     /// `GET /projects/:id/pipelines/:id/bridges`.
     PipelineBridges,
+    /// `GET /personal_access_tokens/self`.
+    Token,
+    /// `GET /metadata`.
+    Metadata,
+    /// `GET /projects/:id/jobs/:id/trace`.
+    JobTrace,
+    /// `GET /projects/:id/repository/files/:path/raw`.
+    RepositoryFile,
+    /// `GET /projects/:id/pipeline_schedules`.
+    Schedules,
+    /// `GET /projects/:id/pipeline_schedules/:id`.
+    Schedule,
 }
 
 impl Endpoint {
     /// Every endpoint, so that label values can start at zero.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 12] = [
         Self::Project,
         Self::GroupProjects,
         Self::Pipelines,
         Self::Pipeline,
         Self::PipelineJobs,
         Self::PipelineBridges,
+        Self::Token,
+        Self::Metadata,
+        Self::JobTrace,
+        Self::RepositoryFile,
+        Self::Schedules,
+        Self::Schedule,
     ];
 
     /// The endpoint as a label value.
@@ -41,6 +60,12 @@ impl Endpoint {
             Self::Pipeline => "pipeline",
             Self::PipelineJobs => "pipeline_jobs",
             Self::PipelineBridges => "pipeline_bridges",
+            Self::Token => "token",
+            Self::Metadata => "metadata",
+            Self::JobTrace => "job_trace",
+            Self::RepositoryFile => "repository_file",
+            Self::Schedules => "pipeline_schedules",
+            Self::Schedule => "pipeline_schedule",
         }
     }
 }
@@ -68,6 +93,11 @@ pub trait Observer: Send + Sync {
     /// `RateLimit-Limit`: requests GitLab allows in one window.
     fn budget_limit(&self, limit: u64) {
         let _ = limit;
+    }
+
+    /// The circuit breaker has moved.
+    fn circuit(&self, state: CircuitState) {
+        let _ = state;
     }
 
     /// `Date`: GitLab's clock at the time of the answer.

@@ -24,7 +24,7 @@ pub struct Listing<T> {
 /// A record that was left out, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
-    /// `pipeline`, `job`, `bridge` or `project`.
+    /// `pipeline`, `job`, `bridge`, `downstream_pipeline`, `schedule`, `project` or `webhook`.
     pub kind: &'static str,
     /// The record's id, where it has a usable one.
     pub id: Option<u64>,
@@ -152,14 +152,9 @@ impl Reader {
 
     /// The record's id; what is rejected later carries it.
     pub(super) fn id(&mut self, raw: Raw<'_>) -> Result<u64, Rejected> {
-        let raw = raw.ok_or_else(|| self.missing("id", RejectReason::MissingId))?;
-        match serde_json::from_str::<u64>(raw.get()) {
-            Ok(id) if id > 0 => {
-                self.id = Some(id);
-                Ok(id)
-            }
-            _ => Err(self.wrong("`id`", raw, "a whole number above 0")),
-        }
+        let id = self.other_id("id", raw)?;
+        self.id = Some(id);
+        Ok(id)
     }
 
     /// A text that must be there and not be empty.
@@ -246,7 +241,16 @@ impl Reader {
         .transpose()
     }
 
-    fn missing(&self, field: &str, reason: RejectReason) -> Rejected {
+    /// Another id that must be there, such as that of the record's project.
+    pub(super) fn other_id(&self, field: &'static str, raw: Raw<'_>) -> Result<u64, Rejected> {
+        let raw = raw.ok_or_else(|| self.missing(field, RejectReason::MissingId))?;
+        match serde_json::from_str::<u64>(raw.get()) {
+            Ok(id) if id > 0 => Ok(id),
+            _ => Err(self.wrong(&format!("`{field}`"), raw, "a whole number above 0")),
+        }
+    }
+
+    pub(super) fn missing(&self, field: &str, reason: RejectReason) -> Rejected {
         self.reject(reason, format!("`{field}` is missing, null or empty"))
     }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use gitlab::api::{ApiError, AsyncClient, RestClient};
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::answer;
+use super::breaker::{Breaker, CircuitState};
 use super::connect;
 use super::error::{Error, Report, with_causes};
 use super::fault::Fault;
@@ -31,6 +32,7 @@ pub(super) struct Transport {
     authorization: Option<HeaderValue>,
     token: Option<Token>,
     gate: Gate,
+    breaker: Breaker,
     timeout: Duration,
     max_response_bytes: usize,
     max_attempts: u32,
@@ -46,6 +48,25 @@ pub(super) struct Call<'a> {
     pub(super) endpoint: Endpoint,
     /// For messages, for example `project group/app`.
     pub(super) subject: String,
+    pub(super) wanted: Wanted,
+}
+
+/// What an answer is expected to be, and how much of it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// JSON, whole.
+    Json,
+    /// Text: of the first `read` bytes the last `keep`.
+    Tail { keep: usize, read: usize },
+}
+
+/// The bytes that were left out of a [`Wanted::Tail`]: an extension of its answer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct LeftOut {
+    /// Before what was kept.
+    pub(super) before: usize,
+    /// Whether there is more after it.
+    pub(super) after: bool,
 }
 
 impl Transport {
@@ -59,6 +80,7 @@ impl Transport {
             authorization: options.token.as_ref().and_then(bearer),
             token: options.token,
             gate: Gate::new(options.requests_per_second),
+            breaker: Breaker::new(observer.clone()),
             timeout: options.timeout,
             max_response_bytes: options.max_response_bytes,
             max_attempts: options.max_attempts.max(1),
@@ -139,6 +161,15 @@ impl Call<'_> {
     /// Asks for one page or object; what comes back is a success and valid JSON.
     pub(super) async fn get(&self, url: &Url) -> Result<Response<Bytes>, Error> {
         let request = Request::get(url.as_str()).header(ACCEPT, "application/json");
+        self.ask(url, request).await
+    }
+
+    /// Asks for what the call wants.
+    pub(super) async fn ask(
+        &self,
+        url: &Url,
+        request: http::request::Builder,
+    ) -> Result<Response<Bytes>, Error> {
         self.rest_async(request, Vec::new())
             .await
             .map_err(|error| self.own(url, error))
@@ -178,7 +209,9 @@ impl Call<'_> {
             }
             waited = waited.saturating_add(pause);
             // What changes something in GitLab is not sent twice: the first may have arrived.
-            let again = fault.is_retryable() && request.method().is_safe();
+            let again = fault.is_retryable()
+                && request.method().is_safe()
+                && transport.breaker.state() == CircuitState::Closed;
             if !again || attempts >= transport.max_attempts || waited > transport.max_wait {
                 let url = Url::parse(&request.uri().to_string());
                 return Err(self.error(url.as_ref().unwrap_or(&transport.api), attempts, fault));
@@ -194,14 +227,26 @@ impl Call<'_> {
         request: &Request<Bytes>,
         attempts: &mut u32,
     ) -> Result<Response<Bytes>, Fault> {
-        let held = self.transport.gate.admit(self.transport.max_wait).await;
+        let transport = self.transport;
+        let left_alone = |retry_in| Fault::CircuitOpen { retry_in };
+        if let Some(retry_in) = transport.breaker.closed_for() {
+            return Err(left_alone(retry_in));
+        }
+        let share = share_of(request.uri().path());
+        let held = transport.gate.admit(share, transport.max_wait).await;
         if let Err(left) = held {
             return Err(Fault::RateLimited {
                 retry_after: Some(left),
             });
         }
+        let pass = transport.breaker.admit().map_err(left_alone)?;
         *attempts += 1;
-        self.attempt(request).await
+        let answer = self.attempt(request).await;
+        match &answer {
+            Err(fault) if !fault.is_an_answer() => pass.failed(),
+            _ => pass.answered(),
+        }
+        answer
     }
 
     async fn attempt(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Fault> {
@@ -215,6 +260,9 @@ impl Call<'_> {
         observer.answered(self.endpoint, class, start.elapsed());
         let answer = result?;
         answer::report_headers(answer.headers(), observer);
+        if let Some((requests, time)) = answer::budget(answer.headers()) {
+            self.transport.gate.spread(requests, time);
+        }
         let said = if answer.status().is_success() {
             String::new()
         } else {
@@ -223,7 +271,7 @@ impl Call<'_> {
         if let Some(fault) = answer::fault_of(answer.status(), answer.headers(), said) {
             return Err(fault);
         }
-        if request.method().is_safe() {
+        if request.method().is_safe() && self.wanted == Wanted::Json {
             check_json(answer.body())?;
         }
         Ok(answer)
@@ -245,17 +293,50 @@ impl Call<'_> {
         *answer.status_mut() = incoming.status();
         *answer.headers_mut() = std::mem::take(incoming.headers_mut());
         let mut body = BytesMut::new();
+        let mut left_out = LeftOut::default();
         while let Some(chunk) = incoming.chunk().await.map_err(fault)? {
-            if body.len() + chunk.len() > transport.max_response_bytes {
-                return Err(Fault::TooLarge {
-                    limit: transport.max_response_bytes,
-                });
+            match self.wanted {
+                Wanted::Tail { keep, read } => {
+                    left_out.after = left_out.before + body.len() + chunk.len() > read;
+                    if left_out.after {
+                        break;
+                    }
+                    body.extend_from_slice(&chunk);
+                    // Not with each chunk: what stays is moved.
+                    if body.len() > 2 * keep {
+                        left_out.before += drop_all_but(keep, &mut body);
+                    }
+                }
+                Wanted::Json if body.len() + chunk.len() > transport.max_response_bytes => {
+                    return Err(Fault::TooLarge {
+                        limit: transport.max_response_bytes,
+                    });
+                }
+                Wanted::Json => body.extend_from_slice(&chunk),
             }
-            body.extend_from_slice(&chunk);
+        }
+        if let Wanted::Tail { keep, .. } = self.wanted {
+            left_out.before += drop_all_but(keep, &mut body);
+            answer.extensions_mut().insert(left_out);
         }
         *answer.body_mut() = body.freeze();
         Ok(answer)
     }
+}
+
+/// Whose share of the rate a request takes: that of the project or group in its path.
+fn share_of(path: &str) -> &str {
+    let place = ["/projects/", "/groups/"]
+        .iter()
+        .find_map(|part| path.split_once(part));
+    place.map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default())
+}
+
+/// Keeps the last bytes; returns how many went.
+fn drop_all_but(keep: usize, body: &mut BytesMut) -> usize {
+    let surplus = body.len().saturating_sub(keep);
+    body.advance(surplus);
+    surplus
 }
 
 fn status_class(status: StatusCode) -> &'static str {

@@ -36,7 +36,7 @@ pub struct PipelineJobs {
 
 /// A job with the digits of its times that [`JobObservation`] has no room for.
 pub(super) struct Timed {
-    job: JobObservation,
+    pub(super) job: JobObservation,
     /// Microseconds since the Unix epoch.
     started_at: Option<i64>,
     finished_at: Option<i64>,
@@ -48,21 +48,27 @@ impl Identified for PipelineObservation {
     }
 }
 
-impl Identified for Timed {
-    fn id(&self) -> u64 {
-        self.job.id
-    }
-}
-
 impl Identified for JobObservation {
     fn id(&self) -> u64 {
         self.id
     }
 }
 
+impl Identified for Timed {
+    fn id(&self) -> u64 {
+        self.job.id
+    }
+}
+
 impl Identified for Project {
     fn id(&self) -> u64 {
         self.id
+    }
+}
+
+impl From<Timed> for JobObservation {
+    fn from(timed: Timed) -> Self {
+        timed.job
     }
 }
 
@@ -135,12 +141,13 @@ pub(super) fn job(record: &RawValue) -> Result<Timed, Rejected> {
     attempt("job", record)
 }
 
-pub(super) fn bridge(record: &RawValue) -> Result<JobObservation, Rejected> {
-    attempt("bridge", record).map(|timed| timed.job)
+pub(super) fn attempt(kind: &'static str, record: &RawValue) -> Result<Timed, Rejected> {
+    let (read, wire): (_, wire::Job<'_>) = Reader::open(kind, record)?;
+    attempt_of(read, &wire)
 }
 
-fn attempt(kind: &'static str, record: &RawValue) -> Result<Timed, Rejected> {
-    let (mut read, wire): (_, wire::Job<'_>) = Reader::open(kind, record)?;
+/// Reads an attempt whose fields were found under whatever names.
+pub(super) fn attempt_of(mut read: Reader, wire: &wire::Job<'_>) -> Result<Timed, Rejected> {
     let id = read.id(wire.id)?;
     let name = read.required("name", wire.name, RejectReason::MissingName)?;
     let status = read.required("status", wire.status, RejectReason::MissingStatus)?;
@@ -167,6 +174,7 @@ fn attempt(kind: &'static str, record: &RawValue) -> Result<Timed, Rejected> {
         queued_duration: queued
             .filter(|_| started_at.is_some() || status == Status::Pending)
             .and_then(Span::from_seconds),
+        moved_at: None,
         // Webhooks send `unknown_failure` with a success too.
         failure_reason: reason.filter(|word| status == Status::Failed && !word.is_empty()),
         web_url: read

@@ -28,6 +28,17 @@ pub(super) struct Pipeline<'a> {
     pub(super) duration: Raw<'a>,
     #[serde(borrow)]
     pub(super) web_url: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) project_id: Raw<'a>,
+}
+
+/// What only an element of `GET /projects/:id/pipelines/:id/bridges` has.
+#[derive(Deserialize)]
+pub(super) struct Bridge<'a> {
+    #[serde(borrow)]
+    pub(super) id: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) downstream_pipeline: Raw<'a>,
 }
 
 /// An element of `GET /projects/:id/pipelines/:id/jobs` or `../bridges`.
@@ -59,6 +70,26 @@ pub(super) struct Job<'a> {
     pub(super) web_url: Raw<'a>,
 }
 
+/// An element of `GET /projects/:id/pipeline_schedules`, or the single schedule.
+#[derive(Deserialize)]
+pub(super) struct Schedule<'a> {
+    #[serde(borrow)]
+    pub(super) id: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) description: Raw<'a>,
+    #[serde(borrow, rename = "ref")]
+    pub(super) ref_name: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) next_run_at: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) active: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) updated_at: Raw<'a>,
+    /// Only on the single schedule.
+    #[serde(borrow)]
+    pub(super) last_pipeline: Raw<'a>,
+}
+
 /// `GET /projects/:id`, or an element of `GET /groups/:id/projects`.
 #[derive(Deserialize)]
 pub(super) struct Project<'a> {
@@ -73,4 +104,31 @@ pub(super) struct Project<'a> {
     pub(super) default_branch: Raw<'a>,
     #[serde(borrow)]
     pub(super) archived: Raw<'a>,
+}
+
+/// `GET /personal_access_tokens/self`.
+#[derive(Deserialize)]
+pub(super) struct Token<'a> {
+    #[serde(borrow)]
+    pub(super) scopes: Raw<'a>,
+    /// A day without a time, or `null`.
+    #[serde(borrow)]
+    pub(super) expires_at: Raw<'a>,
+}
+
+/// `GET /metadata`.
+#[derive(Deserialize)]
+pub(super) struct Metadata<'a> {
+    #[serde(borrow)]
+    pub(super) version: Raw<'a>,
+}
+
+/// Of `GET /projects/:id` what says whether CI/CD is on; lists of a group leave it out.
+#[derive(Deserialize)]
+pub(super) struct Ci<'a> {
+    #[serde(borrow)]
+    pub(super) builds_access_level: Raw<'a>,
+    /// Deprecated in favour of the other.
+    #[serde(borrow)]
+    pub(super) jobs_enabled: Raw<'a>,
 }

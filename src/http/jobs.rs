@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::address;
 use super::shown::{ago, link, short, utc};
 use super::status::{JobEntry, JobPage};
 use crate::model::{Outcome, Timestamp, WindowEntry};
@@ -40,13 +41,16 @@ fn job_row(job: &JobEntry, now: Timestamp) -> Markup {
     html! {
         tr.failing[streak > 0] {
             th.name scope="row" {
-                bdi.job { (job.row.name) }
+                @match address::of(&job.project, &job.ref_name, &job.row.name) {
+                    Some(page) => a href=(page) { bdi.job { (job.row.name) } },
+                    None => bdi.job { (job.row.name) },
+                }
                 small {
                     (link(job.project_url.as_deref(), &project)) " · " bdi { (job.ref_name) }
                     @if !job.row.stage.is_empty() { " · " bdi { (job.row.stage) } }
                 }
             }
-            td { (window(&figures.window)) }
+            td { (window(&figures.window, DRAWN)) }
             td.number data-label="Streak" { (streak) }
             td.number data-label="Failing" { (percent) }
             td data-label="Since" {
@@ -76,25 +80,30 @@ fn last_failure(job: &JobEntry) -> Markup {
 }
 
 /// The window as cells, oldest first. Shape and letter tell outcomes apart, not colour alone.
-fn window(window: &[WindowEntry]) -> Markup {
-    let drawn = &window[window.len().saturating_sub(DRAWN)..];
+pub(super) fn window(window: &[WindowEntry], most: usize) -> Markup {
+    let drawn = &window[window.len().saturating_sub(most)..];
     html! {
         span.window {
             // The newest is always at the right end.
-            @for _ in drawn.len()..DRAWN { span.cell { } }
+            @for _ in drawn.len()..most { span.cell { } }
             @for entry in drawn { (cell(entry)) }
         }
     }
 }
 
-fn cell(entry: &WindowEntry) -> Markup {
-    let (class, sign, outcome) = match (entry.outcome, entry.flaky) {
+/// Class, sign and words of an execution.
+pub(super) fn sign(entry: &WindowEntry) -> (&'static str, &'static str, &'static str) {
+    match (entry.outcome, entry.flaky) {
         (Outcome::Passed, false) => ("passed", "✓", "passed"),
         (Outcome::Passed, true) => ("flaky", "↻", "passed on a retry"),
         (Outcome::Failed, _) => ("failed", "✕", "failed"),
         (Outcome::AllowedFailure, _) => ("allowed", "!", "failed, which is allowed"),
         (Outcome::Canceled | Outcome::Skipped, _) => ("other", "–", entry.outcome.as_str()),
-    };
+    }
+}
+
+fn cell(entry: &WindowEntry) -> Markup {
+    let (class, sign, outcome) = sign(entry);
     let pipeline = entry.pipeline_id.map(|id| format!("pipeline {id}"));
     let commit = entry
         .commit

@@ -5,7 +5,11 @@
 //! ```
 
 mod accept;
+mod address;
+mod api;
 mod deadline;
+mod hooks;
+mod job_page;
 mod jobs;
 mod page;
 mod query;
@@ -15,6 +19,7 @@ mod server;
 mod shown;
 mod status;
 
+pub use hooks::Webhooks;
 pub use routes::Service;
 pub use selection::{Candidate, JobFilter, Paging, Selection, select};
 pub use server::{BindError, Bound, Limits, Server};

@@ -29,6 +29,9 @@ pub(super) fn page(status: &dyn Status, query: &Query, now: Timestamp) -> String
     let body = html! {
         (header(&readiness))
         main {
+            @if let Some(why) = status.staleness() {
+                p.stale role="status" { b { "Old: " } (why) "." }
+            }
             (summary(&jobs, &projects))
             @if jobs.tracked == 0 {
                 (nothing_yet(&readiness, projects.len()))
@@ -59,7 +62,7 @@ pub(super) fn not_found() -> String {
     document("Not found", &body).into_string()
 }
 
-fn document(title: &str, body: &Markup) -> Markup {
+pub(super) fn document(title: &str, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -75,7 +78,7 @@ fn document(title: &str, body: &Markup) -> Markup {
     }
 }
 
-fn header(readiness: &Readiness) -> Markup {
+pub(super) fn header(readiness: &Readiness) -> Markup {
     html! {
         header {
             div {

@@ -6,10 +6,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 
 use super::accept::prefers_gzip;
+use super::address::Address;
+use super::api::{self, Question};
+use super::hooks::{self, Webhooks};
+use super::job_page;
 use super::page;
 use super::query::Query;
 use super::status::{Readiness, Status};
@@ -21,17 +26,19 @@ pub struct Service {
     exposition: Exposition,
     status: Arc<dyn Status>,
     now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    webhooks: Option<Arc<dyn Webhooks>>,
 }
 
 /// An answer on its way.
 pub(super) type Answer = Response<UnsyncBoxBody<Bytes, io::Error>>;
 
 /// Longer addresses than any page here has.
-const LONGEST_URI: usize = 4 * 1024;
-/// No route takes a body; what a client sends needlessly is not read beyond this.
+pub(super) const LONGEST_URI: usize = 4 * 1024;
+/// No other route takes a body; what a client sends needlessly is not read beyond this.
 const LARGEST_BODY: u64 = 64 * 1024;
 
 const HTML: &str = "text/html; charset=utf-8";
+const JSON: &str = "application/json";
 const PLAIN: &str = "text/plain; charset=utf-8";
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -47,12 +54,34 @@ impl Service {
             exposition,
             status,
             now,
+            webhooks: None,
         }
     }
 
+    /// Takes webhooks, too.
+    #[must_use]
+    pub fn with_webhooks(self, webhooks: Arc<dyn Webhooks>) -> Self {
+        Self {
+            webhooks: Some(webhooks),
+            ..self
+        }
+    }
+
+    /// Answers; reads the body of a webhook and of nothing else.
+    pub(super) async fn respond<B>(&self, request: Request<B>) -> Answer
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        if request.uri().path() != hooks::GITLAB {
+            return self.answer(&request);
+        }
+        secured(hooks::answer(self.webhooks.as_deref(), request).await)
+    }
+
     /// Answers; never reads the request's body.
-    pub(super) fn answer<B>(&self, request: &Request<B>) -> Answer {
-        let mut answer = match refused(request) {
+    fn answer<B>(&self, request: &Request<B>) -> Answer {
+        let answer = match refused(request) {
             Some(status) => {
                 let mut answer = text(status, PLAIN, format!("{status}\n"));
                 insert(&mut answer, header::CONNECTION, "close");
@@ -60,10 +89,7 @@ impl Service {
             }
             None => self.route(request),
         };
-        for (name, value) in SECURITY {
-            insert(&mut answer, name, value);
-        }
-        answer
+        secured(answer)
     }
 
     fn route<B>(&self, request: &Request<B>) -> Answer {
@@ -78,6 +104,7 @@ impl Service {
             return answer;
         }
         let head = Head {
+            path,
             query: request.uri().query().unwrap_or_default(),
             headers: request.headers(),
         };
@@ -88,6 +115,33 @@ impl Service {
         let query = Query::parse(head.query);
         let now = (self.now)();
         let mut answer = text(StatusCode::OK, HTML, page::page(&*self.status, &query, now));
+        insert(&mut answer, header::CACHE_CONTROL, "no-store");
+        answer
+    }
+
+    fn job(&self, head: Head<'_>) -> Answer {
+        let readiness = self.status.readiness();
+        let entry = Address::parse(head.path);
+        let entry = entry.and_then(|at| self.status.job(&at.project, &at.ref_name, &at.job));
+        let mut answer = match entry {
+            Some(job) => {
+                let page = job_page::page(&job, &readiness, (self.now)());
+                text(StatusCode::OK, HTML, page)
+            }
+            None => text(StatusCode::NOT_FOUND, HTML, job_page::unknown(&readiness)),
+        };
+        insert(&mut answer, header::CACHE_CONTROL, "no-store");
+        answer
+    }
+
+    fn jobs(&self, head: Head<'_>) -> Answer {
+        let mut answer = match Question::parse(head.query) {
+            Ok(Question { filter, paging }) => {
+                let page = self.status.jobs(&filter, paging);
+                text(StatusCode::OK, JSON, api::jobs(&page, paging))
+            }
+            Err(message) => text(StatusCode::BAD_REQUEST, JSON, api::error(&message)),
+        };
         insert(&mut answer, header::CACHE_CONTROL, "no-store");
         answer
     }
@@ -111,7 +165,12 @@ impl Service {
 
     fn ready(&self, _: Head<'_>) -> Answer {
         match self.status.readiness() {
-            Readiness::Ready => text(StatusCode::OK, PLAIN, "ready\n"),
+            Readiness::Ready => {
+                // Still ready: without the endpoint there would be no alert at all.
+                let old = self.status.staleness();
+                let message = old.map_or("ready\n".to_owned(), |why| format!("ready, but {why}\n"));
+                text(StatusCode::OK, PLAIN, message)
+            }
             Readiness::NotReady(reason) => {
                 let message = format!("not ready: {reason}\n");
                 text(StatusCode::SERVICE_UNAVAILABLE, PLAIN, message)
@@ -123,6 +182,7 @@ impl Service {
 /// What the routes look at.
 #[derive(Clone, Copy)]
 struct Head<'a> {
+    path: &'a str,
     query: &'a str,
     headers: &'a HeaderMap,
 }
@@ -136,8 +196,9 @@ fn route_of(path: &str) -> Option<Route> {
         // That it answers at all is what is asked.
         "/-/healthy" => Some(|_, _| text(StatusCode::OK, PLAIN, "healthy\n")),
         "/-/ready" => Some(Service::ready),
+        "/api/v1/jobs" => Some(Service::jobs),
         page::STYLE_PATH => Some(|_, _| style()),
-        _ => None,
+        _ => Address::parse(path).map(|_| Service::job as Route),
     }
 }
 
@@ -173,6 +234,18 @@ const SECURITY: [(HeaderName, &str); 3] = [
     (header::REFERRER_POLICY, "no-referrer"),
 ];
 
+fn secured(mut answer: Answer) -> Answer {
+    for (name, value) in SECURITY {
+        insert(&mut answer, name, value);
+    }
+    answer
+}
+
+/// An answer of plain text.
+pub(super) fn plain(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+    text(status, PLAIN, body)
+}
+
 fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answer {
     let body = Full::new(body.into()).map_err(|never| match never {});
     let mut answer = Response::new(body.boxed_unsync());
@@ -181,7 +254,7 @@ fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answe
     answer
 }
 
-fn insert(answer: &mut Answer, name: HeaderName, value: &'static str) {
+pub(super) fn insert(answer: &mut Answer, name: HeaderName, value: &'static str) {
     let value = HeaderValue::from_static(value);
     answer.headers_mut().insert(name, value);
 }

@@ -7,6 +7,8 @@ use std::cmp::Ordering;
 pub struct JobFilter {
     /// Words that must all occur in the project, ref, job or team; case does not matter.
     pub text: String,
+    /// Only jobs of the project of this path.
+    pub project: Option<String>,
     /// Only jobs with a streak above 0.
     pub failing_only: bool,
 }
@@ -85,6 +87,10 @@ pub fn select<'a, T>(
             failing += usize::from(job.consecutive_failures > 0);
         })
         .filter(|job| !filter.failing_only || job.consecutive_failures > 0)
+        .filter(|job| {
+            let wanted = filter.project.as_deref();
+            wanted.is_none_or(|wanted| wanted == job.project)
+        })
         .filter(|job| has_words(job, &words))
         .collect();
     let matching = chosen.len();
@@ -159,6 +165,7 @@ mod tests {
         let filter = JobFilter {
             text: text.to_owned(),
             failing_only,
+            ..JobFilter::default()
         };
         select(all.into_iter(), &filter, Paging { offset, limit })
     }

@@ -193,8 +193,10 @@ async fn connection(stream: TcpStream, service: &Service, limits: Limits, watche
     let deadline = Deadline::new(limits.head_timeout, limits.request_timeout);
     let respond = service_fn(|request: Request<hyper::body::Incoming>| {
         let turn = deadline.begin();
-        let answer = service.answer(&request).map(|body| turn.over(body));
-        std::future::ready(Ok::<_, Infallible>(answer))
+        async move {
+            let answer = service.respond(request).await;
+            Ok::<_, Infallible>(answer.map(|body| turn.over(body)))
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

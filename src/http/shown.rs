@@ -1,8 +1,9 @@
 //! How times and names are put for people.
 
 use maud::{Markup, html};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::model::Timestamp;
+use crate::model::{Span, Timestamp};
 
 /// `3 h ago`, with the time itself as a tooltip.
 pub(super) fn ago(then: Timestamp, now: Timestamp) -> Markup {
@@ -38,9 +39,31 @@ pub(super) fn utc(time: Timestamp) -> String {
 /// A link to GitLab if the address is one that a browser fetches, else the content alone: an
 /// address comes from outside and may be `javascript:`.
 pub(super) fn link(url: Option<&str>, content: &Markup) -> Markup {
-    match url.filter(|url| url.starts_with("https://") || url.starts_with("http://")) {
+    match url.filter(|url| is_web(url)) {
         Some(url) => html! { a href=(url) { (content) } },
         None => content.clone(),
+    }
+}
+
+/// Whether an address is one that a browser fetches.
+pub(super) fn is_web(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
+}
+
+/// A page of a project in GitLab.
+pub(super) fn in_gitlab(project_url: &str, kind: &str, id: &str) -> String {
+    let id = utf8_percent_encode(id, NON_ALPHANUMERIC);
+    format!("{project_url}/-/{kind}/{id}")
+}
+
+/// A duration in its two largest units.
+pub(super) fn span(span: Span) -> String {
+    let seconds = span.micros() / 1_000_000;
+    match seconds {
+        0..10 => format!("{:.1} s", span.seconds()),
+        10..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
     }
 }
 
@@ -69,6 +92,18 @@ mod tests {
             (i64::MAX, "106751991167300 d ago"),
         ] {
             assert_eq!(distance(seconds), words);
+        }
+    }
+
+    #[test]
+    fn durations_take_two_units() {
+        for (seconds, words) in [
+            (0.25, "0.2 s"),
+            (59.9, "59 s"),
+            (61.0, "1 min 1 s"),
+            (7_260.0, "2 h 1 min"),
+        ] {
+            assert_eq!(span(Span::from_seconds(seconds).unwrap()), words);
         }
     }
 

@@ -11,11 +11,19 @@ pub trait Status: Send + Sync {
     /// Whether what is served is worth scraping.
     fn readiness(&self) -> Readiness;
 
+    /// In words, that what is shown is older than it should be, and why; `None` where it is not.
+    fn staleness(&self) -> Option<String> {
+        None
+    }
+
     /// The watched projects, in any order.
     fn projects(&self) -> Vec<ProjectStatus>;
 
     /// The jobs that match, failing ones first; [`select`](super::select) picks and orders them.
     fn jobs(&self, filter: &JobFilter, paging: Paging) -> JobPage;
+
+    /// One job, by the names of its project, its ref and itself.
+    fn job(&self, project: &str, ref_name: &str, job: &str) -> Option<JobEntry>;
 }
 
 /// Whether state is loaded and the first poll round ended.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::children::Family;
 use crate::model::{PipelineObservation, Status, Timestamp};
 
 /// By which a listing overlaps what was listed before: rows become visible after they are stamped
@@ -24,6 +25,9 @@ pub struct Resume {
     pub open: Vec<PipelineObservation>,
 }
 
+/// How a pipeline was seen: nothing has happened to it unless this changes.
+pub(super) type Sight = (Option<Timestamp>, Status);
+
 /// What was read of a project so far.
 #[derive(Debug, Default)]
 pub(super) struct Cursor {
@@ -34,7 +38,7 @@ pub(super) struct Cursor {
     /// See [`Resume::known_refs`].
     known_refs: BTreeSet<Arc<str>>,
     /// The last sight of pipelines whose jobs were read: nothing to do unless these move.
-    read: HashMap<u64, (Option<Timestamp>, Status)>,
+    read: HashMap<u64, Sight>,
     /// Pipelines whose jobs may move without the pipeline moving.
     open: BTreeMap<u64, Open>,
     /// Pipelines whose jobs could not be read yet.
@@ -43,12 +47,13 @@ pub(super) struct Cursor {
     moved: bool,
 }
 
-/// A pipeline that had not ended when it was last seen.
+/// A pipeline that had not ended when it was last seen, or a child of which had not.
 #[derive(Debug)]
 struct Open {
     pipeline: PipelineObservation,
     /// How often in a row its jobs were found with nothing left to happen.
     settled: u32,
+    family: Family,
 }
 
 /// The pipelines whose jobs are to be read.
@@ -107,6 +112,11 @@ impl Cursor {
         self.open.contains_key(&id)
     }
 
+    /// A pipeline that was not seen to end.
+    pub(super) fn open(&self, id: u64) -> Option<PipelineObservation> {
+        self.open.get(&id).map(|open| open.pipeline.clone())
+    }
+
     /// Takes a listing; returns the pipelines whose jobs are to be read.
     pub(super) fn take_listing(
         &mut self,
@@ -162,6 +172,24 @@ impl Cursor {
         open.settled > 1 && open.settled.is_power_of_two()
     }
 
+    /// What is known of a pipeline's children.
+    pub(super) fn family(&self, id: u64) -> Family {
+        let open = self.open.get(&id);
+        open.map(|open| open.family.clone()).unwrap_or_default()
+    }
+
+    /// The children of a pipeline were read: while one has not ended, the pipeline is read again,
+    /// whatever became of itself.
+    pub(super) fn keep_family(&mut self, pipeline: &PipelineObservation, family: Family) {
+        if family.is_open() {
+            let open = self.open.entry(pipeline.id);
+            let open = open.or_insert_with(|| Open::new(pipeline.clone()));
+            open.family = family;
+        } else if let Some(open) = self.open.get_mut(&pipeline.id) {
+            open.family = family;
+        }
+    }
+
     /// GitLab does not know a pipeline any more.
     pub(super) fn gone(&mut self, id: u64) {
         self.owed.remove(&id);
@@ -185,14 +213,20 @@ impl Open {
         Self {
             pipeline,
             settled: 0,
+            family: Family::default(),
         }
     }
 }
 
 /// Whether jobs of such a pipeline run, end or start without the pipeline's own status moving.
 /// A blocked one waits for somebody, whose doing moves it.
-fn may_move_on(status: Status) -> bool {
-    !status.is_terminal() && status != Status::Blocked
+pub(super) fn may_move_on(status: Status) -> bool {
+    !is_settled(status)
+}
+
+/// Whether nothing happens to a job or pipeline of this status any more unless somebody starts it.
+pub(super) fn is_settled(status: Status) -> bool {
+    status.is_terminal() || status == Status::Blocked
 }
 
 #[cfg(test)]

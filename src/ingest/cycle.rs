@@ -1,15 +1,16 @@
 //! One cycle of one project: list what moved, read its jobs, hand both over.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures_util::{StreamExt, stream};
 
+use super::children::Reading;
 use super::cursor::{Cursor, Wanted};
 use super::{CONCURRENT_REQUESTS, Ingest};
 use crate::config::Backfill;
-use crate::gitlab::{Error, Fault, Order, PipelineJobs, PipelineQuery, Project, Rejected};
-use crate::model::{JobObservation, PipelineObservation, Status, Timestamp};
+use crate::gitlab::{Error, Fault, Order, PipelineQuery, Project, Rejected};
+use crate::model::{JobObservation, PipelineObservation, Timestamp};
 
 /// For the backfill of a project of which several refs are watched: how many pipelines are listed for
 /// each one that is wanted of a ref.
@@ -25,7 +26,10 @@ impl Ingest {
     /// Runs one cycle. What could be read is handed over although something else failed; the first
     /// error is returned.
     pub(super) async fn cycle(&self, project: &Project, cursor: &mut Cursor) -> Result<(), Error> {
-        let (listing, latest) = self.list(project, cursor).await?;
+        let (listing, latest) = match self.list(project, cursor).await {
+            Ok(listed) => listed,
+            Err(error) => return Err(self.client.why_refused(project.id, error).await),
+        };
         let Wanted { fresh, again } = cursor.take_listing(listing, latest);
         let read = self.read(project, cursor, fresh).await;
         if again.is_empty() {
@@ -34,6 +38,23 @@ impl Ingest {
         // What failed the last time may well take its time to fail again.
         self.sink.show(project);
         read.and(self.read(project, cursor, again).await)
+    }
+
+    /// Reads the jobs of pipelines that had not ended; false where a whole cycle is needed instead.
+    pub(super) async fn read_open(
+        &self,
+        project: &Project,
+        cursor: &mut Cursor,
+        ids: &BTreeSet<u64>,
+    ) -> bool {
+        let open: Vec<_> = ids.iter().filter_map(|id| cursor.open(*id)).collect();
+        if open.len() < ids.len() {
+            return false;
+        }
+        // What went wrong the whole cycle will meet again, and tell.
+        let read = self.read(project, cursor, open).await;
+        self.sink.show(project);
+        read.is_ok()
     }
 
     /// Reads the jobs of pipelines, and hands them over in the order of the pipelines.
@@ -45,16 +66,23 @@ impl Ingest {
     ) -> Result<(), Error> {
         let mut first_error = None;
         let mut in_a_row = 0;
-        let mut answers = stream::iter(wanted)
-            .map(|pipeline| async move {
-                let jobs = self.client.pipeline_jobs(project.id, pipeline.id).await;
-                (pipeline, jobs)
+        let with_families: Vec<_> = wanted
+            .into_iter()
+            .map(|pipeline| {
+                let family = cursor.family(pipeline.id);
+                (pipeline, family)
+            })
+            .collect();
+        let mut answers = stream::iter(with_families)
+            .map(|(pipeline, known)| async move {
+                let reading = self.read_pipeline(project, pipeline.id, known).await;
+                (pipeline, reading)
             })
             .buffered(CONCURRENT_REQUESTS);
         while let Some((pipeline, answer)) = answers.next().await {
             let outcome = match answer {
-                Ok(found) => self.take(project, cursor, pipeline, found).await,
-                Err(error) if is_not_found(&error) => {
+                Ok(reading) => self.take(project, cursor, pipeline, reading).await,
+                Err(error) if error.is_not_found() => {
                     let missed = self.miss(project, &pipeline, error).await;
                     missed.map(|()| cursor.gone(pipeline.id))
                 }
@@ -82,7 +110,7 @@ impl Ingest {
         missed: Error,
     ) -> Result<(), Error> {
         match self.client.pipeline(project.id, pipeline.id).await {
-            Err(error) if is_not_found(&error) => {
+            Err(error) if error.is_not_found() => {
                 self.sink.gone(project, pipeline);
                 Ok(())
             }
@@ -91,39 +119,44 @@ impl Ingest {
         }
     }
 
-    /// Hands over a pipeline with its jobs.
+    /// Hands over a pipeline with its jobs, also where not all of them could be read.
     async fn take(
         &self,
         project: &Project,
         cursor: &mut Cursor,
         mut pipeline: PipelineObservation,
-        found: PipelineJobs,
+        mut reading: Reading,
     ) -> Result<(), Error> {
-        let (jobs, settled) = self.hand_over(project, &mut pipeline, found);
-        if cursor.done(&pipeline, settled) {
-            let ended = self.client.pipeline(project.id, pipeline.id).await?;
-            let at = self.sink.gitlab_now();
-            self.sink.observed(project, &ended, &jobs, at);
-            cursor.done(&ended, settled);
+        let (settled, failed) = (reading.settled, reading.failed.take());
+        let family = std::mem::take(&mut reading.family);
+        let jobs = self.hand_over(project, &mut pipeline, reading);
+        if let Some(error) = failed {
+            return Err(error);
         }
+        if cursor.done(&pipeline, settled) {
+            pipeline = self.client.pipeline(project.id, pipeline.id).await?;
+            let at = self.sink.gitlab_now();
+            self.sink.observed(project, &pipeline, &jobs, at);
+            cursor.done(&pipeline, settled);
+        }
+        cursor.keep_family(&pipeline, family);
         Ok(())
     }
 
-    /// Hands over what was read; returns the watched jobs, and whether nothing is left to happen to any.
+    /// Hands over what was read; returns the watched jobs.
     pub(super) fn hand_over(
         &self,
         project: &Project,
         pipeline: &mut PipelineObservation,
-        found: PipelineJobs,
-    ) -> (Vec<JobObservation>, bool) {
-        self.tell_rejected(project, &found.jobs.rejected);
-        let settled = found.jobs.items.iter().all(|job| is_settled(job.status));
-        let mut jobs = found.jobs.items;
+        reading: Reading,
+    ) -> Vec<JobObservation> {
+        self.tell_rejected(project, &reading.rejected);
+        let mut jobs = reading.jobs;
         jobs.retain(|job| self.watch.jobs.matches(&job.name));
-        pipeline.duration = pipeline.duration.or(found.running_time);
+        pipeline.duration = pipeline.duration.or(reading.running_time);
         let at = self.sink.gitlab_now();
         self.sink.observed(project, pipeline, &jobs, at);
-        (jobs, settled)
+        jobs
     }
 
     /// Lists the watched pipelines that moved, and the latest `updated_at` of all that were listed.
@@ -254,19 +287,13 @@ fn newest_of_each_ref(pipelines: &mut Vec<PipelineObservation>, limit: usize) {
     });
 }
 
-/// Whether nothing happens to a job of this status any more unless somebody starts it.
-fn is_settled(status: Status) -> bool {
-    status.is_terminal() || status == Status::Blocked
-}
-
-pub(super) fn is_not_found(error: &Error) -> bool {
-    matches!(error.fault(), Fault::NotFound(_))
-}
-
 /// Whether an error on one pipeline would certainly meet the others too.
 fn concerns_all(error: &Error) -> bool {
     matches!(
         error.fault(),
-        Fault::Unauthorized(_) | Fault::RateLimited { .. } | Fault::Certificate(_)
+        Fault::Unauthorized(_)
+            | Fault::RateLimited { .. }
+            | Fault::CircuitOpen { .. }
+            | Fault::Certificate(_)
     )
 }

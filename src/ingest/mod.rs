@@ -1,14 +1,17 @@
 //! Polling: which projects there are, what is new in each, and what that brings to the state.
 //!
 //! ```text
-//! discovery -> one task a project -> cycle: list, jobs of what moved -> Sink
+//! discovery -> one task a project -> cycle: list, jobs of what moved and of its children -> Sink
 //! ```
 
+mod children;
 mod cursor;
 mod cycle;
 mod discovery;
 mod past;
 mod schedule;
+mod timetable;
+mod wake;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use cursor::{LISTING_OVERLAP, Resume};
 pub use past::Past;
+pub use timetable::ScheduleSight;
+pub use wake::{Wake, Waker};
 
 use crate::config::Watch;
 use crate::gitlab::{Client, Error, Project, Rejected};
@@ -59,6 +64,12 @@ pub trait Sink: Send + Sync + 'static {
     /// A record of GitLab's was left out of what was asked about a project or group.
     fn rejected(&self, what: &str, rejected: &Rejected);
 
+    /// These are the schedules of a project, in the order of their ids; there are no others.
+    fn schedules(&self, project: &Project, schedules: &[ScheduleSight]);
+
+    /// The schedules of a project could not be read, or not all of them.
+    fn schedules_not_read(&self, project: &Project, error: &Error);
+
     /// Each project that was found first was tried once.
     fn first_round_ended(&self);
 
@@ -71,6 +82,7 @@ pub struct Ingest {
     client: Client,
     watch: Arc<Watch>,
     sink: Arc<dyn Sink>,
+    waker: Waker,
 }
 
 impl Ingest {
@@ -80,7 +92,13 @@ impl Ingest {
             client,
             watch: Arc::new(watch),
             sink,
+            waker: Waker::default(),
         }
+    }
+
+    /// Wakes the polling of a project before its time.
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
     }
 
     /// Polls until `stop`.

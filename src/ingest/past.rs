@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, stream};
 
-use super::cycle::{Latest, is_not_found};
+use super::children::Family;
+use super::cycle::Latest;
 use super::discovery::Catalog;
 use super::{CONCURRENT_REQUESTS, Ingest};
 use crate::gitlab::{Error, Project};
@@ -50,17 +51,21 @@ impl Ingest {
     ) -> Result<(), Error> {
         let mut answers = stream::iter(pipelines)
             .map(|pipeline| async move {
-                let jobs = self.client.pipeline_jobs(project.id, pipeline.id).await;
-                (pipeline, jobs)
+                let nothing = Family::default();
+                let reading = self.read_pipeline(project, pipeline.id, nothing).await;
+                (pipeline, reading)
             })
             .buffered(CONCURRENT_REQUESTS);
         while let Some((mut pipeline, answer)) = answers.next().await {
             match answer {
-                Ok(found) => {
-                    self.hand_over(project, &mut pipeline, found);
+                Ok(mut reading) => {
+                    if let Some(error) = reading.failed.take() {
+                        return Err(error);
+                    }
+                    self.hand_over(project, &mut pipeline, reading);
                 }
                 // Deleted since it was listed.
-                Err(error) if is_not_found(&error) => {
+                Err(error) if error.is_not_found() => {
                     self.miss(project, &pipeline, error).await?;
                 }
                 Err(error) => return Err(error),

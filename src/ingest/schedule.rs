@@ -13,12 +13,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::cursor::Cursor;
 use super::discovery::Catalog;
+use super::timetable::Timetable;
+use super::wake::{Allowance, Asked, Calls};
 use super::{CONCURRENT_CYCLES, DISCOVERY_INTERVAL, Ingest};
 use crate::config::Watch;
-use crate::gitlab::{Error, Project};
+use crate::gitlab::{Error, Fault, Project};
 
 /// After this time without anything going on, a project is quiet.
 const QUIET_AFTER: Duration = Duration::from_mins(15);
+
+/// How often a project without CI/CD is looked at.
+const CI_DISABLED: Duration = Duration::from_hours(1);
 
 /// How often the interval doubles at the most while GitLab refuses a project.
 const LONGEST_REFUSED_DOUBLINGS: u32 = 4;
@@ -116,7 +121,10 @@ async fn poll(
 ) {
     let resume = ingest.sink.resume(&facts.borrow());
     let mut cursor = Cursor::new(resume);
+    let mut timetable = Timetable::default();
     let mut pace = Pace::new();
+    let calls = ingest.waker.of(facts.borrow().id);
+    let mut allowance = Allowance::new(ingest.watch.interval);
     let mut untried = true;
     let mut default_branch = facts.borrow().default_branch.clone();
     loop {
@@ -129,7 +137,7 @@ async fn poll(
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            outcome = one_cycle(ingest, &round, &project, &mut cursor) => {
+            outcome = one_cycle(ingest, &round, &project, &mut cursor, &mut timetable) => {
                 pace.note(&outcome, cursor.is_active());
                 match &outcome {
                     Ok(()) => ingest.sink.polled(&project, cursor.watermark()),
@@ -140,10 +148,33 @@ async fn poll(
         if std::mem::take(&mut untried) && round.untried.fetch_sub(1, Ordering::AcqRel) == 1 {
             ingest.sink.first_round_ended();
         }
+        let next = Instant::now() + pace.wait(&ingest.watch, calls.are_usual());
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            () = tokio::time::sleep(pace.wait(&ingest.watch)) => {}
+            () = tokio::time::sleep_until(next) => {}
+            () = woken(ingest, &round, &facts, &mut cursor, &calls, &mut allowance) => {}
+        }
+    }
+}
+
+/// Reads the pipelines that somebody asks for, until a whole cycle is needed before its time.
+async fn woken(
+    ingest: &Ingest,
+    round: &Round,
+    facts: &watch::Receiver<Project>,
+    cursor: &mut Cursor,
+    calls: &Calls,
+    allowance: &mut Allowance,
+) {
+    loop {
+        let Asked::Pipelines(ids) = calls.asked(allowance).await else {
+            return;
+        };
+        let project = facts.borrow().clone();
+        let _permit = round.permits.acquire().await.ok();
+        if !ingest.read_open(&project, cursor, &ids).await {
+            return;
         }
     }
 }
@@ -153,16 +184,20 @@ async fn one_cycle(
     round: &Round,
     project: &Project,
     cursor: &mut Cursor,
+    timetable: &mut Timetable,
 ) -> Result<(), Error> {
     // The semaphore is never closed.
     let _permit = round.permits.acquire().await.ok();
-    ingest.cycle(project, cursor).await
+    ingest.cycle(project, cursor).await?;
+    ingest.look_at_schedules(project, timetable).await;
+    Ok(())
 }
 
 /// How long to wait between the cycles of a project.
 struct Pace {
     last_active: Instant,
     refused: u32,
+    ci_disabled: bool,
 }
 
 impl Pace {
@@ -170,6 +205,7 @@ impl Pace {
         Self {
             last_active: Instant::now(),
             refused: 0,
+            ci_disabled: false,
         }
     }
 
@@ -177,14 +213,21 @@ impl Pace {
         if active {
             self.last_active = Instant::now();
         }
+        let fault = outcome.as_ref().err().map(Error::fault);
+        self.ci_disabled = matches!(fault, Some(Fault::CiDisabled));
         self.refused = match outcome {
             Err(error) if !error.is_retryable() => self.refused.saturating_add(1),
             _ => 0,
         };
     }
 
-    fn wait(&self, watch: &Watch) -> Duration {
-        let quiet = self.last_active.elapsed() >= QUIET_AFTER;
+    /// `called`: webhooks tell when something is going on.
+    fn wait(&self, watch: &Watch, called: bool) -> Duration {
+        if self.ci_disabled {
+            return CI_DISABLED.max(watch.idle_interval);
+        }
+        let quiet_after = if called { watch.interval } else { QUIET_AFTER };
+        let quiet = self.last_active.elapsed() >= quiet_after;
         let interval = if quiet {
             watch.idle_interval.max(watch.interval)
         } else {
@@ -193,5 +236,28 @@ impl Pace {
         let doublings = self.refused.min(LONGEST_REFUSED_DOUBLINGS);
         // A little shorter by chance, so that projects do not ask in step.
         interval.mul_f64(0.9 + 0.1 * fastrand::f64()) * 2_u32.pow(doublings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::{Config, Overrides};
+
+    #[test]
+    fn a_project_whose_hooks_come_is_quiet_sooner_and_still_polled() {
+        let overrides = Overrides {
+            projects: vec!["group/app".to_owned()],
+            ..Overrides::default()
+        };
+        let env: BTreeMap<String, String> = BTreeMap::new();
+        let config = Config::load(None, &overrides, &|name| env.get(name).cloned()).unwrap();
+        let mut pace = Pace::new();
+        pace.last_active -= Duration::from_mins(2);
+        assert!(pace.wait(&config.watch, false) <= config.watch.interval);
+        let wait = pace.wait(&config.watch, true);
+        assert!(wait > config.watch.interval && wait <= config.watch.idle_interval);
     }
 }

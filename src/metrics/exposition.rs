@@ -9,6 +9,7 @@ use super::fragments::{Deflater, Fragments};
 use super::page::{Group, Snapshot};
 use super::polls::{PollError, ProjectPolls};
 use super::render::{exposed, headers, render, render_project};
+use super::schedules::{self, SCHEDULES, ScheduleRow};
 use super::shelf::{Place, Rendered, Shelf};
 use super::telemetry::Telemetry;
 use super::text::shown;
@@ -22,11 +23,14 @@ struct Shared {
     telemetry: Telemetry,
     timeline_headers: Arc<Fragments>,
     project_headers: Arc<Fragments>,
+    schedule_headers: Arc<Fragments>,
     own_header: Arc<Fragments>,
     deflater: Mutex<Deflater>,
     timelines: Shelf,
     /// Locked to put text in its place or to copy references, never to render.
     projects: RwLock<Projects>,
+    /// As the projects.
+    schedules: RwLock<BTreeMap<Arc<str>, Arc<Fragments>>>,
 }
 
 /// Projects by path, with what is rendered of them.
@@ -38,11 +42,13 @@ impl Exposition {
         let timelines = JOBS.iter().map(|family| family.described);
         let timelines = timelines.chain(PIPELINES.iter().map(|family| family.described));
         let projects = PROJECTS.iter().map(|family| family.described);
+        let schedules = SCHEDULES.iter().map(|family| family.described);
         let mut deflater = Deflater::new();
         Self(Arc::new(Shared {
             telemetry,
             timeline_headers: headers(&mut deflater, timelines),
             project_headers: headers(&mut deflater, projects),
+            schedule_headers: headers(&mut deflater, schedules),
             // The `prometheus` crate writes its headers itself.
             own_header: Arc::new({
                 deflater.push("");
@@ -51,6 +57,7 @@ impl Exposition {
             deflater: Mutex::new(deflater),
             timelines: Shelf::default(),
             projects: RwLock::default(),
+            schedules: RwLock::default(),
         }))
     }
 
@@ -113,8 +120,26 @@ impl Exposition {
             .map(|(polls, _)| polls.clone())
     }
 
+    /// Shows these schedules of the project, and no others; in the order of their ids.
+    pub fn publish_schedules(&self, project: &str, rows: &[ScheduleRow]) {
+        let mut deflater = self.deflater();
+        let fragments = schedules::render(&mut deflater, project, rows);
+        let project = Arc::from(shown(project));
+        let mut schedules = self
+            .0
+            .schedules
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if rows.is_empty() {
+            schedules.remove(&project);
+        } else {
+            schedules.insert(project, Arc::new(fragments));
+        }
+    }
+
     /// Shows nothing for the project any longer.
     pub fn remove_project(&self, project: &str) {
+        self.publish_schedules(project, &[]);
         self.projects_mut().remove(&*shown(project));
     }
 
@@ -126,7 +151,13 @@ impl Exposition {
             .values()
             .map(|(_, text)| Arc::clone(text))
             .collect();
-        self.count(&timelines, &projects);
+        let schedules = self
+            .0
+            .schedules
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let schedules: Vec<_> = schedules.values().map(Arc::clone).collect();
+        self.count(&timelines, &projects, &schedules);
         // Not the shared one: that is held while a timeline is rendered.
         let mut deflater = Deflater::new();
         deflater.push(&self.telemetry().text());
@@ -142,15 +173,25 @@ impl Exposition {
                 items: projects,
             },
             Group {
+                headers: Arc::clone(&self.0.schedule_headers),
+                items: schedules,
+            },
+            Group {
                 headers: Arc::clone(&self.0.own_header),
                 items: vec![Arc::new(own)],
             },
         ])
     }
 
-    fn count(&self, timelines: &[Arc<Rendered>], projects: &[Arc<Fragments>]) {
+    fn count(
+        &self,
+        timelines: &[Arc<Rendered>],
+        projects: &[Arc<Fragments>],
+        schedules: &[Arc<Fragments>],
+    ) {
         let texts = timelines.iter().map(|text| &text.fragments);
-        let samples = texts.chain(projects).map(|fragments| fragments.samples);
+        let samples = texts.chain(projects).chain(schedules);
+        let samples = samples.map(|fragments| fragments.samples);
         let jobs = timelines.iter().map(|text| text.jobs);
         let refs = timelines.iter().map(|text| text.timelines);
         self.telemetry()

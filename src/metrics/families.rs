@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::polls::{PollError, ProjectPolls};
+use super::schedules::SCHEDULES;
 use super::telemetry::OWN;
 use super::text::Lines;
 use crate::model::{Failing, FailureClass, Figures, JobRow, Outcome};
@@ -47,8 +48,10 @@ pub fn families() -> impl Iterator<Item = Described> {
     let jobs = JOBS.iter().map(|family| family.described);
     let pipelines = PIPELINES.iter().map(|family| family.described);
     let projects = PROJECTS.iter().map(|family| family.described);
+    let schedules = SCHEDULES.iter().map(|family| family.described);
     jobs.chain(pipelines)
         .chain(projects)
+        .chain(schedules)
         .chain(OWN.iter().copied())
 }
 

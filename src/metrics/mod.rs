@@ -12,12 +12,16 @@ mod fragments;
 mod page;
 mod polls;
 mod render;
+mod schedules;
 mod shelf;
 mod telemetry;
 mod text;
+mod webhooks;
 
 pub use exposition::Exposition;
 pub use families::{Described, Kind, families};
 pub use page::{Page, Snapshot};
 pub use polls::{PollError, ProjectPolls};
-pub use telemetry::{Build, Telemetry};
+pub use schedules::ScheduleRow;
+pub use telemetry::{Build, LogRead, Telemetry};
+pub use webhooks::WebhookResult;

@@ -22,13 +22,17 @@ pub enum PollError {
     ServerError,
     /// An answer that is not what the API promises.
     InvalidAnswer,
+    /// Not asked, because GitLab kept failing.
+    CircuitOpen,
+    /// CI/CD is switched off in the project.
+    CiDisabled,
     /// Anything else.
     Other,
 }
 
 impl PollError {
     /// All reasons, in the order of their declaration.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Timeout,
         Self::Connection,
         Self::Unauthorized,
@@ -37,6 +41,8 @@ impl PollError {
         Self::RateLimited,
         Self::ServerError,
         Self::InvalidAnswer,
+        Self::CircuitOpen,
+        Self::CiDisabled,
         Self::Other,
     ];
 
@@ -51,6 +57,8 @@ impl PollError {
             Self::RateLimited => "rate_limited",
             Self::ServerError => "server_error",
             Self::InvalidAnswer => "invalid_answer",
+            Self::CircuitOpen => "circuit_open",
+            Self::CiDisabled => "ci_disabled",
             Self::Other => "other",
         }
     }

@@ -10,6 +10,7 @@ use prometheus::{
 };
 
 use super::families::{Described, Kind};
+use super::webhooks::WebhookResult;
 use crate::model::Timestamp;
 
 macro_rules! own {
@@ -45,7 +46,7 @@ own! {
     JOBS: Gauge "jobs", [],
         "Jobs that are exposed, over all refs.";
     SERIES: Gauge "series", [],
-        "Series that are exposed of jobs, pipelines and projects.";
+        "Series that are exposed of jobs, pipelines, projects and schedules.";
     SAVES: Counter "state_saves_total", ["result"],
         "Saves of a timeline's state, by result.";
     SAVED: Gauge "state_last_successful_save_timestamp_seconds", [],
@@ -60,6 +61,16 @@ own! {
         "1 if the S3 store honours conditional writes; 0 if it ignores them, and of two replicas the last to write wins.";
     CLOCK_OFFSET: Gauge "gitlab_clock_offset_seconds", [],
         "How far GitLab's clock is ahead of this machine's.";
+    LOG_READS: Counter "log_reads_total", ["result"],
+        "Logs of failing jobs that were asked for, by result: read, missing in GitLab, or failed.";
+    LOGS_WAITING: Gauge "logs_waiting", [],
+        "Failing jobs whose logs wait to be read.";
+    WEBHOOKS: Counter "webhook_events_total", ["kind", "result"],
+        "Webhooks of GitLab by kind (job, pipeline, other) and what became of them.";
+    CIRCUIT: Gauge "circuit_breaker_state", ["state"],
+        "1 for the state that the circuit breaker of GitLab is in (closed, half_open, open), else 0.";
+    TOKEN_EXPIRY: Gauge "gitlab_token_expiry_timestamp_seconds", [],
+        "When the GitLab token ends; absent if it never does, or if GitLab does not say.";
     CONFIG_OK: Gauge "config_last_load_successful", [],
         "1 if the last attempt to load the configuration succeeded, else 0.";
     CONFIG_LOADED: Gauge "config_last_load_success_timestamp_seconds", [],
@@ -97,8 +108,39 @@ pub struct Telemetry {
     conflicts: IntCounter,
     conditional: IntGaugeVec,
     clock_offset: GaugeVec,
+    log_reads: IntCounterVec,
+    logs_waiting: IntGauge,
+    webhooks: IntCounterVec,
+    circuit: IntGaugeVec,
+    token_expiry: IntGaugeVec,
     config_ok: IntGaugeVec,
     config_loaded: IntGaugeVec,
+}
+
+const CLOSED: &str = "closed";
+const CIRCUIT_STATES: [&str; 3] = [CLOSED, "half_open", "open"];
+
+/// What became of a log that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogRead {
+    /// Its end was read.
+    Read,
+    /// GitLab has none.
+    Missing,
+    /// GitLab did not answer, or refused.
+    Failed,
+}
+
+impl LogRead {
+    const ALL: [Self; 3] = [Self::Read, Self::Missing, Self::Failed];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Missing => "missing",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 const SUCCESS: &str = "success";
@@ -135,6 +177,11 @@ impl Telemetry {
             conflicts: registered(r, IntCounter::with_opts(opts(CONFLICTS)))?,
             conditional: registered(r, int_gauges(CONDITIONAL))?,
             clock_offset: registered(r, GaugeVec::new(opts(CLOCK_OFFSET), CLOCK_OFFSET.labels))?,
+            log_reads: registered(r, IntCounterVec::new(opts(LOG_READS), LOG_READS.labels))?,
+            logs_waiting: registered(r, IntGauge::with_opts(opts(LOGS_WAITING)))?,
+            webhooks: registered(r, IntCounterVec::new(opts(WEBHOOKS), WEBHOOKS.labels))?,
+            circuit: registered(r, int_gauges(CIRCUIT))?,
+            token_expiry: registered(r, int_gauges(TOKEN_EXPIRY))?,
             config_ok: registered(r, int_gauges(CONFIG_OK))?,
             config_loaded: registered(r, int_gauges(CONFIG_LOADED))?,
             registry,
@@ -149,6 +196,10 @@ impl Telemetry {
             .set(1);
         self.registry
             .register(Box::new(ProcessCollector::for_self()))?;
+        self.circuit_breaker(CLOSED);
+        for result in LogRead::ALL {
+            self.log_reads.with_label_values(&[result.as_str()]);
+        }
         for result in [SUCCESS, FAILURE] {
             self.polls.with_label_values(&[result]);
             self.saves.with_label_values(&[result]);
@@ -206,6 +257,16 @@ impl Telemetry {
         self.conflicts.inc_by(count.into());
     }
 
+    /// A log was asked for.
+    pub fn log_read(&self, result: LogRead) {
+        self.log_reads.with_label_values(&[result.as_str()]).inc();
+    }
+
+    /// So many logs wait to be read.
+    pub fn logs_waiting(&self, count: usize) {
+        self.logs_waiting.set(clamped(count as u64));
+    }
+
     /// Whether the S3 store honours conditional writes.
     pub fn state_conditional_writes(&self, honoured: bool) {
         self.conditional
@@ -216,6 +277,42 @@ impl Telemetry {
     /// GitLab's clock is ahead by so many seconds.
     pub fn clock_offset(&self, seconds: f64) {
         self.clock_offset.with_label_values(NONE).set(seconds);
+    }
+
+    /// Webhooks of these kinds may come.
+    pub fn webhooks_expected(&self, kinds: &[&str]) {
+        for kind in kinds {
+            for result in WebhookResult::ALL {
+                self.webhooks.with_label_values(&[kind, result.as_str()]);
+            }
+        }
+    }
+
+    /// A webhook came.
+    pub fn webhook(&self, kind: &str, result: WebhookResult) {
+        let labels = [kind, result.as_str()];
+        self.webhooks.with_label_values(&labels).inc();
+    }
+
+    /// The circuit breaker came to this state: `closed`, `half_open` or `open`.
+    pub fn circuit_breaker(&self, state: &str) {
+        for known in CIRCUIT_STATES {
+            let is_it = known == state;
+            self.circuit.with_label_values(&[known]).set(is_it.into());
+        }
+    }
+
+    /// Whether requests go to GitLab as usual.
+    pub fn circuit_is_closed(&self) -> bool {
+        self.circuit.with_label_values(&[CLOSED]).get() == 1
+    }
+
+    /// When the GitLab token ends; `None`: never.
+    pub fn token_expiry(&self, at: Option<Timestamp>) {
+        match at {
+            Some(at) => self.token_expiry.with_label_values(NONE).set(at.unix()),
+            None => self.token_expiry.reset(),
+        }
     }
 
     /// A configuration came into force.

@@ -10,7 +10,7 @@ use super::{FailureClass, JobObservation, PipelineObservation, Span, Status, Tim
 ///
 /// GitLab only ever moves an attempt forward in this order: a skipped job can be revived by a retry of
 /// what it waited for, and what ended with `success`, `failed` or `canceled` stays so (a retry is a new
-/// id). The greater of two sights is therefore the newer one, in whatever order they arrive.
+/// id; what else moves back has a [`version`](Attempt::version)). The greater of two sights is therefore the newer one, in whatever order they arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Phase {
@@ -46,6 +46,20 @@ impl Phase {
         }
     }
 
+    /// A status that leads to this phase.
+    pub(crate) fn status(self) -> Status {
+        match self {
+            Self::Waiting => Status::Created,
+            Self::Blocked => Status::Blocked,
+            Self::Skipped => Status::Skipped,
+            Self::Pending => Status::Pending,
+            Self::Running => Status::Running,
+            Self::Canceled => Status::Canceled,
+            Self::Passed => Status::Success,
+            Self::Failed => Status::Failed,
+        }
+    }
+
     /// True while it waits for a runner or runs.
     pub(crate) fn is_in_flight(self) -> bool {
         matches!(self, Self::Pending | Self::Running)
@@ -71,6 +85,8 @@ pub(crate) struct Detail {
     pub(crate) web_url: Option<Box<str>>,
     /// The job's full name, where several jobs share a history.
     pub(crate) member: Option<Arc<str>>,
+    /// What the failure is by reason and log; `None` until its log was looked at.
+    pub(crate) log_class: Option<FailureClass>,
 }
 
 /// One attempt of a job.
@@ -87,7 +103,7 @@ pub(crate) struct Attempt {
     /// What few attempts have.
     pub(crate) detail: Option<Box<Detail>>,
     /// Orders sights of a pipeline, which unlike a job goes back from an end to `running`:
-    /// seconds of `updated_at`. 0 for jobs.
+    /// seconds of `updated_at`. 0 for jobs but those that end as a pipeline does.
     pub(crate) version: u32,
     /// How far it has come.
     pub(crate) phase: Phase,
@@ -114,6 +130,7 @@ impl Attempt {
                 .clone()
                 .filter(|url| !is_derived_url(url, project_url, job.id)),
             member,
+            log_class: None,
         };
         Self {
             id: job.id,
@@ -128,7 +145,7 @@ impl Attempt {
                 .queued_duration
                 .filter(|_| phase.is_ended() && job.started_at.is_some()),
             detail: (detail != Detail::default()).then(|| Box::new(detail)),
-            version: 0,
+            version: version(job.moved_at),
             phase,
             allow_failure: job.allow_failure,
         }
@@ -147,9 +164,7 @@ impl Attempt {
             duration: pipeline.duration.filter(|_| phase.is_ended()),
             queued: None,
             detail: None,
-            version: pipeline
-                .updated_at
-                .map_or(0, |at| u32::try_from(at.unix()).unwrap_or(0)),
+            version: version(pipeline.updated_at),
             phase,
             allow_failure: false,
         }
@@ -183,6 +198,7 @@ impl Attempt {
             ours.failure_reason = reason.max(theirs.failure_reason.clone());
             ours.web_url = ours.web_url.take().max(theirs.web_url.clone());
             ours.member = ours.member.take().max(theirs.member.clone());
+            ours.log_class = ours.log_class.max(theirs.log_class);
         }
     }
 
@@ -197,8 +213,24 @@ impl Attempt {
     }
 
     /// The reason's group.
-    pub(crate) fn failure_class(&self) -> FailureClass {
+    pub(crate) fn reason_class(&self) -> FailureClass {
         FailureClass::of_reason(self.failure_reason().map(AsRef::as_ref))
+    }
+
+    /// What the failure is by reason and log; `None` until its log was looked at.
+    pub(crate) fn log_class(&self) -> Option<FailureClass> {
+        self.detail.as_ref()?.log_class
+    }
+
+    /// What the failure is by all that is known.
+    pub(crate) fn failure_class(&self) -> FailureClass {
+        self.log_class().unwrap_or_else(|| self.reason_class())
+    }
+
+    /// Takes over what a look at the log of the failed attempt brought.
+    pub(crate) fn note_log_class(&mut self, class: FailureClass) {
+        let detail = self.detail.get_or_insert_default();
+        detail.log_class = detail.log_class.max(Some(class));
     }
 
     /// The job's own name where it shares a history.
@@ -215,6 +247,10 @@ impl Attempt {
                 project_url.map(|base| format!("{base}{JOB_PAGE}{}", self.id).into_boxed_str())
             })
     }
+}
+
+fn version(moved_at: Option<Timestamp>) -> u32 {
+    moved_at.map_or(0, |at| u32::try_from(at.unix()).unwrap_or(0))
 }
 
 const JOB_PAGE: &str = "/-/jobs/";

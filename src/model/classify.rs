@@ -80,6 +80,8 @@ impl FailureClass {
             ) => Self::Timeout,
             Some(
                 "downstream_pipeline_creation_failed"
+                // Said by the adapter where GitLab says nothing.
+                | "downstream_pipeline_failed"
                 | "missing_dependency_failure"
                 | "reached_downstream_pipeline_trigger_rate_limit",
             ) => Self::Dependency,

@@ -164,7 +164,8 @@ impl Execution {
         let classes = self
             .last_attempts()
             .filter(failed)
-            .map(|attempt| 1 << attempt.failure_class() as u8)
+            // By the reason alone: what was counted once must not move to another class later.
+            .map(|attempt| 1 << attempt.reason_class() as u8)
             .fold(0, |bits, bit: u8| bits | bit);
         self.counted.classes |= classes;
     }

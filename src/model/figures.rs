@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{FailureClass, Outcome, Span, Timestamp};
+use super::{FailureClass, LogExcerpt, Outcome, Span, Timestamp};
 
 /// Executions counted by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,8 +58,12 @@ pub struct Failing {
     pub commit: Option<Arc<str>>,
     /// GitLab's reason, raw.
     pub failure_reason: Option<Arc<str>>,
-    /// The reason's group.
+    /// What the failure is, by the reason and, once it was looked at, the log.
     pub failure_class: Option<FailureClass>,
+    /// Whether the log of that attempt was looked at.
+    pub log_was_read: bool,
+    /// The last lines of the last failure that was looked at.
+    pub excerpt: Option<Box<LogExcerpt>>,
     /// Page of the attempt in GitLab.
     pub web_url: Option<Box<str>>,
 }
@@ -124,6 +128,21 @@ pub struct WindowEntry {
     pub web_url: Option<Box<str>>,
     /// End of the attempt.
     pub finished_at: Option<Timestamp>,
+}
+
+impl Failing {
+    /// GitLab's page that compares the last passing with the first failing commit; `None` where one of
+    /// them is not known, or both are the same.
+    pub fn compare_url(&self, project_url: Option<&str>) -> Option<String> {
+        let from = self.last_passing_commit.as_deref()?;
+        let to = self.first_failing_commit.as_deref()?;
+        let is_id = |commit: &str| {
+            !commit.is_empty() && commit.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        };
+        (from != to && is_id(from) && is_id(to))
+            .then_some(project_url)?
+            .map(|base| format!("{base}/-/compare/{from}...{to}"))
+    }
 }
 
 impl Figures {

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Phase};
 use super::execution::{Counted, Execution};
-use super::{ClassCounts, FailureClass, Outcome, OutcomeCounts, Rules, Timestamp};
+use super::{
+    ClassCounts, FailureClass, LogExcerpt, LogFinding, Outcome, OutcomeCounts, Rules, Timestamp,
+};
 
 /// Executions kept beyond the window, so that late and withdrawn ones come out exact.
 pub(crate) const REACH: usize = 4;
@@ -130,6 +132,8 @@ pub struct History {
     pub(crate) kept: Vec<Execution>,
     /// Creation of the first execution known.
     pub(crate) first_seen: Option<Timestamp>,
+    /// The last lines of the last failure that was looked at; only while the job fails.
+    pub(crate) excerpt: Option<Box<LogExcerpt>>,
 }
 
 impl History {
@@ -187,6 +191,50 @@ impl History {
         true
     }
 
+    /// Takes over what a look at the log of a failed attempt brought, if the attempt is still kept.
+    /// Returns whether anything changed.
+    pub(crate) fn note_log(&mut self, finding: &LogFinding, rules: &Rules) -> bool {
+        let Ok(at) = self.place(finding.pipeline_id) else {
+            return false;
+        };
+        let execution = &mut self.kept[at];
+        let before = execution.clone();
+        let is_read =
+            |attempt: &&mut Attempt| attempt.id == finding.job_id && attempt.phase == Phase::Failed;
+        let Some(attempt) = execution.attempts.iter_mut().find(is_read) else {
+            return false;
+        };
+        attempt.note_log_class(finding.class);
+        execution.count(rules);
+        let mut changed = *execution != before;
+        if let Some(text) = &finding.excerpt {
+            let excerpt = LogExcerpt {
+                job_id: finding.job_id,
+                text: text.clone(),
+            };
+            changed |= self.note_excerpt(&excerpt);
+        }
+        self.trim(rules);
+        changed
+    }
+
+    /// Keeps the excerpt of the newest attempt.
+    pub(crate) fn note_excerpt(&mut self, excerpt: &LogExcerpt) -> bool {
+        let is_newer = self.excerpt.as_deref() < Some(excerpt);
+        if is_newer {
+            self.excerpt = Some(Box::new(excerpt.clone()));
+        }
+        is_newer
+    }
+
+    /// Whether the newest execution failed.
+    fn is_failing(&self, rules: &Rules) -> bool {
+        match self.counted(rules).next_back() {
+            Some((_, outcome)) => outcome == Outcome::Failed,
+            None => self.carried.streak > 0,
+        }
+    }
+
     /// Whether an execution not yet known is still to be counted.
     fn reaches(&self, execution: &Execution, rules: &Rules) -> bool {
         let id = execution.pipeline_id;
@@ -215,6 +263,9 @@ impl History {
         self.trim_counted(rules);
         self.trim_idle(rules);
         self.trim_in_flight(rules);
+        if self.excerpt.is_some() && !self.is_failing(rules) {
+            self.excerpt = None;
+        }
         let newer = self.counted(rules).count();
         let spare = self.window(rules).saturating_sub(newer);
         let surplus = self.imported.len().saturating_sub(spare);

@@ -68,6 +68,9 @@ impl History {
         self.carried.merge(&other.carried);
         self.imported_window = self.imported_window.max(other.imported_window);
         self.first_seen = self.first_seen.into_iter().chain(other.first_seen).min();
+        if let Some(excerpt) = &other.excerpt {
+            self.note_excerpt(excerpt);
+        }
         // Entries of one import only ever become fewer.
         let fewer = |history: &Self| (history.imported.len(), history.imported.clone());
         if fewer(other) < fewer(self) {

@@ -1,10 +1,13 @@
 //! What is observed and how it is counted: pure, without I/O, logging or a clock.
 
 mod attempt;
+mod cause;
 mod classify;
 mod execution;
 mod figures;
 mod history;
+mod log;
+mod mask;
 mod merge;
 mod name;
 mod observation;
@@ -16,11 +19,13 @@ mod summary;
 mod time;
 mod timeline;
 
+pub use cause::LogRules;
 pub use classify::FailureClass;
 pub use figures::{
     ClassCounts, Failing, Figures, JobRow, OutcomeCounts, TimelineRows, WindowEntry,
 };
 pub use history::History;
+pub use log::{LogExcerpt, LogFinding, LogText};
 pub use observation::{JobObservation, PipelineObservation, Status};
 pub use outcome::Outcome;
 pub use rules::{

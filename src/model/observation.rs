@@ -104,6 +104,9 @@ pub struct JobObservation {
     pub duration: Option<Span>,
     /// How long it waited for a runner; of a pending job the wait so far.
     pub queued_duration: Option<Span>,
+    /// When its status last moved, of a job that can go back from an end to `running`: a trigger job
+    /// that ends as its pipeline does, where that is retried. `None` of any other job.
+    pub moved_at: Option<Timestamp>,
     /// GitLab's `failure_reason`, raw; only on failed jobs.
     pub failure_reason: Option<Arc<str>>,
     /// Page of the job in GitLab.

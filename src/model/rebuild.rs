@@ -86,6 +86,7 @@ mod tests {
             finished_at: at,
             duration: None,
             queued_duration: None,
+            moved_at: None,
             failure_reason: None,
             web_url: None,
         };

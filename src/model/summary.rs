@@ -32,7 +32,8 @@ impl History {
         figures.window_failures = count(&figures.window, |entry| entry.outcome == Outcome::Failed);
         figures.window_flaky = count(&figures.window, |entry| entry.flaky);
         figures.usual_duration = self.usual_duration(rules);
-        let streak = self.streak(rules, project_url);
+        let mut streak = self.streak(rules, project_url);
+        streak.failing.excerpt.clone_from(&self.excerpt);
         figures.consecutive_failures = streak.length;
         figures.failing = (streak.length > 0).then_some(streak.failing);
         figures
@@ -145,6 +146,7 @@ impl Streak {
             failing.commit = Some(execution.commit.clone());
             failing.failure_reason = attempt.and_then(|a| a.failure_reason().cloned());
             failing.failure_class = attempt.map(Attempt::failure_class);
+            failing.log_was_read = attempt.is_some_and(|attempt| attempt.log_class().is_some());
             failing.web_url = attempt.and_then(|attempt| attempt.web_url(project_url));
         }
         self.length += 1;

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::attempt::{Attempt, Phase};
+use super::execution::Execution;
 use super::history::{Carried, History, Imported};
 use super::{
-    AbsentJobs, JobNames, JobObservation, JobRow, LatePipelines, NeverFailedJobs,
+    AbsentJobs, JobNames, JobObservation, JobRow, LatePipelines, LogFinding, NeverFailedJobs,
     PipelineObservation, Rules, Status, TimelineRows, Timestamp,
 };
 
@@ -115,6 +116,51 @@ impl Timeline {
             self.observe_absences(rules, &mut changes);
         }
         changes
+    }
+
+    /// Counts attempts of jobs of a pipeline that is known already, and moves nothing but them.
+    ///
+    /// `None`: the pipeline is not among those that are kept, and whether it counts is not known.
+    pub fn observe_attempts(
+        &mut self,
+        pipeline_id: u64,
+        jobs: &[JobObservation],
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Option<Changes> {
+        let pipeline = self.known_pipeline(pipeline_id)?;
+        let mut changes = Changes::default();
+        if rules.late_pipelines == LatePipelines::Skip && pipeline_id < self.newest_finished {
+            return Some(changes);
+        }
+        for (name, sights) in self.by_history(jobs, rules, now) {
+            if self.observe_job(&name, &pipeline, &sights, false, rules) {
+                changes.jobs.insert(name);
+            }
+        }
+        Some(changes)
+    }
+
+    /// A pipeline that is kept, as it was last seen.
+    pub fn known_pipeline(&self, pipeline_id: u64) -> Option<PipelineObservation> {
+        let kept = &self.pipelines.kept;
+        let at = kept
+            .binary_search_by_key(&pipeline_id, |pipeline| pipeline.pipeline_id)
+            .ok()?;
+        self.as_seen(kept.get(at)?)
+    }
+
+    /// Whether an attempt of a job is known to have come as far as it is seen now.
+    pub fn knows(&self, pipeline_id: u64, job: &JobObservation, rules: &Rules) -> bool {
+        let name = rules.job_names.history_name(&job.name);
+        let sight = Attempt::of_job(job, None, None, Timestamp::of_clock(0));
+        self.jobs.get(name.as_ref()).is_some_and(|known| {
+            let executions = known.history.kept.iter();
+            executions
+                .filter(|execution| execution.pipeline_id == pipeline_id)
+                .flat_map(|execution| &execution.attempts)
+                .any(|attempt| attempt.id == job.id && attempt.phase >= sight.phase)
+        })
     }
 
     fn observe_pipeline(&mut self, pipeline: &PipelineObservation, rules: &Rules) -> bool {
@@ -243,6 +289,18 @@ impl Timeline {
         self.pipelines.freeze(floor, rules);
     }
 
+    /// Takes over what a look at the log of a job's failed attempt brought. Nothing, if the attempt is not
+    /// kept any more.
+    pub fn note_log(&mut self, job: &str, finding: &LogFinding, rules: &Rules) -> Changes {
+        let mut changes = Changes::default();
+        let changed = self.jobs.get_mut(job);
+        if changed.is_some_and(|job| job.history.note_log(finding, rules)) {
+            let name = self.jobs.get_key_value(job).map(|(name, _)| name.clone());
+            changes.jobs.extend(name);
+        }
+        changes
+    }
+
     /// Ends what was in flight in a pipeline that GitLab does not know any more.
     pub fn withdraw(&mut self, pipeline_id: u64, rules: &Rules) -> Changes {
         let mut changes = Changes {
@@ -257,28 +315,48 @@ impl Timeline {
         changes
     }
 
-    /// Pipelines that had not ended when they were last seen, and not blocked either, as they were seen.
+    /// Pipelines that had not ended when they were last seen, and not blocked either, as they were seen;
+    /// and those that had ended before their jobs did: a child pipeline may outlive its parent.
     pub fn open_pipelines(&self) -> impl Iterator<Item = PipelineObservation> {
-        self.pipelines.kept.iter().filter_map(|pipeline| {
-            let sight = pipeline.attempts.first()?;
-            let status = match sight.phase {
-                Phase::Waiting => Status::Created,
-                Phase::Pending => Status::Pending,
-                Phase::Running => Status::Running,
-                _ => return None,
+        let outlived = self.pipelines_with_undecided_jobs();
+        self.pipelines.kept.iter().filter_map(move |pipeline| {
+            let seen = self.as_seen(pipeline)?;
+            let is_open = match seen.status {
+                Status::Blocked => false,
+                Status::Success | Status::Failed | Status::Canceled => {
+                    outlived.contains(&pipeline.pipeline_id)
+                }
+                status => !status.is_terminal(),
             };
-            Some(PipelineObservation {
-                id: pipeline.pipeline_id,
-                ref_name: self.key.ref_name.clone(),
-                sha: pipeline.commit.clone(),
-                status,
-                source: None,
-                created_at: sight.at,
-                updated_at: Timestamp::from_unix(i64::from(sight.version)),
-                duration: None,
-                web_url: None,
-            })
+            is_open.then_some(seen)
         })
+    }
+
+    fn as_seen(&self, pipeline: &Execution) -> Option<PipelineObservation> {
+        let sight = pipeline.attempts.first()?;
+        let status = sight.phase.status();
+        Some(PipelineObservation {
+            id: pipeline.pipeline_id,
+            ref_name: self.key.ref_name.clone(),
+            sha: pipeline.commit.clone(),
+            status,
+            source: None,
+            created_at: sight.at.filter(|_| !status.is_terminal()),
+            updated_at: Timestamp::from_unix(i64::from(sight.version)),
+            duration: None,
+            web_url: None,
+        })
+    }
+
+    fn pipelines_with_undecided_jobs(&self) -> BTreeSet<u64> {
+        let executions = self.jobs.values().flat_map(|job| &job.history.kept);
+        executions
+            .filter(|execution| {
+                let mut last = execution.last_attempts();
+                last.any(|attempt| attempt.phase == Phase::Waiting || attempt.phase.is_in_flight())
+            })
+            .map(|execution| execution.pipeline_id)
+            .collect()
     }
 
     /// The newest pipeline that was seen finished; 0 for none.

@@ -10,6 +10,7 @@ use super::paging::Page;
 use super::query::Query;
 use super::reply::Reply;
 use super::retry::RetryRefused;
+use super::schedules::Schedule;
 use super::world::World;
 
 /// A request the API understands, by its kind.
@@ -21,8 +22,12 @@ enum Route {
     Pipeline(String, String),
     PipelineJobs(String, String),
     PipelineBridges(String, String),
+    Schedules(String),
+    Schedule(String, String),
     Job(String, String),
     RetryJob(String, String),
+    Trace(String, String),
+    File(String, String),
     Token,
     Metadata,
     User,
@@ -74,6 +79,14 @@ impl Route {
             ("GET", ["projects", id, "pipelines", pid, "bridges"]) => {
                 Self::PipelineBridges(own(id), own(pid))
             }
+            ("GET", ["projects", id, "jobs", jid, "trace"]) => Self::Trace(own(id), own(jid)),
+            ("GET", ["projects", id, "repository", "files", path, "raw"]) => {
+                Self::File(own(id), own(path))
+            }
+            ("GET", ["projects", id, "pipeline_schedules"]) => Self::Schedules(own(id)),
+            ("GET", ["projects", id, "pipeline_schedules", sid]) => {
+                Self::Schedule(own(id), own(sid))
+            }
             ("GET", ["projects", id, "jobs", jid]) => Self::Job(own(id), own(jid)),
             ("POST", ["projects", id, "jobs", jid, "retry"]) => Self::RetryJob(own(id), own(jid)),
             ("GET", ["personal_access_tokens", "self"]) => Self::Token,
@@ -91,7 +104,11 @@ impl Route {
             Self::Pipeline(..) => "GET /projects/:id/pipelines/:pid",
             Self::PipelineJobs(..) => "GET /projects/:id/pipelines/:pid/jobs",
             Self::PipelineBridges(..) => "GET /projects/:id/pipelines/:pid/bridges",
+            Self::Schedules(_) => "GET /projects/:id/pipeline_schedules",
+            Self::Schedule(..) => "GET /projects/:id/pipeline_schedules/:sid",
             Self::Job(..) => "GET /projects/:id/jobs/:jid",
+            Self::Trace(..) => "GET /projects/:id/jobs/:jid/trace",
+            Self::File(..) => "GET /projects/:id/repository/files/:path/raw",
             Self::RetryJob(..) => "POST /projects/:id/jobs/:jid/retry",
             Self::Token => "GET /personal_access_tokens/self",
             Self::Metadata => "GET /metadata",
@@ -115,6 +132,10 @@ fn reply(world: &mut World, route: Route, query: &Query, url: &str) -> Result<Re
         }
         Route::Pipelines(id) => {
             let project = find_project(world, &id)?;
+            if project.ci_disabled {
+                let message = json!({ "message": "403 Forbidden" });
+                return Err(Reply::json(StatusCode::FORBIDDEN, message));
+            }
             let rows = PipelineFilter::from_query(query)?.rows(world, project.id);
             Ok(paged(rows, query, url, |row| world.pipeline_row(row)))
         }
@@ -129,9 +150,32 @@ fn reply(world: &mut World, route: Route, query: &Query, url: &str) -> Result<Re
             let payload = |job| world.bridge(job, pipeline);
             Ok(paged(rows, query, url, payload))
         }
+        Route::Schedules(id) => {
+            let project = find_project(world, &id)?.id;
+            let rows = world.schedules.values().filter(|s| s.project_id == project);
+            let payload = |schedule| world.schedule_row(schedule);
+            Ok(paged(rows.collect(), query, url, payload))
+        }
+        Route::Schedule(id, sid) => {
+            let schedule = find_schedule(world, &id, &sid)?;
+            Ok(Reply::ok(world.schedule_detail(schedule)))
+        }
         Route::Job(id, jid) => {
             let (job, pipeline) = find_job(world, &id, &jid)?;
             Ok(Reply::ok(world.job_payload(job, pipeline)))
+        }
+        Route::Trace(id, jid) => {
+            let (job, _) = find_job(world, &id, &jid)?;
+            if job.is_bridge() {
+                return Err(Reply::record_not_found());
+            }
+            Ok(Reply::text(StatusCode::OK, &world.log_of(job)))
+        }
+        Route::File(id, path) => {
+            let project = find_project(world, &id)?.id;
+            let file = world.file(project, &path);
+            let file = file.ok_or_else(|| Reply::not_found("File"))?;
+            Ok(Reply::text(StatusCode::OK, file))
         }
         Route::RetryJob(id, jid) => retry(world, &id, &jid),
         Route::Token => Ok(Reply::ok(token(world))),
@@ -218,6 +262,15 @@ fn find_pipeline<'a>(world: &'a World, project: &str, id: &str) -> Result<&'a Pi
         .and_then(|id| world.pipeline(id))
         .filter(|pipeline| pipeline.project_id == project && pipeline.visible_from <= world.now)
         .ok_or_else(Reply::record_not_found)
+}
+
+fn find_schedule<'a>(world: &'a World, project: &str, id: &str) -> Result<&'a Schedule, Reply> {
+    let project = find_project(world, project)?.id;
+    id.parse()
+        .ok()
+        .and_then(|id| world.schedule(id))
+        .filter(|schedule| schedule.project_id == project)
+        .ok_or_else(|| Reply::not_found("Pipeline Schedule"))
 }
 
 fn find_job<'a>(

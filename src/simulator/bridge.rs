@@ -1,10 +1,11 @@
-//! Trigger jobs: the child pipelines they start, and ending as those do.
+//! Trigger jobs: the pipelines they start, and ending as those do.
 
 use super::entity::{Job, Status};
+use super::plan::Ending;
 use super::world::World;
 
 impl World {
-    /// Starts the child pipeline of a bridge that is due.
+    /// Starts the pipeline of a bridge that is due, or fails as the bridge's plan says.
     pub(super) fn trigger(&mut self, id: u64) {
         let Some(job) = self.jobs.get(&id).filter(|j| j.status == Status::Pending) else {
             return;
@@ -15,10 +16,19 @@ impl World {
         ) else {
             return;
         };
-        let mut plan = trigger.pipeline.from_source("parent_pipeline");
-        plan.ref_name = Some(parent.ref_name.clone());
-        plan.sha = Some(parent.sha.clone());
-        let project = parent.project_id;
+        if let Ending::Fails(reason) = job.plan.ending(job.attempt) {
+            self.finish_job(id, Status::Failed, Some(reason));
+            return;
+        }
+        let (project, plan) = if let Some(path) = &trigger.project {
+            let project = self.project_by_path(path).map_or(0, |project| project.id);
+            (project, trigger.pipeline.from_source("pipeline"))
+        } else {
+            let mut plan = trigger.pipeline.from_source("parent_pipeline");
+            plan.ref_name = Some(parent.ref_name.clone());
+            plan.sha = Some(parent.sha.clone());
+            (parent.project_id, plan)
+        };
         let child = self.push_pipeline(project, plan);
         if let Some(job) = self.jobs.get_mut(&id) {
             job.downstream = Some(child);
@@ -28,6 +38,25 @@ impl World {
         } else {
             self.finish_job(id, Status::Success, None);
         }
+    }
+
+    /// A pipeline that runs again after it had ended takes the bridge that depends on it along.
+    pub(super) fn revive_bridge_of(&mut self, child: u64) {
+        let depends = |job: &&Job| {
+            let depend = job
+                .plan
+                .trigger
+                .as_ref()
+                .is_some_and(|trigger| trigger.depend);
+            job.downstream == Some(child) && depend && job.status.is_terminal() && !job.retried
+        };
+        let Some(bridge) = self.jobs.values().find(depends).map(|job| job.id) else {
+            return;
+        };
+        if let Some(job) = self.jobs.get_mut(&bridge) {
+            (job.finished_at, job.failure_reason) = (None, None);
+        }
+        self.move_job(bridge, Status::Running);
     }
 
     /// Ends the bridge that waits for this pipeline.

@@ -95,6 +95,8 @@ pub struct Project {
     pub default_branch: String,
     /// Read-only and hidden from most lists.
     pub archived: bool,
+    /// CI/CD is switched off: its pipelines are refused to everybody.
+    pub ci_disabled: bool,
     /// Ids of the groups the project is shared with.
     pub shared_with: Vec<u64>,
     /// When it was created.

@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::faults::Faults;
+use super::hooks::{self, Hook, HookTarget};
 use super::moment::Moment;
 use super::pace::{Course, Pace};
 use super::scenario::Scenario;
@@ -38,6 +40,8 @@ pub struct Options {
     pub seed: u64,
     /// How simulated time passes.
     pub pace: Pace,
+    /// Where webhooks are sent; `None` sends none.
+    pub hooks: Option<HookTarget>,
 }
 
 impl Default for Options {
@@ -50,6 +54,7 @@ impl Default for Options {
             scenario: None,
             seed: 1,
             pace: Pace::still(Moment::from_unix(DEFAULT_START)),
+            hooks: None,
         }
     }
 }
@@ -78,6 +83,12 @@ pub async fn start(options: Options) -> io::Result<Handle> {
     let url = format!("http://{address}{prefix}");
     let mut world = World::new(options.pace.start, options.seed);
     world.base_url.clone_from(&url);
+    if let Some(target) = options.hooks {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        world.send_hooks_to(sender);
+        // Ends with the world, which holds the sender.
+        tokio::spawn(hooks::deliver(target, receiver));
+    }
     if let Some(scenario) = options.scenario {
         scenario.fill(&mut world);
     }
@@ -123,6 +134,13 @@ impl Handle {
         let result = work(&mut state.world);
         state.world.advance(Duration::ZERO);
         result
+    }
+
+    /// Every webhook from now on, for somebody who delivers it in a way of his own.
+    pub fn hooks(&self) -> mpsc::UnboundedReceiver<Hook> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.with(|world| world.send_hooks_to(sender));
+        receiver
     }
 
     /// Lets so much simulated time pass at once.

@@ -106,12 +106,15 @@ impl World {
         };
         if job.plan.manual && job.attempt == 0 {
             job.status = Status::Manual;
+            self.tell_of_job(id);
             return;
         }
         job.status = Status::Pending;
         job.queued_at = Some(now);
         let (wait, ending) = (job.plan.wait, job.plan.ending(job.attempt));
-        if job.is_bridge() {
+        let is_bridge = job.is_bridge();
+        self.tell_of_job(id);
+        if is_bridge {
             self.after(Duration::ZERO, move |world| world.trigger(id));
         } else if ending != Ending::Waits {
             self.after(wait, move |world| world.begin(id));
@@ -157,6 +160,7 @@ impl World {
             _ => {}
         }
         let pipeline = job.pipeline_id;
+        self.tell_of_job(id);
         self.process_later(pipeline);
     }
 
@@ -174,6 +178,7 @@ impl World {
         let pipeline = job.pipeline_id;
         let retries_itself =
             status == Status::Failed && !job.retried && job.attempt < job.plan.retry;
+        self.tell_of_job(id);
         if retries_itself {
             self.next_attempt(id);
         }
@@ -222,6 +227,7 @@ impl World {
         if let Some(job) = self.jobs.get_mut(&id) {
             job.status = Status::Skipped;
         }
+        self.tell_of_job(id);
     }
 
     fn move_pipeline(&mut self, id: u64, status: Status) {
@@ -233,6 +239,7 @@ impl World {
         if pipeline.status == status {
             return;
         }
+        let runs_again = pipeline.status.is_terminal() && !status.is_terminal();
         pipeline.status = status;
         pipeline.updated_at = now;
         if status == Status::Running {
@@ -241,7 +248,12 @@ impl World {
         if status.is_terminal() {
             pipeline.finished_at = Some(now);
             pipeline.duration = duration;
+        }
+        self.tell_of_pipeline(id);
+        if status.is_terminal() {
             self.end_bridge_of(id, status);
+        } else if runs_again {
+            self.revive_bridge_of(id);
         }
     }
 

@@ -40,6 +40,11 @@ impl Moment {
         self.format("%Y-%m-%dT%H:%M:%S%.3fZ")
     }
 
+    /// As webhooks have it: `2026-01-05 08:00:00 UTC`.
+    pub fn utc(self) -> String {
+        self.format("%Y-%m-%d %H:%M:%S UTC")
+    }
+
     /// As the `Date` header has it: `Mon, 05 Jan 2026 08:00:00 GMT`.
     pub fn http_date(self) -> String {
         self.format("%a, %d %b %Y %H:%M:%S GMT")

@@ -31,6 +31,8 @@ pub struct Trigger {
     pub pipeline: PipelinePlan,
     /// `strategy: depend`: the bridge ends as its child does.
     pub depend: bool,
+    /// Path of another project in which the pipeline runs; its own where not given.
+    pub project: Option<String>,
 }
 
 /// One job of a pipeline.
@@ -98,8 +100,27 @@ impl JobPlan {
         plan.trigger = Some(Box::new(Trigger {
             pipeline,
             depend: true,
+            project: None,
         }));
         plan
+    }
+
+    /// As a bridge, ends at once and leaves its pipeline alone.
+    #[must_use]
+    pub fn detached(mut self) -> Self {
+        if let Some(trigger) = &mut self.trigger {
+            trigger.depend = false;
+        }
+        self
+    }
+
+    /// As a bridge, starts its pipeline in the project of this path.
+    #[must_use]
+    pub fn in_project(mut self, path: &str) -> Self {
+        if let Some(trigger) = &mut self.trigger {
+            trigger.project = Some(path.to_owned());
+        }
+        self
     }
 
     /// In this stage.

@@ -19,10 +19,10 @@ pub struct Scenario {
 }
 
 /// Every scenario.
-pub static SCENARIOS: [Scenario; 13] = [
+pub static SCENARIOS: [Scenario; 14] = [
     Scenario {
         name: "demo",
-        about: "all of these but child-pipelines",
+        about: "all of these but child-pipelines and schedules",
         script: demo,
         in_demo: false,
     },
@@ -96,6 +96,12 @@ pub static SCENARIOS: [Scenario; 13] = [
         name: "child-pipelines",
         about: "monorepo: every second child pipeline fails",
         script: scripts::child_pipelines,
+        in_demo: false,
+    },
+    Scenario {
+        name: "schedules",
+        about: "nightly: one schedule runs, one starts nothing, one is off",
+        script: scripts::schedules,
         in_demo: false,
     },
 ];

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::plan::{Ending, JobPlan, PipelinePlan};
+use super::schedules::Fate;
 use super::steady;
 use super::world::World;
 
@@ -252,6 +253,20 @@ pub(super) fn child_pipelines(world: &mut World) {
         let child = PipelinePlan::new([job("frontend-tests", minute % 2 == 1)]);
         vec![quick("lint"), JobPlan::triggers("frontend", child)]
     });
+}
+
+pub(super) fn schedules(world: &mut World) {
+    let project = world.create_project("acme/nightly");
+    let tests = || PipelinePlan::new([quick("tests")]);
+    world.create_schedule(project, "build", minutes(3), tests());
+    let report = world.create_schedule(project, "report", minutes(3), tests());
+    let cleanup = world.create_schedule(project, "cleanup", minutes(3), tests());
+    if let Some(schedule) = world.schedule_mut(report) {
+        schedule.fate = Fate::IsForgotten;
+    }
+    if let Some(schedule) = world.schedule_mut(cleanup) {
+        schedule.active = false;
+    }
 }
 
 /// Retries by hand the job of a project's n-th pipeline (from 1).

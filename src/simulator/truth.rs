@@ -1,8 +1,9 @@
 //! What an exporter ought to say: counted from the world itself, by the default rules.
 //!
 //! Only what the API shows counts: the default branch of every project that is not archived, and
-//! pipelines of the sources an exporter watches by default. Bridges and child pipelines are left
-//! out. An execution is one job name in one pipeline, decided by its last attempt.
+//! pipelines of the sources an exporter watches by default. Child pipelines are part of the one that
+//! started them: their jobs are named `bridge / job`. An execution is one job name in one pipeline,
+//! decided by its last attempt.
 
 use std::collections::BTreeMap;
 
@@ -69,6 +70,9 @@ struct Execution<'a> {
     reason: Option<&'a str>,
 }
 
+/// Source of a child pipeline.
+const CHILD: &str = "parent_pipeline";
+
 const PASSED: &str = "passed";
 const FAILED: &str = "failed";
 const ALLOWED_FAILURE: &str = "allowed_failure";
@@ -88,16 +92,36 @@ fn of_project(world: &World, project: &Project) -> Vec<JobTruth> {
         pipeline.ref_name == project.default_branch && SOURCES.contains(&pipeline.source.as_str())
     };
     // By name: per pipeline, in order of their ids, the attempts in order of theirs.
-    let mut runs: BTreeMap<&str, BTreeMap<u64, Vec<&Job>>> = BTreeMap::new();
+    let mut runs: BTreeMap<String, BTreeMap<u64, Vec<&Job>>> = BTreeMap::new();
     for pipeline in world.visible_pipelines(project.id).filter(counts) {
-        for job in world.jobs_of(pipeline.id).filter(|job| !job.is_bridge()) {
-            let attempts = runs.entry(job.name()).or_default();
+        let mut jobs = Vec::new();
+        with_children(world, pipeline.id, "", &mut jobs);
+        jobs.sort_by_key(|(_, job)| job.id);
+        for (name, job) in jobs {
+            let attempts = runs.entry(name).or_default();
             attempts.entry(pipeline.id).or_default().push(job);
         }
     }
     runs.into_iter()
-        .map(|(name, pipelines)| of_job(world, project, name, &pipelines))
+        .map(|(name, pipelines)| of_job(world, project, &name, &pipelines))
         .collect()
+}
+
+/// Every attempt of every job of a pipeline and of its children, by the name it counts under.
+fn with_children<'a>(
+    world: &'a World,
+    pipeline: u64,
+    prefix: &str,
+    jobs: &mut Vec<(String, &'a Job)>,
+) {
+    for job in world.jobs_of(pipeline) {
+        let name = format!("{prefix}{}", job.name());
+        let downstream = job.downstream.and_then(|id| world.pipeline(id));
+        if let Some(child) = downstream.filter(|child| child.source == CHILD) {
+            with_children(world, child.id, &format!("{name} / "), jobs);
+        }
+        jobs.push((name, job));
+    }
 }
 
 fn of_job(
@@ -165,6 +189,10 @@ fn execution<'a>(pipeline: &'a Pipeline, attempts: &[&'a Job]) -> Option<Executi
         flaky: outcome == PASSED && earlier.iter().any(|job| job.status == Status::Failed),
         finished: last.finished_at,
         sha: &pipeline.sha,
-        reason: last.failure_reason.as_deref(),
+        // GitLab gives none where a bridge ends as its pipeline does.
+        reason: match last.downstream {
+            Some(_) => Some("downstream_pipeline_failed"),
+            None => last.failure_reason.as_deref(),
+        },
     })
 }

@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use super::entity::{Group, Job, Pipeline, Project};
+use super::hooks::Hook;
 use super::moment::Moment;
+use super::schedules::Schedule;
 
 /// Something that happens at its time.
 pub(super) type Step = Box<dyn FnOnce(&mut World) + Send>;
@@ -22,10 +26,16 @@ pub struct World {
     pub(super) pipelines: BTreeMap<u64, Pipeline>,
     pub(super) jobs: BTreeMap<u64, Job>,
     pub(super) jobs_by_pipeline: BTreeMap<u64, Vec<u64>>,
+    pub(super) schedules: BTreeMap<u64, Schedule>,
     pub(super) last_pipeline_id: u64,
     pub(super) last_job_id: u64,
     pub(super) status_lag: Duration,
     pub(super) random: fastrand::Rng,
+    /// Logs that were written for a test, by job.
+    pub(super) logs: BTreeMap<u64, String>,
+    /// Files of repositories, by project and path.
+    pub(super) files: BTreeMap<(u64, String), String>,
+    pub(super) hooks: Vec<mpsc::UnboundedSender<Hook>>,
     started: Moment,
     agenda: BTreeMap<(Moment, u64), Step>,
     planned: u64,
@@ -54,10 +64,14 @@ impl World {
             pipelines: BTreeMap::new(),
             jobs: BTreeMap::new(),
             jobs_by_pipeline: BTreeMap::new(),
+            schedules: BTreeMap::new(),
             last_pipeline_id: 1000,
             last_job_id: 50_000,
             status_lag: Duration::ZERO,
             random: fastrand::Rng::with_seed(seed),
+            logs: BTreeMap::new(),
+            files: BTreeMap::new(),
+            hooks: Vec::new(),
             started: start,
             agenda: BTreeMap::new(),
             planned: 0,
@@ -135,6 +149,7 @@ impl World {
             path: path.to_owned(),
             default_branch: "main".to_owned(),
             archived: false,
+            ci_disabled: false,
             shared_with: Vec::new(),
             created_at: self.now,
             last_iid: 0,
@@ -146,6 +161,8 @@ impl World {
     /// Deletes a project and all that is in it.
     pub fn delete_project(&mut self, id: u64) {
         self.projects.remove(&id);
+        self.schedules
+            .retain(|_, schedule| schedule.project_id != id);
         self.pipelines
             .retain(|_, pipeline| pipeline.project_id != id);
         let pipelines = &self.pipelines;

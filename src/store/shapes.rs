@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::stored::{
     Attempt, Carried, Counted, Detail, Execution, History, Imported, Job, Phase,
 };
-use crate::model::{ClassCounts, FailureClass, Outcome, OutcomeCounts, Rules, Span, Timestamp};
+use crate::model::{
+    ClassCounts, FailureClass, LogExcerpt, Outcome, OutcomeCounts, Rules, Span, Timestamp,
+};
 
 /// Gives equal commits one allocation: all jobs of a pipeline share its commit.
 #[derive(Default)]
@@ -60,6 +62,8 @@ pub(super) struct HistoryShape {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     first_seen: Option<i64>,
     carried: CarriedShape,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    excerpt: Option<ExcerptShape>,
     /// Of jobs; the pipelines as a unit have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     job: Option<DescriptionShape>,
@@ -117,6 +121,7 @@ impl HistoryShape {
             imported_window: history.imported_window as u64,
             first_seen: history.first_seen.map(Timestamp::unix),
             carried: CarriedShape::of(&history.carried),
+            excerpt: history.excerpt.as_deref().map(ExcerptShape::of),
             job: None,
         }
     }
@@ -126,6 +131,7 @@ impl HistoryShape {
             imported_window: usize::try_from(self.imported_window).unwrap_or(0),
             carried: self.carried.into_carried(commits),
             first_seen: self.first_seen.and_then(Timestamp::from_unix),
+            excerpt: self.excerpt.map(|excerpt| Box::new(excerpt.into_excerpt())),
             ..History::default()
         };
         let entries = self.before_window.into_iter().chain(self.jobs_info);
@@ -141,6 +147,30 @@ impl HistoryShape {
         history.kept.dedup_by_key(|execution| execution.pipeline_id);
         history.kept.shrink_to_fit();
         history
+    }
+}
+
+/// The last lines of a failure's log.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExcerptShape {
+    id: u64,
+    text: Arc<str>,
+}
+
+impl ExcerptShape {
+    fn of(excerpt: &LogExcerpt) -> Self {
+        Self {
+            id: excerpt.job_id,
+            text: excerpt.text.clone(),
+        }
+    }
+
+    fn into_excerpt(self) -> LogExcerpt {
+        LogExcerpt {
+            job_id: self.id,
+            text: self.text,
+        }
     }
 }
 
@@ -237,6 +267,8 @@ struct AttemptShape {
     web_url: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     member: Option<Arc<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    log_class: Option<FailureClass>,
 }
 
 impl AttemptShape {
@@ -253,6 +285,7 @@ impl AttemptShape {
             failure_reason: detail.failure_reason,
             web_url: detail.web_url,
             member: detail.member,
+            log_class: detail.log_class,
         }
     }
 
@@ -261,6 +294,7 @@ impl AttemptShape {
             failure_reason: self.failure_reason.map(|reason| interner.intern(reason)),
             web_url: self.web_url,
             member: self.member.map(|member| interner.intern(member)),
+            log_class: self.log_class,
         };
         Attempt {
             id: self.id,

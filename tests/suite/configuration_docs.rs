@@ -99,7 +99,10 @@ fn the_example_has_every_key() {
     let expected = [
         ("gitlab.token_file", "No such file"),
         ("gitlab.ca_file", "No such file"),
+        ("owners.file", "No such file"),
         ("store.s3", "given together with store.directory"),
+        ("webhooks.gitlab.token_file", "No such file"),
+        ("webhooks.gitlab.signing_key_file", "No such file"),
     ];
     assert_eq!(problems.lines().count(), expected.len(), "{problems}");
     for (problem, (key, what)) in problems.lines().zip(expected) {

@@ -22,7 +22,7 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "document-is-a-list",
         &[
-            "1: found a list, wanted a mapping with gitlab, watch, counting, owners, store, retention, web",
+            "1: found a list, wanted a mapping with gitlab, watch, counting, classification, owners, store, webhooks, retention, web",
         ],
     ),
     (
@@ -51,6 +51,14 @@ const CASES: &[(&str, &[&str])] = &[
             "9: watch.groups[1].exclude[0]: found `web/[attic` (unclosed character class; missing ']'), wanted a glob such as `platform/attic/**`",
             "10: watch.refs[1]: found `release/(` (unclosed group), wanted `default` or a regular expression such as `release/.*`",
             "12: counting.windows: unknown key; did you mean `window`? valid here: preset, window, late_pipelines, absent_jobs, infrastructure_failures, job_names, never_failed_jobs",
+        ],
+    ),
+    (
+        "classification-rule-is-wrong",
+        &[
+            "4: classification.log_reads_per_minute: found the number 0, wanted a whole number from 1 to 600",
+            "6: classification.rules[0].match: found `(no space` (unclosed group), wanted a regular expression such as `build-.*`",
+            "6: classification.rules[0].class: found `infra` (did you mean `infrastructure`?), wanted one of `script`, `infrastructure`, `timeout`, `dependency`, `configuration`, `policy`, `unknown`",
         ],
     ),
     (
@@ -93,9 +101,9 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "key-of-a-later-version",
         &[
-            "3: watch.child_pipelines: unknown key; valid here: interval, idle_interval, projects, groups, refs, sources, jobs, backfill, shard",
+            "3: watch.merge_trains: unknown key; valid here: interval, idle_interval, projects, groups, refs, sources, jobs, child_pipelines, schedules, backfill, shard",
             "5: store.gcs: unknown key; valid here: directory, s3, save_interval",
-            "7: owners.file: unknown key; valid here: rules",
+            "7: owners.directory: unknown key; valid here: file, repository_file, rules",
         ],
     ),
     (
@@ -127,6 +135,12 @@ const CASES: &[(&str, &[&str])] = &[
         &[
             "5: owners.rules[1].jobs: found `deploy-[` (unclosed character class; missing ']'), wanted a glob such as `deploy-*`",
             "5: owners.rules[1].team: missing; wanted the name of a team",
+        ],
+    ),
+    (
+        "owners-file-with-a-bad-line",
+        &[
+            "3: owners.file: found `owners.bad` (line 3: `deploy-[` is no pattern: unclosed character class; missing ']'), wanted the path of a file with lines such as `deploy-* @sre`",
         ],
     ),
     (
@@ -182,7 +196,7 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "section-is-not-a-mapping",
         &[
-            "1: watch: found a list, wanted a mapping with interval, idle_interval, projects, groups, refs, sources, jobs, backfill, shard",
+            "1: watch: found a list, wanted a mapping with interval, idle_interval, projects, groups, refs, sources, jobs, child_pipelines, schedules, backfill, shard",
         ],
     ),
     (
@@ -261,13 +275,13 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "unknown-key-in-section",
         &[
-            "3: watch.intervall: unknown key; did you mean `interval`? valid here: interval, idle_interval, projects, groups, refs, sources, jobs, backfill, shard",
+            "3: watch.intervall: unknown key; did you mean `interval`? valid here: interval, idle_interval, projects, groups, refs, sources, jobs, child_pipelines, schedules, backfill, shard",
         ],
     ),
     (
         "unknown-key-top",
         &[
-            "2: stroe: unknown key; did you mean `store`? valid here: gitlab, watch, counting, owners, store, retention, web",
+            "2: stroe: unknown key; did you mean `store`? valid here: gitlab, watch, counting, classification, owners, store, webhooks, retention, web",
         ],
     ),
     (

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use job_failure_exporter::model::{
-    Figures, InfrastructureFailures, JobNames, JobObservation, Outcome, PipelineObservation, Rules,
-    Span, Status, Timeline, TimelineKey, Timestamp,
+    FailureClass, Figures, InfrastructureFailures, JobNames, JobObservation, LogFinding, Outcome,
+    PipelineObservation, Rules, Span, Status, Timeline, TimelineKey, Timestamp,
 };
 use job_failure_exporter::store::{Saved, decode, encode};
 use proptest::prelude::*;
@@ -52,6 +52,7 @@ fn job(id: u64, name: &str, status: Status) -> JobObservation {
         finished_at: status.is_terminal().then(|| at(seconds + 5)),
         duration: ended.then(|| Span::from_micros(id * 1000)),
         queued_duration: None,
+        moved_at: None,
         failure_reason: (status == Status::Failed).then(|| Arc::from("script_failure")),
         web_url: None,
     }
@@ -372,8 +373,82 @@ fn replicas(attempts: &[Attempt], seeds: [u64; 3]) -> [Timeline; 3] {
         let mut seen: Vec<_> = polls.iter().collect();
         random.shuffle(&mut seen);
         seen.truncate(random.usize(..=polls.len()));
-        polled(seen, &Rules::default())
+        let mut timeline = polled(seen, &Rules::default());
+        for attempt in attempts {
+            if random.bool() {
+                let class = FailureClass::ALL[random.usize(..2)];
+                look_at_log(
+                    &mut timeline,
+                    attempt.pipeline,
+                    attempt.id,
+                    attempt.job,
+                    class,
+                );
+            }
+        }
+        timeline
     })
+}
+
+/// A look at the log of an attempt, if that has failed.
+fn look_at_log(timeline: &mut Timeline, pipeline: u64, id: u64, job: u64, class: FailureClass) {
+    let finding = LogFinding {
+        pipeline_id: pipeline,
+        job_id: id,
+        class,
+        excerpt: Some(format!("the end of {id}").into()),
+    };
+    let name = JOBS[usize::try_from(job).unwrap()];
+    timeline.note_log(name, &finding, &Rules::default());
+}
+
+#[test]
+fn what_a_log_tells_stays_with_the_attempt_and_its_lines_while_the_job_fails() {
+    let rules = Rules::default();
+    let mut timeline = timeline();
+    let see = |timeline: &mut Timeline, id: u64, status| {
+        timeline.observe(
+            &pipeline(id, status),
+            &[job(id * 10, JOBS[0], status)],
+            &rules,
+            at(0),
+        )
+    };
+    let failing = |timeline: &Timeline| figures(timeline, JOBS[0], &rules).failing;
+    see(&mut timeline, 1, Failed);
+    look_at_log(&mut timeline, 1, 10, 0, FailureClass::Infrastructure);
+    assert!(see(&mut timeline, 1, Failed).is_empty(), "seen before");
+    let first = failing(&timeline).unwrap();
+    assert_eq!(first.failure_class, Some(FailureClass::Infrastructure));
+    assert!(first.log_was_read);
+    assert_eq!(&*first.excerpt.unwrap().text, "the end of 10");
+    let counted = figures(&timeline, JOBS[0], &rules).failures;
+    assert_eq!(counted.get(FailureClass::Script), 1, "by GitLab's reason");
+    assert_eq!(counted.get(FailureClass::Infrastructure), 0);
+
+    let saved = Saved {
+        timeline: timeline.clone(),
+        watermark: None,
+    };
+    assert_eq!(decode(&encode(&saved, &rules)).unwrap(), saved);
+
+    // A newer failure whose log was not read yet: the lines are those of the earlier one.
+    see(&mut timeline, 2, Failed);
+    let second = failing(&timeline).unwrap();
+    assert_eq!(
+        (second.failure_class, second.log_was_read),
+        (Some(FailureClass::Script), false)
+    );
+    assert_eq!(second.excerpt.unwrap().job_id, 10);
+    see(&mut timeline, 3, Success);
+    assert_eq!(failing(&timeline), None);
+    see(&mut timeline, 4, Failed);
+    assert_eq!(failing(&timeline).unwrap().excerpt, None);
+    look_at_log(&mut timeline, 9, 90, 0, FailureClass::Policy);
+    assert!(
+        !failing(&timeline).unwrap().log_was_read,
+        "of an attempt that is not known"
+    );
 }
 
 fn merged(one: &Timeline, other: &Timeline) -> Timeline {

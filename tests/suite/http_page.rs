@@ -1,7 +1,8 @@
 //! The status page, as text and in a browser.
 
 use job_failure_exporter::http::{Limits, ProjectStatus};
-use job_failure_exporter::model::{Figures, JobRow};
+use job_failure_exporter::model::{Figures, JobRow, LogExcerpt};
+use serde_json::Value;
 use tokio::process::Command;
 
 use crate::http_serving::{Daemon, PATIENCE, Serving};
@@ -130,11 +131,109 @@ async fn without_jobs_the_page_says_what_is_going_on() {
 }
 
 #[tokio::test]
+async fn the_page_of_a_job_tells_why_since_when_and_whose() {
+    let mut figures = failing();
+    figures.failing.as_mut().unwrap().excerpt = Some(Box::new(LogExcerpt {
+        job_id: 102,
+        text: "left: 3\n<b>right</b>: 2".into(),
+    }));
+    let jobs = vec![job("unit/one", figures), job("calm", passing(12))];
+    let serving = serving("group/app", jobs).await;
+    let page = serving
+        .text("/jobs/group/app/-/group%2Fapp/-/unit%2Fone")
+        .await;
+    for part in [
+        "<title>unit/one · group/app</title>",
+        "3 executions failed in a row",
+        "<bdi>script failure</bdi> in <a href=\"https://gitlab.example/group/app/-/jobs/103\">job 103</a>",
+        "(of the earlier job 102)",
+        "left: 3\n&lt;b&gt;right&lt;/b&gt;: 2",
+        "href=\"https://gitlab.example/group/app/-/compare/beef...feed\"",
+        "href=\"https://gitlab.example/group/app/-/commit/feed\"",
+        "href=\"https://gitlab.example/group/app/-/pipelines/10\"",
+        "Team <b><bdi>sre</bdi></b>",
+        "<dt>Ran for</dt><dd>12 s</dd>",
+    ] {
+        assert!(page.contains(part), "{part} not in\n{page}");
+    }
+    // As somebody would type it.
+    let page = serving.text("/jobs/group/app/-/group/app/-/calm").await;
+    assert!(
+        page.contains("Not failing") && !page.contains("<h3>Why"),
+        "{page}"
+    );
+    let none = serving.get("/jobs/group/app/-/main/-/unit").await;
+    assert_eq!(none.status(), 404);
+    assert!(none.text().await.unwrap().contains("No such job"));
+}
+
+#[tokio::test]
+async fn the_api_gives_the_jobs_in_parts_and_refuses_what_it_cannot_read() {
+    let jobs = vec![job("calm", passing(12)), job("unit", failing())];
+    let serving = serving("group/app", jobs).await;
+    let answer = serving.get("/api/v1/jobs?limit=1&offset=1").await;
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    assert_eq!(answer["jobs"].as_array().unwrap().len(), 1);
+    let job = &answer["jobs"][0];
+    assert_eq!(
+        (&job["job_name"], &job["team"], &job["failing"]),
+        (&"calm".into(), &"sre".into(), &Value::Null)
+    );
+    assert_eq!(
+        (&answer["matching"], &answer["failing"], &answer["limit"]),
+        (&2.into(), &1.into(), &1.into())
+    );
+    // The documented fields, and no other.
+    let docs = include_str!("../../docs/api.md");
+    let example = docs
+        .split("```json\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let documented: Value = serde_json::from_str(example).unwrap();
+    let keys = |value: &Value| {
+        value
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let text = serving.text("/api/v1/jobs?q=unit").await;
+    let served: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(keys(&served), keys(&documented));
+    let (served, documented) = (&served["jobs"][0], &documented["jobs"][0]);
+    assert_eq!(keys(served), keys(documented));
+    for part in ["failing", "executions_total", "failures_total"] {
+        assert_eq!(keys(&served[part]), keys(&documented[part]));
+    }
+    assert_eq!(keys(&served["window"][0]), keys(&documented["window"][0]));
+
+    let refused = serving.get("/api/v1/jobs?limit=many").await;
+    assert_eq!(refused.status(), 400);
+    let said = refused.text().await.unwrap();
+    assert_eq!(
+        said,
+        "{\"error\":\"`limit` wants a whole number from 1 to 1000\"}\n"
+    );
+    let none = serving.text("/api/v1/jobs?project=group").await;
+    assert!(none.starts_with("{\"jobs\":[],"), "{none}");
+}
+
+#[tokio::test]
 async fn hostile_names_run_no_script_in_a_browser() {
     let mut figures: Figures = failing();
     let script = "javascript:document.title='owned'";
     figures.failing.as_mut().unwrap().web_url = Some(script.into());
     figures.failing.as_mut().unwrap().failure_reason = Some(HOSTILE.into());
+    figures.failing.as_mut().unwrap().first_failing_commit = Some(HOSTILE.into());
+    figures.failing.as_mut().unwrap().excerpt = Some(Box::new(LogExcerpt {
+        job_id: 1,
+        text: HOSTILE.into(),
+    }));
     figures.window[0].web_url = Some(script.into());
     let long = "x".repeat(10_000);
     let jobs = vec![
@@ -143,6 +242,18 @@ async fn hostile_names_run_no_script_in_a_browser() {
         job("harmless", failing()),
     ];
     let serving = serving(HOSTILE, jobs).await;
+    let api = serving.text("/api/v1/jobs?q=forged").await;
+    let api: Value = serde_json::from_str(&api).unwrap();
+    let page = api["jobs"][0]["page"].as_str().unwrap();
+    let page = dom(&serving.url(page)).await;
+    assert!(
+        page.contains("Since when") && !page.contains("<title>owned"),
+        "{page}"
+    );
+    assert!(
+        !page.contains("<script") && !page.contains("href=\"javascript"),
+        "{page}"
+    );
     let query = "%22%3E%3Cscript%3Edocument.title%3D%27owned%27%3C/script%3E";
     for (path, part) in [
         ("/".to_owned(), "<bdi class=\"job\">harmless</bdi>"),

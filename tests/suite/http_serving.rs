@@ -8,7 +8,7 @@ use job_failure_exporter::http::{
     Candidate, JobEntry, JobFilter, JobPage, Limits, Paging, ProjectStatus, Readiness, Server,
     Service, Status, select,
 };
-use job_failure_exporter::model::{TimelineRows, Timestamp};
+use job_failure_exporter::model::{JobRow, TimelineRows, Timestamp};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -46,15 +46,26 @@ impl Status for Daemon {
                 item: (timeline, row),
             })
         });
-        select(candidates, filter, paging).look_up(|(timeline, row)| {
-            Some(JobEntry {
-                project: Arc::clone(&timeline.project),
-                project_url: timeline.project_url.clone(),
-                ref_name: Arc::clone(&timeline.ref_name),
-                team: Some("sre".into()),
-                row: row.clone(),
-            })
-        })
+        select(candidates, filter, paging).look_up(|(timeline, row)| Some(entry(timeline, row)))
+    }
+
+    fn job(&self, project: &str, ref_name: &str, job: &str) -> Option<JobEntry> {
+        let timeline = self
+            .timelines
+            .iter()
+            .find(|rows| *rows.project == *project && *rows.ref_name == *ref_name)?;
+        let row = timeline.jobs.iter().find(|row| *row.name == *job)?;
+        Some(entry(timeline, row))
+    }
+}
+
+fn entry(timeline: &TimelineRows, row: &JobRow) -> JobEntry {
+    JobEntry {
+        project: Arc::clone(&timeline.project),
+        project_url: timeline.project_url.clone(),
+        ref_name: Arc::clone(&timeline.ref_name),
+        team: Some("sre".into()),
+        row: row.clone(),
     }
 }
 

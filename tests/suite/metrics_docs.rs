@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
-use job_failure_exporter::metrics::{Telemetry, families};
+use job_failure_exporter::metrics::{Telemetry, WebhookResult, families};
 use job_failure_exporter::model::Timestamp;
 
 use crate::metrics_rows::exposition;
@@ -23,6 +23,9 @@ pub(crate) fn touch_everything(telemetry: &Telemetry) {
     telemetry.state_conflicts(1);
     telemetry.state_conditional_writes(true);
     telemetry.clock_offset(-0.25);
+    telemetry.token_expiry(Some(now));
+    telemetry.webhooks_expected(&["job"]);
+    telemetry.webhook("job", WebhookResult::Taken);
     telemetry.config_loaded(now);
     telemetry.config_refused();
 }

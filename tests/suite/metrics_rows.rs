@@ -92,6 +92,7 @@ pub(crate) fn failing() -> Figures {
             failure_reason: Some("script_failure".into()),
             failure_class: Some(FailureClass::Script),
             web_url: Some("https://gitlab.example/group/app/-/jobs/103".into()),
+            ..Failing::default()
         }),
         ..Figures::default()
     };

@@ -80,7 +80,8 @@ impl Shipped {
         self.edit(file, "127.0.0.1:10141", &exporter.to_string());
         self.edit(file, "127.0.0.1:9093", &alertmanager.to_string());
         self.edit(file, r"_interval: \w+", "_interval: 200ms");
-        self.edit("alert-rules/jobs.yml", r" for: \w+", " for: 500ms");
+        // Not the four hours of the escalation.
+        self.edit("alert-rules/jobs.yml", r" for: 1m\b", " for: 500ms");
         self.edit(
             "alert-rules/jobs.yml",
             r"keep_firing_for: \w+",

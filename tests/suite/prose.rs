@@ -12,13 +12,14 @@ struct Block {
     text: String,
 }
 
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 7] = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/alerting.md",
     "docs/architecture.md",
     "docs/state.md",
+    "docs/webhooks.md",
 ];
 
 fn at_root(path: &str) -> PathBuf {

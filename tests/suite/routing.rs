@@ -160,6 +160,33 @@ fn a_critical_alert_holds_back_its_warning_and_an_exporter_that_is_down_all_abou
 }
 
 #[test]
+fn a_mass_failure_holds_back_the_failures_of_single_jobs_and_an_escalation_the_alert_it_escalates()
+{
+    let alertmanager = Alertmanager::start();
+    let unit = ["project=acme/shop", "ref=main", "job_name=unit"];
+    let other = ["project=acme/shop", "ref=main", "job_name=other"];
+    let add = |alert: &str, severity: &str, labels: &[&str]| {
+        let alert = format!("alertname={alert}");
+        let severity = format!("severity={severity}");
+        alertmanager.add(&[&[alert.as_str(), severity.as_str()], labels].concat());
+    };
+    add("CIJobFailingRepeatedly", "critical", &unit);
+    add("CIJobFailingForLong", "critical", &unit);
+    add("CIJobFailingRepeatedly", "warning", &other);
+    add("CIJobStuck", "warning", &other);
+    alertmanager.sends(&[
+        "CIJobFailingForLong critical",
+        "CIJobFailingRepeatedly warning",
+        "CIJobStuck warning",
+    ]);
+
+    add("CIJobFailureRatioHigh", "warning", &unit);
+    add("CIInfrastructureFailures", "critical", &[]);
+    add("CIMassFailure", "critical", &[]);
+    alertmanager.sends(&["CIMassFailure critical", "CIJobStuck warning"]);
+}
+
+#[test]
 fn the_example_configurations_are_valid() {
     let prometheus = at_root("deploy/prometheus/prometheus.yml");
     tools::run(
@@ -191,6 +218,13 @@ fn alerts_go_where_the_table_of_routes_says() {
         );
         let args = ["config", "routes", "test", &config, &verify];
         tools::run("amtool", args.into_iter().chain(labels)).must_pass();
+    }
+    for team in ["", "team=payments ", "team=research ", "team=unknown "] {
+        for severity in ["critical", "warning"] {
+            let wanted =
+                format!("alertname=CIJobFailingRepeatedly severity={severity} {team}project=");
+            assert!(table.contains(&wanted), "{ROUTES} has no {wanted}");
+        }
     }
     let forgotten: Vec<_> = alert_names().difference(&routed).cloned().collect();
     assert!(

@@ -71,6 +71,7 @@ fn saved(ref_name: &str, pipelines: &[u64]) -> Saved {
             finished_at: Some(at(id + 8)),
             duration: None,
             queued_duration: None,
+            moved_at: None,
             failure_reason: Some("script_failure".into()),
             web_url: None,
         };

@@ -16,12 +16,24 @@ use crate::config::duration;
 pub(super) const HASTE: u32 = 12;
 
 /// The shipped alert rules, by file name.
-const RULES: [(&str, &str); 4] = [
+const RULES: [(&str, &str); 7] = [
+    (
+        "absence.yml",
+        include_str!("../../../alert-rules/absence.yml"),
+    ),
+    (
+        "common.yml",
+        include_str!("../../../alert-rules/common.yml"),
+    ),
     (
         "exporter.yml",
         include_str!("../../../alert-rules/exporter.yml"),
     ),
     ("jobs.yml", include_str!("../../../alert-rules/jobs.yml")),
+    (
+        "runners.yml",
+        include_str!("../../../alert-rules/runners.yml"),
+    ),
     (
         "thresholds.yml",
         include_str!("../../../alert-rules/thresholds.yml"),
@@ -116,7 +128,13 @@ fn prometheus(text: &str, addresses: &Addresses) -> anyhow::Result<String> {
         .into_iter()
         .flatten()
     {
-        job["static_configs"] = target(addresses.exporter);
+        let own = job["job_name"] == "prometheus";
+        let scraped = if own {
+            addresses.prometheus
+        } else {
+            addresses.exporter
+        };
+        job["static_configs"] = target(scraped);
     }
     config["rule_files"] = json!(["rules/*.yml"]);
     config["alerting"]["alertmanagers"] =
@@ -210,9 +228,10 @@ mod tests {
         let text = "expr: x[10m]\n  for: 1m # why\n  keep_firing_for: 10m\n- for: 0s\n";
         let shorter = "expr: x[10m]\n  for: 5s # why\n  keep_firing_for: 50s\n- for: 0s\n";
         assert_eq!(hastened(text), shorter);
-        let jobs = hastened(RULES[1].1);
+        let (_, shipped) = RULES.iter().find(|(name, _)| *name == "jobs.yml").unwrap();
+        let jobs = hastened(shipped);
         assert!(jobs.contains("for: 5s") && !jobs.contains("for: 1m"));
-        assert_eq!(jobs.lines().count(), RULES[1].1.lines().count());
+        assert_eq!(jobs.lines().count(), shipped.lines().count());
     }
 
     #[test]
@@ -234,6 +253,11 @@ mod tests {
         let job = &config["scrape_configs"][0];
         assert_eq!(job["job_name"], "job-failure-exporter");
         assert_eq!(job["static_configs"][0]["targets"], json!(["127.0.0.1:2"]));
+        let itself = &config["scrape_configs"][1];
+        assert_eq!(
+            itself["static_configs"][0]["targets"],
+            json!(["127.0.0.1:3"])
+        );
         let alertmanagers = &config["alerting"]["alertmanagers"][0];
         let targets = &alertmanagers["static_configs"][0]["targets"];
         assert_eq!(*targets, json!(["127.0.0.1:4"]));

@@ -2,7 +2,6 @@
 
 mod input;
 mod table;
-mod thresholds;
 
 use std::collections::BTreeMap;
 use std::fs;

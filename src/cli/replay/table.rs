@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::super::table::{
     LEGEND, counted, executions, print_aligned, printable, ratio, worst_first,
 };
-use super::thresholds::{self, Threshold};
+use super::super::thresholds::{self, Threshold};
 use crate::model::{Figures, JobRow, PipelineObservation, TimelineRows};
 
 /// What happened while the pipelines were counted.

@@ -3,9 +3,10 @@
 mod export;
 mod figures;
 mod import;
-mod show;
+pub(super) mod show;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
@@ -83,7 +84,7 @@ pub async fn run(
 }
 
 impl StoreArgs {
-    fn config(
+    pub(super) fn config(
         &self,
         gitlab_url: Option<&String>,
         env: &dyn Fn(&str) -> Option<String>,
@@ -110,7 +111,7 @@ impl Selection {
 }
 
 /// The saved timelines that are selected, read without taking the store from an exporter that runs.
-async fn selected(
+pub(super) async fn selected(
     config: &Config,
     selection: &Selection,
     console: &mut Console<'_>,
@@ -141,6 +142,16 @@ async fn selected(
     Ok(timelines)
 }
 
+/// A hint at the job that may have been meant.
+pub(super) fn nearest(job: &str, names: &[Arc<str>]) -> String {
+    let distances = names
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(job, name), name));
+    let nearest = distances.min().map(|(_, name)| printable(name));
+    let hint = nearest.map(|name| format!("; did you mean `{name}`?"));
+    hint.unwrap_or_default()
+}
+
 /// Lines that name timelines; not all of very many.
 fn names<'a>(timelines: impl ExactSizeIterator<Item = &'a Timeline>) -> String {
     let more = timelines.len().saturating_sub(NAMED);
@@ -151,7 +162,7 @@ fn names<'a>(timelines: impl ExactSizeIterator<Item = &'a Timeline>) -> String {
     lines.join("\n")
 }
 
-fn name(timeline: &Timeline) -> String {
+pub(super) fn name(timeline: &Timeline) -> String {
     let (project, key) = (&timeline.project, &timeline.key);
     let (project, ref_name) = (printable(project), printable(&key.ref_name));
     format!("{project} (id {}), ref {ref_name}", key.project_id)

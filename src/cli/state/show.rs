@@ -10,7 +10,7 @@ use super::super::table::{
     LEGEND, counted, executions, minute, print_aligned, printable, ratio, worst_first,
 };
 use super::figures::TimelineShown;
-use super::{Selection, StoreArgs, name, selected};
+use super::{Selection, StoreArgs, name, nearest, selected};
 use crate::model::{Figures, JobRow, Outcome, WindowEntry};
 use crate::store::Saved;
 
@@ -72,12 +72,7 @@ pub(super) async fn run(
         });
     }
     if let (Some(job), true) = (&args.job, found.is_empty()) {
-        let names = names
-            .iter()
-            .map(|name| (strsim::damerau_levenshtein(job, name), name));
-        let nearest = names.min().map(|(_, name)| printable(name));
-        let hint = nearest.map(|name| format!("; did you mean `{name}`?"));
-        bail!("no job `{job}` is saved{}", hint.unwrap_or_default());
+        bail!("no job `{job}` is saved{}", nearest(job, &names));
     }
     if args.json {
         print_json(&found, args.job.is_some(), console.out)?;
@@ -159,15 +154,21 @@ fn print_jobs(found: &[Found], out: &mut dyn Write) -> io::Result<()> {
         )?;
         print_aligned(&facts(job), out)?;
         writeln!(out)?;
-        let heads = ["PIPELINE", "JOB", "OUTCOME", "FINISHED", "COMMIT"];
-        let mut lines = vec![heads.map(str::to_owned)];
-        lines.extend(job.figures.window.iter().map(execution));
-        print_aligned(&lines, out)?;
+        print_window(&job.figures, out)?;
     }
     Ok(())
 }
 
-fn facts(job: &JobRow) -> Vec<[String; 2]> {
+/// The executions of the window, a line each.
+pub(in super::super) fn print_window(figures: &Figures, out: &mut dyn Write) -> io::Result<()> {
+    let heads = ["PIPELINE", "JOB", "OUTCOME", "FINISHED", "COMMIT"];
+    let mut lines = vec![heads.map(str::to_owned)];
+    lines.extend(figures.window.iter().map(execution));
+    print_aligned(&lines, out)
+}
+
+/// What is known of a job besides its executions.
+pub(in super::super) fn facts(job: &JobRow) -> Vec<[String; 2]> {
     let figures = &job.figures;
     let [ratio, failed] = ratio(figures);
     let text = |text: Option<&str>| text.map_or_else(|| "-".to_owned(), printable);

@@ -104,7 +104,7 @@ pub async fn run(
     let clock = Arc::new(GitLabClock::new(clock));
     let client = client(&config, Arc::new(ClockReader(clock.clone())))?;
     let store = storage::open(&config.store).await?;
-    let loaded = store.load().await?;
+    let loaded = store.load_shard(config.watch.shard).await?;
     storage::say_set_aside(&loaded.set_aside);
     let scope = scope(&config.watch, &config.counting);
     let rules = config.counting.clone();

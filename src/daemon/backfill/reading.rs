@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::Progress;
 use crate::daemon::gitlab_clock::GitLabClock;
 use crate::gitlab::{Error, Observer, Project, Rejected};
-use crate::ingest::{Resume, Sink};
+use crate::ingest::{Resume, ScheduleSight, Sink};
 use crate::model::{JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp};
 use crate::store::Draft;
 
@@ -157,6 +157,10 @@ impl Sink for Reading {
     fn show(&self, _: &Project) {}
 
     fn polled(&self, _: &Project, _: Option<Timestamp>) {}
+
+    fn schedules(&self, _: &Project, _: &[ScheduleSight]) {}
+
+    fn schedules_not_read(&self, _: &Project, _: &Error) {}
 
     fn first_round_ended(&self) {}
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::downstream::bridge;
 use super::*;
 
 fn raw(value: &Value) -> Box<RawValue> {
@@ -56,7 +57,7 @@ fn every_collected_answer_of_gitlab_decodes_whole() {
 
 fn decode_by_name(file: &str, record: &RawValue) -> Result<u64, Rejected> {
     if file.contains("bridge") {
-        bridge(record).map(|bridge| bridge.id)
+        bridge(record).map(|bridge| bridge.job.id)
     } else if file.contains("job") {
         job(record).map(|timed| timed.job.id)
     } else if file.contains("pipeline") {

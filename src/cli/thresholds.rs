@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::model::Figures;
 
-const SHIPPED: &str = include_str!("../../../alert-rules/thresholds.yml");
+const SHIPPED: &str = include_str!("../../alert-rules/thresholds.yml");
 
 /// A shipped threshold on one job.
 #[derive(Debug, Clone, PartialEq)]

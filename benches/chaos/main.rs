@@ -9,20 +9,23 @@
 #![expect(clippy::print_stdout, reason = "it is a program that reports")]
 
 #[expect(dead_code, reason = "shared with the tests")]
-#[path = "../tests/suite/daemon.rs"]
+#[path = "../../tests/suite/daemon.rs"]
 mod daemon;
 #[expect(dead_code, reason = "shared with the tests")]
-#[path = "../tests/suite/fault_proxy.rs"]
+#[path = "../../tests/suite/fault_proxy.rs"]
 mod fault_proxy;
 #[expect(dead_code, reason = "shared with the tests")]
-#[path = "../tests/suite/s3_servers.rs"]
+#[path = "../../tests/suite/s3_servers.rs"]
 mod s3_servers;
 #[expect(dead_code, reason = "shared with the tests")]
-#[path = "../tests/suite/samples.rs"]
+#[path = "../../tests/suite/samples.rs"]
 mod samples;
 #[expect(dead_code, reason = "shared with the tests")]
-#[path = "../tests/suite/truth.rs"]
+#[path = "../../tests/suite/truth.rs"]
 mod truth;
+
+mod exporter;
+mod report;
 
 mod http_serving {
     //! As the tests ask.
@@ -35,7 +38,6 @@ mod http_serving {
 }
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -46,133 +48,20 @@ use job_failure_exporter::config::duration;
 use job_failure_exporter::model::{Outcome, Rules, Shard, Timeline};
 use job_failure_exporter::simulator::truth::JobTruth;
 use job_failure_exporter::simulator::{Fault, Handle, Options, Scenario, start};
-use job_failure_exporter::store::decode;
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+use rustix::process::{Resource, Signal, getrlimit};
 use tokio::time::{Instant, sleep};
 
-use crate::daemon::{Daemon, Place};
+use crate::daemon::Place;
+use crate::exporter::Exporter;
 use crate::fault_proxy::{Proxy, Trouble};
+use crate::report::Report;
 use crate::s3_servers::TestBucket;
 
 /// Rounds of faults between two looks at everything.
 const ROUNDS: u32 = 8;
 
-/// How long it may take until all is well again: an exporter that could not save waits ever longer
-/// before it tries again.
-const PATIENCE: Duration = Duration::from_mins(3);
-
 /// Share of the requests that the simulated GitLab spoils.
 const SPOILED: f64 = 0.05;
-
-/// Lets a limit on the size of files fail the write and not end the process.
-const UNDER: [&str; 3] = ["/bin/sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""];
-
-/// What was done and found.
-#[derive(Default)]
-struct Report {
-    faults: BTreeMap<&'static str, usize>,
-    documents: usize,
-    broken: usize,
-    losses: u64,
-    duplicates: u64,
-    wrong_series: usize,
-}
-
-impl Report {
-    fn is_good(&self) -> bool {
-        self.losses == 0 && self.duplicates == 0 && self.broken == 0 && self.wrong_series == 0
-    }
-
-    fn injected(&mut self, fault: &'static str, count: usize) {
-        *self.faults.entry(fault).or_default() += count;
-    }
-
-    /// Compares a counter of one job.
-    fn count(&mut self, what: &str, found: u64, wanted: u64) {
-        if found != wanted {
-            println!("{what}: {found}, truth {wanted}");
-        }
-        self.losses += wanted.saturating_sub(found);
-        self.duplicates += found.saturating_sub(wanted);
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "faults injected    {}",
-            self.faults.values().sum::<usize>()
-        )?;
-        for (fault, count) in &self.faults {
-            writeln!(f, "  {count:>6} {fault}")?;
-        }
-        writeln!(f, "documents checked  {}", self.documents)?;
-        writeln!(f, "documents broken   {}", self.broken)?;
-        writeln!(f, "wrong series       {}", self.wrong_series)?;
-        writeln!(f, "losses             {}", self.losses)?;
-        write!(f, "duplicates         {}", self.duplicates)
-    }
-}
-
-/// An exporter, running or not.
-struct Exporter {
-    name: &'static str,
-    place: Place,
-    shard: Shard,
-    on_disk: bool,
-    running: Option<Daemon>,
-    /// The newest pipeline that was seen saved, by document: none ever goes back.
-    saved: BTreeMap<(u64, String), u64>,
-}
-
-impl Exporter {
-    async fn start(&mut self) {
-        if self.running.is_none() {
-            self.running = Some(self.place.start_under(&UNDER).await);
-        }
-    }
-
-    /// Waits until it serves the truth and has saved it; gives how much is wrong in the end.
-    async fn becomes_true(&self, truths: &[JobTruth]) -> usize {
-        let daemon = self.running.as_ref().unwrap();
-        let end = Instant::now() + PATIENCE;
-        let mut found = loop {
-            let samples = daemon.scrape().await;
-            let mut found = truth::differences(&samples, truths);
-            let unsaved = samples.value("job_failure_exporter_state_unsaved_timelines", &[]);
-            if unsaved != Some(0.0) {
-                found.push(format!("timelines that are not saved: {unsaved:?}"));
-            }
-            if found.is_empty() || Instant::now() > end {
-                break found;
-            }
-            sleep(Duration::from_millis(50)).await;
-        };
-        let count = found.len();
-        if count > 0 {
-            found.truncate(3);
-            println!(
-                "{} is not as it should be, such as:\n{}",
-                self.name,
-                found.join("\n")
-            );
-            let log = daemon.log();
-            let last: Vec<_> = log.lines().rev().take(20).collect();
-            println!("its last words, newest first:\n{}", last.join("\n"));
-        }
-        count
-    }
-
-    /// Sets how large the exporter's files may become.
-    fn limit_files(&self, current: Option<u64>) {
-        if let Some(daemon) = &self.running {
-            let pid = Pid::from_raw(i32::try_from(daemon.id()).unwrap());
-            let maximum = getrlimit(Resource::Fsize).maximum;
-            prlimit(pid, Resource::Fsize, Rlimit { current, maximum }).unwrap();
-        }
-    }
-}
 
 struct Chaos {
     gitlab: Handle,
@@ -259,7 +148,7 @@ impl Chaos {
         };
         if orderly {
             // It may well not be able to save, and says so.
-            daemon.signal(rustix::process::Signal::TERM);
+            daemon.signal(Signal::TERM);
             daemon.ended().await;
             self.report.injected("SIGTERM", 1);
         } else {
@@ -411,20 +300,6 @@ impl Chaos {
                 .count(&format!("{name}: retries"), figures.retries, retries);
             let (found, wanted) = (figures.window.len() as u64, job.window.len() as u64);
             self.report.count(&format!("{name}: window"), found, wanted);
-        }
-    }
-}
-
-impl Report {
-    fn read(&mut self, name: &str, text: &[u8]) -> Option<Timeline> {
-        self.documents += 1;
-        match decode(text) {
-            Ok(saved) => Some(saved.timeline),
-            Err(error) => {
-                println!("{name}: {error}");
-                self.broken += 1;
-                None
-            }
         }
     }
 }

@@ -1,0 +1,208 @@
+use std::path::Path;
+
+use http::{HeaderMap, HeaderName};
+
+use super::*;
+use crate::model::Timestamp;
+
+/// The example of the Standard Webhooks specification.
+const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const BODY: &[u8] = br#"{"test": 2432232314}"#;
+const SENT: i64 = 1_614_265_330;
+const SIGNATURE: &str = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+
+fn signed<'a>() -> [(&'static str, &'a str); 3] {
+    [
+        ("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek"),
+        ("webhook-timestamp", "1614265330"),
+        ("webhook-signature", SIGNATURE),
+    ]
+}
+
+fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    let pairs = pairs.iter();
+    pairs
+        .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
+        .collect()
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_unix(seconds).unwrap()
+}
+
+fn recorded(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/webhooks");
+    std::fs::read(folder.join(name)).unwrap()
+}
+
+#[test]
+fn every_recorded_hook_of_gitlab_is_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/webhooks");
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name == "README.md" {
+            continue;
+        }
+        let body = recorded(&name);
+        let hook = decode(&body).unwrap_or_else(|rejected| panic!("{name}: {rejected}"));
+        let said = hook.map(|hook| {
+            assert!(hook.jobs.rejected.is_empty(), "{name}");
+            let project = match hook.project {
+                HookProject::Id(id) => id.to_string(),
+                HookProject::Path(path) => path.to_string(),
+            };
+            (project, hook.pipeline_id, hook.jobs.items.len())
+        });
+        found.push((name, said));
+    }
+    found.sort();
+    let found = found.iter().map(|(name, said)| {
+        let said = said.as_ref();
+        (
+            &**name,
+            said.map(|(project, id, jobs)| (&**project, *id, *jobs)),
+        )
+    });
+    let found: Vec<_> = found.collect();
+    assert_eq!(
+        found,
+        [
+            ("docs_job_event.json", Some(("380", 2366, 1))),
+            ("docs_pipeline_event.json", Some(("1", 31, 5))),
+            ("gitlab4j_build_event.json", Some(("3115610", 2366, 1))),
+            ("gitlab4j_deployment_event.json", None),
+            // None of GitLab's: it says `build`.
+            ("gitlab4j_job_event.json", None),
+            ("gitlab4j_pipeline_event.json", Some(("1", 31, 5))),
+            ("gogitlab_build.json", Some(("380", 2366, 1))),
+            ("gogitlab_deployment.json", None),
+            ("gogitlab_job.json", Some(("31537070", 743_121_198, 1))),
+            ("gogitlab_pipeline.json", Some(("1", 31, 5))),
+            ("jenkins_pipeline_event.json", Some(("1", 31, 5))),
+            (
+                "jenkins_pipeline_failure_event.json",
+                Some(("gitlab-org/gitlab-test", 31, 5))
+            ),
+        ]
+    );
+}
+
+#[test]
+fn a_finished_job_is_what_polling_sees_of_it() {
+    let hook = decode(&recorded("gogitlab_job.json")).unwrap().unwrap();
+    let job = &hook.jobs.items[0];
+    assert_eq!(job.id, 3_580_121_225);
+    assert_eq!(
+        (&*job.name, &*job.stage),
+        ("auto_deploy:start", "coordinated:tag")
+    );
+    assert_eq!(job.status, Status::Success);
+    // 2023-01-10 13:50:54 UTC
+    assert_eq!(job.finished_at, Timestamp::from_unix(1_673_358_654));
+    assert_eq!(job.duration.unwrap().micros(), 49_503_592);
+    assert_eq!(job.failure_reason, None);
+    assert_eq!(hook.pipeline_status, None);
+}
+
+#[test]
+fn the_last_attempts_of_a_pipeline_hook_have_their_reasons() {
+    let hook = decode(&recorded("docs_pipeline_event.json"))
+        .unwrap()
+        .unwrap();
+    assert_eq!(hook.pipeline_status, Some(Status::Success));
+    assert_eq!(&*hook.ref_name, "master");
+    let failed = hook.jobs.items.iter().find(|job| job.id == 378).unwrap();
+    assert_eq!(failed.failure_reason.as_deref(), Some("script_failure"));
+}
+
+#[test]
+fn the_pipelines_id_is_that_of_the_commit_where_there_is_no_other() {
+    let body = br#"{"object_kind":"build","ref":"main","build_id":7,"build_name":"a",
+        "build_status":"failed","build_failure_reason":"unknown_failure","project_id":3,
+        "commit":{"id":42}}"#;
+    let hook = decode(body).unwrap().unwrap();
+    assert_eq!((hook.project, hook.pipeline_id), (HookProject::Id(3), 42));
+    assert_eq!(hook.jobs.items[0].failure_reason, None);
+}
+
+#[test]
+fn what_cannot_be_used_is_rejected_and_one_bad_job_spoils_no_other() {
+    for body in [
+        "",
+        "nonsense",
+        "[]",
+        r#"{"object_kind":"build"}"#,
+        r#"{"object_kind":"build","build_id":1,"project_id":0,"pipeline_id":3}"#,
+        r#"{"object_kind":"pipeline","project":{"id":1}}"#,
+        r#"{"object_kind":"pipeline","object_attributes":{"id":1,"ref":"x","status":"a"}}"#,
+    ] {
+        assert!(decode(body.as_bytes()).is_err(), "{body}");
+    }
+    let body = r#"{"object_kind":"pipeline","project":{"id":1},
+        "object_attributes":{"id":2,"ref":"x","status":"failed"},
+        "builds":[{"id":3},{"id":4,"name":"b","status":"success"}]}"#;
+    let hook = decode(body.as_bytes()).unwrap().unwrap();
+    assert_eq!((hook.jobs.items.len(), hook.jobs.rejected.len()), (1, 1));
+    assert_eq!(decode(br#"{"object_kind":"push"}"#), Ok(None));
+    assert_eq!(decode(br#"{"event_name":"project_create"}"#), Ok(None));
+}
+
+#[test]
+fn only_the_right_token_opens() {
+    let verifier = Verifier::new(Some("secret"), None).unwrap();
+    let check = |pairs: &[(&'static str, &str)]| verifier.check(&headers(pairs), b"", at(1));
+    assert_eq!(check(&[("x-gitlab-token", "secret")]), Ok(()));
+    for wrong in ["", "secre", "secrets", "Secret"] {
+        assert_eq!(check(&[("x-gitlab-token", wrong)]), Err(Refusal::Token));
+    }
+    assert_eq!(check(&[]), Err(Refusal::Token));
+}
+
+#[test]
+fn a_signature_holds_for_its_id_its_time_and_its_body() {
+    let fresh = || Verifier::new(None, Some(KEY)).unwrap();
+    assert_eq!(
+        fresh().check(&headers(&signed()), BODY, at(SENT + 300)),
+        Ok(())
+    );
+    let mut two = signed();
+    let both = format!("v1,AAAA v2,x {SIGNATURE}");
+    two[2].1 = &both;
+    assert_eq!(fresh().check(&headers(&two), BODY, at(SENT)), Ok(()));
+    for (place, value) in [(0, "other"), (1, "1614265331"), (2, "v1,AAAA"), (2, "x")] {
+        let mut forged = signed();
+        forged[place].1 = value;
+        let refused = fresh().check(&headers(&forged), BODY, at(SENT));
+        assert_eq!(refused, Err(Refusal::Signature), "{value}");
+    }
+    let other_body = fresh().check(&headers(&signed()), b"{}", at(SENT));
+    assert_eq!(other_body, Err(Refusal::Signature));
+    let unsigned = fresh().check(&headers(&[]), BODY, at(SENT));
+    assert_eq!(unsigned, Err(Refusal::Signature));
+}
+
+#[test]
+fn a_signed_hook_is_taken_once_and_not_after_five_minutes() {
+    let verifier = Verifier::new(None, Some(KEY)).unwrap();
+    let check = |now| verifier.check(&headers(&signed()), BODY, at(now));
+    assert_eq!(check(SENT + 301), Err(Refusal::Stale));
+    assert_eq!(check(SENT - 301), Err(Refusal::Stale));
+    assert_eq!(check(SENT), Ok(()));
+    assert_eq!(check(SENT + 1), Err(Refusal::Replayed));
+}
+
+#[test]
+fn where_both_are_configured_both_are_wanted() {
+    let verifier = Verifier::new(Some("secret"), Some(KEY)).unwrap();
+    let refused = verifier.check(&headers(&signed()), BODY, at(SENT));
+    assert_eq!(refused, Err(Refusal::Token));
+    let mut all = signed().to_vec();
+    all.push(("x-gitlab-token", "secret"));
+    assert_eq!(verifier.check(&headers(&all), BODY, at(SENT)), Ok(()));
+}
+
+#[test]
+fn a_key_that_is_no_base64_is_refused() {
+    assert!(Verifier::new(None, Some("whsec_not base64")).is_err());
+}

@@ -1,0 +1,146 @@
+//! Who sent a hook: the secret token, the signature, and whether it came before.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::HeaderMap;
+use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
+
+use crate::model::Timestamp;
+
+/// Seconds by which a signed hook may be older or newer than GitLab's clock.
+const TOLERANCE: i64 = 5 * 60;
+
+/// Signed hooks that are remembered; those older than the tolerance are refused anyway.
+const REMEMBERED: usize = 100_000;
+
+const KEY_PREFIX: &str = "whsec_";
+
+/// Checks what was configured: the secret token, the signature, or both.
+pub struct Verifier {
+    token: Option<Box<[u8]>>,
+    key: Option<Hmac<Sha256>>,
+    seen: Mutex<Seen>,
+}
+
+/// The signed hooks that came, oldest first.
+#[derive(Default)]
+struct Seen {
+    ids: HashSet<Box<str>>,
+    order: VecDeque<(i64, Box<str>)>,
+}
+
+/// Why a hook is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No token, or another one.
+    #[error(
+        "X-Gitlab-Token is missing or wrong; give the hook the secret token of `webhooks.gitlab.token_file`"
+    )]
+    Token,
+    /// No signature, or one by another key or of another body.
+    #[error(
+        "webhook-signature is missing or wrong; give the hook the signing token of `webhooks.gitlab.signing_key_file`"
+    )]
+    Signature,
+    /// Sent too long ago, or in the future.
+    #[error("webhook-timestamp is missing or more than five minutes off GitLab's clock")]
+    Stale,
+    /// Came before; answered as if it were new.
+    #[error("this webhook-id came before")]
+    Replayed,
+}
+
+/// A text that is no signing key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the signing key is not base64, such as `whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw`")]
+pub struct InvalidKey;
+
+impl Verifier {
+    /// Checks the token and the signature, each where it is given.
+    ///
+    /// # Errors
+    ///
+    /// Where the key is not `whsec_` and base64.
+    pub fn new(token: Option<&str>, signing_key: Option<&str>) -> Result<Self, InvalidKey> {
+        let key = signing_key.map(|text| {
+            let encoded = text.strip_prefix(KEY_PREFIX).unwrap_or(text);
+            let key = STANDARD.decode(encoded).map_err(|_| InvalidKey)?;
+            Hmac::new_from_slice(&key).map_err(|_| InvalidKey)
+        });
+        Ok(Self {
+            token: token.map(|token| token.as_bytes().into()),
+            key: key.transpose()?,
+            seen: Mutex::default(),
+        })
+    }
+
+    /// Checks what the headers alone can show, so that a stranger's body is not even read.
+    pub fn check_head(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        if let Some(token) = &self.token {
+            let given = headers.get("x-gitlab-token");
+            let given = given.map_or(&[][..], |value| value.as_bytes());
+            if !bool::from(given.ct_eq(token)) {
+                return Err(Refusal::Token);
+            }
+        }
+        if self.key.is_some() && !headers.contains_key("webhook-signature") {
+            return Err(Refusal::Signature);
+        }
+        Ok(())
+    }
+
+    /// Checks the whole hook; `now` is the time by GitLab's clock.
+    pub fn check(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<(), Refusal> {
+        self.check_head(headers)?;
+        let Some(key) = &self.key else {
+            return Ok(());
+        };
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let id = text("webhook-id").unwrap_or_default();
+        let timestamp = text("webhook-timestamp").unwrap_or_default();
+        let mut signed = key.clone();
+        for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
+            signed.update(part);
+        }
+        // Several are given while a key is changed for another one.
+        let given = text("webhook-signature").unwrap_or_default();
+        let valid = given.split(' ').any(|signature| {
+            signature
+                .strip_prefix("v1,")
+                .and_then(|encoded| STANDARD.decode(encoded).ok())
+                .is_some_and(|code| signed.clone().verify_slice(&code).is_ok())
+        });
+        if !valid {
+            return Err(Refusal::Signature);
+        }
+        let at: i64 = timestamp.parse().map_err(|_| Refusal::Stale)?;
+        if at.abs_diff(now.unix()) > TOLERANCE.unsigned_abs() {
+            return Err(Refusal::Stale);
+        }
+        self.note(id, at, now)
+    }
+
+    fn note(&self, id: &str, at: i64, now: Timestamp) -> Result<(), Refusal> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = &mut *seen;
+        while let Some((at, _)) = seen.order.front() {
+            let outlived = *at < now.unix() - 2 * TOLERANCE;
+            if !outlived && seen.order.len() < REMEMBERED {
+                break;
+            }
+            if let Some((_, id)) = seen.order.pop_front() {
+                seen.ids.remove(&id);
+            }
+        }
+        if !seen.ids.insert(id.into()) {
+            return Err(Refusal::Replayed);
+        }
+        seen.order.push_back((at, id.into()));
+        Ok(())
+    }
+}

@@ -1,0 +1,115 @@
+//! The address of a job's page, there and back.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use super::routes::LONGEST_URI;
+
+/// What all of them begin with.
+const PREFIX: &str = "/jobs/";
+
+/// What stands between project, ref and job; GitLab allows no `-` as a part of a project's path.
+const SEPARATOR: &str = "/-/";
+
+/// What stays as it is; a `/` of a ref or a job does not, so that no name looks like a separator.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b':');
+
+/// The same for projects, whose slashes stay.
+const ENCODED_PROJECT: &AsciiSet = &ENCODED.remove(b'/');
+
+/// A job with where it belongs, by names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Address {
+    pub(super) project: String,
+    pub(super) ref_name: String,
+    pub(super) job: String,
+}
+
+impl Address {
+    /// Reads the path of a request; `None` if it is no job's.
+    pub(super) fn parse(path: &str) -> Option<Self> {
+        let (project, rest) = path.strip_prefix(PREFIX)?.split_once(SEPARATOR)?;
+        let (ref_name, job) = rest.split_once(SEPARATOR)?;
+        let decode = |text: &str| {
+            let text = percent_decode_str(text).decode_utf8().ok()?;
+            (!text.is_empty()).then(|| text.into_owned())
+        };
+        Some(Self {
+            project: decode(project)?,
+            ref_name: decode(ref_name)?,
+            job: decode(job)?,
+        })
+    }
+}
+
+/// The path of a job's page; `None` for names that no address can hold: very long ones, and `.` and `..`,
+/// which a browser takes for directories however they are written.
+pub(super) fn of(project: &str, ref_name: &str, job: &str) -> Option<String> {
+    let is_directory = |name: &str| matches!(name, "." | "..");
+    if is_directory(ref_name) || is_directory(job) || project.split('/').any(is_directory) {
+        return None;
+    }
+    let path = format!(
+        "{PREFIX}{}{SEPARATOR}{}{SEPARATOR}{}",
+        utf8_percent_encode(project, ENCODED_PROJECT),
+        utf8_percent_encode(ref_name, ENCODED),
+        utf8_percent_encode(job, ENCODED),
+    );
+    let leads_back = Address::parse(&path).is_some_and(|back| {
+        back.project == project && back.ref_name == ref_name && back.job == job
+    });
+    (leads_back && path.len() <= LONGEST_URI).then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_address_can_be_read_and_typed() {
+        assert_eq!(
+            of("group/sub/app", "release/1.0", "test: [a, b]/c").unwrap(),
+            "/jobs/group/sub/app/-/release%2F1.0/-/test:%20%5Ba%2C%20b%5D%2Fc"
+        );
+        let typed = Address::parse("/jobs/group/app/-/release/1.0/-/deploy/eu").unwrap();
+        assert_eq!(
+            (&*typed.ref_name, &*typed.job),
+            ("release/1.0", "deploy/eu")
+        );
+    }
+
+    #[test]
+    fn what_is_no_address_of_a_job_is_none() {
+        for path in [
+            "/jobs/",
+            "/jobs/a/-/b",
+            "/jobs/a/-//-/c",
+            "/jobs/-/-/x",
+            "/jobs/a/-/b/-/%ff",
+            "/a/-/b/-/c",
+        ] {
+            assert_eq!(Address::parse(path), None, "{path}");
+        }
+        for name in [".", "..", "", &"x".repeat(5000)] {
+            assert_eq!(of("group/app", "main", name), None, "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_has_an_address_of_harmless_characters_that_leads_back(
+            ref_name in "[^.].{0,20}", job in "(/-/|-/|/|[^.]).{0,20}(/-/|/-|)",
+        ) {
+            let path = of("group/app", &ref_name, &job).unwrap();
+            prop_assert!(path.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~:/%".contains(&b)));
+            let back = Address::parse(&path).unwrap();
+            prop_assert_eq!((back.project, back.ref_name, back.job), ("group/app".to_owned(), ref_name, job));
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! The page of one job: whether it fails, since when, why, whose it is, and what happened to it.
+
+use maud::{Markup, html};
+
+use super::jobs::{legend, sign, window};
+use super::page::{document, header};
+use super::shown::{ago, in_gitlab, link, short, span};
+use super::status::{JobEntry, Readiness};
+use crate::model::{Failing, FailureClass, Figures, Outcome, Timestamp, WindowEntry};
+
+/// The whole page.
+pub(super) fn page(job: &JobEntry, readiness: &Readiness, now: Timestamp) -> String {
+    let figures = &job.row.figures;
+    let body = html! {
+        (header(readiness))
+        main.job-page {
+            (title(job))
+            p.state {
+                (state(figures, now))
+                span.drawn { (window(&figures.window, figures.window.len())) }
+            }
+            @if let Some(failing) = &figures.failing {
+                section.panels {
+                    (why(failing))
+                    (since(job, failing, now))
+                }
+            }
+            (numbers(job, now))
+            (executions(job, now))
+            (legend())
+        }
+    };
+    document(&format!("{} · {}", job.row.name, job.project), &body).into_string()
+}
+
+/// For a job that is not known.
+pub(super) fn unknown(readiness: &Readiness) -> String {
+    let body = html! {
+        (header(readiness))
+        main {
+            section.empty {
+                h2 { "No such job" }
+                p { "No job of this name is tracked on this ref. It may have been renamed, or not have run for as long as histories are kept." }
+                p { a href="/" { "All jobs" } }
+            }
+        }
+    };
+    document("No such job", &body).into_string()
+}
+
+fn title(job: &JobEntry) -> Markup {
+    let project = html! { bdi { (job.project) } };
+    html! {
+        nav.crumbs aria-label="Where this is" { a href="/" { "All jobs" } " / " (link(job.project_url.as_deref(), &project)) " / " bdi { (job.ref_name) } }
+        h2.job-name { bdi { (job.row.name) } }
+        p.about {
+            @if !job.row.stage.is_empty() { "Stage " b { bdi { (job.row.stage) } } " · " }
+            @match &job.team {
+                Some(team) => { "Team " b { bdi { (team) } } },
+                None => "No team",
+            }
+            @if job.row.allow_failure { " · may fail" }
+        }
+    }
+}
+
+fn state(figures: &Figures, now: Timestamp) -> Markup {
+    let streak = figures.consecutive_failures;
+    let in_a_row = if streak == 1 {
+        "the last execution failed".to_owned()
+    } else {
+        format!("{streak} executions failed in a row")
+    };
+    html! {
+        @if streak > 0 {
+            span.badge.bad { "Failing" } " " (in_a_row)
+            @if let Some(since) = figures.failing.as_ref().and_then(|failing| failing.since) {
+                ", the first one " (ago(since, now))
+            }
+        } @else if figures.window_executions > 0 {
+            span.badge.good { "Not failing" }
+            @if let Some(at) = figures.last_execution { " last executed " (ago(at, now)) }
+        } @else {
+            span.badge { "Not executed yet" }
+        }
+        @if let Some(at) = figures.running_since { " · running, started " (ago(at, now)) }
+        @if let Some(at) = figures.pending_since { " · waiting for a runner, since " (ago(at, now)) }
+    }
+}
+
+fn why(failing: &Failing) -> Markup {
+    let class = failing.failure_class.unwrap_or(FailureClass::Unknown);
+    html! {
+        div.panel.wide {
+            h3 { "Why" }
+            p {
+                span.badge { (class.as_str()) } " "
+                @match failing.failure_reason.as_deref() {
+                    Some(reason) => bdi { (reason.replace('_', " ")) },
+                    None => "GitLab gives no reason",
+                }
+                @if let Some(id) = failing.job_id {
+                    " in " (link(failing.web_url.as_deref(), &html! { "job " (id) }))
+                }
+            }
+            @if let Some(excerpt) = &failing.excerpt {
+                p.faint {
+                    "The end of its log, what looks like a secret masked"
+                    @if Some(excerpt.job_id) != failing.job_id { " (of the earlier job " (excerpt.job_id) ")" }
+                    ":"
+                }
+                pre.log tabindex="0" { bdi { (excerpt.text) } }
+            } @else if failing.log_was_read {
+                p.faint { "Its log has no lines to show." }
+            }
+        }
+    }
+}
+
+fn since(job: &JobEntry, failing: &Failing, now: Timestamp) -> Markup {
+    let project_url = job.project_url.as_deref();
+    let compare = failing.compare_url(project_url);
+    let same = failing.first_failing_commit == failing.last_passing_commit;
+    html! {
+        div.panel {
+            h3 { "Since when" }
+            dl.facts {
+                @if let Some(since) = failing.since { dt { "First failure" } dd { (ago(since, now)) } }
+                dt { "First failing commit" } dd { (commit(failing.first_failing_commit.as_deref(), project_url)) }
+                dt { "Last passing commit" } dd { (commit(failing.last_passing_commit.as_deref(), project_url)) }
+            }
+            @if compare.is_some() {
+                p { (link(compare.as_deref(), &html! { "Compare the two commits" })) }
+            } @else if same && failing.first_failing_commit.is_some() {
+                p.faint { "The same commit passed before: look at what is not in the repository." }
+            }
+        }
+    }
+}
+
+fn commit(commit: Option<&str>, project_url: Option<&str>) -> Markup {
+    match commit {
+        None => html! { span.faint { "not known" } },
+        Some(commit) => {
+            let url = project_url.map(|base| in_gitlab(base, "commit", commit));
+            link(
+                url.as_deref(),
+                &html! { code title=(commit) { bdi { (short(commit)) } } },
+            )
+        }
+    }
+}
+
+fn numbers(job: &JobEntry, now: Timestamp) -> Markup {
+    let figures = &job.row.figures;
+    let when = |at: Option<Timestamp>| {
+        html! {
+            @match at { Some(at) => (ago(at, now)), None => span.faint { "never" } }
+        }
+    };
+    let took = |took: Option<crate::model::Span>| {
+        html! {
+            @match took { Some(took) => (span(took)), None => span.faint { "not known" } }
+        }
+    };
+    html! {
+        section.panels {
+            div.panel {
+                h3 { "Window" }
+                dl.facts {
+                    dt { "Failing" } dd { (figures.window_failures) " of " (figures.window_executions) " (" (format!("{:.0}", figures.failure_ratio() * 100.0)) " %)" }
+                    dt { "Streak" } dd { (figures.consecutive_failures) }
+                    dt { "Passed on a retry" } dd { (figures.window_flaky) }
+                }
+            }
+            div.panel {
+                h3 { "So far" }
+                dl.facts {
+                    @for outcome in Outcome::ALL {
+                        dt { (outcome.as_str().replace('_', " ")) } dd { (figures.executions.get(outcome)) }
+                    }
+                    dt { "flaky" } dd { (figures.flaky_executions) }
+                    dt { "retries" } dd { (figures.retries) }
+                }
+            }
+            div.panel {
+                h3 { "Failures by GitLab's reason" }
+                dl.facts {
+                    @for class in FailureClass::ALL.into_iter().filter(|class| figures.failures.get(*class) > 0) {
+                        dt { (class.as_str()) } dd { (figures.failures.get(class)) }
+                    }
+                }
+                @if FailureClass::ALL.into_iter().all(|class| figures.failures.get(class) == 0) { p.faint { "none" } }
+            }
+            div.panel {
+                h3 { "Times" }
+                dl.facts {
+                    dt { "Last success" } dd { (when(figures.last_success)) }
+                    dt { "Last failure" } dd { (when(figures.last_failure)) }
+                    dt { "First seen" } dd { (when(figures.first_seen)) }
+                    dt { "Ran for" } dd { (took(figures.duration)) }
+                    dt { "Usually" } dd { (took(figures.usual_duration)) }
+                    dt { "Waited for a runner" } dd { (took(figures.queued_duration)) }
+                }
+            }
+        }
+    }
+}
+
+fn executions(job: &JobEntry, now: Timestamp) -> Markup {
+    let window = &job.row.figures.window;
+    if window.is_empty() {
+        return html! {};
+    }
+    html! {
+        h3 { "Executions in the window, newest first" }
+        table.executions {
+            thead { tr { th { "Outcome" } th { "Pipeline" } th { "Job" } th { "Commit" } th { "Ended" } } }
+            tbody { @for entry in window.iter().rev() { (execution(entry, job.project_url.as_deref(), now)) } }
+        }
+    }
+}
+
+fn execution(entry: &WindowEntry, project_url: Option<&str>, now: Timestamp) -> Markup {
+    let (class, sign, outcome) = sign(entry);
+    let pipeline = entry.pipeline_id.map(|id| id.to_string());
+    let page = project_url.zip(pipeline.as_deref());
+    let page = page.map(|(base, id)| in_gitlab(base, "pipelines", id));
+    html! {
+        tr {
+            td { span class={ "cell " (class) } aria-hidden="true" { (sign) } " " (outcome) }
+            td data-label="Pipeline" { @if let Some(id) = &pipeline { (link(page.as_deref(), &html! { (id) })) } }
+            td data-label="Job" { @if let Some(id) = entry.job_id { (link(entry.web_url.as_deref(), &html! { (id) })) } }
+            td data-label="Commit" { @if entry.commit.is_some() { (commit(entry.commit.as_deref(), project_url)) } }
+            td data-label="Ended" { @if let Some(at) = entry.finished_at { (ago(at, now)) } }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The families of pipeline schedules, and the text of a project's.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::families::{Described, Family, Kind};
+use super::fragments::{Deflater, Fragments};
+use super::text::{Lines, push_label, shown};
+use crate::model::Timestamp;
+
+/// What is exposed of one schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleRow {
+    /// GitLab's id, which tells schedules with one description apart.
+    pub id: u64,
+    /// Its description.
+    pub description: Arc<str>,
+    /// Branch or tag.
+    pub ref_name: Arc<str>,
+    /// When it is to run next, or should have.
+    pub next_run: Option<Timestamp>,
+    /// When it last ran.
+    pub last_run: Option<Timestamp>,
+    /// Whether it is switched on.
+    pub active: bool,
+}
+
+type OfSchedule = fn(&ScheduleRow, &mut Lines<'_>);
+
+const fn family(name: &'static str, help: &'static str, emit: OfSchedule) -> Family<OfSchedule> {
+    Family {
+        described: Described {
+            name,
+            kind: Kind::Gauge,
+            help,
+            labels: &["project", "ref", "schedule"],
+        },
+        emit,
+    }
+}
+
+/// The families of schedules.
+pub(super) static SCHEDULES: &[Family<OfSchedule>] = &[
+    family(
+        "schedule_next_run_timestamp_seconds",
+        "When GitLab is to run the schedule next; in the past if it has not. Only while it is active.",
+        |row, lines| lines.maybe(row.next_run.filter(|_| row.active)),
+    ),
+    family(
+        "schedule_last_run_timestamp_seconds",
+        "When the last pipeline of the schedule was created.",
+        |row, lines| lines.maybe(row.last_run),
+    ),
+    family(
+        "schedule_active",
+        "1 if the schedule is switched on, else 0.",
+        |row, lines| lines.sample(u64::from(row.active)),
+    ),
+];
+
+/// The families of schedules, a piece each; rows in the order of their ids.
+pub(super) fn render(deflater: &mut Deflater, project: &str, rows: &[ScheduleRow]) -> Fragments {
+    let bases = bases(project, rows);
+    let mut count = 0;
+    for family in SCHEDULES {
+        let mut text = String::new();
+        for (row, base) in rows.iter().zip(&bases) {
+            let mut lines = Lines {
+                out: &mut text,
+                count: &mut count,
+                name: family.described.name,
+                base,
+            };
+            (family.emit)(row, &mut lines);
+        }
+        deflater.push(&text);
+    }
+    deflater.finish(count)
+}
+
+/// The labels of each row. The first of several with one description keeps it, so that its series go on.
+fn bases(project: &str, rows: &[ScheduleRow]) -> Vec<String> {
+    let mut taken = BTreeSet::new();
+    let labels = rows.iter().map(|row| {
+        let mut name = shown(&row.description).into_owned();
+        while !taken.insert((shown(&row.ref_name), name.clone())) {
+            name = format!("{name} (id {})", row.id);
+        }
+        let mut base = String::new();
+        push_label(&mut base, "project", project);
+        base.push(',');
+        push_label(&mut base, "ref", &row.ref_name);
+        base.push(',');
+        push_label(&mut base, "schedule", &name);
+        base
+    });
+    labels.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(id: u64, description: &str, ref_name: &str) -> ScheduleRow {
+        ScheduleRow {
+            id,
+            description: description.into(),
+            ref_name: ref_name.into(),
+            next_run: None,
+            last_run: None,
+            active: true,
+        }
+    }
+
+    #[test]
+    fn schedules_of_one_description_and_ref_are_told_apart_by_their_ids() {
+        let rows = [
+            row(1, "nightly", "main"),
+            row(2, "nightly", "next"),
+            row(3, "nightly", "main"),
+            row(4, "nightly (id 3)", "main"),
+            row(5, "", "main"),
+            row(6, "", "main"),
+        ];
+        let names: Vec<_> = bases("a", &rows)
+            .into_iter()
+            .map(|base| base.rsplit_once("schedule=").unwrap().1.to_owned())
+            .collect();
+        let wanted = [
+            "\"nightly\"",
+            "\"nightly\"",
+            "\"nightly (id 3)\"",
+            "\"nightly (id 3) (id 4)\"",
+            "\"\"",
+            "\" (id 6)\"",
+        ];
+        assert_eq!(names, wanted);
+    }
+}

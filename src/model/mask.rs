@@ -1,0 +1,159 @@
+//! Masking what may be a secret in a log: rather too much than too little.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// What stands in place of a secret.
+const MASK: &str = "[masked]";
+
+/// A pattern, and what it becomes.
+struct Rule {
+    pattern: Regex,
+    becomes: String,
+}
+
+/// Patterns in the order in which they are masked; the first group stays before the mask.
+const PATTERNS: &[&str] = &[
+    // Keys, whole or cut at either end.
+    r"()-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\z)",
+    r"()\A(?s:.*)-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----",
+    // Headers: the rest of the line.
+    r"(?im)(\b(?:proxy-)?authorization\b\W{1,4}).+$",
+    r"(?im)(\b(?:private-token|job-token|deploy-token|x-[a-z0-9-]*(?:token|key)|(?:set-)?cookie)\b[\x22']?\s*[:=]).+$",
+    r"(?i)(\bbearer[\s:=]+)[^\s\x22']{4,}",
+    // User and password in an address.
+    r"(?i)(\b[a-z][a-z0-9+.-]*://)[^\s/@:\x22'<>]*:[^\s\x22'<>]*@",
+    r"(?i)(\b[a-z][a-z0-9+.-]*://)[^\s/@\x22'<>]+@",
+    r"(?i)([?&][a-z0-9_.-]*(?:sig|signature|credential|key|code|auth)=)[^\s&\x22'<>]+",
+    // Tokens known by their looks: GitLab, AWS, GitHub, Slack, Google, JWT, npm, Docker, PyPI, Vault, Stripe.
+    r"()\b(?:glpat|glptt|gldt|glrtr?|glcbt|glft|glimt|glagent|glsoat|gloas|glffct|glwt)-[0-9A-Za-z_.=-]{4,}",
+    r"()\bGR1348941[0-9A-Za-z_-]+",
+    r"()\b(?:AKIA|ASIA|AROA|AIDA|ABIA|ACCA)[0-9A-Z]{8,}",
+    r"()\b(?:gh[pousr]_[0-9A-Za-z]{16,}|github_pat_[0-9A-Za-z_]{16,})",
+    r"()\bxox[a-z]-[0-9A-Za-z-]{8,}",
+    r"()\bAIza[0-9A-Za-z_-]{20,}",
+    r"()\beyJ[0-9A-Za-z_-]{6,}\.[0-9A-Za-z_.-]+",
+    r"()\b(?:npm_[0-9A-Za-z]{20,}|dckr_[a-z]+_[0-9A-Za-z_-]{16,}|pypi-[0-9A-Za-z_-]{16,}|hv[sbr]\.[0-9A-Za-z_-]{16,}|[sr]k[_-](?:live|test|proj|ant)?[_-]?[0-9A-Za-z_-]{16,})",
+    // Named values: text in quotes as a whole, `password: ..` to the end of the line, else one word.
+    r"(?i)([\w.-]*(?:passw|passphrase|pwd|secret|token|credential|(?:api|access|private|signing|encryption|master|ssh|gpg|aes|deploy)[_-]?key|_auth\b|\bauth\b)[\w.-]*\\?[\x22']?\]?\s*(?:=>|:=|[=:])\s*\\?)(?:\x22(?:\\.|[^\x22\\\n])*\x22?|'[^'\n]*'?)",
+    r"(?im)([\w.-]*(?:passw|passphrase|secret)[\w.-]*\s*:\s+)[^\s\[].*$",
+    r"(?i)([\w.-]*(?:passw|passphrase|pwd|secret|token|credential|(?:api|access|private|signing|encryption|master|ssh|gpg|aes|deploy)[_-]?key|_auth\b|\bauth\b)[\w.-]*\s*(?:=>|:=|[=:])\s*)[^\s\x22'\[][^\s\x22']*",
+    // Flags.
+    r"(?i)(\s--?(?:password|passwd|pass|passphrase|token|secret|api-?key|[a-z-]+-(?:password|token|secret|key))(?:=|\s+))[\x22']?[^\s\x22'\[-][^\s\x22']*[\x22']?",
+    r"(\s(?:-u|--user)(?:=|\s*)[\x22']?)[^\s:\x22']+:[^\s\x22']+",
+    r"(?i)(\bidentified by\s+)\S+",
+];
+
+static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| PATTERNS.iter().map(rule).collect());
+
+#[expect(
+    clippy::expect_used,
+    reason = "constant patterns, compiled by the tests"
+)]
+fn rule(pattern: &&str) -> Rule {
+    Rule {
+        pattern: Regex::new(pattern).expect("a valid pattern"),
+        becomes: format!("${{1}}{MASK}"),
+    }
+}
+
+/// The text with everything masked that looks like a secret.
+pub(super) fn masked(text: &str) -> String {
+    let mut text = Cow::Borrowed(text);
+    for rule in RULES.iter() {
+        if let Cow::Owned(masked) = rule.pattern.replace_all(&text, rule.becomes.as_str()) {
+            text = Cow::Owned(masked);
+        }
+    }
+    text.into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_masked_and_what_names_them_stays() {
+        for (line, wanted) in [
+            (
+                "token glpat-aB3_d-EfGhIjKlMnOpQr ends",
+                "token [masked] ends",
+            ),
+            ("glrt-t1_aB3dEfGhIjKlMnOp", "[masked]"),
+            ("id AKIAIOSFODNN7EXAMPLE!", "id [masked]!"),
+            (
+                "> Authorization: Basic dXNlcjpwYXNz",
+                "> Authorization: [masked]",
+            ),
+            (
+                "curl -H 'Authorization: Bearer abc.def'",
+                "curl -H 'Authorization: [masked]",
+            ),
+            ("PRIVATE-TOKEN: s3cr3t-value", "PRIVATE-TOKEN:[masked]"),
+            ("sent bearer eyJhbGciOi.J9.x", "sent bearer [masked]"),
+            ("password=hunter2 next", "password=[masked] next"),
+            (
+                "DB_PASSWORD = 'two words' next",
+                "DB_PASSWORD = [masked] next",
+            ),
+            ("Password: correct horse battery", "Password: [masked]"),
+            (
+                r#"{"client_secret": "a\"b c", "id": 1}"#,
+                r#"{"client_secret": [masked], "id": 1}"#,
+            ),
+            (r#""auth": "dXNlcjpwYXNz""#, r#""auth": [masked]"#),
+            (
+                "AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG",
+                "AWS_SECRET_ACCESS_KEY=[masked]",
+            ),
+            (
+                "mysql --password hunter2 -h db",
+                "mysql --password [masked] -h db",
+            ),
+            (
+                "curl -u user:hunter2 https://x",
+                "curl -u [masked] https://x",
+            ),
+            (
+                "clone https://ci:hunt/er@2@git.example/a.git",
+                "clone https://[masked]git.example/a.git",
+            ),
+            (
+                "clone https://hunter2@git.example/a.git",
+                "clone https://[masked]git.example/a.git",
+            ),
+            (
+                "GET /a?X-Amz-Signature=abc&b=1",
+                "GET /a?X-Amz-Signature=[masked]&b=1",
+            ),
+            ("ghp_0123456789abcdefABCDEF0123", "[masked]"),
+        ] {
+            assert_eq!(masked(line), wanted, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_private_key_is_masked_whole_or_cut() {
+        let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabcd\n-----END RSA PRIVATE KEY-----";
+        assert_eq!(masked(&format!("a\n{key}\nb")), "a\n[masked]\nb");
+        let (head, tail) = key.split_at(40);
+        assert_eq!(masked(&format!("a\n{head}")), "a\n[masked]");
+        assert_eq!(masked(&format!("{tail}\nb")), "[masked]\nb");
+    }
+
+    #[test]
+    fn what_people_look_for_stays() {
+        for line in [
+            "ERROR: Job failed: exit code 1",
+            "assertion `left == right` failed: 3 tests of group::app",
+            "fatal: unable to access 'https://gitlab.example/a.git/': error: 502",
+            "at src/auth/login.rs:12:5",
+            "commit 0123456789abcdef0123456789abcdef01234567 of main",
+            "npm ERR! 404 Not Found - GET https://registry.npmjs.org/left-pad",
+        ] {
+            assert_eq!(masked(line), line);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What concerns GitLab as a whole: an outage, the token, and projects without CI/CD.
+
+use std::time::Duration;
+
+use job_failure_exporter::simulator::{Fault, Handle, JobPlan, Options, PipelinePlan, start};
+
+use crate::daemon::{Daemon, Place, holds, until};
+
+const STATE: &str = "job_failure_exporter_circuit_breaker_state";
+
+async fn gitlab(projects: usize) -> Handle {
+    let gitlab = start(Options::default()).await.unwrap();
+    gitlab.with(|world| {
+        for number in 0..projects {
+            let project = world.create_project(&format!("acme/project-{number}"));
+            let plan = PipelinePlan::new([JobPlan::fails("build")]).instant();
+            world.push_pipeline(project, plan);
+        }
+    });
+    gitlab
+}
+
+async fn circuit_is(exporter: &Daemon, wanted: &str) {
+    exporter
+        .shows("the circuit's state", |samples| {
+            let all = ["closed", "half_open", "open"];
+            let set = all.map(|state| samples.value(STATE, &[("state", state)]));
+            let wanted = all.map(|state| Some(f64::from(u8::from(state == wanted))));
+            holds(set == wanted, format!("{set:?}"))
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn an_outage_opens_the_circuit_is_said_and_ends_with_a_probe() {
+    let gitlab = gitlab(6).await;
+    let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
+    let exporter = place.start().await;
+    exporter.is_ready().await;
+    circuit_is(&exporter, "closed").await;
+    gitlab.faults(|faults| faults.outage = Some(Fault::BadGateway));
+    circuit_is(&exporter, "open").await;
+
+    // Six projects that are polled ten times a second: one probe in five seconds is left of that.
+    gitlab.forget_requests();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let asked = gitlab.requests().len();
+    assert!(asked <= 2, "{asked} requests while the circuit was open");
+    let (status, ready) = exporter.get("/-/ready").await;
+    assert_eq!(status, 200, "alerts must go on: {ready}");
+    assert!(ready.contains("GitLab keeps failing"), "{ready}");
+    let (_, page) = exporter.get("/").await;
+    assert!(page.contains("GitLab keeps failing"), "{page}");
+    let samples = exporter.scrape().await;
+    let shown = samples.of("job_consecutive_failures", &[]).len();
+    assert_eq!(shown, 6, "what is known stays");
+
+    gitlab.faults(|faults| faults.outage = None);
+    circuit_is(&exporter, "closed").await;
+    until("fresh polls", async || {
+        let (_, ready) = exporter.get("/-/ready").await;
+        holds(ready == "ready\n", ready)
+    })
+    .await;
+    let log = exporter.log();
+    assert_eq!(log.matches("GitLab keeps failing").count(), 1, "{log}");
+    exporter.stop().await;
+}
+
+#[tokio::test]
+async fn the_end_of_the_token_and_the_version_of_gitlab_are_told() {
+    let gitlab = gitlab(1).await;
+    let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
+    let exporter = place.start().await;
+    let started = gitlab.with(|world| world.started().unix());
+    let day = 24 * 60 * 60;
+    let end = (started + 90 * day).div_euclid(day) * day;
+    exporter
+        .shows("the end of the token", |samples| {
+            let name = "job_failure_exporter_gitlab_token_expiry_timestamp_seconds";
+            let found = samples.value(name, &[]);
+            holds(found == Some(end as f64), format!("{found:?}, not {end}"))
+        })
+        .await;
+    exporter.says("GitLab 18.4.0").await;
+    let log = exporter.log();
+    assert!(!log.contains("WARN"), "{log}");
+    exporter.stop().await;
+}
+
+#[tokio::test]
+async fn a_project_without_ci_is_told_once_and_let_alone() {
+    let gitlab = gitlab(3).await;
+    gitlab.with(|world| {
+        let id = world.project_by_path("acme/project-1").unwrap().id;
+        world.project_mut(id).unwrap().ci_disabled = true;
+    });
+    let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
+    let exporter = place.start().await;
+    exporter.is_ready().await;
+    let labels = [("project", "acme/project-1"), ("reason", "ci_disabled")];
+    let samples = exporter
+        .shows("the reason", |samples| {
+            let errors = samples.value("project_poll_errors_total", &labels);
+            holds(errors == Some(1.0), format!("{errors:?}"))
+        })
+        .await;
+    let forbidden = [labels[0], ("reason", "forbidden")];
+    let errors = samples.value("project_poll_errors_total", &forbidden);
+    assert_eq!(errors, Some(0.0));
+    // The others are polled ten times a second meanwhile.
+    gitlab.forget_requests();
+    until("some cycles of the others", async || {
+        let listings = gitlab.count("GET /projects/:id/pipelines");
+        holds(listings > 10, listings)
+    })
+    .await;
+    let id = gitlab.with(|world| world.project_by_path("acme/project-1").unwrap().id);
+    let target = format!("/projects/{id}");
+    let requests = gitlab.requests();
+    assert!(
+        !requests
+            .iter()
+            .any(|request| request.target.contains(&target))
+    );
+    let log = exporter.log();
+    assert_eq!(log.matches("CI/CD is switched off").count(), 1, "{log}");
+    exporter.stop().await;
+}

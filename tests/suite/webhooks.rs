@@ -1,0 +1,405 @@
+//! Webhooks of the simulated GitLab, and recorded ones, to the real program.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use job_failure_exporter::simulator::{
+    Handle, Hook, HookTarget, JobPlan, Options, PipelinePlan, Status, start,
+};
+use sha2::Sha256;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::daemon::{Daemon, Place, gitlab, holds, until};
+use crate::http_serving::client;
+use crate::samples::Samples;
+use crate::truth::{differences, polled, project_ids};
+
+const TOKEN: &str = "a secret of the hook";
+const KEY: &[u8] = b"0123456789abcdef0123456789abcdef";
+const PROJECT: &str = "acme/shop";
+const EVENTS: &str = "job_failure_exporter_webhook_events_total";
+
+/// An exporter that takes hooks with the token. `never` polls again of itself: once an hour.
+fn place(gitlab: &Handle, watch: &str) -> Place {
+    let place = Place::new(gitlab.url(), watch);
+    let token = place.config().with_file_name("hook-token");
+    std::fs::write(token, TOKEN.replace(' ', "-")).unwrap();
+    place.configure_also("webhooks: {gitlab: {token_file: hook-token}}\n");
+    place
+}
+
+fn polls_once_an_hour(place: &Place) {
+    place.reconfigure(
+        "interval: 100ms, idle_interval: 100ms",
+        "interval: 1h, idle_interval: 1h",
+    );
+}
+
+async fn post(exporter: &Daemon, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> u16 {
+    let url = format!("http://{}/hooks/gitlab", exporter.address());
+    let mut request = client().post(url).body(body);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.send().await.unwrap().status().as_u16()
+}
+
+async fn deliver(exporter: &Daemon, hook: &Hook) {
+    let token = TOKEN.replace(' ', "-");
+    let headers = [("X-Gitlab-Event", hook.event), ("X-Gitlab-Token", &token)];
+    let status = post(exporter, &headers, hook.body.to_string()).await;
+    assert_eq!(status, 202);
+}
+
+fn waiting(hooks: &mut UnboundedReceiver<Hook>) -> Vec<Hook> {
+    std::iter::from_fn(|| hooks.try_recv().ok()).collect()
+}
+
+async fn events(exporter: &Daemon, kind: &str, result: &str, wanted: f64) {
+    let labels = [("kind", kind), ("result", result)];
+    exporter
+        .shows("counted webhooks", |samples| {
+            let found = samples.value(EVENTS, &labels);
+            holds(found == Some(wanted), format!("{labels:?}: {found:?}"))
+        })
+        .await;
+}
+
+/// A pipeline whose jobs wait until somebody ends them.
+fn held_jobs(gitlab: &Handle, names: &[&str]) -> u64 {
+    let jobs: Vec<_> = names.iter().map(|name| JobPlan::held(*name)).collect();
+    gitlab.with(|world| {
+        let known = world.project_by_path(PROJECT).map(|project| project.id);
+        let project = known.unwrap_or_else(|| world.create_project(PROJECT));
+        world.push_pipeline(project, PipelinePlan::new(jobs))
+    })
+}
+
+fn end(gitlab: &Handle, pipeline: u64, job: &str, status: Status) {
+    gitlab.with(|world| {
+        let id = world.latest(pipeline, job).unwrap().id;
+        world.set_job_status(id, status);
+    });
+}
+
+fn executions(samples: &Samples, job: &str, outcome: &str) -> f64 {
+    let labels = [("job_name", job), ("outcome", outcome)];
+    samples.sum("job_executions_total", &labels)
+}
+
+#[tokio::test]
+async fn a_finished_job_is_visible_within_a_tenth_of_a_second_and_long_before_the_next_poll() {
+    let gitlab = start(Options::default()).await.unwrap();
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let pipeline = held_jobs(&gitlab, &names);
+    let place = place(&gitlab, "groups: [{path: acme}]");
+    polls_once_an_hour(&place);
+    let exporter = place.start().await;
+    exporter.is_ready().await;
+    let mut hooks = gitlab.hooks();
+    // One for all: making one takes longer than what is measured.
+    let client = client();
+    let url = |path: &str| format!("http://{}{path}", exporter.address());
+    for (status, outcome, names) in [
+        (Status::Success, "passed", &names[..3]),
+        (Status::Failed, "failed", &names[3..]),
+    ] {
+        let mut fastest = Duration::MAX;
+        for name in names {
+            end(&gitlab, pipeline, name, status);
+            let sent = waiting(&mut hooks).into_iter();
+            let mut of_job = sent.filter(|hook| hook.event == "Job Hook");
+            let hook = of_job.next_back().unwrap();
+            let request = client.post(url("/hooks/gitlab"));
+            let request = request.header("X-Gitlab-Token", TOKEN.replace(' ', "-"));
+            let request = request.body(hook.body.to_string());
+            let began = Instant::now();
+            assert_eq!(request.send().await.unwrap().status(), 202);
+            loop {
+                let page = client.get(url("/metrics")).send().await.unwrap();
+                let samples = Samples::parse(&page.text().await.unwrap());
+                if executions(&samples, name, outcome) > 0.0 {
+                    break;
+                }
+                let waited = began.elapsed();
+                assert!(waited < Duration::from_secs(30), "{}", exporter.log());
+            }
+            fastest = fastest.min(began.elapsed());
+        }
+        // Of three: this machine may have other things to do.
+        assert!(
+            fastest < Duration::from_millis(100),
+            "{outcome}: {fastest:?}"
+        );
+    }
+    exporter.stop().await;
+}
+
+#[tokio::test]
+async fn a_new_pipeline_and_its_end_are_read_when_a_hook_tells_of_them() {
+    let gitlab = start(Options::default()).await.unwrap();
+    held_jobs(&gitlab, &["build"]);
+    let place = place(&gitlab, "groups: [{path: acme}]");
+    polls_once_an_hour(&place);
+    let exporter = place.start().await;
+    exporter.is_ready().await;
+    let mut hooks = gitlab.hooks();
+    let second = held_jobs(&gitlab, &["build"]);
+    end(&gitlab, second, "build", Status::Failed);
+    for hook in waiting(&mut hooks) {
+        deliver(&exporter, &hook).await;
+    }
+    let truth = gitlab.truth();
+    exporter
+        .shows("the failed job and its pipeline", |samples| {
+            let pipelines = [("project", PROJECT), ("outcome", "failed")];
+            let failed = samples.sum("pipeline_executions_total", &pipelines);
+            let differences = differences(samples, &truth);
+            holds(
+                failed > 0.0 && differences.is_empty(),
+                differences.join("\n"),
+            )
+        })
+        .await;
+    exporter.stop().await;
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_retried_by_itself_is_no_failure_for_a_moment() {
+    let gitlab = start(Options::default()).await.unwrap();
+    let project = gitlab.with(|world| world.create_project(PROJECT));
+    let flaky = JobPlan::held("ui-tests").retried(1);
+    let pipeline = gitlab.with(|world| world.push_pipeline(project, PipelinePlan::new([flaky])));
+    let place = place(&gitlab, "groups: [{path: acme}]");
+    polls_once_an_hour(&place);
+    let exporter = place.start().await;
+    exporter.is_ready().await;
+    let mut hooks = gitlab.hooks();
+    end(&gitlab, pipeline, "ui-tests", Status::Failed);
+    for hook in waiting(&mut hooks) {
+        deliver(&exporter, &hook).await;
+    }
+    exporter
+        .shows("the retry", |samples| {
+            let retries = samples.sum("job_retries_total", &[("job_name", "ui-tests")]);
+            holds(retries > 0.0, "no retry")
+        })
+        .await;
+    end(&gitlab, pipeline, "ui-tests", Status::Success);
+    for hook in waiting(&mut hooks) {
+        deliver(&exporter, &hook).await;
+    }
+    let samples = exporter
+        .shows("the pass", |samples| {
+            let flaky = samples.sum("job_flaky_executions_total", &[("job_name", "ui-tests")]);
+            holds(flaky > 0.0, "not flaky")
+        })
+        .await;
+    let failed = executions(&samples, "ui-tests", "failed");
+    assert!(failed.abs() < 0.5, "{failed} failures were counted");
+    exporter.stop().await;
+}
+
+/// Hooks as a bad network delivers them: a third is lost, a third comes twice, some steps later, in any
+/// order.
+struct Mangled {
+    random: fastrand::Rng,
+    late: Vec<Hook>,
+}
+
+impl Mangled {
+    fn batch(&mut self, sent: Vec<Hook>) -> Vec<Hook> {
+        let mut batch = Vec::new();
+        for hook in sent {
+            match self.random.u8(0..6) {
+                0 | 1 => {}
+                2 => {
+                    batch.push(hook.clone());
+                    batch.push(hook);
+                }
+                3 => {
+                    batch.push(hook.clone());
+                    self.late.push(hook);
+                }
+                _ => batch.push(hook),
+            }
+        }
+        self.random.shuffle(&mut self.late);
+        let some = self.random.usize(0..=self.late.len());
+        batch.extend(self.late.drain(..some));
+        self.random.shuffle(&mut batch);
+        batch
+    }
+}
+
+#[tokio::test]
+async fn lost_repeated_and_reordered_hooks_change_no_state_that_polling_alone_comes_to() {
+    let gitlab = gitlab("demo").await;
+    let with_hooks = place(&gitlab, "groups: [{path: acme}]");
+    let without = Place::new(gitlab.url(), "groups: [{path: acme}]");
+    let hooked = with_hooks.start().await;
+    let polling = without.start().await;
+    hooked.is_ready().await;
+    polling.is_ready().await;
+    let projects = project_ids(&gitlab);
+    let mut hooks = gitlab.hooks();
+    let mut mangled = Mangled {
+        random: fastrand::Rng::with_seed(7),
+        late: Vec::new(),
+    };
+    for _ in 0..14 {
+        gitlab.advance(Duration::from_secs(50));
+        for hook in mangled.batch(waiting(&mut hooks)) {
+            deliver(&hooked, &hook).await;
+        }
+        polled(&gitlab, &polling, &projects).await;
+        polled(&gitlab, &hooked, &projects).await;
+        // Two exporters poll: one alone may have made up both cycles.
+        polled(&gitlab, &polling, &projects).await;
+    }
+    until("the same from both", async || {
+        let (one, other) = (hooked.scrape().await.kept(), polling.scrape().await.kept());
+        let ours: Vec<_> = one.lines().filter(|line| !other.contains(line)).collect();
+        let theirs: Vec<_> = other.lines().filter(|line| !one.contains(line)).collect();
+        holds(
+            one == other,
+            format!("{ours:#?}\nby polling alone: {theirs:#?}"),
+        )
+    })
+    .await;
+    let samples = hooked.scrape().await;
+    assert_eq!(differences(&samples, &gitlab.truth()), Vec::<String>::new());
+    let taken = samples.sum(EVENTS, &[("result", "taken")]);
+    assert!(taken > 500.0, "{taken} hooks were taken");
+    hooked.stop().await;
+    polling.stop().await;
+}
+
+#[tokio::test]
+async fn the_simulated_gitlab_sends_its_hooks_itself() {
+    let receiver = start(Options::default()).await.unwrap();
+    let exporter_place = place(&receiver, "groups: [{path: acme}]");
+    receiver.with(|world| world.create_project(PROJECT));
+    let exporter = exporter_place.start().await;
+    let sender = start(Options {
+        hooks: Some(HookTarget {
+            url: format!("http://{}/hooks/gitlab", exporter.address()),
+            token: TOKEN.replace(' ', "-"),
+        }),
+        ..Options::default()
+    });
+    let sender = sender.await.unwrap();
+    // Its first project has the id of the one that is watched.
+    held_jobs(&sender, &["build"]);
+    events(&exporter, "pipeline", "taken", 1.0).await;
+    events(&exporter, "job", "taken", 1.0).await;
+    exporter.stop().await;
+}
+
+#[tokio::test]
+async fn every_recorded_hook_is_let_in_and_what_is_not_watched_is_ignored() {
+    let gitlab = start(Options::default()).await.unwrap();
+    gitlab.with(|world| world.create_project(PROJECT));
+    let exporter = place(&gitlab, "groups: [{path: acme}]").start().await;
+    exporter.is_ready().await;
+    let token = TOKEN.replace(' ', "-");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/webhooks");
+    for path in crate::daemon::folder(&folder) {
+        if path.extension().is_some_and(|ending| ending == "json") {
+            let body = std::fs::read(&path).unwrap();
+            let status = post(&exporter, &[("X-Gitlab-Token", &token)], body).await;
+            assert_eq!(status, 202, "{}", path.display());
+        }
+    }
+    for body in ["", "nonsense", "[]"] {
+        assert_eq!(
+            post(&exporter, &[("X-Gitlab-Token", &token)], body).await,
+            202
+        );
+    }
+    events(&exporter, "job", "ignored", 4.0).await;
+    events(&exporter, "pipeline", "ignored", 5.0).await;
+    events(&exporter, "other", "ignored", 3.0).await;
+    events(&exporter, "other", "invalid", 3.0).await;
+    exporter.stop().await;
+}
+
+#[tokio::test]
+async fn strangers_and_oversized_bodies_are_turned_away() {
+    let gitlab = start(Options::default()).await.unwrap();
+    gitlab.with(|world| world.create_project(PROJECT));
+    let exporter = place(&gitlab, "groups: [{path: acme}]").start().await;
+    let token = TOKEN.replace(' ', "-");
+    let secret = [("X-Gitlab-Token", &*token)];
+    assert_eq!(post(&exporter, &[], "{}").await, 401);
+    assert_eq!(
+        post(&exporter, &[("X-Gitlab-Token", "guess")], "{}").await,
+        401
+    );
+    assert_eq!(post(&exporter, &secret, "{}").await, 202);
+    let large = format!(
+        "{{\"object_kind\":\"build\",\"x\":\"{}\"}}",
+        "x".repeat(6 << 20)
+    );
+    assert_eq!(post(&exporter, &secret, large).await, 413);
+    let (status, _) = exporter.get("/hooks/gitlab").await;
+    assert_eq!(status, 405);
+    events(&exporter, "other", "unauthorized", 2.0).await;
+    events(&exporter, "other", "too_large", 1.0).await;
+    assert!(!exporter.log().contains(&token), "{}", exporter.log());
+    exporter.stop().await;
+}
+
+#[tokio::test]
+async fn without_configuration_there_are_no_webhooks() {
+    let gitlab = start(Options::default()).await.unwrap();
+    gitlab.with(|world| world.create_project(PROJECT));
+    let exporter = Place::new(gitlab.url(), "groups: [{path: acme}]")
+        .start()
+        .await;
+    assert_eq!(post(&exporter, &[], "{}").await, 404);
+    exporter.stop().await;
+}
+
+fn signature(id: &str, at: i64, body: &str) -> String {
+    let mut code = Hmac::<Sha256>::new_from_slice(KEY).unwrap();
+    code.update(format!("{id}.{at}.{body}").as_bytes());
+    format!("v1,{}", STANDARD.encode(code.finalize().into_bytes()))
+}
+
+#[tokio::test]
+async fn a_signed_hook_counts_once_and_by_gitlabs_clock() {
+    let gitlab = start(Options::default()).await.unwrap();
+    gitlab.with(|world| world.create_project(PROJECT));
+    let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
+    let key = format!("whsec_{}\n", STANDARD.encode(KEY));
+    std::fs::write(place.config().with_file_name("key"), key).unwrap();
+    place.configure_also("webhooks: {gitlab: {signing_key_file: key}}\n");
+    let exporter = place.start().await;
+    exporter.is_ready().await;
+    let now = gitlab.with(|world| world.now().unix());
+    let body = r#"{"object_kind":"push"}"#;
+    let send = async |id: &str, at: i64, body: &'static str, signature: &str| {
+        let at = at.to_string();
+        let headers = [
+            ("webhook-id", id),
+            ("webhook-timestamp", &at),
+            ("webhook-signature", signature),
+        ];
+        post(&exporter, &headers, body).await
+    };
+    let valid = signature("one", now, body);
+    assert_eq!(send("one", now, body, &valid).await, 202);
+    assert_eq!(send("one", now, body, &valid).await, 202);
+    assert_eq!(send("two", now, body, &valid).await, 401);
+    let old = signature("three", now - 400, body);
+    assert_eq!(send("three", now - 400, body, &old).await, 401);
+    assert_eq!(post(&exporter, &[], body).await, 401);
+    events(&exporter, "other", "ignored", 1.0).await;
+    events(&exporter, "other", "replayed", 1.0).await;
+    events(&exporter, "other", "unauthorized", 3.0).await;
+    exporter.stop().await;
+}
