@@ -4,13 +4,11 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Context as _;
-use regex::{Captures, Regex};
 use serde_json::{Value, json};
 
-use crate::config::duration;
+use super::haste::hastened;
 
 /// Every waiting time of rules and routing is divided by this.
 pub(super) const HASTE: u32 = 12;
@@ -74,7 +72,7 @@ impl Files {
         let rules = files.path("rules");
         fs::create_dir_all(&rules).with_context(|| format!("cannot create {}", rules.display()))?;
         for (name, text) in RULES {
-            files.put(&format!("rules/{name}"), &hastened(text))?;
+            files.put(&format!("rules/{name}"), &hastened(text, HASTE))?;
         }
         files.put("prometheus.yml", &prometheus(PROMETHEUS, addresses)?)?;
         files.put("alertmanager.yml", &alertmanager(ALERTMANAGER, addresses)?)?;
@@ -100,20 +98,6 @@ impl Files {
         file.write_all(delivery)?;
         file.write_all(b"\n")
     }
-}
-
-/// The text with every waiting time divided, and all else as it stands.
-fn hastened(text: &str) -> String {
-    let keys = "for|keep_firing_for|group_wait|group_interval|repeat_interval";
-    let pattern = format!(r"(?m)^(?<key>\s*(?:- )?(?:{keys}): *)(?<time>[0-9a-z]+)\b");
-    let Ok(waits) = Regex::new(&pattern) else {
-        return text.to_owned();
-    };
-    let shorter = |found: &Captures<'_>| {
-        let time = duration::parse(&found["time"]).unwrap_or(Duration::ZERO);
-        format!("{}{}", &found["key"], duration::format(time / HASTE))
-    };
-    waits.replace_all(text, shorter).into_owned()
 }
 
 /// The shipped `prometheus.yml`, with the demo's addresses and intervals.
@@ -144,7 +128,7 @@ fn prometheus(text: &str, addresses: &Addresses) -> anyhow::Result<String> {
 
 /// The shipped `alertmanager.yml`, with every receiver replaced by the demo's.
 fn alertmanager(text: &str, addresses: &Addresses) -> anyhow::Result<String> {
-    let mut config = parse(&hastened(text))?;
+    let mut config = parse(&hastened(text, HASTE))?;
     for receiver in config["receivers"].as_array_mut().into_iter().flatten() {
         let Some(fields) = receiver.as_object_mut() else {
             continue;
@@ -194,6 +178,7 @@ fn write(value: &Value) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::time::Duration;
 
     use crate::config::{Config, Overrides};
 
@@ -224,12 +209,9 @@ mod tests {
     }
 
     #[test]
-    fn waiting_times_are_divided_and_nothing_else_is_touched() {
-        let text = "expr: x[10m]\n  for: 1m # why\n  keep_firing_for: 10m\n- for: 0s\n";
-        let shorter = "expr: x[10m]\n  for: 5s # why\n  keep_firing_for: 50s\n- for: 0s\n";
-        assert_eq!(hastened(text), shorter);
+    fn the_waits_of_the_rules_are_shortened() {
         let (_, shipped) = RULES.iter().find(|(name, _)| *name == "jobs.yml").unwrap();
-        let jobs = hastened(shipped);
+        let jobs = hastened(shipped, HASTE);
         assert!(jobs.contains("for: 5s") && !jobs.contains("for: 1m"));
         assert_eq!(jobs.lines().count(), shipped.lines().count());
     }

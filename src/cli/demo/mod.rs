@@ -1,6 +1,7 @@
 //! `demo`: the whole way on one machine, from a simulated GitLab to a delivered alert.
 
 mod files;
+mod haste;
 mod program;
 mod receiver;
 mod stage;
@@ -15,6 +16,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use tokio::time;
 
+pub use self::haste::hastened;
 use self::receiver::ALERT;
 use self::stage::{Binaries, Stage};
 use super::interrupt::Interrupts;

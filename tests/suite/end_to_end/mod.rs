@@ -1,0 +1,182 @@
+//! From GitLab to the message and its end: the real programs, with what is shipped.
+
+mod exporter_down;
+mod outage;
+mod streak;
+mod troubles;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use job_failure_exporter::clock::{Clock as _, SystemClock};
+use job_failure_exporter::simulator::{
+    Handle, JobPlan, Moment, Options, Pace, PipelinePlan, World, start,
+};
+use serde_json::Value;
+
+use crate::daemon::{Daemon, Place, holds, until};
+use crate::monitoring::{Message, Receiver, Shipped, Tool};
+
+/// How long before now a world with a past begins.
+const PAST: Duration = Duration::from_hours(3);
+
+/// The way of an alert: the exporter, Prometheus and Alertmanager, and whoever is told.
+struct Chain {
+    place: Place,
+    /// None while it is away.
+    exporter: Option<Daemon>,
+    receiver: Receiver,
+    alertmanager: Tool,
+    prometheus: Tool,
+    _shipped: Shipped,
+}
+
+impl Chain {
+    /// Starts it all. Jobs of the projects below `acme/payments` are the team's of that name.
+    async fn start(gitlab: &Handle) -> Self {
+        let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
+        place.configure_also(
+            "owners: {rules: [{projects: 'acme/payments/**', jobs: '*', team: payments}]}\n",
+        );
+        let exporter = place.start().await;
+        let shipped = Shipped::copy();
+        let receiver = Receiver::start().await;
+        let alertmanager = shipped.alertmanager(receiver.address).await;
+        let prometheus = shipped
+            .prometheus(exporter.address(), alertmanager.address)
+            .await;
+        exporter.is_ready().await;
+        Self {
+            place,
+            exporter: Some(exporter),
+            receiver,
+            alertmanager,
+            prometheus,
+            _shipped: shipped,
+        }
+    }
+
+    fn exporter(&self) -> &Daemon {
+        self.exporter.as_ref().expect("it runs")
+    }
+
+    /// `kill -9`; the one that comes after it is to serve at the same place, which is given.
+    async fn kill_exporter(&mut self) -> SocketAddr {
+        let exporter = self.exporter.take().expect("it runs");
+        let address = exporter.address();
+        let fixed = format!("'{address}'");
+        self.place.reconfigure("'127.0.0.1:0'", &fixed);
+        exporter.kill().await;
+        address
+    }
+
+    async fn start_exporter(&mut self) {
+        let exporter = self.place.start().await;
+        exporter.is_ready().await;
+        self.exporter = Some(exporter);
+    }
+
+    /// The heartbeat shows that alerts are delivered.
+    async fn is_alive(&self) {
+        until("the heartbeat", async || {
+            let messages = self.receiver.messages();
+            let arrived = messages.iter().any(|m| m.path == "/dead-mans-switch");
+            holds(arrived, format!("{messages:?}"))
+        })
+        .await;
+    }
+
+    /// Waits until Prometheus has such a streak of that job.
+    async fn streak_is(&self, job: &str, wanted: f64) {
+        let query = format!("ci_job:consecutive_failures{{job_name={job:?}}}");
+        until("the streak in Prometheus", async || {
+            let found = self.prometheus.query(&query).await;
+            holds(found == [wanted], format!("{found:?}, not {wanted}"))
+        })
+        .await;
+    }
+
+    /// Names of the alerts that fire in Prometheus, each with what it is about.
+    async fn firing(&self) -> BTreeSet<(String, String)> {
+        let query = "ALERTS{alertstate=\"firing\",alertname!=\"Watchdog\"}";
+        let series = self.prometheus.series(query).await;
+        series
+            .iter()
+            .map(|it| name_and_subject(&it["metric"]))
+            .collect()
+    }
+
+    /// All but the heartbeat.
+    fn messages(&self) -> Vec<Message> {
+        let heartbeat = |message: &Message| message.path == "/dead-mans-switch";
+        let messages = self.receiver.messages().into_iter();
+        messages.filter(|message| !heartbeat(message)).collect()
+    }
+
+    /// The alerts of all messages with this status, each with where it was sent.
+    fn told(&self, status: &str) -> Vec<(String, Value)> {
+        let mut told = Vec::new();
+        for message in self.messages() {
+            let alerts = message.body["alerts"].as_array().unwrap().iter();
+            let alerts = alerts.filter(|alert| alert["status"] == status);
+            told.extend(alerts.map(|alert| (message.path.clone(), alert.clone())));
+        }
+        told
+    }
+
+    /// Waits for an alert with this status to be sent there.
+    async fn alert(&self, path: &str, name: &str, status: &str) -> Value {
+        until(&format!("{name}, {status}, at {path}"), async || {
+            let told = self.told(status);
+            let is_it =
+                |(to, alert): &&(String, Value)| to == path && alert["labels"]["alertname"] == name;
+            let found = told.iter().find(is_it).map(|(_, alert)| alert.clone());
+            found.ok_or_else(|| format!("{told:#?}"))
+        })
+        .await
+    }
+
+    async fn end(self) {
+        drop((self.prometheus, self.alertmanager));
+        if let Some(exporter) = self.exporter {
+            exporter.stop().await;
+        }
+    }
+}
+
+/// An alert's name, and its job, schedule or project.
+fn name_and_subject(labels: &Value) -> (String, String) {
+    let text = |key: &str| labels[key].as_str().unwrap_or_default();
+    let subject = ["job_name", "schedule", "project"].map(text);
+    let subject = subject.iter().find(|text| !text.is_empty());
+    let subject = subject.copied().unwrap_or_default();
+    (text("alertname").to_owned(), subject.to_owned())
+}
+
+/// A GitLab in the present; `past` fills its world, which begins three hours earlier.
+async fn gitlab(past: impl FnOnce(&mut World)) -> Handle {
+    let clock = Arc::new(SystemClock);
+    let pace = Pace {
+        start: Moment::from(clock.now()) - PAST,
+        clock,
+        speed: 1.0,
+        catches_up: false,
+    };
+    let options = Options {
+        pace,
+        ..Options::default()
+    };
+    let gitlab = start(options).await.unwrap();
+    gitlab.with(past);
+    gitlab.advance(PAST);
+    gitlab
+}
+
+/// One more pipeline of a project, which is created where it is not there yet. It ends at once.
+fn push(world: &mut World, project: &str, jobs: Vec<JobPlan>) -> u64 {
+    let known = world.project_by_path(project).map(|project| project.id);
+    let project = known.unwrap_or_else(|| world.create_project(project));
+    world.push_pipeline(project, PipelinePlan::new(jobs).instant())
+}
