@@ -1,7 +1,7 @@
 //! A server with a daemon of the tests' own behind it, and clients of various manners.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use job_failure_exporter::http::{
@@ -136,9 +136,16 @@ impl Serving {
     }
 }
 
-pub(crate) fn client() -> reqwest::Client {
+/// One for all tests, since making one reads every certificate of the system. It keeps no connections:
+/// each belongs to the runtime of the test that opened it.
+static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
     let client = reqwest::Client::builder().no_gzip().no_proxy();
-    client.timeout(PATIENCE).build().unwrap()
+    let client = client.pool_max_idle_per_host(0).timeout(PATIENCE);
+    client.build().unwrap()
+});
+
+pub(crate) fn client() -> reqwest::Client {
+    CLIENT.clone()
 }
 
 /// No test waits longer for anything.
