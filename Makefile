@@ -32,6 +32,7 @@ test: ## Everything CI checks: formatting, lints, docs, tests, rules
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 	cargo test --locked
 	scripts/check-rules.sh
+	SUITES=sid WHERE_POSSIBLE=1 scripts/other-versions.sh
 
 .PHONY: chaos
 chaos: ## Kill exporters, break GitLab, S3 and the disk at random; nothing may be lost (CHAOS_FOR=120s CHAOS_SEED=..)
@@ -45,6 +46,10 @@ build: ## Build the release binary
 .PHONY: check-rules
 check-rules: ## Check and test the alert rules and the example configurations (PROMTOOL=/path, AMTOOL=/path: with others)
 	scripts/check-rules.sh
+
+.PHONY: other-versions
+other-versions: ## The same with the Prometheus and Alertmanager of Debian's newer releases
+	scripts/other-versions.sh
 
 .PHONY: kubernetes
 kubernetes: ## Write deploy/kubernetes/ anew from the rules and the configurations

@@ -19,6 +19,11 @@ done
 "$promtool" check config deploy/prometheus/prometheus.yml
 "$amtool" check-config "$alertmanager"
 "$amtool" check-config deploy/alertmanager/receivers.example.yml
+# Alertmanager 0.25 has nothing for Microsoft Teams.
+case $("$amtool" --version 2>&1 | head -1) in
+    *\ 0.2[0-7].*) ;;
+    *) "$amtool" check-config deploy/alertmanager/receivers.msteams.example.yml ;;
+esac
 
 while read -r receivers labels; do
     case $receivers in '#'* | '') continue ;; esac
