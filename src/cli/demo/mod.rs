@@ -1,5 +1,6 @@
 //! `demo`: the whole way on one machine, from a simulated GitLab to a delivered alert.
 
+mod events;
 mod files;
 mod haste;
 mod program;
@@ -61,8 +62,9 @@ pub async fn run(args: DemoArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         () = interrupts.wait() => Ok(End::Interrupted),
         () = after(limit) => Ok(End::TimeIsUp),
     };
-    let delivered = stage.has_delivered();
+    let (delivered, summary) = (stage.has_delivered(), stage.summary());
     stage.clear().await;
+    writeln!(out, "\n{summary}")?;
     report(end?, limit, delivered, out)
 }
 
@@ -74,9 +76,9 @@ fn report(
 ) -> anyhow::Result<()> {
     match (end, limit) {
         (End::Interrupted, None) => {
-            writeln!(out, "\nThe demo has ended; nothing is left running.")?;
+            writeln!(out, "The demo has ended; nothing is left running.")?;
         }
-        _ if delivered => writeln!(out, "\n{ALERT} was delivered. The demo has ended.")?,
+        _ if delivered => writeln!(out, "{ALERT} was delivered. The demo has ended.")?,
         (End::Interrupted, Some(_)) => {
             bail!("the demo was interrupted before {ALERT} was delivered")
         }

@@ -1,6 +1,6 @@
 //! Where the demo's Alertmanager delivers to, and how an alert is printed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::io;
@@ -20,6 +20,9 @@ use tokio::task::JoinHandle;
 
 /// The alert the demo is about.
 pub(super) const ALERT: &str = "CIJobFailingRepeatedly";
+
+/// The alert that always fires.
+const HEARTBEAT: &str = "Watchdog";
 
 /// More than Alertmanager sends in one message here.
 const LARGEST_MESSAGE: usize = 4 << 20;
@@ -111,13 +114,33 @@ struct Alert {
 #[derive(Debug, Default)]
 pub(super) struct Bulletin {
     shown: HashMap<String, String>,
-    failing_repeatedly: bool,
+    /// Names of the alerts that were delivered, without the heartbeat.
+    fired: BTreeSet<String>,
+    /// Names of those of which it was delivered that one is over.
+    over: BTreeSet<String>,
 }
 
 impl Bulletin {
     /// True once a firing `CIJobFailingRepeatedly` was delivered.
     pub(super) fn delivered(&self) -> bool {
-        self.failing_repeatedly
+        self.fired.contains(ALERT)
+    }
+
+    /// Which alerts were delivered, and which of them are over.
+    pub(super) fn summary(&self) -> String {
+        let list = |names: &BTreeSet<String>| {
+            let names: Vec<_> = names.iter().map(String::as_str).collect();
+            names.join(", ")
+        };
+        match (self.fired.len(), self.over.len()) {
+            (0, _) => "No alert was delivered.".to_owned(),
+            (fired, 0) => format!("Delivered ({fired}): {}.", list(&self.fired)),
+            (fired, over) => format!(
+                "Delivered ({fired}): {}.\nResolved ({over}): {}.",
+                list(&self.fired),
+                list(&self.over)
+            ),
+        }
     }
 
     /// What is new in a message, as text to be printed.
@@ -129,14 +152,23 @@ impl Bulletin {
         let mut text = String::new();
         for alert in message.alerts {
             let firing = alert.status == "firing";
-            self.failing_repeatedly |= firing && alert.label("alertname") == ALERT;
             let before = self
                 .shown
                 .insert(alert.fingerprint.clone(), alert.status.clone());
             // A resolved message of what was never shown, or one that is sent again.
             let known = before.as_ref() == Some(&alert.status) || (before.is_none() && !firing);
-            if !known {
-                text.push_str(&alert.block(&delivery.receiver));
+            if known {
+                continue;
+            }
+            text.push_str(&alert.block(&delivery.receiver));
+            let name = alert.label("alertname");
+            if name != HEARTBEAT {
+                let names = if firing {
+                    &mut self.fired
+                } else {
+                    &mut self.over
+                };
+                names.insert(name.to_owned());
             }
         }
         text
@@ -150,7 +182,7 @@ impl Alert {
 
     fn block(&self, receiver: &str) -> String {
         let name = self.label("alertname");
-        if name == "Watchdog" {
+        if name == HEARTBEAT {
             return format!(
                 "\n{name} arrived at `{receiver}`: the way through Alertmanager works.\n"
             );
@@ -160,7 +192,8 @@ impl Alert {
             self.status.to_uppercase(),
             self.label("severity"),
         );
-        let lines = ["project", "ref", "job_name", "team"].map(|key| (key, self.label(key)));
+        let lines =
+            ["project", "ref", "job_name", "schedule", "team"].map(|key| (key, self.label(key)));
         let annotation = |key| (key, self.annotations.get(key).map_or("", String::as_str));
         let said = ["summary", "description", "runbook_url", "dashboard_url"].map(annotation);
         for (key, value) in lines.into_iter().chain(said) {
@@ -213,6 +246,9 @@ mod tests {
         let resolved = bulletin.tell(&delivery("resolved", ALERT));
         assert!(resolved.starts_with("\n=== RESOLVED"), "{resolved}");
         assert_eq!(bulletin.tell(&delivery("resolved", ALERT)), "");
+        let summary =
+            "Delivered (1): CIJobFailingRepeatedly.\nResolved (1): CIJobFailingRepeatedly.";
+        assert_eq!(bulletin.summary(), summary);
     }
 
     #[test]
@@ -221,6 +257,7 @@ mod tests {
         bulletin.tell(&delivery("firing", "Watchdog"));
         bulletin.tell(&delivery("resolved", ALERT));
         assert!(!bulletin.delivered());
+        assert_eq!(bulletin.summary(), "No alert was delivered.");
     }
 
     #[tokio::test]

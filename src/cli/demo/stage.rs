@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use tokio::process::Command;
 use tokio::time::{self, Instant};
 
+use super::events;
 use super::files::{Addresses, Files, HASTE};
 use super::program::{Program, Reserved, find};
 use super::receiver::{Bulletin, Receiver};
@@ -21,8 +22,8 @@ use crate::config::duration;
 use crate::simulator::{self, Handle, Options, Pace, Scenario};
 
 /// How much of the past the simulated GitLab plays, and how fast.
-const PAST: Duration = Duration::from_mins(20);
-const SPEED: f64 = 60.0;
+const PAST: Duration = Duration::from_mins(45);
+const SPEED: f64 = 90.0;
 /// How long a program may take to end before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
 /// How often the state is looked at.
@@ -85,6 +86,7 @@ impl Stage {
         };
         let gitlab = simulator::start(options).await;
         let gitlab = gitlab.context("cannot start the simulated GitLab")?;
+        gitlab.with(|world| events::plan(world, PAST));
         let addresses = Addresses {
             gitlab: gitlab.address(),
             exporter: ports.exporter.address,
@@ -131,6 +133,11 @@ impl Stage {
         self.bulletin.delivered()
     }
 
+    /// Which alerts were delivered, and which of them are over.
+    pub(super) fn summary(&self) -> String {
+        self.bulletin.summary()
+    }
+
     /// Ends everything, the last started first.
     pub(super) async fn clear(self) {
         for program in self.programs.into_iter().rev() {
@@ -155,8 +162,10 @@ impl Stage {
 
 GitLab plays {past} of the past within {played} and goes on in real time. Rules and routing are
 the shipped ones, with every waiting time divided by {HASTE} (`for: 1m` becomes 5s) and every
-receiver replaced by this program. Ctrl-C ends it all.
+receiver replaced by this program. {outage} after the past the runners of five projects fail for a
+while: many jobs, one alert. Ctrl-C ends it all.
 ",
+            outage = duration::format(events::OUTAGE_AFTER),
             gitlab = self.gitlab.url(),
             exporter = at.exporter,
             prometheus = at.prometheus,
