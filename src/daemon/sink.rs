@@ -26,9 +26,11 @@ impl Sink for State {
         };
         let is_begun = resume.watermark.is_some();
         for tracked in held.timelines_of(project.id) {
-            let timeline = &tracked.timeline;
-            // Without a watermark the first backfill was broken off, and of an import nothing was read.
-            if is_begun && !timeline.is_bare() {
+            let timeline = &mut tracked.timeline;
+            // Of an import nothing was read.
+            timeline.has_gap |= timeline.is_bare();
+            // Without a watermark the first backfill of the project was broken off.
+            if is_begun && !timeline.has_gap {
                 resume.known_refs.insert(timeline.key.ref_name.clone());
             }
             if tracked.shown {
@@ -65,6 +67,8 @@ impl Sink for State {
             let ref_name = &tracked.timeline.key.ref_name;
             if !self.policy.refs.matches(ref_name, default_branch) {
                 self.hide(tracked);
+                // What happens to it from now on is not read.
+                tracked.unsaved |= !std::mem::replace(&mut tracked.timeline.has_gap, true);
             } else if !tracked.shown || moved {
                 tracked.shown = true;
                 self.publish(tracked);
@@ -119,7 +123,10 @@ impl Sink for State {
         };
         let tracked = held.timelines.entry(key.clone()).or_insert_with(|| {
             let path = project.path.clone();
-            Tracked::new(Timeline::new(key, path, project.web_url.clone()))
+            let mut timeline = Timeline::new(key, path, project.web_url.clone());
+            // Until everything that was listed of it is read.
+            timeline.has_gap = true;
+            Tracked::new(timeline)
         });
         let rules = &self.policy.rules;
         let changes = tracked.timeline.observe(pipeline, jobs, rules, at);
@@ -157,6 +164,11 @@ impl Sink for State {
         }
         if let Some(watched) = held.projects.get_mut(&project.id) {
             watched.watermark = watched.watermark.max(watermark);
+        }
+        if watermark.is_some() {
+            for tracked in held.timelines_of(project.id).filter(|it| it.shown) {
+                tracked.unsaved |= std::mem::take(&mut tracked.timeline.has_gap);
+            }
         }
         self.expire_read(&mut held, project.id);
         self.publish_project(&mut held, project.id);
