@@ -158,6 +158,14 @@ struct VersionOnly {
 }
 
 pub(super) fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, DocumentError> {
+    let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
+    // A list of the right values would pass for an object, and another one for an odd error.
+    if first == Some(&b'[') {
+        return Err(DocumentError::Malformed {
+            path: ".".to_owned(),
+            message: "found a list, wanted an object".to_owned(),
+        });
+    }
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         DocumentError::Malformed {

@@ -271,6 +271,22 @@ async fn projects_of_the_command_line_are_read_in_place_of_the_watched_ones() {
     assert_eq!(documents[0].1["project"]["path"], "acme/platform/mail");
 }
 
+#[tokio::test]
+async fn what_cannot_be_done_is_said_with_what_is_wanted() {
+    let gitlab = empty_gitlab().await;
+    let place = Place::new(gitlab.url(), NO_PAST);
+    let ran = place.run(&["backfill", "--since", "yesterday"]).await;
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.err.contains("wanted a time such as 30d"), "{ran:?}");
+    let unknown = ["backfill", "--since", "1d", "--project", "acme/none"];
+    let ran = place.run(&unknown).await;
+    assert_eq!(ran.out, "");
+    let said = ran.refused();
+    assert!(said.contains("none of the projects can be read"), "{said}");
+    assert!(said.contains("acme/none does not exist"), "{said}");
+    assert!(!said.contains("go on"), "{said}");
+}
+
 /// The streak that an exporter serves of a project whose past is three days of failures.
 async fn streak_after_a_first_sight(backfill: &str) -> f64 {
     let gitlab = empty_gitlab().await;
