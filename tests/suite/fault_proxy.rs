@@ -25,6 +25,8 @@ use crate::http_serving::client;
 pub(crate) enum Trouble {
     /// The request is not passed on; the answer has this status and this code of S3's.
     Refuse(u16, &'static str),
+    /// There is no answer, and no end.
+    Silence,
     /// Half of a document is sent, of which the whole length was told.
     CutBody,
 }
@@ -147,6 +149,9 @@ async fn answer(plan: &Mutex<Plan>, target: &str, request: Request<Incoming>) ->
             .header("x-amz-bucket-region", "eu-north-1")
             .body(full(text))
             .unwrap();
+    }
+    if matches!(trouble, Some(Trouble::Silence)) {
+        return std::future::pending().await;
     }
     let (status, headers, body) = pass_on(target, request).await;
     let mut response = Response::builder().status(status);

@@ -25,7 +25,7 @@ async fn all_is_told(daemon: &Daemon, gitlab: &Handle) -> Samples {
 
 const JOBS: &str = "GET /projects/:id/pipelines/:pid/jobs";
 
-async fn all_is_saved(daemon: &Daemon) {
+pub(crate) async fn all_is_saved(daemon: &Daemon) {
     daemon
         .shows("nothing unsaved", |samples| {
             let unsaved = samples.value(UNSAVED, &[]);
@@ -181,7 +181,14 @@ async fn without_credentials_it_does_not_start_and_says_where_they_are_looked_fo
         .with_environment(&[("AWS_EC2_METADATA_DISABLED", "true")]);
     let said = place.refused(&[]).await;
     assert!(said.contains("no credentials were found"), "{said}");
-    assert!(said.contains("AWS_ACCESS_KEY_ID"), "{said}");
+    for place in [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_PROFILE",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    ] {
+        assert!(said.contains(place), "{said}");
+    }
 }
 
 #[tokio::test]
