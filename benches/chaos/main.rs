@@ -2,8 +2,8 @@
 //! nothing count twice. Run by `make chaos`; `CHAOS_FOR` says how long and `CHAOS_SEED` how.
 //!
 //! One simulated GitLab is polled by two shards, each with a directory, and by two replicas on one
-//! bucket behind a proxy. Now and then all faults end, and everything that is served and saved is
-//! compared with what GitLab knows.
+//! bucket behind a proxy; webhooks are lost, repeated and out of order. Now and then all faults end, and
+//! everything that is served and saved is compared with what GitLab knows.
 
 #![expect(clippy::unwrap_used, reason = "chaos that cannot go on fails")]
 #![expect(clippy::print_stdout, reason = "it is a program that reports")]
@@ -24,7 +24,9 @@ mod samples;
 #[path = "../../tests/suite/truth.rs"]
 mod truth;
 
+mod check;
 mod exporter;
+mod hooks;
 mod report;
 
 mod http_serving {
@@ -38,15 +40,13 @@ mod http_serving {
 }
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use fastrand::Rng;
 use http::Method;
 use job_failure_exporter::config::duration;
-use job_failure_exporter::model::{Outcome, Rules, Shard, Timeline};
-use job_failure_exporter::simulator::truth::JobTruth;
+use job_failure_exporter::model::Shard;
 use job_failure_exporter::simulator::{Fault, Handle, Options, Scenario, start};
 use rustix::process::{Resource, Signal, getrlimit};
 use tokio::time::{Instant, sleep};
@@ -54,6 +54,7 @@ use tokio::time::{Instant, sleep};
 use crate::daemon::Place;
 use crate::exporter::Exporter;
 use crate::fault_proxy::{Proxy, Trouble};
+use crate::hooks::{Delivered, Hooks};
 use crate::report::Report;
 use crate::s3_servers::TestBucket;
 
@@ -68,6 +69,7 @@ struct Chaos {
     bucket: TestBucket,
     proxy: Proxy,
     exporters: Vec<Exporter>,
+    hooks: Hooks,
     random: Rng,
     report: Report,
 }
@@ -80,6 +82,9 @@ impl Chaos {
             ..Options::default()
         };
         let gitlab = start(options).await.unwrap();
+        // Not part of the demo.
+        let children = Scenario::named("child-pipelines").unwrap();
+        gitlab.with(|world| children.fill(world));
         gitlab.faults(|faults| faults.probability = SPOILED);
         let bucket = TestBucket::create().await;
         let proxy = Proxy::before(bucket.server).await;
@@ -99,15 +104,19 @@ impl Chaos {
             on_s3("replica a"),
             on_s3("replica b"),
         ];
-        let exporters = exporters.map(|(name, shard, place, on_disk)| Exporter {
-            name,
-            place,
-            shard: Shard::parse(shard).unwrap(),
-            on_disk,
-            running: None,
-            saved: BTreeMap::new(),
+        let exporters = exporters.map(|(name, shard, place, on_disk)| {
+            hooks::open(&place);
+            Exporter {
+                name,
+                place,
+                shard: Shard::parse(shard).unwrap(),
+                on_disk,
+                running: None,
+                saved: BTreeMap::new(),
+            }
         });
         Self {
+            hooks: Hooks::of(&gitlab),
             gitlab,
             bucket,
             proxy,
@@ -136,6 +145,10 @@ impl Chaos {
     async fn pass(&mut self) {
         let simulated = self.random.u64(1..30);
         self.gitlab.advance(Duration::from_secs(simulated));
+        let delivering = self.hooks.deliver(&self.exporters, &mut self.random);
+        let Delivered { lost, twice } = delivering.await;
+        self.report.injected("webhooks lost", lost);
+        self.report.injected("webhooks delivered twice", twice);
         sleep(Duration::from_millis(self.random.u64(10..400))).await;
     }
 
@@ -216,112 +229,6 @@ impl Chaos {
         self.report
             .injected("requests that GitLab spoiled", spoiled.count());
     }
-
-    /// Waits until all is as GitLab has it, and looks at every document.
-    async fn look_at_everything(&mut self) {
-        self.gitlab.faults(|faults| faults.probability = 0.0);
-        let truths = self.gitlab.truth();
-        for exporter in &self.exporters {
-            let own = own(&self.gitlab, &truths, exporter.shard);
-            let found = exporter.becomes_true(&own).await;
-            self.report.wrong_series += found;
-        }
-        for which in 0..self.exporters.len() {
-            if self.exporters[which].on_disk {
-                let saved = self.check_directory(which);
-                let own = own(&self.gitlab, &truths, self.exporters[which].shard);
-                self.compare(&saved, &own);
-            }
-        }
-        let saved = self.check_bucket().await;
-        self.compare(&saved, &truths);
-        self.gitlab.faults(|faults| faults.probability = SPOILED);
-    }
-
-    /// Reads what an exporter has on disk; nothing may be broken, and nothing older than before.
-    fn check_directory(&mut self, which: usize) -> Vec<Timeline> {
-        let exporter = &mut self.exporters[which];
-        let mut timelines = Vec::new();
-        for project in entries(&exporter.place.state()) {
-            for document in entries(&project) {
-                let name = document.to_string_lossy().into_owned();
-                // A temporary file of a save that was cut off goes at the next start.
-                if is_document(&name) {
-                    let text = std::fs::read(&document).unwrap();
-                    timelines.extend(self.report.read(&name, &text));
-                } else if name.contains(".broken") {
-                    println!("{}: {name}", exporter.name);
-                    self.report.broken += 1;
-                }
-            }
-        }
-        for timeline in &timelines {
-            let key = (timeline.key.project_id, timeline.key.ref_name.to_string());
-            let newest = timeline.newest_finished();
-            let known = exporter.saved.insert(key, newest).unwrap_or(0);
-            if newest < known {
-                println!("{}: {:?} fell back", exporter.name, timeline.key);
-                self.report.losses += 1;
-            }
-        }
-        timelines
-    }
-
-    async fn check_bucket(&mut self) -> Vec<Timeline> {
-        let mut timelines = Vec::new();
-        for key in self.bucket.keys().await {
-            if key.contains(".broken") {
-                println!("bucket: {key}");
-                self.report.broken += 1;
-            } else if is_document(&key) && !key.contains("probe") {
-                let text = self.bucket.get(&key).await.unwrap();
-                timelines.extend(self.report.read(&key, &text));
-            }
-        }
-        timelines
-    }
-
-    /// Compares the counters and windows of documents with the truth.
-    fn compare(&mut self, saved: &[Timeline], truths: &[JobTruth]) {
-        let rules = Rules::default();
-        for job in truths {
-            let name = format!("{} {}", job.project, job.job_name);
-            let timeline = saved.iter().find(|it| *it.project == *job.project);
-            let row = timeline.and_then(|timeline| timeline.row(&job.job_name, &rules));
-            let (retries, passed) = truth::counters(&self.gitlab, job);
-            let Some(row) = row else {
-                self.report.losses += job.window.len() as u64;
-                continue;
-            };
-            let figures = row.figures;
-            let found = figures.executions.get(Outcome::Passed);
-            self.report.count(&format!("{name}: passed"), found, passed);
-            self.report
-                .count(&format!("{name}: retries"), figures.retries, retries);
-            let (found, wanted) = (figures.window.len() as u64, job.window.len() as u64);
-            self.report.count(&format!("{name}: window"), found, wanted);
-        }
-    }
-}
-
-/// The truths on the projects of a shard.
-fn own(gitlab: &Handle, truths: &[JobTruth], shard: Shard) -> Vec<JobTruth> {
-    let id = |job: &JobTruth| gitlab.with(|world| world.project_by_path(&job.project).unwrap().id);
-    let own = truths.iter().filter(|job| shard.owns(id(job)));
-    own.cloned().collect()
-}
-
-fn entries(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten();
-    entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect()
-}
-
-fn is_document(name: &str) -> bool {
-    Path::new(name)
-        .extension()
-        .is_some_and(|ending| ending == "json")
 }
 
 #[tokio::main]

@@ -45,7 +45,7 @@ fn span(text: &str) -> Result<Duration, String> {
     match duration::parse(text) {
         Ok(Duration::ZERO) => Err("longer than nothing is wanted".to_owned()),
         Ok(span) => Ok(span),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(format!("{error}; wanted a time such as 30d or 12h")),
     }
 }
 
@@ -91,6 +91,9 @@ fn say(outcome: &Outcome, out: &mut dyn Write) -> std::io::Result<()> {
         timelines,
         ..
     } = outcome;
+    if *of == 0 {
+        return Ok(());
+    }
     writeln!(
         out,
         "{projects} of {of} projects are in the store: {pipelines} pipelines read, {timelines} timelines saved"
@@ -103,16 +106,19 @@ fn finish(outcome: &Outcome) -> anyhow::Result<ExitCode> {
             "ended before everything was read; what was read is kept: run the same command again to go on"
         );
     }
+    if outcome.of == 0 && outcome.failed.is_empty() {
+        bail!("there is no project to read: the watched groups have none");
+    }
     if !outcome.failed.is_empty() {
         let failed = outcome.failed.iter();
         let lines: Vec<String> = failed.map(|(what, why)| format!("{what}: {why}")).collect();
+        let lines = lines.join("\n");
+        if outcome.of == 0 {
+            bail!("none of the projects can be read:\n{lines}");
+        }
         bail!(
-            "not everything could be read; what was read is kept: run the same command again to go on\n{}",
-            lines.join("\n")
+            "not everything could be read; what was read is kept: run the same command again to go on\n{lines}"
         );
-    }
-    if outcome.of == 0 {
-        bail!("there is no project to read: the watched groups have none");
     }
     Ok(ExitCode::SUCCESS)
 }

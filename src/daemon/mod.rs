@@ -12,6 +12,7 @@ mod owners_files;
 mod retention;
 mod saver;
 mod signals;
+mod sink;
 mod state;
 pub mod storage;
 mod telemetry;

@@ -15,8 +15,9 @@ use super::storage::{pause, tell_set_aside};
 use crate::model::{Timeline, Timestamp};
 use crate::store::{Saved, Store, StoreError, Written};
 
-/// Longest pause between two attempts to save into a store that is away.
-const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+/// Longest pause between two attempts to save into a store that is away. One that is back is to have
+/// everything soon, and an attempt costs a request or a few.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// Saves the state.
 pub(super) struct Saver {
@@ -31,7 +32,7 @@ pub(super) struct Saver {
 struct Trouble {
     /// Since something could not be saved, and nothing was saved after it.
     failing: bool,
-    /// How often in a row the store was away.
+    /// How often in a row the store was away, and took nothing at all.
     outages: u32,
 }
 
@@ -62,9 +63,11 @@ impl Saver {
 
     /// Saves; logs a failure once, and that it is over.
     async fn save_and_log(&self, trouble: &mut Trouble) {
-        match self.save().await {
-            Err(error) => {
-                let is_outage = error.is_outage();
+        let Round { saved, error } = self.save_round().await;
+        match error {
+            Some(error) => {
+                // One request that takes too long among others that do not is no outage.
+                let is_outage = error.is_outage() && saved == 0;
                 trouble.outages = if is_outage { trouble.outages + 1 } else { 0 };
                 if std::mem::replace(&mut trouble.failing, true) {
                     tracing::debug!("still not saved: {error}");
@@ -74,33 +77,41 @@ impl Saver {
                     tracing::error!("{error}; trying again every {:?}", self.interval);
                 }
             }
-            Ok(0) => {}
-            Ok(count) => {
+            None if saved == 0 => {}
+            None => {
                 if std::mem::take(trouble).failing {
-                    tracing::info!("saved again, {count} timelines");
+                    tracing::info!("saved again, {saved} timelines");
                 }
             }
         }
     }
 
-    /// Removes the documents of what was dropped, and saves everything that changed since it was saved. What fails stays to be saved, and the others
-    /// go on, unless the store is away. Returns how many were saved, or the first error.
+    /// Saves once. Returns how many timelines were saved, or the first error.
     pub(super) async fn save(&self) -> Result<usize, StoreError> {
+        let Round { saved, error } = self.save_round().await;
+        error.map_or(Ok(saved), Err)
+    }
+
+    /// Removes the documents of what was dropped, and saves everything that changed since it was saved.
+    /// What fails stays to be saved, and the others go on, unless the store is away.
+    async fn save_round(&self) -> Round {
         let away = AtomicBool::new(false);
-        let mut first_error = self.remove_gone(&away).await;
+        let mut round = Round {
+            saved: 0,
+            error: self.remove_gone(&away).await,
+        };
         let batches = self.state.take_unsaved();
         let saving = batches
             .into_iter()
             .map(|batch| self.save_batch(batch, &away));
         let mut results = stream::iter(saving).buffer_unordered(self.store.parallel_saves());
-        let mut saved = 0;
         while let Some(batch) = results.next().await {
-            saved += batch.saved;
-            first_error = first_error.or(batch.error);
+            round.saved += batch.saved;
+            round.error = round.error.or(batch.error);
         }
         let telemetry = self.state.exposition.telemetry();
         telemetry.unsaved_timelines(self.state.unsaved_count());
-        first_error.map_or(Ok(saved), Err)
+        round
     }
 
     /// Removes the documents of what was dropped; those of which it fails stay to be removed.
@@ -120,8 +131,8 @@ impl Saver {
 
     /// Saves the changed timelines of one project. Only the last document gets the new watermark, and
     /// only if all before it are saved: a watermark never promises more than the documents hold.
-    async fn save_batch(&self, batch: Unsaved, away: &AtomicBool) -> BatchResult {
-        let mut result = BatchResult::default();
+    async fn save_batch(&self, batch: Unsaved, away: &AtomicBool) -> Round {
+        let mut result = Round::default();
         let last = batch.timelines.len() - 1;
         for (index, timeline) in batch.timelines.into_iter().enumerate() {
             if away.load(Ordering::Relaxed) {
@@ -188,9 +199,9 @@ impl Saver {
     }
 }
 
-/// How saving the timelines of a project went.
+/// How saving went: of everything, or of the timelines of one project.
 #[derive(Default)]
-struct BatchResult {
+struct Round {
     saved: usize,
     error: Option<StoreError>,
 }

@@ -165,7 +165,7 @@ impl Client {
                 .include_retried(true)
                 .build(),
         )?;
-        let listing: Listing<Timed> = call.list(&endpoint, Limit::ALL, validate::job).await?;
+        let listing: Listing<Timed> = call.list_growing(&endpoint, validate::job).await?;
         Ok(listing.into())
     }
 

@@ -66,6 +66,25 @@ impl Call<'_> {
         self.list_wanted(endpoint, limit, decode, &|_| true).await
     }
 
+    /// All records of a list that grows at its head, newest first, while its pages are read. What comes
+    /// new moves an older record to the next page, where it comes a second time; the first page is read
+    /// once more then, so that nothing is missed that is newer than what the other pages tell.
+    pub(super) async fn list_growing<T: Identified>(
+        &self,
+        endpoint: &(impl GitlabEndpoint + Sync),
+        decode: fn(&RawValue) -> Result<T, Rejected>,
+    ) -> Result<Listing<T>, Error> {
+        let (mut listing, has_grown) = self.pages(endpoint, Limit::ALL, decode, &|_| true).await?;
+        if has_grown {
+            let first_page = Limit {
+                pages: Some(1),
+                ..Limit::ALL
+            };
+            listing.renew(self.list(endpoint, first_page, decode).await?);
+        }
+        Ok(listing)
+    }
+
     /// As [`Call::list`]; the limit is on the wanted ones, and only they are returned.
     pub(super) async fn list_wanted<T: Identified>(
         &self,
@@ -74,8 +93,21 @@ impl Call<'_> {
         decode: fn(&RawValue) -> Result<T, Rejected>,
         is_wanted: &(dyn Fn(&T) -> bool + Send + Sync),
     ) -> Result<Listing<T>, Error> {
+        let pages = self.pages(endpoint, limit, decode, is_wanted).await?;
+        Ok(pages.0)
+    }
+
+    /// The records, and whether one came on two pages.
+    async fn pages<T: Identified>(
+        &self,
+        endpoint: &(impl GitlabEndpoint + Sync),
+        limit: Limit,
+        decode: fn(&RawValue) -> Result<T, Rejected>,
+        is_wanted: &(dyn Fn(&T) -> bool + Send + Sync),
+    ) -> Result<(Listing<T>, bool), Error> {
         let wanted = limit.items.unwrap_or(usize::MAX);
         let mut listing = Listing::new();
+        let mut came_twice = false;
         let mut seen = HashSet::new();
         let mut visited = HashSet::new();
         let mut next = (wanted > 0).then_some(self.first_page(endpoint, wanted)?);
@@ -89,7 +121,7 @@ impl Call<'_> {
                     let fault = Fault::Unexpected(format!("wanted a list, found {found}"));
                     self.error(&url, 1, fault)
                 })?;
-                listing.extend(&records, &mut seen, decode);
+                came_twice |= listing.extend(&records, &mut seen, decode);
             }
             listing.items.retain(is_wanted);
             if listing.items.len() >= wanted {
@@ -104,7 +136,7 @@ impl Call<'_> {
             visited.insert(String::from(url));
             self.check_progress(&visited, next.as_ref())?;
         }
-        Ok(listing)
+        Ok((listing, came_twice))
     }
 
     fn first_page(&self, endpoint: &impl GitlabEndpoint, wanted: usize) -> Result<Url, Error> {

@@ -103,20 +103,41 @@ impl<T> Listing<T> {
         }
     }
 
-    /// Decodes each record by itself; an id that is in `seen` came on an earlier page.
+    /// Decodes each record by itself; an id that is in `seen` came on an earlier page. Returns whether
+    /// there was one.
     pub(super) fn extend(
         &mut self,
         records: &[&RawValue],
         seen: &mut HashSet<u64>,
         decode: impl Fn(&RawValue) -> Result<T, Rejected>,
-    ) where
+    ) -> bool
+    where
         T: Identified,
     {
+        let mut came_before = false;
         for record in records {
             match decode(record) {
                 Ok(item) if seen.insert(item.id()) => self.items.push(item),
-                Ok(_) => {}
+                Ok(_) => came_before = true,
                 Err(rejected) => self.rejected.push(rejected),
+            }
+        }
+        came_before
+    }
+
+    /// Puts what was read later in front, and in the place of what was read of the same records before.
+    pub(super) fn renew(&mut self, later: Self)
+    where
+        T: Identified,
+    {
+        let Self { items, rejected } = later;
+        let renewed: HashSet<u64> = items.iter().map(Identified::id).collect();
+        let earlier = std::mem::replace(&mut self.items, items);
+        let others = earlier.into_iter().filter(|it| !renewed.contains(&it.id()));
+        self.items.extend(others);
+        for rejected in rejected {
+            if !self.rejected.contains(&rejected) {
+                self.rejected.push(rejected);
             }
         }
     }

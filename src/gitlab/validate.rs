@@ -126,7 +126,9 @@ pub fn decode_jobs(array: &RawValue) -> Listing<JobObservation> {
 pub fn decode_pipeline_jobs(array: &RawValue) -> PipelineJobs {
     let mut listing = Listing::new();
     match serde_json::from_str::<Vec<&RawValue>>(array.get()) {
-        Ok(records) => listing.extend(&records, &mut HashSet::new(), job),
+        Ok(records) => {
+            listing.extend(&records, &mut HashSet::new(), job);
+        }
         Err(_) => listing.rejected.push(Rejected {
             kind: "job",
             id: None,

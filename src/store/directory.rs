@@ -27,6 +27,27 @@ pub enum OpenError {
         /// What the holder wrote into the lock file.
         holder: String,
     },
+    /// There is none to look into.
+    #[error(
+        "there is no state directory {directory}: nothing was saved there yet, or it is another one, which \
+         --config.file or --store.directory says",
+        directory = .directory.display()
+    )]
+    Missing {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// It is there, and cannot be looked into.
+    #[error(
+        "cannot read the state directory {directory}: {source}",
+        directory = .directory.display()
+    )]
+    Unreadable {
+        /// The directory.
+        directory: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Something about the directory failed.
     #[error(
         "cannot use the state directory {directory}: {action}: {source}; it must be writable, or \
@@ -202,10 +223,15 @@ impl Directory {
     /// Reads all documents of a directory that may be in use, and changes nothing. What cannot be read is
     /// told and stays where it is.
     pub fn look(root: &Path) -> Result<Loaded, OpenError> {
-        fs::read_dir(root).map_err(|source| OpenError::Io {
-            directory: root.to_owned(),
-            action: "reading it",
-            source,
+        let directory = || root.to_owned();
+        fs::read_dir(root).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => OpenError::Missing {
+                directory: directory(),
+            },
+            _ => OpenError::Unreadable {
+                directory: directory(),
+                source,
+            },
         })?;
         Ok(read_all(root, Shard::WHOLE, |_| None))
     }

@@ -52,6 +52,8 @@ struct Document {
     ref_name: Arc<str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     watermark: Option<i64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    has_gap: bool,
     /// The newest finished pipeline, as in version 2.
     pipeline_id: u64,
     pipelines: HistoryShape,
@@ -86,6 +88,7 @@ impl Document {
             },
             ref_name: timeline.key.ref_name.clone(),
             watermark: saved.watermark.map(Timestamp::unix),
+            has_gap: timeline.has_gap,
             pipeline_id: timeline.newest_finished,
             pipelines: HistoryShape::of(&timeline.pipelines, rules),
             jobs: timeline
@@ -129,6 +132,7 @@ pub fn decode(text: &[u8]) -> Result<Saved, DocumentError> {
         document.project.path,
         document.project.web_url,
     );
+    timeline.has_gap = document.has_gap;
     timeline.newest_finished = document.pipeline_id;
     timeline.pipelines = document.pipelines.into_history(&mut commits);
     timeline.jobs = document
@@ -154,6 +158,14 @@ struct VersionOnly {
 }
 
 pub(super) fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, DocumentError> {
+    let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
+    // A list of the right values would pass for an object, and another one for an odd error.
+    if first == Some(&b'[') {
+        return Err(DocumentError::Malformed {
+            path: ".".to_owned(),
+            message: "found a list, wanted an object".to_owned(),
+        });
+    }
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         DocumentError::Malformed {

@@ -25,6 +25,8 @@ use crate::http_serving::client;
 pub(crate) enum Trouble {
     /// The request is not passed on; the answer has this status and this code of S3's.
     Refuse(u16, &'static str),
+    /// There is no answer, and no end.
+    Silence,
     /// Half of a document is sent, of which the whole length was told.
     CutBody,
 }
@@ -37,6 +39,8 @@ struct Plan {
     always: Option<Trouble>,
     /// Only requests of this method are concerned.
     only: Option<Method>,
+    /// Only requests whose path ends like this are concerned.
+    only_at: Option<String>,
     requests: Vec<Method>,
 }
 
@@ -75,6 +79,12 @@ impl Proxy {
         let mut plan = self.plan.lock().unwrap();
         plan.only = Some(method);
         plan.always = trouble;
+    }
+
+    /// All writes of one document go wrong like this.
+    pub(crate) fn always_at(&self, path: &str, trouble: Trouble) {
+        self.always(Method::PUT, Some(trouble));
+        self.plan.lock().unwrap().only_at = Some(path.to_owned());
     }
 
     /// How many requests of a method there were.
@@ -128,10 +138,12 @@ async fn answer(plan: &Mutex<Plan>, target: &str, request: Request<Incoming>) ->
     let trouble = {
         let mut plan = plan.lock().unwrap();
         plan.requests.push(request.method().clone());
+        let ends_so = |end: &String| request.uri().path().ends_with(end);
         let concerned = plan
             .only
             .as_ref()
-            .is_none_or(|only| only == request.method());
+            .is_none_or(|only| only == request.method())
+            && plan.only_at.as_ref().is_none_or(ends_so);
         // Lists are left alone.
         if concerned && (is_document || *request.method() != Method::GET) {
             plan.next.pop_front().or(plan.always)
@@ -147,6 +159,9 @@ async fn answer(plan: &Mutex<Plan>, target: &str, request: Request<Incoming>) ->
             .header("x-amz-bucket-region", "eu-north-1")
             .body(full(text))
             .unwrap();
+    }
+    if matches!(trouble, Some(Trouble::Silence)) {
+        return std::future::pending().await;
     }
     let (status, headers, body) = pass_on(target, request).await;
     let mut response = Response::builder().status(status);

@@ -34,6 +34,7 @@ mod replay;
 mod replicas;
 mod retention;
 mod routing;
+mod s3_credentials;
 mod s3_servers;
 mod samples;
 mod schedules;

@@ -151,6 +151,13 @@ async fn after_kills_and_restarts_every_document_is_the_one_a_single_replica_wri
     for place in places.iter().chain([&single_place]) {
         place.configure_also("classification: {read_logs: false}\n");
     }
+    for place in &places {
+        // One S3 serves all tests, and is slow where the machine is.
+        place.reconfigure(
+            "force_path_style: true",
+            "force_path_style: true, timeout: 20s",
+        );
+    }
     let single = single_place.start().await;
     let mut running = [Some(places[0].start().await), Some(places[1].start().await)];
     let mut kills = 0;

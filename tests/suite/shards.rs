@@ -7,11 +7,13 @@ use std::path::Path;
 use clap::Parser as _;
 use job_failure_exporter::cli::args::Cli;
 use job_failure_exporter::config::Config;
+use job_failure_exporter::model::Shard;
 use job_failure_exporter::simulator::{Fault, Handle};
 use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::daemon::{Daemon, Place, folder, gitlab, minutes};
+use crate::s3_servers::TestBucket;
 
 fn place(gitlab: &Handle, number: usize, count: usize) -> Place {
     let watch = format!("groups: [{{path: acme}}], shard: {number}/{count}");
@@ -119,6 +121,46 @@ async fn shards_serve_and_save_exactly_what_one_exporter_would_and_a_new_one_tak
             "{line} went to {owner}"
         );
     }
+    stop(daemons).await;
+}
+
+#[tokio::test]
+async fn shards_on_one_bucket_save_and_load_each_only_its_own() {
+    let gitlab = gitlab("demo").await;
+    gitlab.advance(minutes(6));
+    let bucket = TestBucket::create().await;
+    let shard = |number, count| Shard::parse(&format!("{number}/{count}")).unwrap();
+    let places = ["1/2", "2/2"].map(|shard| {
+        let watch = format!("groups: [{{path: acme}}], shard: {shard}");
+        Place::on_s3(gitlab.url(), &watch, bucket.server, &bucket.name)
+    });
+    let daemons = start(&places).await;
+    let mut counts = Vec::new();
+    for daemon in &daemons {
+        daemon.is_ready().await;
+        let samples = daemon.scrape().await;
+        counts.push(
+            samples
+                .value("job_failure_exporter_timelines", &[])
+                .unwrap(),
+        );
+    }
+    let before = of_all(&daemons).await;
+    stop(daemons).await;
+    let keys = bucket.keys().await;
+    let mut documents = [0, 0];
+    for key in keys.iter().filter(|key| key.contains("/main.json")) {
+        let id = key.split('/').rev().nth(1).unwrap().parse().unwrap();
+        let owner = (1..=2).find(|number| shard(*number, 2).owns(id));
+        documents[owner.unwrap() - 1] += 1;
+    }
+    assert!(documents.iter().all(|count| *count > 0), "{keys:?}");
+    gitlab.faults(|faults| faults.outage = Some(Fault::Reset));
+    let daemons = start(&places).await;
+    for (daemon, count) in daemons.iter().zip(documents) {
+        daemon.says(&format!("loaded {count} timelines")).await;
+    }
+    assert_eq!(of_all(&daemons).await, before);
     stop(daemons).await;
 }
 

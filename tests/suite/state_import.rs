@@ -257,6 +257,7 @@ async fn a_document_that_cannot_be_read_is_refused_naming_the_place() {
     let cases = [
         ("", "is empty: wanted a job_executions.v2.json"),
         ("{\"jobs\": {", "EOF while parsing"),
+        ("[]", "at `.`: found a list, wanted an object"),
         (
             "{\"jobs\": []}",
             "at `jobs`: invalid type: sequence, expected a map at line 1 column",

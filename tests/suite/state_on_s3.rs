@@ -6,7 +6,7 @@ use http::Method;
 use job_failure_exporter::simulator::Handle;
 
 use crate::daemon::{Daemon, Place, gitlab, holds, minutes, until};
-use crate::fault_proxy::Proxy;
+use crate::fault_proxy::{Proxy, Trouble};
 use crate::s3_servers::{KEY, Rclone, SECRET, TestBucket};
 use crate::samples::Samples;
 use crate::truth::equal;
@@ -25,7 +25,7 @@ async fn all_is_told(daemon: &Daemon, gitlab: &Handle) -> Samples {
 
 const JOBS: &str = "GET /projects/:id/pipelines/:pid/jobs";
 
-async fn all_is_saved(daemon: &Daemon) {
+pub(crate) async fn all_is_saved(daemon: &Daemon) {
     daemon
         .shows("nothing unsaved", |samples| {
             let unsaved = samples.value(UNSAVED, &[]);
@@ -143,6 +143,30 @@ async fn while_s3_is_away_polls_and_scrapes_go_on_and_changes_are_saved_afterwar
 }
 
 #[tokio::test]
+async fn a_document_that_cannot_be_written_is_tried_again_in_time_while_others_are_saved() {
+    let bucket = TestBucket::create().await;
+    let gitlab = gitlab("demo").await;
+    gitlab.advance(minutes(3));
+    let proxy = Proxy::before(bucket.server).await;
+    let watch = "projects: [acme/shop, acme/mobile]";
+    let place = Place::on_s3(gitlab.url(), watch, &proxy.url(), &bucket.name);
+    let daemon = place.start().await;
+    daemon.is_ready().await;
+    all_is_saved(&daemon).await;
+    proxy.always_at("/102/main.json", Trouble::Refuse(403, "AccessDenied"));
+    // In as many failures of everything the pauses would have grown to a minute.
+    until("attempts", async || {
+        gitlab.advance(Duration::from_secs(5));
+        let failed = daemon.scrape().await.value(SAVES, &[("result", "failure")]);
+        holds(failed >= Some(15.0), format!("{failed:?} failed"))
+    })
+    .await;
+    proxy.always(Method::PUT, None);
+    all_is_saved(&daemon).await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn a_stop_while_s3_is_away_ends_in_time_and_says_what_is_not_saved() {
     let bucket = TestBucket::create().await;
     let gitlab = gitlab("flaky").await;
@@ -181,7 +205,14 @@ async fn without_credentials_it_does_not_start_and_says_where_they_are_looked_fo
         .with_environment(&[("AWS_EC2_METADATA_DISABLED", "true")]);
     let said = place.refused(&[]).await;
     assert!(said.contains("no credentials were found"), "{said}");
-    assert!(said.contains("AWS_ACCESS_KEY_ID"), "{said}");
+    for place in [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_PROFILE",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    ] {
+        assert!(said.contains(place), "{said}");
+    }
 }
 
 #[tokio::test]

@@ -197,9 +197,10 @@ fn scope(watch: &Watch, rules: &Rules) -> String {
         refs,
         sources,
         jobs,
+        child_pipelines,
         ..
     } = watch;
-    format!("refs {refs}; sources {sources}; jobs {jobs}; {rules:?}")
+    format!("refs {refs}; sources {sources}; jobs {jobs}; children {child_pipelines:?}; {rules:?}")
 }
 
 fn by_project(saved: Vec<Saved>) -> BTreeMap<u64, Known> {

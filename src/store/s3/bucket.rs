@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{ConfigLoader, Region};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 
 use super::S3Options;
+use super::credentials::Source;
 use super::error::{Fault, S3Error, chain};
 
 /// Attempts of one request. Only what may pass is repeated.
@@ -55,6 +57,8 @@ pub(super) struct Listed {
 #[derive(Debug, Clone)]
 pub(super) struct Bucket {
     client: Client,
+    /// Of the credentials, if there may be any.
+    source: Option<Source>,
     name: String,
     /// Empty, or ending in `/`.
     prefix: String,
@@ -77,9 +81,6 @@ impl Bucket {
         if let Some(region) = options.region {
             config = config.region(Region::new(region));
         }
-        if let Some(url) = &options.endpoint_url {
-            config = config.endpoint_url(url);
-        }
         // Boxed, and so no burden for the futures of everybody who opens a store.
         let config = Box::pin(config.load()).await;
         let mut s3 =
@@ -87,9 +88,16 @@ impl Bucket {
         if config.region().is_none() && options.endpoint_url.is_some() {
             s3 = s3.region(Region::new(REGION_OF_AN_ENDPOINT));
         }
+        // Of S3 alone: whoever gives the credentials is elsewhere.
+        if let Some(url) = &options.endpoint_url {
+            s3 = s3.endpoint_url(url);
+        }
+        let source = config.credentials_provider().map(Source::of);
+        s3.set_credentials_provider(source.clone().map(SharedCredentialsProvider::new));
         let prefix = options.prefix.trim_matches('/');
         Self {
             client: Client::from_conf(s3.build()),
+            source,
             name: options.bucket,
             prefix: match prefix {
                 "" => String::new(),
@@ -118,7 +126,14 @@ impl Bucket {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let target = self.address(name);
-        move |error| S3Error::new(action, target, Fault::of(&error))
+        let source = self.source.clone();
+        move |error| {
+            let fault = match (Fault::of(&error), source.and_then(|it| it.trouble())) {
+                (Fault::Timeout, Some(trouble)) => Fault::Credentials(trouble),
+                (fault, _) => fault,
+            };
+            S3Error::new(action, target, fault)
+        }
     }
 
     /// Reads an object; `None` where there is none. A body that is cut off is asked for again.

@@ -22,10 +22,18 @@ pub struct S3Error {
 pub enum Fault {
     /// There are no credentials.
     #[error(
-        "no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile \
-         (AWS_PROFILE), or give the machine, container or service account a role"
+        "no credentials were found: neither in the environment (AWS_ACCESS_KEY_ID and \
+         AWS_SECRET_ACCESS_KEY), nor in a profile (AWS_PROFILE), nor by a web identity \
+         (AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN), nor from the container \
+         (AWS_CONTAINER_CREDENTIALS_FULL_URI) or the machine; set up one of these"
     )]
     NoCredentials,
+    /// There is a source of credentials, and it fails.
+    #[error(
+        "the credentials cannot be had: {0}; check what the AWS_ variables and the profile name, and the \
+         way there"
+    )]
+    Credentials(String),
     /// There are credentials, and S3 does not accept them.
     #[error(
         "the credentials are not accepted ({code}): check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and \
@@ -225,10 +233,7 @@ fn of_credentials(error: &(dyn StdError + 'static)) -> Option<Fault> {
                 return Some(Fault::Settings(chain(invalid)));
             }
             Some(other) => {
-                return Some(Fault::Unreachable(format!(
-                    "the source of the credentials failed: {}",
-                    chain(other)
-                )));
+                return Some(Fault::Credentials(chain(other)));
             }
             None => cause = error.source(),
         }

@@ -1,6 +1,7 @@
 //! Documents in an S3 bucket, which several replicas may share.
 
 mod bucket;
+mod credentials;
 mod draft;
 mod error;
 mod load;

@@ -1,12 +1,15 @@
 //! Questions, pages and records.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use job_failure_exporter::gitlab::{Client, Order, PipelineQuery};
-use job_failure_exporter::model::{Span, Timestamp};
+use job_failure_exporter::gitlab::{Client, Options, Order, PipelineQuery, Token};
+use job_failure_exporter::model::{Span, Status, Timestamp};
+use job_failure_exporter::simulator::{JobPlan, Options as Simulated, PipelinePlan, start};
 
 use super::scripted::{Server, ok, reply};
 use super::{Heard, client, options, page, pipeline_ids};
+use crate::daemon::{holds, until};
 
 const PIPELINES: &str = "/api/v4/projects/7/pipelines";
 
@@ -62,6 +65,61 @@ async fn a_pipeline_that_moved_between_two_pages_comes_once() {
     ])
     .await;
     assert_eq!(pipeline_ids(&client(&server)).await, [9, 8, 7]);
+}
+
+fn jobs(ids: impl DoubleEndedIterator<Item = u64>, name: &str) -> String {
+    let record = |id| format!(r#"{{"id":{id},"name":"{name}","status":"failed"}}"#);
+    let records: Vec<String> = ids.rev().map(record).collect();
+    format!("[{}]", records.join(","))
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_made_while_the_pages_are_read_is_not_missed() {
+    let server = Server::start([
+        ok(&jobs(2..=101, "first")).with("X-Next-Page", "2"),
+        // A new one has moved all others.
+        ok(&jobs(1..=2, "second")),
+        ok(&jobs(3..=102, "third")).with("X-Next-Page", "2"),
+    ])
+    .await;
+    let listing = client(&server).pipeline_jobs(7, 70).await.unwrap().jobs;
+    let ids: Vec<u64> = listing.items.iter().map(|job| job.id).collect();
+    assert_eq!(ids, (1..=102).rev().collect::<Vec<_>>());
+    assert_eq!(&*listing.items[0].name, "third");
+    assert_eq!(&*listing.items[1].name, "third", "what came last holds");
+    assert_eq!(&*listing.items[100].name, "first");
+    let paths = server.paths();
+    assert_eq!((paths.len(), &paths[2]), (3, &paths[0]));
+}
+
+#[tokio::test]
+async fn an_attempt_that_fails_and_is_retried_while_the_pages_are_read_comes_with_its_retry() {
+    let gitlab = start(Simulated::default()).await.unwrap();
+    let (project, pipeline, job) = gitlab.with(|world| {
+        let project = world.create_project("acme/large");
+        let first = JobPlan::held("first").retried(1);
+        let others = (0..120).map(|n| JobPlan::held(format!("job-{n}")));
+        let plan = PipelinePlan::new(std::iter::once(first).chain(others).collect::<Vec<_>>());
+        let pipeline = world.push_pipeline(project, plan);
+        let job = world.latest(pipeline, "first").unwrap().id;
+        (project, pipeline, job)
+    });
+    // The first page is on its way while the job fails.
+    gitlab.faults(|faults| faults.latency = Duration::from_millis(500));
+    let token = Token::new(gitlab.token().to_owned()).unwrap();
+    let options = Options::new(gitlab.url().parse().unwrap(), Some(token));
+    let client = Client::new(options, Arc::new(())).unwrap();
+    let reading = tokio::spawn(async move { client.pipeline_jobs(project, pipeline).await });
+    until("the first page", async || {
+        holds(!gitlab.requests().is_empty(), "nothing is asked")
+    })
+    .await;
+    gitlab.with(|world| world.fail_job(job, "script_failure"));
+    let jobs = reading.await.unwrap().unwrap().jobs.items;
+    let attempts: Vec<_> = jobs.iter().filter(|job| &*job.name == "first").collect();
+    assert_eq!(attempts.len(), 2, "{attempts:?}");
+    assert!(attempts[0].id > job && attempts[0].status != Status::Failed);
+    assert_eq!(jobs.len(), 122);
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! What goes wrong with S3: broken documents, refusals, outages, answers that are cut off.
 
+use std::time::Duration;
+
 use http::Method;
-use job_failure_exporter::store::{Fault, S3, StoreError, encode};
+use job_failure_exporter::store::{Fault, S3, S3Options, StoreError, encode};
 
 use super::{load, options, rules, save, saved, store, store_of};
 use crate::fault_proxy::{Proxy, Trouble};
@@ -157,6 +159,32 @@ async fn a_server_that_is_gone_is_an_outage_and_is_written_to_when_it_is_back() 
     proxy.come_back().await;
     assert_eq!(save(&store, &saved("main", &[1, 2])).await, None);
     assert_eq!(load(&store).await, [saved("main", &[1, 2])]);
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_given_up_after_the_configured_time() {
+    let bucket = TestBucket::create().await;
+    let proxy = Proxy::before(bucket.server).await;
+    let patient = store(&bucket).await;
+    save(&patient, &saved("main", &[1])).await;
+    let hasty = S3Options {
+        timeout: Duration::from_millis(100),
+        ..options(&bucket.name, &proxy.url())
+    };
+    let hasty = store_of(hasty, SECRET).await;
+    for method in [Method::PUT, Method::GET] {
+        proxy.always(method.clone(), Some(Trouble::Silence));
+        let error = match method {
+            Method::PUT => hasty.save(saved("main", &[1, 2]), &rules()).await.err(),
+            _ => hasty.load().await.err(),
+        };
+        let error = error.unwrap();
+        assert!(matches!(error.fault(), Fault::Timeout), "{error}");
+        assert!(error.to_string().contains("store.s3.timeout"), "{error}");
+        let error = StoreError::from(error);
+        assert!(error.is_outage() && !error.is_lasting(), "{error}");
+    }
+    assert_eq!(load(&patient).await, [saved("main", &[1])]);
 }
 
 #[tokio::test]
