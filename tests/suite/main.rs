@@ -14,6 +14,7 @@ mod demo;
 mod disk_faults;
 mod economy;
 mod end_to_end;
+mod explained;
 mod fault_proxy;
 mod gitlab_adapter;
 mod http_page;

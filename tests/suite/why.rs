@@ -284,9 +284,10 @@ async fn a_job_is_explained_while_the_exporter_runs() {
         "Since: 2026-01-05 08:01, commit ",
         "  Compare: http",
         "Whose: payments.\n",
-        "  CIJobFailingRepeatedly (warning) fires: 3 in a row (from 3)\n",
-        "  CIJobFailingRepeatedly (critical) does not fire: 3 in a row (from 6)\n",
-        "  CIJobFailureRatioHigh (warning) does not fire: 3 of 4 failed (from 50 %, at least 5)\n",
+        "\nAlerts, by the shipped thresholds:\n",
+        "  FIRES   CIJobFailingRepeatedly (warning)   3 in a row (from 3)\n",
+        "  silent  CIJobFailingRepeatedly (critical)  3 in a row (from 6)\n",
+        "  silent  CIJobFailureRatioHigh (warning)    3 of 4 failed (from 50 %, at least 5)\n",
         "\nPIPELINE  JOB    OUTCOME  FINISHED          COMMIT\n1001 ",
     ] {
         assert!(text.contains(words), "{words:?} is not in:\n{text}");
