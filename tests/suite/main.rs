@@ -29,6 +29,7 @@ mod metrics_exposition;
 mod metrics_rows;
 mod monitoring;
 mod notifications;
+mod promptness;
 mod prose;
 mod refused_starts;
 mod replay;
