@@ -387,6 +387,7 @@ async fn the_simulated_gitlab_sends_its_hooks_itself() {
     let exporter_place = place(&receiver, "groups: [{path: acme}]");
     receiver.with(|world| world.create_project(PROJECT));
     let exporter = exporter_place.start().await;
+    exporter.is_ready().await;
     let sender = start(Options {
         hooks: Some(HookTarget {
             url: format!("http://{}/hooks/gitlab", exporter.address()),
