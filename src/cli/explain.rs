@@ -2,28 +2,35 @@
 //! and which shipped alerts it would fire.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::SystemTime;
 
 use anyhow::bail;
 use clap::Args;
 
 use super::Console;
+use super::alerts::{Job, Reading, Verdict, lasting};
 use super::state::{Selection, StoreArgs, name, nearest, selected, show};
 use super::table::{minute, print_aligned, printable};
-use super::thresholds::{self, Threshold};
+use super::thresholds::{Subject, Thresholds};
+use crate::clock::Clock;
 use crate::config::{Config, Owners};
 use crate::model::{
-    Failing, FailureClass, Figures, InfrastructureFailures, JobRow, Outcome, Rules,
+    Failing, FailureClass, Figures, InfrastructureFailures, JobRow, Outcome, Rules, Timestamp,
 };
 use crate::store::Saved;
 
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-It reads what was saved last, also while the exporter runs, and changes nothing. Times are UTC.
+It reads what was saved last, also while the exporter runs, and changes nothing. Times are UTC. Alerts are
+those of alert-rules/, as they would be now by the clock of this machine, without the time that they wait (`for`) and
+without what Alertmanager holds back.
 
 Examples:
   job-failure-exporter explain group/app unit-tests
-  job-failure-exporter explain --config.file config.yml group/app 'test: [a, b]' --ref main")]
+  job-failure-exporter explain --config.file config.yml group/app 'test: [a, b]' --ref main
+  job-failure-exporter explain group/app unit-tests --thresholds /etc/prometheus/rules/thresholds.yml")]
 pub struct ExplainArgs {
     /// Path or id of the project.
     #[arg(value_name = "PROJECT")]
@@ -34,6 +41,9 @@ pub struct ExplainArgs {
     /// Only on this branch or tag.
     #[arg(long = "ref", value_name = "REF")]
     pub ref_name: Option<String>,
+    /// Your own thresholds.yml, in place of the shipped one; can be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub thresholds: Vec<PathBuf>,
     /// Where the state is.
     #[command(flatten)]
     pub store: StoreArgs,
@@ -43,15 +53,24 @@ pub struct ExplainArgs {
 pub async fn run(
     args: &ExplainArgs,
     env: &dyn Fn(&str) -> Option<String>,
+    clock: &dyn Clock,
     console: &mut Console<'_>,
 ) -> anyhow::Result<()> {
+    let thresholds = Thresholds::read(&args.thresholds)?;
     let config = args.store.config(None, env)?;
     let selection = Selection {
         project: Some(args.project.clone()),
         ref_name: args.ref_name.clone(),
     };
     let saved = selected(&config, &selection, console).await?;
-    let thresholds = thresholds::shipped()?;
+    let now = clock.now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.map_or(0, |now| now.as_secs().try_into().unwrap_or(i64::MAX));
+    let asked = Asked {
+        config: &config,
+        thresholds: &thresholds,
+        shipped: args.thresholds.is_empty(),
+        now: Timestamp::of_clock(now),
+    };
     let mut found = 0;
     for saved in &saved {
         let Some(row) = saved.timeline.row(&args.job, &config.counting) else {
@@ -61,61 +80,105 @@ pub async fn run(
             writeln!(console.out)?;
         }
         found += 1;
-        explain(saved, &row, &config, &thresholds, console.out)?;
+        asked.explain(saved, &row, console.out)?;
     }
     if found == 0 {
         let jobs = saved
             .iter()
             .flat_map(|saved| saved.timeline.rows(&config.counting).jobs);
         let names: Vec<_> = jobs.map(|row| row.name).collect();
+        let mut projects = saved.iter().map(|saved| &*saved.timeline.project);
+        let missing = projects.any(|project| thresholds.name(project, &args.job));
         bail!(
-            "no job `{}` is saved{}",
+            "no job `{}` is saved{}{}",
             printable(&args.job),
-            nearest(&args.job, &names)
+            nearest(&args.job, &names),
+            if missing {
+                "\nIt has a threshold of its own: CIJobMissing fires"
+            } else {
+                ""
+            }
         );
     }
     console.out.flush()?;
     Ok(())
 }
 
-fn explain(
-    saved: &Saved,
-    row: &JobRow,
-    config: &Config,
-    thresholds: &[Threshold],
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let timeline = &saved.timeline;
-    let figures = &row.figures;
-    writeln!(out, "{} of {}\n", printable(&row.name), name(timeline))?;
-    writeln!(out, "{}", verdict(figures, &config.counting))?;
-    if let Some(failing) = &figures.failing {
-        writeln!(out)?;
-        why(failing, out)?;
-        since(failing, timeline.project_url.as_deref(), out)?;
+/// What all jobs are explained with.
+struct Asked<'a> {
+    config: &'a Config,
+    thresholds: &'a Thresholds,
+    /// Whether the thresholds are the shipped ones.
+    shipped: bool,
+    now: Timestamp,
+}
+
+impl Asked<'_> {
+    fn explain(&self, saved: &Saved, row: &JobRow, out: &mut dyn Write) -> io::Result<()> {
+        let timeline = &saved.timeline;
+        let figures = &row.figures;
+        writeln!(out, "{} of {}\n", printable(&row.name), name(timeline))?;
+        writeln!(out, "{}", verdict(figures, &self.config.counting))?;
+        if let Some(failing) = &figures.failing {
+            writeln!(out)?;
+            why(failing, out)?;
+            since(failing, timeline.project_url.as_deref(), out)?;
+        }
+        let owners = &self.config.owners;
+        let whose = whose(owners, &timeline.project, &row.name);
+        writeln!(out, "{whose}\n")?;
+        self.alerts(&timeline.project, row, out)?;
+        writeln!(out, "\nFigures:")?;
+        print_aligned(&show::facts(row), out)?;
+        writeln!(out, "\nWindow, oldest first:")?;
+        show::print_window(figures, out)
     }
-    writeln!(
-        out,
-        "{}\n",
-        whose(&config.owners, &timeline.project, &row.name)
-    )?;
-    writeln!(out, "Shipped alerts, by their default thresholds:")?;
-    for threshold in thresholds {
-        let Threshold {
-            alert, severity, ..
-        } = threshold;
-        let fires = if threshold.is_reached(figures) {
-            "fires"
-        } else {
-            "does not fire"
+
+    fn alerts(&self, project: &str, row: &JobRow, out: &mut dyn Write) -> io::Result<()> {
+        if !row.figures.is_worth_showing() {
+            return writeln!(
+                out,
+                "Alerts: none. It was never executed and does not run, so that nothing is exposed of it."
+            );
+        }
+        let team = self.config.owners.team(project, &row.name, None);
+        let job = Job {
+            row,
+            subject: Subject {
+                project,
+                job: &row.name,
+                team: team.map_or("", |team| &**team),
+            },
+            thresholds: self.thresholds,
+            now: self.now,
         };
-        let reading = threshold.reading(figures);
-        writeln!(out, "  {alert} ({severity}) {fires}: {reading}")?;
+        let which = if self.shipped {
+            "the shipped thresholds"
+        } else {
+            "the given thresholds"
+        };
+        writeln!(out, "Alerts, by {which}:")?;
+        let lines: Vec<_> = job.readings().into_iter().map(alert).collect();
+        print_aligned(&lines, out)?;
+        if job.is_an_infrastructure_failure() {
+            writeln!(
+                out,
+                "  It is one of the jobs that CIInfrastructureFailures counts."
+            )?;
+        }
+        Ok(())
     }
-    writeln!(out, "\nFigures:")?;
-    print_aligned(&show::facts(row), out)?;
-    writeln!(out, "\nWindow, oldest first:")?;
-    show::print_window(figures, out)
+}
+
+fn alert(reading: Reading) -> [String; 3] {
+    let verdict = match reading.verdict {
+        Verdict::Fires => "FIRES".to_owned(),
+        Verdict::FiresIn(seconds) => format!("in {}", lasting(seconds)),
+        Verdict::Silent => "silent".to_owned(),
+        Verdict::Off => "off".to_owned(),
+    };
+    let alert = format!("{} ({})", reading.alert, reading.severity);
+    [format!("  {verdict}"), alert, reading.words]
 }
 
 /// Whether it counts as failing, and by what.
@@ -183,16 +246,21 @@ fn why(failing: &Failing, out: &mut dyn Write) -> io::Result<()> {
 
 fn since(failing: &Failing, project_url: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
     let commit = |commit: &Option<std::sync::Arc<str>>| {
-        commit
-            .as_deref()
-            .map_or_else(|| "not known".to_owned(), printable)
+        let id = commit.as_deref().map(printable);
+        id.map_or("an unknown commit".to_owned(), |id| format!("commit {id}"))
+    };
+    let before = match &failing.last_passing_commit {
+        Some(_) => format!(
+            "before that, {} passed",
+            commit(&failing.last_passing_commit)
+        ),
+        None => "that it passed before is not known".to_owned(),
     };
     writeln!(
         out,
-        "Since: {}, commit {}; before that, commit {} passed.",
+        "Since: {}, {}; {before}.",
         minute(failing.since),
         commit(&failing.first_failing_commit),
-        commit(&failing.last_passing_commit)
     )?;
     match failing.compare_url(project_url) {
         Some(url) => writeln!(out, "  Compare: {}", printable(&url)),

@@ -1,5 +1,6 @@
 //! The commands, one file each, and which of them runs.
 
+mod alerts;
 pub mod args;
 pub mod backfill;
 pub mod check_config;
@@ -72,7 +73,7 @@ pub async fn run(
         }
         Some(Command::Explain(args)) => {
             logging::start(cli.log);
-            explain::run(&args, env, console).await?;
+            explain::run(&args, env, &SystemClock, console).await?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Replay(args)) => {

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::gitlab_clock::GitLabClock;
 use crate::gitlab::{Client, TokenFacts};
 use crate::metrics::Telemetry;
+use crate::model::Timestamp;
 
 const INTERVAL: Duration = Duration::from_hours(1);
 
@@ -70,8 +71,11 @@ impl Instance {
     fn note(&self, facts: &TokenFacts, told: &mut Told) {
         self.telemetry.token_expiry(facts.expires_at);
         if told.scopes.as_ref() != Some(&facts.scopes) {
+            self.telemetry.token_scopes(&facts.scopes);
+            let scopes = facts.scopes.join(", ");
+            let end = facts.expires_at.map_or("never".to_owned(), day);
+            tracing::info!(%scopes, %end, "the GitLab token");
             if !facts.reads_the_api() {
-                let scopes = facts.scopes.join(", ");
                 tracing::warn!(
                     "the GitLab token has neither the scope `read_api` nor `api`, but: {scopes}; most of \
                      what is asked will be refused"
@@ -87,5 +91,13 @@ impl Instance {
             tracing::warn!("the GitLab token ends in {days_left} days; renew it");
             told.days_left = Some(days_left);
         }
+    }
+}
+
+/// The day of a time, in UTC.
+fn day(time: Timestamp) -> String {
+    match jiff::Timestamp::from_second(time.unix()) {
+        Ok(time) => time.strftime("%Y-%m-%d").to_string(),
+        Err(_) => time.unix().to_string(),
     }
 }

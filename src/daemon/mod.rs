@@ -140,10 +140,10 @@ impl Daemon {
             clock: clock.clone(),
             has_token: config.gitlab.token.is_some(),
         };
-        let ingest = Ingest::new(client, config.watch, state.clone());
+        let ingest = Ingest::new(client, config.watch.clone(), state.clone());
         let webhooks = config.webhooks.gitlab.as_ref();
         let webhooks = webhooks
-            .map(|hooks| webhooks::open(hooks, &state, &clock, ingest.waker()))
+            .map(|hooks| webhooks::open(hooks, &config.watch, &state, &clock, ingest.waker()))
             .transpose()?;
         Ok(Self {
             loaded,

@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::gitlab_clock::GitLabClock;
 use super::state::State;
-use crate::config::{GitLabHooks, Secret};
+use crate::config::{ChildPipelines, GitLabHooks, Secret, SourceSelector, Watch};
 use crate::gitlab::webhook::{
     Hook, HookKind, HookProject, InvalidKey, Refusal, Verifier, decode, kind_of,
 };
@@ -20,6 +20,9 @@ use crate::model::{JobObservation, Status, TimelineKey};
 
 /// Webhooks that wait to be worked on.
 const QUEUE: usize = 4096;
+
+/// What starts a child pipeline.
+const CHILD: &str = "parent_pipeline";
 
 /// Bytes of all of them together.
 const QUEUE_BYTES: usize = 64 << 20;
@@ -38,6 +41,8 @@ pub(super) struct Inbox {
 pub(super) struct Work {
     state: Arc<State>,
     waker: Waker,
+    sources: SourceSelector,
+    children: ChildPipelines,
     queue: mpsc::Receiver<Queued>,
 }
 
@@ -50,6 +55,7 @@ struct Queued {
 /// Both ends of a new queue.
 pub(super) fn open(
     config: &GitLabHooks,
+    watch: &Watch,
     state: &Arc<State>,
     clock: &Arc<GitLabClock>,
     waker: Waker,
@@ -70,6 +76,8 @@ pub(super) fn open(
     let work = Work {
         state: state.clone(),
         waker,
+        sources: watch.sources.clone(),
+        children: watch.child_pipelines,
         queue: receiver,
     };
     Ok((Arc::new(inbox), work))
@@ -160,6 +168,9 @@ impl Work {
         for rejected in &hook.jobs.rejected {
             self.state.rejected("a webhook", rejected);
         }
+        if !self.is_watched(hook.source.as_deref()) {
+            return WebhookResult::Ignored;
+        }
         match self.state.hooked(&hook) {
             None => WebhookResult::Ignored,
             Some((project, wake)) => {
@@ -170,12 +181,24 @@ impl Work {
     }
 }
 
+impl Work {
+    /// Whether a pipeline that was started so counts, by itself or as a part of its parent. A job hook does
+    /// not say what started its pipeline.
+    fn is_watched(&self, source: Option<&str>) -> bool {
+        if source == Some(CHILD) {
+            self.children == ChildPipelines::Follow
+        } else {
+            self.sources.matches(source)
+        }
+    }
+}
+
 impl State {
     /// Counts what a hook says for sure, and says what polling is to look at; `None` for what is not
     /// watched.
     ///
-    /// Only of a pipeline that polling has seen it is known that it counts: whether what started it is
-    /// watched no job hook says. And a job that failed may just be retried by itself, which only a look
+    /// Only of a pipeline that polling has seen it is known that it counts, and by which names: what started
+    /// it, and whether it is a child, no job hook says. And a job that failed may just be retried by itself, which only a look
     /// at the whole pipeline shows.
     fn hooked(&self, hook: &Hook) -> Option<(u64, Wake)> {
         let rules = &self.policy.rules;
@@ -270,8 +293,8 @@ mod tests {
         let policy = Policy {
             rules: config.counting,
             owners: config.owners,
-            refs: config.watch.refs,
-            jobs: config.watch.jobs,
+            refs: config.watch.refs.clone(),
+            jobs: config.watch.jobs.clone(),
             shard: config.watch.shard,
             retention: config.retention,
             idle_interval: config.watch.idle_interval,
@@ -282,7 +305,8 @@ mod tests {
             token: Some(Secret::token("secret").unwrap()),
             signing_key: None,
         };
-        let (inbox, _work) = open(&hooks, &state, &clock, Waker::default()).unwrap();
+        let waker = Waker::default();
+        let (inbox, _work) = open(&hooks, &config.watch, &state, &clock, waker).unwrap();
         let headers = [("x-gitlab-token", "secret")];
         let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
         let headers = HeaderMap::from_iter(headers);

@@ -3,17 +3,23 @@
 use maud::{Markup, html};
 
 use super::jobs::{legend, sign, window};
-use super::page::{document, header};
+use super::page::{document, header, old};
 use super::shown::{ago, in_gitlab, link, short, span};
 use super::status::{JobEntry, Readiness};
 use crate::model::{Failing, FailureClass, Figures, Outcome, Timestamp, WindowEntry};
 
-/// The whole page.
-pub(super) fn page(job: &JobEntry, readiness: &Readiness, now: Timestamp) -> String {
+/// The whole page; `staleness` as [`Status`](super::Status) has it.
+pub(super) fn page(
+    job: &JobEntry,
+    readiness: &Readiness,
+    staleness: Option<String>,
+    now: Timestamp,
+) -> String {
     let figures = &job.row.figures;
     let body = html! {
         (header(readiness))
         main.job-page {
+            (old(staleness))
             (title(job))
             p.state {
                 (state(figures, now))

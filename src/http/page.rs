@@ -29,9 +29,7 @@ pub(super) fn page(status: &dyn Status, query: &Query, now: Timestamp) -> String
     let body = html! {
         (header(&readiness))
         main {
-            @if let Some(why) = status.staleness() {
-                p.stale role="status" { b { "Old: " } (why) "." }
-            }
+            (old(status.staleness()))
             (summary(&jobs, &projects))
             @if jobs.tracked == 0 {
                 (nothing_yet(&readiness, projects.len()))
@@ -92,6 +90,15 @@ pub(super) fn header(readiness: &Readiness) -> Markup {
                 }
                 a href="/metrics" { "Metrics" }
             }
+        }
+    }
+}
+
+/// That what is shown is old, where it is.
+pub(super) fn old(why: Option<String>) -> Markup {
+    html! {
+        @if let Some(why) = why {
+            p.stale role="status" { b { "Old: " } (why) "." }
         }
     }
 }

@@ -125,7 +125,8 @@ impl Service {
         let entry = entry.and_then(|at| self.status.job(&at.project, &at.ref_name, &at.job));
         let mut answer = match entry {
             Some(job) => {
-                let page = job_page::page(&job, &readiness, (self.now)());
+                let old = self.status.staleness();
+                let page = job_page::page(&job, &readiness, old, (self.now)());
                 text(StatusCode::OK, HTML, page)
             }
             None => text(StatusCode::NOT_FOUND, HTML, job_page::unknown(&readiness)),

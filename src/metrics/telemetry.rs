@@ -71,6 +71,8 @@ own! {
         "1 for the state that the circuit breaker of GitLab is in (closed, half_open, open), else 0.";
     TOKEN_EXPIRY: Gauge "gitlab_token_expiry_timestamp_seconds", [],
         "When the GitLab token ends; absent if it never does, or if GitLab does not say.";
+    TOKEN_SCOPES: Gauge "gitlab_token_scope", ["scope"],
+        "Always 1, for each scope of the GitLab token; absent if GitLab does not say.";
     CONFIG_OK: Gauge "config_last_load_successful", [],
         "1 if the last attempt to load the configuration succeeded, else 0.";
     CONFIG_LOADED: Gauge "config_last_load_success_timestamp_seconds", [],
@@ -113,6 +115,7 @@ pub struct Telemetry {
     webhooks: IntCounterVec,
     circuit: IntGaugeVec,
     token_expiry: IntGaugeVec,
+    token_scopes: IntGaugeVec,
     config_ok: IntGaugeVec,
     config_loaded: IntGaugeVec,
 }
@@ -182,6 +185,7 @@ impl Telemetry {
             webhooks: registered(r, IntCounterVec::new(opts(WEBHOOKS), WEBHOOKS.labels))?,
             circuit: registered(r, int_gauges(CIRCUIT))?,
             token_expiry: registered(r, int_gauges(TOKEN_EXPIRY))?,
+            token_scopes: registered(r, int_gauges(TOKEN_SCOPES))?,
             config_ok: registered(r, int_gauges(CONFIG_OK))?,
             config_loaded: registered(r, int_gauges(CONFIG_LOADED))?,
             registry,
@@ -312,6 +316,14 @@ impl Telemetry {
         match at {
             Some(at) => self.token_expiry.with_label_values(NONE).set(at.unix()),
             None => self.token_expiry.reset(),
+        }
+    }
+
+    /// What the GitLab token may do.
+    pub fn token_scopes(&self, scopes: &[String]) {
+        self.token_scopes.reset();
+        for scope in scopes {
+            self.token_scopes.with_label_values(&[scope]).set(1);
         }
     }
 

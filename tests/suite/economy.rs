@@ -1,8 +1,9 @@
 //! How many requests polling takes, counted at the simulated GitLab over a simulated hour of 200 projects.
+//!
+//! `cargo bench --bench requests` prints the same numbers.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -18,11 +19,50 @@ use tokio_util::sync::CancellationToken;
 
 const PROJECTS: usize = 200;
 
-/// Every tenth one has a pipeline every ten minutes.
-const BUSY: usize = 20;
-
-/// Takes two pages.
+/// Jobs of a busy project's pipeline; they take two pages.
 const JOBS: usize = 150;
+
+/// Jobs of a child pipeline; they take one.
+const CHILD_JOBS: usize = 30;
+
+/// Pipelines of an hour in a project that has some.
+const PIPELINES: usize = 6;
+
+/// What goes on in a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One pipeline that has ended long since.
+    Idle,
+    /// A pipeline every ten minutes.
+    Busy,
+    /// The same, small, each with a child pipeline.
+    WithChildren,
+    /// A schedule, and no other pipelines than its own, every ten minutes.
+    Scheduled,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Idle, Self::Busy, Self::WithChildren, Self::Scheduled];
+
+    /// Of twenty projects two are busy, one has children, and one a schedule.
+    fn of(number: usize) -> Self {
+        match number % 20 {
+            0 | 10 => Self::Busy,
+            5 => Self::WithChildren,
+            15 => Self::Scheduled,
+            _ => Self::Idle,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Busy => "busy: 6 pipelines of 150 jobs",
+            Self::WithChildren => "6 pipelines of 2 jobs with a child of 30",
+            Self::Scheduled => "6 scheduled pipelines of 1 job",
+        }
+    }
+}
 
 const HOUR: u64 = 3600;
 
@@ -30,6 +70,7 @@ const LISTING: &str = "GET /projects/:id/pipelines";
 const JOBS_OF: &str = "GET /projects/:id/pipelines/:pid/jobs";
 const BRIDGES_OF: &str = "GET /projects/:id/pipelines/:pid/bridges";
 const SCHEDULES: &str = "GET /projects/:id/pipeline_schedules";
+const SCHEDULE: &str = "GET /projects/:id/pipeline_schedules/:sid";
 const PIPELINE: &str = "GET /projects/:id/pipelines/:pid";
 const DISCOVERY: &str = "GET /groups/:id/projects";
 
@@ -43,6 +84,23 @@ struct Cost {
     bridges: usize,
     single_pipelines: usize,
     schedules: usize,
+    single_schedules: usize,
+}
+
+impl Cost {
+    fn requests(&self) -> usize {
+        let of_pipelines = self.job_pages + self.bridges + self.single_pipelines;
+        self.listings + of_pipelines + self.schedules + self.single_schedules
+    }
+}
+
+/// What an hour took.
+pub(crate) struct Hour {
+    costs: BTreeMap<u64, Cost>,
+    kinds: BTreeMap<u64, Kind>,
+    /// Requests that were no project's, by endpoint.
+    others: BTreeMap<&'static str, usize>,
+    failed: usize,
 }
 
 /// Counts cycles and what they read, and the requests that were answered.
@@ -133,26 +191,44 @@ fn gitlab(stop: mpsc::Receiver<()>) -> Handle {
     receiver.recv().unwrap()
 }
 
-fn fill(gitlab: &Handle) {
-    gitlab.with(|world| {
-        for number in 0..PROJECTS {
+/// Fills a GitLab; gives the projects.
+fn fill(gitlab: &Handle) -> BTreeMap<u64, Kind> {
+    let fill = |number: usize| {
+        let kind = Kind::of(number);
+        let id = gitlab.with(|world| {
             let project = world.create_project(&format!("acme/project-{number:03}"));
             let plan = PipelinePlan::new([JobPlan::passes("build")]).instant();
             world.push_pipeline(project, plan);
-            if number % (PROJECTS / BUSY) != 0 {
-                continue;
+            if kind == Kind::Scheduled {
+                let plan = PipelinePlan::new([JobPlan::passes("nightly")]);
+                world.create_schedule(project, "nightly", Duration::from_mins(10), plan);
             }
-            for minute in (5..60).step_by(10) {
-                let job = |n: usize| JobPlan::passes(format!("test-{n}"));
-                let jobs: Vec<_> = (0..JOBS)
-                    .map(|n| job(n).taking(Duration::from_secs(10), Duration::from_secs(100)))
-                    .collect();
+            let jobs = match kind {
+                Kind::Idle | Kind::Scheduled => return project,
+                Kind::Busy => jobs("test", JOBS),
+                Kind::WithChildren => {
+                    let child = PipelinePlan::new(jobs("test", CHILD_JOBS));
+                    vec![JobPlan::passes("build"), JobPlan::triggers("child", child)]
+                }
+            };
+            for minute in (5..60).step_by(60 / PIPELINES) {
+                let plan = PipelinePlan::new(jobs.clone());
                 world.at(Duration::from_mins(minute), move |world| {
-                    world.push_pipeline(project, PipelinePlan::new(jobs));
+                    world.push_pipeline(project, plan);
                 });
             }
-        }
-    });
+            project
+        });
+        (id, kind)
+    };
+    (0..PROJECTS).map(fill).collect()
+}
+
+fn jobs(name: &str, count: usize) -> Vec<JobPlan> {
+    let job = |n| JobPlan::passes(format!("{name}-{n}"));
+    let jobs = (0..count).map(job);
+    jobs.map(|job| job.taking(Duration::from_secs(10), Duration::from_secs(100)))
+        .collect()
 }
 
 /// Waits, in real time, until every request that was begun has been answered.
@@ -187,6 +263,7 @@ fn tally(counter: &Counter, requests: &[Recorded], others: &mut BTreeMap<&'stati
             BRIDGES_OF => cost.bridges += 1,
             PIPELINE => cost.single_pipelines += 1,
             SCHEDULES => cost.schedules += 1,
+            SCHEDULE => cost.single_schedules += 1,
             other => panic!("{other} was asked of a project"),
         };
         match project_of(request) {
@@ -196,45 +273,120 @@ fn tally(counter: &Counter, requests: &[Recorded], others: &mut BTreeMap<&'stati
     }
 }
 
-fn table(costs: &BTreeMap<u64, Cost>, busy: &[u64], others: usize) -> String {
-    let mut text =
-        "| projects | cycles | listings | pages of jobs | trigger jobs | pipelines | schedules | requests a cycle |\n\
-                    | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+impl Hour {
+    /// The numbers, a row for each kind of project.
+    pub(crate) fn table(&self) -> String {
+        let mut text = "| projects | cycles | listings | pages of jobs | trigger jobs | pipelines | schedules | \
+             requests a cycle |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n"
             .to_owned();
-    for (name, is_busy) in [("180 idle", false), ("20 busy", true)] {
-        let mut sum = Cost::default();
-        for (_, cost) in costs.iter().filter(|(id, _)| busy.contains(id) == is_busy) {
-            sum.cycles += cost.cycles;
-            sum.listings += cost.listings;
-            sum.job_pages += cost.job_pages;
-            sum.bridges += cost.bridges;
-            sum.single_pipelines += cost.single_pipelines;
-            sum.schedules += cost.schedules;
+        for kind in Kind::ALL {
+            let mut sum = Cost::default();
+            let of_kind = self.costs.iter().filter(|(id, _)| self.kinds[id] == kind);
+            let mut projects = 0;
+            for (_, cost) in of_kind {
+                projects += 1;
+                sum.cycles += cost.cycles;
+                sum.listings += cost.listings;
+                sum.job_pages += cost.job_pages;
+                sum.bridges += cost.bridges;
+                sum.single_pipelines += cost.single_pipelines;
+                sum.schedules += cost.schedules;
+                sum.single_schedules += cost.single_schedules;
+            }
+            writeln!(
+                text,
+                "| {projects} {} | {} | {} | {} | {} | {} | {} | {:.2} |",
+                kind.words(),
+                sum.cycles,
+                sum.listings,
+                sum.job_pages,
+                sum.bridges,
+                sum.single_pipelines,
+                sum.schedules + sum.single_schedules,
+                sum.requests() as f64 / sum.cycles as f64
+            )
+            .unwrap();
         }
-        let of_pipelines = sum.job_pages + sum.bridges + sum.single_pipelines;
-        let all = sum.listings + of_pipelines + sum.schedules;
+        let all: usize = self.costs.values().map(Cost::requests).sum();
+        let discovery = self.discovery();
         writeln!(
             text,
-            "| {name} | {} | {} | {} | {} | {} | {} | {:.2} |",
-            sum.cycles,
-            sum.listings,
-            sum.job_pages,
-            sum.bridges,
-            sum.single_pipelines,
-            sum.schedules,
-            all as f64 / sum.cycles as f64
+            "{} requests in all, {discovery} of them to find the projects",
+            all + discovery
         )
         .unwrap();
+        text
     }
-    writeln!(text, "and {others} to find the projects").unwrap();
-    text
+
+    fn discovery(&self) -> usize {
+        self.others.values().sum()
+    }
+
+    /// Fails where the budget is not kept.
+    #[track_caller]
+    pub(crate) fn is_within_the_budget(&self) {
+        assert_eq!(self.failed, 0);
+        assert_eq!(self.costs.len(), PROJECTS);
+        for (id, cost) in &self.costs {
+            let kind = self.kinds[id];
+            let about = format!("{id} {kind:?}: {cost:?}");
+            assert_eq!(cost.listings, cost.cycles, "{about}");
+            // What was asked for itself is handed over once more.
+            let read = cost.pipelines_read - cost.single_pipelines;
+            match kind {
+                Kind::Idle => {
+                    let of_pipelines = cost.job_pages + cost.bridges + cost.single_pipelines;
+                    assert_eq!(of_pipelines, 0, "{about}");
+                    // A quarter of an hour every 30 s, and every five minutes from then on.
+                    assert!((30..=50).contains(&cost.cycles), "{about}");
+                }
+                Kind::Busy => {
+                    assert!(read >= PIPELINES, "{about}");
+                    assert!(cost.job_pages <= read * JOBS.div_ceil(100), "{about}");
+                    // Once for each pipeline: they have no trigger jobs, and will have none.
+                    assert!(cost.bridges <= PIPELINES, "{about}");
+                }
+                Kind::WithChildren => {
+                    assert!(read >= PIPELINES, "{about}");
+                    // A parent and its one child: a page of jobs and the trigger jobs of each.
+                    let members = 2 * read;
+                    assert!(
+                        cost.job_pages <= members && cost.bridges <= members,
+                        "{about}"
+                    );
+                    assert!(cost.job_pages > read, "children were read: {about}");
+                }
+                Kind::Scheduled => {
+                    // It runs once more at the very end.
+                    assert!((PIPELINES..=read).contains(&cost.job_pages), "{about}");
+                    assert!(cost.bridges <= PIPELINES + 1, "{about}");
+                }
+            }
+            if kind == Kind::Scheduled {
+                // Every second idle interval, and two questions after each run.
+                assert!((5..=7).contains(&cost.schedules), "{about}");
+                assert!(cost.single_schedules <= 2 * (PIPELINES + 1), "{about}");
+                assert!(cost.single_schedules >= PIPELINES - 1, "{about}");
+            } else {
+                // None of them has schedules: asked every twelfth idle interval.
+                assert!(cost.schedules <= 2, "{about}");
+                assert_eq!(cost.single_schedules, 0, "{about}");
+            }
+        }
+        // Two pages every ten minutes.
+        assert!(
+            self.discovery() <= 14 && self.others.contains_key(DISCOVERY),
+            "{:?}",
+            self.others
+        );
+    }
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_hour_of_two_hundred_projects_costs_what_the_budget_says() {
+/// An hour after the first minute, which reads what is there. Wants a runtime whose time stands still.
+pub(crate) async fn hour() -> Hour {
     let (end, ended) = mpsc::channel();
     let gitlab = gitlab(ended);
-    fill(&gitlab);
+    let kinds = fill(&gitlab);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.yml");
     let text = format!(
@@ -260,7 +412,6 @@ async fn an_hour_of_two_hundred_projects_costs_what_the_budget_says() {
 
     let mut received = 0;
     let mut others = BTreeMap::new();
-    // The first minute reads what is there; the hour begins after it.
     for second in 0..60 + HOUR {
         if second % 60 == 0 {
             let requests = gitlab.requests();
@@ -283,40 +434,19 @@ async fn an_hour_of_two_hundred_projects_costs_what_the_budget_says() {
     release.send(()).unwrap();
     holding.await.unwrap().unwrap();
     end.send(()).unwrap();
-
     let costs = counter.costs.lock().unwrap().clone();
-    let busy: Vec<u64> = (0..PROJECTS as u64)
-        .filter(|n| n % (PROJECTS / BUSY) as u64 == 0)
-        .map(|n| costs.keys().next().unwrap() + n)
-        .collect();
-    let discovery = others.values().sum();
-    let table = table(&costs, &busy, discovery);
-    // Past the capture of tests' output: the numbers are to be seen.
-    std::io::stdout().write_all(table.as_bytes()).unwrap();
-    assert_eq!(counter.failed.load(Ordering::Relaxed), 0);
-    assert_eq!(costs.len(), PROJECTS);
-    for (id, cost) in &costs {
-        assert_eq!(cost.listings, cost.cycles, "{id}: {cost:?}");
-        // None of them has schedules: asked every twelfth idle interval.
-        assert!(cost.schedules <= 2, "{id}: {cost:?}");
-        if busy.contains(id) {
-            // What was asked for itself is handed over once more.
-            let read = cost.pipelines_read - cost.single_pipelines;
-            assert!(read >= 6, "{id}: {cost:?}");
-            let pages = JOBS.div_ceil(100);
-            assert!(cost.job_pages <= read * pages, "{id}: {cost:?}");
-            // Once for each of the six pipelines: they have no trigger jobs, and will have none.
-            assert!(cost.bridges <= 6, "{id}: {cost:?}");
-        } else {
-            let of_pipelines = cost.job_pages + cost.bridges + cost.single_pipelines;
-            assert_eq!(of_pipelines, 0, "{id}: {cost:?}");
-            // A quarter of an hour every 30 s, and every five minutes from then on.
-            assert!((30..=50).contains(&cost.cycles), "{id}: {cost:?}");
-        }
+    Hour {
+        costs,
+        kinds,
+        others,
+        failed: counter.failed.load(Ordering::Relaxed),
     }
-    // Two pages every ten minutes.
-    assert!(
-        discovery <= 14 && others.contains_key(DISCOVERY),
-        "{others:?}"
-    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_hour_of_two_hundred_projects_costs_what_the_budget_says() {
+    let hour = hour().await;
+    // Past the capture of tests' output: the numbers are to be seen.
+    std::io::Write::write_all(&mut std::io::stdout(), hour.table().as_bytes()).unwrap();
+    hour.is_within_the_budget();
 }

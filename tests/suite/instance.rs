@@ -49,8 +49,11 @@ async fn an_outage_opens_the_circuit_is_said_and_ends_with_a_probe() {
     let (status, ready) = exporter.get("/-/ready").await;
     assert_eq!(status, 200, "alerts must go on: {ready}");
     assert!(ready.contains("GitLab keeps failing"), "{ready}");
-    let (_, page) = exporter.get("/").await;
-    assert!(page.contains("GitLab keeps failing"), "{page}");
+    for path in ["/", "/jobs/acme/project-0/-/main/-/build"] {
+        let (status, page) = exporter.get(path).await;
+        assert_eq!(status, 200, "{page}");
+        assert!(page.contains("GitLab keeps failing"), "{path}: {page}");
+    }
     let samples = exporter.scrape().await;
     let shown = samples.of("job_consecutive_failures", &[]).len();
     assert_eq!(shown, 6, "what is known stays");
@@ -68,7 +71,7 @@ async fn an_outage_opens_the_circuit_is_said_and_ends_with_a_probe() {
 }
 
 #[tokio::test]
-async fn the_end_of_the_token_and_the_version_of_gitlab_are_told() {
+async fn the_scopes_and_the_end_of_the_token_and_the_version_of_gitlab_are_told() {
     let gitlab = gitlab(1).await;
     let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
     let exporter = place.start().await;
@@ -82,7 +85,15 @@ async fn the_end_of_the_token_and_the_version_of_gitlab_are_told() {
             holds(found == Some(end as f64), format!("{found:?}, not {end}"))
         })
         .await;
+    exporter
+        .shows("what the token may do", |samples| {
+            let name = "job_failure_exporter_gitlab_token_scope";
+            let may = |scope| samples.value(name, &[("scope", scope)]);
+            holds(may("read_api") == Some(1.0), "no scope `read_api`")
+        })
+        .await;
     exporter.says("GitLab 18.4.0").await;
+    exporter.says("the GitLab token scopes=").await;
     let log = exporter.log();
     assert!(!log.contains("WARN"), "{log}");
     exporter.stop().await;

@@ -4,18 +4,19 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use super::super::alerts::{Job, Reading, Verdict};
 use super::super::table::{
     LEGEND, counted, executions, print_aligned, printable, ratio, worst_first,
 };
-use super::super::thresholds::{self, Threshold};
-use crate::model::{Figures, JobRow, PipelineObservation, TimelineRows};
+use super::super::thresholds::{Subject, Thresholds};
+use crate::model::{Figures, JobRow, PipelineObservation, TimelineRows, Timestamp};
 
 /// What happened while the pipelines were counted.
 #[derive(Default)]
 pub(super) struct Table {
     pipelines: usize,
     left_out: usize,
-    thresholds: Vec<Threshold>,
+    thresholds: Option<Thresholds>,
     /// Which job is over which threshold by now.
     over: BTreeSet<(Arc<str>, Arc<str>, usize)>,
     crossings: Vec<Crossing>,
@@ -37,15 +38,32 @@ impl Table {
         counted: bool,
         rows: &TimelineRows,
     ) -> anyhow::Result<()> {
-        if self.thresholds.is_empty() {
-            self.thresholds = thresholds::shipped()?;
-        }
+        let thresholds = match self.thresholds.take() {
+            Some(thresholds) => thresholds,
+            None => Thresholds::read(&[])?,
+        };
         self.pipelines += 1;
         self.left_out += usize::from(!counted);
         for row in &rows.jobs {
-            for (index, threshold) in self.thresholds.iter().enumerate() {
+            let job = Job {
+                row,
+                subject: Subject {
+                    project: &rows.project,
+                    job: &row.name,
+                    team: "",
+                },
+                thresholds: &thresholds,
+                now: pipeline.updated_at.unwrap_or(Timestamp::of_clock(0)),
+            };
+            for (index, reading) in job.of_the_window().enumerate() {
+                let Reading {
+                    alert,
+                    severity,
+                    verdict,
+                    words,
+                } = reading;
                 let place = (rows.ref_name.clone(), row.name.clone(), index);
-                let reached = threshold.is_reached(&row.figures);
+                let reached = verdict == Verdict::Fires;
                 let was_over = if reached {
                     !self.over.insert(place)
                 } else {
@@ -54,19 +72,16 @@ impl Table {
                 if was_over == reached {
                     continue;
                 }
-                let Threshold {
-                    alert, severity, ..
-                } = threshold;
-                let reading = threshold.reading(&row.figures);
                 let fires = if reached { "fires" } else { "ends" };
                 self.crossings.push(Crossing {
                     pipeline_id: pipeline.id,
                     ref_name: rows.ref_name.clone(),
                     job: row.name.clone(),
-                    words: format!("{alert} ({severity}) {fires}: {reading}"),
+                    words: format!("{alert} ({severity}) {fires}: {words}"),
                 });
             }
         }
+        self.thresholds = Some(thresholds);
         Ok(())
     }
 

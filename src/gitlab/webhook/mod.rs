@@ -65,6 +65,8 @@ pub struct Hook {
     pub pipeline_id: u64,
     /// Branch or tag.
     pub ref_name: Arc<str>,
+    /// What started the pipeline; `None` in a job hook, which does not say.
+    pub source: Option<Arc<str>>,
     /// Status of the pipeline; `None` in a job hook, where it is not reliable.
     pub pipeline_status: Option<Status>,
     /// The attempt the hook is about, or the last attempt of each job; no trigger jobs.
@@ -135,6 +137,7 @@ fn job(record: &RawValue) -> Result<Hook, Rejected> {
         project: HookProject::Id(project),
         pipeline_id,
         ref_name,
+        source: None,
         pipeline_status: None,
         jobs: Listing {
             items: vec![with_known_reason(job)],
@@ -173,6 +176,7 @@ fn pipeline(record: &RawValue) -> Result<Hook, Rejected> {
         project,
         pipeline_id,
         ref_name: read.required("ref", attributes.ref_name, RejectReason::MissingRef)?,
+        source: read.text("source", attributes.source)?,
         pipeline_status: Some(Status::parse(&status)),
         jobs,
     })

@@ -112,6 +112,7 @@ fn the_last_attempts_of_a_pipeline_hook_have_their_reasons() {
         .unwrap();
     assert_eq!(hook.pipeline_status, Some(Status::Success));
     assert_eq!(&*hook.ref_name, "master");
+    assert_eq!(hook.source.as_deref(), Some("merge_request_event"));
     let failed = hook.jobs.items.iter().find(|job| job.id == 378).unwrap();
     assert_eq!(failed.failure_reason.as_deref(), Some("script_failure"));
 }

@@ -73,6 +73,8 @@ pub(super) struct Attributes<'a> {
     pub(super) ref_name: Raw<'a>,
     #[serde(borrow)]
     pub(super) status: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) source: Raw<'a>,
 }
 
 /// Something of which only the id matters, or its path.
