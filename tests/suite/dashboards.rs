@@ -1,5 +1,6 @@
 //! The shipped Grafana dashboards: their form, and what a real Prometheus answers to every panel.
 
+mod alert_links;
 mod answers;
 mod fits;
 mod form;
