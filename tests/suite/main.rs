@@ -10,6 +10,7 @@ mod configuration_docs;
 mod configuration_problems;
 mod counting;
 mod daemon;
+mod dashboards;
 mod demo;
 mod disk_faults;
 mod economy;

@@ -16,6 +16,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use job_failure_exporter::cli::demo::hastened;
 use regex::Regex;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -62,7 +63,7 @@ impl Shipped {
     }
 
     /// Replaces every match, of which there must be some.
-    fn edit(&self, file: &str, pattern: &str, replacement: &str) {
+    pub(crate) fn edit(&self, file: &str, pattern: &str, replacement: &str) {
         let path = self.copy.path().join(file);
         let text = fs::read_to_string(&path).unwrap();
         let pattern = Regex::new(pattern).unwrap();
@@ -153,6 +154,12 @@ impl Tool {
             }
         })
         .await
+    }
+
+    /// Has it read its configuration again.
+    pub(crate) fn reload(&self) {
+        let id = self.process.id().expect("it runs").try_into().unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), Signal::HUP).unwrap();
     }
 
     /// Prometheus' answer to a query: the value of each series.

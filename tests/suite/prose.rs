@@ -12,12 +12,13 @@ struct Block {
     text: String,
 }
 
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/alerting.md",
     "docs/architecture.md",
+    "docs/dashboards.md",
     "docs/state.md",
     "docs/webhooks.md",
 ];

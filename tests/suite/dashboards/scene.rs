@@ -1,0 +1,147 @@
+//! A GitLab in which everything a dashboard shows is the case, watched by the real programs.
+
+use std::sync::Arc;
+
+use job_failure_exporter::clock::{Clock as _, SystemClock};
+use job_failure_exporter::simulator::{
+    Ending, Handle, JobPlan, Moment, Options, Pace, PipelinePlan, Scenario, start,
+};
+
+use crate::daemon::{Daemon, Place, holds, minutes, until};
+use crate::monitoring::{Receiver, Shipped, Tool};
+
+const TEAMS: &str =
+    "owners: {rules: [{jobs: 'deploy*', team: payments}, {jobs: '*tests', team: research}]}\n";
+
+/// Jobs that fail, flake, are allowed to fail, hang and wait, with hard names and child pipelines;
+/// schedules that run, that start nothing and that are off.
+const SCENARIOS: [&str; 7] = [
+    "stays-broken",
+    "flaky",
+    "allowed-failure",
+    "matrix",
+    "stuck",
+    "child-pipelines",
+    "schedules",
+];
+
+/// What runs; ends with it.
+pub(super) struct Scene {
+    /// When there was everything to be shown.
+    pub(super) now: f64,
+    pub(super) prometheus: Tool,
+    _gitlab: Handle,
+    _exporter: Daemon,
+    _place: Place,
+    _receiver: Receiver,
+    _shipped: Shipped,
+}
+
+/// Three quarters of an hour, which end now: jobs that hang and wait since their
+/// beginning, and at the end a project whose jobs fail, and pass on a retry only.
+async fn gitlab() -> Handle {
+    let clock = Arc::new(SystemClock);
+    let past = minutes(45);
+    let pace = Pace {
+        start: Moment::from(clock.now()) - past,
+        speed: 1.0,
+        catches_up: false,
+        clock,
+    };
+    let gitlab = start(Options {
+        pace,
+        ..Options::default()
+    })
+    .await
+    .unwrap();
+    gitlab.faults(|faults| faults.limit_rate(Some(1_000_000)));
+    let project = gitlab.with(|world| {
+        for scenario in SCENARIOS {
+            Scenario::named(scenario).unwrap().fill(world);
+        }
+        world.create_project("acme/check.out")
+    });
+    gitlab.advance(minutes(36));
+    for minute in 0..8 {
+        let job = |name: &str, reason: &str| {
+            if minute == 0 {
+                JobPlan::passes(name)
+            } else {
+                JobPlan::fails_with(name, reason)
+            }
+        };
+        let flaky = JobPlan::new("ui.tests", [Ending::fails(), Ending::Passes]).retried(1);
+        let plan = PipelinePlan::new([
+            job("deploy: [eu, 1]", "runner_system_failure"),
+            job("it's done?", "script_failure"),
+            flaky,
+        ]);
+        let release = PipelinePlan::new([JobPlan::passes("deploy")]).on("release/1.0");
+        gitlab.with(|world| {
+            world.push_pipeline(project, plan.instant());
+            world.push_pipeline(project, release.instant());
+        });
+        gitlab.advance(minutes(1));
+    }
+    gitlab
+}
+
+/// Alerts that have to fire before anything is looked at.
+const FIRING: [&str; 6] = [
+    "CIJobFailingRepeatedly",
+    "CIJobStuck",
+    "CIJobPendingTooLong",
+    "CIJobFlaky",
+    "CIJobNoRecentSuccess",
+    "CIScheduleMissed",
+];
+
+impl Scene {
+    /// Starts everything and waits until there is everything to be shown.
+    pub(super) async fn set() -> Self {
+        let gitlab = gitlab().await;
+        let watch = "groups: [{path: acme}], refs: [default, 'release/.*']";
+        let place = Place::new(gitlab.url(), watch);
+        std::fs::write(
+            place.config().with_file_name("hook-token"),
+            "a-secret-token",
+        )
+        .unwrap();
+        place.configure_also(TEAMS);
+        place.configure_also("webhooks: {gitlab: {token_file: hook-token}}\n");
+        let exporter = place.start().await;
+        let shipped = Shipped::copy();
+        // Four minutes instead of a week.
+        shipped.edit("alert-rules/thresholds.yml", "'604800'", "'240'");
+        let receiver = Receiver::start().await;
+        let prometheus = shipped
+            .prometheus(exporter.address(), receiver.address)
+            .await;
+        exporter.is_ready().await;
+        for alert in FIRING {
+            let query = format!("ALERTS{{alertname=\"{alert}\",alertstate=\"firing\"}}");
+            until(alert, async || {
+                let found = prometheus.query(&query).await;
+                holds(!found.is_empty(), "it does not fire")
+            })
+            .await;
+        }
+        let now = prometheus.query("vector(time())").await[0];
+        // All is asked for this moment; from now on the machine is the queries' own.
+        shipped.edit(
+            "deploy/prometheus/prometheus.yml",
+            r"_interval: \w+",
+            "_interval: 1h",
+        );
+        prometheus.reload();
+        Self {
+            now,
+            prometheus,
+            _gitlab: gitlab,
+            _exporter: exporter,
+            _place: place,
+            _receiver: receiver,
+            _shipped: shipped,
+        }
+    }
+}
