@@ -48,7 +48,7 @@ impl Address {
 
 /// The path of a job's page; `None` for names that no address can hold: very long ones, and `.` and `..`,
 /// which a browser takes for directories however they are written.
-pub(super) fn of(project: &str, ref_name: &str, job: &str) -> Option<String> {
+pub fn of(project: &str, ref_name: &str, job: &str) -> Option<String> {
     let is_directory = |name: &str| matches!(name, "." | "..");
     if is_directory(ref_name) || is_directory(job) || project.split('/').any(is_directory) {
         return None;

@@ -19,6 +19,7 @@ mod server;
 mod shown;
 mod status;
 
+pub use address::of as job_path;
 pub use hooks::Webhooks;
 pub use routes::Service;
 pub use selection::{Candidate, JobFilter, Paging, Selection, select};

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use job_failure_exporter::model::{
     JobObservation, PipelineObservation, Rules, Status, Timeline, TimelineKey, Timestamp,
@@ -112,15 +112,27 @@ fn write_until_killed(root: &Path) -> ! {
             watermark: None,
         };
         let text = encode(&saved, &Rules::default());
-        directory.save(&timeline.key, &text).unwrap();
         // One write, so that a line is whole or not there.
-        said.write_all(format!("\nwrote {project_id} {number}\n").as_bytes())
-            .unwrap();
+        let mut say = |what: &str| {
+            let line = format!("\n{what} {project_id} {number}\n");
+            said.write_all(line.as_bytes()).unwrap();
+        };
+        say("saves");
+        directory.save(&timeline.key, &text).unwrap();
+        say("wrote");
     }
 }
 
-/// This test once more, as the writer; gives what it says to have saved, as project and pipeline.
-fn start_writer(root: &Path) -> (Child, Receiver<(u64, u64)>) {
+/// What the writer says.
+enum Said {
+    /// It begins to save something.
+    Saves,
+    /// It has saved this pipeline of this project.
+    Wrote(u64, u64),
+}
+
+/// This test once more, as the writer.
+fn start_writer(root: &Path) -> (Child, Receiver<Said>) {
     let mut writer = Command::new(env::current_exe().unwrap())
         .args(["--exact", NAME, "--nocapture"])
         .env(WRITES_TO, root)
@@ -133,11 +145,14 @@ fn start_writer(root: &Path) -> (Child, Receiver<(u64, u64)>) {
     let (tell, told) = mpsc::channel();
     thread::spawn(move || {
         for line in lines.map_while(Result::ok) {
-            let words = line.strip_prefix("wrote ");
-            if let Some((project, number)) = words.and_then(|words| words.split_once(' ')) {
-                let saved = (project.parse().unwrap(), number.parse().unwrap());
-                tell.send(saved).unwrap();
-            }
+            let said = match *line.split(' ').collect::<Vec<_>>() {
+                ["saves", ..] => Said::Saves,
+                ["wrote", project, number] => {
+                    Said::Wrote(project.parse().unwrap(), number.parse().unwrap())
+                }
+                _ => continue,
+            };
+            tell.send(said).unwrap();
         }
     });
     (writer, told)
@@ -169,9 +184,21 @@ fn kill_again_and_again(seed: u64) -> u64 {
     let mut interrupted = 0;
     for kill in 0..KILLS / 2 {
         let (mut writer, told) = start_writer(root);
-        before.extend([told.recv_timeout(PATIENCE).expect("it saves")]);
-        // The moment is what is tried here: any between two saves and within them.
-        thread::sleep(Duration::from_micros(random.u64(..4_000)));
+        // One save as a whole, to see how long one takes; then the next one begins.
+        let mut began = Instant::now();
+        let mut takes = None;
+        loop {
+            match told.recv_timeout(PATIENCE).expect("it saves") {
+                Said::Wrote(project, number) => {
+                    takes = Some(began.elapsed());
+                    before.insert(project, number);
+                }
+                Said::Saves if takes.is_some() => break,
+                Said::Saves => began = Instant::now(),
+            }
+        }
+        // The moment is what is tried here: any within the save, and some after it.
+        thread::sleep(takes.unwrap_or_default().mul_f64(1.5 * random.f64()));
         writer.kill().unwrap();
         writer.wait().unwrap();
         interrupted += u64::from(has_leftover(root));
@@ -179,7 +206,11 @@ fn kill_again_and_again(seed: u64) -> u64 {
         let after = after.iter().map(|(id, it)| (*id, it.newest_finished()));
         let after: BTreeMap<u64, u64> = after.collect();
         // Up to the end of its output.
-        before.extend(told);
+        for said in told {
+            if let Said::Wrote(project, number) = said {
+                before.insert(project, number);
+            }
+        }
         for (project, saved) in &before {
             let found = after.get(project).copied().unwrap_or(0);
             assert!(

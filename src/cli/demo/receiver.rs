@@ -18,6 +18,8 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::http::job_path;
+
 /// The alert the demo is about.
 pub(super) const ALERT: &str = "CIJobFailingRepeatedly";
 
@@ -113,6 +115,8 @@ struct Alert {
 /// What has been shown, so that what is repeated is shown once.
 #[derive(Debug, Default)]
 pub(super) struct Bulletin {
+    /// Where the exporter's pages are, without the path.
+    pages: String,
     shown: HashMap<String, String>,
     /// Names of the alerts that were delivered, without the heartbeat.
     fired: BTreeSet<String>,
@@ -121,6 +125,13 @@ pub(super) struct Bulletin {
 }
 
 impl Bulletin {
+    pub(super) fn new(pages: String) -> Self {
+        Self {
+            pages,
+            ..Self::default()
+        }
+    }
+
     /// True once a firing `CIJobFailingRepeatedly` was delivered.
     pub(super) fn delivered(&self) -> bool {
         self.fired.contains(ALERT)
@@ -160,7 +171,7 @@ impl Bulletin {
             if known {
                 continue;
             }
-            text.push_str(&alert.block(&delivery.receiver));
+            text.push_str(&alert.block(&delivery.receiver, &self.pages));
             let name = alert.label("alertname");
             if name != HEARTBEAT {
                 let names = if firing {
@@ -180,7 +191,7 @@ impl Alert {
         self.labels.get(name).map_or("", String::as_str)
     }
 
-    fn block(&self, receiver: &str) -> String {
+    fn block(&self, receiver: &str, pages: &str) -> String {
         let name = self.label("alertname");
         if name == HEARTBEAT {
             return format!(
@@ -195,8 +206,17 @@ impl Alert {
         let lines =
             ["project", "ref", "job_name", "schedule", "team"].map(|key| (key, self.label(key)));
         let annotation = |key| (key, self.annotations.get(key).map_or("", String::as_str));
-        let said = ["summary", "description", "runbook_url", "dashboard_url"].map(annotation);
-        for (key, value) in lines.into_iter().chain(said) {
+        let said = ["summary", "description", "runbook_url"].map(annotation);
+        // In place of the link to a dashboard: no Grafana is part of this.
+        let page = job_path(
+            self.label("project"),
+            self.label("ref"),
+            self.label("job_name"),
+        );
+        let page = page.filter(|_| !self.label("job_name").is_empty());
+        let page = page.map_or_else(String::new, |path| format!("{pages}{path}"));
+        let lines = lines.into_iter().chain(said);
+        for (key, value) in lines.chain([("page", page.as_str())]) {
             if !value.is_empty() {
                 // Writing to a string cannot fail.
                 let _ = writeln!(text, "  {key:<14}{value}");
@@ -230,7 +250,7 @@ mod tests {
 
     #[test]
     fn an_alert_is_shown_as_a_block_once_and_again_when_it_is_resolved() {
-        let mut bulletin = Bulletin::default();
+        let mut bulletin = Bulletin::new("http://here".to_owned());
         let text = bulletin.tell(&delivery("firing", ALERT));
         let block = "
 === FIRING CIJobFailingRepeatedly (warning), delivered to `chat` ===
@@ -239,6 +259,7 @@ mod tests {
   job_name      unit-tests
   summary       A CI job fails.
   description   It failed 3 times.
+  page          http://here/jobs/acme/shop/-/main/-/unit-tests
 ";
         assert_eq!(text, block);
         assert!(bulletin.delivered());

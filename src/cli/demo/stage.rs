@@ -102,7 +102,7 @@ impl Stage {
             receiver,
             programs: Vec::new(),
             addresses,
-            bulletin: Bulletin::default(),
+            bulletin: Bulletin::new(format!("http://{}", addresses.exporter)),
             started: Instant::now(),
         };
         Ok((stage, ports))
