@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::tools;
+use crate::tools::at_root;
 
 #[derive(Deserialize)]
 struct RuleFile {
@@ -43,10 +44,6 @@ struct TestGroup {
 struct AlertTest {
     alertname: String,
     exp_alerts: Vec<serde_yaml::Value>,
-}
-
-fn at_root(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
 /// Files of a folder with an ending, sorted.

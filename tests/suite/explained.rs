@@ -16,6 +16,7 @@ use crate::alert_rules::alert_names;
 use crate::daemon::{Place, gitlab, minutes};
 use crate::samples::{Sample, Samples};
 use crate::tools;
+use crate::tools::at_root;
 use crate::truth::equal;
 
 /// How long everything stays as it is before Prometheus is asked: longer than any `for`.
@@ -51,10 +52,6 @@ groups:
 
 /// Project, job, alert, severity.
 type Firing = BTreeSet<(String, String, String, String)>;
-
-fn at_root(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
 
 /// What the command prints for a job at this time.
 async fn explained(place: &Place, project: &str, job: &str, now: i64, files: &[PathBuf]) -> String {

@@ -5,10 +5,11 @@
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use regex::Regex;
 use serde_json::{Map, Value, json};
+
+use crate::tools::at_root;
 
 const FOLDER: &str = "deploy/kubernetes";
 const NAME: &str = "job-failure-exporter";
@@ -16,10 +17,6 @@ const ALERTMANAGER: &str = "deploy/alertmanager/alertmanager.yml";
 const PROMETHEUS: &str = "deploy/prometheus/prometheus.yml";
 /// Set by `make kubernetes`.
 const WRITE: &str = "WRITE_KUBERNETES";
-
-fn at_root(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
 
 fn read(path: &str) -> String {
     fs::read_to_string(at_root(path)).unwrap()

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use regex::Regex;
 use serde_json::{Value, json};
 
 use crate::tools;
+use crate::tools::at_root;
 
 const TEMPLATES: &str = "deploy/alertmanager/templates";
 /// Configurations that name templates.
@@ -16,10 +16,6 @@ const RECEIVERS: [&str; 2] = [
     "deploy/alertmanager/receivers.msteams.example.yml",
 ];
 const HOSTILE: &str = r#"<!channel> <script>alert("x")</script> & *it*"#;
-
-fn at_root(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
 
 /// What every template is defined as, by name.
 fn defined() -> BTreeMap<String, String> {

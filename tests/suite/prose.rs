@@ -1,9 +1,10 @@
 //! README and docs: their snippets are valid, their commands and links exist.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::tools;
+use crate::tools::at_root;
 
 /// A fenced block, with what stands behind its fence.
 struct Block {
@@ -22,10 +23,6 @@ const PAGES: [&str; 8] = [
     "docs/state.md",
     "docs/webhooks.md",
 ];
-
-fn at_root(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
 
 fn read(path: &str) -> String {
     fs::read_to_string(at_root(path)).unwrap()

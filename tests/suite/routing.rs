@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,15 +11,12 @@ use tempfile::TempDir;
 
 use crate::alert_rules::alert_names;
 use crate::tools;
+use crate::tools::at_root;
 
 const ALERTMANAGER: &str = "deploy/alertmanager/alertmanager.yml";
 const ROUTES: &str = "deploy/alertmanager/routes.txt";
 
 const PATIENCE: Duration = Duration::from_secs(20);
-
-fn at_root(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
 
 struct Alertmanager {
     process: Child,

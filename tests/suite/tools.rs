@@ -2,7 +2,13 @@
 
 use std::ffi::OsStr;
 use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+/// A file or folder of the project.
+pub(crate) fn at_root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
 
 /// What a tool said.
 pub(crate) struct Answer {

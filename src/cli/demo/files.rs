@@ -164,6 +164,12 @@ fn exporter(addresses: &Addresses, state: &Path) -> anyhow::Result<String> {
             "groups": [{ "path": "acme", "include_subgroups": true }],
         },
         "store": { "directory": state, "save_interval": "2s" },
+        "owners": { "rules": [
+            // The shipped routes know this team.
+            { "projects": "acme/{warehouse,billing}", "jobs": "*", "team": "payments" },
+            { "projects": "acme/platform/**", "jobs": "*", "team": "platform" },
+            { "projects": "acme/ml", "jobs": "*", "team": "learning" },
+        ] },
     }))
 }
 
