@@ -11,12 +11,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::cursor::Cursor;
+use super::cycle::Failure;
 use super::discovery::Catalog;
 use super::timetable::Timetable;
 use super::wake::{Allowance, Asked, Calls};
 use super::{CONCURRENT_CYCLES, DISCOVERY_INTERVAL, Ingest};
 use crate::config::Watch;
-use crate::gitlab::{Error, Fault, Project};
+use crate::gitlab::{Fault, Project};
 
 /// After this time without anything going on, a project is quiet.
 const QUIET_AFTER: Duration = Duration::from_mins(15);
@@ -151,7 +152,7 @@ async fn poll(
                 pace.note(&outcome, cursor.is_active());
                 match &outcome {
                     Ok(()) => ingest.sink.polled(&project, cursor.watermark()),
-                    Err(error) => ingest.sink.poll_failed(&project.path, error),
+                    Err(failure) => ingest.sink.poll_failed(&project.path, &failure.error),
                 }
             }
         }
@@ -194,7 +195,7 @@ async fn one_cycle(
     project: &Project,
     cursor: &mut Cursor,
     timetable: &mut Timetable,
-) -> Result<(), Error> {
+) -> Result<(), Failure> {
     // The semaphore is never closed.
     let _permit = permits.acquire().await.ok();
     ingest.cycle(project, cursor).await?;
@@ -218,14 +219,15 @@ impl Pace {
         }
     }
 
-    fn note(&mut self, outcome: &Result<(), Error>, active: bool) {
+    fn note(&mut self, outcome: &Result<(), Failure>, active: bool) {
         if active {
             self.last_active = Instant::now();
         }
-        let fault = outcome.as_ref().err().map(Error::fault);
-        self.ci_disabled = matches!(fault, Some(Fault::CiDisabled));
-        self.refused = match outcome {
-            Err(error) if !error.is_retryable() => self.refused.saturating_add(1),
+        let general = outcome.as_ref().err().filter(|failure| failure.is_general);
+        let error = general.map(|failure| &failure.error);
+        self.ci_disabled = error.is_some_and(|error| matches!(error.fault(), Fault::CiDisabled));
+        self.refused = match error {
+            Some(error) if !error.is_retryable() => self.refused.saturating_add(1),
             _ => 0,
         };
     }

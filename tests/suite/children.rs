@@ -217,6 +217,29 @@ async fn a_child_of_a_parent_that_waits_for_somebody_is_read_until_it_has_ended_
 }
 
 #[tokio::test]
+async fn a_job_of_a_child_that_somebody_starts_later_counts_although_the_parent_does_not_move() {
+    let stage = Stage::new("").await;
+    let gate = JobPlan::passes("rollout").in_stage("deploy").manual();
+    let bridge = JobPlan::triggers("deploy", child([JobPlan::passes("tests"), gate])).detached();
+    let pipeline = stage.push([JobPlan::passes("lint"), bridge]);
+    stage.gitlab.advance(minutes(2));
+    let daemon = stage.place.start().await;
+    daemon.is_ready().await;
+    stage.is_true(&daemon).await;
+    stage.polled(&daemon).await;
+    let started = stage.child(pipeline, "deploy");
+    stage.gitlab.with(|world| {
+        assert_eq!(world.pipeline(started).unwrap().status, Status::Manual);
+        let id = world.latest(started, "rollout").unwrap().id;
+        world.set_job_status(id, Status::Failed);
+    });
+    let samples = stage.is_true(&daemon).await;
+    let streak = value(&samples, "job_consecutive_failures", "deploy / rollout");
+    assert_eq!(streak, Some(1.0));
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn a_trigger_job_that_starts_nothing_fails_by_itself_and_counts() {
     let stage = Stage::new("").await;
     let reason = "downstream_pipeline_creation_failed";
