@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Mutex as Turnstile;
+use tokio::sync::{Mutex as Turnstile, Notify};
 use tokio::time::{Instant, sleep_until};
 
 /// The longest period GitLab's limits are counted in by default; a longer pause is asked for again.
@@ -18,6 +18,8 @@ pub(super) struct Gate {
     /// How far requests may run ahead of that after a quiet time.
     burst: Duration,
     state: Mutex<State>,
+    /// Requests that wait may go sooner than they were told.
+    faster: Notify,
     /// One request of each project stands in the queue at a time, so that they take turns.
     shares: Mutex<HashMap<Box<str>, Arc<Turnstile<()>>>>,
 }
@@ -43,6 +45,7 @@ impl Gate {
                 paused_until: now,
                 slow: None,
             }),
+            faster: Notify::new(),
             shares: Mutex::default(),
         }
     }
@@ -57,7 +60,12 @@ impl Gate {
                 sleep_until(end).await;
                 continue;
             }
-            sleep_until(self.take_slot()).await;
+            let faster = self.faster.notified();
+            tokio::select! {
+                biased;
+                () = sleep_until(self.take_slot()) => {}
+                () = faster => continue,
+            }
             if self.pause_end(patience)?.is_none() {
                 return Ok(());
             }
@@ -79,9 +87,18 @@ impl Gate {
             self.pause(time);
         }
         let requests = u32::try_from(requests).unwrap_or(u32::MAX).max(1);
-        let interval = time / requests;
-        let slow = interval > self.interval;
-        self.state().slow = slow.then(|| (interval, Instant::now() + time));
+        let interval = (time / requests).max(self.interval);
+        let now = Instant::now();
+        let mut state = self.state();
+        let before = state.slow.take();
+        if interval > self.interval {
+            state.slow = Some((interval, now + time));
+        }
+        if before.is_some_and(|(before, _)| interval < before) {
+            state.next_slot = state.next_slot.min(now + interval);
+            drop(state);
+            self.faster.notify_waiters();
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -119,9 +136,12 @@ impl Gate {
         let earliest = now.checked_sub(self.burst).unwrap_or(now);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = state.next_slot.max(earliest);
-        let slow = state.slow.filter(|(_, until)| now < *until);
-        let interval = slow.map_or(self.interval, |(interval, _)| interval);
-        state.next_slot = slot + interval;
+        let next = slot + self.interval;
+        // From the time on at which GitLab counts anew, the usual rate holds.
+        state.next_slot = match state.slow {
+            Some((interval, until)) if slot < until => (slot + interval).min(until).max(next),
+            _ => next,
+        };
         slot
     }
 }
@@ -193,6 +213,50 @@ mod tests {
             // The burst of a quiet second is gone before they ask.
             assert!(place < 15, "{share} was number {place}: {served:?}");
         }
+    }
+
+    /// Thirty projects ask at once; how long after the start each was let through.
+    async fn thirty_ask(gate: &Arc<Gate>, meanwhile: impl Future<Output = ()>) -> Vec<Duration> {
+        let start = Instant::now();
+        let asking: Vec<_> = (0..30)
+            .map(|share: u32| {
+                let gate = Arc::clone(gate);
+                tokio::spawn(async move {
+                    gate.admit(&share.to_string(), PATIENCE).await.unwrap();
+                    start.elapsed()
+                })
+            })
+            .collect();
+        meanwhile.await;
+        let mut passed = Vec::new();
+        for request in asking {
+            passed.push(request.await.unwrap());
+        }
+        passed.sort();
+        passed
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn projects_that_wait_go_at_the_usual_rate_once_gitlab_counts_anew() {
+        let gate = Arc::new(Gate::new(10.0));
+        gate.spread(2, Duration::from_secs(10));
+        let passed = thirty_ask(&gate, async {}).await;
+        assert!(passed[2] >= Duration::from_secs(10), "{passed:?}");
+        assert!(passed[29] < Duration::from_secs(13), "{passed:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn projects_that_wait_go_sooner_once_gitlab_says_that_much_is_left() {
+        let gate = Arc::new(Gate::new(10.0));
+        gate.spread(2, Duration::from_mins(10));
+        let second = Duration::from_secs(1);
+        let passed = thirty_ask(&gate, async {
+            tokio::time::sleep(second).await;
+            gate.spread(1_900, Duration::from_secs(50));
+        });
+        let passed = passed.await;
+        assert!(passed[1] > second, "{passed:?}");
+        assert!(passed[29] < 5 * second, "{passed:?}");
     }
 
     #[tokio::test(start_paused = true)]

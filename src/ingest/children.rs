@@ -10,7 +10,7 @@ use super::Ingest;
 use super::cursor::{Sight, is_settled, may_move_on};
 use crate::config::ChildPipelines;
 use crate::gitlab::{Bridge, Error, Listing, PipelineJobs, Project, Rejected};
-use crate::model::{JobObservation, Span};
+use crate::model::{JobObservation, Span, Status};
 
 /// How deep children are followed; GitLab itself allows two levels.
 const DEEPEST: usize = 5;
@@ -28,14 +28,34 @@ pub(super) struct Family {
     childless: bool,
     /// Children that were read after they and all of theirs had ended, as they were seen.
     ended: HashMap<u64, Sight>,
-    /// Whether a child had not ended.
+    /// The others: they or one of theirs had not ended.
+    unended: HashMap<u64, Sight>,
+    /// Whether a child goes on by itself.
     open: bool,
 }
 
 impl Family {
-    /// Whether a child has not ended, whatever became of the parent.
+    /// Whether a child goes on by itself, whatever became of the parent.
     pub(super) fn is_open(&self) -> bool {
         self.open
+    }
+
+    /// Whether a child has not ended, be it that it waits for somebody, whose doing moves no parent.
+    pub(super) fn has_unended(&self) -> bool {
+        !self.unended.is_empty()
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_unended(child: u64, sight: Sight) -> Self {
+        Self {
+            unended: HashMap::from([(child, sight)]),
+            ..Self::default()
+        }
+    }
+
+    /// Whether this child, at whatever depth, had not ended.
+    pub(super) fn includes(&self, child: u64) -> bool {
+        self.unended.contains_key(&child)
     }
 }
 
@@ -101,13 +121,14 @@ impl Ingest {
                 self.read_child(project, member, reading).await?;
             }
             let bridges = self.bridges(project, member.id).await?;
-            reading.rejected.extend(bridges.rejected);
             if at == 0 {
                 let mut own = bridges.items.iter();
                 reading.settled &= own.clone().all(|bridge| is_settled(bridge.job.status));
                 // A replica that lags shows neither jobs nor trigger jobs.
-                reading.family.childless = has_jobs && own.next().is_none();
+                let none = own.next().is_none() && bridges.rejected.is_empty();
+                reading.family.childless = has_jobs && none;
             }
+            reading.rejected.extend(bridges.rejected);
             let mut children = Vec::new();
             for bridge in bridges.items {
                 if let Some(child) = member.child(at, &bridge, project) {
@@ -124,10 +145,15 @@ impl Ingest {
             members.truncate(LARGEST_FAMILY);
             at += 1;
         }
-        let open = with_open_descendants(&members);
-        reading.family.open = open[0];
-        let all_ended = members.iter().zip(open).skip(1).filter(|(_, open)| !open);
-        ended.extend(all_ended.map(|(member, _)| (member.id, member.sight)));
+        reading.family.open = with_descendants(&members, may_move_on)[0];
+        let unended = with_descendants(&members, |status| !status.is_terminal());
+        for (member, unended) in members.iter().zip(unended).skip(1) {
+            if unended {
+                reading.family.unended.insert(member.id, member.sight);
+            } else {
+                ended.insert(member.id, member.sight);
+            }
+        }
         reading.family.ended = ended;
         Ok(())
     }
@@ -183,7 +209,7 @@ impl Member {
             prefix: String::new(),
             depth: 0,
             parent: None,
-            sight: (None, crate::model::Status::Unknown),
+            sight: (None, Status::Unknown),
         }
     }
 
@@ -207,25 +233,24 @@ fn named(mut job: JobObservation, prefix: &str) -> JobObservation {
     job
 }
 
-/// Of each one whether a descendant, or for children they themselves, may still move on. Parents come
+/// Of each one whether a descendant, or for children they themselves, is of such a status. Parents come
 /// before their children.
-fn with_open_descendants(members: &[Member]) -> Vec<bool> {
-    let mut open: Vec<bool> = members
+fn with_descendants(members: &[Member], of: impl Fn(Status) -> bool) -> Vec<bool> {
+    let mut found: Vec<bool> = members
         .iter()
-        .map(|member| member.parent.is_some() && may_move_on(member.sight.1))
+        .map(|member| member.parent.is_some() && of(member.sight.1))
         .collect();
     for (at, member) in members.iter().enumerate().rev() {
         if let Some(parent) = member.parent {
-            open[parent] |= open[at];
+            found[parent] |= found[at];
         }
     }
-    open
+    found
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Status;
 
     fn member(id: u64, parent: Option<usize>, status: Status) -> Member {
         Member {
@@ -243,7 +268,8 @@ mod tests {
             member(3, Some(0), Status::Failed),
             member(4, Some(1), Status::Running),
         ];
-        assert_eq!(with_open_descendants(&members), [true, true, false, true]);
-        assert_eq!(with_open_descendants(&members[..3]), [false; 3]);
+        let open = |members| with_descendants(members, may_move_on);
+        assert_eq!(open(&members), [true, true, false, true]);
+        assert_eq!(open(&members[..3]), [false; 3]);
     }
 }

@@ -25,6 +25,14 @@ pub struct Resume {
     pub open: Vec<PipelineObservation>,
 }
 
+/// In how many cycles a pipeline of which only children wait for somebody may come to its turn, which it
+/// does ever more seldom; then it is read no more. Hours where much goes on, days where nothing does.
+const LONGEST_REST: u32 = 2048;
+
+/// How often, and for how many seconds, a pipeline is tried in vain before it is given up.
+const TRIES: u32 = 8;
+const TRIED_FOR: i64 = 6 * 60 * 60;
+
 /// How a pipeline was seen: nothing has happened to it unless this changes.
 pub(super) type Sight = (Option<Timestamp>, Status);
 
@@ -42,7 +50,7 @@ pub(super) struct Cursor {
     /// Pipelines whose jobs may move without the pipeline moving.
     open: BTreeMap<u64, Open>,
     /// Pipelines whose jobs could not be read yet.
-    owed: BTreeMap<u64, PipelineObservation>,
+    owed: BTreeMap<u64, Owed>,
     /// Whether the last listing brought anything to read.
     moved: bool,
 }
@@ -54,6 +62,18 @@ struct Open {
     /// How often in a row its jobs were found with nothing left to happen.
     settled: u32,
     family: Family,
+    /// For how many cycles nothing has moved but by somebody's doing.
+    rested: u32,
+}
+
+/// A pipeline whose jobs could not be read yet.
+#[derive(Debug)]
+struct Owed {
+    pipeline: PipelineObservation,
+    /// How often it was tried in vain.
+    tries: u32,
+    /// When it was tried in vain for the first time.
+    since: Option<Timestamp>,
 }
 
 /// The pipelines whose jobs are to be read.
@@ -88,7 +108,8 @@ impl Cursor {
         self.backfill = true;
         self.open
             .retain(|_, open| is_watched(&open.pipeline.ref_name));
-        self.owed.retain(|_, owed| is_watched(&owed.ref_name));
+        self.owed
+            .retain(|_, owed| is_watched(&owed.pipeline.ref_name));
     }
 
     /// Whether the last pipelines are to be listed, whenever they moved: of new refs, or because nothing
@@ -112,9 +133,11 @@ impl Cursor {
         self.open.contains_key(&id)
     }
 
-    /// A pipeline that was not seen to end.
+    /// A pipeline that was not seen to end, by its own id or that of a child that was not.
     pub(super) fn open(&self, id: u64) -> Option<PipelineObservation> {
-        self.open.get(&id).map(|open| open.pipeline.clone())
+        let parent = || self.open.values().find(|open| open.family.includes(id));
+        let open = self.open.get(&id).or_else(parent);
+        open.map(|open| open.pipeline.clone())
     }
 
     /// Takes a listing; returns the pipelines whose jobs are to be read.
@@ -124,9 +147,16 @@ impl Cursor {
         latest: Option<Timestamp>,
     ) -> Wanted {
         let failed_before = std::mem::take(&mut self.owed);
-        let mut wanted = failed_before.clone();
-        let open = self.open.iter();
-        wanted.extend(open.map(|(id, open)| (*id, open.pipeline.clone())));
+        let failed = failed_before.iter();
+        let mut wanted: BTreeMap<u64, _> = failed
+            .map(|(id, owed)| (*id, owed.pipeline.clone()))
+            .collect();
+        self.open.retain(|_, open| open.rested < LONGEST_REST);
+        let due = self.open.iter_mut().filter_map(|(id, open)| {
+            let is_due = open.is_due();
+            is_due.then(|| (*id, open.pipeline.clone()))
+        });
+        wanted.extend(due);
         let mut still_listed = HashMap::with_capacity(listing.len());
         for pipeline in listing {
             let sight = (pipeline.updated_at, pipeline.status);
@@ -141,14 +171,23 @@ impl Cursor {
         self.listed = self.listed.max(latest);
         // Without anything listed yet there is no time to ask from: the last ones are listed again.
         self.backfill = self.listed.is_none();
-        self.moved = !wanted.is_empty();
-        self.owed = wanted;
-        let (again, fresh) = self
-            .owed
-            .values()
-            .cloned()
-            .partition(|pipeline| failed_before.contains_key(&pipeline.id));
-        Wanted { fresh, again }
+        self.moved = wanted.keys().any(|id| !self.rests(*id));
+        let mut sorted = Wanted::default();
+        for (id, pipeline) in wanted {
+            let failed = failed_before.get(&id);
+            let owed = Owed {
+                pipeline: pipeline.clone(),
+                tries: failed.map_or(0, |failed| failed.tries),
+                since: failed.and_then(|failed| failed.since),
+            };
+            self.owed.insert(id, owed);
+            if failed.is_some() {
+                sorted.again.push(pipeline);
+            } else {
+                sorted.fresh.push(pipeline);
+            }
+        }
+        sorted
     }
 
     /// The jobs of a pipeline were read; `settled` if nothing is left to happen to any of them.
@@ -158,7 +197,8 @@ impl Cursor {
         self.owed.remove(&pipeline.id);
         let sight = (pipeline.updated_at, pipeline.status);
         self.read.insert(pipeline.id, sight);
-        if !may_move_on(pipeline.status) {
+        let ended = !may_move_on(pipeline.status);
+        if ended && !self.family(pipeline.id).has_unended() {
             self.open.remove(&pipeline.id);
             return false;
         }
@@ -167,6 +207,9 @@ impl Cursor {
             .entry(pipeline.id)
             .or_insert_with(|| Open::new(pipeline.clone()));
         open.pipeline = pipeline.clone();
+        if ended {
+            return false;
+        }
         open.settled = if settled { open.settled + 1 } else { 0 };
         // A pipeline's status lags its jobs' a little; it is asked for ever more seldom.
         open.settled > 1 && open.settled.is_power_of_two()
@@ -181,13 +224,33 @@ impl Cursor {
     /// The children of a pipeline were read: while one has not ended, the pipeline is read again,
     /// whatever became of itself.
     pub(super) fn keep_family(&mut self, pipeline: &PipelineObservation, family: Family) {
-        if family.is_open() {
+        if may_move_on(pipeline.status) || family.has_unended() {
             let open = self.open.entry(pipeline.id);
             let open = open.or_insert_with(|| Open::new(pipeline.clone()));
+            if open.family != family {
+                open.rested = 0;
+            }
             open.family = family;
-        } else if let Some(open) = self.open.get_mut(&pipeline.id) {
-            open.family = family;
+        } else {
+            self.open.remove(&pipeline.id);
         }
+    }
+
+    /// The jobs of a pipeline could not be read, for a reason of its own. Returns whether it is given up.
+    pub(super) fn failed(&mut self, id: u64, now: Timestamp) -> bool {
+        let Some(owed) = self.owed.get_mut(&id) else {
+            return false;
+        };
+        owed.tries += 1;
+        let since = *owed.since.get_or_insert(now);
+        if owed.tries < TRIES || now.unix() - since.unix() < TRIED_FOR {
+            return false;
+        }
+        let sight = (owed.pipeline.updated_at, owed.pipeline.status);
+        self.gone(id);
+        // It is tried again when it moves.
+        self.read.insert(id, sight);
+        true
     }
 
     /// GitLab does not know a pipeline any more.
@@ -199,7 +262,12 @@ impl Cursor {
 
     /// Whether something is going on in the project.
     pub(super) fn is_active(&self) -> bool {
-        self.moved || !self.open.is_empty() || !self.owed.is_empty()
+        let mut open = self.open.values();
+        self.moved || open.any(|open| !open.rests()) || !self.owed.is_empty()
+    }
+
+    fn rests(&self, id: u64) -> bool {
+        self.open.get(&id).is_some_and(Open::rests)
     }
 
     /// Up to when everything was read; `None` while something is owed.
@@ -214,12 +282,27 @@ impl Open {
             pipeline,
             settled: 0,
             family: Family::default(),
+            rested: 0,
         }
+    }
+
+    /// Whether only children are left, which wait for somebody.
+    fn rests(&self) -> bool {
+        !may_move_on(self.pipeline.status) && !self.family.is_open() && self.family.has_unended()
+    }
+
+    /// Whether it is to be read in this cycle.
+    fn is_due(&mut self) -> bool {
+        if !self.rests() {
+            return true;
+        }
+        self.rested += 1;
+        self.rested.is_power_of_two()
     }
 }
 
 /// Whether jobs of such a pipeline run, end or start without the pipeline's own status moving.
-/// A blocked one waits for somebody, whose doing moves it.
+/// A blocked one waits for somebody, whose doing moves it, though not its parent.
 pub(super) fn may_move_on(status: Status) -> bool {
     !is_settled(status)
 }
@@ -253,6 +336,13 @@ mod tests {
     }
 
     const NONE: [u64; 0] = [];
+
+    impl Family {
+        /// A child waits for somebody.
+        fn waiting(child: u64) -> Self {
+            Self::with_unended(child, (None, Status::Blocked))
+        }
+    }
 
     /// One cycle in which all wanted pipelines are read.
     fn cycle(cursor: &mut Cursor, listing: &[PipelineObservation]) -> Vec<u64> {
@@ -334,6 +424,59 @@ mod tests {
         assert_eq!(cursor.watermark(), None);
         assert_eq!(cycle(&mut cursor, &[]), [1]);
         assert_eq!(cursor.watermark(), Timestamp::from_unix(1001));
+    }
+
+    #[test]
+    fn what_cannot_be_read_for_hours_is_given_up_until_it_moves() {
+        let mut cursor = Cursor::default();
+        let listing = [pipeline(1, Status::Failed, 1000)];
+        let at = |hour: i64| Timestamp::from_unix(2000 + hour * 60 * 60).unwrap();
+        let mut try_at = |hour| {
+            let wanted = cursor.take_listing(listing.to_vec(), Timestamp::from_unix(1000));
+            assert_eq!(ids(&wanted), [1]);
+            cursor.failed(1, at(hour))
+        };
+        let many_at_once = (0..3 * TRIES).any(|_| try_at(0));
+        assert!(!many_at_once);
+        assert!(!try_at(5));
+        assert!(try_at(6));
+        assert_eq!(cursor.watermark(), Timestamp::from_unix(1000));
+        assert_eq!(cycle(&mut cursor, &listing), NONE);
+        assert_eq!(
+            cycle(&mut cursor, &[pipeline(1, Status::Failed, 3000)]),
+            [1]
+        );
+    }
+
+    #[test]
+    fn a_pipeline_whose_child_waits_for_somebody_is_read_ever_more_seldom_and_then_no_more() {
+        let mut cursor = Cursor::default();
+        let parent = pipeline(1, Status::Success, 1000);
+        let mut listing = vec![parent.clone()];
+        let mut read = Vec::new();
+        for number in 0..2 * LONGEST_REST {
+            let wanted = cursor.take_listing(std::mem::take(&mut listing), None);
+            if !ids(&wanted).is_empty() {
+                read.push(number);
+                cursor.done(&parent, true);
+                cursor.keep_family(&parent, Family::waiting(2));
+            }
+            assert!(cursor.is_active() || number > 0);
+        }
+        assert_eq!(read[..6], [0, 1, 2, 4, 8, 16]);
+        assert_eq!(read.len(), 13, "{read:?}");
+        assert!(!cursor.is_active() && !cursor.is_open(1));
+    }
+
+    #[test]
+    fn a_pipeline_is_found_by_a_child_that_waits_and_let_go_when_that_has_ended() {
+        let mut cursor = Cursor::default();
+        let parent = pipeline(1, Status::Success, 1000);
+        cursor.keep_family(&parent, Family::waiting(2));
+        assert_eq!(cursor.open(2), Some(parent.clone()));
+        cursor.done(&parent, true);
+        cursor.keep_family(&parent, Family::default());
+        assert_eq!((cursor.open(1), cursor.open(2)), (None, None));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One cycle of one project: list what moved, read its jobs, hand both over.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures_util::{StreamExt, stream};
@@ -22,22 +22,49 @@ const DAY: i64 = 24 * 60 * 60;
 /// Errors in a row that may concern single pipelines, after which a cycle gives up.
 const ERRORS_IN_A_ROW: u32 = 3;
 
+/// Why a cycle did not end well.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) error: Error,
+    /// Whether it concerns the whole project, and not a pipeline.
+    pub(super) is_general: bool,
+}
+
+impl Failure {
+    fn of_pipeline(error: Error) -> Self {
+        Self {
+            is_general: concerns_all(&error),
+            error,
+        }
+    }
+}
+
 impl Ingest {
     /// Runs one cycle. What could be read is handed over although something else failed; the first
     /// error is returned.
-    pub(super) async fn cycle(&self, project: &Project, cursor: &mut Cursor) -> Result<(), Error> {
+    pub(super) async fn cycle(
+        &self,
+        project: &Project,
+        cursor: &mut Cursor,
+    ) -> Result<(), Failure> {
         let (listing, latest) = match self.list(project, cursor).await {
             Ok(listed) => listed,
-            Err(error) => return Err(self.client.why_refused(project.id, error).await),
+            Err(error) => {
+                return Err(Failure {
+                    error: self.client.why_refused(project.id, error).await,
+                    is_general: true,
+                });
+            }
         };
         let Wanted { fresh, again } = cursor.take_listing(listing, latest);
         let read = self.read(project, cursor, fresh).await;
         if again.is_empty() {
-            return read;
+            return read.map_err(Failure::of_pipeline);
         }
         // What failed the last time may well take its time to fail again.
         self.sink.show(project);
         read.and(self.read(project, cursor, again).await)
+            .map_err(Failure::of_pipeline)
     }
 
     /// Reads the jobs of pipelines that had not ended; false where a whole cycle is needed instead.
@@ -47,10 +74,13 @@ impl Ingest {
         cursor: &mut Cursor,
         ids: &BTreeSet<u64>,
     ) -> bool {
-        let open: Vec<_> = ids.iter().filter_map(|id| cursor.open(*id)).collect();
-        if open.len() < ids.len() {
+        let open = ids.iter().map(|id| cursor.open(*id));
+        let Some(open) = open.collect::<Option<Vec<_>>>() else {
             return false;
-        }
+        };
+        let by_id = open.into_iter().map(|pipeline| (pipeline.id, pipeline));
+        // A parent may be asked for by several children.
+        let open = by_id.collect::<BTreeMap<_, _>>().into_values().collect();
         // What went wrong the whole cycle will meet again, and tell.
         let read = self.read(project, cursor, open).await;
         self.sink.show(project);
@@ -80,6 +110,7 @@ impl Ingest {
             })
             .buffered(CONCURRENT_REQUESTS);
         while let Some((pipeline, answer)) = answers.next().await {
+            let id = pipeline.id;
             let outcome = match answer {
                 Ok(reading) => self.take(project, cursor, pipeline, reading).await,
                 Err(error) if error.is_not_found() => {
@@ -92,8 +123,16 @@ impl Ingest {
                 in_a_row = 0;
                 continue;
             };
+            let concerns_all = concerns_all(&error);
+            if !concerns_all && cursor.failed(id, self.sink.gitlab_now()) {
+                tracing::warn!(
+                    project = %project.path, pipeline = id,
+                    "given up, as its jobs could not be read for hours: {error}"
+                );
+                continue;
+            }
             in_a_row += 1;
-            let ends_the_cycle = concerns_all(&error) || in_a_row == ERRORS_IN_A_ROW;
+            let ends_the_cycle = concerns_all || in_a_row == ERRORS_IN_A_ROW;
             first_error.get_or_insert(error);
             if ends_the_cycle {
                 break;

@@ -1,23 +1,23 @@
 //! When each project is polled: one task a project, few cycles at a time.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::convert::Infallible;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::cursor::Cursor;
+use super::cycle::Failure;
 use super::discovery::Catalog;
 use super::timetable::Timetable;
 use super::wake::{Allowance, Asked, Calls};
 use super::{CONCURRENT_CYCLES, DISCOVERY_INTERVAL, Ingest};
 use crate::config::Watch;
-use crate::gitlab::{Error, Fault, Project};
+use crate::gitlab::{Fault, Project};
 
 /// After this time without anything going on, a project is quiet.
 const QUIET_AFTER: Duration = Duration::from_mins(15);
@@ -28,19 +28,31 @@ const CI_DISABLED: Duration = Duration::from_hours(1);
 /// How often the interval doubles at the most while GitLab refuses a project.
 const LONGEST_REFUSED_DOUBLINGS: u32 = 4;
 
-/// Shared by the polling of all projects.
-struct Round {
-    permits: Semaphore,
-    /// Projects of the first discovery that were not tried yet.
-    untried: AtomicUsize,
+/// Held for a project of the first discovery until it was tried or is dropped.
+type Untried = mpsc::Sender<Infallible>;
+
+/// Whether each project of the first discovery was tried.
+struct FirstRound {
+    /// Until the first discovery has brought its projects.
+    untried: Option<Untried>,
+    all_tried: mpsc::Receiver<Infallible>,
+    is_over: bool,
 }
 
-impl Round {
-    fn new(projects: usize) -> Self {
+impl FirstRound {
+    fn new() -> Self {
+        let (untried, all_tried) = mpsc::channel(1);
         Self {
-            permits: Semaphore::new(CONCURRENT_CYCLES),
-            untried: AtomicUsize::new(projects),
+            untried: Some(untried),
+            all_tried,
+            is_over: false,
         }
+    }
+
+    /// Returns once, when nobody holds an [`Untried`].
+    async fn ended(&mut self) {
+        self.all_tried.recv().await;
+        self.is_over = true;
     }
 }
 
@@ -52,9 +64,10 @@ struct Polled {
 
 /// Discovers projects, starts and stops the polling of each, until `stop`.
 pub(super) async fn run(ingest: &Ingest, stop: CancellationToken) {
+    let permits = Semaphore::new(CONCURRENT_CYCLES);
     let mut polled: BTreeMap<u64, Polled> = BTreeMap::new();
     let mut polling = FuturesUnordered::new();
-    let mut round: Option<Arc<Round>> = None;
+    let mut first_round = FirstRound::new();
     let mut discovery = Box::pin(discover_after(ingest, Duration::ZERO, Catalog::default()));
     loop {
         tokio::select! {
@@ -65,13 +78,10 @@ pub(super) async fn run(ingest: &Ingest, stop: CancellationToken) {
                 let wait = if complete { DISCOVERY_INTERVAL } else { ingest.watch.interval };
                 discovery.set(discover_after(ingest, wait, catalog));
                 drop_missing(ingest, &mut polled, &projects, complete);
-                if projects.is_empty() {
-                    if complete {
-                        ingest.sink.first_round_ended();
-                    }
+                if projects.is_empty() && !complete {
                     continue;
                 }
-                let round = round.get_or_insert_with(|| Arc::new(Round::new(projects.len())));
+                let untried = first_round.untried.take();
                 for (id, project) in projects {
                     ingest.sink.watched(&project);
                     if let Some(known) = polled.get(&id) {
@@ -80,10 +90,11 @@ pub(super) async fn run(ingest: &Ingest, stop: CancellationToken) {
                     }
                     let (facts, receiver) = watch::channel(project);
                     let stop = stop.child_token();
-                    polling.push(poll(ingest, round.clone(), receiver, stop.clone()));
+                    polling.push(poll(ingest, &permits, receiver, stop.clone(), untried.clone()));
                     polled.insert(id, Polled { facts, stop });
                 }
             }
+            () = first_round.ended(), if !first_round.is_over => ingest.sink.first_round_ended(),
             Some(()) = polling.next(), if !polling.is_empty() => {}
         }
     }
@@ -115,9 +126,10 @@ fn drop_missing(
 /// Polls one project until `stop`.
 async fn poll(
     ingest: &Ingest,
-    round: Arc<Round>,
+    permits: &Semaphore,
     facts: watch::Receiver<Project>,
     stop: CancellationToken,
+    mut untried: Option<Untried>,
 ) {
     let resume = ingest.sink.resume(&facts.borrow());
     let mut cursor = Cursor::new(resume);
@@ -125,7 +137,6 @@ async fn poll(
     let mut pace = Pace::new();
     let calls = ingest.waker.of(facts.borrow().id);
     let mut allowance = Allowance::new(ingest.watch.interval);
-    let mut untried = true;
     let mut default_branch = facts.borrow().default_branch.clone();
     loop {
         let project = facts.borrow().clone();
@@ -137,23 +148,22 @@ async fn poll(
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            outcome = one_cycle(ingest, &round, &project, &mut cursor, &mut timetable) => {
+            outcome = one_cycle(ingest, permits, &project, &mut cursor, &mut timetable) => {
                 pace.note(&outcome, cursor.is_active());
                 match &outcome {
                     Ok(()) => ingest.sink.polled(&project, cursor.watermark()),
-                    Err(error) => ingest.sink.poll_failed(&project.path, error),
+                    Err(failure) => ingest.sink.poll_failed(&project.path, &failure.error),
                 }
             }
         }
-        if std::mem::take(&mut untried) && round.untried.fetch_sub(1, Ordering::AcqRel) == 1 {
-            ingest.sink.first_round_ended();
-        }
+        drop(untried.take());
         let next = Instant::now() + pace.wait(&ingest.watch, calls.are_usual());
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
             () = tokio::time::sleep_until(next) => {}
-            () = woken(ingest, &round, &facts, &mut cursor, &calls, &mut allowance) => {}
+            () = woken(ingest, permits, &facts, &mut cursor, &calls, &mut allowance),
+                if !pace.backs_off() => {}
         }
     }
 }
@@ -161,7 +171,7 @@ async fn poll(
 /// Reads the pipelines that somebody asks for, until a whole cycle is needed before its time.
 async fn woken(
     ingest: &Ingest,
-    round: &Round,
+    permits: &Semaphore,
     facts: &watch::Receiver<Project>,
     cursor: &mut Cursor,
     calls: &Calls,
@@ -172,7 +182,7 @@ async fn woken(
             return;
         };
         let project = facts.borrow().clone();
-        let _permit = round.permits.acquire().await.ok();
+        let _permit = permits.acquire().await.ok();
         if !ingest.read_open(&project, cursor, &ids).await {
             return;
         }
@@ -181,13 +191,13 @@ async fn woken(
 
 async fn one_cycle(
     ingest: &Ingest,
-    round: &Round,
+    permits: &Semaphore,
     project: &Project,
     cursor: &mut Cursor,
     timetable: &mut Timetable,
-) -> Result<(), Error> {
+) -> Result<(), Failure> {
     // The semaphore is never closed.
-    let _permit = round.permits.acquire().await.ok();
+    let _permit = permits.acquire().await.ok();
     ingest.cycle(project, cursor).await?;
     ingest.look_at_schedules(project, timetable).await;
     Ok(())
@@ -209,16 +219,22 @@ impl Pace {
         }
     }
 
-    fn note(&mut self, outcome: &Result<(), Error>, active: bool) {
+    fn note(&mut self, outcome: &Result<(), Failure>, active: bool) {
         if active {
             self.last_active = Instant::now();
         }
-        let fault = outcome.as_ref().err().map(Error::fault);
-        self.ci_disabled = matches!(fault, Some(Fault::CiDisabled));
-        self.refused = match outcome {
-            Err(error) if !error.is_retryable() => self.refused.saturating_add(1),
+        let general = outcome.as_ref().err().filter(|failure| failure.is_general);
+        let error = general.map(|failure| &failure.error);
+        self.ci_disabled = error.is_some_and(|error| matches!(error.fault(), Fault::CiDisabled));
+        self.refused = match error {
+            Some(error) if !error.is_retryable() => self.refused.saturating_add(1),
             _ => 0,
         };
+    }
+
+    /// Whether asking more often than that is in vain, whoever calls.
+    fn backs_off(&self) -> bool {
+        self.ci_disabled || self.refused > 0
     }
 
     /// `called`: webhooks tell when something is going on.
@@ -243,8 +259,22 @@ impl Pace {
 mod tests {
     use std::collections::BTreeMap;
 
+    use futures_util::FutureExt as _;
+
     use super::*;
     use crate::config::{Config, Overrides};
+
+    #[tokio::test]
+    async fn the_first_round_ends_when_each_of_its_projects_was_tried_or_dropped() {
+        let mut round = FirstRound::new();
+        let untried = round.untried.take();
+        let (tried, dropped) = (untried.clone(), untried);
+        drop(tried);
+        assert_eq!(round.ended().now_or_never(), None);
+        drop(dropped);
+        assert_eq!(round.ended().now_or_never(), Some(()));
+        assert!(round.is_over);
+    }
 
     #[test]
     fn a_project_whose_hooks_come_is_quiet_sooner_and_still_polled() {

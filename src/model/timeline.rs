@@ -319,13 +319,16 @@ impl Timeline {
     }
 
     /// Pipelines that had not ended when they were last seen, and not blocked either, as they were seen;
-    /// and those that had ended before their jobs did: a child pipeline may outlive its parent.
+    /// and those that had come to rest before their jobs did: a child pipeline may outlive its parent.
     pub fn open_pipelines(&self) -> impl Iterator<Item = PipelineObservation> {
-        let outlived = self.pipelines_with_undecided_jobs();
+        let outlived = self
+            .pipelines_with_last_attempts(|phase| phase == Phase::Waiting || phase.is_in_flight());
+        // The later stages of a blocked one wait as it does.
+        let runs_on = self.pipelines_with_last_attempts(Phase::is_in_flight);
         self.pipelines.kept.iter().filter_map(move |pipeline| {
             let seen = self.as_seen(pipeline)?;
             let is_open = match seen.status {
-                Status::Blocked => false,
+                Status::Blocked => runs_on.contains(&pipeline.pipeline_id),
                 Status::Success | Status::Failed | Status::Canceled => {
                     outlived.contains(&pipeline.pipeline_id)
                 }
@@ -351,12 +354,12 @@ impl Timeline {
         })
     }
 
-    fn pipelines_with_undecided_jobs(&self) -> BTreeSet<u64> {
+    fn pipelines_with_last_attempts(&self, are: impl Fn(Phase) -> bool) -> BTreeSet<u64> {
         let executions = self.jobs.values().flat_map(|job| &job.history.kept);
         executions
             .filter(|execution| {
                 let mut last = execution.last_attempts();
-                last.any(|attempt| attempt.phase == Phase::Waiting || attempt.phase.is_in_flight())
+                last.any(|attempt| are(attempt.phase))
             })
             .map(|execution| execution.pipeline_id)
             .collect()

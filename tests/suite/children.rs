@@ -183,6 +183,63 @@ async fn a_child_that_nobody_waits_for_is_read_until_it_has_ended_also_after_a_r
 }
 
 #[tokio::test]
+async fn a_child_of_a_parent_that_waits_for_somebody_is_read_until_it_has_ended_also_after_a_restart()
+ {
+    let stage = Stage::new("").await;
+    let slow = JobPlan::fails("tests").taking(Duration::ZERO, minutes(30));
+    let bridge = JobPlan::triggers("nightly", child([slow])).detached();
+    let gate = JobPlan::passes("approve").in_stage("deploy").manual();
+    let rollout = JobPlan::passes("rollout").in_stage("rollout");
+    let pipeline = stage.push([JobPlan::passes("lint"), bridge, gate, rollout]);
+    stage.gitlab.advance(minutes(1));
+    let daemon = stage.place.start().await;
+    daemon.is_ready().await;
+    let parent = stage
+        .gitlab
+        .with(|world| world.pipeline(pipeline).unwrap().status);
+    assert_eq!(parent, Status::Manual);
+    stage.is_true(&daemon).await;
+
+    // A later one, so that the first is not listed again.
+    stage.gitlab.advance(minutes(15));
+    stage.push([JobPlan::passes("lint")]);
+    stage.gitlab.advance(minutes(2));
+    stage.is_true(&daemon).await;
+    stage.polled(&daemon).await;
+    daemon.stop().await;
+
+    stage.gitlab.advance(minutes(60));
+    let daemon = stage.place.start().await;
+    let samples = stage.is_true(&daemon).await;
+    let streak = value(&samples, "job_consecutive_failures", "nightly / tests");
+    assert_eq!(streak, Some(1.0));
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_job_of_a_child_that_somebody_starts_later_counts_although_the_parent_does_not_move() {
+    let stage = Stage::new("").await;
+    let gate = JobPlan::passes("rollout").in_stage("deploy").manual();
+    let bridge = JobPlan::triggers("deploy", child([JobPlan::passes("tests"), gate])).detached();
+    let pipeline = stage.push([JobPlan::passes("lint"), bridge]);
+    stage.gitlab.advance(minutes(2));
+    let daemon = stage.place.start().await;
+    daemon.is_ready().await;
+    stage.is_true(&daemon).await;
+    stage.polled(&daemon).await;
+    let started = stage.child(pipeline, "deploy");
+    stage.gitlab.with(|world| {
+        assert_eq!(world.pipeline(started).unwrap().status, Status::Manual);
+        let id = world.latest(started, "rollout").unwrap().id;
+        world.set_job_status(id, Status::Failed);
+    });
+    let samples = stage.is_true(&daemon).await;
+    let streak = value(&samples, "job_consecutive_failures", "deploy / rollout");
+    assert_eq!(streak, Some(1.0));
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn a_trigger_job_that_starts_nothing_fails_by_itself_and_counts() {
     let stage = Stage::new("").await;
     let reason = "downstream_pipeline_creation_failed";

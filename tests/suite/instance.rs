@@ -5,6 +5,7 @@ use std::time::Duration;
 use job_failure_exporter::simulator::{Fault, Handle, JobPlan, Options, PipelinePlan, start};
 
 use crate::daemon::{Daemon, Place, holds, until};
+use crate::webhooks;
 
 const STATE: &str = "job_failure_exporter_circuit_breaker_state";
 
@@ -136,5 +137,45 @@ async fn a_project_without_ci_is_told_once_and_let_alone() {
     );
     let log = exporter.log();
     assert_eq!(log.matches("CI/CD is switched off").count(), 1, "{log}");
+    exporter.stop().await;
+}
+
+#[tokio::test]
+async fn a_project_that_is_refused_is_let_alone_although_its_webhooks_come() {
+    let gitlab = gitlab(2).await;
+    let push = |path: &str| {
+        gitlab.with(|world| {
+            let project = world.project_by_path(path).unwrap().id;
+            let plan = PipelinePlan::new([JobPlan::fails("build")]).instant();
+            world.push_pipeline(project, plan);
+            project
+        })
+    };
+    gitlab.with(|world| {
+        let id = world.project_by_path("acme/project-1").unwrap().id;
+        world.project_mut(id).unwrap().ci_disabled = true;
+    });
+    let place = webhooks::place(&gitlab, "groups: [{path: acme}], schedules: false");
+    webhooks::polls_once_an_hour(&place);
+    let exporter = place.start().await;
+    exporter.is_ready().await;
+    gitlab.forget_requests();
+    let mut hooks = gitlab.hooks();
+    let refused = push("acme/project-1");
+    let read = push("acme/project-0");
+    for hook in webhooks::waiting(&mut hooks) {
+        webhooks::deliver(&exporter, &hook).await;
+    }
+    let asked = |project: u64| {
+        let path = format!("/projects/{project}/");
+        let requests = gitlab.requests();
+        requests.iter().filter(|r| r.target.contains(&path)).count()
+    };
+    until("the other project", async || {
+        let found = asked(read);
+        holds(found > 0, found)
+    })
+    .await;
+    assert_eq!(asked(refused), 0);
     exporter.stop().await;
 }

@@ -24,7 +24,7 @@ const PROJECT: &str = "acme/shop";
 const EVENTS: &str = "job_failure_exporter_webhook_events_total";
 
 /// An exporter that takes hooks with the token. `never` polls again of itself: once an hour.
-fn place(gitlab: &Handle, watch: &str) -> Place {
+pub(crate) fn place(gitlab: &Handle, watch: &str) -> Place {
     let place = Place::new(gitlab.url(), watch);
     let token = place.config().with_file_name("hook-token");
     std::fs::write(token, TOKEN.replace(' ', "-")).unwrap();
@@ -32,7 +32,7 @@ fn place(gitlab: &Handle, watch: &str) -> Place {
     place
 }
 
-fn polls_once_an_hour(place: &Place) {
+pub(crate) fn polls_once_an_hour(place: &Place) {
     place.reconfigure(
         "interval: 100ms, idle_interval: 100ms",
         "interval: 1h, idle_interval: 1h",
@@ -48,14 +48,14 @@ async fn post(exporter: &Daemon, headers: &[(&str, &str)], body: impl Into<reqwe
     request.send().await.unwrap().status().as_u16()
 }
 
-async fn deliver(exporter: &Daemon, hook: &Hook) {
+pub(crate) async fn deliver(exporter: &Daemon, hook: &Hook) {
     let token = TOKEN.replace(' ', "-");
     let headers = [("X-Gitlab-Event", hook.event), ("X-Gitlab-Token", &token)];
     let status = post(exporter, &headers, hook.body.to_string()).await;
     assert_eq!(status, 202);
 }
 
-fn waiting(hooks: &mut UnboundedReceiver<Hook>) -> Vec<Hook> {
+pub(crate) fn waiting(hooks: &mut UnboundedReceiver<Hook>) -> Vec<Hook> {
     std::iter::from_fn(|| hooks.try_recv().ok()).collect()
 }
 
