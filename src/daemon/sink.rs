@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::state::{Failure, State, Tracked};
+use super::state::{Failure, NotRead, State, Tracked};
 use crate::gitlab::{Error, Fault, Project, Rejected};
 use crate::ingest::{Resume, ScheduleSight, Sink};
 use crate::metrics::ScheduleRow;
@@ -262,8 +262,13 @@ impl Sink for State {
             });
         let rows: Vec<_> = rows.collect();
         let mut held = self.held();
-        if held.schedule_errors.remove(&project.id).is_some() {
-            tracing::info!(project = %project.path, "schedules read again");
+        match held.schedule_errors.get_mut(&project.id) {
+            Some(error) if error.is_under_way => error.is_under_way = false,
+            Some(_) => {
+                held.schedule_errors.remove(&project.id);
+                tracing::info!(project = %project.path, "schedules read again");
+            }
+            None => {}
         }
         if let Some(facts) = held.facts(project.id) {
             self.exposition.publish_schedules(&facts.path, &rows);
@@ -272,9 +277,13 @@ impl Sink for State {
 
     fn schedules_not_read(&self, project: &Project, error: &Error) {
         let reason = error.reason();
-        let known = self.held().schedule_errors.insert(project.id, reason);
+        let now = NotRead {
+            reason,
+            is_under_way: true,
+        };
+        let known = self.held().schedule_errors.insert(project.id, now);
         // A token may well be allowed to see pipelines and no schedules: nothing is broken then.
-        if known == Some(reason) {
+        if known.is_some_and(|known| known.reason == reason) {
             tracing::debug!(project = %project.path, "schedules still not read: {error}");
         } else {
             tracing::info!(project = %project.path, "schedules not read: {error}");
@@ -414,7 +423,16 @@ mod tests {
         let (state, _) = test_state();
         let project = project("acme/app", "main");
         state.watched(&project);
-        state.held().schedule_errors.insert(7, "forbidden");
+        let failed = NotRead {
+            reason: "forbidden",
+            is_under_way: true,
+        };
+        state.held().schedule_errors.insert(7, failed);
+        state.schedules(&project, &[]);
+        assert!(
+            !state.held().schedule_errors.is_empty(),
+            "the look that failed"
+        );
         state.schedules(&project, &[]);
         assert!(state.held().schedule_errors.is_empty());
     }

@@ -50,7 +50,7 @@ pub(super) struct Held {
     pub(super) first_round_ended: bool,
     pub(super) any_polled: bool,
     /// Why the schedules of a project are not read.
-    pub(super) schedule_errors: BTreeMap<u64, &'static str>,
+    pub(super) schedule_errors: BTreeMap<u64, NotRead>,
     /// Projects that were found since the start.
     pub(super) seen: BTreeSet<u64>,
     /// Timelines that were dropped and may have a document.
@@ -72,6 +72,13 @@ pub(super) enum Loading {
 pub(super) struct Failure {
     pub(super) reason: &'static str,
     pub(super) message: String,
+}
+
+/// Why schedules are not read.
+pub(super) struct NotRead {
+    pub(super) reason: &'static str,
+    /// The look that failed is still to tell what is known all the same.
+    pub(super) is_under_way: bool,
 }
 
 /// A timeline with what is to be done about it.
