@@ -1,6 +1,6 @@
 //! A simulated year of new and dying branches and jobs, day by day, and what the exporter keeps of it.
 //!
-//! `cargo bench --bench retention`; `BENCH_PROJECTS` says how many projects there are.
+//! `cargo bench --bench retention`; `BENCH_PROJECTS` says how many projects there are (2).
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on fails")]
 #![expect(clippy::print_stdout, reason = "it is a program that reports")]
@@ -34,7 +34,7 @@ use crate::year::{is_bounded, lived, most};
 
 #[tokio::main]
 async fn main() {
-    let projects = std::env::var("BENCH_PROJECTS").map_or(10, |text| text.parse().unwrap());
+    let projects = std::env::var("BENCH_PROJECTS").map_or(2, |text| text.parse().unwrap());
     let kept = lived(projects, 1).await;
     println!("  day  timelines    jobs   series  documents  memory");
     for it in kept.iter().filter(|it| it.day % 30 == 0 || it.day == 365) {

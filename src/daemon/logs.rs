@@ -104,6 +104,11 @@ impl LogQueue {
         }
     }
 
+    /// Puts back one that was never asked for.
+    fn put_back(&self, wanted: WantedLog) {
+        self.waiting().queue.push_back(wanted);
+    }
+
     fn again(&self, mut wanted: WantedLog) {
         wanted.tries += 1;
         if wanted.tries < TRIES {
@@ -189,10 +194,7 @@ impl LogReader {
                     state.log_was_read(&wanted, &finding);
                     state.logs.forget(&wanted);
                 }
-                Err(error) => {
-                    telemetry.log_read(LogRead::Failed);
-                    self.failed(wanted, &error).await;
-                }
+                Err(error) => self.failed(wanted, &error).await,
             }
             sleep_until(next).await;
         }
@@ -206,6 +208,15 @@ impl LogReader {
 
     async fn failed(&mut self, wanted: WantedLog, error: &Error) {
         let logs = &self.state.logs;
+        let is_unasked = error.attempts() == 0 && error.is_retryable();
+        if let Some(wait) = held_back_for(error.fault(), is_unasked) {
+            tracing::debug!("a log is not read yet: {error}");
+            logs.put_back(wanted);
+            sleep(wait).await;
+            return;
+        }
+        let telemetry = self.state.exposition.telemetry();
+        telemetry.log_read(LogRead::Failed);
         if matches!(error.fault(), Fault::Unauthorized(_) | Fault::Forbidden(_)) {
             logs.forget(&wanted);
             let until = Instant::now() + PAUSE_OF_PROJECT;
@@ -221,6 +232,17 @@ impl LogReader {
         }
         logs.again(wanted);
         sleep(PAUSE_AFTER_FAILURE).await;
+    }
+}
+
+/// How long to wait with a log that was not asked for, or not at its turn; `None` where GitLab answered, or
+/// could not be reached.
+fn held_back_for(fault: &Fault, is_unasked: bool) -> Option<Duration> {
+    match fault {
+        Fault::CircuitOpen { retry_in } => Some(*retry_in),
+        Fault::RateLimited { retry_after } => Some(retry_after.unwrap_or(PAUSE_AFTER_FAILURE)),
+        _ if is_unasked => Some(PAUSE_AFTER_FAILURE),
+        _ => None,
     }
 }
 
@@ -247,5 +269,54 @@ async fn look(rules: LogRules, wanted: WantedLog, log: Option<LogTail>) -> LogFi
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         // The runtime ends, and with it whoever waits here.
         Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted() -> WantedLog {
+        WantedLog {
+            key: TimelineKey {
+                project_id: 7,
+                ref_name: "main".into(),
+            },
+            job: "unit".into(),
+            pipeline_id: 1,
+            job_id: 10,
+            failure_reason: None,
+            tries: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_log_that_was_never_asked_for_is_not_given_up_however_often_it_waits() {
+        let logs = LogQueue::default();
+        logs.put_back(wanted());
+        for _ in 0..10 * TRIES {
+            let next = logs.next().await;
+            assert_eq!(next, wanted());
+            logs.put_back(next);
+        }
+        for left in (0..TRIES).rev() {
+            let next = logs.next().await;
+            logs.again(next);
+            assert_eq!(logs.len(), usize::from(left > 0));
+        }
+    }
+
+    #[test]
+    fn a_log_waits_as_long_as_the_open_circuit_or_gitlab_says() {
+        let told = Duration::from_secs(5);
+        let open = Fault::CircuitOpen { retry_in: told };
+        assert_eq!(held_back_for(&open, true), Some(told));
+        for (retry_after, wait) in [(Some(told), told), (None, PAUSE_AFTER_FAILURE)] {
+            let limited = Fault::RateLimited { retry_after };
+            assert_eq!(held_back_for(&limited, false), Some(wait));
+        }
+        let late = Fault::Timeout { after: told };
+        assert_eq!(held_back_for(&late, true), Some(PAUSE_AFTER_FAILURE));
+        assert_eq!(held_back_for(&late, false), None, "it was asked for");
     }
 }

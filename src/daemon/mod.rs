@@ -133,7 +133,7 @@ impl Daemon {
             .read_logs
             .then(|| LogReader::new(client.clone(), Arc::clone(&state), how));
         let owners = repository_file.map(|path| (client.clone(), path));
-        let loaded = storage::load_at_once(&store, &state).await;
+        let loaded = storage::load_at_once(&store, &state).await?;
         let instance = Instance {
             client: client.clone(),
             telemetry: state.exposition.telemetry().clone(),

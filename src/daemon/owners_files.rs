@@ -55,6 +55,14 @@ impl OwnersFiles {
         self.found.notify_one();
     }
 
+    /// Forgets the files of all other projects.
+    fn retain(&self, is_watched: impl Fn(u64) -> bool) {
+        let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
+        if !files.keys().all(|id| is_watched(*id)) {
+            Arc::make_mut(&mut files).retain(|id, _| is_watched(*id));
+        }
+    }
+
     fn put(&self, project_id: u64, file: Option<OwnersFile>) {
         let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
         let files = Arc::make_mut(&mut files);
@@ -72,7 +80,9 @@ pub(super) async fn run(client: Client, path: String, state: Arc<State>, stop: C
         loop {
             state.owners_files.found.notified().await;
             let projects = state.watched_projects();
-            known.retain(|id, _| projects.iter().any(|project| project.id == *id));
+            let is_watched = |id| projects.iter().any(|project| project.id == id);
+            known.retain(|id, _| is_watched(*id));
+            state.owners_files.retain(is_watched);
             for project in projects {
                 let is_fresh = known.get(&project.id).is_some_and(|known| {
                     known.at.elapsed() < FRESH && known.branch == project.default_branch
@@ -139,4 +149,20 @@ fn take(state: &State, project: &Project, path: &str, text: Option<&str>) {
     });
     state.owners_files.put(project.id, file);
     state.show_again(project.id);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_of_a_project_that_is_watched_no_more_is_forgotten() {
+        let owners = OwnersFiles::default();
+        for id in [7, 8] {
+            owners.put(id, Some(OwnersFile::parse("unit @team").0));
+        }
+        owners.retain(|id| id == 8);
+        assert!(owners.of(7).is_none());
+        assert!(owners.of(8).is_some());
+    }
 }

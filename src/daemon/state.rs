@@ -50,7 +50,7 @@ pub(super) struct Held {
     pub(super) first_round_ended: bool,
     pub(super) any_polled: bool,
     /// Why the schedules of a project are not read.
-    pub(super) schedule_errors: BTreeMap<u64, &'static str>,
+    pub(super) schedule_errors: BTreeMap<u64, NotRead>,
     /// Projects that were found since the start.
     pub(super) seen: BTreeSet<u64>,
     /// Timelines that were dropped and may have a document.
@@ -72,6 +72,13 @@ pub(super) enum Loading {
 pub(super) struct Failure {
     pub(super) reason: &'static str,
     pub(super) message: String,
+}
+
+/// Why schedules are not read.
+pub(super) struct NotRead {
+    pub(super) reason: &'static str,
+    /// The look that failed is still to tell what is known all the same.
+    pub(super) is_under_way: bool,
 }
 
 /// A timeline with what is to be done about it.
@@ -99,6 +106,8 @@ pub(super) struct Rank {
 pub(super) struct Watched {
     /// As GitLab told; `None` until it did.
     pub(super) facts: Option<Project>,
+    /// Where it was before it moved, until the cycle that was under way has ended.
+    pub(super) former_path: Option<Arc<str>>,
     /// Up to when everything of GitLab's is in the timelines.
     pub(super) watermark: Option<Timestamp>,
     /// Up to when everything of GitLab's is in the saved documents.
@@ -321,6 +330,23 @@ impl Tracked {
 }
 
 impl Held {
+    /// What GitLab told last of a project that is watched.
+    pub(super) fn facts(&self, project_id: u64) -> Option<&Project> {
+        self.projects.get(&project_id)?.facts.as_ref()
+    }
+
+    /// The project of a path; of the one it had when the cycle under way began only once.
+    pub(super) fn project_at(&mut self, path: &str) -> Option<u64> {
+        let is_there = |watched: &Watched| watched.facts.as_ref().is_some_and(|f| &*f.path == path);
+        if let Some((id, _)) = self.projects.iter().find(|(_, it)| is_there(it)) {
+            return Some(*id);
+        }
+        let was_there = |watched: &Watched| watched.former_path.as_deref() == Some(path);
+        let (id, watched) = self.projects.iter_mut().find(|(_, it)| was_there(it))?;
+        watched.former_path = None;
+        Some(*id)
+    }
+
     pub(super) fn timelines_of(&mut self, project_id: u64) -> impl Iterator<Item = &mut Tracked> {
         let first = TimelineKey {
             project_id,
@@ -331,4 +357,45 @@ impl Held {
             .take_while(move |(key, _)| key.project_id == project_id)
             .map(|(_, tracked)| tracked)
     }
+}
+
+#[cfg(test)]
+pub(super) fn test_state() -> (Arc<State>, crate::config::Watch) {
+    use crate::clock::SystemClock;
+    use crate::config::{Config, Overrides};
+    use crate::metrics::{Build, Telemetry};
+
+    let overrides = Overrides {
+        projects: vec!["group/app".to_owned()],
+        ..Overrides::default()
+    };
+    let config = Config::load(None, &overrides, &|_| None).unwrap();
+    let build = Build {
+        version: "1",
+        revision: "x",
+    };
+    let exposition = Exposition::new(Telemetry::new(build).unwrap());
+    let clock = Arc::new(GitLabClock::new(Arc::new(SystemClock)));
+    let policy = Policy {
+        rules: config.counting,
+        owners: config.owners,
+        refs: config.watch.refs.clone(),
+        jobs: config.watch.jobs.clone(),
+        shard: config.watch.shard,
+        retention: config.retention,
+        idle_interval: config.watch.idle_interval,
+        read_logs: false,
+    };
+    (
+        Arc::new(State::new(policy, exposition, clock)),
+        config.watch,
+    )
+}
+
+#[cfg(test)]
+pub(super) async fn page(state: &State) -> String {
+    use http_body_util::BodyExt as _;
+
+    let page = state.exposition.snapshot().identity().collect();
+    String::from_utf8(page.await.unwrap().to_bytes().into()).unwrap()
 }

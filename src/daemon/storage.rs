@@ -58,12 +58,25 @@ pub async fn look(config: &config::Store) -> Result<Loaded, StoreError> {
 
 /// Reads the state before anything is served; false if the store does not answer now, so that the rest
 /// of the program starts all the same.
-pub(super) async fn load_at_once(store: &Store, state: &State) -> bool {
-    match store {
+///
+/// # Errors
+///
+/// Where a newer version has saved some of it.
+pub(super) async fn load_at_once(store: &Store, state: &State) -> Result<bool, StoreError> {
+    let loaded = match store {
         Store::Directory(_) => try_load(store, state).await,
-        Store::S3(_) => timeout(FIRST_TRY, try_load(store, state))
-            .await
-            .unwrap_or(false),
+        Store::S3(_) => match timeout(FIRST_TRY, try_load(store, state)).await {
+            Ok(loaded) => loaded,
+            Err(_) => return Ok(false),
+        },
+    };
+    match loaded {
+        Ok(()) => Ok(true),
+        Err(error @ StoreError::Newer { .. }) => Err(error),
+        Err(error) => {
+            tell_not_loaded(state, &error);
+            Ok(false)
+        }
     }
 }
 
@@ -72,7 +85,8 @@ pub(super) async fn load_at_once(store: &Store, state: &State) -> bool {
 pub(super) async fn load(store: &Store, state: &State, stop: &CancellationToken) -> bool {
     let loading = async {
         let mut failures = 0;
-        while !try_load(store, state).await {
+        while let Err(error) = try_load(store, state).await {
+            tell_not_loaded(state, &error);
             failures += 1;
             sleep(pause(Duration::from_millis(500), LONGEST_PAUSE, failures)).await;
         }
@@ -83,22 +97,19 @@ pub(super) async fn load(store: &Store, state: &State, stop: &CancellationToken)
     }
 }
 
-async fn try_load(store: &Store, state: &State) -> bool {
-    match store.load_shard(state.policy.shard).await {
-        Ok(loaded) => {
-            say_whether_writes_are_conditional(store, state);
-            restore(state, loaded);
-            true
-        }
-        Err(error) => {
-            let error = error.to_string();
-            if state.state_not_loaded(&error) {
-                tracing::error!("the saved state cannot be read: {error}; trying again");
-            } else {
-                tracing::debug!("the saved state still cannot be read: {error}");
-            }
-            false
-        }
+async fn try_load(store: &Store, state: &State) -> Result<(), StoreError> {
+    let loaded = store.load_shard(state.policy.shard).await?;
+    say_whether_writes_are_conditional(store, state);
+    restore(state, loaded);
+    Ok(())
+}
+
+fn tell_not_loaded(state: &State, error: &StoreError) {
+    let error = error.to_string();
+    if state.state_not_loaded(&error) {
+        tracing::error!("the saved state cannot be read: {error}; trying again");
+    } else {
+        tracing::debug!("the saved state still cannot be read: {error}");
     }
 }
 

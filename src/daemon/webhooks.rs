@@ -269,44 +269,19 @@ fn wake(hook: &Hook, known: Status, counted: bool, unsure: bool) -> Wake {
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::BodyExt as _;
-
-    use super::super::state::Policy;
+    use super::super::state::{page, test_state};
     use super::*;
-    use crate::clock::SystemClock;
-    use crate::config::{Config, Overrides};
-    use crate::metrics::{Build, Exposition, Telemetry};
 
     #[tokio::test]
     async fn what_a_full_queue_does_not_take_is_answered_well_and_counted() {
-        let overrides = Overrides {
-            projects: vec!["group/app".to_owned()],
-            ..Overrides::default()
-        };
-        let config = Config::load(None, &overrides, &|_| None).unwrap();
-        let build = Build {
-            version: "1",
-            revision: "x",
-        };
-        let exposition = Exposition::new(Telemetry::new(build).unwrap());
-        let clock = Arc::new(GitLabClock::new(Arc::new(SystemClock)));
-        let policy = Policy {
-            rules: config.counting,
-            owners: config.owners,
-            refs: config.watch.refs.clone(),
-            jobs: config.watch.jobs.clone(),
-            shard: config.watch.shard,
-            retention: config.retention,
-            idle_interval: config.watch.idle_interval,
-            read_logs: false,
-        };
-        let state = Arc::new(State::new(policy, exposition.clone(), clock.clone()));
+        let (state, watch) = test_state();
+        let clock = state.clock.clone();
         let hooks = GitLabHooks {
             token: Some(Secret::token("secret").unwrap()),
             signing_key: None,
         };
         let waker = Waker::default();
-        let (inbox, _work) = open(&hooks, &config.watch, &state, &clock, waker).unwrap();
+        let (inbox, _work) = open(&hooks, &watch, &state, &clock, waker).unwrap();
         let headers = [("x-gitlab-token", "secret")];
         let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
         let headers = HeaderMap::from_iter(headers);
@@ -314,8 +289,7 @@ mod tests {
             let body = Bytes::from_static(br#"{"object_kind":"build"}"#);
             assert_eq!(inbox.take(&headers, body), Ok(()));
         }
-        let page = exposition.snapshot().identity().collect().await.unwrap();
-        let page = String::from_utf8(page.to_bytes().into()).unwrap();
+        let page = page(&state).await;
         let dropped =
             "job_failure_exporter_webhook_events_total{kind=\"job\",result=\"dropped\"} 3\n";
         assert!(page.contains(dropped), "{page}");

@@ -87,11 +87,36 @@ impl Execution {
         self.finished |= other.finished;
     }
 
-    /// Whether any attempt came to an end of its own.
-    pub(crate) fn has_passed_or_failed(&self) -> bool {
-        self.attempts
-            .iter()
-            .any(|attempt| attempt.phase.is_decided())
+    /// Whether it may be in a window: an attempt came to an end of its own that the rules need not leave out.
+    pub(crate) fn may_enter(&self) -> bool {
+        let has_entered = Outcome::ALL
+            .into_iter()
+            .any(|outcome| outcome.is_counted() && self.counted.has(outcome));
+        self.attempts.iter().any(|attempt| {
+            let is_infrastructure = attempt.reason_class() == FailureClass::Infrastructure;
+            attempt.phase.is_decided() && (has_entered || !is_infrastructure)
+        })
+    }
+
+    /// Whether any counter was moved by it.
+    pub(crate) fn has_counted(&self) -> bool {
+        self.counted != Counted::default() || self.retries() > 0
+    }
+
+    /// Whether all last attempts have ended, or were skipped.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.last_attempts()
+            .all(|attempt| attempt.phase.is_ended() || attempt.phase == Phase::Skipped)
+    }
+
+    /// Whether it is no outcome because of what the log of a failed attempt tells, and not GitLab's reason.
+    pub(crate) fn is_left_out_by_log(&self, rules: &Rules) -> bool {
+        rules.infrastructure_failures == InfrastructureFailures::Ignore
+            && self.last_attempts().any(|attempt| {
+                attempt.phase == Phase::Failed
+                    && attempt.log_class() == Some(FailureClass::Infrastructure)
+                    && attempt.reason_class() != FailureClass::Infrastructure
+            })
     }
 
     /// The last attempts: one a member.

@@ -14,6 +14,10 @@ pub(crate) const REACH: usize = 4;
 /// Executions without an outcome of the window (skipped, canceled, manual) that are kept.
 const KEPT_IDLE: usize = 8;
 
+/// Failures that are kept though their logs made them no outcome: by GitLab's reason alone, seen again,
+/// they would enter the window.
+const KEPT_LEFT_OUT: usize = 64;
+
 /// Executions in flight that are kept, however many newer ones were decided: the oldest, which tell since
 /// when something is stuck.
 const KEPT_IN_FLIGHT: usize = 256;
@@ -302,7 +306,7 @@ impl History {
             if let Some(outcome) = verdict.filter(|o| o.is_counted()) {
                 carried.pass_over(execution, outcome, rules);
                 surplus -= 1;
-            } else if verdict.is_some() {
+            } else if execution.has_counted() || execution.is_ended() {
                 carried.idle_floor = carried.idle_floor.max(execution.pipeline_id);
             }
             false
@@ -314,16 +318,26 @@ impl History {
             !execution.is_in_flight(rules)
                 && !execution.verdict(rules).is_some_and(Outcome::is_counted)
         };
-        let idle = self.kept.iter().filter(|e| is_idle(e)).count();
-        let mut surplus = idle.saturating_sub(KEPT_IDLE);
+        self.let_go(KEPT_IDLE, rules, |execution| {
+            is_idle(execution) && !execution.is_left_out_by_log(rules)
+        });
+        self.let_go(KEPT_LEFT_OUT, rules, |execution| {
+            is_idle(execution) && execution.is_left_out_by_log(rules)
+        });
+    }
+
+    /// Moves the oldest executions of a kind into the carried numbers, but for so many.
+    fn let_go(&mut self, kept: usize, rules: &Rules, is_meant: impl Fn(&Execution) -> bool) {
+        let meant = self.kept.iter().filter(|e| is_meant(e)).count();
+        let mut surplus = meant.saturating_sub(kept);
         let carried = &mut self.carried;
         self.kept.retain(|execution| {
-            if surplus == 0 || !is_idle(execution) {
+            if surplus == 0 || !is_meant(execution) {
                 return true;
             }
             surplus -= 1;
-            // One that is undecided may yet be skipped or canceled, and is then counted.
-            if execution.verdict(rules).is_some() {
+            // Of what never counted, nothing is missed: it may yet be skipped or canceled.
+            if execution.has_counted() || execution.is_ended() {
                 carried.tally(execution, rules);
                 carried.idle_floor = carried.idle_floor.max(execution.pipeline_id);
             }

@@ -83,8 +83,8 @@ impl History {
     /// Whether an execution was counted here and is kept no more.
     fn is_done_with(&self, execution: &Execution) -> bool {
         let id = execution.pipeline_id;
-        let done = id <= self.carried.floor
-            || (id <= self.carried.idle_floor && !execution.has_passed_or_failed());
+        let done =
+            id <= self.carried.floor || (id <= self.carried.idle_floor && !execution.may_enter());
         done && self
             .kept
             .binary_search_by_key(&id, |known| known.pipeline_id)

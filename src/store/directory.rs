@@ -73,12 +73,12 @@ pub struct SaveError {
     source: io::Error,
 }
 
-/// A document that was moved aside because it could not be read.
+/// A document that could not be read, and was moved aside if possible.
 #[derive(Debug)]
 pub struct SetAside {
     /// Where it was.
     pub path: PathBuf,
-    /// Where it is now; `None` if moving failed and it stayed.
+    /// Where it is now; `None` if it stayed: moving failed, or a newer version wrote it or another document.
     pub moved_to: Option<PathBuf>,
     /// Why it could not be read.
     pub error: ReadError,
@@ -93,6 +93,13 @@ pub enum ReadError {
     /// Its content.
     #[error("{0}")]
     Document(#[from] DocumentError),
+}
+
+impl SetAside {
+    /// Whether a newer version of this program wrote it.
+    pub(super) fn is_newer(&self) -> bool {
+        matches!(self.error, ReadError::Document(DocumentError::Newer { .. }))
+    }
 }
 
 /// Everything a directory held.
@@ -163,6 +170,7 @@ impl Directory {
     }
 
     /// Reads the documents of a shard. One that cannot be read is moved aside, never deleted, and the others go on.
+    /// Where one is of a newer version, nothing is moved.
     pub fn load_shard(&self, shard: Shard) -> Loaded {
         read_all(&self.root, shard, |path| set_aside(path).ok())
     }
@@ -264,10 +272,15 @@ fn read_all(root: &Path, shard: Shard, move_aside: impl Fn(&Path) -> Option<Path
         match read {
             Ok(saved) => loaded.timelines.push(saved),
             Err(error) => loaded.set_aside.push(SetAside {
-                moved_to: move_aside(&path),
                 path,
+                moved_to: None,
                 error,
             }),
+        }
+    }
+    if !loaded.set_aside.iter().any(SetAside::is_newer) {
+        for aside in &mut loaded.set_aside {
+            aside.moved_to = move_aside(&aside.path);
         }
     }
     loaded

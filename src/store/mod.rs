@@ -39,6 +39,16 @@ pub enum StoreError {
     /// S3.
     #[error(transparent)]
     S3(#[from] S3Error),
+    /// A document of a newer version.
+    #[error(
+        "{document}: {error}; or move the document away, and its history is read from GitLab again"
+    )]
+    Newer {
+        /// The document.
+        document: String,
+        /// Which versions.
+        error: ReadError,
+    },
 }
 
 /// What a save came to.
@@ -62,7 +72,7 @@ impl StoreError {
     pub fn is_lasting(&self) -> bool {
         match self {
             Self::S3(error) => error.fault().is_lasting(),
-            Self::Open(_) | Self::Directory(_) => true,
+            Self::Open(_) | Self::Directory(_) | Self::Newer { .. } => true,
         }
     }
 }
@@ -91,13 +101,27 @@ impl Store {
     }
 
     /// Reads the documents of a shard. One that cannot be read is moved aside, never deleted, and the others go on.
+    ///
+    /// # Errors
+    ///
+    /// Also where a newer version wrote one: to go on without it would overwrite it.
     pub async fn load_shard(&self, shard: Shard) -> Result<Loaded, StoreError> {
-        match self {
+        let mut loaded = match self {
             Self::Directory(directory) => {
                 let directory = directory.clone();
-                Ok(blocking(move || directory.load_shard(shard)).await)
+                blocking(move || directory.load_shard(shard)).await
             }
-            Self::S3(s3) => Ok(Box::pin(s3.load_shard(shard)).await?),
+            Self::S3(s3) => Box::pin(s3.load_shard(shard)).await?,
+        };
+        match loaded.set_aside.iter().position(SetAside::is_newer) {
+            None => Ok(loaded),
+            Some(at) => {
+                let newer = loaded.set_aside.swap_remove(at);
+                Err(StoreError::Newer {
+                    document: newer.path.display().to_string(),
+                    error: newer.error,
+                })
+            }
         }
     }
 

@@ -230,13 +230,25 @@ async fn two_refs() -> Handle {
 }
 
 #[tokio::test]
-async fn a_document_of_a_newer_version_is_set_aside_and_the_others_are_loaded() {
-    let newer = |path: &Path| {
-        let text = fs::read_to_string(path).unwrap();
-        fs::write(path, text.replace("\"version\":3", "\"version\":4")).unwrap();
-    };
-    let message = "the document is of version 4, this program reads versions up to 3";
-    is_set_aside(newer, message).await;
+async fn a_document_of_a_newer_version_keeps_the_exporter_from_starting_and_stays() {
+    let place = Place::new("http://127.0.0.1:1", "projects: [a/b]");
+    let document = place.state().join("7/main.json");
+    fs::create_dir_all(document.parent().unwrap()).unwrap();
+    fs::write(&document, r#"{"version": 4}"#).unwrap();
+    fs::write(document.with_file_name("cut.json"), "{").unwrap();
+    let said = place.refused(&[]).await;
+    let wanted = format!(
+        "{}: the document is of version 4, this program reads versions up to 3: \
+         run the version that wrote it, or a newer one; or move the document away",
+        document.display()
+    );
+    assert!(said.contains(&wanted), "{said}");
+    assert_eq!(fs::read(&document).unwrap(), br#"{"version": 4}"#);
+    assert_eq!(
+        fs::read(document.with_file_name("cut.json")).unwrap(),
+        b"{",
+        "nothing else is moved either"
+    );
 }
 
 #[tokio::test]

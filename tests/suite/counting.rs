@@ -10,7 +10,7 @@ use job_failure_exporter::model::{
 use job_failure_exporter::store::{Saved, decode, encode};
 use proptest::prelude::*;
 
-use Status::{Blocked, Canceled, Failed, Skipped, Success};
+use Status::{Blocked, Canceled, Created, Failed, Pending, Running, Skipped, Success};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix(1_700_000_000 + seconds).unwrap()
@@ -233,6 +233,80 @@ fn infrastructure_failures_can_be_left_out() {
     assert_eq!(figures(&timeline, "unit", &rules).window_executions, 0);
 }
 
+fn ignoring() -> Rules {
+    Rules {
+        infrastructure_failures: InfrastructureFailures::Ignore,
+        ..Rules::default()
+    }
+}
+
+/// Pipelines with one job each; failures are the runner's.
+fn with_a_bad_runner(timeline: &mut Timeline, ids: impl IntoIterator<Item = u64>, status: Status) {
+    for id in ids {
+        let mut seen = job(id * 10, JOBS[0], status);
+        seen.failure_reason = (status == Failed).then(|| "runner_system_failure".into());
+        timeline.observe(&pipeline(id, status), &[seen], &ignoring(), at(0));
+    }
+}
+
+fn infrastructure(timeline: &Timeline) -> u64 {
+    let failures = figures(timeline, JOBS[0], &ignoring()).failures;
+    failures.get(FailureClass::Infrastructure)
+}
+
+#[test]
+fn failures_that_are_left_out_are_still_counted_however_many_there_are() {
+    let mut timeline = timeline();
+    with_a_bad_runner(&mut timeline, 1..=2, Success);
+    with_a_bad_runner(&mut timeline, 3..=18, Failed);
+    assert_eq!(infrastructure(&timeline), 16);
+    with_a_bad_runner(&mut timeline, 19..=25, Canceled);
+    assert_eq!(infrastructure(&timeline), 16);
+    with_a_bad_runner(&mut timeline, 3..=18, Failed);
+    assert_eq!(infrastructure(&timeline), 16, "seen before");
+    let seen = figures(&timeline, JOBS[0], &ignoring());
+    assert_eq!((seen.window_executions, seen.consecutive_failures), (2, 0));
+}
+
+#[test]
+fn replicas_that_merge_count_failures_that_are_left_out_once() {
+    let mut one = timeline();
+    with_a_bad_runner(&mut one, 1..=2, Success);
+    with_a_bad_runner(&mut one, 3..=12, Failed);
+    let mut other = one.clone();
+    with_a_bad_runner(&mut other, 13..=18, Failed);
+    one.merge(&other);
+    one.trim(&ignoring());
+    assert_eq!(infrastructure(&one), 16);
+}
+
+#[test]
+fn a_failure_that_its_log_made_no_outcome_stays_none_when_it_is_seen_again() {
+    let rules = ignoring();
+    let mut timeline = timeline();
+    let see = |timeline: &mut Timeline, id: u64| {
+        let seen = [job(id * 10, JOBS[0], Failed)];
+        timeline.observe(&pipeline(id, Failed), &seen, &rules, at(0));
+    };
+    for id in 1..=16 {
+        see(&mut timeline, id);
+        let finding = LogFinding {
+            pipeline_id: id,
+            job_id: id * 10,
+            class: FailureClass::Infrastructure,
+            excerpt: None,
+        };
+        timeline.note_log(JOBS[0], &finding, &rules);
+    }
+    for id in 1..=16 {
+        see(&mut timeline, id);
+    }
+    let seen = figures(&timeline, JOBS[0], &rules);
+    assert_eq!((seen.window_executions, seen.consecutive_failures), (0, 0));
+    assert_eq!(seen.executions.get(Outcome::Failed), 16);
+    assert_eq!(seen.failures.get(FailureClass::Script), 16);
+}
+
 #[test]
 fn absent_jobs_pass_when_the_rules_say_so() {
     let rules = Rules::datadog_agent();
@@ -277,6 +351,8 @@ struct Attempt {
     id: u64,
     last: Status,
     allow_failure: bool,
+    /// Whether a failure is the runner's.
+    bad_runner: bool,
 }
 
 const JOBS: [&str; 3] = ["build", "unit 1/2", "unit 2/2"];
@@ -299,17 +375,21 @@ fn attempts_in(pipelines: u64, most: usize) -> impl Strategy<Value = Vec<Attempt
         0_u64..3,
         last,
         proptest::bool::weighted(0.1),
+        proptest::bool::weighted(0.2),
     );
     prop::collection::vec(one, 1..most).prop_map(|attempts| {
         (1..)
             .zip(attempts)
-            .map(|(id, (pipeline, job, last, allow_failure))| Attempt {
-                pipeline,
-                job,
-                id,
-                last,
-                allow_failure,
-            })
+            .map(
+                |(id, (pipeline, job, last, allow_failure, bad_runner))| Attempt {
+                    pipeline,
+                    job,
+                    id,
+                    last,
+                    allow_failure,
+                    bad_runner,
+                },
+            )
             .collect()
     })
 }
@@ -328,6 +408,9 @@ fn sights(attempt: &Attempt) -> Vec<(u64, JobObservation)> {
             let name = JOBS[usize::try_from(attempt.job).unwrap()];
             let mut seen = job(attempt.id, name, status);
             seen.allow_failure = attempt.allow_failure;
+            if attempt.bad_runner && status == Failed {
+                seen.failure_reason = Some("runner_system_failure".into());
+            }
             (attempt.pipeline, seen)
         })
         .collect()
@@ -366,14 +449,14 @@ fn polled<'a>(
 }
 
 /// Three replicas, each of which has seen a part of what there was, in an order of its own.
-fn replicas(attempts: &[Attempt], seeds: [u64; 3]) -> [Timeline; 3] {
+fn replicas(attempts: &[Attempt], seeds: [u64; 3], rules: &Rules) -> [Timeline; 3] {
     let polls = polls(attempts);
     seeds.map(|seed| {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut seen: Vec<_> = polls.iter().collect();
         random.shuffle(&mut seen);
         seen.truncate(random.usize(..=polls.len()));
-        let mut timeline = polled(seen, &Rules::default());
+        let mut timeline = polled(seen, rules);
         for attempt in attempts {
             if random.bool() {
                 let class = FailureClass::ALL[random.usize(..2)];
@@ -383,6 +466,7 @@ fn replicas(attempts: &[Attempt], seeds: [u64; 3]) -> [Timeline; 3] {
                     attempt.id,
                     attempt.job,
                     class,
+                    rules,
                 );
             }
         }
@@ -391,7 +475,14 @@ fn replicas(attempts: &[Attempt], seeds: [u64; 3]) -> [Timeline; 3] {
 }
 
 /// A look at the log of an attempt, if that has failed.
-fn look_at_log(timeline: &mut Timeline, pipeline: u64, id: u64, job: u64, class: FailureClass) {
+fn look_at_log(
+    timeline: &mut Timeline,
+    pipeline: u64,
+    id: u64,
+    job: u64,
+    class: FailureClass,
+    rules: &Rules,
+) {
     let finding = LogFinding {
         pipeline_id: pipeline,
         job_id: id,
@@ -399,7 +490,7 @@ fn look_at_log(timeline: &mut Timeline, pipeline: u64, id: u64, job: u64, class:
         excerpt: Some(format!("the end of {id}").into()),
     };
     let name = JOBS[usize::try_from(job).unwrap()];
-    timeline.note_log(name, &finding, &Rules::default());
+    timeline.note_log(name, &finding, rules);
 }
 
 #[test]
@@ -416,7 +507,14 @@ fn what_a_log_tells_stays_with_the_attempt_and_its_lines_while_the_job_fails() {
     };
     let failing = |timeline: &Timeline| figures(timeline, JOBS[0], &rules).failing;
     see(&mut timeline, 1, Failed);
-    look_at_log(&mut timeline, 1, 10, 0, FailureClass::Infrastructure);
+    look_at_log(
+        &mut timeline,
+        1,
+        10,
+        0,
+        FailureClass::Infrastructure,
+        &rules,
+    );
     assert!(see(&mut timeline, 1, Failed).is_empty(), "seen before");
     let first = failing(&timeline).unwrap();
     assert_eq!(first.failure_class, Some(FailureClass::Infrastructure));
@@ -444,7 +542,7 @@ fn what_a_log_tells_stays_with_the_attempt_and_its_lines_while_the_job_fails() {
     assert_eq!(failing(&timeline), None);
     see(&mut timeline, 4, Failed);
     assert_eq!(failing(&timeline).unwrap().excerpt, None);
-    look_at_log(&mut timeline, 9, 90, 0, FailureClass::Policy);
+    look_at_log(&mut timeline, 9, 90, 0, FailureClass::Policy, &rules);
     assert!(
         !failing(&timeline).unwrap().log_was_read,
         "of an attempt that is not known"
@@ -489,7 +587,104 @@ fn naive(attempts: &[Attempt], job: u64) -> (u64, usize, usize) {
     (streak as u64, window.len(), failures)
 }
 
+/// Anything that may be heard of a job, in any order.
+#[derive(Debug, Clone)]
+enum Heard {
+    Sight {
+        pipeline: u64,
+        attempt: u64,
+        status: Status,
+        bad_runner: bool,
+    },
+    Log {
+        pipeline: u64,
+        attempt: u64,
+        class: FailureClass,
+    },
+}
+
+fn heard() -> impl Strategy<Value = Heard> {
+    let status = prop::sample::select(vec![
+        Failed, Failed, Failed, Success, Canceled, Skipped, Created, Blocked, Pending, Running,
+    ]);
+    let class = prop::sample::select(vec![FailureClass::Script, FailureClass::Infrastructure]);
+    let id = || (1_u64..=40, 1_u64..=2);
+    prop_oneof![
+        3 => (id(), status, any::<bool>()).prop_map(|((pipeline, attempt), status, bad_runner)| {
+            Heard::Sight { pipeline, attempt, status, bad_runner }
+        }),
+        1 => (id(), class).prop_map(|((pipeline, attempt), class)| {
+            Heard::Log { pipeline, attempt, class }
+        }),
+    ]
+}
+
+fn hear(timeline: &mut Timeline, heard: &Heard, rules: &Rules) {
+    match heard {
+        Heard::Sight {
+            pipeline: id,
+            attempt,
+            status,
+            bad_runner,
+        } => {
+            let mut seen = job(id * 10 + attempt, JOBS[0], *status);
+            if *bad_runner && *status == Failed {
+                seen.failure_reason = Some("runner_system_failure".into());
+            }
+            timeline.observe(&pipeline(*id, *status), &[seen], rules, at(0));
+        }
+        Heard::Log {
+            pipeline,
+            attempt,
+            class,
+        } => look_at_log(
+            timeline,
+            *pipeline,
+            pipeline * 10 + attempt,
+            0,
+            *class,
+            rules,
+        ),
+    }
+}
+
+/// Every counter of the job and of the pipelines.
+fn counters(timeline: &Timeline, rules: &Rules) -> Vec<u64> {
+    let rows = timeline.rows(rules);
+    let jobs = rows.jobs.iter().map(|row| &row.figures);
+    std::iter::once(&rows.pipelines)
+        .chain(jobs)
+        .flat_map(|figures| {
+            let executions = Outcome::ALL.map(|outcome| figures.executions.get(outcome));
+            let failures = FailureClass::ALL.map(|class| figures.failures.get(class));
+            let others = [figures.flaky_executions, figures.retries];
+            executions.into_iter().chain(failures).chain(others)
+        })
+        .collect()
+}
+
 proptest! {
+    #[test]
+    fn no_counter_ever_goes_back(
+        heard in prop::collection::vec(heard(), 1..200),
+        ignore in any::<bool>(),
+    ) {
+        let rules = Rules {
+            window: 3,
+            ..if ignore { ignoring() } else { Rules::default() }
+        };
+        let mut timeline = timeline();
+        let mut before = Vec::new();
+        for heard in &heard {
+            hear(&mut timeline, heard, &rules);
+            let now = counters(&timeline, &rules);
+            for (before, now) in before.iter().zip(&now) {
+                prop_assert!(before <= now, "after {:?}", heard);
+            }
+            before = now;
+        }
+    }
+
     #[test]
     fn what_is_counted_equals_a_naive_count_over_all_attempts(attempts in attempts()) {
         let rules = Rules::default();
@@ -555,8 +750,10 @@ proptest! {
     fn merging_is_commutative_associative_and_idempotent(
         attempts in attempts_in(8, 60),
         seeds in prop::array::uniform3(any::<u64>()),
+        ignore in any::<bool>(),
     ) {
-        let [a, b, c] = &replicas(&attempts, seeds);
+        let rules = if ignore { ignoring() } else { Rules::default() };
+        let [a, b, c] = &replicas(&attempts, seeds, &rules);
         prop_assert!(merged(a, b) == merged(b, a));
         prop_assert!(merged(&merged(a, b), c) == merged(a, &merged(b, c)));
         prop_assert!(&merged(a, a) == a);
@@ -570,7 +767,7 @@ proptest! {
         seeds in prop::array::uniform3(any::<u64>()),
     ) {
         let rules = Rules::default();
-        let [a, b, c] = &replicas(&attempts, seeds);
+        let [a, b, c] = &replicas(&attempts, seeds, &rules);
         prop_assert!(merged(a, b) == merged(b, a));
         prop_assert!(&merged(a, a) == a);
         let one_way = settled(&merged(&merged(a, b), c), &rules);

@@ -26,6 +26,7 @@ impl S3 {
     }
 
     /// Reads the documents of a shard. One that cannot be read is moved aside, never deleted, and the others go on.
+    /// Where one is of a newer version, nothing is moved.
     ///
     /// Another replica may save meanwhile. Its watermark promises what is in documents that were
     /// perhaps read before it wrote them, so all that changed is read once more, for its content only.
@@ -57,19 +58,26 @@ impl S3 {
         for (name, read) in self.read_all(self.list(Shard::WHOLE).await?).await? {
             match read.content {
                 Ok(saved) => loaded.timelines.push(saved),
-                Err(error) => loaded.set_aside.push(SetAside {
-                    path: PathBuf::from(self.bucket.address(&name)),
-                    moved_to: None,
-                    error: error.into(),
-                }),
+                Err(error) => loaded.set_aside.push(self.left(&name, error)),
             }
         }
         Ok(loaded)
     }
 
+    /// A document that cannot be read and stays where it is.
+    fn left(&self, name: &str, error: DocumentError) -> SetAside {
+        SetAside {
+            path: PathBuf::from(self.bucket.address(name)),
+            moved_to: None,
+            error: error.into(),
+        }
+    }
+
     async fn sort_out(&self, documents: BTreeMap<String, Read>) -> Loaded {
         let mut loaded = Loaded::default();
         self.etags().clear();
+        let is_newer = |read: &Read| matches!(read.content, Err(DocumentError::Newer { .. }));
+        let stays = documents.values().any(is_newer);
         for (name, read) in documents {
             match read.content {
                 Ok(saved) => {
@@ -79,6 +87,7 @@ impl S3 {
                     }
                     loaded.timelines.push(saved);
                 }
+                Err(error) if stays => loaded.set_aside.push(self.left(&name, error)),
                 Err(error) => {
                     let aside = self.set_aside(&name, read.object, error).await;
                     loaded.set_aside.push(aside);
