@@ -162,8 +162,8 @@ impl Stage {
 
 GitLab plays {past} of the past within {played} and goes on in real time. Rules and routing are
 the shipped ones, with every waiting time divided by {HASTE} (`for: 1m` becomes 5s) and every
-receiver replaced by this program. {outage} after the past the runners of five projects fail for a
-while: many jobs, one alert. Ctrl-C ends it all.
+receiver replaced by this program. {outage} after the start the runners of five projects fail
+for a while: many jobs, one alert. Ctrl-C ends it all.
 ",
             outage = duration::format(events::OUTAGE_AFTER),
             gitlab = self.gitlab.url(),
