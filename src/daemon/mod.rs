@@ -116,16 +116,7 @@ impl Daemon {
         };
         let client = client(&config, Arc::new(traffic))?;
         let repository_file = config.owners.repository_file.clone();
-        let policy = Policy {
-            rules: config.counting,
-            owners: config.owners,
-            refs: config.watch.refs.clone(),
-            jobs: config.watch.jobs.clone(),
-            shard: config.watch.shard,
-            retention: config.retention,
-            idle_interval: config.watch.idle_interval,
-            read_logs: config.classification.read_logs,
-        };
+        let policy = Policy::of(&config);
         let how = &config.classification;
         let exposition = Exposition::new(telemetry);
         let state = Arc::new(State::new(policy, exposition, clock.clone()));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::gitlab_clock::GitLabClock;
 use super::logs::{LogQueue, WantedLog};
 use super::owners_files::OwnersFiles;
-use crate::config::{JobSelector, Owners, RefSelector};
+use crate::config::{Config, JobSelector, Owners, RefSelector};
 use crate::gitlab::Project;
 use crate::metrics::Exposition;
 use crate::model::{LogFinding, Rules, Shard, Timeline, TimelineKey, Timestamp};
@@ -26,6 +26,21 @@ pub(super) struct Policy {
     pub(super) idle_interval: Duration,
     /// Whether the logs of failing jobs are read.
     pub(super) read_logs: bool,
+}
+
+impl Policy {
+    pub(super) fn of(config: &Config) -> Self {
+        Self {
+            rules: config.counting.clone(),
+            owners: config.owners.clone(),
+            refs: config.watch.refs.clone(),
+            jobs: config.watch.jobs.clone(),
+            shard: config.watch.shard,
+            retention: config.retention,
+            idle_interval: config.watch.idle_interval,
+            read_logs: config.classification.read_logs,
+        }
+    }
 }
 
 /// All timelines, behind one short lock that no scrape takes.
@@ -377,14 +392,8 @@ pub(super) fn test_state() -> (Arc<State>, crate::config::Watch) {
     let exposition = Exposition::new(Telemetry::new(build).unwrap());
     let clock = Arc::new(GitLabClock::new(Arc::new(SystemClock)));
     let policy = Policy {
-        rules: config.counting,
-        owners: config.owners,
-        refs: config.watch.refs.clone(),
-        jobs: config.watch.jobs.clone(),
-        shard: config.watch.shard,
-        retention: config.retention,
-        idle_interval: config.watch.idle_interval,
         read_logs: false,
+        ..Policy::of(&config)
     };
     (
         Arc::new(State::new(policy, exposition, clock)),
