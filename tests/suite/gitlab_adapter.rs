@@ -9,10 +9,10 @@ mod tls;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ci_history::Timestamp;
 use job_failure_exporter::gitlab::{
     Backoff, Client, Endpoint, Observer, Options, PipelineQuery, Token,
 };
-use job_failure_exporter::model::Timestamp;
 use scripted::Server;
 
 const SECRET: &str = "glpat-top-secret";

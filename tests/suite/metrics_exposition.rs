@@ -5,9 +5,9 @@ use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use ci_history::{Figures, JobRow, Timestamp};
 use http_body_util::BodyExt as _;
 use job_failure_exporter::metrics::{Exposition, Page, PollError};
-use job_failure_exporter::model::{Figures, JobRow, Timestamp};
 use proptest::prelude::*;
 
 use crate::metrics_rows::{HOSTILE, exposition, failing, job, key, passing, time, timeline};
