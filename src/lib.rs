@@ -8,6 +8,7 @@
 //!
 //! | module | owns |
 //! | --- | --- |
+//! | [`base`] | small leaves that know nothing of the program: backoff, error chains, near words |
 //! | [`model`] | what was observed and how it is counted: pure |
 //! | [`config`] | file, flags and environment, checked as a whole |
 //! | [`gitlab`] | the adapter: transport, paging, retries, validation record by record |
@@ -23,6 +24,7 @@
 //! `model` <- `config`, `gitlab`, `store`, `metrics` <- `ingest`, `http` <- `daemon` <- `cli`: each
 //! uses only what stands before it, and what stands side by side knows nothing of each other.
 
+pub mod base;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
+use job_failure_exporter::base::api::Endpoint;
 use job_failure_exporter::config::{Config, Overrides};
-use job_failure_exporter::gitlab::{Endpoint, Error, Observer, Project, Rejected};
+use job_failure_exporter::gitlab::{Error, Observer, Project, Rejected};
 use job_failure_exporter::ingest::{Ingest, Resume, ScheduleSight, Sink};
 use job_failure_exporter::model::{JobObservation, PipelineObservation, Timestamp};
 use job_failure_exporter::simulator::{
