@@ -8,6 +8,7 @@
 //!
 //! | module | owns |
 //! | --- | --- |
+//! | [`base`] | small leaves that know nothing of the program: backoff, error chains, near words |
 //! | [`config`] | file, flags and environment, checked as a whole |
 //! | [`gitlab`] | the adapter: transport, paging, retries, validation record by record |
 //! | [`store`] | documents, their versions, and the places that hold them |
@@ -17,10 +18,11 @@
 //! | [`daemon`] | the only owner of the state: wiring, saving, orderly end |
 //! | [`cli`] | one file a command |
 //!
-//! `config`, `gitlab`, `store`, `metrics` <- `ingest`, `http` <- `daemon` <- `cli`: each uses only what
+//! `base` <- `config`, `gitlab`, `store`, `metrics` <- `ingest`, `http` <- `daemon` <- `cli`: each uses only what
 //! stands before it, and what stands side by side knows nothing of each other. All of them use the
 //! crate [`ci_history`], which counts, and whose [`ci_history::clock`] is the only reader of the wall clock.
 
+pub mod base;
 pub mod cli;
 pub mod config;
 pub mod daemon;

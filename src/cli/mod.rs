@@ -85,21 +85,6 @@ fn load(args: &ConfigArgs, env: &dyn Fn(&str) -> Option<String>) -> anyhow::Resu
     }
 }
 
-/// An error with its causes, each on its own line where there are several lines to it.
-pub fn chain(error: &anyhow::Error) -> String {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1) {
-        let cause = cause.to_string();
-        // Many an error tells its cause in the place where it belongs.
-        if text.contains(&cause) {
-            continue;
-        }
-        text.push_str(if cause.contains('\n') { ":\n" } else { ": " });
-        text.push_str(&cause);
-    }
-    text
-}
-
 async fn run_daemon(config: Config) -> anyhow::Result<ExitCode> {
     let daemon = Daemon::prepare(config, Arc::new(SystemClock)).await?;
     tracing::info!(address = %daemon.local_addr()?, "serving");

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use ci_history::{JobObservation, PipelineObservation, Timestamp};
 use gitlab_simulator::{DEFAULT_TOKEN, Handle, JobPlan, Options, PipelinePlan, Recorded, start};
+use job_failure_exporter::base::api::Endpoint;
 use job_failure_exporter::config::{Config, Overrides};
-use job_failure_exporter::gitlab::{Endpoint, Error, Observer, Project, Rejected};
+use job_failure_exporter::gitlab::{Error, Observer, Project, Rejected};
 use job_failure_exporter::ingest::{Ingest, Resume, ScheduleSight, Sink};
 use tokio_util::sync::CancellationToken;
 
