@@ -4,7 +4,9 @@ pub mod api;
 pub mod backoff;
 pub mod error_chain;
 pub mod label;
+pub mod listen_address;
 pub mod nearest;
+pub mod s3_options;
 
 /// Seconds of a day.
 pub const DAY: i64 = 24 * 60 * 60;

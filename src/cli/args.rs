@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::backfill::BackfillArgs;
 use super::explain::ExplainArgs;
 use super::state::StateArgs;
-use crate::config::Overrides;
-use crate::model::Rules;
+use crate::config::{Overrides, Preset, Word as _};
 
 /// Says which GitLab CI jobs fail consistently, since when, and why, as Prometheus metrics.
 ///
@@ -171,7 +171,8 @@ pub struct ReplayArgs {
     #[arg(
         long = "counting.preset",
         value_name = "PRESET",
-        default_value = "default"
+        default_value = Preset::Default.word(),
+        value_parser = presets()
     )]
     pub counting_preset: Preset,
     /// State to start from: a `job_executions.v2.json` or a later document.
@@ -180,15 +181,6 @@ pub struct ReplayArgs {
     /// What to print.
     #[arg(long = "output", value_name = "OUTPUT", default_value = "table")]
     pub output: ReplayOutput,
-}
-
-/// A set of counting rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Preset {
-    /// The exporter's own.
-    Default,
-    /// As datadog-agent's notify task counted.
-    DatadogAgent,
 }
 
 /// What `replay` prints.
@@ -201,18 +193,13 @@ pub enum ReplayOutput {
     DatadogV2,
 }
 
-impl Preset {
-    /// The rules it stands for.
-    pub fn rules(self) -> Rules {
-        match self {
-            Self::Default => Rules::default(),
-            Self::DatadogAgent => Rules::datadog_agent(),
-        }
-    }
+fn presets() -> impl TypedValueParser<Value = Preset> {
+    PossibleValuesParser::new(Preset::words())
+        .map(|word| Preset::from_word(&word).unwrap_or(Preset::Default))
 }
 
 impl ConfigArgs {
-    /// What goes over the file.
+    /// Values that override the file.
     pub fn overrides(&self) -> Overrides {
         Overrides {
             projects: self.projects.clone(),
@@ -238,6 +225,7 @@ mod tests {
     use clap::error::ErrorKind;
 
     use super::*;
+    use crate::model::Rules;
 
     fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
         Cli::try_parse_from(["job-failure-exporter"].iter().chain(args))

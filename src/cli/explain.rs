@@ -14,7 +14,7 @@ use super::state::{Selection, StoreArgs, name, nearest, selected, show};
 use super::table::{minute, print_aligned, printable};
 use super::thresholds::{Subject, Thresholds};
 use crate::clock::Clock;
-use crate::config::{Config, Owners};
+use crate::config::{Owners, StateConfig};
 use crate::model::{
     Failing, FailureClass, Figures, InfrastructureFailures, JobRow, Outcome, Rules, Timestamp,
 };
@@ -52,12 +52,11 @@ pub struct ExplainArgs {
 /// Runs `explain`.
 pub async fn run(
     args: &ExplainArgs,
-    env: &dyn Fn(&str) -> Option<String>,
     clock: &dyn Clock,
     console: &mut Console<'_>,
 ) -> anyhow::Result<()> {
     let thresholds = Thresholds::read(&args.thresholds)?;
-    let config = args.store.config(None, env)?;
+    let config = args.store.config()?;
     let selection = Selection {
         project: Some(args.project.clone()),
         ref_name: args.ref_name.clone(),
@@ -106,7 +105,7 @@ pub async fn run(
 
 /// What all jobs are explained with.
 struct Asked<'a> {
-    config: &'a Config,
+    config: &'a StateConfig,
     thresholds: &'a Thresholds,
     /// Whether the thresholds are the shipped ones.
     shipped: bool,

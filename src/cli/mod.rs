@@ -16,11 +16,9 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context as _;
-
 use self::args::{Cli, Command, ConfigArgs};
 use crate::clock::SystemClock;
-use crate::config::Config;
+use crate::config::{Config, Problems};
 use crate::daemon::{Daemon, Ended};
 
 /// Where a command prints; logs go elsewhere.
@@ -61,7 +59,7 @@ pub async fn run(
         }
         Some(Command::Explain(args)) => {
             logging::start(cli.log);
-            explain::run(&args, env, &SystemClock, console).await?;
+            explain::run(&args, &SystemClock, console).await?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Replay(args)) => {
@@ -72,17 +70,15 @@ pub async fn run(
 }
 
 fn load(args: &ConfigArgs, env: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Config> {
-    match Config::load(args.config_file.as_deref(), &args.overrides(), env) {
-        Ok(config) => Ok(config),
-        Err(problems) => {
-            let count = problems.len();
-            let context = match count {
-                1 => "the configuration has a problem".to_owned(),
-                _ => format!("the configuration has {count} problems"),
-            };
-            Err(problems).context(context)
-        }
-    }
+    Config::load(args.config_file.as_deref(), &args.overrides(), env).map_err(unusable)
+}
+
+fn unusable(problems: Problems) -> anyhow::Error {
+    let context = match problems.len() {
+        1 => "the configuration has a problem".to_owned(),
+        count => format!("the configuration has {count} problems"),
+    };
+    anyhow::Error::new(problems).context(context)
 }
 
 async fn run_daemon(config: Config) -> anyhow::Result<ExitCode> {

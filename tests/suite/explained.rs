@@ -70,7 +70,7 @@ async fn explained(place: &Place, project: &str, job: &str, now: i64, files: &[P
         err: &mut err,
     };
     let clock = ManualClock::at_unix(now.try_into().unwrap());
-    let done = explain::run(&args, &|_| None, &clock, &mut console).await;
+    let done = explain::run(&args, &clock, &mut console).await;
     done.unwrap();
     String::from_utf8(out).unwrap()
 }

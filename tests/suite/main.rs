@@ -7,6 +7,7 @@ mod bad_input;
 mod children;
 mod configuration;
 mod configuration_docs;
+mod configuration_files;
 mod configuration_problems;
 mod counting;
 mod dashboards;

@@ -401,7 +401,7 @@ pub async fn hour() -> Hour {
         failed: AtomicUsize::new(0),
         now: AtomicUsize::new(1),
     });
-    let client = job_failure_exporter::daemon::client(&config, counter.clone()).unwrap();
+    let client = job_failure_exporter::daemon::client(&config.gitlab, counter.clone()).unwrap();
     let ingest = Ingest::new(client, config.watch, counter.clone());
     // While a blocking task runs, time passes only by `advance`.
     let (release, held) = mpsc::channel::<()>();

@@ -13,7 +13,8 @@ use anyhow::{Context as _, bail};
 
 use self::input::Record;
 use self::table::Table;
-use super::args::{Preset, ReplayArgs, ReplayOutput};
+use super::args::{ReplayArgs, ReplayOutput};
+use crate::config::Preset;
 use crate::gitlab::Rejected;
 use crate::model::{Rules, Status, Timeline, TimelineKey, Timestamp};
 use crate::store::{decode, decode_v2, encode_v2};

@@ -15,10 +15,9 @@ use self::export::ExportArgs;
 use self::import::ImportArgs;
 use self::show::ShowArgs;
 use super::Console;
-use super::args::ConfigArgs;
 use super::table::printable;
 use crate::base::nearest;
-use crate::config::Config;
+use crate::config::{Overrides, StateConfig};
 use crate::daemon::storage;
 use crate::model::Timeline;
 use crate::store::Saved;
@@ -65,9 +64,6 @@ pub struct Selection {
     pub ref_name: Option<String>,
 }
 
-/// What is watched does not matter to the state, but a configuration must say something.
-const ANY_PROJECT: &str = "0";
-
 /// Candidates that a message names.
 const NAMED: usize = 10;
 
@@ -78,26 +74,23 @@ pub async fn run(
     console: &mut Console<'_>,
 ) -> anyhow::Result<()> {
     match command {
-        StateCommand::Show(args) => show::run(&args, env, console).await,
-        StateCommand::Export(args) => export::run(&args, env, console).await,
+        StateCommand::Show(args) => show::run(&args, console).await,
+        StateCommand::Export(args) => export::run(&args, console).await,
         StateCommand::Import(args) => Box::pin(import::run(&args, env, console)).await,
     }
 }
 
 impl StoreArgs {
-    pub(super) fn config(
-        &self,
-        gitlab_url: Option<&String>,
-        env: &dyn Fn(&str) -> Option<String>,
-    ) -> anyhow::Result<Config> {
-        let args = ConfigArgs {
-            config_file: self.config_file.clone(),
-            projects: vec![ANY_PROJECT.to_owned()],
-            gitlab_url: gitlab_url.cloned(),
+    pub(super) fn config(&self) -> anyhow::Result<StateConfig> {
+        let file = self.config_file.as_deref();
+        StateConfig::load(file, &self.overrides()).map_err(super::unusable)
+    }
+
+    fn overrides(&self) -> Overrides {
+        Overrides {
             store_directory: self.store_directory.clone(),
-            ..ConfigArgs::default()
-        };
-        super::load(&args, env)
+            ..Overrides::default()
+        }
     }
 }
 
@@ -113,7 +106,7 @@ impl Selection {
 
 /// The saved timelines that are selected, read without taking the store from an exporter that runs.
 pub(super) async fn selected(
-    config: &Config,
+    config: &StateConfig,
     selection: &Selection,
     console: &mut Console<'_>,
 ) -> anyhow::Result<Vec<Saved>> {

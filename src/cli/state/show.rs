@@ -45,12 +45,8 @@ struct Found {
     jobs: Vec<JobRow>,
 }
 
-pub(super) async fn run(
-    args: &ShowArgs,
-    env: &dyn Fn(&str) -> Option<String>,
-    console: &mut Console<'_>,
-) -> anyhow::Result<()> {
-    let config = args.store.config(None, env)?;
+pub(super) async fn run(args: &ShowArgs, console: &mut Console<'_>) -> anyhow::Result<()> {
+    let config = args.store.config()?;
     let saved = selected(&config, &args.selection, console).await?;
     let mut names = Vec::new();
     let mut found: Vec<Found> = Vec::with_capacity(saved.len());
