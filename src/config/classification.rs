@@ -50,24 +50,23 @@ impl Word for FailureClass {
 }
 
 impl Classification {
-    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
-        let read_logs = section.get(&READ_LOGS);
-        let log_reads_per_minute = section.get(&LOG_READS_PER_MINUTE);
-        let rules: Vec<_> = section.sections("rules").iter().map(rule).collect();
-        let rules = LogRules::new(rules.into_iter().collect::<Option<Vec<_>>>()?);
-        if let Err(error) = &rules {
+    pub(super) fn read(section: &Section<'_>) -> Self {
+        let rules = section.sections("rules");
+        let rules = LogRules::new(rules.iter().filter_map(rule).collect());
+        let rules = rules.or_else(|error| {
             // Each pattern compiles by itself; all together may exceed the size limit.
             section.complain(format!("the rules cannot be used together: {error}"));
+            LogRules::new(Vec::new())
+        });
+        Self {
+            read_logs: section.get(&READ_LOGS),
+            log_reads_per_minute: section.get(&LOG_READS_PER_MINUTE),
+            rules: rules.expect("no rules fit together"),
         }
-        Some(Self {
-            read_logs: read_logs?,
-            log_reads_per_minute: log_reads_per_minute?,
-            rules: rules.ok()?,
-        })
     }
 }
 
 fn rule(section: &Section<'_>) -> Option<(String, FailureClass)> {
-    let (pattern, class) = (section.get(&MATCH), section.get(&CLASS));
+    let (pattern, class) = (section.read(&MATCH), section.read(&CLASS));
     Some((pattern?, class?))
 }

@@ -5,6 +5,7 @@ use ci_history::{
 };
 
 use super::key::{Key, keys};
+use super::key_info::KeyInfo;
 use super::section::Section;
 use super::watch::ChildPipelines;
 use super::word::{Word, words};
@@ -68,22 +69,18 @@ impl Preset {
 
 /// The rules of the preset with the keys that override it, and the preset's default for child pipelines.
 pub(super) fn read(section: &Section<'_>) -> (Rules, ChildPipelines) {
-    let preset = section.get(&PRESET).unwrap_or(Preset::Default);
-    let default = preset.rules();
-    let rules = Rules {
-        window: section.get(&WINDOW).unwrap_or(default.window),
-        late_pipelines: section
-            .get(&LATE_PIPELINES)
-            .unwrap_or(default.late_pipelines),
-        absent_jobs: section.get(&ABSENT_JOBS).unwrap_or(default.absent_jobs),
-        infrastructure_failures: section
-            .get(&INFRASTRUCTURE_FAILURES)
-            .unwrap_or(default.infrastructure_failures),
-        job_names: section.get(&JOB_NAMES).unwrap_or(default.job_names),
-        never_failed_jobs: section
-            .get(&NEVER_FAILED_JOBS)
-            .unwrap_or(default.never_failed_jobs),
-    };
+    let preset = section.get(&PRESET);
+    let mut rules = preset.rules();
+    set(section, &WINDOW, &mut rules.window);
+    set(section, &LATE_PIPELINES, &mut rules.late_pipelines);
+    set(section, &ABSENT_JOBS, &mut rules.absent_jobs);
+    set(
+        section,
+        &INFRASTRUCTURE_FAILURES,
+        &mut rules.infrastructure_failures,
+    );
+    set(section, &JOB_NAMES, &mut rules.job_names);
+    set(section, &NEVER_FAILED_JOBS, &mut rules.never_failed_jobs);
     let child_pipelines = match preset {
         Preset::Default => ChildPipelines::Follow,
         Preset::DatadogAgent => ChildPipelines::Ignore,
@@ -91,22 +88,25 @@ pub(super) fn read(section: &Section<'_>) -> (Rules, ChildPipelines) {
     (rules, child_pipelines)
 }
 
+fn set<T>(section: &Section<'_>, key: &Key<T>, rule: &mut T) {
+    if let Some(value) = section.read(key) {
+        *rule = value;
+    }
+}
+
 /// The rules as `counting` writes them: key and value, in the order of the docs.
 pub fn describe(rules: &Rules) -> Vec<(&'static str, String)> {
-    let word = |key: &'static str, word: &str| (key, word.to_owned());
+    let word = |key: KeyInfo, word: &str| (key.name(), word.to_owned());
     vec![
         (WINDOW.info.name(), rules.window.to_string()),
-        word(LATE_PIPELINES.info.name(), rules.late_pipelines.word()),
-        word(ABSENT_JOBS.info.name(), rules.absent_jobs.word()),
+        word(LATE_PIPELINES.info, rules.late_pipelines.word()),
+        word(ABSENT_JOBS.info, rules.absent_jobs.word()),
         word(
-            INFRASTRUCTURE_FAILURES.info.name(),
+            INFRASTRUCTURE_FAILURES.info,
             rules.infrastructure_failures.word(),
         ),
-        word(JOB_NAMES.info.name(), rules.job_names.word()),
-        word(
-            NEVER_FAILED_JOBS.info.name(),
-            rules.never_failed_jobs.word(),
-        ),
+        word(JOB_NAMES.info, rules.job_names.word()),
+        word(NEVER_FAILED_JOBS.info, rules.never_failed_jobs.word()),
     ]
 }
 

@@ -57,8 +57,7 @@ keys! {
     )
     .doc("PEM file with certificate authorities to trust, besides the system's.");
 
-    TIMEOUT: Key<Duration> = Key::duration("gitlab.timeout")
-        .min(Duration::from_millis(100))
+    TIMEOUT: Key<Duration> = Key::duration("gitlab.timeout", Duration::from_millis(100))
         .default("10s")
         .doc("Longest time one request may take.");
 
@@ -72,23 +71,19 @@ impl GitLab {
         section: &Section<'_>,
         report: &Report,
         env: &dyn Fn(&str) -> Option<String>,
-    ) -> Option<Self> {
-        let url = section.get(&URL);
+    ) -> Self {
         let token = if section.has(TOKEN_FILE.info.name()) {
-            section.get(&TOKEN_FILE)
+            section.read(&TOKEN_FILE)
         } else {
             token_of_environment(report, env)
         };
-        let certificates = section.get(&CA_FILE).unwrap_or_default();
-        let timeout = section.get(&TIMEOUT);
-        let requests_per_second = section.get(&REQUESTS_PER_SECOND);
-        Some(Self {
-            url: url?,
+        Self {
+            url: section.get(&URL),
             token,
-            certificates,
-            timeout: timeout?,
-            requests_per_second: requests_per_second?,
-        })
+            certificates: section.read(&CA_FILE).unwrap_or_default(),
+            timeout: section.get(&TIMEOUT),
+            requests_per_second: section.get(&REQUESTS_PER_SECOND),
+        }
     }
 }
 

@@ -4,18 +4,12 @@
 use std::time::Duration;
 
 use super::key_info::{Absence, KeyInfo};
-use super::value::Value;
+use super::value::{self, Value};
 use super::value_type::{Form, ValueType};
 use super::word::Word;
 
-/// A key whose value is a `T`.
+/// A key whose value, or each item of its list, is a `T`.
 pub(super) struct Key<T: 'static> {
-    pub(super) info: KeyInfo,
-    parse: Parse<T>,
-}
-
-/// A key whose value is a list of `T`s.
-pub(super) struct ListKey<T: 'static> {
     pub(super) info: KeyInfo,
     parse: Parse<T>,
 }
@@ -32,54 +26,35 @@ enum Parse<T> {
 }
 
 impl Key<Duration> {
-    pub(super) const fn duration(path: &'static str) -> Self {
-        let min = Duration::ZERO;
-        Self::of(
-            path,
-            ValueType::Duration { min },
-            Parse::Value(|value| value.duration()),
-        )
-    }
-
-    pub(super) const fn min(mut self, min: Duration) -> Self {
-        self.info.value_type = ValueType::Duration { min };
-        self
+    pub(super) const fn duration(path: &'static str, min: Duration) -> Self {
+        let parse = Parse::Value(value::duration);
+        Self::of(path, ValueType::Duration { min }, parse)
     }
 }
 
 impl Key<usize> {
     pub(super) const fn count(path: &'static str, min: usize, max: usize) -> Self {
-        Self::of(
-            path,
-            ValueType::Count { min, max },
-            Parse::Value(|value| value.count()),
-        )
+        let parse = Parse::Value(value::count);
+        Self::of(path, ValueType::Count { min, max }, parse)
     }
 }
 
 impl Key<f64> {
     pub(super) const fn rate(path: &'static str, max: f64) -> Self {
-        Self::of(
-            path,
-            ValueType::Rate { max },
-            Parse::Value(|value| value.rate()),
-        )
+        Self::of(path, ValueType::Rate { max }, Parse::Value(value::rate))
     }
 }
 
 impl Key<bool> {
     pub(super) const fn bool(path: &'static str) -> Self {
-        Self::of(path, ValueType::Bool, Parse::Value(|value| value.bool()))
+        Self::of(path, ValueType::Bool, Parse::Value(value::bool))
     }
 }
 
 impl<T: Word> Key<T> {
     pub(super) const fn word(path: &'static str) -> Self {
-        Self::of(
-            path,
-            ValueType::Word(T::words),
-            Parse::Value(|value| value.word()),
-        )
+        let parse = Parse::Value(value::word);
+        Self::of(path, ValueType::Word(T::words), parse)
     }
 }
 
@@ -106,7 +81,10 @@ impl<T> Key<T> {
         wanted: &'static str,
         parse: fn(&[u8]) -> Result<T, String>,
     ) -> Self {
-        let form = Form::new("file", wanted).discreet();
+        let form = Form {
+            discreet: true,
+            ..Form::new("file", wanted)
+        };
         let is_secret = false;
         Self::of(
             path,
@@ -123,12 +101,10 @@ impl<T> Key<T> {
         self
     }
 
-    pub(super) const fn list(mut self) -> ListKey<T> {
+    /// A list of these.
+    pub(super) const fn list(mut self) -> Self {
         self.info.is_list = true;
-        ListKey {
-            info: self.info,
-            parse: self.parse,
-        }
+        self
     }
 
     /// The default, in YAML.
@@ -155,35 +131,16 @@ impl<T> Key<T> {
 
     /// The value; `None` where a problem was noted.
     pub(super) fn read(&self, value: &Value<'_>) -> Option<T> {
-        self.parse.read(value)
-    }
-}
-
-impl<T> ListKey<T> {
-    /// The default, in YAML.
-    pub(super) const fn default(mut self, yaml: &'static str) -> Self {
-        self.info.absence = Absence::Default(yaml);
-        self
-    }
-
-    pub(super) const fn doc(mut self, doc: &'static str) -> Self {
-        self.info.doc = doc;
-        self
-    }
-
-    /// The items; `None` where a problem was noted.
-    pub(super) fn read(&self, value: &Value<'_>) -> Option<Vec<T>> {
-        value.items(|item| self.parse.read(item))
-    }
-}
-
-impl<T> Parse<T> {
-    fn read(&self, value: &Value<'_>) -> Option<T> {
-        match self {
-            Self::Value(read) => read(value),
-            Self::Text(parse) => value.text(parse),
-            Self::File { parse, is_secret } => value.file(parse, *is_secret),
+        match self.parse {
+            Parse::Value(read) => read(value),
+            Parse::Text(parse) => value.text(parse),
+            Parse::File { parse, is_secret } => value.file(parse, is_secret),
         }
+    }
+
+    /// The items of a list; `None` where a problem was noted.
+    pub(super) fn read_list(&self, value: &Value<'_>) -> Option<Vec<T>> {
+        value.items(|item| self.read(item))
     }
 }
 

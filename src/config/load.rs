@@ -66,8 +66,7 @@ pub struct StateConfig {
 }
 
 keys! {
-    RETENTION: Key<Duration> = Key::duration("retention")
-        .min(Duration::from_secs(1))
+    RETENTION: Key<Duration> = Key::duration("retention", Duration::from_secs(1))
         .default("30d")
         .doc("Histories, series and documents of a job, branch or project end after this time without activity, by GitLab's clock.");
 
@@ -139,30 +138,20 @@ impl Config {
         })
     }
 
-    fn read(root: &Section<'_>, report: &Report, env: Env<'_>) -> Option<Self> {
-        // All sections are read before any of them is missed, so that every problem is noted.
-        let gitlab = GitLab::read(&root.section("gitlab"), report, env);
+    fn read(root: &Section<'_>, report: &Report, env: Env<'_>) -> Self {
         let (counting, child_pipelines) = counting::read(&root.section("counting"));
-        let watch = Watch::read(&root.section("watch"), child_pipelines);
-        let classification = Classification::read(&root.section("classification"));
-        let owners = Owners::read(&root.section("owners"));
-        let store = Store::read(&root.section("store"));
-        let webhooks = Webhooks::read(&root.section("webhooks"));
-        root.section("prometheus").get(&PROMETHEUS_URL);
-        root.section("alertmanager").get(&ALERTMANAGER_URL);
-        let retention = root.get(&RETENTION);
-        let listen_address = root.section("web").get(&LISTEN_ADDRESS);
-        Some(Self {
-            gitlab: gitlab?,
-            watch: watch?,
-            counting,
-            classification: classification?,
-            owners: owners?,
-            store: store?,
-            webhooks: webhooks?,
-            retention: retention?,
-            listen_address: listen_address?,
-        })
+        let state = StateConfig::read(root, counting);
+        Self {
+            gitlab: GitLab::read(&root.section("gitlab"), report, env),
+            watch: Watch::read(&root.section("watch"), child_pipelines),
+            counting: state.counting,
+            classification: Classification::read(&root.section("classification")),
+            owners: state.owners,
+            store: state.store,
+            webhooks: Webhooks::read(&root.section("webhooks")),
+            retention: root.get(&RETENTION),
+            listen_address: root.section("web").get(&LISTEN_ADDRESS),
+        }
     }
 }
 
@@ -190,29 +179,27 @@ impl StateConfig {
     ///
     /// Every problem of these sections, and every section that does not exist.
     pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Self, Problems> {
-        load(file, overrides, |root, _| Self::read(root))
+        load(file, overrides, |root, _| {
+            let (counting, _) = counting::read(&root.section("counting"));
+            Self::read(root, counting)
+        })
     }
 
-    fn read(root: &Section<'_>) -> Option<Self> {
-        let (counting, _) = counting::read(&root.section("counting"));
-        let owners = Owners::read(&root.section("owners"));
-        let store = Store::read(&root.section("store"));
-        let prometheus_url = root.section("prometheus").get(&PROMETHEUS_URL);
-        let alertmanager_url = root.section("alertmanager").get(&ALERTMANAGER_URL);
-        Some(Self {
+    fn read(root: &Section<'_>, counting: Rules) -> Self {
+        Self {
             counting,
-            owners: owners?,
-            store: store?,
-            prometheus_url,
-            alertmanager_url,
-        })
+            owners: Owners::read(&root.section("owners")),
+            store: Store::read(&root.section("store")),
+            prometheus_url: root.section("prometheus").read(&PROMETHEUS_URL),
+            alertmanager_url: root.section("alertmanager").read(&ALERTMANAGER_URL),
+        }
     }
 }
 
 fn load<T>(
     file: Option<&Path>,
     overrides: &Overrides,
-    read: impl FnOnce(&Section<'_>, &Report) -> Option<T>,
+    read: impl FnOnce(&Section<'_>, &Report) -> T,
 ) -> Result<T, Problems> {
     match load_leniently(file, overrides, read)? {
         (loaded, None) => Ok(loaded),
@@ -224,7 +211,7 @@ fn load<T>(
 fn load_leniently<T>(
     file: Option<&Path>,
     overrides: &Overrides,
-    read: impl FnOnce(&Section<'_>, &Report) -> Option<T>,
+    read: impl FnOnce(&Section<'_>, &Report) -> T,
 ) -> Result<(T, Option<Problems>), Problems> {
     let mut document = match file {
         None => Node::UNSET,
@@ -239,16 +226,9 @@ fn load_leniently<T>(
     };
     let loaded = read(&Section::root(context, ALL_KEYS, &document), &report);
     let (mut problems, mut warnings) = report.into_inner();
-    match loaded {
-        Some(loaded) if problems.is_empty() => {
-            let warnings = (!warnings.is_empty()).then(|| Problems::new(file, warnings));
-            return Ok((loaded, warnings));
-        }
-        None if problems.is_empty() => {
-            let message = "cannot be used, for a reason that was not noted; please report this";
-            problems.push(Problem::of_file(message.to_owned()));
-        }
-        _ => {}
+    if problems.is_empty() {
+        let warnings = (!warnings.is_empty()).then(|| Problems::new(file, warnings));
+        return Ok((loaded, warnings));
     }
     problems.append(&mut warnings);
     Err(Problems::new(file, problems))

@@ -102,16 +102,13 @@ impl Owners {
         self.len() == 0
     }
 
-    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
-        let file = section.get(&FILE).unwrap_or_default();
-        let repository_file = section.get(&REPOSITORY_FILE);
+    pub(super) fn read(section: &Section<'_>) -> Self {
         let rules = section.sections("rules");
-        let rules: Vec<_> = rules.iter().map(OwnerRule::read).collect();
-        Some(Self {
-            rules: rules.into_iter().collect::<Option<_>>()?,
-            file,
-            repository_file,
-        })
+        Self {
+            rules: rules.iter().filter_map(OwnerRule::read).collect(),
+            file: section.read(&FILE).unwrap_or_default(),
+            repository_file: section.read(&REPOSITORY_FILE),
+        }
     }
 }
 
@@ -133,8 +130,8 @@ fn repository_path(text: &str) -> Result<String, String> {
 
 impl OwnerRule {
     fn read(section: &Section<'_>) -> Option<Self> {
-        let (jobs, projects) = (section.get(&JOBS), section.get(&PROJECTS));
-        let team = section.get(&TEAM);
+        let (jobs, projects) = (section.read(&JOBS), section.read(&PROJECTS));
+        let team = section.read(&TEAM);
         Some(Self {
             jobs: jobs?.compile_matcher(),
             projects: projects.map(|glob| glob.compile_matcher()),

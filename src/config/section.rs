@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::hints::{excerpt, variable_hint};
-use super::key::{Key, ListKey};
+use super::key::Key;
 use super::key_info::{Absence, KeyInfo};
 use super::node::{Node, NodeKind, Origin};
 use super::value::{Context, Value};
@@ -75,18 +75,15 @@ impl<'a> Section<'a> {
         let given = self.entries.iter();
         for (name, node) in given.filter(|(name, _)| !name.starts_with("x-")) {
             let path = self.path_of(&excerpt(name));
-            match lines.get(name) {
-                Some(first) => {
-                    let message = format!("given twice{first}; keep one");
-                    self.context.report.add(node.origin, &path, message);
-                }
-                None => {
-                    let line = match node.origin {
-                        Origin::Line(line) => format!(", first on line {line}"),
-                        _ => String::new(),
-                    };
-                    lines.insert(name, line);
-                }
+            if let Some(first) = lines.get(name) {
+                let message = format!("given twice{first}; keep one");
+                self.context.report.add(node.origin, &path, message);
+            } else {
+                let line = match node.origin {
+                    Origin::Line(line) => format!(", first on line {line}"),
+                    _ => String::new(),
+                };
+                lines.insert(name, line);
             }
             if !valid.contains(&name.as_str()) {
                 let guess = nearest(name, &valid)
@@ -139,23 +136,44 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Whether a list is not given, or given without items.
+    pub(super) fn is_empty_list(&self, name: &str) -> bool {
+        let empty = NodeKind::List(Vec::new());
+        self.entry(name).is_none_or(|node| node.kind == empty)
+    }
+
     /// Whether `name` is given here.
     pub(super) fn has(&self, name: &str) -> bool {
         self.entry(name).is_some()
     }
 
-    /// The value of a key, or its default. `None` where a problem was noted, and where a key without a default is
-    /// not given.
-    pub(super) fn get<T>(&self, key: &Key<T>) -> Option<T> {
-        self.read(&key.info, |value| key.read(value))
+    /// The value of a key, or its default, which also stands in for a refused value.
+    ///
+    /// # Panics
+    ///
+    /// Where the key has no default, or not one of its type.
+    pub(super) fn get<T>(&self, key: &Key<T>) -> T {
+        let value = self.read(key);
+        value.unwrap_or_else(|| self.default(&key.info, |value| key.read(value)))
     }
 
     /// The same, of a list.
-    pub(super) fn list<T>(&self, key: &ListKey<T>) -> Option<Vec<T>> {
-        self.read(&key.info, |value| key.read(value))
+    ///
+    /// # Panics
+    ///
+    /// As [`Section::get`].
+    pub(super) fn list<T>(&self, key: &Key<T>) -> Vec<T> {
+        let read = |value: &Value<'_>| key.read_list(value);
+        let value = self.value(&key.info, read);
+        value.unwrap_or_else(|| self.default(&key.info, read))
     }
 
-    fn read<T>(&self, key: &KeyInfo, read: impl Fn(&Value<'_>) -> Option<T>) -> Option<T> {
+    /// The value of a key, or its default; `None` where the value is refused, or there is neither.
+    pub(super) fn read<T>(&self, key: &Key<T>) -> Option<T> {
+        self.value(&key.info, |value| key.read(value))
+    }
+
+    fn value<T>(&self, key: &KeyInfo, read: impl Fn(&Value<'_>) -> Option<T>) -> Option<T> {
         let name = key.name();
         debug_assert_eq!(join(&self.pattern, name), key.path, "read in its section");
         let path = self.path_of(name);
@@ -163,19 +181,23 @@ impl<'a> Section<'a> {
             return read(&Value::new(self.context, path, node, *key));
         }
         match key.absence {
-            Absence::Default(yaml) => {
-                let mut node = yaml::parse(yaml).ok()?;
-                node.origin = Origin::Unset;
-                read(&Value::new(self.context, path, &node, *key))
-            }
-            Absence::Required if self.broken => None,
-            Absence::Required => {
+            Absence::Default(_) => Some(self.default(key, read)),
+            Absence::Required if !self.broken => {
                 let message = format!("missing; wanted {}", key.wanted());
                 self.context.report.add(self.origin, &path, message);
                 None
             }
-            Absence::Preset(_) | Absence::Optional => None,
+            _ => None,
         }
+    }
+
+    fn default<T>(&self, key: &KeyInfo, read: impl Fn(&Value<'_>) -> Option<T>) -> T {
+        let Absence::Default(yaml) = key.absence else {
+            panic!("{} has no default", key.path);
+        };
+        let node = yaml::parse(yaml).unwrap_or(Node::UNSET);
+        let value = read(&Value::new(self.context, key.path.to_owned(), &node, *key));
+        value.unwrap_or_else(|| panic!("the default of {} does not fit", key.path))
     }
 
     fn entry(&self, name: &str) -> Option<&'a Node> {

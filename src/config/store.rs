@@ -86,46 +86,34 @@ keys! {
     )
     .doc("KMS key to encrypt with; without it, the account's own for S3. Only with `aws:kms` or `aws:kms:dsse`.");
 
-    S3_TIMEOUT: Key<Duration> = Key::duration("store.s3.timeout")
-        .min(Duration::from_millis(100))
+    S3_TIMEOUT: Key<Duration> = Key::duration("store.s3.timeout", Duration::from_millis(100))
         .default("5s")
         .doc("Longest time one attempt of a request may take. A request has up to three attempts, within twice this time.");
 
-    SAVE_INTERVAL: Key<Duration> = Key::duration("store.save_interval")
-        .min(Duration::from_millis(100))
+    SAVE_INTERVAL: Key<Duration> = Key::duration("store.save_interval", Duration::from_millis(100))
         .default("10s")
         .doc("Longest time a change waits before it is saved.");
 }
 
 impl Store {
-    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
-        let directory = section.get(&DIRECTORY);
-        let save_interval = section.get(&SAVE_INTERVAL);
-        let location = if section.has("s3") {
-            let bucket = section.section("s3");
-            if section.has(DIRECTORY.info.name()) {
-                bucket.complain("given together with store.directory; keep one of them".to_owned());
-            }
-            s3_options(&bucket).map(Location::S3)
-        } else {
-            directory.map(Location::Directory)
-        };
-        Some(Self {
-            location: location?,
-            save_interval: save_interval?,
-        })
+    pub(super) fn read(section: &Section<'_>) -> Self {
+        let directory = Location::Directory(section.get(&DIRECTORY));
+        let bucket = section.has("s3").then(|| section.section("s3"));
+        if let Some(bucket) = &bucket
+            && section.has(DIRECTORY.info.name())
+        {
+            bucket.complain("given together with store.directory; keep one of them".to_owned());
+        }
+        let s3 = bucket.as_ref().and_then(s3_options).map(Location::S3);
+        Self {
+            location: s3.unwrap_or(directory),
+            save_interval: section.get(&SAVE_INTERVAL),
+        }
     }
 }
 
 fn s3_options(section: &Section<'_>) -> Option<S3Options> {
-    let bucket = section.get(&BUCKET);
-    let prefix = section.get(&PREFIX);
-    let region = section.get(&REGION);
-    let endpoint_url = section.get(&ENDPOINT_URL);
-    let force_path_style = section.get(&FORCE_PATH_STYLE);
-    let encryption = section.get(&ENCRYPTION);
-    let kms_key_id = section.get(&KMS_KEY_ID);
-    let timeout = section.get(&S3_TIMEOUT);
+    let encryption = section.read(&ENCRYPTION);
     if !matches!(encryption, Some(Encryption::Kms | Encryption::KmsDsse)) {
         section.complain_of(
             KMS_KEY_ID.info.name(),
@@ -133,14 +121,15 @@ fn s3_options(section: &Section<'_>) -> Option<S3Options> {
         );
     }
     Some(S3Options {
-        bucket: bucket?,
-        prefix: prefix?,
-        region,
-        endpoint_url,
-        force_path_style: force_path_style?,
+        prefix: section.get(&PREFIX),
+        region: section.read(&REGION),
+        endpoint_url: section.read(&ENDPOINT_URL),
+        force_path_style: section.get(&FORCE_PATH_STYLE),
         encryption,
-        kms_key_id,
-        timeout: timeout?,
+        kms_key_id: section.read(&KMS_KEY_ID),
+        timeout: section.get(&S3_TIMEOUT),
+        // Last, so that the problems of all others are noted.
+        bucket: section.read(&BUCKET)?,
     })
 }
 

@@ -40,68 +40,8 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Notes a problem in words of its own.
-    pub(super) fn complain(&self, message: String) {
-        self.context
-            .report
-            .add(self.node.origin, &self.path, message);
-    }
-
-    pub(super) fn duration(&self) -> Option<Duration> {
-        let (NodeKind::Text(text), ValueType::Duration { min }) =
-            (&self.node.kind, self.key.value_type)
-        else {
-            return self.refuse_kind();
-        };
-        match duration::parse(text) {
-            Err(error) => self.refuse(&error.to_string()),
-            Ok(span) if span < min => self.refuse(""),
-            Ok(span) => Some(span),
-        }
-    }
-
-    pub(super) fn count(&self) -> Option<usize> {
-        let (NodeKind::Integer(number), ValueType::Count { min, max }) =
-            (&self.node.kind, self.key.value_type)
-        else {
-            return self.refuse_kind();
-        };
-        let number = usize::try_from(*number).ok();
-        let fitting = number.filter(|number| (min..=max).contains(number));
-        fitting.or_else(|| self.refuse(""))
-    }
-
-    pub(super) fn rate(&self) -> Option<f64> {
-        let number = match self.node.kind {
-            NodeKind::Integer(number) => number as f64,
-            NodeKind::Number(number) => number,
-            _ => return self.refuse_kind(),
-        };
-        match self.key.value_type {
-            ValueType::Rate { max } if number > 0.0 && number <= max => Some(number),
-            _ => self.refuse(""),
-        }
-    }
-
-    pub(super) fn bool(&self) -> Option<bool> {
-        match self.node.kind {
-            NodeKind::Bool(flag) => Some(flag),
-            _ => self.refuse_kind(),
-        }
-    }
-
-    pub(super) fn word<T: Word>(&self) -> Option<T> {
-        let NodeKind::Text(text) = &self.node.kind else {
-            return self.refuse_kind();
-        };
-        T::from_word(text).or_else(|| match nearest(text, &T::words()) {
-            Some(guess) => self.refuse(&format!("did you mean `{guess}`?")),
-            None => self.refuse(""),
-        })
-    }
-
     /// A text through `parse`, which says in a few words, or none, why it does not fit.
-    pub(super) fn text<T>(&self, parse: &dyn Fn(&str) -> Result<T, String>) -> Option<T> {
+    pub(super) fn text<T>(&self, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let parsed = match (&self.node.kind, self.key.value_type) {
             (NodeKind::Text(text), _) if variable_hint(text).is_some() => return self.refuse(""),
             (NodeKind::Text(text), _) => parse(text),
@@ -116,16 +56,15 @@ impl<'a> Value<'a> {
     /// The content of the file that the text names. A secret that cannot be read is only a warning.
     pub(super) fn file<T>(
         &self,
-        parse: &dyn Fn(&[u8]) -> Result<T, String>,
+        parse: fn(&[u8]) -> Result<T, String>,
         is_secret: bool,
     ) -> Option<T> {
-        match self.text(&|path| Ok(self.read_file(path)))? {
+        match self.text(|path| Ok(self.read_file(path)))? {
             Ok(content) => parse(&content).map_or_else(|why| self.refuse(&why), Some),
             Err(why) if is_secret && !why.is_empty() => {
                 let message = self.refusal(&why);
-                self.context
-                    .report
-                    .warn(self.node.origin, &self.path, message);
+                let report = self.context.report;
+                report.warn(self.node.origin, &self.path, message);
                 None
             }
             Err(why) => self.refuse(&why),
@@ -171,7 +110,9 @@ impl<'a> Value<'a> {
     }
 
     fn refuse<T>(&self, why: &str) -> Option<T> {
-        self.complain(self.refusal(why));
+        let message = self.refusal(why);
+        let report = self.context.report;
+        report.add(self.node.origin, &self.path, message);
         None
     }
 
@@ -195,4 +136,57 @@ impl<'a> Value<'a> {
         };
         format!("found {found}{why}, wanted {}", self.key.wanted())
     }
+}
+
+pub(super) fn duration(value: &Value<'_>) -> Option<Duration> {
+    let (NodeKind::Text(text), ValueType::Duration { min }) =
+        (&value.node.kind, value.key.value_type)
+    else {
+        return value.refuse_kind();
+    };
+    match duration::parse(text) {
+        Err(error) => value.refuse(&error.to_string()),
+        Ok(span) if span < min => value.refuse(""),
+        Ok(span) => Some(span),
+    }
+}
+
+pub(super) fn count(value: &Value<'_>) -> Option<usize> {
+    let (NodeKind::Integer(number), ValueType::Count { min, max }) =
+        (&value.node.kind, value.key.value_type)
+    else {
+        return value.refuse_kind();
+    };
+    let number = usize::try_from(*number).ok();
+    let fitting = number.filter(|number| (min..=max).contains(number));
+    fitting.or_else(|| value.refuse(""))
+}
+
+pub(super) fn rate(value: &Value<'_>) -> Option<f64> {
+    let number = match value.node.kind {
+        NodeKind::Integer(number) => number as f64,
+        NodeKind::Number(number) => number,
+        _ => return value.refuse_kind(),
+    };
+    match value.key.value_type {
+        ValueType::Rate { max } if number > 0.0 && number <= max => Some(number),
+        _ => value.refuse(""),
+    }
+}
+
+pub(super) fn bool(value: &Value<'_>) -> Option<bool> {
+    match value.node.kind {
+        NodeKind::Bool(flag) => Some(flag),
+        _ => value.refuse_kind(),
+    }
+}
+
+pub(super) fn word<T: Word>(value: &Value<'_>) -> Option<T> {
+    let NodeKind::Text(text) = &value.node.kind else {
+        return value.refuse_kind();
+    };
+    T::from_word(text).or_else(|| match nearest(text, &T::words()) {
+        Some(guess) => value.refuse(&format!("did you mean `{guess}`?")),
+        None => value.refuse(""),
+    })
 }

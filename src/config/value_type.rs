@@ -37,7 +37,8 @@ pub enum ValueType {
 pub struct Form {
     /// Its name in the docs.
     pub name: &'static str,
-    plural: Option<&'static str>,
+    /// The name of several, where it takes more than an `s`.
+    pub plural: Option<&'static str>,
     /// What a message says is wanted.
     pub wanted: &'static str,
     /// Whether an unquoted number is read as its digits.
@@ -54,28 +55,6 @@ impl Form {
             wanted,
             numeric: false,
             discreet: false,
-        }
-    }
-
-    /// Of a list, where the plural takes more than an `s`.
-    pub(super) const fn plural(self, plural: &'static str) -> Self {
-        Self {
-            plural: Some(plural),
-            ..self
-        }
-    }
-
-    pub(super) const fn numeric(self) -> Self {
-        Self {
-            numeric: true,
-            ..self
-        }
-    }
-
-    pub(super) const fn discreet(self) -> Self {
-        Self {
-            discreet: true,
-            ..self
         }
     }
 }

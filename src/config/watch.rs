@@ -6,7 +6,7 @@ use std::time::Duration;
 use ci_history::{Shard, duration};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
-use super::key::{Key, ListKey, keys};
+use super::key::{Key, keys};
 use super::section::Section;
 use super::select::{JobSelector, Pattern, RefPattern, RefSelector, SourceSelector, path_glob};
 use super::source::Source;
@@ -83,21 +83,21 @@ const REGEX: Form = Form::new(
 );
 
 keys! {
-    INTERVAL: Key<Duration> = Key::duration("watch.interval")
-        .min(MIN_INTERVAL)
+    INTERVAL: Key<Duration> = Key::duration("watch.interval", MIN_INTERVAL)
         .default("30s")
         .doc("Time between two polls of a project with running pipelines.");
 
-    IDLE_INTERVAL: Key<Duration> = Key::duration("watch.idle_interval")
-        .min(MIN_INTERVAL)
+    IDLE_INTERVAL: Key<Duration> = Key::duration("watch.idle_interval", MIN_INTERVAL)
         .default("5m")
         .doc("Time between two polls of a quiet project; at least `watch.interval`.");
 
-    PROJECTS: ListKey<String> = Key::text(
+    PROJECTS: Key<String> = Key::text(
         "watch.projects",
-        Form::new("path or id", "a project's path such as `group/app`, or its numeric id")
-            .plural("paths or ids")
-            .numeric(),
+        Form {
+            plural: Some("paths or ids"),
+            numeric: true,
+            ..Form::new("path or id", "a project's path such as `group/app`, or its numeric id")
+        },
         path_or_id,
     )
     .list()
@@ -106,8 +106,10 @@ keys! {
 
     GROUP_PATH: Key<String> = Key::text(
         "watch.groups[].path",
-        Form::new("path or id", "a group's path such as `platform/backend`, or its numeric id")
-            .numeric(),
+        Form {
+            numeric: true,
+            ..Form::new("path or id", "a group's path such as `platform/backend`, or its numeric id")
+        },
         path_or_id,
     )
     .required()
@@ -117,7 +119,7 @@ keys! {
         .default("true")
         .doc("Whether the projects of its subgroups are watched too.");
 
-    GROUP_EXCLUDE: ListKey<Glob> = Key::text(
+    GROUP_EXCLUDE: Key<Glob> = Key::text(
         "watch.groups[].exclude",
         Form::new("glob", "a glob such as `platform/attic/**`"),
         path_glob,
@@ -126,7 +128,7 @@ keys! {
     .default("[]")
     .doc("Projects of the group to leave out, by their whole path. `*` stays within one part of the path, `**` spans several.");
 
-    REFS: ListKey<RefPattern> = Key::text(
+    REFS: Key<RefPattern> = Key::text(
         "watch.refs",
         Form::new(
             "`default` or regular expression",
@@ -138,17 +140,17 @@ keys! {
     .default("[default]")
     .doc("Branches and tags to watch: `default` is each project's default branch, anything else a regular expression that must match the whole name.");
 
-    SOURCES: ListKey<Source> = Key::word("watch.sources")
+    SOURCES: Key<Source> = Key::word("watch.sources")
         .list()
         .default("[push, web, api, schedule, trigger, chat, webide]")
         .doc("Sources of pipelines that count. Merge requests (`merge_request_event`) and downstream pipelines (`pipeline`) do not count unless listed.");
 
-    JOBS_INCLUDE: ListKey<Pattern> = Key::text("watch.jobs.include", REGEX, Pattern::parse)
+    JOBS_INCLUDE: Key<Pattern> = Key::text("watch.jobs.include", REGEX, Pattern::parse)
         .list()
         .default("['.*']")
         .doc("Jobs to keep: one of these must match the whole name.");
 
-    JOBS_EXCLUDE: ListKey<Pattern> = Key::text("watch.jobs.exclude", REGEX, Pattern::parse)
+    JOBS_EXCLUDE: Key<Pattern> = Key::text("watch.jobs.exclude", REGEX, Pattern::parse)
         .list()
         .default("[]")
         .doc("Jobs to leave out, by the whole name. Overrides `include`.");
@@ -179,79 +181,70 @@ keys! {
 
 impl Watch {
     /// Reads the section; `preset` is what the counting's preset does with child pipelines.
-    pub(super) fn read(section: &Section<'_>, preset: ChildPipelines) -> Option<Self> {
-        let interval = section.get(&INTERVAL);
-        let idle_interval = idle_interval(section, interval);
-        let projects = section.list(&PROJECTS);
-        let groups: Vec<_> = section.sections("groups").iter().map(Group::read).collect();
-        if projects.as_ref().is_some_and(Vec::is_empty) && groups.is_empty() {
+    pub(super) fn read(section: &Section<'_>, preset: ChildPipelines) -> Self {
+        if section.is_empty_list("projects") && section.is_empty_list("groups") {
             section.complain(
                 "nothing is watched; give a project (`--project group/app`, or watch.projects) \
                  or a group (`--group platform`, or watch.groups)"
                     .to_owned(),
             );
         }
-        let refs = not_empty(section, &REFS);
-        let sources = not_empty(section, &SOURCES);
+        let interval = section.read(&INTERVAL);
+        let groups = section.sections("groups");
         let jobs = section.section("jobs");
-        let include = not_empty(&jobs, &JOBS_INCLUDE);
-        let exclude = jobs.list(&JOBS_EXCLUDE);
-        let child_pipelines = section.get(&CHILD_PIPELINES);
-        let schedules = section.get(&SCHEDULES);
-        let backfill = Backfill::read(&section.section("backfill"));
-        let shard = section.get(&SHARD);
-        let sources = sources?.into_iter().map(|source| source.0);
-        Some(Self {
-            interval: interval?,
-            idle_interval: idle_interval?,
-            projects: each_once(projects?),
-            groups: groups.into_iter().collect::<Option<_>>()?,
-            refs: RefSelector::new(refs?),
-            sources: SourceSelector::new(sources.collect()),
-            jobs: JobSelector::new(include?, exclude?),
-            child_pipelines: child_pipelines.unwrap_or(preset),
-            schedules: schedules?,
-            backfill: backfill?,
-            shard: shard?,
-        })
+        let sources = some(section, &SOURCES).into_iter();
+        Self {
+            interval: interval.unwrap_or_default(),
+            idle_interval: idle_interval(section, interval),
+            projects: each_once(section.list(&PROJECTS)),
+            groups: groups.iter().filter_map(Group::read).collect(),
+            refs: RefSelector::new(some(section, &REFS)),
+            sources: SourceSelector::new(sources.map(|source| source.0).collect()),
+            jobs: JobSelector::new(some(&jobs, &JOBS_INCLUDE), jobs.list(&JOBS_EXCLUDE)),
+            child_pipelines: section.read(&CHILD_PIPELINES).unwrap_or(preset),
+            schedules: section.get(&SCHEDULES),
+            backfill: Backfill::read(&section.section("backfill")),
+            shard: section.get(&SHARD),
+        }
     }
 }
 
 impl Backfill {
-    fn read(section: &Section<'_>) -> Option<Self> {
-        let pipelines = section.get(&BACKFILL_PIPELINES);
-        let days = section.get(&BACKFILL_DAYS);
-        let by_days_alone = days.is_some() && !section.has(BACKFILL_PIPELINES.info.name());
-        Some(Self {
-            pipelines: if by_days_alone {
+    fn read(section: &Section<'_>) -> Self {
+        let days = section.read(&BACKFILL_DAYS);
+        Self {
+            pipelines: if days.is_some() && !section.has(BACKFILL_PIPELINES.info.name()) {
                 MAX_PIPELINES
             } else {
-                pipelines?
+                section.get(&BACKFILL_PIPELINES)
             },
             days,
-        })
+        }
     }
 }
 
 impl Group {
     fn read(section: &Section<'_>) -> Option<Self> {
-        let path = section.get(&GROUP_PATH);
-        let include_subgroups = section.get(&INCLUDE_SUBGROUPS);
         let mut exclude = GlobSetBuilder::new();
-        for glob in section.list(&GROUP_EXCLUDE)? {
+        for glob in section.list(&GROUP_EXCLUDE) {
             exclude.add(glob);
         }
+        let exclude = exclude.build();
+        if let Err(error) = &exclude {
+            section.complain(format!("the globs cannot be used together: {error}"));
+        }
         Some(Self {
-            path: path?,
-            include_subgroups: include_subgroups?,
-            exclude: exclude.build().ok()?,
+            include_subgroups: section.get(&INCLUDE_SUBGROUPS),
+            path: section.read(&GROUP_PATH)?,
+            exclude: exclude.ok()?,
         })
     }
 }
 
 /// A longer `interval` alone raises the default of the other with it; a contradiction is refused.
-fn idle_interval(section: &Section<'_>, interval: Option<Duration>) -> Option<Duration> {
-    let (idle, interval) = (section.get(&IDLE_INTERVAL)?, interval?);
+fn idle_interval(section: &Section<'_>, interval: Option<Duration>) -> Duration {
+    let idle = section.get(&IDLE_INTERVAL);
+    let interval = interval.unwrap_or(idle);
     if idle < interval {
         let (idle, interval) = (duration::format(idle), duration::format(interval));
         section.complain_of(
@@ -259,13 +252,13 @@ fn idle_interval(section: &Section<'_>, interval: Option<Duration>) -> Option<Du
             format!("found `{idle}`, wanted at least watch.interval, which is `{interval}`"),
         );
     }
-    Some(idle.max(interval))
+    idle.max(interval)
 }
 
-/// A list that would match nothing at all if it were empty.
-fn not_empty<T>(section: &Section<'_>, key: &ListKey<T>) -> Option<Vec<T>> {
+/// A list without which nothing would be watched at all.
+fn some<T>(section: &Section<'_>, key: &Key<T>) -> Vec<T> {
     let list = section.list(key);
-    if list.as_ref().is_some_and(Vec::is_empty) {
+    if list.is_empty() {
         section.complain_of(
             key.info.name(),
             "the list is empty, so nothing would match; leave the key out".to_owned(),

@@ -41,27 +41,24 @@ keys! {
 }
 
 impl Webhooks {
-    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
-        if !section.has("gitlab") {
-            return Some(Self::default());
+    pub(super) fn read(section: &Section<'_>) -> Self {
+        let gitlab = section.has("gitlab").then(|| section.section("gitlab"));
+        Self {
+            gitlab: gitlab.as_ref().map(GitLabHooks::read),
         }
-        let gitlab = GitLabHooks::read(&section.section("gitlab"))?;
-        Some(Self {
-            gitlab: Some(gitlab),
-        })
     }
 }
 
 impl GitLabHooks {
-    fn read(section: &Section<'_>) -> Option<Self> {
-        let token = section.get(&TOKEN_FILE);
-        let signing_key = section.get(&SIGNING_KEY_FILE);
+    fn read(section: &Section<'_>) -> Self {
         if !section.has(TOKEN_FILE.info.name()) && !section.has(SIGNING_KEY_FILE.info.name()) {
             section.complain(
                 "nobody could send webhooks; give token_file or signing_key_file".to_owned(),
             );
-            return None;
         }
-        Some(Self { token, signing_key })
+        Self {
+            token: section.read(&TOKEN_FILE),
+            signing_key: section.read(&SIGNING_KEY_FILE),
+        }
     }
 }
