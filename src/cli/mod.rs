@@ -6,6 +6,7 @@ pub mod backfill;
 pub mod check_config;
 pub mod explain;
 pub mod interrupt;
+mod load;
 pub mod logging;
 pub mod replay;
 pub mod state;
@@ -16,9 +17,9 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use self::args::{Cli, Command, ConfigArgs};
+use self::args::{Cli, Command};
 use crate::clock::SystemClock;
-use crate::config::{Config, Problems};
+use crate::config::Config;
 use crate::daemon::{Daemon, Ended};
 
 /// Where a command prints; logs go elsewhere.
@@ -41,14 +42,14 @@ pub async fn run(
 ) -> anyhow::Result<ExitCode> {
     match cli.command {
         None => {
-            let config = load(&cli.config, env)?;
+            let config = load::config(&cli.config, env)?;
             logging::start(cli.log);
             tracing::info!(gitlab = %config.gitlab.url, version = env!("CARGO_PKG_VERSION"), "starting");
             Box::pin(run_daemon(config)).await
         }
         Some(Command::CheckConfig(args)) => Ok(check_config::run(&args, env, console)?),
         Some(Command::Backfill(args)) => {
-            let config = load(&args.config, env)?;
+            let config = load::config(&args.config, env)?;
             logging::start(cli.log);
             Box::pin(backfill::run(&args, config, console.out)).await
         }
@@ -67,18 +68,6 @@ pub async fn run(
             Ok(ExitCode::SUCCESS)
         }
     }
-}
-
-fn load(args: &ConfigArgs, env: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Config> {
-    Config::load(args.config_file.as_deref(), &args.overrides(), env).map_err(unusable)
-}
-
-fn unusable(problems: Problems) -> anyhow::Error {
-    let context = match problems.len() {
-        1 => "the configuration has a problem".to_owned(),
-        count => format!("the configuration has {count} problems"),
-    };
-    anyhow::Error::new(problems).context(context)
 }
 
 async fn run_daemon(config: Config) -> anyhow::Result<ExitCode> {

@@ -252,11 +252,11 @@ fn open_bracket(text: &str, characters: usize) -> Option<(char, usize)> {
     while let Some(c) = chars.next() {
         match (c, quote) {
             ('\n', _) => line += 1,
-            (_, Some(opened)) if c == opened => quote = None,
-            (_, Some(_)) => {}
+            (_, Some(opened)) => quote = Some(opened).filter(|opened| *opened != c),
             ('#', None) if before.is_whitespace() => {
-                chars.by_ref().find(|c| *c == '\n')?;
-                line += 1;
+                line += usize::from(chars.by_ref().any(|c| c == '\n'));
+                before = '\n';
+                continue;
             }
             // Inside of a plain text these are characters as any other.
             ('"' | '\'', None) if !before.is_alphanumeric() => quote = Some(c),

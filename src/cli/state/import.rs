@@ -8,8 +8,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use clap::Args;
 
+use super::super::Console;
+use super::super::load::unusable;
 use super::super::table::{counted, printable};
-use super::super::{Console, unusable};
 use super::{StoreArgs, name};
 use crate::config::{GitLab, Overrides, StateConfig};
 use crate::daemon::{client, storage};

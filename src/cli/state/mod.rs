@@ -15,6 +15,7 @@ use self::export::ExportArgs;
 use self::import::ImportArgs;
 use self::show::ShowArgs;
 use super::Console;
+use super::load::unusable;
 use super::table::printable;
 use crate::base::nearest;
 use crate::config::{Overrides, StateConfig};
@@ -83,7 +84,7 @@ pub async fn run(
 impl StoreArgs {
     pub(super) fn config(&self) -> anyhow::Result<StateConfig> {
         let file = self.config_file.as_deref();
-        StateConfig::load(file, &self.overrides()).map_err(super::unusable)
+        StateConfig::load(file, &self.overrides()).map_err(unusable)
     }
 
     fn overrides(&self) -> Overrides {

@@ -122,7 +122,7 @@ fn what_is_refused_has_a_line_and_a_reason() {
 #[test]
 fn an_open_bracket_is_found_behind_comments_and_quotes() {
     for (text, found) in [
-        ("a: [1, '[', # [\n 2", Some(('[', 1))),
+        ("a: [1, '[', # [\n # {\n 2", Some(('[', 1))),
         ("a: {b: [1, 2]\n", Some(('{', 1))),
         ("a: x[1\nb: don't [\nc: {", Some(('{', 3))),
         ("a: [1]", None),
@@ -161,7 +161,7 @@ fn deep_and_long_documents_are_refused_or_read_in_linear_time() {
     }
     // Quadratic time would take minutes.
     assert!(
-        start.elapsed() < Duration::from_secs(60),
+        start.elapsed() < Duration::from_mins(1),
         "{:?}",
         start.elapsed()
     );

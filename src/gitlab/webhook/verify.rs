@@ -55,6 +55,10 @@ pub enum Refusal {
 
 impl Verifier {
     /// Checks the token and the signature, each where it is given. The key is decoded.
+    ///
+    /// # Panics
+    ///
+    /// Never: HMAC takes keys of any length.
     pub fn new(token: Option<&str>, signing_key: Option<&[u8]>) -> Self {
         let key = |key| Hmac::new_from_slice(key).expect("HMAC takes a key of any length");
         Self {
