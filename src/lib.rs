@@ -23,6 +23,7 @@
 //! `model` <- `config`, `gitlab`, `store`, `metrics` <- `ingest`, `http` <- `daemon` <- `cli`: each
 //! uses only what stands before it, and what stands side by side knows nothing of each other.
 
+pub mod base;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -1,0 +1,3 @@
+//! Leaves that know nothing of the program.
+
+pub mod human;
