@@ -4,7 +4,7 @@
 //! lays the flags over it, and each section is read by the table; every problem is noted, and a
 //! [`Config`] exists only where there is none.
 
-pub mod duration;
+pub(crate) use ci_history::duration;
 pub mod keys;
 
 mod address;

@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::gitlab_clock::GitLabClock;
 use super::retention::Expiry;
 use super::state::{State, Unsaved};
-use super::storage::{pause, tell_set_aside};
+use super::storage::tell_set_aside;
+use crate::base::backoff::Backoff;
 use crate::model::{Timeline, Timestamp};
 use crate::store::{Saved, Store, StoreError, Written};
 
@@ -43,6 +44,7 @@ impl Saver {
         let mut expiry = Expiry::default();
         let mut trouble = Trouble::default();
         let mut next = Instant::now();
+        let backoff = Backoff::new(self.interval, LONGEST_PAUSE).with_jitter(0.5);
         loop {
             tokio::select! {
                 biased;
@@ -54,7 +56,7 @@ impl Saver {
                     self.save_and_log(&mut trouble).await;
                     next = Instant::now() + match trouble.outages {
                         0 => self.interval,
-                        outages => pause(self.interval, LONGEST_PAUSE, outages),
+                        outages => backoff.delay(outages - 1),
                     };
                 }
             }

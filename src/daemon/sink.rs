@@ -215,8 +215,7 @@ impl Sink for State {
                 self.exposition.watch_project(&path);
             }
         }
-        self.exposition
-            .poll_failed(&path, super::telemetry::poll_error(error));
+        self.exposition.poll_failed(&path, error.class());
         // What is behind it was told; the one that opened the circuit stays to be seen.
         let is_left_alone = matches!(error.fault(), Fault::CircuitOpen { .. });
         if is_left_alone && held.errors.contains_key(what) {

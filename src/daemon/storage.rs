@@ -7,11 +7,13 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::state::State;
+use crate::base::backoff::Backoff;
 use crate::config::{self, Location};
 use crate::store::{Directory, Loaded, S3, S3Options, SetAside, Store, StoreError};
 
-/// Longest pause between two attempts to reach a store that does not answer.
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+/// Pauses between the attempts to reach a store that does not answer. Replicas do not come all at once.
+const BACKOFF: Backoff =
+    Backoff::new(Duration::from_millis(500), Duration::from_mins(1)).with_jitter(0.5);
 
 /// How long the start waits for a bucket.
 const FIRST_TRY: Duration = Duration::from_secs(10);
@@ -87,8 +89,8 @@ pub(super) async fn load(store: &Store, state: &State, stop: &CancellationToken)
         let mut failures = 0;
         while let Err(error) = try_load(store, state).await {
             tell_not_loaded(state, &error);
+            sleep(BACKOFF.delay(failures)).await;
             failures += 1;
-            sleep(pause(Duration::from_millis(500), LONGEST_PAUSE, failures)).await;
         }
     };
     tokio::select! {
@@ -111,15 +113,6 @@ fn tell_not_loaded(state: &State, error: &StoreError) {
     } else {
         tracing::debug!("the saved state still cannot be read: {error}");
     }
-}
-
-/// A pause after so many failures: doubled with each, and partly random, so that replicas do not come
-/// all at once.
-pub(super) fn pause(first: Duration, longest: Duration, failures: u32) -> Duration {
-    let doubled = first.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
-    doubled
-        .min(longest.max(first))
-        .mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
 fn say_whether_writes_are_conditional(store: &Store, state: &State) {

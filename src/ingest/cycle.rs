@@ -8,6 +8,7 @@ use futures_util::{StreamExt, stream};
 use super::children::Reading;
 use super::cursor::{Cursor, Wanted};
 use super::{CONCURRENT_REQUESTS, Ingest};
+use crate::base::DAY;
 use crate::config::Backfill;
 use crate::gitlab::{Error, Fault, Order, PipelineQuery, Project, Rejected};
 use crate::model::{JobObservation, PipelineObservation, Timestamp};
@@ -15,9 +16,6 @@ use crate::model::{JobObservation, PipelineObservation, Timestamp};
 /// For the backfill of a project of which several refs are watched: how many pipelines are listed for
 /// each one that is wanted of a ref.
 const LISTED_FOR_REFS: usize = 4;
-
-/// Seconds.
-const DAY: i64 = 24 * 60 * 60;
 
 /// Errors in a row that may concern single pipelines, after which a cycle gives up.
 const ERRORS_IN_A_ROW: u32 = 3;

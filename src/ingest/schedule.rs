@@ -16,6 +16,7 @@ use super::discovery::Catalog;
 use super::timetable::Timetable;
 use super::wake::{Allowance, Asked, Calls};
 use super::{CONCURRENT_CYCLES, DISCOVERY_INTERVAL, Ingest};
+use crate::base::backoff::Backoff;
 use crate::config::Watch;
 use crate::gitlab::{Fault, Project};
 
@@ -25,8 +26,8 @@ const QUIET_AFTER: Duration = Duration::from_mins(15);
 /// How often a project without CI/CD is looked at.
 const CI_DISABLED: Duration = Duration::from_hours(1);
 
-/// How often the interval doubles at the most while GitLab refuses a project.
-const LONGEST_REFUSED_DOUBLINGS: u32 = 4;
+/// How many intervals a project waits at most while GitLab refuses it.
+const LONGEST_REFUSED: u32 = 16;
 
 /// Held for a project of the first discovery until it was tried or is dropped.
 type Untried = mpsc::Sender<Infallible>;
@@ -249,9 +250,9 @@ impl Pace {
         } else {
             watch.interval
         };
-        let doublings = self.refused.min(LONGEST_REFUSED_DOUBLINGS);
         // A little shorter by chance, so that projects do not ask in step.
-        interval.mul_f64(0.9 + 0.1 * fastrand::f64()) * 2_u32.pow(doublings)
+        let backoff = Backoff::new(interval, interval * LONGEST_REFUSED).with_jitter(0.1);
+        backoff.delay(self.refused)
     }
 }
 
