@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use ci_history::clock::SystemClock;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::args::ConfigArgs;
+use super::common::{ConfigArgs, LogFormat};
 use super::interrupt::Interrupts;
-use crate::clock::SystemClock;
 use crate::config::{Config, duration};
 use crate::daemon::backfill::{self, Outcome, Progress, Reach};
 
@@ -53,11 +53,12 @@ fn span(text: &str) -> Result<Duration, String> {
 pub async fn run(
     args: &BackfillArgs,
     config: Config,
+    log_format: LogFormat,
     out: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
     let mut interrupts = Interrupts::listen().context("cannot catch signals")?;
     let stop = CancellationToken::new();
-    let progress = Arc::new(Shown::new());
+    let progress = Arc::new(ProgressDisplay::new(log_format));
     let reach = Reach {
         since: args.since,
         rebuild: args.rebuild,
@@ -123,8 +124,8 @@ fn finish(outcome: &Outcome) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shows the progress: a bar on a terminal, else a line now and then.
-struct Shown {
+/// Shows the progress: a bar on a terminal, otherwise a log line now and then.
+struct ProgressDisplay {
     bar: ProgressBar,
     lines: Option<Mutex<Lines>>,
 }
@@ -137,9 +138,9 @@ struct Lines {
     told: Option<Instant>,
 }
 
-impl Shown {
-    fn new() -> Self {
-        let is_terminal = stderr().is_terminal();
+impl ProgressDisplay {
+    fn new(log_format: LogFormat) -> Self {
+        let is_terminal = stderr().is_terminal() && log_format == LogFormat::Text;
         let target = if is_terminal {
             ProgressDrawTarget::stderr()
         } else {
@@ -167,7 +168,7 @@ impl Shown {
     }
 }
 
-impl Progress for Shown {
+impl Progress for ProgressDisplay {
     fn begins(&self, project: &str, place: (usize, usize), pipelines: usize, before: usize) {
         let (number, of) = place;
         self.bar.set_prefix(format!("{project} ({number} of {of})"));

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::Console;
 use super::args::CheckConfigArgs;
+use super::common::Console;
 use crate::config::duration::format as span;
 use crate::config::{Config, describe_rules};
 use crate::model::Shard;

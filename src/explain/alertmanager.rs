@@ -79,7 +79,11 @@ impl Alertmanager {
 
     /// Looks up what holds an alert back.
     pub(super) async fn delivery(&self, alert: &KnownAlert) -> Result<Delivery, AskError> {
-        let Status { silenced_by, inhibited_by, muted_by } = &alert.status;
+        let Status {
+            silenced_by,
+            inhibited_by,
+            muted_by,
+        } = &alert.status;
         let mut silences = Vec::new();
         for id in silenced_by {
             silences.push(self.0.get(&format!("api/v2/silence/{id}"), &[]).await?);

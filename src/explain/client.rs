@@ -77,7 +77,11 @@ impl Client {
         base: Url,
     ) -> Result<Self, ClientError> {
         let mut builder = HttpClient::builder()
-            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+            .user_agent(concat!(
+                env!("CARGO_PKG_NAME"),
+                "/",
+                env!("CARGO_PKG_VERSION")
+            ))
             .timeout(TIMEOUT)
             .redirect(Policy::none());
         if is_loopback(&base) {
@@ -92,7 +96,9 @@ impl Client {
             name,
             flag,
             base,
-            http: builder.build().map_err(|source| ClientError { name, source })?,
+            http: builder
+                .build()
+                .map_err(|source| ClientError { name, source })?,
         })
     }
 
@@ -124,7 +130,9 @@ impl Client {
         let response = response.map_err(|error| failed(Found::silence(error)))?;
         let status = response.status();
         let kind = response.headers().get(header::CONTENT_TYPE);
-        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or("no content type");
+        let kind = kind
+            .and_then(|kind| kind.to_str().ok())
+            .unwrap_or("no content type");
         let kind = kind.to_owned();
         let body = bounded(response).await.map_err(failed)?;
         if !status.is_success() {
@@ -155,7 +163,11 @@ fn message(body: &[u8]) -> String {
         Ok(value) => value["error"].as_str().unwrap_or_default().to_owned(),
         Err(_) => String::new(),
     };
-    message.chars().filter(|c| !c.is_control()).take(EXCERPT).collect()
+    message
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(EXCERPT)
+        .collect()
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -180,7 +192,9 @@ impl Found {
 
 impl fmt::Display for AskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, flag, url, .. } = self;
+        let Self {
+            name, flag, url, ..
+        } = self;
         match &self.found {
             Found::Silence(why) => write!(
                 f,
@@ -195,7 +209,10 @@ impl fmt::Display for AskError {
                         "give a user and a password in {flag}, as in https://user:password@host."
                     ),
                     status if status.is_redirection() => {
-                        write!(f, "give {flag} the address behind the redirection or the login.")
+                        write!(
+                            f,
+                            "give {flag} the address behind the redirection or the login."
+                        )
                     }
                     StatusCode::NOT_FOUND => {
                         write!(f, "give {flag} the address with its whole path prefix.")
@@ -228,7 +245,8 @@ impl std::error::Error for AskError {}
 pub(super) fn unix<'de, D: Deserializer<'de>>(input: D) -> Result<i64, D::Error> {
     let text = String::deserialize(input)?;
     let time = text.parse::<jiff::Timestamp>();
-    time.map(jiff::Timestamp::as_second).map_err(D::Error::custom)
+    time.map(jiff::Timestamp::as_second)
+        .map_err(D::Error::custom)
 }
 
 pub(super) fn optional_unix<'de, D: Deserializer<'de>>(input: D) -> Result<Option<i64>, D::Error> {
@@ -246,7 +264,10 @@ mod tests {
         let client = Client::new("Prometheus", "--prometheus.url", url).unwrap();
         assert_eq!(client.url(), "https://x.example/prometheus");
         for text in ["x.example", "ftp://x.example", "http://x.example/?a"] {
-            assert!(server_url(text).unwrap_err().contains("wanted an address"), "{text}");
+            assert!(
+                server_url(text).unwrap_err().contains("wanted an address"),
+                "{text}"
+            );
         }
     }
 }

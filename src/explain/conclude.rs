@@ -70,7 +70,11 @@ fn inhibited(by: &Labels) -> String {
 
 /// On an alert that is neither pending nor fires.
 pub(super) fn quiet(check: &Check) -> String {
-    let Check { alert, severity, thresholds } = check;
+    let Check {
+        alert,
+        severity,
+        thresholds,
+    } = check;
     let start = format!("{alert} ({severity})");
     if let Some(off) = thresholds.iter().find(|it| it.is_off()) {
         return format!("{start} is switched off: the threshold is {}.", off.words());
@@ -87,10 +91,13 @@ pub(super) fn quiet(check: &Check) -> String {
 }
 
 fn compared(threshold: &Threshold) -> String {
-    format!("{}, the threshold is {}", threshold.found_in_words(), threshold.words())
+    format!(
+        "{}, the threshold is {}",
+        threshold.found_in_words(),
+        threshold.words()
+    )
 }
 
-#[expect(clippy::cast_precision_loss, reason = "spans are short")]
 fn seconds(span_seconds: i64) -> String {
     span(span_seconds as f64)
 }

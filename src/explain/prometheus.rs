@@ -33,7 +33,11 @@ pub(super) struct ActiveAlert {
     #[serde(deserialize_with = "unix")]
     pub(super) active_at: i64,
     /// Since when it fires although its condition does not hold.
-    #[serde(default, rename = "keepFiringSince", deserialize_with = "optional_unix")]
+    #[serde(
+        default,
+        rename = "keepFiringSince",
+        deserialize_with = "optional_unix"
+    )]
     pub(super) kept_since: Option<i64>,
 }
 
@@ -107,20 +111,31 @@ impl Prometheus {
         };
         if !rule.last_error.is_empty() {
             let (name, error) = (&rule.name, &rule.last_error);
-            return Ok(Some(format!("Prometheus fails to evaluate {name}: {error}")));
+            return Ok(Some(format!(
+                "Prometheus fails to evaluate {name}: {error}"
+            )));
         }
-        if series.iter().any(|series| series.name().starts_with("ci_job:")) {
+        if series
+            .iter()
+            .any(|series| series.name().starts_with("ci_job:"))
+        {
             return Ok(None);
         }
         let why = if !series.is_empty() {
             "its rules have not seen the series that it scraped: wait for their next evaluation"
-        } else if self.query("count(job_consecutive_failures)").await?.is_empty() {
+        } else if self
+            .query("count(job_consecutive_failures)")
+            .await?
+            .is_empty()
+        {
             "it has no series of any job: look at its targets, and see that it scrapes the exporter"
         } else {
             "the exporters that it scrapes do not expose it: the job was never executed, or another \
              exporter watches it"
         };
-        Ok(Some(format!("Prometheus has no series of this job: {why}.")))
+        Ok(Some(format!(
+            "Prometheus has no series of this job: {why}."
+        )))
     }
 }
 

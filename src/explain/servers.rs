@@ -43,8 +43,9 @@ impl Servers {
         let rules = self.ask_prometheus(job, &mut report).await;
         self.ask_alertmanager(job, &mut report).await;
         let active = report.alerts.iter();
-        let mut conclusions: Vec<_> =
-            active.map(|alert| conclude::active(alert, &report, now)).collect();
+        let mut conclusions: Vec<_> = active
+            .map(|alert| conclude::active(alert, &report, now))
+            .collect();
         let checks = checks(&rules, &report.thresholds);
         let quiet = checks.iter().filter(|check| !report.is_active(check));
         conclusions.extend(quiet.map(conclude::quiet));
@@ -64,15 +65,21 @@ impl Servers {
         match known(prometheus, job).await {
             Ok(known) => {
                 report.prometheus = Some(ServerReport { url, error: None });
-                report.thresholds = known.thresholds;
                 report.alerts = alerts(&known.rules, job);
-                report.conclusions.extend(known.missing);
+                if let Some(missing) = known.missing {
+                    report.conclusions.push(missing);
+                    return Vec::new();
+                }
+                report.thresholds = known.thresholds;
                 known.rules
             }
             Err(error) => {
                 let error = error.to_string();
                 report.conclusions.push(error.clone());
-                report.prometheus = Some(ServerReport { url, error: Some(error) });
+                report.prometheus = Some(ServerReport {
+                    url,
+                    error: Some(error),
+                });
                 Vec::new()
             }
         }
@@ -132,7 +139,9 @@ fn active_alert(rule: &AlertRule, alert: &ActiveAlert) -> Alert {
         state,
         since_timestamp_seconds: since,
         fires_at_timestamp_seconds: is_pending.then_some(fires_at),
-        ends_at_timestamp_seconds: alert.kept_since.map(|at| at.saturating_add(rule.kept_for())),
+        ends_at_timestamp_seconds: alert
+            .kept_since
+            .map(|at| at.saturating_add(rule.kept_for())),
         delivery: None,
     }
 }

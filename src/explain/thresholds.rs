@@ -169,7 +169,10 @@ impl Threshold {
         for series in written {
             let name = series.label("what");
             let level = Some(series.label("level").to_owned());
-            let written = Self { level, ..threshold(name, series) };
+            let written = Self {
+                level,
+                ..threshold(name, series)
+            };
             all.insert((written.name.clone(), written.severity.clone()), written);
         }
         for series in of_job {
@@ -177,14 +180,19 @@ impl Threshold {
             let Some(name) = name.and_then(|name| name.strip_suffix(":threshold")) else {
                 continue;
             };
-            let mut recorded = Self { in_use: true, ..threshold(name, series) };
+            let mut recorded = Self {
+                in_use: true,
+                ..threshold(name, series)
+            };
             let key = (recorded.name.clone(), recorded.severity.clone());
             let written = all.remove(&key);
             let written = written.filter(|written| written.value == recorded.value);
             recorded.level = written.and_then(|written| written.level);
             all.insert(key, recorded);
         }
-        all.into_values().filter(|threshold| measure(&threshold.name).is_some()).collect()
+        all.into_values()
+            .filter(|threshold| measure(&threshold.name).is_some())
+            .collect()
     }
 
     /// `3 (default)`, `10 min (team)`.
@@ -233,9 +241,15 @@ impl Threshold {
 pub(super) fn checks(rules: &[AlertRule], thresholds: &[Threshold]) -> Vec<Check> {
     let mut checks = Vec::new();
     for rule in rules {
-        let is_used = |it: &&Threshold| rule.query.contains(&format!("ci_job:{}:threshold", it.name));
+        let is_used = |it: &&Threshold| {
+            rule.query
+                .contains(&format!("ci_job:{}:threshold", it.name))
+        };
         let used: Vec<_> = thresholds.iter().filter(is_used).collect();
-        let severities = used.iter().map(|it| &*it.severity).filter(|it| !it.is_empty());
+        let severities = used
+            .iter()
+            .map(|it| &*it.severity)
+            .filter(|it| !it.is_empty());
         for severity in severities {
             let of_severity = |it: &&&Threshold| it.severity == severity || it.severity.is_empty();
             checks.push(Check {
@@ -249,7 +263,9 @@ pub(super) fn checks(rules: &[AlertRule], thresholds: &[Threshold]) -> Vec<Check
 }
 
 fn measure(threshold: &str) -> Option<&'static Measure> {
-    MEASURES.iter().find(|measure| measure.threshold == threshold)
+    MEASURES
+        .iter()
+        .find(|measure| measure.threshold == threshold)
 }
 
 fn in_words(value: f64, unit: &Unit) -> String {

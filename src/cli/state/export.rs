@@ -3,8 +3,8 @@
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 
-use super::super::Console;
-use super::{Selection, StoreArgs, names, selected};
+use super::super::common::{Console, StoreArgs};
+use super::super::saved::{TimelineFilter, names, selected};
 use crate::store::{encode, encode_v2};
 
 /// Arguments of `state export`.
@@ -20,7 +20,7 @@ pub struct ExportArgs {
     pub document: Format,
     /// Which timeline: exactly one must be left.
     #[command(flatten)]
-    pub selection: Selection,
+    pub filter: TimelineFilter,
     /// Where the state is.
     #[command(flatten)]
     pub store: StoreArgs,
@@ -42,7 +42,7 @@ pub(super) async fn run(
     console: &mut Console<'_>,
 ) -> anyhow::Result<()> {
     let config = args.store.config(None, env)?;
-    let found = selected(&config, &args.selection, console).await?;
+    let found = selected(&config, &args.filter, console).await?;
     let [saved] = &found[..] else {
         let named = names(found.iter().map(|saved| &saved.timeline));
         bail!("which one? Give --project and --ref so that one of these is left:\n{named}");

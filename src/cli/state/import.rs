@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use ci_history::{Rules, TimelineKey, Timestamp};
 use clap::Args;
 
-use super::super::Console;
+use super::super::common::{Console, StoreArgs};
+use super::super::saved::name;
 use super::super::table::{counted, printable};
-use super::{StoreArgs, name};
 use crate::config::Config;
 use crate::daemon::{client, storage};
-use crate::model::{Rules, TimelineKey, Timestamp};
 use crate::store::{Saved, Store, decode, decode_v2, names_a_version};
 
 /// Arguments of `state import`.

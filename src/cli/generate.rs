@@ -1,0 +1,51 @@
+//! `completions` and `man`: files that packages install.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, CommandFactory as _};
+use clap_complete::Shell;
+
+use super::args::Cli;
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  job-failure-exporter completions bash > /etc/bash_completion.d/job-failure-exporter")]
+pub struct CompletionsArgs {
+    /// Shell to complete for.
+    #[arg(value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  job-failure-exporter man /usr/local/share/man/man1")]
+pub struct ManArgs {
+    /// Directory to write a page for each command to. It is created if it is missing.
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+}
+
+/// Runs `completions`.
+pub fn completions(args: &CompletionsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    let mut command = Cli::command();
+    let name = command.get_name().to_owned();
+    // The generator panics where it cannot write, as it can into memory.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut command, name, &mut script);
+    out.write_all(&script)?;
+    Ok(())
+}
+
+/// Runs `man`.
+pub fn man(args: &ManArgs) -> anyhow::Result<()> {
+    let directory = &args.directory;
+    let written = std::fs::create_dir_all(directory)
+        .and_then(|()| clap_mangen::generate_to(Cli::command(), directory));
+    written.with_context(|| format!("cannot write manual pages to {}", directory.display()))
+}
