@@ -28,19 +28,15 @@ fn formatted(unix: i64, format: impl Fn(Timestamp) -> String) -> String {
 }
 
 /// The two largest units: `1 d 1 h`, `2 min 5 s`, `12 s`. Below ten seconds with one decimal where it is
-/// not 0. `Inf` for infinity.
+/// not 0.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "`as` saturates, and negative spans become 0"
 )]
 pub fn span(seconds: f64) -> String {
-    if seconds == f64::INFINITY {
-        return "Inf".to_owned();
-    }
-    let tenths = (seconds * 10.0).trunc() as u64;
-    if tenths < 100 && tenths % 10 > 0 {
-        return format!("{:.1} s", seconds);
+    if (0.1..10.0).contains(&seconds) && seconds.fract() >= 0.1 {
+        return format!("{seconds:.1} s");
     }
     let seconds = seconds as u64;
     let Some(largest) = UNITS.iter().position(|(_, unit)| seconds >= *unit) else {
@@ -86,7 +82,6 @@ mod tests {
             (7260.0, "2 h 1 min"),
             (604_800.0, "7 d"),
             (90_061.0, "1 d 1 h"),
-            (f64::INFINITY, "Inf"),
         ] {
             assert_eq!(span(seconds), words);
         }

@@ -116,12 +116,8 @@ mod tests {
     #[test]
     fn each_line_of_a_warning_becomes_an_object() {
         let mut written = Vec::new();
-        write!(
-            JsonLines::new(&mut written),
-            "left out: {}\nand more\n",
-            "\"x\""
-        )
-        .unwrap();
+        let mut lines = JsonLines::new(&mut written);
+        lines.write_all(b"left out: \"x\"\nand more\n").unwrap();
         let text = String::from_utf8(written).unwrap();
         let messages = text.lines().map(|line| {
             let object: Value = serde_json::from_str(line).unwrap();

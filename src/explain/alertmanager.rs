@@ -26,13 +26,14 @@ struct Receiver {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Status {
-    silenced_by: Vec<String>,
-    inhibited_by: Vec<String>,
+    #[serde(rename = "silencedBy")]
+    silences: Vec<String>,
+    #[serde(rename = "inhibitedBy")]
+    inhibitors: Vec<String>,
     /// Time intervals; older versions do not tell them.
-    #[serde(default)]
-    muted_by: Vec<String>,
+    #[serde(default, rename = "mutedBy")]
+    intervals: Vec<String>,
 }
 
 /// Who receives an alert, and what holds it back.
@@ -79,26 +80,22 @@ impl Alertmanager {
 
     /// Looks up what holds an alert back.
     pub(super) async fn delivery(&self, alert: &KnownAlert) -> Result<Delivery, AskError> {
-        let Status {
-            silenced_by,
-            inhibited_by,
-            muted_by,
-        } = &alert.status;
+        let status = &alert.status;
         let mut silences = Vec::new();
-        for id in silenced_by {
+        for id in &status.silences {
             silences.push(self.0.get(&format!("api/v2/silence/{id}"), &[]).await?);
         }
-        let mut inhibitors = Vec::new();
-        if !inhibited_by.is_empty() {
+        let mut inhibited_by = Vec::new();
+        if !status.inhibitors.is_empty() {
             let all: Vec<KnownAlert> = self.0.get("api/v2/alerts", &[]).await?;
-            let inhibits = |other: &KnownAlert| inhibited_by.contains(&other.fingerprint);
-            inhibitors.extend(all.into_iter().filter(inhibits).map(|other| other.labels));
+            let inhibits = |other: &KnownAlert| status.inhibitors.contains(&other.fingerprint);
+            inhibited_by.extend(all.into_iter().filter(inhibits).map(|other| other.labels));
         }
         Ok(Delivery {
             receivers: alert.receivers.iter().map(|it| it.name.clone()).collect(),
             silences,
-            inhibited_by: inhibitors,
-            muted_by: muted_by.clone(),
+            inhibited_by,
+            muted_by: status.intervals.clone(),
         })
     }
 }

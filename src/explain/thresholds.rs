@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::labels::{JobLabels, quoted};
 use super::prometheus::{AlertRule, Series};
@@ -15,9 +15,8 @@ pub struct Threshold {
     name: String,
     /// Empty for thresholds of every severity.
     severity: String,
-    /// `Inf` switches the alert off; JSON has it as a string.
-    #[serde(serialize_with = "number")]
-    value: f64,
+    /// `None` for `Inf`, which switches the alert off.
+    value: Option<f64>,
     /// `job`, `project`, `team` or `default`; unknown where the rules took the value from elsewhere.
     level: Option<String>,
     /// Whether the rules compare something with it now. Some thresholds are only for jobs that run, or fail.
@@ -160,7 +159,7 @@ impl Threshold {
         let threshold = |name: &str, series: &Series| Self {
             name: name.to_owned(),
             severity: series.label("severity").to_owned(),
-            value: series.value(),
+            value: Some(series.value()).filter(|value| value.is_finite()),
             level: None,
             in_use: false,
             found: found(name),
@@ -197,8 +196,10 @@ impl Threshold {
 
     /// `3 (default)`, `10 min (team)`.
     pub fn words(&self) -> String {
-        let unit = measure(&self.name).map(|measure| &measure.unit);
-        let value = in_words(self.value, unit.unwrap_or(&Unit::Count));
+        let unit = measure(&self.name).map_or(&Unit::Count, |measure| &measure.unit);
+        let value = self
+            .value
+            .map_or("Inf".to_owned(), |value| in_words(value, unit));
         match &self.level {
             Some(level) => format!("{value} ({level})"),
             None => value,
@@ -225,11 +226,11 @@ impl Threshold {
     }
 
     pub(super) fn is_off(&self) -> bool {
-        self.value == f64::INFINITY
+        self.value.is_none()
     }
 
     pub(super) fn is_reached(&self) -> bool {
-        self.found.is_some_and(|found| found >= self.value)
+        self.found >= self.value && self.value.is_some()
     }
 
     pub(super) fn is_in_use(&self) -> bool {
@@ -270,17 +271,8 @@ fn measure(threshold: &str) -> Option<&'static Measure> {
 
 fn in_words(value: f64, unit: &Unit) -> String {
     match unit {
-        _ if value == f64::INFINITY => "Inf".to_owned(),
         Unit::Count => format!("{}", (value * 10.0).round() / 10.0),
         Unit::Share => format!("{:.0} %", value * 100.0),
         Unit::Seconds => span(value.round()),
-    }
-}
-
-fn number<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    if value.is_finite() {
-        serializer.serialize_f64(*value)
-    } else {
-        serializer.serialize_str("Inf")
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
     let (code, page) = match entry {
         Some(job) => {
             let title = format!("{} · {}", job.row.name, job.project);
-            let content = content(&job, staleness_banner(context), (context.now)());
+            let content = content(&job, &staleness_banner(context), (context.now)());
             (StatusCode::OK, page(&title, context, &content))
         }
         None => (
@@ -30,7 +30,7 @@ pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
     uncached(code, HTML, page)
 }
 
-fn content(job: &JobEntry, staleness: Markup, now: Timestamp) -> Markup {
+fn content(job: &JobEntry, staleness: &Markup, now: Timestamp) -> Markup {
     let figures = &job.row.figures;
     html! {
         main.job-page {
