@@ -1,4 +1,4 @@
-//! The command line: flags of the daemon as exporters have them, and the sub-commands.
+//! The command line: the daemon's flags, named as other exporters name theirs, and the commands.
 
 use std::path::PathBuf;
 

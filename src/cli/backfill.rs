@@ -1,4 +1,4 @@
-//! `backfill`: reads the watched projects back to some time, and shows how far it is.
+//! `backfill`: reads past pipelines of the watched projects, and shows its progress.
 
 use std::io::{IsTerminal as _, Write, stderr};
 use std::process::ExitCode;
@@ -17,39 +17,39 @@ use super::interrupt::Interrupts;
 use crate::config::{Config, duration};
 use crate::daemon::backfill::{self, Outcome, Progress, Reach};
 
-/// Time between two lines where there is no progress bar.
+/// Time between two log lines without a progress bar.
 const BETWEEN_LINES: Duration = Duration::from_secs(15);
 
 /// Arguments of `backfill`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The exporter must not run on the same state directory meanwhile. What is saved of a job stays where it
-reaches further back than what is read. Ended by Ctrl-C or an error, the same command goes on.
+The exporter must not run on the same state directory meanwhile. A saved history that reaches further back
+is kept. After Ctrl-C or an error, run the same command again to continue.
 
 Examples:
   job-failure-exporter backfill --since 30d --config.file config.yml
   job-failure-exporter backfill --since 90d --config.file config.yml --project group/app")]
 pub struct BackfillArgs {
-    /// How far back to read, such as 30d: pipelines that moved since then.
+    /// How far back to read, such as 30d: pipelines that changed since then.
     #[arg(long, value_name = "DURATION", value_parser = span)]
     pub since: Duration,
-    /// Put what is read in the place of what is saved, even where that reaches further back.
+    /// Replace saved histories, even those that reach further back.
     #[arg(long)]
     pub rebuild: bool,
-    /// What the daemon takes.
+    /// The daemon's flags.
     #[command(flatten)]
     pub config: ConfigArgs,
 }
 
 fn span(text: &str) -> Result<Duration, String> {
     match duration::parse(text) {
-        Ok(Duration::ZERO) => Err("longer than nothing is wanted".to_owned()),
+        Ok(Duration::ZERO) => Err("wanted a time longer than 0".to_owned()),
         Ok(span) => Ok(span),
         Err(error) => Err(format!("{error}; wanted a time such as 30d or 12h")),
     }
 }
 
-/// Runs `backfill`; the exit code says whether everything was read.
+/// Runs `backfill`; it fails unless everything was read.
 pub async fn run(
     args: &BackfillArgs,
     config: Config,

@@ -14,7 +14,7 @@ pub(super) fn print_window(figures: &Figures, out: &mut dyn Write) -> io::Result
     print_aligned(&lines, out)
 }
 
-/// What is known of a job besides its executions.
+/// The figures of a job, a line each.
 pub(super) fn facts(job: &JobRow) -> Vec<[String; 2]> {
     let figures = &job.figures;
     let [ratio, failed] = ratio(figures);

@@ -33,7 +33,7 @@ fn is_coloured(is_terminal: bool, no_color: Option<&str>) -> bool {
     is_terminal && no_color.is_none_or(str::is_empty)
 }
 
-/// The level is that of this program; libraries speak up only when something is wrong.
+/// The level of this program; libraries log warnings and errors only.
 fn filter(level: LogLevel) -> EnvFilter {
     let (own, libraries) = match level {
         LogLevel::Error => ("error", "error"),

@@ -8,7 +8,9 @@ use reqwest::{Client as HttpClient, Response, StatusCode, header};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize as _, Deserializer};
 use serde_json::Value;
-use url::{Host, Url};
+use url::Url;
+
+use crate::base::loopback::is_loopback;
 
 /// Time for a whole answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -168,15 +170,6 @@ fn message(body: &[u8]) -> String {
         .filter(|c| !c.is_control())
         .take(EXCERPT)
         .collect()
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 impl Found {

@@ -101,3 +101,56 @@ fn compared(threshold: &Threshold) -> String {
 fn seconds(span_seconds: i64) -> String {
     span(span_seconds as f64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_767_600_600;
+
+    fn alert(state: AlertState, ends_at: Option<i64>) -> Alert {
+        Alert {
+            name: "CIJobFlaky".to_owned(),
+            severity: "info".to_owned(),
+            labels: Labels::new(),
+            state,
+            since_timestamp_seconds: NOW - 100,
+            fires_at_timestamp_seconds: (state == AlertState::Pending).then_some(NOW + 40),
+            ends_at_timestamp_seconds: ends_at,
+            delivery: None,
+        }
+    }
+
+    #[test]
+    fn an_alert_is_concluded_on_by_its_state() {
+        let report = Report::default();
+        for (alert, words) in [
+            (
+                alert(AlertState::Pending, None),
+                "CIJobFlaky (info) is pending for 40 s more: its condition holds since 2026-01-05 08:08, and \
+                 has to hold for 2 min 20 s.",
+            ),
+            (
+                alert(AlertState::Firing, Some(NOW + 90)),
+                "CIJobFlaky (info) fires since 2026-01-05 08:08, though its condition does not hold any \
+                 more: it ends in 1 min 30 s.",
+            ),
+        ] {
+            assert_eq!(active(&alert, &report, NOW), words);
+        }
+    }
+
+    #[test]
+    fn a_receiver_that_time_mutes_is_told() {
+        let delivery = Delivery {
+            receivers: vec!["team-research".to_owned()],
+            silences: Vec::new(),
+            inhibited_by: Vec::new(),
+            muted_by: vec!["nights".to_owned()],
+        };
+        assert_eq!(
+            delivered(&delivery),
+            ", but is muted by the time interval nights"
+        );
+    }
+}

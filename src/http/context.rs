@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
-use super::status::Status;
+use super::status::DaemonStatus;
 use crate::metrics::Exposition;
 use crate::model::Timestamp;
 
 /// The rendered metrics, the daemon and the time.
 pub(super) struct Context {
     pub(super) exposition: Exposition,
-    pub(super) status: Arc<dyn Status>,
+    pub(super) status: Arc<dyn DaemonStatus>,
     pub(super) now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 

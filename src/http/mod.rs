@@ -33,4 +33,4 @@ pub use job_view::{FiguresView, JobView};
 pub use routes::Service;
 pub use selection::{Candidate, JobFilter, Paging, Selection, select};
 pub use server::{BindError, Bound, Limits, Server};
-pub use status::{JobEntry, JobPage, ProjectStatus, Readiness, Status};
+pub use status::{DaemonStatus, JobEntry, JobPage, ProjectStatus, Readiness};

@@ -10,7 +10,7 @@ use super::context::{Context, Head};
 use super::hooks::{self, Webhooks};
 use super::job_path::{JobPath, LONGEST_PATH};
 use super::response::{HTML, Response, closing, method_not_allowed, secured, text};
-use super::status::Status;
+use super::status::DaemonStatus;
 use super::{api, job_page, layout, probes, scrape, status_page};
 use crate::metrics::Exposition;
 use crate::model::Timestamp;
@@ -40,7 +40,7 @@ impl Service {
     /// `now` is only used to say how long ago something was.
     pub fn new(
         exposition: Exposition,
-        status: Arc<dyn Status>,
+        status: Arc<dyn DaemonStatus>,
         now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     ) -> Self {
         Self {

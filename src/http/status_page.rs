@@ -14,7 +14,7 @@ use super::status::{JobPage, ProjectStatus, Readiness};
 use super::window::legend;
 use crate::model::Timestamp;
 
-/// Projects that are listed; those with an error come first.
+/// Projects in the list. Those with an error come first.
 const LISTED_PROJECTS: usize = 50;
 
 pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {

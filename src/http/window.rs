@@ -6,19 +6,19 @@ use super::format::{link, short};
 use crate::base::human::utc;
 use crate::model::{Outcome, WindowEntry};
 
-/// The window as cells, oldest first. Shape and letter tell outcomes apart, not colour alone.
+/// The window as cells, oldest first. Signs tell outcomes apart, not colours alone.
 pub(super) fn window(window: &[WindowEntry], most: usize) -> Markup {
     let drawn = &window[window.len().saturating_sub(most)..];
     html! {
         span.window {
-            // The newest is always at the right end.
+            // Keeps the newest at the right end.
             @for _ in drawn.len()..most { span.cell { } }
             @for entry in drawn { (cell(entry)) }
         }
     }
 }
 
-/// Class, sign and words of an execution.
+/// CSS class, sign and words of an execution.
 pub(super) fn sign(entry: &WindowEntry) -> (&'static str, &'static str, &'static str) {
     match (entry.outcome, entry.flaky) {
         (Outcome::Passed, false) => ("passed", "✓", "passed"),

@@ -119,7 +119,7 @@ pub fn run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> anyho
     Ok(())
 }
 
-/// Timelines while pipelines are replayed into them.
+/// The timelines during the replay.
 struct Replay {
     preset: Preset,
     rules: Rules,
@@ -129,7 +129,7 @@ struct Replay {
 }
 
 impl Replay {
-    /// Counts one pipeline, taken as finished; returns its timeline, and whether it was counted.
+    /// Counts one pipeline as finished; returns its timeline, and whether it was counted.
     fn count(
         &mut self,
         mut pipeline: PipelineObservation,
@@ -154,7 +154,7 @@ impl Replay {
                 timeline
             });
         if self.preset == Preset::DatadogAgent {
-            // The original leaves downstream pipelines out, and counts one again that it is given again.
+            // The original skips downstream pipelines, and counts a repeated pipeline again.
             if pipeline.source.as_deref() == Some("pipeline") {
                 return (timeline, false);
             }

@@ -18,7 +18,7 @@ pub struct ExportArgs {
     /// Form of the document.
     #[arg(long = "format", value_name = "FORMAT", default_value = "v3")]
     pub document: Format,
-    /// Which timeline: exactly one must be left.
+    /// Has to leave exactly one timeline.
     #[command(flatten)]
     pub filter: TimelineFilter,
     /// Where the state is.
@@ -29,9 +29,9 @@ pub struct ExportArgs {
 /// Form of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// The exporter's own, which keeps everything.
+    /// The exporter's own, with everything.
     V3,
-    /// What datadog-agent's task reads: streaks and windows alone.
+    /// datadog-agent's, with streaks and windows only.
     #[value(name = "datadog-v2")]
     DatadogV2,
 }

@@ -1,4 +1,4 @@
-//! `state show`: how the jobs stand by the saved state.
+//! `state show`: the saved jobs as a table, one by one, or as JSON.
 
 use std::io::{self, Write};
 
@@ -19,7 +19,7 @@ use crate::store::Saved;
 /// Arguments of `state show`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-What is shown is what was saved last. Times are UTC.
+Shows the last saved state. Times are UTC.
 
 Examples:
   job-failure-exporter state show --config.file config.yml
@@ -29,7 +29,7 @@ pub struct ShowArgs {
     /// Only this job, with each execution of its window.
     #[arg(long, value_name = "JOB")]
     pub job: Option<String>,
-    /// Print JSON, with everything that is known.
+    /// Print JSON with all figures.
     #[arg(long)]
     pub json: bool,
     /// The wanted timelines.
