@@ -51,6 +51,10 @@ bench: ## Measure counting, loading and scraping against their budgets
 	cargo bench --locked --bench counting
 	cargo bench --locked --bench exposition
 
+.PHONY: deny
+deny: ## Check dependencies: known vulnerabilities (where the database can be had), licences, sources
+	scripts/deny.sh
+
 .PHONY: build
 build: ## Build the release binary
 	cargo build --locked --release --package job-failure-exporter
