@@ -4,10 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command};
 use clap_complete::Shell;
-
-use super::args::Cli;
 
 /// Arguments of `completions`.
 #[derive(Debug, Args)]
@@ -32,8 +30,12 @@ pub struct ManArgs {
 }
 
 /// Runs `completions`.
-pub fn completions(args: &CompletionsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
-    let mut command = Cli::command();
+/// `command` is the whole program.
+pub fn completions(
+    args: &CompletionsArgs,
+    mut command: Command,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let name = command.get_name().to_owned();
     // The generator panics where it cannot write, as it can into memory.
     let mut script = Vec::new();
@@ -43,9 +45,9 @@ pub fn completions(args: &CompletionsArgs, out: &mut dyn Write) -> anyhow::Resul
 }
 
 /// Runs `man`.
-pub fn man(args: &ManArgs) -> anyhow::Result<()> {
+pub fn man(args: &ManArgs, command: Command) -> anyhow::Result<()> {
     let directory = &args.directory;
     let written = std::fs::create_dir_all(directory)
-        .and_then(|()| clap_mangen::generate_to(Cli::command(), directory));
+        .and_then(|()| clap_mangen::generate_to(command, directory));
     written.with_context(|| format!("cannot write manual pages to {}", directory.display()))
 }

@@ -1,5 +1,6 @@
 //! One job in words: its figures, and the executions of its window.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 
 use ci_history::{FailureClass, Figures, JobRow, Outcome, WindowEntry};
@@ -25,31 +26,28 @@ pub(super) fn facts(job: &JobRow) -> Vec<[String; 2]> {
     });
     let flaky = figures.flaky_executions;
     let retries = figures.retries;
+    let fact = |name: &str, value: &dyn Display| [name.to_owned(), value.to_string()];
     let mut facts = vec![
-        ["streak", &figures.consecutive_failures.to_string()].map(str::to_owned),
-        ["ratio", &format!("{ratio} ({failed} failed)")].map(str::to_owned),
-        ["last success", &minute(figures.last_success)].map(str::to_owned),
-        ["last failure", &minute(figures.last_failure)].map(str::to_owned),
-        ["counted", &outcomes.join(", ")].map(str::to_owned),
-        ["besides", &format!("{flaky} flaky, {retries} retries")].map(str::to_owned),
+        fact("streak", &figures.consecutive_failures),
+        fact("ratio", &format!("{ratio} ({failed} failed)")),
+        fact("last success", &minute(figures.last_success)),
+        fact("last failure", &minute(figures.last_failure)),
+        fact("counted", &outcomes.join(", ")),
+        fact("besides", &format!("{flaky} flaky, {retries} retries")),
     ];
     if let Some(failing) = &figures.failing {
         let class = failing.failure_class.map(FailureClass::as_str);
+        let first = failing.first_failing_commit.as_deref();
         facts.extend([
-            ["failing since", &minute(failing.since)].map(str::to_owned),
-            ["reason", &text(failing.failure_reason.as_deref())].map(str::to_owned),
-            ["class", &text(class)].map(str::to_owned),
-            [
-                "first failing commit",
-                &text(failing.first_failing_commit.as_deref()),
-            ]
-            .map(str::to_owned),
-            [
+            fact("failing since", &minute(failing.since)),
+            fact("reason", &text(failing.failure_reason.as_deref())),
+            fact("class", &text(class)),
+            fact("first failing commit", &text(first)),
+            fact(
                 "last passing commit",
                 &text(failing.last_passing_commit.as_deref()),
-            ]
-            .map(str::to_owned),
-            ["page", &text(failing.web_url.as_deref())].map(str::to_owned),
+            ),
+            fact("page", &text(failing.web_url.as_deref())),
         ]);
     }
     facts

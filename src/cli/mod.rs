@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ci_history::clock::SystemClock;
+use clap::CommandFactory as _;
 
 use self::args::{Cli, Command};
 use self::common::{Console, load};
@@ -58,8 +59,10 @@ pub async fn run(
             Box::pin(explain::run(&args, env, &SystemClock, console)).await?;
         }
         Some(Command::Replay(args)) => replay::run(&args, console.out, console.err)?,
-        Some(Command::Completions(args)) => generate::completions(&args, console.out)?,
-        Some(Command::Man(args)) => generate::man(&args)?,
+        Some(Command::Completions(args)) => {
+            generate::completions(&args, Cli::command(), console.out)?;
+        }
+        Some(Command::Man(args)) => generate::man(&args, Cli::command())?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use self::Unit::{Count, Seconds, Share};
 use super::labels::{JobLabels, quoted};
 use super::prometheus::{AlertRule, Series};
 use crate::base::human::span;
@@ -33,94 +34,36 @@ pub(super) struct Check {
     pub(super) thresholds: Vec<Threshold>,
 }
 
+/// What recorded series of jobs begin with.
+const RECORDED: &str = "ci_job:";
+
 enum Unit {
     Count,
     Share,
     Seconds,
 }
 
-/// What a threshold is compared with: its series, and words for a value and for none.
-struct Measure {
-    threshold: &'static str,
-    series: &'static str,
-    unit: Unit,
-    words: &'static str,
-    absent: &'static str,
-}
+/// What a threshold is compared with: its name, the series after `ci_job:`, the unit, and words for a value and
+/// for none.
+struct Measure(&'static str, &'static str, Unit, &'static str, &'static str);
 
-const NO_VALUE: &str = "Prometheus has no figure of it";
+const NONE: &str = "Prometheus has no figure of it";
+const STILL: &str = "it does not run now";
+const NO_WAIT: &str = "it does not wait for a runner now";
+const OTHER: &str = "it is not marked `allow_failure`";
 
+#[rustfmt::skip]
 const MEASURES: [Measure; 10] = [
-    Measure {
-        threshold: "consecutive_failures",
-        series: "ci_job:consecutive_failures",
-        unit: Unit::Count,
-        words: "failures in a row",
-        absent: NO_VALUE,
-    },
-    Measure {
-        threshold: "failing_for_long",
-        series: "ci_job:consecutive_failures",
-        unit: Unit::Count,
-        words: "failures in a row",
-        absent: NO_VALUE,
-    },
-    Measure {
-        threshold: "failure_ratio",
-        series: "ci_job:failure_ratio",
-        unit: Unit::Share,
-        words: "of the window failed",
-        absent: NO_VALUE,
-    },
-    Measure {
-        threshold: "window_failures",
-        series: "ci_job:window_failures",
-        unit: Unit::Count,
-        words: "failures in the window",
-        absent: NO_VALUE,
-    },
-    Measure {
-        threshold: "no_success_seconds",
-        series: "ci_job:since_success_seconds",
-        unit: Unit::Seconds,
-        words: "without a pass",
-        absent: NO_VALUE,
-    },
-    Measure {
-        threshold: "running_seconds",
-        series: "ci_job:running_seconds",
-        unit: Unit::Seconds,
-        words: "of running",
-        absent: "it does not run now",
-    },
-    Measure {
-        threshold: "running_factor",
-        series: "ci_job:running_factor",
-        unit: Unit::Count,
-        words: "times the usual duration",
-        absent: "it does not run now",
-    },
-    Measure {
-        threshold: "pending_seconds",
-        series: "ci_job:pending_seconds",
-        unit: Unit::Seconds,
-        words: "of waiting for a runner",
-        absent: "it does not wait for a runner now",
-    },
-    Measure {
-        threshold: "flaky_executions",
-        series: "ci_job:window_flaky",
-        unit: Unit::Count,
-        words: "passed only on a retry",
-        absent: NO_VALUE,
-    },
-    Measure {
-        threshold: "allowed_failures",
-        series: "ci_job:allowed_failures:increase3d",
-        unit: Unit::Count,
-        words: "allowed failures in three days",
-        absent: "it is not marked `allow_failure`",
-    },
+    Measure("consecutive_failures", "consecutive_failures", Count, "failures in a row", NONE),
+    Measure("failing_for_long", "consecutive_failures", Count, "failures in a row", NONE),
+    Measure("failure_ratio", "failure_ratio", Share, "of the window failed", NONE),
+    Measure("window_failures", "window_failures", Count, "failures in the window", NONE),
+    Measure("no_success_seconds", "since_success_seconds", Seconds, "without a pass", NONE),
+    Measure("running_seconds", "running_seconds", Seconds, "of running", STILL),
+    Measure("running_factor", "running_factor", Count, "times the usual duration", STILL),
+    Measure("pending_seconds", "pending_seconds", Seconds, "of waiting for a runner", NO_WAIT),
+    Measure("flaky_executions", "window_flaky", Count, "passed only on a retry", NONE),
+    Measure("allowed_failures", "allowed_failures:increase3d", Count, "allowed failures in 3 d", OTHER),
 ];
 
 /// Levels from the most exact one on, with the labels that they match.
@@ -151,52 +94,55 @@ pub(super) fn written_query(job: JobLabels<'_>, team: &str) -> String {
 impl Threshold {
     /// The recorded thresholds of a job, and the written ones that are not recorded for it now.
     pub(super) fn all(written: &[Series], of_job: &[Series]) -> Vec<Self> {
-        let found = |name: &str| {
-            let series = measure(name).map(|measure| measure.series);
-            let value = of_job.iter().find(|it| Some(it.name()) == series);
-            value.map(Series::value)
-        };
-        let threshold = |name: &str, series: &Series| Self {
+        let mut all = BTreeMap::new();
+        for series in written {
+            let level = Some(series.label("level").to_owned());
+            let threshold = Self::of(series.label("what"), series, of_job);
+            all.extend(threshold.map(|it| (it.key(), Self { level, ..it })));
+        }
+        for series in of_job {
+            let name = series.name().strip_suffix(":threshold").unwrap_or_default();
+            let name = name.strip_prefix(RECORDED).unwrap_or_default();
+            let Some(recorded) = Self::of(name, series, of_job) else {
+                continue;
+            };
+            let written = all.remove(&recorded.key());
+            let written = written.filter(|written| written.value == recorded.value);
+            let level = written.and_then(|written| written.level);
+            let in_use = true;
+            all.insert(
+                recorded.key(),
+                Self {
+                    level,
+                    in_use,
+                    ..recorded
+                },
+            );
+        }
+        all.into_values().collect()
+    }
+
+    /// `None` for thresholds that are not on jobs.
+    fn of(name: &str, series: &Series, of_job: &[Series]) -> Option<Self> {
+        let Measure(_, compared, ..) = measure(name)?;
+        let is_compared = |it: &&Series| it.name().strip_prefix(RECORDED) == Some(compared);
+        Some(Self {
             name: name.to_owned(),
             severity: series.label("severity").to_owned(),
             value: Some(series.value()).filter(|value| value.is_finite()),
             level: None,
             in_use: false,
-            found: found(name),
-        };
-        let mut all = BTreeMap::new();
-        for series in written {
-            let name = series.label("what");
-            let level = Some(series.label("level").to_owned());
-            let written = Self {
-                level,
-                ..threshold(name, series)
-            };
-            all.insert((written.name.clone(), written.severity.clone()), written);
-        }
-        for series in of_job {
-            let name = series.name().strip_prefix("ci_job:");
-            let Some(name) = name.and_then(|name| name.strip_suffix(":threshold")) else {
-                continue;
-            };
-            let mut recorded = Self {
-                in_use: true,
-                ..threshold(name, series)
-            };
-            let key = (recorded.name.clone(), recorded.severity.clone());
-            let written = all.remove(&key);
-            let written = written.filter(|written| written.value == recorded.value);
-            recorded.level = written.and_then(|written| written.level);
-            all.insert(key, recorded);
-        }
-        all.into_values()
-            .filter(|threshold| measure(&threshold.name).is_some())
-            .collect()
+            found: of_job.iter().find(is_compared).map(Series::value),
+        })
+    }
+
+    fn key(&self) -> (String, String) {
+        (self.name.clone(), self.severity.clone())
     }
 
     /// `3 (default)`, `10 min (team)`.
     pub fn words(&self) -> String {
-        let unit = measure(&self.name).map_or(&Unit::Count, |measure| &measure.unit);
+        let unit = measure(&self.name).map_or(&Count, |Measure(_, _, unit, ..)| unit);
         let value = self
             .value
             .map_or("Inf".to_owned(), |value| in_words(value, unit));
@@ -216,12 +162,12 @@ impl Threshold {
 
     /// What is compared with it.
     pub(super) fn found_in_words(&self) -> String {
-        let Some(measure) = measure(&self.name) else {
-            return NO_VALUE.to_owned();
-        };
-        match self.found {
-            Some(value) => format!("{} {}", in_words(value, &measure.unit), measure.words),
-            None => measure.absent.to_owned(),
+        match (measure(&self.name), self.found) {
+            (Some(Measure(_, _, unit, words, _)), Some(found)) => {
+                format!("{} {words}", in_words(found, unit))
+            }
+            (Some(Measure(.., none)), None) => (*none).to_owned(),
+            (None, _) => NONE.to_owned(),
         }
     }
 
@@ -264,15 +210,13 @@ pub(super) fn checks(rules: &[AlertRule], thresholds: &[Threshold]) -> Vec<Check
 }
 
 fn measure(threshold: &str) -> Option<&'static Measure> {
-    MEASURES
-        .iter()
-        .find(|measure| measure.threshold == threshold)
+    MEASURES.iter().find(|Measure(name, ..)| *name == threshold)
 }
 
 fn in_words(value: f64, unit: &Unit) -> String {
     match unit {
-        Unit::Count => format!("{}", (value * 10.0).round() / 10.0),
-        Unit::Share => format!("{:.0} %", value * 100.0),
-        Unit::Seconds => span(value.round()),
+        Count => format!("{}", (value * 10.0).round() / 10.0),
+        Share => format!("{:.0} %", value * 100.0),
+        Seconds => span(value.round()),
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use ci_history::Timestamp;
 use http::HeaderMap;
 
 use super::status::DaemonStatus;
 use crate::metrics::Exposition;
-use crate::model::Timestamp;
 
 /// The rendered metrics, the daemon and the time.
 pub(super) struct Context {

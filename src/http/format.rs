@@ -1,10 +1,10 @@
 //! Times, links and commits as HTML.
 
+use ci_history::Timestamp;
 use maud::{Markup, html};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::base::human;
-use crate::model::Timestamp;
 
 /// `3 h ago`, with the time itself as a tooltip.
 pub(super) fn ago(then: Timestamp, now: Timestamp) -> Markup {

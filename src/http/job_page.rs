@@ -1,5 +1,6 @@
 //! `GET /jobs/..`: one job. Whether it fails, since when, why, its owner, and its executions.
 
+use ci_history::{Failing, FailureClass, Figures, Outcome, Span, Timestamp, WindowEntry};
 use http::StatusCode;
 use maud::{Markup, html};
 
@@ -11,7 +12,6 @@ use super::response::{HTML, Response, uncached};
 use super::status::JobEntry;
 use super::window::{legend, sign, window};
 use crate::base::human;
-use crate::model::{Failing, FailureClass, Figures, Outcome, Span, Timestamp, WindowEntry};
 
 pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
     let entry = JobPath::parse(head.path)

@@ -1,12 +1,12 @@
 //! The table of jobs: each with its last executions as cells.
 
+use ci_history::Timestamp;
 use maud::{Markup, html};
 
 use super::format::{ago, link, short};
 use super::job_path::job_path;
 use super::status::{JobEntry, JobPage};
 use super::window::window;
-use crate::model::Timestamp;
 
 /// Executions in a row of the table.
 const CELLS: usize = 10;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use ci_history::{Failing, FailureClass, Figures, Outcome, Span, Timestamp, WindowEntry};
 use serde::Serialize;
 
 use super::format::is_web;
 use super::job_path::job_path;
 use super::status::JobEntry;
-use crate::model::{Failing, FailureClass, Figures, Outcome, Span, Timestamp, WindowEntry};
 
 /// A job with its names and figures.
 #[derive(Debug, Serialize)]

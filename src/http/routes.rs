@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ci_history::Timestamp;
 use http::{Method, Request, StatusCode, header};
 use http_body::Body;
 
@@ -13,7 +14,6 @@ use super::response::{HTML, Response, closing, method_not_allowed, secured, text
 use super::status::DaemonStatus;
 use super::{api, job_page, layout, probes, scrape, status_page};
 use crate::metrics::Exposition;
-use crate::model::Timestamp;
 
 /// Answers requests from the rendered metrics and from the daemon's status.
 pub struct Service {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use ci_history::{JobRow, Timestamp};
+
 use super::selection::{JobFilter, Paging, Selection};
-use crate::model::{JobRow, Timestamp};
 
 /// The daemon's state, for pages, API and probes. Called while a client waits: must not block for long.
 pub trait DaemonStatus: Send + Sync {

@@ -1,5 +1,6 @@
 //! `GET /`: the status page with all jobs, the failing ones first.
 
+use ci_history::Timestamp;
 use http::StatusCode;
 use maud::{Markup, html};
 
@@ -12,7 +13,6 @@ use super::response::{HTML, Response, uncached};
 use super::selection::JobFilter;
 use super::status::{JobPage, ProjectStatus, Readiness};
 use super::window::legend;
-use crate::model::Timestamp;
 
 /// Projects in the list. Those with an error come first.
 const LISTED_PROJECTS: usize = 50;

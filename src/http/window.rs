@@ -1,10 +1,10 @@
 //! A job's window as cells, and their legend.
 
+use ci_history::{Outcome, WindowEntry};
 use maud::{Markup, html};
 
 use super::format::{link, short};
 use crate::base::human::utc;
-use crate::model::{Outcome, WindowEntry};
 
 /// The window as cells, oldest first. Signs tell outcomes apart, not colours alone.
 pub(super) fn window(window: &[WindowEntry], most: usize) -> Markup {
