@@ -85,14 +85,13 @@ pub async fn run(
     let saved = selected(&config, &filter, console).await?;
     let now = clock.now().duration_since(SystemTime::UNIX_EPOCH);
     let now = now.map_or(0, |now| now.as_secs().try_into().unwrap_or(i64::MAX));
-    let servers = Servers::new(
-        args.prometheus_url
-            .clone()
-            .or(config.prometheus_url.clone()),
-        args.alertmanager_url
-            .clone()
-            .or(config.alertmanager_url.clone()),
-    )?;
+    let prometheus = args
+        .prometheus_url
+        .clone()
+        .or(config.prometheus_url.clone());
+    let alertmanager = (args.alertmanager_url.clone()).or(config.alertmanager_url.clone());
+    let is_asked = prometheus.is_some();
+    let servers = Servers::new(prometheus, alertmanager)?;
     let mut found = Vec::new();
     for saved in &saved {
         let Some(row) = saved.timeline.row(&args.job, &config.counting) else {
@@ -108,12 +107,15 @@ pub async fn run(
     }
     if found.is_empty() {
         let unknown = unknown_job(&args.job, &saved, &config.counting);
+        if !is_asked {
+            bail!(unknown);
+        }
+        // A job that is gone may have alerts, too.
         let job = JobLabels {
             project: saved.first().map_or("", |saved| &saved.timeline.project),
             ref_name: args.ref_name.as_deref().unwrap_or_default(),
             job_name: &args.job,
         };
-        // A job that is gone may have alerts, too.
         let report = servers.ask(job, now).await;
         bail!("{unknown}\n{}", report.conclusions.join("\n"));
     }

@@ -153,6 +153,19 @@ async fn explain_tells_who_hears_of_each_alert_and_why_nobody_does() {
 
     json_is_the_same_everywhere(&chain, &flags).await;
 
+    // Without Prometheus Alertmanager tells what fires.
+    let alone = ["--prometheus.url=http://127.0.0.1:9", flags[1]];
+    let text = explained(&chain.place, "unit", &alone).await;
+    let fires = "\n- CIJobFailingRepeatedly (warning) fires since 20";
+    assert!(
+        text.contains("- Prometheus at http://127.0.0.1:9 does not answer"),
+        "{text}"
+    );
+    assert!(
+        text.contains(fires) && text.contains(", and goes to team-payments.\n"),
+        "{text}"
+    );
+
     // The exporter of another place is not scraped by this Prometheus.
     let elsewhere = offline();
     import(&elsewhere, &v2(5, 3)).await;
@@ -160,6 +173,12 @@ async fn explain_tells_who_hears_of_each_alert_and_why_nobody_does() {
     let missing =
         "Prometheus has no series of this job: the exporters that it scrapes do not expose it";
     assert!(text.contains(missing), "{text}");
+    let args = [&["explain", "acme/app", "biuld"][..], &flags].concat();
+    let said = elsewhere.run(&args).await.refused();
+    assert!(
+        said.contains("did you mean `build`?\nPrometheus has no series of this job"),
+        "{said}"
+    );
     chain.end().await;
 }
 
