@@ -3,8 +3,10 @@
 pub mod api;
 pub mod backoff;
 pub mod error_chain;
+pub mod human;
 pub mod label;
 pub mod listen_address;
+pub mod loopback;
 pub mod nearest;
 pub mod s3_options;
 
