@@ -182,6 +182,7 @@ keys! {
 impl Watch {
     /// Reads the section; `preset` is what the counting's preset does with child pipelines.
     pub(super) fn read(section: &Section<'_>, preset: ChildPipelines) -> Self {
+        let interval = section.read(&INTERVAL);
         if section.is_empty_list("projects") && section.is_empty_list("groups") {
             section.complain(
                 "nothing is watched; give a project (`--project group/app`, or watch.projects) \
@@ -189,7 +190,6 @@ impl Watch {
                     .to_owned(),
             );
         }
-        let interval = section.read(&INTERVAL);
         let groups = section.sections("groups");
         let jobs = section.section("jobs");
         let sources = some(section, &SOURCES).into_iter();

@@ -107,7 +107,7 @@ fn what_is_refused_has_a_line_and_a_reason() {
         ),
         (
             "a: !secret b",
-            "1:12: YAML tags (`!..`) have no meaning here",
+            "1:4: YAML tags (`!..`) have no meaning here",
         ),
         (
             "a: 1\n---\nb: 2\n",
