@@ -97,7 +97,8 @@ pub async fn run(
             continue;
         };
         let entry = entry(saved, row, &config.owners);
-        let report = servers.ask(labels(&entry), now).await;
+        let job = labels(&entry.project, &entry.ref_name, &entry.row.name);
+        let report = servers.ask(job, now).await;
         found.push(Explained {
             saved,
             entry,
@@ -110,42 +111,48 @@ pub async fn run(
             bail!(unknown);
         }
         // A job that is gone may have alerts, too.
-        let job = JobLabels {
-            project: saved.first().map_or("", |saved| &saved.timeline.project),
-            ref_name: args.ref_name.as_deref().unwrap_or_default(),
-            job_name: &args.job,
-        };
-        let report = servers.ask(job, now).await;
+        let project = saved.first().map_or("", |saved| &saved.timeline.project);
+        let ref_name = args.ref_name.as_deref().unwrap_or_default();
+        let report = servers.ask(labels(project, ref_name, &args.job), now).await;
         bail!("{unknown}\n{}", report.conclusions.join("\n"));
     }
     if args.json {
-        let views = found.iter().map(|found| ExplainedView {
-            job: JobView::of(&found.entry),
-            report: &found.report,
-        });
+        let views = found.iter().map(Explained::view);
         serde_json::to_writer_pretty(&mut *console.out, &views.collect::<Vec<_>>())?;
         writeln!(console.out)?;
     } else {
-        for (number, found) in found.iter().enumerate() {
-            if number > 0 {
-                writeln!(console.out)?;
-            }
-            found.print(&config, console.out)?;
-        }
+        print_all(&found, &config, console.out)?;
     }
     console.out.flush()?;
     Ok(())
 }
 
-fn labels(entry: &JobEntry) -> JobLabels<'_> {
+fn print_all(found: &[Explained<'_>], config: &StateConfig, out: &mut dyn Write) -> io::Result<()> {
+    for (number, found) in found.iter().enumerate() {
+        if number > 0 {
+            writeln!(out)?;
+        }
+        found.print(config, out)?;
+    }
+    Ok(())
+}
+
+fn labels<'a>(project: &'a str, ref_name: &'a str, job_name: &'a str) -> JobLabels<'a> {
     JobLabels {
-        project: &entry.project,
-        ref_name: &entry.ref_name,
-        job_name: &entry.row.name,
+        project,
+        ref_name,
+        job_name,
     }
 }
 
 impl Explained<'_> {
+    fn view(&self) -> ExplainedView<'_> {
+        ExplainedView {
+            job: JobView::of(&self.entry),
+            report: &self.report,
+        }
+    }
+
     fn print(&self, config: &StateConfig, out: &mut dyn Write) -> io::Result<()> {
         let timeline = &self.saved.timeline;
         let row = &self.entry.row;
