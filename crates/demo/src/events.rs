@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use gitlab_simulator::{Fate, JobPlan, PipelinePlan, World};
+use gitlab_simulator::{JobPlan, PipelinePlan, RunBehavior, World};
 
 /// Projects of the scenario that share their runners.
 const SERVICES: [&str; 5] = ["auth", "gateway", "ledger", "mail", "search"];
@@ -23,7 +23,7 @@ pub(super) fn plan(world: &mut World, past: Duration) {
     world.push_pipeline(nightly, report.clone());
     let schedule = world.create_schedule(nightly, "report", FIRST_RUN, report);
     if let Some(schedule) = world.schedule_mut(schedule) {
-        schedule.fate = Fate::IsForgotten;
+        schedule.behavior = RunBehavior::IsForgotten;
     }
     let begins = past + OUTAGE_AFTER;
     world.at(begins, |world| {
@@ -53,7 +53,7 @@ fn push(world: &mut World, job: fn(&str) -> JobPlan) {
 
 #[cfg(test)]
 mod tests {
-    use gitlab_simulator::{Moment, Scenario, Status};
+    use gitlab_simulator::{CiStatus, Moment, Scenario};
 
     use super::*;
 
@@ -73,8 +73,8 @@ mod tests {
             SERVICES.into_iter().flat_map(last).collect::<Vec<_>>()
         };
         world.advance(past + OUTAGE_AFTER + Duration::from_secs(1));
-        assert_eq!(ended(&world), [Status::Failed; 45]);
+        assert_eq!(ended(&world), [CiStatus::Failed; 45]);
         world.advance(OUTAGE);
-        assert_eq!(ended(&world), [Status::Success; 45]);
+        assert_eq!(ended(&world), [CiStatus::Success; 45]);
     }
 }

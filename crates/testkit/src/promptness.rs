@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use gitlab_simulator::{Handle, Hook, JobPlan, Options, PipelinePlan, Status, start};
+use gitlab_simulator::{CiStatus, Handle, Hook, JobPlan, Options, PipelinePlan, start};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::client;
@@ -78,7 +78,7 @@ impl Stage {
     }
 
     /// Ends a job, posts its hook, and scrapes until it is there under this name.
-    async fn seen(&mut self, pipeline: u64, job: &str, status: Status, name: &str) -> Duration {
+    async fn seen(&mut self, pipeline: u64, job: &str, status: CiStatus, name: &str) -> Duration {
         self.gitlab.with(|world| {
             let id = world.latest(pipeline, job).unwrap().id;
             world.set_job_status(id, status);
@@ -89,7 +89,7 @@ impl Stage {
         let request = self.client.post(self.url("/hooks/gitlab"));
         let request = request.header("X-Gitlab-Token", "secret").body(body);
         let outcome = match status {
-            Status::Success => "passed",
+            CiStatus::Success => "passed",
             _ => "failed",
         };
         let labels = [("job_name", name), ("outcome", outcome)];
@@ -114,17 +114,17 @@ pub async fn measured(jobs: usize) -> Times {
     let (parent, child) = (stage.parent, stage.child);
     for n in 0..jobs {
         let name = format!("passes-{n}");
-        let time = stage.seen(parent, &name, Status::Success, &name).await;
+        let time = stage.seen(parent, &name, CiStatus::Success, &name).await;
         times.passed.push(time);
     }
     for n in 0..jobs {
         let name = format!("fails-{n}");
-        let time = stage.seen(parent, &name, Status::Failed, &name).await;
+        let time = stage.seen(parent, &name, CiStatus::Failed, &name).await;
         times.failed.push(time);
     }
     for n in 0..jobs {
         let (job, name) = (format!("inner-{n}"), format!("child / inner-{n}"));
-        let time = stage.seen(child, &job, Status::Failed, &name).await;
+        let time = stage.seen(child, &job, CiStatus::Failed, &name).await;
         times.in_a_child.push(time);
     }
     stage.exporter.stop().await;

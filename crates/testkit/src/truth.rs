@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gitlab_simulator::truth::{self, JobTruth};
-use gitlab_simulator::{Handle, Status};
+use gitlab_simulator::{CiStatus, Handle};
 
 use crate::daemon::{Daemon, Place, holds, until};
 use crate::samples::Samples;
@@ -177,7 +177,7 @@ pub fn counters(gitlab: &Handle, job: &JobTruth) -> (u64, u64) {
             let attempts: Vec<_> = attempts.collect();
             retries += attempts.len().saturating_sub(1) as u64;
             let last = attempts.last().map(|attempt| attempt.status);
-            passed += u64::from(last == Some(Status::Success));
+            passed += u64::from(last == Some(CiStatus::Success));
         }
     });
     (retries, passed)
