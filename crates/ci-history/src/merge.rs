@@ -20,7 +20,7 @@ impl Timeline {
             self.project = other.project.clone();
             self.project_url.clone_from(&other.project_url);
         }
-        // One replica that read everything is enough.
+        // Whoever has read everything brings it along.
         self.has_gap &= other.has_gap;
         self.newest_finished = self.newest_finished.max(other.newest_finished);
         self.pipelines.merge(&other.pipelines);

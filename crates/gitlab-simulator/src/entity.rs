@@ -8,7 +8,7 @@ use strum::{EnumString, IntoStaticStr};
 use super::moment::Moment;
 use super::plan::{JobPlan, PipelinePlan};
 
-/// CiStatus of a pipeline, job or bridge.
+/// Status of a pipeline, job or bridge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 #[expect(missing_docs, reason = "GitLab's own words, documented there")]

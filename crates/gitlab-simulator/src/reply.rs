@@ -11,7 +11,7 @@ pub(super) enum Content {
     Html(String),
 }
 
-/// CiStatus, headers and body of one answer.
+/// Status, headers and body of one answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Reply {
     pub(super) status: StatusCode,
