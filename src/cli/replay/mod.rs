@@ -148,7 +148,7 @@ impl Replay {
                 return (timeline, false);
             }
             if pipeline.id == timeline.newest_finished() {
-                timeline.begin_again(&self.rules);
+                timeline.reopen_newest_pipeline(&self.rules);
             }
         }
         let now = pipeline.updated_at.unwrap_or(Timestamp::of_clock(0));
