@@ -15,7 +15,7 @@ use super::args::ConfigArgs;
 use super::interrupt::Interrupts;
 use crate::clock::SystemClock;
 use crate::config::{Config, duration};
-use crate::daemon::backfill::{self, Outcome, Progress, Reach};
+use crate::daemon::backfill::{self, BackfillOutcome, Progress, Reach};
 
 /// Time between two lines where there is no progress bar.
 const BETWEEN_LINES: Duration = Duration::from_secs(15);
@@ -83,8 +83,8 @@ pub async fn run(
     finish(&outcome)
 }
 
-fn say(outcome: &Outcome, out: &mut dyn Write) -> std::io::Result<()> {
-    let Outcome {
+fn say(outcome: &BackfillOutcome, out: &mut dyn Write) -> std::io::Result<()> {
+    let BackfillOutcome {
         projects,
         of,
         pipelines,
@@ -100,7 +100,7 @@ fn say(outcome: &Outcome, out: &mut dyn Write) -> std::io::Result<()> {
     )
 }
 
-fn finish(outcome: &Outcome) -> anyhow::Result<ExitCode> {
+fn finish(outcome: &BackfillOutcome) -> anyhow::Result<ExitCode> {
     if outcome.stopped {
         bail!(
             "ended before everything was read; what was read is kept: run the same command again to go on"

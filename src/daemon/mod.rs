@@ -5,18 +5,23 @@
 //! ```
 
 pub mod backfill;
+mod backoff;
+mod client;
+mod error;
+mod expiry;
 mod gitlab_clock;
 mod instance;
-mod logs;
-mod owners_files;
-mod retention;
+mod loading;
+mod log_queue;
+mod log_reader;
+mod owners_cache;
+mod owners_reader;
+mod policy;
 mod saver;
 mod signals;
-mod sink;
 mod state;
 pub mod storage;
 mod telemetry;
-mod view;
 mod webhooks;
 
 use std::io;
@@ -25,51 +30,23 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+pub use self::client::client;
+pub use self::error::DaemonError;
 use self::gitlab_clock::GitLabClock;
 use self::instance::Instance;
-use self::logs::LogReader;
+use self::log_reader::LogReader;
+use self::owners_reader::OwnersReader;
+use self::policy::Policy;
 use self::saver::Saver;
 use self::signals::Signals;
-use self::state::{Policy, State};
+use self::state::State;
 use self::telemetry::Traffic;
 use self::webhooks::{Inbox, Work};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::gitlab::webhook::InvalidKey;
-use crate::gitlab::{BuildError, Client, Observer, Options, Token, TokenError};
-use crate::http::{BindError, Bound, Server, Service};
-use crate::ingest::Ingest;
+use crate::http::{Bound, Server, Service};
+use crate::ingest::Poller;
 use crate::metrics::{Build, Exposition, Telemetry};
-use crate::store::StoreError;
-
-/// Why the daemon did not start, or ended badly.
-#[derive(Debug, thiserror::Error)]
-pub enum DaemonError {
-    /// The place of the state.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The address to serve on.
-    #[error(transparent)]
-    Bind(#[from] BindError),
-    /// The access token.
-    #[error("the GitLab token is not usable: {0}")]
-    Token(#[from] TokenError),
-    /// How to reach GitLab.
-    #[error(transparent)]
-    GitLab(#[from] BuildError),
-    /// The exporter's own metrics.
-    #[error("cannot set up the exporter's own metrics: {0}")]
-    Metrics(#[from] prometheus::Error),
-    /// The signing key of webhooks.
-    #[error("webhooks.gitlab.signing_key_file: {0}")]
-    SigningKey(#[from] InvalidKey),
-    /// The operating system.
-    #[error("cannot catch signals: {0}")]
-    Signals(#[from] io::Error),
-    /// What changed last is not saved.
-    #[error("the last changes are not saved: {0}")]
-    NotSaved(#[source] StoreError),
-}
 
 /// How the daemon ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,11 +61,9 @@ pub enum Ended {
 pub struct Daemon {
     /// Whether the saved state could be read at once.
     loaded: bool,
-    /// Where logs are read.
     logs: Option<LogReader>,
-    /// Where the projects' repositories say whose their jobs are.
-    owners: Option<(Client, String)>,
-    ingest: Ingest,
+    owners: Option<OwnersReader>,
+    poller: Poller,
     webhooks: Option<(Arc<Inbox>, Work)>,
     instance: Instance,
     saver: Saver,
@@ -115,32 +90,31 @@ impl Daemon {
             clock: clock.clone(),
         };
         let client = client(&config, Arc::new(traffic))?;
-        let repository_file = config.owners.repository_file.clone();
-        let policy = Policy::of(&config);
-        let how = &config.classification;
-        let exposition = Exposition::new(telemetry);
-        let state = Arc::new(State::new(policy, exposition, clock.clone()));
-        let logs = how
+        let exposition = Exposition::new(telemetry.clone());
+        let state = Arc::new(State::new(Policy::of(&config), exposition, clock.clone()));
+        let logs = &config.classification;
+        let logs = logs
             .read_logs
-            .then(|| LogReader::new(client.clone(), Arc::clone(&state), how));
-        let owners = repository_file.map(|path| (client.clone(), path));
-        let loaded = storage::load_at_once(&store, &state).await?;
+            .then(|| LogReader::new(client.clone(), state.clone(), logs));
+        let owners = config.owners.repository_file.clone();
+        let owners = owners.map(|path| OwnersReader::new(client.clone(), path, state.clone()));
+        let loaded = loading::load_at_once(&store, &state).await?;
         let instance = Instance {
             client: client.clone(),
-            telemetry: state.exposition.telemetry().clone(),
+            telemetry,
             clock: clock.clone(),
             has_token: config.gitlab.token.is_some(),
         };
-        let ingest = Ingest::new(client, config.watch.clone(), state.clone());
+        let poller = Poller::new(client, config.watch.clone(), state.clone());
         let webhooks = config.webhooks.gitlab.as_ref();
         let webhooks = webhooks
-            .map(|hooks| webhooks::open(hooks, &config.watch, &state, &clock, ingest.waker()))
+            .map(|hooks| webhooks::open(hooks, &config.watch, &state, &clock, poller.waker()))
             .transpose()?;
         Ok(Self {
             loaded,
             logs,
             owners,
-            ingest,
+            poller,
             webhooks,
             instance,
             saver: Saver {
@@ -168,7 +142,7 @@ impl Daemon {
             loaded,
             logs,
             owners,
-            ingest,
+            poller,
             webhooks,
             instance,
             saver,
@@ -179,7 +153,7 @@ impl Daemon {
         } = self;
         let stop = CancellationToken::new();
         let now = Arc::new(move || clock.local_now());
-        let mut service = Service::new(state.exposition.clone(), state.clone(), now);
+        let mut service = Service::new(state.exposition().clone(), state.clone(), now);
         if let Some((inbox, work)) = webhooks {
             service = service.with_webhooks(inbox);
             // Ends with the server, which holds the other end of the queue.
@@ -189,13 +163,10 @@ impl Daemon {
         let serving = tokio::spawn(server.serve(service, stop.clone().cancelled_owned()));
         let work = async {
             let mut saved = Ok(0);
-            if loaded || storage::load(&saver.store, &state, &stop).await {
-                let polling = tokio::spawn(ingest.run(stop.clone()));
+            if loaded || loading::load(&saver.store, &state, &stop).await {
+                let polling = tokio::spawn(poller.run(stop.clone()));
                 let logs = logs.map(|logs| tokio::spawn(logs.run(stop.clone())));
-                let owners = owners.map(|(client, path)| {
-                    let state = Arc::clone(&state);
-                    tokio::spawn(owners_files::run(client, path, state, stop.clone()))
-                });
+                let owners = owners.map(|owners| tokio::spawn(owners.run(stop.clone())));
                 saver.run(stop.clone()).await;
                 // All end at once, in the middle of their work: what was not read will be read again.
                 let _ = polling.await;
@@ -226,20 +197,4 @@ impl Daemon {
             }
         }
     }
-}
-
-/// The GitLab of a configuration.
-pub fn client(config: &Config, observer: Arc<dyn Observer>) -> Result<Client, DaemonError> {
-    Ok(Client::new(options(config)?, observer)?)
-}
-
-fn options(config: &Config) -> Result<Options, TokenError> {
-    let gitlab = &config.gitlab;
-    let token = gitlab.token.as_ref();
-    let token = token.map(|secret| Token::new(secret.expose().to_owned()));
-    let mut options = Options::new(gitlab.url.clone(), token.transpose()?);
-    options.ca_file.clone_from(&gitlab.ca_file);
-    options.timeout = gitlab.timeout;
-    options.requests_per_second = gitlab.requests_per_second;
-    Ok(options)
 }

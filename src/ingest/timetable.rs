@@ -1,30 +1,17 @@
-//! What is known of a project's pipeline schedules, and when they are looked at again.
-//!
-//! A look costs one request, and one more for each schedule that ran or changed since: only the schedule
-//! alone tells of its last pipeline.
+//! What is known of a project's pipeline schedules, and which of their last runs to ask for. Pure.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::Ingest;
-use crate::gitlab::{Error, Project, Schedule};
+use crate::gitlab::{Project, Schedule};
 use crate::model::Timestamp;
-
-/// Looks at the schedules of a project that has some come this many idle intervals apart.
-const INTERVALS: u32 = 2;
-
-/// And of one that has none, or does not show them.
-const INTERVALS_WITHOUT: u32 = 12;
-
-/// Schedules of one project whose last pipeline is asked for in one look; the others wait for the next.
-const MOST_DETAILS: usize = 20;
 
 /// A schedule, and when it last ran.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduleSight {
-    /// As GitLab told.
+    /// As GitLab lists it.
     pub schedule: Schedule,
     /// When its last pipeline was created, if it ever was.
     pub last_run: Option<Timestamp>,
@@ -33,82 +20,62 @@ pub struct ScheduleSight {
 /// The schedules of one project.
 #[derive(Debug, Default)]
 pub(super) struct Timetable {
-    known: BTreeMap<u64, Known>,
-    next_look: Option<Instant>,
-    /// Where the project was when they were told.
+    known: BTreeMap<u64, KnownSchedule>,
+    next_read: Option<Instant>,
+    /// The project's path when they were last reported.
     path: Option<Arc<str>>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownSchedule {
     sight: ScheduleSight,
-    /// How often its last pipeline is still to be asked for.
+    /// How often its last run is still to be asked for.
     questions: u8,
 }
 
-impl Ingest {
-    /// Looks at the schedules of a project if it is time to. That this fails is no error of the cycle.
-    pub(super) async fn look_at_schedules(&self, project: &Project, timetable: &mut Timetable) {
-        let now = Instant::now();
-        if !self.watch.schedules || !timetable.is_due(project, now) {
-            return;
-        }
-        let read = self.read_schedules(project, timetable).await;
-        if let Err(error) = &read {
-            self.sink.schedules_not_read(project, error);
-            if !error.is_retryable() {
-                // What cannot be seen any more must not look as if it had not run.
-                timetable.known.clear();
-            }
-        }
-        let sights: Vec<_> = timetable.known.values().map(|k| k.sight.clone()).collect();
-        self.sink.schedules(project, &sights);
-        let is_seldom = sights.is_empty() && !read.is_err_and(|error| error.is_retryable());
-        let intervals = if is_seldom {
-            INTERVALS_WITHOUT
-        } else {
-            INTERVALS
-        };
-        timetable.next_look = Some(now + self.watch.idle_interval * intervals);
-        timetable.path = Some(project.path.clone());
-    }
-
-    async fn read_schedules(
-        &self,
-        project: &Project,
-        timetable: &mut Timetable,
-    ) -> Result<(), Error> {
-        let listing = self.client.schedules(project.id).await?;
-        for rejected in &listing.rejected {
-            self.sink.rejected(&project.path, rejected);
-        }
-        let default_branch = project.default_branch.as_deref();
-        let mut schedules = listing.items;
-        schedules.retain(|s| self.watch.refs.matches(&s.ref_name, default_branch));
-        timetable.take(schedules);
-        let asked = timetable.known.iter_mut().filter(|(_, k)| k.questions > 0);
-        for (id, known) in asked.take(MOST_DETAILS) {
-            match self.client.schedule_last_run(project.id, *id).await {
-                Ok(last_run) => {
-                    // A pipeline that was deleted has run nevertheless.
-                    known.sight.last_run = known.sight.last_run.max(last_run);
-                    known.questions -= 1;
-                }
-                Err(error) if error.is_not_found() => known.questions = 0,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-}
-
 impl Timetable {
-    fn is_due(&self, project: &Project, now: Instant) -> bool {
-        self.path.as_ref() != Some(&project.path) || self.next_look.is_none_or(|at| at <= now)
+    pub(super) fn is_due(&self, project: &Project, now: Instant) -> bool {
+        self.path.as_ref() != Some(&project.path) || self.next_read.is_none_or(|at| at <= now)
     }
 
-    /// Takes a listing: others than these there are not.
-    fn take(&mut self, schedules: Vec<Schedule>) {
+    pub(super) fn reported(&mut self, project: &Project, next_read: Instant) {
+        self.next_read = Some(next_read);
+        self.path = Some(project.path.clone());
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.known.clear();
+    }
+
+    /// In the order of their ids.
+    pub(super) fn sights(&self) -> Vec<ScheduleSight> {
+        self.known.values().map(|it| it.sight.clone()).collect()
+    }
+
+    /// The schedules whose last run is to be asked for, at most so many.
+    pub(super) fn open_questions(&self, limit: usize) -> Vec<u64> {
+        let open = self.known.iter().filter(|(_, it)| it.questions > 0);
+        open.map(|(id, _)| *id).take(limit).collect()
+    }
+
+    /// A question was answered: when the schedule last ran, if it ever did.
+    pub(super) fn answered(&mut self, id: u64, last_run: Option<Timestamp>) {
+        if let Some(known) = self.known.get_mut(&id) {
+            // A pipeline that was deleted has run nevertheless.
+            known.sight.last_run = known.sight.last_run.max(last_run);
+            known.questions -= 1;
+        }
+    }
+
+    /// GitLab no longer knows a schedule: nothing more is asked.
+    pub(super) fn not_found(&mut self, id: u64) {
+        if let Some(known) = self.known.get_mut(&id) {
+            known.questions = 0;
+        }
+    }
+
+    /// Takes a listing of all schedules.
+    pub(super) fn take(&mut self, schedules: Vec<Schedule>) {
         let mut before = std::mem::take(&mut self.known);
         for schedule in schedules {
             let known = before.remove(&schedule.id);
@@ -121,7 +88,7 @@ impl Timetable {
             let last_run = known.and_then(|known| known.sight.last_run);
             let id = schedule.id;
             let sight = ScheduleSight { schedule, last_run };
-            self.known.insert(id, Known { sight, questions });
+            self.known.insert(id, KnownSchedule { sight, questions });
         }
     }
 }

@@ -60,8 +60,6 @@ pub struct Timeline {
     pub project: Arc<str>,
     /// Page of the project in GitLab.
     pub project_url: Option<Arc<str>>,
-    /// Whether pipelines of its past may not have been read: it is read back as a ref that is new.
-    pub has_gap: bool,
     /// The newest pipeline that was seen finished; 0 for none.
     pub(crate) newest_finished: u64,
     /// The pipelines as a unit.
@@ -77,7 +75,6 @@ impl Timeline {
             key,
             project,
             project_url,
-            has_gap: false,
             newest_finished: 0,
             pipelines: History::default(),
             jobs: BTreeMap::new(),

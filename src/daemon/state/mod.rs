@@ -1,0 +1,29 @@
+//! The state: projects, timelines and health, behind one short lock that no scrape takes.
+//!
+//! ```text
+//! polling, hooks, logs, saver -> State (shell) -> lock -> projects | timelines | health: what is to be done
+//!                                      |
+//!                                      +-> outside the lock: render, log; then, under it: expose or hide
+//! ```
+//!
+//! Each part has private fields. Its methods say what is to be done, and the shell does it.
+
+mod effects;
+mod entry;
+mod health;
+mod hooks;
+mod polling;
+mod projects;
+mod retention;
+mod saving;
+mod shell;
+#[cfg(test)]
+mod tests;
+mod timelines;
+mod transitions;
+mod view;
+
+pub(super) use saving::ProjectBatch;
+pub(super) use shell::State;
+#[cfg(test)]
+pub(super) use tests::{page, test_state};
