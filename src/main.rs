@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use job_failure_exporter::base::error_chain::error_chain;
 use job_failure_exporter::cli::args::Cli;
 use job_failure_exporter::cli::{self, Console};
 
@@ -20,7 +21,11 @@ async fn main() -> ExitCode {
         Err(error) if reader_is_gone(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // Nothing is left to be done where even this cannot be written.
-            let _ = writeln!(io::stderr(), "job-failure-exporter: {}", cli::chain(&error));
+            let _ = writeln!(
+                io::stderr(),
+                "job-failure-exporter: {}",
+                error_chain(error.as_ref())
+            );
             ExitCode::FAILURE
         }
     }

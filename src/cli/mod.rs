@@ -4,12 +4,10 @@ mod alerts;
 pub mod args;
 pub mod backfill;
 pub mod check_config;
-pub mod demo;
 pub mod explain;
 pub mod interrupt;
 pub mod logging;
 pub mod replay;
-pub mod simulate_gitlab;
 pub mod state;
 mod table;
 mod thresholds;
@@ -51,16 +49,6 @@ pub async fn run(
             Box::pin(run_daemon(config)).await
         }
         Some(Command::CheckConfig(args)) => Ok(check_config::run(&args, env, console)?),
-        Some(Command::Demo(args)) => {
-            logging::start(cli.log);
-            demo::run(args, console.out).await?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Some(Command::SimulateGitlab(args)) => {
-            logging::start(cli.log);
-            simulate_gitlab::run(args, console.out).await?;
-            Ok(ExitCode::SUCCESS)
-        }
         Some(Command::Backfill(args)) => {
             let config = load(&args.config, env)?;
             logging::start(cli.log);
@@ -95,21 +83,6 @@ fn load(args: &ConfigArgs, env: &dyn Fn(&str) -> Option<String>) -> anyhow::Resu
             Err(problems).context(context)
         }
     }
-}
-
-/// An error with its causes, each on its own line where there are several lines to it.
-pub fn chain(error: &anyhow::Error) -> String {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1) {
-        let cause = cause.to_string();
-        // Many an error tells its cause in the place where it belongs.
-        if text.contains(&cause) {
-            continue;
-        }
-        text.push_str(if cause.contains('\n') { ":\n" } else { ": " });
-        text.push_str(&cause);
-    }
-    text
 }
 
 async fn run_daemon(config: Config) -> anyhow::Result<ExitCode> {

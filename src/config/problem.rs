@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub(super) use crate::base::nearest::nearest;
+
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -97,21 +99,6 @@ pub(super) fn excerpt(text: &str) -> String {
     shown
 }
 
-/// The one of `words` that `word` was probably meant to be.
-pub(super) fn nearest<'a>(word: &str, words: &[&'a str]) -> Option<&'a str> {
-    const SIMILAR: f64 = 0.8;
-    let word = word.to_lowercase().replace('-', "_");
-    words
-        .iter()
-        .map(|candidate| {
-            let plain = candidate.replace('-', "_");
-            (strsim::jaro_winkler(&word, &plain), *candidate)
-        })
-        .filter(|(similarity, _)| *similarity >= SIMILAR)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
-}
-
 /// Whether a text looks like a token that was put where its file belongs.
 pub(super) fn token_like(text: &str) -> bool {
     let text = text.trim();
@@ -153,14 +140,5 @@ mod tests {
         assert!(token_like("0123456789abcdef0123 "));
         assert!(!token_like("/run/secrets/gitlab-token"));
         assert!(!token_like("gitlab-token.txt"));
-    }
-
-    #[test]
-    fn only_a_similar_word_is_suggested() {
-        let words = ["interval", "idle_interval", "projects"];
-        assert_eq!(nearest("intervall", &words), Some("interval"));
-        assert_eq!(nearest("Idle-Interval", &words), Some("idle_interval"));
-        assert_eq!(nearest("project", &words), Some("projects"));
-        assert_eq!(nearest("s3", &words), None);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::gitlab_clock::GitLabClock;
+use crate::base::DAY;
 use crate::gitlab::{Client, TokenFacts};
 use crate::metrics::Telemetry;
 use crate::model::Timestamp;
@@ -13,8 +14,6 @@ const INTERVAL: Duration = Duration::from_hours(1);
 
 /// From so many days before its end on, the end of the token is told.
 const DAYS_OF_NOTICE: i64 = 14;
-
-const DAY: i64 = 24 * 60 * 60;
 
 /// Asks for what concerns all projects.
 pub(super) struct Instance {

@@ -5,13 +5,14 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::pause;
 use super::state::State;
 use super::storage::log_quarantined;
+use crate::base::backoff::Backoff;
 use crate::store::{SetAside, Store, StoreError};
 
-/// Longest pause between two attempts to reach a store that does not answer.
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+/// Pauses between attempts to reach a store that does not answer. Replicas do not come all at once.
+const BACKOFF: Backoff =
+    Backoff::new(Duration::from_millis(500), Duration::from_mins(1)).with_jitter(0.5);
 
 /// How long the start waits for a bucket.
 const FIRST_TRY: Duration = Duration::from_secs(10);
@@ -47,8 +48,8 @@ pub(super) async fn load(store: &Store, state: &State, stop: &CancellationToken)
         let mut failures = 0;
         while let Err(error) = try_load(store, state).await {
             report_not_loaded(state, &error);
+            sleep(BACKOFF.delay(failures)).await;
             failures += 1;
-            sleep(pause(Duration::from_millis(500), LONGEST_PAUSE, failures)).await;
         }
     };
     tokio::select! {

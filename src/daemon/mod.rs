@@ -5,7 +5,6 @@
 //! ```
 
 pub mod backfill;
-mod backoff;
 mod client;
 mod error;
 mod expiry;

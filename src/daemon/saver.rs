@@ -8,11 +8,11 @@ use futures_util::{StreamExt as _, stream};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::pause;
 use super::expiry::ExpiryTimer;
 use super::gitlab_clock::GitLabClock;
 use super::loading::report_quarantined;
 use super::state::{ProjectBatch, State};
+use crate::base::backoff::Backoff;
 use crate::store::{Saved, Store, StoreError, Written};
 
 /// Longest pause between two attempts to save into a store that is away. An attempt costs few requests, and a
@@ -43,6 +43,7 @@ impl Saver {
         let mut expiry = ExpiryTimer::default();
         let mut trouble = Trouble::default();
         let mut next = Instant::now();
+        let backoff = Backoff::new(self.interval, LONGEST_PAUSE).with_jitter(0.5);
         loop {
             tokio::select! {
                 biased;
@@ -54,7 +55,7 @@ impl Saver {
                     self.save_and_log(&mut trouble).await;
                     next = Instant::now() + match trouble.outages {
                         0 => self.interval,
-                        outages => pause(self.interval, LONGEST_PAUSE, outages),
+                        outages => backoff.delay(outages - 1),
                     };
                 }
             }

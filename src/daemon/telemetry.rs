@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::gitlab_clock::GitLabClock;
-use crate::gitlab::{CircuitState, Endpoint, Error, Fault, Observer};
-use crate::metrics::{PollError, Telemetry};
+use crate::base::api::{CircuitState, Endpoint};
+use crate::gitlab::Observer;
+use crate::metrics::Telemetry;
 use crate::model::Timestamp;
 
 /// Counts the adapter's traffic.
@@ -16,8 +17,7 @@ pub(super) struct Traffic {
 
 impl Observer for Traffic {
     fn answered(&self, endpoint: Endpoint, status_class: &'static str, elapsed: Duration) {
-        self.telemetry
-            .api_request(endpoint.as_str(), status_class, elapsed);
+        self.telemetry.api_request(endpoint, status_class, elapsed);
     }
 
     fn retried(&self, _: Endpoint, _: &'static str) {
@@ -37,31 +37,12 @@ impl Observer for Traffic {
             CircuitState::Closed => tracing::info!("GitLab answers again"),
             _ => {}
         }
-        self.telemetry.circuit_breaker(state.as_str());
+        self.telemetry.circuit_breaker(state);
     }
 
     fn server_date(&self, date: Timestamp) {
         let offset = self.clock.note(date);
         #[expect(clippy::cast_precision_loss, reason = "seconds, far below 2^52")]
         self.telemetry.clock_offset(offset as f64);
-    }
-}
-
-/// The label of an error.
-pub(super) fn poll_error(error: &Error) -> PollError {
-    match error.fault() {
-        Fault::Timeout { .. } => PollError::Timeout,
-        Fault::Connection(_) | Fault::Certificate(_) => PollError::Connection,
-        Fault::Unauthorized(_) => PollError::Unauthorized,
-        Fault::Forbidden(_) => PollError::Forbidden,
-        Fault::NotFound(_) => PollError::NotFound,
-        Fault::RateLimited { .. } => PollError::RateLimited,
-        Fault::ServerError { .. } => PollError::ServerError,
-        Fault::CircuitOpen { .. } => PollError::CircuitOpen,
-        Fault::CiDisabled => PollError::CiDisabled,
-        Fault::Truncated(_) | Fault::InvalidJson(_) | Fault::Unexpected(_) => {
-            PollError::InvalidAnswer
-        }
-        _ => PollError::Other,
     }
 }

@@ -18,9 +18,6 @@ pub(super) fn report_headers(headers: &HeaderMap, observer: &dyn Observer) {
     if let Some(remaining) = number(headers, "ratelimit-remaining") {
         observer.budget_remaining(remaining);
     }
-    if let Some(limit) = number(headers, "ratelimit-limit") {
-        observer.budget_limit(limit);
-    }
     if let Some(date) = date(headers).and_then(Timestamp::from_unix) {
         observer.server_date(date);
     }

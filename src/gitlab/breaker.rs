@@ -6,40 +6,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::observer::Observer;
+use crate::base::api::CircuitState;
+use crate::base::backoff::Backoff;
 
 /// Requests that fail in a row, over all projects, before the circuit opens.
 const LIMIT: u32 = 10;
 
-/// Time until the first probe; doubles with each that fails.
-const FIRST_PAUSE: Duration = Duration::from_secs(5);
-
-/// Longest time between two probes: an outage is over for us that long after it is over.
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
-
-/// Whether requests go to GitLab.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CircuitState {
-    /// They do.
-    Closed,
-    /// One does, to see whether GitLab is back.
-    HalfOpen,
-    /// None does.
-    Open,
-}
-
-impl CircuitState {
-    /// Every state.
-    pub const ALL: [Self; 3] = [Self::Closed, Self::HalfOpen, Self::Open];
-
-    /// The state as a label value.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::HalfOpen => "half_open",
-            Self::Open => "open",
-        }
-    }
-}
+/// Time between two probes. Its end is how long an outage lasts for us after it is over.
+const PAUSE: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_mins(1));
 
 /// The state machine. Times are counted from any fixed moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +23,8 @@ struct Circuit {
     failures: u32,
     /// When the next probe may go.
     probe_at: Duration,
-    pause: Duration,
+    /// Probes that failed in a row.
+    failed_probes: u32,
 }
 
 impl Circuit {
@@ -58,7 +33,7 @@ impl Circuit {
             state: CircuitState::Closed,
             failures: 0,
             probe_at: Duration::ZERO,
-            pause: FIRST_PAUSE,
+            failed_probes: 0,
         }
     }
 
@@ -71,7 +46,7 @@ impl Circuit {
                 Ok(())
             }
             CircuitState::Open => Err(self.probe_at.saturating_sub(now)),
-            CircuitState::HalfOpen => Err(FIRST_PAUSE),
+            CircuitState::HalfOpen => Err(PAUSE.ceiling(0)),
         }
     }
 
@@ -90,7 +65,7 @@ impl Circuit {
                 }
             }
             CircuitState::HalfOpen if was_probe => {
-                self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+                self.failed_probes = self.failed_probes.saturating_add(1);
                 self.open(now);
             }
             _ => {}
@@ -107,7 +82,7 @@ impl Circuit {
 
     fn open(&mut self, now: Duration) {
         self.state = CircuitState::Open;
-        self.probe_at = now + self.pause;
+        self.probe_at = now + PAUSE.ceiling(self.failed_probes);
     }
 }
 
@@ -295,8 +270,8 @@ mod tests {
                 }
                 probing = circuit.state == CircuitState::HalfOpen;
                 if circuit.state == CircuitState::Open {
-                    prop_assert!(circuit.probe_at <= now + LONGEST_PAUSE);
-                    prop_assert!(circuit.clone().admit(now + LONGEST_PAUSE).is_ok());
+                    prop_assert!(circuit.probe_at <= now + PAUSE.ceiling(u32::MAX));
+                    prop_assert!(circuit.clone().admit(now + PAUSE.ceiling(u32::MAX)).is_ok());
                 }
             }
         }

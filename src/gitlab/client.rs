@@ -17,12 +17,13 @@ use serde_json::value::RawValue;
 use super::downstream::{self, Bridge};
 use super::error::Error;
 use super::fault::Fault;
-use super::observer::{Endpoint, Observer};
+use super::observer::Observer;
 use super::options::{BuildError, Options};
 use super::paging::Limit;
 use super::record::{Listing, Rejected};
 use super::transport::{Call, Transport, Wanted};
 use super::validate::{self, PipelineJobs, Project, Timed};
+use crate::base::api::Endpoint;
 use crate::model::{PipelineObservation, Timestamp};
 
 /// Pages after which wanted pipelines are not searched for any further.

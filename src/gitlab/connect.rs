@@ -8,9 +8,9 @@ use reqwest::{Certificate, ClientBuilder};
 use url::{Host, Url};
 
 use super::answer::excerpt;
-use super::error::with_causes;
 use super::fault::Fault;
 use super::options::{BuildError, Options};
+use crate::base::error_chain::error_chain;
 
 /// GitLab redirects once, from the old to the new path of a moved project.
 const MAX_REDIRECTS: usize = 3;
@@ -105,7 +105,7 @@ pub(super) fn http_client(options: &Options, api: &Url) -> Result<reqwest::Clien
         }
     }
     builder.build().map_err(|error| {
-        let problem = with_causes(&error.without_url());
+        let problem = error_chain(&error.without_url());
         match &options.ca_file {
             Some(path) => BuildError::CaInvalid {
                 path: path.clone(),
@@ -126,7 +126,7 @@ fn read_certificates(path: &Path) -> Result<Vec<Certificate>, BuildError> {
         source,
     })?;
     let certificates =
-        Certificate::from_pem_bundle(&pem).map_err(|error| invalid(with_causes(&error)))?;
+        Certificate::from_pem_bundle(&pem).map_err(|error| invalid(error_chain(&error)))?;
     if certificates.is_empty() {
         return Err(invalid("holds no certificate".into()));
     }
@@ -145,7 +145,7 @@ fn is_loopback(url: &Url) -> bool {
 /// What an error of the HTTP client means. Its address is left out: it is told elsewhere.
 pub(super) fn fault_of(error: reqwest::Error, timeout: Duration) -> Fault {
     let error = error.without_url();
-    let detail = excerpt(&with_causes(&error));
+    let detail = excerpt(&error_chain(&error));
     if error.is_timeout() {
         Fault::Timeout { after: timeout }
     } else if error.is_redirect() {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::fault::Fault;
+use crate::base::api::ErrorClass;
 
 /// A request that was given up, with what was asked and what came instead.
 #[derive(Debug, Clone)]
@@ -55,6 +56,11 @@ impl Error {
     /// The fault as a label value, one of [`Error::REASONS`].
     pub fn reason(&self) -> &'static str {
         self.0.fault.reason()
+    }
+
+    /// What is counted of the error.
+    pub fn class(&self) -> ErrorClass {
+        self.0.fault.class()
     }
 
     /// Whether the same request may be answered later without anybody changing anything.
@@ -155,20 +161,6 @@ impl fmt::Display for Said<'_> {
             write!(f, " (\"{}\")", self.0)
         }
     }
-}
-
-/// An error with its causes, as one line.
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !line.contains(&text) {
-            line = format!("{line}: {text}");
-        }
-        cause = error.source();
-    }
-    line
 }
 
 #[cfg(test)]

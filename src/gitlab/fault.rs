@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::base::api::ErrorClass;
+
 /// What came instead of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -88,6 +90,27 @@ impl Fault {
             Self::TooLarge { .. } => "too_large",
             Self::Redirect { .. } => "redirect",
             Self::Paging(_) => "paging",
+        }
+    }
+
+    pub(super) fn class(&self) -> ErrorClass {
+        match self {
+            Self::Timeout { .. } => ErrorClass::Timeout,
+            Self::Connection(_) | Self::Certificate(_) => ErrorClass::Connection,
+            Self::Unauthorized(_) => ErrorClass::Unauthorized,
+            Self::Forbidden(_) => ErrorClass::Forbidden,
+            Self::NotFound(_) => ErrorClass::NotFound,
+            Self::RateLimited { .. } => ErrorClass::RateLimited,
+            Self::ServerError { .. } => ErrorClass::ServerError,
+            Self::CircuitOpen { .. } => ErrorClass::CircuitOpen,
+            Self::CiDisabled => ErrorClass::CiDisabled,
+            Self::Truncated(_) | Self::InvalidJson(_) | Self::Unexpected(_) => {
+                ErrorClass::InvalidAnswer
+            }
+            Self::Refused { .. }
+            | Self::TooLarge { .. }
+            | Self::Redirect { .. }
+            | Self::Paging(_) => ErrorClass::Other,
         }
     }
 

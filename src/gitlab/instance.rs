@@ -11,9 +11,9 @@ use serde_json::value::RawValue;
 use super::client::Client;
 use super::error::Error;
 use super::fault::Fault;
-use super::observer::Endpoint;
 use super::record::{Reader, RejectReason, Rejected};
 use super::{times, wire};
+use crate::base::api::Endpoint;
 use crate::model::Timestamp;
 
 /// What GitLab says of the token that asks.

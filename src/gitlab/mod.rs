@@ -28,14 +28,13 @@ mod validate;
 pub mod webhook;
 mod wire;
 
-pub use breaker::CircuitState;
 pub use client::{Client, Order, PipelineQuery};
 pub use downstream::{Bridge, Downstream};
 pub use error::Error;
 pub use fault::Fault;
 pub use instance::TokenFacts;
-pub use observer::{Endpoint, Observer};
-pub use options::{Backoff, BuildError, Options, Token, TokenError};
+pub use observer::Observer;
+pub use options::{BuildError, Options, Token, TokenError};
 pub use record::{Listing, RejectReason, Rejected};
 pub use schedules::Schedule;
 pub use text::LogTail;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::base::backoff::Backoff;
+
 /// What a [`Client`](super::Client) is built from.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -41,35 +43,10 @@ impl Options {
             requests_per_second: 10.0,
             max_response_bytes: 32 << 20,
             max_attempts: 4,
-            backoff: Backoff {
-                base: Duration::from_millis(500),
-                max: Duration::from_secs(30),
-            },
+            backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(30))
+                .with_jitter(1.0),
             max_wait: Duration::from_mins(2),
         }
-    }
-}
-
-/// Exponential backoff with full jitter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Backoff {
-    /// Longest pause before the first retry; doubles with each further one.
-    pub base: Duration,
-    /// Longest pause at all.
-    pub max: Duration,
-}
-
-impl Backoff {
-    /// Longest pause before retry number `retry`, counted from 0.
-    pub fn ceiling(self, retry: u32) -> Duration {
-        self.base
-            .saturating_mul(2_u32.saturating_pow(retry))
-            .min(self.max)
-    }
-
-    /// A pause between nothing and the ceiling, so that many clients do not come back at once.
-    pub fn delay(self, retry: u32, random: &mut fastrand::Rng) -> Duration {
-        self.ceiling(retry).mul_f64(random.f64())
     }
 }
 
@@ -170,23 +147,6 @@ pub enum BuildError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_backoff_doubles_up_to_its_maximum_and_jitters_over_all_of_it() {
-        let backoff = Backoff {
-            base: Duration::from_millis(500),
-            max: Duration::from_secs(3),
-        };
-        let ceilings: Vec<u128> = (0..5).map(|n| backoff.ceiling(n).as_millis()).collect();
-        assert_eq!(ceilings, [500, 1000, 2000, 3000, 3000]);
-        assert_eq!(backoff.ceiling(u32::MAX), backoff.max);
-
-        let mut random = fastrand::Rng::with_seed(7);
-        let delays: Vec<Duration> = (0..1000).map(|_| backoff.delay(1, &mut random)).collect();
-        assert!(delays.iter().all(|delay| *delay < backoff.ceiling(1)));
-        let below_a_tenth = delays.iter().filter(|d| d.as_millis() < 100).count();
-        assert!((50..200).contains(&below_a_tenth), "{below_a_tenth}");
-    }
 
     #[test]
     fn a_token_prints_as_redacted() {

@@ -7,10 +7,10 @@ use serde_json::value::RawValue;
 
 use super::client::Client;
 use super::error::Error;
-use super::observer::Endpoint;
 use super::paging::Limit;
 use super::record::{Identified, Listing, Reader, RejectReason, Rejected};
 use super::wire;
+use crate::base::api::Endpoint;
 use crate::model::Timestamp;
 
 /// A pipeline schedule of a project.

@@ -9,8 +9,8 @@ use http::header::ACCEPT;
 use super::client::Client;
 use super::error::Error;
 use super::fault::Fault;
-use super::observer::Endpoint;
 use super::transport::{Call, LeftOut, Wanted};
+use crate::base::api::Endpoint;
 
 /// Bytes of a log that are read at most: twice what a runner lets a job write by default.
 const LONGEST_LOG: usize = 8 << 20;

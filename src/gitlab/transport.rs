@@ -1,6 +1,6 @@
 //! The project's own HTTP transport under the `gitlab` crate's endpoints: limits, retries, secrecy.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,13 +13,16 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::answer;
-use super::breaker::{Breaker, CircuitState};
+use super::breaker::Breaker;
 use super::connect;
-use super::error::{Error, Report, with_causes};
+use super::error::{Error, Report};
 use super::fault::Fault;
 use super::gate::Gate;
-use super::observer::{Endpoint, Observer};
-use super::options::{Backoff, BuildError, Options, Token};
+use super::observer::Observer;
+use super::options::{BuildError, Options, Token};
+use crate::base::api::{CircuitState, Endpoint};
+use crate::base::backoff::Backoff;
+use crate::base::error_chain::error_chain;
 
 /// A 429 without any header comes from limits counted by the minute: such a wait starts higher.
 const UNTOLD_LIMIT_RETRIES: u32 = 2;
@@ -38,7 +41,6 @@ pub(super) struct Transport {
     max_attempts: u32,
     max_wait: Duration,
     backoff: Backoff,
-    jitter: Mutex<fastrand::Rng>,
     observer: Arc<dyn Observer>,
 }
 
@@ -86,7 +88,6 @@ impl Transport {
             max_attempts: options.max_attempts.max(1),
             max_wait: options.max_wait,
             backoff: options.backoff,
-            jitter: Mutex::new(fastrand::Rng::new()),
             observer,
         })
     }
@@ -111,15 +112,14 @@ impl Transport {
 
     /// The pause before the next attempt.
     fn pause_after(&self, fault: &Fault, retry: u32) -> Duration {
-        let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
         match fault {
             Fault::RateLimited {
                 retry_after: Some(wait),
             } => *wait,
             Fault::RateLimited { retry_after: None } => self
                 .backoff
-                .delay(retry.saturating_add(UNTOLD_LIMIT_RETRIES), &mut jitter),
-            _ => self.backoff.delay(retry, &mut jitter),
+                .delay(retry.saturating_add(UNTOLD_LIMIT_RETRIES)),
+            _ => self.backoff.delay(retry),
         }
     }
 }
@@ -150,7 +150,7 @@ impl AsyncClient for Call<'_> {
             ApiError::client(self.error(
                 &self.transport.api,
                 0,
-                Fault::Unexpected(with_causes(&error)),
+                Fault::Unexpected(error_chain(&error)),
             ))
         })?;
         self.send(&request).await.map_err(ApiError::client)
@@ -190,7 +190,7 @@ impl Call<'_> {
     pub(super) fn own(&self, url: &Url, error: ApiError<Error>) -> Error {
         match error {
             ApiError::Client { source } => source,
-            other => self.error(url, 0, Fault::Unexpected(with_causes(&other))),
+            other => self.error(url, 0, Fault::Unexpected(error_chain(&other))),
         }
     }
 

@@ -5,15 +5,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::cursor::PollCursor;
 use super::reader::Reader;
+use crate::base::DAY;
 use crate::config::Backfill;
 use crate::gitlab::{Error, Order, PipelineQuery, Project};
 use crate::model::{PipelineObservation, Timestamp};
 
 /// Pipelines listed for each one wanted per ref, where several refs of a project are backfilled.
 const LISTED_FOR_REFS: usize = 4;
-
-/// Seconds.
-const DAY: i64 = 24 * 60 * 60;
 
 impl Reader {
     /// Lists the watched pipelines that moved, and the latest `updated_at` of all that were listed.

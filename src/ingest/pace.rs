@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::cycle::CycleError;
+use crate::base::backoff::Backoff;
 use crate::config::Watch;
 use crate::gitlab::Fault;
 
@@ -14,8 +15,8 @@ const QUIET_AFTER: Duration = Duration::from_mins(15);
 /// Interval for a project whose CI/CD is switched off.
 const CI_DISABLED: Duration = Duration::from_hours(1);
 
-/// How often the interval doubles at most while GitLab refuses a project.
-const MOST_DOUBLINGS: u32 = 4;
+/// Intervals that a project waits at most while GitLab refuses it.
+const LONGEST_REFUSED: u32 = 16;
 
 /// See the module.
 pub(super) struct Pace {
@@ -69,9 +70,9 @@ impl Pace {
         } else {
             watch.interval
         };
-        let doublings = self.refused.min(MOST_DOUBLINGS);
         // A little shorter by chance, so that projects do not ask in step.
-        interval.mul_f64(0.9 + 0.1 * fastrand::f64()) * 2_u32.pow(doublings)
+        let backoff = Backoff::new(interval, interval * LONGEST_REFUSED).with_jitter(0.1);
+        backoff.delay(self.refused)
     }
 }
 

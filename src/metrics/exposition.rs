@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use super::families::{JOBS, PIPELINES, PROJECTS};
 use super::fragments::{Deflater, Fragments};
 use super::page::{Group, Snapshot};
-use super::polls::{PollError, ProjectPolls};
+use super::polls::ProjectPolls;
 use super::render::{exposed, headers, render, render_project};
 use super::schedules::{self, SCHEDULES, ScheduleRow};
 use super::shelf::{Place, Rendered, Shelf};
 use super::telemetry::Telemetry;
 use super::text::shown;
+use crate::base::api::ErrorClass;
 use crate::model::{TimelineKey, TimelineRows, Timestamp};
 
 /// Everything that is exposed. Clones share it.
@@ -132,7 +133,7 @@ impl Exposition {
     }
 
     /// A poll of a project failed.
-    pub fn poll_failed(&self, project: &Arc<str>, reason: PollError) {
+    pub fn poll_failed(&self, project: &Arc<str>, reason: ErrorClass) {
         self.telemetry().polls(false).inc();
         self.update_project(project, |polls| polls.errors[reason as usize] += 1);
     }

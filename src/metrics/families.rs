@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::polls::{PollError, ProjectPolls};
+use super::polls::ProjectPolls;
 use super::schedules::SCHEDULES;
 use super::telemetry::OWN;
 use super::text::Lines;
+use crate::base::api::ErrorClass;
+use crate::base::label::Label as _;
 use crate::model::{Failing, FailureClass, Figures, JobRow, Outcome};
 
 /// Type of a family, as the exposition format names it.
@@ -206,8 +208,8 @@ pub(super) static PROJECTS: &[Family<OfProject>] = &[
     family!(Counter "project_poll_errors_total", ["project", "reason"],
     "Polls of the project that failed, by reason.",
     |polls, lines| {
-        for reason in PollError::ALL {
-            lines.labelled(&[("reason", reason.as_str())], polls.errors(reason));
+        for reason in ErrorClass::ALL {
+            lines.labelled(&[("reason", reason.as_str())], polls.errors(*reason));
         }
     }),
 ];

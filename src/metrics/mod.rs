@@ -21,7 +21,7 @@ mod webhooks;
 pub use exposition::{Exposition, RenderedTimeline};
 pub use families::{Described, Kind, families};
 pub use page::{Page, Snapshot};
-pub use polls::{PollError, ProjectPolls};
+pub use polls::ProjectPolls;
 pub use schedules::ScheduleRow;
 pub use telemetry::{Build, LogRead, Telemetry};
 pub use webhooks::WebhookResult;

@@ -11,6 +11,8 @@ use prometheus::{
 
 use super::families::{Described, Kind};
 use super::webhooks::WebhookResult;
+use crate::base::api::{CircuitState, Endpoint};
+use crate::base::label::Label as _;
 use crate::model::Timestamp;
 
 macro_rules! own {
@@ -120,9 +122,6 @@ pub struct Telemetry {
     config_loaded: IntGaugeVec,
 }
 
-const CLOSED: &str = "closed";
-const CIRCUIT_STATES: [&str; 3] = [CLOSED, "half_open", "open"];
-
 /// What became of a log that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogRead {
@@ -200,7 +199,7 @@ impl Telemetry {
             .set(1);
         self.registry
             .register(Box::new(ProcessCollector::for_self()))?;
-        self.circuit_breaker(CLOSED);
+        self.circuit_breaker(CircuitState::Closed);
         for result in LogRead::ALL {
             self.log_reads.with_label_values(&[result.as_str()]);
         }
@@ -212,7 +211,8 @@ impl Telemetry {
     }
 
     /// A request to the GitLab API ended; `code` is the class of its status (`2xx`, .. or `error`).
-    pub fn api_request(&self, endpoint: &str, code: &str, took: Duration) {
+    pub fn api_request(&self, endpoint: Endpoint, code: &str, took: Duration) {
+        let endpoint = endpoint.as_str();
         self.api_requests.with_label_values(&[endpoint, code]).inc();
         let seconds = self.api_seconds.with_label_values(&[endpoint]);
         seconds.observe(took.as_secs_f64());
@@ -298,17 +298,20 @@ impl Telemetry {
         self.webhooks.with_label_values(&labels).inc();
     }
 
-    /// The circuit breaker came to this state: `closed`, `half_open` or `open`.
-    pub fn circuit_breaker(&self, state: &str) {
-        for known in CIRCUIT_STATES {
-            let is_it = known == state;
-            self.circuit.with_label_values(&[known]).set(is_it.into());
+    /// The circuit breaker came to this state.
+    pub fn circuit_breaker(&self, state: CircuitState) {
+        for known in CircuitState::ALL {
+            let gauge = self.circuit.with_label_values(&[known.as_str()]);
+            gauge.set((*known == state).into());
         }
     }
 
     /// Whether requests go to GitLab as usual.
     pub fn circuit_is_closed(&self) -> bool {
-        self.circuit.with_label_values(&[CLOSED]).get() == 1
+        self.circuit
+            .with_label_values(&[CircuitState::Closed.as_str()])
+            .get()
+            == 1
     }
 
     /// When the GitLab token ends; `None`: never.
@@ -331,11 +334,6 @@ impl Telemetry {
     pub fn config_loaded(&self, at: Timestamp) {
         self.config_ok.with_label_values(NONE).set(1);
         self.config_loaded.with_label_values(NONE).set(at.unix());
-    }
-
-    /// A configuration was refused; the former one stays in force.
-    pub fn config_refused(&self) {
-        self.config_ok.with_label_values(NONE).set(0);
     }
 
     pub(super) fn polls(&self, success: bool) -> IntCounter {

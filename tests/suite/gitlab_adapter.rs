@@ -9,10 +9,11 @@ mod tls;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use job_failure_exporter::gitlab::{
-    Backoff, Client, Endpoint, Observer, Options, PipelineQuery, Token,
-};
-use job_failure_exporter::model::Timestamp;
+use ci_history::Timestamp;
+use job_failure_exporter::base::api::Endpoint;
+use job_failure_exporter::base::backoff::Backoff;
+use job_failure_exporter::base::label::Label as _;
+use job_failure_exporter::gitlab::{Client, Observer, Options, PipelineQuery, Token};
 use scripted::Server;
 
 const SECRET: &str = "glpat-top-secret";
@@ -44,10 +45,6 @@ impl Observer for Heard {
         self.hear(format!("remaining {remaining}"));
     }
 
-    fn budget_limit(&self, limit: u64) {
-        self.hear(format!("limit {limit}"));
-    }
-
     fn server_date(&self, date: Timestamp) {
         self.hear(format!("date {}", date.unix()));
     }
@@ -57,10 +54,7 @@ fn options(url: &str) -> Options {
     let token = Token::new(SECRET.into()).unwrap();
     let mut options = Options::new(url.parse().unwrap(), Some(token));
     options.requests_per_second = f64::INFINITY;
-    options.backoff = Backoff {
-        base: Duration::from_millis(1),
-        max: Duration::from_millis(4),
-    };
+    options.backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(4));
     options
 }
 

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ci_history::Timestamp;
 use http_body_util::BodyExt as _;
+use job_failure_exporter::base::api::Endpoint;
 use job_failure_exporter::metrics::{Telemetry, WebhookResult, families};
-use job_failure_exporter::model::Timestamp;
 
 use crate::metrics_rows::exposition;
 
 /// Gives every metric of the exporter's own a sample.
 pub(crate) fn touch_everything(telemetry: &Telemetry) {
     let now = Timestamp::from_unix(1_700_000_000).unwrap();
-    telemetry.api_request("pipelines", "2xx", Duration::from_millis(120));
+    telemetry.api_request(Endpoint::Pipelines, "2xx", Duration::from_millis(120));
     telemetry.api_retry();
     telemetry.api_budget_remaining(1_999);
     telemetry.record_rejected("job", "id");
@@ -28,7 +29,6 @@ pub(crate) fn touch_everything(telemetry: &Telemetry) {
     telemetry.webhooks_expected(&["job"]);
     telemetry.webhook("job", WebhookResult::Taken);
     telemetry.config_loaded(now);
-    telemetry.config_refused();
 }
 
 /// Name, type and labels.

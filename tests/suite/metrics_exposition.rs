@@ -5,9 +5,10 @@ use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use ci_history::{Figures, JobRow, Timestamp};
 use http_body_util::BodyExt as _;
-use job_failure_exporter::metrics::{Exposition, Page, PollError};
-use job_failure_exporter::model::{Figures, JobRow, Timestamp};
+use job_failure_exporter::base::api::ErrorClass;
+use job_failure_exporter::metrics::{Exposition, Page};
 use proptest::prelude::*;
 
 use crate::metrics_rows::{HOSTILE, exposition, failing, job, key, passing, time, timeline};
@@ -124,7 +125,7 @@ async fn hostile_names_stay_inside_their_labels() {
     let long = "x".repeat(10_000);
     for name in [HOSTILE, &long, "", "\u{202e}gnp.exe", "back\\", "\\"] {
         publish(&exposition, name, name, vec![job(name, failing())]);
-        exposition.poll_failed(&Arc::from(name), PollError::Other);
+        exposition.poll_failed(&Arc::from(name), ErrorClass::Other);
     }
     let text = text(&exposition).await;
     assert!(!text.contains('\0'));
@@ -211,8 +212,8 @@ async fn a_project_shows_its_polls_until_it_is_removed() {
     let exposition = exposition();
     let project = Arc::from("group/app");
     exposition.watch_project(&project);
-    exposition.poll_failed(&project, PollError::Timeout);
-    exposition.poll_failed(&project, PollError::Timeout);
+    exposition.poll_failed(&project, ErrorClass::Timeout);
+    exposition.poll_failed(&project, ErrorClass::Timeout);
     exposition.poll_succeeded(&project, Timestamp::from_unix(1_700_000_000).unwrap());
     let text = rows_text(&exposition).await;
     for sample in [

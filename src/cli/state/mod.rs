@@ -17,6 +17,7 @@ use self::show::ShowArgs;
 use super::Console;
 use super::args::ConfigArgs;
 use super::table::printable;
+use crate::base::nearest;
 use crate::config::Config;
 use crate::daemon::storage;
 use crate::model::Timeline;
@@ -144,12 +145,10 @@ pub(super) async fn selected(
 
 /// A hint at the job that may have been meant.
 pub(super) fn nearest(job: &str, names: &[Arc<str>]) -> String {
-    let distances = names
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(job, name), name));
-    let nearest = distances.min().map(|(_, name)| printable(name));
-    let hint = nearest.map(|name| format!("; did you mean `{name}`?"));
-    hint.unwrap_or_default()
+    let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+    nearest::nearest(job, &names)
+        .map(|name| format!("; did you mean `{}`?", printable(name)))
+        .unwrap_or_default()
 }
 
 /// Lines that name timelines; not all of very many.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::projects::Found;
 use super::shell::State;
-use crate::daemon::telemetry::poll_error;
 use crate::gitlab::{Error, Project, Rejected};
 use crate::ingest::{Observations, PollEvents, Resume, ScheduleSight};
 use crate::metrics::ScheduleRow;
@@ -146,7 +145,7 @@ impl PollEvents for State {
             self.exposition().remove_project(&path);
             self.exposition().watch_project(&path);
         }
-        self.exposition().poll_failed(&path, poll_error(error));
+        self.exposition().poll_failed(&path, error.class());
         drop(inner);
         if news.is_news {
             tracing::warn!("not polled: {error}");

@@ -16,10 +16,16 @@ use tokio::time::{sleep, timeout};
 
 use super::S3Options;
 use super::credentials::Source;
-use super::error::{Fault, S3Error, chain};
+use super::error::{Fault, S3Error};
+use crate::base::backoff::Backoff;
+use crate::base::error_chain::error_chain;
 
 /// Attempts of one request. Only what may pass is repeated.
 const ATTEMPTS: u32 = 3;
+
+/// Pauses between attempts, and between the writes of replicas that are in each other's way.
+pub(super) const BACKOFF: Backoff =
+    Backoff::new(Duration::from_millis(100), Duration::from_millis(6400)).with_jitter(1.0);
 
 /// Longest time until a connection stands.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -152,7 +158,7 @@ impl Bucket {
                 Err(fault) if attempt == ATTEMPTS => {
                     return Err(S3Error::new("read", self.address(name), fault));
                 }
-                Err(_) => sleep(jitter(attempt)).await,
+                Err(_) => sleep(BACKOFF.delay(attempt - 1)).await,
             }
             attempt += 1;
         }
@@ -238,7 +244,7 @@ async fn read_whole(output: GetObjectOutput, longest: Duration) -> Result<Object
     let length = output.content_length;
     let body = match timeout(longest, output.body.collect()).await {
         Err(_) => return Err(Fault::Timeout),
-        Ok(Err(error)) => return Err(Fault::Cut(chain(&error))),
+        Ok(Err(error)) => return Err(Fault::Cut(error_chain(&error))),
         Ok(Ok(body)) => body.into_bytes(),
     };
     match length.and_then(|length| usize::try_from(length).ok()) {
@@ -250,10 +256,4 @@ async fn read_whole(output: GetObjectOutput, longest: Duration) -> Result<Object
             body,
         }),
     }
-}
-
-/// A pause before the next attempt: between nothing and a time that doubles.
-pub(super) fn jitter(attempt: u32) -> Duration {
-    let longest = Duration::from_millis(50) * 2_u32.saturating_pow(attempt.min(7));
-    longest.mul_f64(fastrand::f64())
 }

@@ -6,7 +6,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::future;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 
-use super::error::chain;
+use crate::base::error_chain::error_chain;
 
 /// Looks for credentials, and remembers why there are none: the SDK tells only that its time was over
 /// where the source fails slowly.
@@ -46,7 +46,7 @@ impl ProvideCredentials for Source {
                 self.note(Some("no answer from where they come from".to_owned()));
             }
             let found = self.inner.provide_credentials().await;
-            self.note(found.as_ref().err().map(|error| chain(error)));
+            self.note(found.as_ref().err().map(|error| error_chain(error)));
             found
         })
     }

@@ -6,6 +6,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
+use crate::base::error_chain::error_chain;
 use crate::store::DocumentError;
 
 /// A request to S3 failed.
@@ -169,17 +170,17 @@ impl Fault {
                 Some(response) if !response.status().is_success() => {
                     Self::answered(response.status().as_u16(), "no code", None)
                 }
-                _ => Self::Cut(chain(error)),
+                _ => Self::Cut(error_chain(error)),
             },
             SdkError::DispatchFailure(failure) => of_credentials(error).unwrap_or_else(|| {
                 let cause = failure.as_connector_error().and_then(StdError::source);
                 if failure.is_timeout() {
                     Self::Timeout
                 } else {
-                    Self::Unreachable(chain(cause.unwrap_or(error)))
+                    Self::Unreachable(error_chain(cause.unwrap_or(error)))
                 }
             }),
-            _ => of_credentials(error).unwrap_or_else(|| Self::Settings(chain(error))),
+            _ => of_credentials(error).unwrap_or_else(|| Self::Settings(error_chain(error))),
         }
     }
 
@@ -230,28 +231,13 @@ fn of_credentials(error: &(dyn StdError + 'static)) -> Option<Fault> {
         match error.downcast_ref::<CredentialsError>() {
             Some(CredentialsError::CredentialsNotLoaded(_)) => return Some(Fault::NoCredentials),
             Some(invalid @ CredentialsError::InvalidConfiguration(_)) => {
-                return Some(Fault::Settings(chain(invalid)));
+                return Some(Fault::Settings(error_chain(invalid)));
             }
             Some(other) => {
-                return Some(Fault::Credentials(chain(other)));
+                return Some(Fault::Credentials(error_chain(other)));
             }
             None => cause = error.source(),
         }
     }
     None
-}
-
-/// An error with its causes, in one line.
-pub(super) fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.ends_with(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, ConfigLoader};
 use tokio::time::sleep;
 
-use self::bucket::{Bucket, Condition, Object, jitter};
+use self::bucket::{BACKOFF, Bucket, Condition, Object};
 pub use self::error::{Fault, S3Error};
 use super::layout::document_path;
 use super::{DocumentError, Saved, SetAside, Written, decode, encode};
@@ -126,7 +126,7 @@ impl S3 {
                 Err(error) => return Err(error),
             }
             written.conflicts += 1;
-            sleep(jitter(attempt)).await;
+            sleep(BACKOFF.delay(attempt - 1)).await;
             let Some(stored) = self.stored(&key, &name, &mut written).await? else {
                 continue;
             };

@@ -1,0 +1,10 @@
+//! Small shared ground: leaves that know nothing of the program, which every other module may use.
+
+pub mod api;
+pub mod backoff;
+pub mod error_chain;
+pub mod label;
+pub mod nearest;
+
+/// Seconds of a day.
+pub const DAY: i64 = 24 * 60 * 60;
