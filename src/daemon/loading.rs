@@ -59,7 +59,7 @@ pub(super) async fn load(store: &Store, state: &State, stop: &CancellationToken)
 }
 
 async fn try_load(store: &Store, state: &State) -> Result<(), StoreError> {
-    let loaded = store.load_shard(state.policy().shard).await?;
+    let loaded = store.load_shard(state.policy.shard).await?;
     report_conditional_writes(store, state);
     report_quarantined(state, &loaded.set_aside);
     let count = loaded.timelines.len();

@@ -61,10 +61,7 @@ impl LogQueue {
             }
             waiting.known.insert(job_id);
             waiting.queue.push_back(WantedLog {
-                key: TimelineKey {
-                    project_id,
-                    ref_name: rows.ref_name.clone(),
-                },
+                key: TimelineKey::new(project_id, rows.ref_name.clone()),
                 job: row.name.clone(),
                 pipeline_id,
                 job_id,
@@ -132,10 +129,7 @@ mod tests {
 
     fn wanted() -> WantedLog {
         WantedLog {
-            key: TimelineKey {
-                project_id: 7,
-                ref_name: "main".into(),
-            },
+            key: TimelineKey::new(7, "main"),
             job: "unit".into(),
             pipeline_id: 1,
             job_id: 10,

@@ -54,7 +54,7 @@ impl LogReader {
 
     async fn read_all(&mut self) {
         let state = Arc::clone(&self.state);
-        let (telemetry, logs) = (state.telemetry(), state.log_queue());
+        let (telemetry, logs) = (state.telemetry(), &state.log_queue);
         loop {
             let wanted = logs.next().await;
             telemetry.logs_waiting(logs.len());
@@ -87,7 +87,7 @@ impl LogReader {
     }
 
     async fn failed(&mut self, wanted: WantedLog, error: &Error) {
-        let logs = self.state.log_queue();
+        let logs = &self.state.log_queue;
         let is_unasked = error.attempts() == 0 && error.is_retryable();
         if let Some(wait) = held_back_for(error.fault(), is_unasked) {
             tracing::debug!("a log is not read yet: {error}");

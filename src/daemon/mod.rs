@@ -152,7 +152,7 @@ impl Daemon {
         } = self;
         let stop = CancellationToken::new();
         let now = Arc::new(move || clock.local_now());
-        let mut service = Service::new(state.exposition().clone(), state.clone(), now);
+        let mut service = Service::new(state.exposition.clone(), state.clone(), now);
         if let Some((inbox, work)) = webhooks {
             service = service.with_webhooks(inbox);
             // Ends with the server, which holds the other end of the queue.

@@ -58,11 +58,11 @@ impl OwnersReader {
     async fn read_all(&mut self) {
         let state = Arc::clone(&self.state);
         loop {
-            state.owners_cache().reading_requested().await;
+            state.owners_cache.reading_requested().await;
             let projects = state.watched_projects();
             let is_watched = |id| projects.iter().any(|project| project.id == id);
             self.last.retain(|id, _| is_watched(*id));
-            state.owners_cache().retain(is_watched);
+            state.owners_cache.retain(is_watched);
             for project in projects {
                 let is_fresh = self.last.get(&project.id).is_some_and(|last| {
                     last.at.elapsed() < FRESH && last.branch == project.default_branch
@@ -119,7 +119,7 @@ impl OwnersReader {
             }
             file
         });
-        self.state.owners_cache().put(project.id, file);
+        self.state.owners_cache.put(project.id, file);
         self.state.render_again(project.id);
     }
 }

@@ -163,7 +163,7 @@ impl Saver {
     async fn save_one(&self, saved: Saved) -> Result<(), StoreError> {
         let key = saved.timeline.key.clone();
         let telemetry = self.state.telemetry();
-        match self.store.save(saved, &self.state.policy().rules).await {
+        match self.store.save(saved, &self.state.policy.rules).await {
             Ok(written) => {
                 telemetry.state_saved(self.clock.local_now());
                 self.take_written(&written);

@@ -6,12 +6,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::family::{Family, FamilyJobs};
 use super::reader::Reader;
 use super::sight::{Sight, is_settled, may_move_on};
 use crate::config::ChildPipelines;
-use crate::gitlab::{Bridge, Error, Listing, Project};
-use crate::model::{JobObservation, Status};
+use crate::gitlab::{Bridge, Error, Listing, PipelineJobs, Project, Rejected};
+use crate::model::{JobObservation, PipelineObservation, Span, Status};
 
 /// Levels of children that are followed. GitLab allows two.
 const DEEPEST: usize = 5;
@@ -22,6 +21,71 @@ const LARGEST_FAMILY: usize = 1000;
 /// Stands between the names of a trigger job and of a job in its child pipeline.
 const SEPARATOR: &str = " / ";
 
+/// What is known of a pipeline's children, so that none is read twice without need.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Family {
+    /// No trigger jobs. It stays so: GitLab creates all jobs with the pipeline.
+    childless: bool,
+    /// Children that were read after they and all their descendants had ended.
+    ended: HashMap<u64, Sight>,
+    unended: HashMap<u64, Sight>,
+    /// Whether a child goes on without a user.
+    open: bool,
+}
+
+impl Family {
+    /// Whether a child goes on without a user, even if the parent has ended.
+    pub(super) fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Whether a child has not ended. It may wait for a user, whose action moves no parent.
+    pub(super) fn has_unended(&self) -> bool {
+        !self.unended.is_empty()
+    }
+
+    /// Whether this descendant had not ended.
+    pub(super) fn includes(&self, child: u64) -> bool {
+        self.unended.contains_key(&child)
+    }
+
+    #[cfg(test)]
+    pub(super) fn waiting(child: u64) -> Self {
+        Self {
+            unended: HashMap::from([(child, (None, Status::Blocked))]),
+            ..Self::default()
+        }
+    }
+}
+
+/// The jobs of a pipeline and of the children that are followed.
+#[derive(Debug)]
+pub(super) struct FamilyJobs {
+    /// Every attempt of every job, under the name it is counted by.
+    jobs: Vec<JobObservation>,
+    rejected: Vec<Rejected>,
+    /// How long the pipeline ran, without its children.
+    running_time: Option<Span>,
+    /// Whether all its own jobs stay as they are until a user acts.
+    pub(super) settled: bool,
+    pub(super) family: Family,
+    /// Why some children could not be read.
+    pub(super) failed: Option<Error>,
+}
+
+impl FamilyJobs {
+    fn of(found: PipelineJobs) -> Self {
+        let jobs = found.jobs.items;
+        Self {
+            settled: jobs.iter().all(|job| is_settled(job.status)),
+            jobs,
+            rejected: found.jobs.rejected,
+            running_time: found.running_time,
+            family: Family::default(),
+            failed: None,
+        }
+    }
+}
 /// A pipeline whose trigger jobs are followed.
 struct Member {
     id: u64,
@@ -44,12 +108,27 @@ impl Reader {
     ) -> Result<FamilyJobs, Error> {
         let found = self.client.pipeline_jobs(project.id, pipeline).await?;
         let mut reading = FamilyJobs::of(found);
-        if known.is_childless() || self.watch.child_pipelines == ChildPipelines::Ignore {
+        if known.childless || self.watch.child_pipelines == ChildPipelines::Ignore {
             reading.family = known;
         } else if let Err(error) = self.follow(project, pipeline, known, &mut reading).await {
             reading.failed = Some(error);
         }
         Ok(reading)
+    }
+
+    /// Hands over what was read; returns the watched jobs.
+    pub(super) fn hand_over(
+        &self,
+        project: &Project,
+        pipeline: &mut PipelineObservation,
+        read: FamilyJobs,
+    ) -> Vec<JobObservation> {
+        self.report_rejected(&read.rejected);
+        let mut jobs = read.jobs;
+        jobs.retain(|job| self.watch.jobs.matches(&job.name));
+        pipeline.duration = pipeline.duration.or(read.running_time);
+        self.observed(project, pipeline, &jobs);
+        jobs
     }
 
     async fn follow(
@@ -60,7 +139,6 @@ impl Reader {
         reading: &mut FamilyJobs,
     ) -> Result<(), Error> {
         let has_jobs = !reading.jobs.is_empty();
-        let mut childless = false;
         let mut members = vec![Member::first(pipeline)];
         let mut met = HashSet::from([pipeline]);
         let mut ended = HashMap::new();
@@ -75,13 +153,13 @@ impl Reader {
                 reading.settled &= own.clone().all(|bridge| is_settled(bridge.job.status));
                 // A lagging replica shows neither jobs nor trigger jobs.
                 let none = own.next().is_none() && bridges.rejected.is_empty();
-                childless = has_jobs && none;
+                reading.family.childless = has_jobs && none;
             }
             reading.rejected.extend(bridges.rejected);
             let mut children = Vec::new();
             for bridge in bridges.items {
                 if let Some(child) = member.child(at, &bridge, project) {
-                    if known.was_read(child.id, child.sight) {
+                    if known.ended.get(&child.id) == Some(&child.sight) {
                         ended.insert(child.id, child.sight);
                     } else if child.depth <= DEEPEST && met.insert(child.id) {
                         children.push(child);
@@ -93,11 +171,18 @@ impl Reader {
             members.truncate(LARGEST_FAMILY);
             at += 1;
         }
-        reading.family = if childless {
-            Family::childless()
-        } else {
-            family(&members, ended)
-        };
+        let is_unended = with_descendants(&members, |status| !status.is_terminal());
+        let family = &mut reading.family;
+        family.open = with_descendants(&members, may_move_on)[0];
+        family.ended = ended;
+        for (member, is_unended) in members.iter().zip(is_unended).skip(1) {
+            let kind = if is_unended {
+                &mut family.unended
+            } else {
+                &mut family.ended
+            };
+            kind.insert(member.id, member.sight);
+        }
         Ok(())
     }
 
@@ -160,18 +245,6 @@ fn named(mut job: JobObservation, prefix: &str) -> JobObservation {
         job.name = Arc::from(format!("{prefix}{}", job.name));
     }
     job
-}
-
-/// What is known of the children after all members were read. `ended`: the children that were not read.
-fn family(members: &[Member], mut ended: HashMap<u64, Sight>) -> Family {
-    let is_open = with_descendants(members, may_move_on)[0];
-    let mut unended = HashMap::new();
-    let is_unended = with_descendants(members, |status| !status.is_terminal());
-    for (member, is_unended) in members.iter().zip(is_unended).skip(1) {
-        let kind = if is_unended { &mut unended } else { &mut ended };
-        kind.insert(member.id, member.sight);
-    }
-    Family::new(ended, unended, is_open)
 }
 
 /// For each member, whether a descendant has a status that matches. Children count themselves as well.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::family::Family;
-use super::open_pipeline::OpenPipeline;
+use super::children::Family;
+use super::events::Resume;
 use super::pending::{PendingReads, ReadPlan};
 use super::sight::{Sight, may_move_on, sight_of};
 use crate::model::{PipelineObservation, Timestamp};
@@ -17,16 +17,9 @@ pub const LISTING_OVERLAP: Duration = Duration::from_secs(OVERLAP.unsigned_abs()
 /// Seconds of [`LISTING_OVERLAP`].
 const OVERLAP: i64 = 5 * 60;
 
-/// Where polling of a project left off.
-#[derive(Debug, Clone, Default)]
-pub struct Resume {
-    /// Up to when everything was observed; `None` for a new project.
-    pub watermark: Option<Timestamp>,
-    /// Refs with a history. Only other refs are backfilled.
-    pub known_refs: BTreeSet<Arc<str>>,
-    /// Pipelines that had not ended.
-    pub open: Vec<PipelineObservation>,
-}
+/// Poll cycles after which a finished pipeline with only manual children is dropped. It is read after 1, 2, 4, 8, ..
+/// of them: hours in a busy project, days in a quiet one.
+const LONGEST_WAIT: u32 = 2048;
 
 /// What was read of a project.
 #[derive(Debug, Default)]
@@ -44,6 +37,17 @@ pub(super) struct PollCursor {
     pending: PendingReads,
     /// Whether the last listing brought anything to read.
     moved: bool,
+}
+
+/// A pipeline that was not seen to end, or a child of which was not.
+#[derive(Debug)]
+struct OpenPipeline {
+    pipeline: PipelineObservation,
+    family: Family,
+    /// Readings in a row in which all jobs were settled.
+    settled_readings: u32,
+    /// Cycles in a row in which only a user could have moved anything.
+    waiting_cycles: u32,
 }
 
 impl PollCursor {
@@ -67,7 +71,7 @@ impl PollCursor {
         self.known_refs.clear();
         self.backfill = true;
         self.open
-            .retain(|_, open| is_watched(&open.pipeline().ref_name));
+            .retain(|_, open| is_watched(&open.pipeline.ref_name));
         self.pending.retain_refs(is_watched);
     }
 
@@ -94,9 +98,9 @@ impl PollCursor {
 
     /// A pipeline that was not seen to end, by its own id or the id of a child that was not.
     pub(super) fn open(&self, id: u64) -> Option<PipelineObservation> {
-        let parent = || self.open.values().find(|open| open.family().includes(id));
+        let parent = || self.open.values().find(|open| open.family.includes(id));
         let open = self.open.get(&id).or_else(parent);
-        open.map(|open| open.pipeline().clone())
+        open.map(|open| open.pipeline.clone())
     }
 
     /// Takes a listing; returns the pipelines whose jobs are to be read.
@@ -107,10 +111,11 @@ impl PollCursor {
     ) -> ReadPlan {
         let pending = self.pending.pipelines();
         let mut wanted: BTreeMap<u64, _> = pending.map(|it| (it.id, it.clone())).collect();
-        self.open.retain(|_, open| !open.is_expired());
+        self.open
+            .retain(|_, open| open.waiting_cycles < LONGEST_WAIT);
         let due = self.open.iter_mut().filter_map(|(id, open)| {
             let is_due = open.begin_cycle();
-            is_due.then(|| (*id, open.pipeline().clone()))
+            is_due.then(|| (*id, open.pipeline.clone()))
         });
         wanted.extend(due);
         let mut still_listed = HashMap::with_capacity(listing.len());
@@ -140,26 +145,39 @@ impl PollCursor {
         self.read.insert(pipeline.id, sight_of(pipeline));
         let ended = !may_move_on(pipeline.status);
         let open = self.open.get(&pipeline.id);
-        if ended && !open.is_some_and(|open| open.family().has_unended()) {
+        if ended && !open.is_some_and(|open| open.family.has_unended()) {
             self.open.remove(&pipeline.id);
             return false;
         }
         let open = self.open_mut(pipeline);
-        open.set_pipeline(pipeline);
-        !ended && open.count_reading(settled)
+        open.pipeline = pipeline.clone();
+        if ended {
+            return false;
+        }
+        open.settled_readings = if settled {
+            open.settled_readings + 1
+        } else {
+            0
+        };
+        // Its status lags behind its jobs a little; it is asked for ever more seldom.
+        open.settled_readings > 1 && open.settled_readings.is_power_of_two()
     }
 
     /// What is known of a pipeline's children.
     pub(super) fn family(&self, id: u64) -> Family {
         let open = self.open.get(&id);
-        open.map(|open| open.family().clone()).unwrap_or_default()
+        open.map(|open| open.family.clone()).unwrap_or_default()
     }
 
     /// The children of a pipeline were read. While one has not ended the pipeline is read again, even if it
     /// has ended itself.
     pub(super) fn keep_family(&mut self, pipeline: &PipelineObservation, family: Family) {
         if may_move_on(pipeline.status) || family.has_unended() {
-            self.open_mut(pipeline).set_family(family);
+            let open = self.open_mut(pipeline);
+            if open.family != family {
+                open.waiting_cycles = 0;
+            }
+            open.family = family;
         } else {
             self.open.remove(&pipeline.id);
         }
@@ -197,6 +215,31 @@ impl PollCursor {
     fn open_mut(&mut self, pipeline: &PipelineObservation) -> &mut OpenPipeline {
         let open = self.open.entry(pipeline.id);
         open.or_insert_with(|| OpenPipeline::new(pipeline.clone()))
+    }
+}
+
+impl OpenPipeline {
+    fn new(pipeline: PipelineObservation) -> Self {
+        Self {
+            pipeline,
+            family: Family::default(),
+            settled_readings: 0,
+            waiting_cycles: 0,
+        }
+    }
+
+    /// Whether the pipeline has ended and all its unended children wait for a user.
+    fn waits_for_user(&self) -> bool {
+        !may_move_on(self.pipeline.status) && !self.family.is_open() && self.family.has_unended()
+    }
+
+    /// Counts a cycle; returns whether the pipeline is read in it.
+    fn begin_cycle(&mut self) -> bool {
+        if !self.waits_for_user() {
+            return true;
+        }
+        self.waiting_cycles += 1;
+        self.waiting_cycles.is_power_of_two()
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt as _, stream};
 use tracing::Instrument as _;
 
+use super::children::FamilyJobs;
 use super::cursor::PollCursor;
-use super::family::FamilyJobs;
 use super::pending::ReadPlan;
 use super::poller::Poller;
 use super::reader::{CONCURRENT_REQUESTS, Reader};

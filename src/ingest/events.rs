@@ -1,11 +1,30 @@
 //! What reading and polling tell the state. Calls come from many tasks and must return soon.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::cursor::Resume;
-use super::timetable::ScheduleSight;
-use crate::gitlab::{Error, Project, Rejected};
+use crate::gitlab::{Error, Project, Rejected, Schedule};
 use crate::model::{JobObservation, PipelineObservation, Timestamp};
+
+/// Where polling of a project left off.
+#[derive(Debug, Clone, Default)]
+pub struct Resume {
+    /// Up to when everything was observed; `None` for a new project.
+    pub watermark: Option<Timestamp>,
+    /// Refs with a history. Only other refs are backfilled.
+    pub known_refs: BTreeSet<Arc<str>>,
+    /// Pipelines that had not ended.
+    pub open: Vec<PipelineObservation>,
+}
+
+/// A schedule, and when it last ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleSight {
+    /// As GitLab lists it.
+    pub schedule: Schedule,
+    /// When its last pipeline was created, if it ever was.
+    pub last_run: Option<Timestamp>,
+}
 
 /// Takes what was read of pipelines.
 pub trait Observations: Send + Sync + 'static {

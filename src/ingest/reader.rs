@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::events::Observations;
-use super::family::FamilyJobs;
 use crate::config::Watch;
 use crate::gitlab::{Client, Error, Project, Rejected};
 use crate::model::{JobObservation, PipelineObservation};
@@ -47,21 +46,6 @@ impl Reader {
             Err(error) => Err(error),
             Ok(_) => Err(missed),
         }
-    }
-
-    /// Hands over what was read; returns the watched jobs.
-    pub(super) fn hand_over(
-        &self,
-        project: &Project,
-        pipeline: &mut PipelineObservation,
-        read: FamilyJobs,
-    ) -> Vec<JobObservation> {
-        self.report_rejected(&read.rejected);
-        let mut jobs = read.jobs;
-        jobs.retain(|job| self.watch.jobs.matches(&job.name));
-        pipeline.duration = pipeline.duration.or(read.running_time);
-        self.observed(project, pipeline, &jobs);
-        jobs
     }
 
     pub(super) fn observed(

@@ -1,27 +1,32 @@
-//! What is known of a project's pipeline schedules, and which of their last runs to ask for. Pure.
+//! What is known of a project's pipeline schedules, and when they are read again.
+//!
+//! This costs one request, and one more for each schedule that ran or changed: only the schedule itself tells its
+//! last pipeline.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::gitlab::{Project, Schedule};
-use crate::model::Timestamp;
+use super::events::ScheduleSight;
+use super::poller::Poller;
+use super::reader::Reader;
+use crate::gitlab::{Error, Project, Schedule};
 
-/// A schedule, and when it last ran.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScheduleSight {
-    /// As GitLab lists it.
-    pub schedule: Schedule,
-    /// When its last pipeline was created, if it ever was.
-    pub last_run: Option<Timestamp>,
-}
+/// Idle intervals between two readings of a project with schedules.
+const INTERVALS: u32 = 2;
+
+/// The same for a project without schedules, or that does not show them.
+const INTERVALS_WITHOUT: u32 = 12;
+
+/// Schedules of one project whose last pipeline is asked for in one reading; the others wait for the next.
+const MOST_DETAILS: usize = 20;
 
 /// The schedules of one project.
 #[derive(Debug, Default)]
 pub(super) struct Timetable {
     known: BTreeMap<u64, KnownSchedule>,
-    next_read: Option<Instant>,
+    next_reading: Option<Instant>,
     /// The project's path when they were last reported.
     path: Option<Arc<str>>,
 }
@@ -33,49 +38,69 @@ struct KnownSchedule {
     questions: u8,
 }
 
+impl Poller {
+    /// Reads the schedules of a project if it is time to. A failure does not fail the cycle.
+    pub(super) async fn read_schedules(&self, project: &Project, timetable: &mut Timetable) {
+        let now = Instant::now();
+        if !self.reader.watch.schedules || !timetable.is_due(project, now) {
+            return;
+        }
+        let read = self.reader.read_schedules(project, timetable).await;
+        if let Err(error) = &read {
+            self.events.schedules_not_read(project, error);
+            if !error.is_retryable() {
+                // A schedule that cannot be seen any more must not look as if it had not run.
+                timetable.known.clear();
+            }
+        }
+        let sights: Vec<_> = timetable.known.values().map(|k| k.sight.clone()).collect();
+        self.events.schedules(project, &sights);
+        let is_seldom = sights.is_empty() && !read.is_err_and(|error| error.is_retryable());
+        let intervals = if is_seldom {
+            INTERVALS_WITHOUT
+        } else {
+            INTERVALS
+        };
+        timetable.next_reading = Some(now + self.reader.watch.idle_interval * intervals);
+        timetable.path = Some(project.path.clone());
+    }
+}
+
+impl Reader {
+    async fn read_schedules(
+        &self,
+        project: &Project,
+        timetable: &mut Timetable,
+    ) -> Result<(), Error> {
+        let listing = self.client.schedules(project.id).await?;
+        self.report_rejected(&listing.rejected);
+        let default_branch = project.default_branch.as_deref();
+        let mut schedules = listing.items;
+        schedules.retain(|s| self.watch.refs.matches(&s.ref_name, default_branch));
+        timetable.take(schedules);
+        let asked = timetable.known.iter_mut().filter(|(_, k)| k.questions > 0);
+        for (id, known) in asked.take(MOST_DETAILS) {
+            match self.client.schedule_last_run(project.id, *id).await {
+                Ok(last_run) => {
+                    // A pipeline that was deleted has run nevertheless.
+                    known.sight.last_run = known.sight.last_run.max(last_run);
+                    known.questions -= 1;
+                }
+                Err(error) if error.is_not_found() => known.questions = 0,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Timetable {
-    pub(super) fn is_due(&self, project: &Project, now: Instant) -> bool {
-        self.path.as_ref() != Some(&project.path) || self.next_read.is_none_or(|at| at <= now)
-    }
-
-    pub(super) fn reported(&mut self, project: &Project, next_read: Instant) {
-        self.next_read = Some(next_read);
-        self.path = Some(project.path.clone());
-    }
-
-    pub(super) fn forget(&mut self) {
-        self.known.clear();
-    }
-
-    /// In the order of their ids.
-    pub(super) fn sights(&self) -> Vec<ScheduleSight> {
-        self.known.values().map(|it| it.sight.clone()).collect()
-    }
-
-    /// The schedules whose last run is to be asked for, at most so many.
-    pub(super) fn open_questions(&self, limit: usize) -> Vec<u64> {
-        let open = self.known.iter().filter(|(_, it)| it.questions > 0);
-        open.map(|(id, _)| *id).take(limit).collect()
-    }
-
-    /// A question was answered: when the schedule last ran, if it ever did.
-    pub(super) fn answered(&mut self, id: u64, last_run: Option<Timestamp>) {
-        if let Some(known) = self.known.get_mut(&id) {
-            // A pipeline that was deleted has run nevertheless.
-            known.sight.last_run = known.sight.last_run.max(last_run);
-            known.questions -= 1;
-        }
-    }
-
-    /// GitLab no longer knows a schedule: nothing more is asked.
-    pub(super) fn not_found(&mut self, id: u64) {
-        if let Some(known) = self.known.get_mut(&id) {
-            known.questions = 0;
-        }
+    fn is_due(&self, project: &Project, now: Instant) -> bool {
+        self.path.as_ref() != Some(&project.path) || self.next_reading.is_none_or(|at| at <= now)
     }
 
     /// Takes a listing of all schedules.
-    pub(super) fn take(&mut self, schedules: Vec<Schedule>) {
+    fn take(&mut self, schedules: Vec<Schedule>) {
         let mut before = std::mem::take(&mut self.known);
         for schedule in schedules {
             let known = before.remove(&schedule.id);
@@ -103,6 +128,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Timestamp;
 
     fn schedule(id: u64, next_run_at: i64) -> Schedule {
         Schedule {

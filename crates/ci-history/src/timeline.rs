@@ -20,6 +20,16 @@ pub struct TimelineKey {
     pub ref_name: Arc<str>,
 }
 
+impl TimelineKey {
+    /// The key of a project's branch or tag.
+    pub fn new(project_id: u64, ref_name: impl Into<Arc<str>>) -> Self {
+        Self {
+            project_id,
+            ref_name: ref_name.into(),
+        }
+    }
+}
+
 /// What an observation changed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Changes {

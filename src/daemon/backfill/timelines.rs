@@ -99,10 +99,7 @@ impl Observations for BackfillTimelines {
         at: Timestamp,
     ) {
         let mut inner = self.lock();
-        let key = TimelineKey {
-            project_id: project.id,
-            ref_name: pipeline.ref_name.clone(),
-        };
+        let key = TimelineKey::new(project.id, pipeline.ref_name.clone());
         if let Some(own) = inner.own.get_mut(&key) {
             own.timeline.observe(pipeline, jobs, &self.rules, at);
         }

@@ -24,23 +24,12 @@ pub(super) struct Expired {
     pub(super) jobs: Option<Vec<Arc<str>>>,
 }
 
-/// Orders the renderings of a timeline: the highest is the newest. Never used twice, also not after a timeline
-/// was dropped and came back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(super) struct Revision(u64);
-
-impl Revision {
-    pub(super) fn next(&mut self) -> Self {
-        self.0 += 1;
-        *self
-    }
-}
-
-/// A timeline to be rendered, as it was at a revision.
+/// A timeline to be rendered, as it was when it was taken.
 pub(super) struct RenderRequest {
     pub(super) key: TimelineKey,
-    pub(super) revision: Revision,
+    /// Orders the renderings of a timeline: the highest is the newest.
+    pub(super) revision: u64,
     pub(super) rows: TimelineRows,
-    /// Jobs that began to fail or recovered since the revision before.
+    /// Jobs that began to fail or recovered since the rendering before.
     pub(super) transitions: Vec<Transition>,
 }

@@ -12,7 +12,7 @@ const REMEMBERED_REJECTIONS: usize = 10_000;
 #[derive(Default)]
 pub(super) struct Health {
     loading: Loading,
-    first_round: FirstRound,
+    first_round_ended: bool,
     /// Whether any project was polled.
     any_polled: bool,
     /// The last error of each project, or name of the configuration, by its path.
@@ -29,13 +29,6 @@ enum Loading {
     /// To be tried again; why.
     Failed(String),
     Done,
-}
-
-#[derive(Default, PartialEq, Eq)]
-enum FirstRound {
-    #[default]
-    UnderWay,
-    Ended,
 }
 
 struct PollFailure {
@@ -69,25 +62,21 @@ impl Health {
     }
 
     pub(super) fn first_round_ended(&mut self) {
-        self.first_round = FirstRound::Ended;
+        self.first_round_ended = true;
     }
 
     pub(super) fn has_first_round_ended(&self) -> bool {
-        self.first_round == FirstRound::Ended
+        self.first_round_ended
     }
 
     pub(super) fn any_polled(&self) -> bool {
         self.any_polled
     }
 
-    /// A cycle succeeded, perhaps of a project that is no longer watched.
-    pub(super) fn polled(&mut self) {
+    /// A cycle succeeded; `path` unless the project is no longer watched. Returns whether the one before failed.
+    pub(super) fn polled(&mut self, path: Option<&str>) -> bool {
         self.any_polled = true;
-    }
-
-    /// A watched project was polled; returns whether the poll before had failed.
-    pub(super) fn recovered(&mut self, path: &str) -> bool {
-        self.poll_failures.remove(path).is_some()
+        path.is_some_and(|path| self.poll_failures.remove(path).is_some())
     }
 
     pub(super) fn poll_failed(&mut self, name: &str, error: &Error) -> FailureNews {
@@ -171,7 +160,7 @@ impl Health {
             Loading::Failed(error) => format!("the saved state cannot be read: {error}"),
             Loading::Done => {
                 let nothing_to_poll = self.poll_failures.is_empty() && !watches_any;
-                if self.has_first_round_ended() && (self.any_polled || nothing_to_poll) {
+                if self.first_round_ended && (self.any_polled || nothing_to_poll) {
                     return Readiness::Ready;
                 }
                 match self.failures().next() {

@@ -13,7 +13,7 @@ impl State {
     /// only reading the whole pipeline shows.
     pub(in crate::daemon) fn take_hook(&self, hook: &Hook) -> Option<(u64, PollHint)> {
         let now = self.gitlab_now();
-        let policy = self.policy();
+        let policy = &self.policy;
         let mut inner = self.lock();
         let facts = inner.projects.of_hook(&hook.project)?;
         let id = facts.id;
@@ -21,20 +21,26 @@ impl State {
         if !policy.refs.matches(&hook.ref_name, default_branch) {
             return None;
         }
-        let key = TimelineKey {
-            project_id: id,
-            ref_name: hook.ref_name.clone(),
-        };
-        let tells_more =
-            |job: &JobObservation| policy.jobs.matches(&job.name) && tells_more(job.status);
-        let is_sure = |job: &JobObservation| is_sure(job, hook.pipeline_status);
-        let timelines = &mut inner.timelines;
-        let Some(count) = timelines.count_hook(&key, hook, tells_more, is_sure, now) else {
+        let key = TimelineKey::new(id, hook.ref_name.clone());
+        let timeline = inner.timelines.get_visible(&key);
+        let known = timeline.and_then(|it| Some((it, it.known_pipeline(hook.pipeline_id)?)));
+        let Some((timeline, pipeline)) = known else {
             return Some((id, PollHint::Everything));
         };
+        let jobs = hook.jobs.items.iter();
+        let (sure, unsure): (Vec<_>, Vec<_>) = jobs
+            .filter(|job| policy.jobs.matches(&job.name))
+            .filter(|job| tells_more(job.status))
+            .filter(|job| !timeline.knows(hook.pipeline_id, job, &policy.rules))
+            .cloned()
+            .partition(|job| is_sure(job, hook.pipeline_status));
+        inner.timelines.change(&key, |timeline, rules| {
+            let changes = timeline.observe_attempts(hook.pipeline_id, &sure, rules, now);
+            changes.unwrap_or_default()
+        });
         drop(inner);
         self.publish(vec![key]);
-        let hint = hint(hook, count.status, count.counted, count.has_unsure);
+        let hint = hint(hook, pipeline.status, !sure.is_empty(), !unsure.is_empty());
         Some((id, hint))
     }
 }

@@ -9,7 +9,6 @@
 //! Each part has private fields. Its methods say what is to be done, and the shell does it.
 
 mod effects;
-mod entry;
 mod health;
 mod hooks;
 mod polling;

@@ -8,7 +8,7 @@ use super::shell::State;
 use crate::gitlab::{Error, Project, Rejected};
 use crate::ingest::{Observations, PollEvents, Resume, ScheduleSight};
 use crate::metrics::ScheduleRow;
-use crate::model::{JobObservation, PipelineObservation, Timestamp};
+use crate::model::{JobObservation, PipelineObservation, TimelineKey, Timestamp};
 
 impl Observations for State {
     fn observed(
@@ -23,7 +23,7 @@ impl Observations for State {
         // Since the cycle began the project may have moved, or be no longer watched.
         let facts = inner.projects.facts(project.id);
         let default_branch = facts.and_then(|facts| facts.default_branch.as_deref());
-        let refs = &self.policy().refs;
+        let refs = &self.policy.refs;
         let is_visible = facts.is_some() && refs.matches(&pipeline.ref_name, default_branch);
         let project = facts.unwrap_or(project);
         inner
@@ -33,8 +33,10 @@ impl Observations for State {
 
     fn pipeline_removed(&self, project: &Project, pipeline: &PipelineObservation) {
         tracing::info!("GitLab no longer knows this pipeline");
-        let mut inner = self.lock();
-        inner.timelines.cancel_in_flight(project.id, pipeline);
+        let key = TimelineKey::new(project.id, pipeline.ref_name.clone());
+        self.lock().timelines.change(&key, |timeline, rules| {
+            timeline.withdraw(pipeline.id, rules)
+        });
     }
 
     fn rejected(&self, rejected: &Rejected) {
@@ -46,7 +48,7 @@ impl Observations for State {
     }
 
     fn gitlab_now(&self) -> Timestamp {
-        self.clock().gitlab_now()
+        self.clock.gitlab_now()
     }
 }
 
@@ -55,24 +57,24 @@ impl PollEvents for State {
         let inner = self.lock();
         let watermark = inner.projects.watermark(project.id);
         // A watermark from the future would hide what comes until then.
-        let watermark = watermark.map(|at| at.min(self.clock().gitlab_now()));
+        let watermark = watermark.map(|at| at.min(self.clock.gitlab_now()));
         inner.timelines.resume(project.id, watermark)
     }
 
     fn watched(&self, project: &Project) {
-        self.owners_cache().request_reading();
+        self.owners_cache.request_reading();
         let mut inner = self.lock();
-        self.exposition().watch_project(&project.path);
+        self.exposition.watch_project(&project.path);
         let found = inner.projects.found(project);
         if found == Found::AsBefore {
             return;
         }
         if let Found::Moved { from } = &found {
-            self.exposition().remove_project(from);
+            self.exposition.remove_project(from);
             inner.health.project_moved(from, &project.path);
         }
         let default_branch = project.default_branch.as_deref();
-        let refs = &self.policy().refs;
+        let refs = &self.policy.refs;
         let is_watched = |ref_name: &str| refs.matches(ref_name, default_branch);
         let effects = inner.timelines.project_found(project, is_watched);
         drop(inner);
@@ -87,7 +89,7 @@ impl PollEvents for State {
         let inner_mut = &mut *inner;
         let dropped = inner_mut.projects.drop_missing(projects);
         for path in &dropped {
-            self.exposition().remove_project(path);
+            self.exposition.remove_project(path);
         }
         let known = &inner_mut.projects;
         let effects = inner_mut.timelines.hide_projects(|id| {
@@ -97,7 +99,7 @@ impl PollEvents for State {
         if complete {
             let paths: BTreeSet<&str> = projects.values().map(|it| &*it.path).collect();
             for name in inner_mut.health.forget_failures_but(&paths) {
-                self.exposition().remove_project(&name);
+                self.exposition.remove_project(&name);
             }
         }
         drop(inner);
@@ -113,15 +115,14 @@ impl PollEvents for State {
 
     fn polled(&self, project: &Project, watermark: Option<Timestamp>) {
         let mut inner = self.lock();
-        inner.health.polled();
         // Since the cycle began the project may have moved, or be no longer watched.
         let path = inner.projects.facts(project.id);
         let path = path.map(|facts| facts.path.clone());
-        let has_recovered = path.is_some_and(|path| {
-            let now = self.clock().local_now();
-            self.exposition().poll_succeeded(&path, now);
-            inner.health.recovered(&path)
-        });
+        if let Some(path) = &path {
+            let now = self.clock.local_now();
+            self.exposition.poll_succeeded(path, now);
+        }
+        let has_recovered = inner.health.polled(path.as_deref());
         let is_as_it_began = inner.projects.polled(project, watermark);
         // A ref that is visible only since then was not read to the end.
         if watermark.is_some() && is_as_it_began {
@@ -142,10 +143,10 @@ impl PollEvents for State {
         let path = facts.map_or_else(|| Arc::from(name), |facts| facts.path.clone());
         let news = inner.health.poll_failed(&path, error);
         if news.ci_was_disabled {
-            self.exposition().remove_project(&path);
-            self.exposition().watch_project(&path);
+            self.exposition.remove_project(&path);
+            self.exposition.watch_project(&path);
         }
-        self.exposition().poll_failed(&path, error.class());
+        self.exposition.poll_failed(&path, error.class());
         drop(inner);
         if news.is_news {
             tracing::warn!("not polled: {error}");
@@ -173,7 +174,7 @@ impl PollEvents for State {
         let mut inner = self.lock();
         let has_recovered = inner.health.schedules_reported(project.id);
         if let Some(facts) = inner.projects.facts(project.id) {
-            self.exposition().publish_schedules(&facts.path, &rows);
+            self.exposition.publish_schedules(&facts.path, &rows);
         }
         drop(inner);
         if has_recovered {

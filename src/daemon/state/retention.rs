@@ -9,18 +9,21 @@ impl State {
             return;
         };
         let mut inner = self.lock();
-        let effects = inner.timelines.expire(now, self.policy().cutoff(now));
+        let keys = inner.timelines.at_rest();
+        let effects = inner.timelines.expire(keys, now, self.policy.cutoff(now));
         let ids = inner.timelines.project_ids();
         inner.projects.forget_unwatched(&ids);
         drop(inner);
         self.apply(effects);
     }
 
-    /// Forgets the same of what was just read of a project.
+    /// Forgets the same of what was just read of a project: a backfill brings back what is long over.
     pub(super) fn expire_read(&self, project_id: u64) {
         if let Some(now) = self.told_time() {
-            let cutoff = self.policy().cutoff(now);
-            let effects = self.lock().timelines.expire_read(project_id, now, cutoff);
+            let mut inner = self.lock();
+            let keys = inner.timelines.dirty_of(project_id);
+            let effects = inner.timelines.expire(keys, now, self.policy.cutoff(now));
+            drop(inner);
             self.apply(effects);
         }
     }

@@ -35,7 +35,7 @@ impl State {
 
     /// Joins what another replica knows of a timeline, as it was just saved.
     pub(in crate::daemon) fn merge_saved(&self, saved: &Saved) {
-        let cutoff = self.told_time().map(|now| self.policy().cutoff(now));
+        let cutoff = self.told_time().map(|now| self.policy.cutoff(now));
         self.lock().timelines.merge_saved(saved, cutoff);
         self.publish(vec![saved.timeline.key.clone()]);
     }
@@ -85,14 +85,17 @@ impl State {
     /// Whether a log is still that of its job's last failure, and was not read.
     pub(in crate::daemon) fn wants_log(&self, log: &WantedLog) -> bool {
         let inner = self.lock();
-        inner.timelines.wants_log(&log.key, &log.job, log.job_id)
+        let timeline = inner.timelines.get_visible(&log.key);
+        let row = timeline.and_then(|it| it.row(&log.job, &self.policy.rules));
+        let failing = row.and_then(|row| row.figures.failing);
+        failing.is_some_and(|it| it.job_id == Some(log.job_id) && !it.log_was_read)
     }
 
     /// Takes over what a log says.
     pub(in crate::daemon) fn log_was_read(&self, log: &WantedLog, finding: &LogFinding) {
-        let mut inner = self.lock();
-        inner.timelines.note_log(&log.key, &log.job, finding);
-        drop(inner);
+        self.lock().timelines.change(&log.key, |timeline, rules| {
+            timeline.note_log(&log.job, finding, rules)
+        });
         self.publish(vec![log.key.clone()]);
     }
 }

@@ -17,11 +17,11 @@ use crate::model::{TimelineKey, Timestamp};
 
 /// The only owner of the state.
 pub(in crate::daemon) struct State {
-    policy: Policy,
-    exposition: Exposition,
-    log_queue: LogQueue,
-    owners_cache: OwnersCache,
-    clock: Arc<GitLabClock>,
+    pub(in crate::daemon) policy: Policy,
+    pub(in crate::daemon) exposition: Exposition,
+    pub(in crate::daemon) log_queue: LogQueue,
+    pub(in crate::daemon) owners_cache: OwnersCache,
+    pub(in crate::daemon) clock: Arc<GitLabClock>,
     inner: Mutex<Inner>,
 }
 
@@ -53,28 +53,8 @@ impl State {
         }
     }
 
-    pub(in crate::daemon) fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
-    pub(in crate::daemon) fn exposition(&self) -> &Exposition {
-        &self.exposition
-    }
-
     pub(in crate::daemon) fn telemetry(&self) -> &Telemetry {
         self.exposition.telemetry()
-    }
-
-    pub(in crate::daemon) fn log_queue(&self) -> &LogQueue {
-        &self.log_queue
-    }
-
-    pub(in crate::daemon) fn owners_cache(&self) -> &OwnersCache {
-        &self.owners_cache
-    }
-
-    pub(in crate::daemon) fn clock(&self) -> &GitLabClock {
-        &self.clock
     }
 
     /// The time by GitLab's clock, once an answer told it.
@@ -118,7 +98,7 @@ impl State {
         for key in effects.hide {
             let inner = self.lock();
             // It may be visible again meanwhile.
-            if !inner.timelines.is_visible(&key) {
+            if inner.timelines.get_visible(&key).is_none() {
                 self.exposition.remove(&key);
             }
         }

@@ -37,7 +37,7 @@ pub(in crate::daemon) fn test_state() -> (Arc<State>, Watch) {
 pub(in crate::daemon) async fn page(state: &State) -> String {
     use http_body_util::BodyExt as _;
 
-    let page = state.exposition().snapshot().identity().collect();
+    let page = state.exposition.snapshot().identity().collect();
     String::from_utf8(page.await.unwrap().to_bytes().into()).unwrap()
 }
 
@@ -160,10 +160,7 @@ fn an_error_of_a_cycle_that_began_before_a_move_is_one_of_the_new_path() {
 }
 
 fn key() -> TimelineKey {
-    TimelineKey {
-        project_id: 7,
-        ref_name: "main".into(),
-    }
+    TimelineKey::new(7, "main")
 }
 
 /// Observes one pipeline.

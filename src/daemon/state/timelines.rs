@@ -1,16 +1,17 @@
 //! All timelines: which are to be rendered, hidden, saved and removed.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+mod entry;
 
-use super::effects::{Effects, Expired, RenderRequest, Revision};
-use super::entry::{Expiry, TimelineEntry};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use self::entry::{RenderState, SaveState, TimelineEntry};
+use super::effects::{Effects, RenderRequest};
+use super::transitions::Rank;
 use crate::gitlab::Project;
-use crate::gitlab::webhook::Hook;
 use crate::ingest::Resume;
 use crate::model::{
-    JobObservation, JobRow, LogFinding, PipelineObservation, Rules, Status, Timeline, TimelineKey,
-    Timestamp,
+    Changes, JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp,
 };
 use crate::store::Saved;
 
@@ -24,17 +25,8 @@ pub(super) struct Timelines {
     unsaved: BTreeSet<TimelineKey>,
     /// Timelines that were dropped and may have a document.
     removed: BTreeSet<TimelineKey>,
-    newest_revision: Revision,
-}
-
-/// What a hook said of a known pipeline.
-pub(super) struct HookCount {
-    /// The pipeline's status as polling saw it last.
-    pub(super) status: Status,
-    /// Whether jobs were counted.
-    pub(super) counted: bool,
-    /// Whether the hook also told of jobs that only polling can count.
-    pub(super) has_unsure: bool,
+    /// Renderings so far. Never counts back, so that a timeline that was dropped and came back has no old number.
+    renderings: u64,
 }
 
 impl Timelines {
@@ -45,7 +37,7 @@ impl Timelines {
             dirty: BTreeSet::new(),
             unsaved: BTreeSet::new(),
             removed: BTreeSet::new(),
-            newest_revision: Revision::default(),
+            renderings: 0,
         }
     }
 
@@ -62,13 +54,13 @@ impl Timelines {
             watermark,
             ..Resume::default()
         };
-        for (key, entry) in of_project(&self.entries, project_id) {
+        for (key, entry) in self.entries.range(refs_of(project_id)) {
             // Without a watermark the first backfill of the project was broken off.
-            if watermark.is_some() && !entry.has_gap() {
+            if watermark.is_some() && !entry.has_gap {
                 resume.known_refs.insert(key.ref_name.clone());
             }
             if entry.is_visible() {
-                resume.open.extend(entry.timeline().open_pipelines());
+                resume.open.extend(entry.timeline.open_pipelines());
             }
         }
         resume
@@ -83,55 +75,29 @@ impl Timelines {
         jobs: &[JobObservation],
         at: Timestamp,
     ) {
-        let key = key(project.id, &pipeline.ref_name);
+        let key = TimelineKey::new(project.id, pipeline.ref_name.clone());
         self.entries
             .entry(key.clone())
             .or_insert_with(|| TimelineEntry::new(key.clone(), project));
         self.edit(&key, |entry, rules| {
-            entry.change(|timeline| !timeline.observe(pipeline, jobs, rules, at).is_empty());
+            let changes = entry.timeline.observe(pipeline, jobs, rules, at);
+            entry.note(&changes);
             if is_visible {
                 entry.show();
             }
         });
     }
 
-    /// GitLab no longer knows a pipeline.
-    pub(super) fn cancel_in_flight(&mut self, project_id: u64, pipeline: &PipelineObservation) {
-        let key = key(project_id, &pipeline.ref_name);
-        self.edit(&key, |entry, rules| {
-            entry.change(|timeline| !timeline.withdraw(pipeline.id, rules).is_empty());
-        });
-    }
-
-    /// Counts the jobs of a hook that `is_sure` holds for; `None` if polling has not seen its pipeline.
-    pub(super) fn count_hook(
+    /// Changes a timeline.
+    pub(super) fn change(
         &mut self,
         key: &TimelineKey,
-        hook: &Hook,
-        tells_more: impl Fn(&JobObservation) -> bool,
-        is_sure: impl Fn(&JobObservation) -> bool,
-        now: Timestamp,
-    ) -> Option<HookCount> {
-        let entry = self.entries.get(key).filter(|entry| entry.is_visible())?;
-        let timeline = entry.timeline();
-        let status = timeline.known_pipeline(hook.pipeline_id)?.status;
-        let jobs = hook.jobs.items.iter();
-        let (sure, unsure): (Vec<_>, Vec<_>) = jobs
-            .filter(|job| tells_more(job))
-            .filter(|job| !timeline.knows(hook.pipeline_id, job, &self.rules))
-            .cloned()
-            .partition(is_sure);
+        change: impl FnOnce(&mut Timeline, &Rules) -> Changes,
+    ) {
         self.edit(key, |entry, rules| {
-            entry.change(|timeline| {
-                let changes = timeline.observe_attempts(hook.pipeline_id, &sure, rules, now);
-                changes.is_some_and(|changes| !changes.is_empty())
-            });
+            let changes = change(&mut entry.timeline, rules);
+            entry.note(&changes);
         });
-        Some(HookCount {
-            status,
-            counted: !sure.is_empty(),
-            has_unsure: !unsure.is_empty(),
-        })
     }
 
     /// A project was found, perhaps under a new path or with another default branch.
@@ -143,10 +109,7 @@ impl Timelines {
         let mut effects = Effects::default();
         for key in self.keys_of(project.id) {
             self.edit(&key, |entry, _| {
-                let timeline = entry.timeline();
-                let moved =
-                    timeline.project != project.path || timeline.project_url != project.web_url;
-                entry.relocate(project);
+                let moved = entry.relocate(project);
                 if !is_watched(&key.ref_name) {
                     if entry.hide() {
                         effects.hide.push(key.clone());
@@ -185,17 +148,14 @@ impl Timelines {
 
     /// The changed timelines of a project.
     pub(super) fn dirty_of(&self, project_id: u64) -> Vec<TimelineKey> {
-        let keys = self.dirty.range(key(project_id, &Arc::from(""))..);
-        keys.take_while(|key| key.project_id == project_id)
-            .cloned()
-            .collect()
+        self.dirty.range(refs_of(project_id)).cloned().collect()
     }
 
     /// All timelines of a project, to be rendered once more.
     pub(super) fn render_again(&mut self, project_id: u64) -> Vec<TimelineKey> {
         let keys = self.keys_of(project_id);
         for key in &keys {
-            self.edit(key, |entry, _| entry.render_again());
+            self.edit(key, |entry, _| entry.render = RenderState::Dirty);
         }
         keys
     }
@@ -205,45 +165,26 @@ impl Timelines {
         let entry = self.entries.get_mut(key);
         let entry = entry.filter(|entry| entry.is_visible() && entry.is_dirty())?;
         self.dirty.remove(key);
-        Some(entry.take_rows(&self.rules, self.newest_revision.next()))
+        self.renderings += 1;
+        Some(entry.take_rows(&self.rules, self.renderings))
     }
 
     /// Whether a rendering is to be exposed: the timeline is visible, and no newer rendering was begun.
-    pub(super) fn accepts(&self, key: &TimelineKey, revision: Revision) -> bool {
+    pub(super) fn accepts(&self, key: &TimelineKey, revision: u64) -> bool {
         let entry = self.entries.get(key);
-        entry.is_some_and(|entry| entry.accepts(revision))
+        entry.is_some_and(|entry| entry.is_visible() && entry.revision == revision)
     }
 
-    pub(super) fn is_visible(&self, key: &TimelineKey) -> bool {
-        self.entries.get(key).is_some_and(TimelineEntry::is_visible)
+    /// The timelines whose series are exposed, with the jobs to show.
+    pub(super) fn visible(&self) -> impl Iterator<Item = (&Timeline, &[Rank])> {
+        let visible = self.entries.values().filter(|entry| entry.is_visible());
+        visible.map(|entry| (&entry.timeline, &*entry.ranks))
     }
 
-    /// The timelines whose series are exposed.
-    pub(super) fn visible(&self) -> impl Iterator<Item = (&TimelineKey, &TimelineEntry)> {
-        self.entries.iter().filter(|(_, entry)| entry.is_visible())
-    }
-
-    pub(super) fn get(&self, key: &TimelineKey) -> Option<&Timeline> {
-        self.entries.get(key).map(TimelineEntry::timeline)
-    }
-
-    /// The figures of a job.
-    pub(super) fn row(&self, key: &TimelineKey, job: &str) -> Option<JobRow> {
-        self.get(key)?.row(job, &self.rules)
-    }
-
-    /// Whether this attempt is the last failure of a visible job, and its log was not read.
-    pub(super) fn wants_log(&self, key: &TimelineKey, job: &str, attempt: u64) -> bool {
-        let row = self.is_visible(key).then(|| self.row(key, job)).flatten();
-        let failing = row.and_then(|row| row.figures.failing);
-        failing.is_some_and(|it| it.job_id == Some(attempt) && !it.log_was_read)
-    }
-
-    /// Takes over what the log of a job's failure says.
-    pub(super) fn note_log(&mut self, key: &TimelineKey, job: &str, finding: &LogFinding) {
-        self.edit(key, |entry, rules| {
-            entry.change(|timeline| !timeline.note_log(job, finding, rules).is_empty());
-        });
+    /// A timeline whose series are exposed.
+    pub(super) fn get_visible(&self, key: &TimelineKey) -> Option<&Timeline> {
+        let entry = self.entries.get(key).filter(|entry| entry.is_visible())?;
+        Some(&entry.timeline)
     }
 
     /// Joins what another replica saved of a timeline, and drops jobs without activity since `cutoff`.
@@ -253,51 +194,36 @@ impl Timelines {
         });
     }
 
-    /// Drops jobs and timelines without activity since `cutoff`. A visible timeline that is being read is left
-    /// alone: a backfill may bring what its history goes on with.
-    pub(super) fn expire(&mut self, now: Timestamp, cutoff: Timestamp) -> Effects {
-        let keys = self.entries.iter();
-        let keys = keys.filter(|(_, entry)| !entry.is_visible() || !entry.is_dirty());
-        let keys = keys.map(|(key, _)| key.clone()).collect();
-        self.expire_all(keys, now, cutoff)
+    /// The timelines that are not being read, or hidden. A backfill may still bring what the history of one that is
+    /// being read goes on with.
+    pub(super) fn at_rest(&self) -> Vec<TimelineKey> {
+        let entries = self.entries.iter();
+        let at_rest = entries.filter(|(_, entry)| !entry.is_visible() || !entry.is_dirty());
+        at_rest.map(|(key, _)| key.clone()).collect()
     }
 
-    /// The same for what was just read of a project: a backfill brings back what is long over.
-    pub(super) fn expire_read(
+    /// Drops the jobs of these timelines without activity since `cutoff`, and timelines without any.
+    pub(super) fn expire(
         &mut self,
-        project_id: u64,
+        keys: Vec<TimelineKey>,
         now: Timestamp,
         cutoff: Timestamp,
     ) -> Effects {
-        self.expire_all(self.dirty_of(project_id), now, cutoff)
-    }
-
-    fn expire_all(&mut self, keys: Vec<TimelineKey>, now: Timestamp, cutoff: Timestamp) -> Effects {
         let mut effects = Effects::default();
         for key in keys {
-            let expiry = self.edit(&key, |entry, _| {
-                (entry.expire(now, cutoff), entry.project())
-            });
-            let Some((expiry, project)) = expiry else {
+            let Some(expired) = self
+                .edit(&key, |entry, _| entry.expire(now, cutoff))
+                .flatten()
+            else {
                 continue;
             };
-            let jobs = match expiry {
-                Expiry::Nothing => continue,
-                Expiry::Jobs(jobs) => {
-                    effects.render.push(key.clone());
-                    Some(jobs)
-                }
-                Expiry::WholeRef => {
-                    self.drop_entry(&key);
-                    effects.hide.push(key.clone());
-                    None
-                }
-            };
-            effects.expired.push(Expired {
-                project,
-                ref_name: key.ref_name,
-                jobs,
-            });
+            if expired.jobs.is_some() {
+                effects.render.push(key);
+            } else {
+                self.drop_entry(&key);
+                effects.hide.push(key);
+            }
+            effects.expired.push(expired);
         }
         effects
     }
@@ -323,8 +249,13 @@ impl Timelines {
         for key in std::mem::take(&mut self.unsaved) {
             if let Some(entry) = self.entries.get_mut(&key) {
                 let id = key.project_id;
-                let saved = entry.take_to_save(watermark(id));
-                by_project.entry(id).or_default().push(saved);
+                // Until it fails.
+                entry.save = SaveState::Saved;
+                by_project.entry(id).or_default().push(Saved {
+                    timeline: entry.timeline.clone(),
+                    watermark: watermark(id),
+                    has_gap: entry.has_gap,
+                });
             }
         }
         by_project
@@ -332,7 +263,7 @@ impl Timelines {
 
     /// Saving failed: to be tried again.
     pub(super) fn save_again(&mut self, key: &TimelineKey) {
-        self.edit(key, |entry, _| entry.save_again());
+        self.edit(key, |entry, _| entry.save = SaveState::Unsaved);
     }
 
     pub(super) fn unsaved_count(&self) -> usize {
@@ -353,7 +284,7 @@ impl Timelines {
     }
 
     fn keys_of(&self, project_id: u64) -> Vec<TimelineKey> {
-        let entries = of_project(&self.entries, project_id);
+        let entries = self.entries.range(refs_of(project_id));
         entries.map(|(key, _)| key.clone()).collect()
     }
 
@@ -368,25 +299,14 @@ impl Timelines {
         if entry.is_dirty() {
             self.dirty.insert(key.clone());
         }
-        if entry.is_unsaved() {
+        if entry.save == SaveState::Unsaved {
             self.unsaved.insert(key.clone());
         }
         Some(result)
     }
 }
 
-fn key(project_id: u64, ref_name: &Arc<str>) -> TimelineKey {
-    TimelineKey {
-        project_id,
-        ref_name: ref_name.clone(),
-    }
-}
-
-fn of_project(
-    entries: &BTreeMap<TimelineKey, TimelineEntry>,
-    project_id: u64,
-) -> impl Iterator<Item = (&TimelineKey, &TimelineEntry)> {
-    entries
-        .range(key(project_id, &Arc::from(""))..)
-        .take_while(move |(key, _)| key.project_id == project_id)
+/// The keys of a project's timelines.
+fn refs_of(project_id: u64) -> Range<TimelineKey> {
+    TimelineKey::new(project_id, "")..TimelineKey::new(project_id.saturating_add(1), "")
 }

@@ -2,8 +2,24 @@
 
 use std::sync::Arc;
 
-use super::entry::Rank;
 use crate::model::{JobRow, Outcome, TimelineRows};
+
+/// How bad a job was when its timeline was rendered last: its place on the status page.
+pub(super) struct Rank {
+    pub(super) name: Arc<str>,
+    pub(super) consecutive_failures: u64,
+    pub(super) failure_ratio: f64,
+}
+
+impl Rank {
+    pub(super) fn of(row: &JobRow) -> Self {
+        Self {
+            name: row.name.clone(),
+            consecutive_failures: row.figures.consecutive_failures,
+            failure_ratio: row.figures.failure_ratio(),
+        }
+    }
+}
 
 /// A streak that began or ended between two renderings of a timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -27,10 +27,10 @@ impl Status for State {
             return None;
         }
         let facts = inner.projects.watched();
-        let polls = facts.filter_map(|facts| self.exposition().project(&facts.path)?.last_success);
+        let polls = facts.filter_map(|facts| self.exposition.project(&facts.path)?.last_success);
         let newest = polls.max()?;
-        let age = self.clock().local_now().unix() - newest.unix();
-        let usual = (LONG_MISSED * self.policy().idle_interval).max(OLD);
+        let age = self.clock.local_now().unix() - newest.unix();
+        let usual = (LONG_MISSED * self.policy.idle_interval).max(OLD);
         let is_cut_off = !self.telemetry().circuit_is_closed();
         let is_old = u64::try_from(age).is_ok_and(|age| age > usual.as_secs());
         let words = if is_cut_off {
@@ -51,7 +51,7 @@ impl Status for State {
             path: facts.path.clone(),
             url: facts.web_url.clone(),
             last_successful_poll: self
-                .exposition()
+                .exposition
                 .project(&facts.path)
                 .and_then(|polls| polls.last_success),
             error: inner.health.failure(&facts.path).map(str::to_owned),
@@ -73,12 +73,12 @@ impl Status for State {
 
     fn jobs(&self, filter: &JobFilter, paging: Paging) -> JobPage {
         let inner = self.lock();
-        let owners = (!filter.text.is_empty()).then_some(&self.policy().owners);
-        let files = self.owners_cache().all();
-        let candidates = inner.timelines.visible().flat_map(|(key, entry)| {
-            let project = &entry.timeline().project;
+        let owners = (!filter.text.is_empty()).then_some(&self.policy.owners);
+        let files = self.owners_cache.all();
+        let candidates = inner.timelines.visible().flat_map(|(timeline, ranks)| {
+            let (key, project) = (&timeline.key, &timeline.project);
             let file = files.get(&key.project_id).map(|file| &**file);
-            entry.ranks().iter().map(move |rank| Candidate {
+            ranks.iter().map(move |rank| Candidate {
                 project,
                 ref_name: &key.ref_name,
                 job_name: &rank.name,
@@ -95,20 +95,20 @@ impl Status for State {
     fn job(&self, project: &str, ref_name: &str, job: &str) -> Option<JobEntry> {
         let inner = self.lock();
         let mut visible = inner.timelines.visible();
-        let (key, _) = visible.find(|(key, entry)| {
-            *key.ref_name == *ref_name && *entry.timeline().project == *project
+        let (timeline, _) = visible.find(|(timeline, _)| {
+            *timeline.key.ref_name == *ref_name && *timeline.project == *project
         })?;
-        let entry = self.entry(&inner, key, job)?;
+        let entry = self.entry(&inner, &timeline.key, job)?;
         entry.row.figures.is_worth_showing().then_some(entry)
     }
 }
 
 impl State {
     fn entry(&self, inner: &Inner, key: &TimelineKey, job: &str) -> Option<JobEntry> {
-        let timeline = inner.timelines.get(key)?;
-        let row = inner.timelines.row(key, job)?;
-        let file = self.owners_cache().of(key.project_id);
-        let owners = &self.policy().owners;
+        let timeline = inner.timelines.get_visible(key)?;
+        let row = timeline.row(job, &self.policy.rules)?;
+        let file = self.owners_cache.of(key.project_id);
+        let owners = &self.policy.owners;
         let team = owners.team(&timeline.project, job, file.as_deref());
         Some(JobEntry {
             project: timeline.project.clone(),

@@ -1,6 +1,5 @@
 //! Tests of what is read when.
 
-use super::super::open_pipeline::LONGEST_WAIT;
 use super::super::pending::TRIES;
 use super::*;
 use crate::model::Status;
@@ -25,12 +24,6 @@ fn ids(wanted: &ReadPlan) -> Vec<u64> {
 }
 
 const NONE: [u64; 0] = [];
-
-/// A child waits for a user.
-fn waiting(child: u64) -> Family {
-    let unended = HashMap::from([(child, (None, Status::Blocked))]);
-    Family::new(HashMap::new(), unended, false)
-}
 
 /// One cycle in which all wanted pipelines are read.
 fn cycle(cursor: &mut PollCursor, listing: &[PipelineObservation]) -> Vec<u64> {
@@ -147,7 +140,7 @@ fn a_pipeline_whose_child_waits_for_somebody_is_read_ever_more_seldom_and_then_n
         if !ids(&wanted).is_empty() {
             read.push(number);
             cursor.read(&parent, true);
-            cursor.keep_family(&parent, waiting(2));
+            cursor.keep_family(&parent, Family::waiting(2));
         }
         assert!(cursor.is_active() || number > 0);
     }
@@ -160,7 +153,7 @@ fn a_pipeline_whose_child_waits_for_somebody_is_read_ever_more_seldom_and_then_n
 fn a_pipeline_is_found_by_a_child_that_waits_and_let_go_when_that_has_ended() {
     let mut cursor = PollCursor::default();
     let parent = pipeline(1, Status::Success, 1000);
-    cursor.keep_family(&parent, waiting(2));
+    cursor.keep_family(&parent, Family::waiting(2));
     assert_eq!(cursor.open(2), Some(parent.clone()));
     cursor.read(&parent, true);
     cursor.keep_family(&parent, Family::default());

@@ -2,36 +2,36 @@
 
 use std::sync::Arc;
 
-use super::effects::{RenderRequest, Revision};
-use super::transitions::Transition;
+use super::super::effects::{Expired, RenderRequest};
+use super::super::transitions::{Rank, Transition};
 use crate::gitlab::Project;
-use crate::model::{Rules, Timeline, TimelineKey, Timestamp};
+use crate::model::{Changes, Rules, Timeline, TimelineKey, Timestamp};
 use crate::store::Saved;
 
 /// A timeline with what is to be done about it.
 pub(super) struct TimelineEntry {
-    timeline: Timeline,
-    /// As of the last rendering, sorted by name.
-    ranks: Vec<Rank>,
-    visibility: Visibility,
-    render: RenderState,
-    save: SaveState,
+    pub(super) timeline: Timeline,
+    /// As of the newest rendering, sorted by name.
+    pub(super) ranks: Vec<Rank>,
+    pub(super) visibility: Visibility,
+    pub(super) render: RenderState,
+    pub(super) save: SaveState,
     /// Whether some of its past pipelines may not have been read, so that it is backfilled as a new ref is.
-    has_gap: bool,
-    /// Of the newest rendering.
-    revision: Revision,
+    pub(super) has_gap: bool,
+    /// Number of the newest rendering.
+    pub(super) revision: u64,
 }
 
 /// Whether the series of a timeline are exposed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Visibility {
+pub(super) enum Visibility {
     Visible,
     /// The project or ref is not watched, or not known to be.
     Hidden,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum RenderState {
+pub(super) enum RenderState {
     /// Not rendered yet, and as it was saved.
     Restored,
     /// Changed since the newest rendering.
@@ -41,25 +41,10 @@ enum RenderState {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SaveState {
-    /// Saved, or being saved, as it is.
+pub(super) enum SaveState {
+    /// Saved as it is, or being saved.
     Saved,
     Unsaved,
-}
-
-/// How bad a job is: its place on the status page.
-pub(super) struct Rank {
-    pub(super) name: Arc<str>,
-    pub(super) consecutive_failures: u64,
-    pub(super) failure_ratio: f64,
-}
-
-/// What of a timeline fell to the retention.
-pub(super) enum Expiry {
-    Nothing,
-    /// These jobs, which are dropped.
-    Jobs(Vec<Arc<str>>),
-    WholeRef,
 }
 
 impl TimelineEntry {
@@ -72,7 +57,7 @@ impl TimelineEntry {
             render: RenderState::Dirty,
             save: SaveState::Saved,
             has_gap: true,
-            revision: Revision::default(),
+            revision: 0,
         }
     }
 
@@ -85,21 +70,8 @@ impl TimelineEntry {
             visibility: Visibility::Visible,
             render: RenderState::Restored,
             save: SaveState::Saved,
-            revision: Revision::default(),
+            revision: 0,
         }
-    }
-
-    pub(super) fn timeline(&self) -> &Timeline {
-        &self.timeline
-    }
-
-    /// Path of the project.
-    pub(super) fn project(&self) -> Arc<str> {
-        self.timeline.project.clone()
-    }
-
-    pub(super) fn ranks(&self) -> &[Rank] {
-        &self.ranks
     }
 
     pub(super) fn is_visible(&self) -> bool {
@@ -110,32 +82,14 @@ impl TimelineEntry {
         self.render != RenderState::Rendered
     }
 
-    pub(super) fn is_unsaved(&self) -> bool {
-        self.save == SaveState::Unsaved
-    }
-
-    pub(super) fn has_gap(&self) -> bool {
-        self.has_gap
-    }
-
-    /// Whether a rendering is to be exposed: the timeline is visible, and no newer rendering was begun.
-    pub(super) fn accepts(&self, revision: Revision) -> bool {
-        self.is_visible() && self.revision == revision
-    }
-
-    /// Changes the timeline. `change` returns whether anything is to be rendered and saved.
-    pub(super) fn change(&mut self, change: impl FnOnce(&mut Timeline) -> bool) {
-        if change(&mut self.timeline) {
-            self.render_again();
-            self.save = SaveState::Unsaved;
+    pub(super) fn note(&mut self, changes: &Changes) {
+        if !changes.is_empty() {
+            self.changed();
         }
     }
 
-    pub(super) fn render_again(&mut self) {
+    fn changed(&mut self) {
         self.render = RenderState::Dirty;
-    }
-
-    pub(super) fn save_again(&mut self) {
         self.save = SaveState::Unsaved;
     }
 
@@ -144,7 +98,7 @@ impl TimelineEntry {
         let was_hidden = !self.is_visible();
         if was_hidden {
             self.visibility = Visibility::Visible;
-            self.render_again();
+            self.render = RenderState::Dirty;
         }
         was_hidden
     }
@@ -160,14 +114,16 @@ impl TimelineEntry {
         }
     }
 
-    /// Takes over the path and page of its project.
-    pub(super) fn relocate(&mut self, project: &Project) {
-        self.change(|timeline| {
-            let moved = timeline.project != project.path || timeline.project_url != project.web_url;
+    /// Takes over path and page of its project; returns whether they are new.
+    pub(super) fn relocate(&mut self, project: &Project) -> bool {
+        let timeline = &mut self.timeline;
+        let moved = timeline.project != project.path || timeline.project_url != project.web_url;
+        if moved {
             timeline.project = project.path.clone();
             timeline.project_url.clone_from(&project.web_url);
-            moved
-        });
+            self.changed();
+        }
+        moved
     }
 
     /// Joins what another replica saved.
@@ -180,7 +136,7 @@ impl TimelineEntry {
             self.timeline.expire(cutoff);
         }
         if self.timeline != former {
-            self.render_again();
+            self.render = RenderState::Dirty;
         }
         // More was observed while it was saved, or less is to be kept.
         if self.timeline != saved.timeline || self.has_gap != saved.has_gap {
@@ -188,40 +144,36 @@ impl TimelineEntry {
         }
     }
 
-    /// Drops jobs without activity since `cutoff`. Histories without any time count from now on.
-    pub(super) fn expire(&mut self, now: Timestamp, cutoff: Timestamp) -> Expiry {
+    /// Drops jobs without activity since `cutoff`; returns what was dropped, or is to be: the whole timeline.
+    /// Histories without any time count from now on.
+    pub(super) fn expire(&mut self, now: Timestamp, cutoff: Timestamp) -> Option<Expired> {
         if self.timeline.date(now) {
-            self.save_again();
+            self.save = SaveState::Unsaved;
         }
-        if self.timeline.last_sign().is_some_and(|at| at < cutoff) {
-            return Expiry::WholeRef;
+        let is_over = self.timeline.last_sign().is_some_and(|at| at < cutoff);
+        let jobs: Option<Vec<Arc<str>>> = (!is_over).then(|| self.timeline.expire(cutoff));
+        if jobs.as_ref().is_some_and(Vec::is_empty) {
+            return None;
         }
-        let jobs = self.timeline.expire(cutoff);
-        if jobs.is_empty() {
-            return Expiry::Nothing;
-        }
-        self.render_again();
-        self.save_again();
-        Expiry::Jobs(jobs)
+        self.changed();
+        Some(Expired {
+            project: self.timeline.project.clone(),
+            ref_name: self.timeline.key.ref_name.clone(),
+            jobs,
+        })
     }
 
     /// Begins a rendering.
-    pub(super) fn take_rows(&mut self, rules: &Rules, revision: Revision) -> RenderRequest {
+    pub(super) fn take_rows(&mut self, rules: &Rules, revision: u64) -> RenderRequest {
         let rows = self.timeline.rows(rules);
         let transitions = match self.render {
             // What was saved was logged before.
             RenderState::Restored => Vec::new(),
             _ => Transition::between(&self.ranks, &rows.jobs),
         };
-        let worth_showing = rows.jobs.iter();
-        let worth_showing = worth_showing.filter(|row| row.figures.is_worth_showing());
-        self.ranks = worth_showing
-            .map(|row| Rank {
-                name: row.name.clone(),
-                consecutive_failures: row.figures.consecutive_failures,
-                failure_ratio: row.figures.failure_ratio(),
-            })
-            .collect();
+        let shown = rows.jobs.iter();
+        let shown = shown.filter(|row| row.figures.is_worth_showing());
+        self.ranks = shown.map(Rank::of).collect();
         self.render = RenderState::Rendered;
         self.revision = revision;
         RenderRequest {
@@ -229,16 +181,6 @@ impl TimelineEntry {
             revision,
             rows,
             transitions,
-        }
-    }
-
-    /// Takes it to be saved, as if that could not fail.
-    pub(super) fn take_to_save(&mut self, watermark: Option<Timestamp>) -> Saved {
-        self.save = SaveState::Saved;
-        Saved {
-            timeline: self.timeline.clone(),
-            watermark,
-            has_gap: self.has_gap,
         }
     }
 }
