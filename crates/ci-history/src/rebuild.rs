@@ -7,7 +7,7 @@ use super::{Outcome, Rules};
 impl Timeline {
     /// Takes over what was read anew, without a gap from some time on, wherever its own histories do not
     /// reach further back. Returns whether any of its own was preferred.
-    pub fn adopt(&mut self, read: Self, rules: &Rules) -> bool {
+    pub fn merge_backfill(&mut self, read: Self, rules: &Rules) -> bool {
         self.newest_finished = self.newest_finished.max(read.newest_finished);
         let mut own_stays = false;
         if self.pipelines.reaches_further(&read.pipelines, rules) {
@@ -116,7 +116,7 @@ mod tests {
     fn what_begins_later_or_has_a_gap_gives_way_to_what_was_read_anew() {
         let whole = counted(1..=100);
         for mut own in [counted(60..=100), counted((1..=20).chain(60..=100))] {
-            assert!(!own.adopt(whole.clone(), &Rules::default()));
+            assert!(!own.merge_backfill(whole.clone(), &Rules::default()));
             assert_eq!(own, whole);
         }
     }
@@ -125,7 +125,7 @@ mod tests {
     fn what_reaches_further_back_stays() {
         let whole = counted(1..=100);
         let mut own = whole.clone();
-        assert!(own.adopt(counted(60..=100), &Rules::default()));
+        assert!(own.merge_backfill(counted(60..=100), &Rules::default()));
         assert_eq!(own, whole);
     }
 
@@ -143,7 +143,7 @@ mod tests {
         for id in 51..=100 {
             observe(&mut own, id, Status::Failed);
         }
-        assert!(own.adopt(read, &rules));
+        assert!(own.merge_backfill(read, &rules));
         assert_eq!(
             own.row("build", &rules)
                 .unwrap()

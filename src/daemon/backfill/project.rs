@@ -138,7 +138,7 @@ impl ProjectReader {
         for (key, read) in read {
             let mut saved = match own.remove(&key) {
                 Some(mut own) if !self.rebuild => {
-                    own_stays |= own.timeline.adopt(read, &self.rules);
+                    own_stays |= own.timeline.merge_backfill(read, &self.rules);
                     own
                 }
                 _ => Saved {
