@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::shell::{Inner, State};
 use crate::http::{
-    Candidate, JobEntry, JobFilter, JobPage, Paging, ProjectStatus, Readiness, Status, select,
+    Candidate, DaemonStatus, JobEntry, JobFilter, JobPage, Paging, ProjectStatus, Readiness, select,
 };
 use crate::model::TimelineKey;
 
@@ -14,7 +14,7 @@ const LONG_MISSED: u32 = 3;
 /// .. and not before this time.
 const OLD: Duration = Duration::from_mins(15);
 
-impl Status for State {
+impl DaemonStatus for State {
     fn readiness(&self) -> Readiness {
         let inner = self.lock();
         let watches_any = inner.projects.watched().next().is_some();
