@@ -30,7 +30,7 @@ pub(super) struct Saver {
 /// How saving went lately.
 #[derive(Default)]
 struct Trouble {
-    /// Whether the last round failed.
+    /// Whether saving failed, and nothing was saved since.
     failing: bool,
     /// Rounds in a row in which the store was away and nothing was saved.
     outages: u32,

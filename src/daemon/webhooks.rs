@@ -35,7 +35,7 @@ pub(super) struct Inbox {
     clock: Arc<GitLabClock>,
     queue: mpsc::Sender<Queued>,
     room: Arc<Semaphore>,
-    refusal_told: AtomicBool,
+    refusal_logged: AtomicBool,
 }
 
 /// Works on webhooks, one after the other.
@@ -72,7 +72,7 @@ pub(super) fn open(
         clock: clock.clone(),
         queue: sender,
         room: Arc::new(Semaphore::new(QUEUE_BYTES)),
-        refusal_told: AtomicBool::new(false),
+        refusal_logged: AtomicBool::new(false),
     };
     let work = Work {
         state: state.clone(),
@@ -92,7 +92,7 @@ impl Inbox {
 
     fn refuse(&self, refusal: Refusal) -> String {
         self.count(HookKind::Other, WebhookResult::Unauthorized);
-        if self.refusal_told.swap(true, Ordering::Relaxed) {
+        if self.refusal_logged.swap(true, Ordering::Relaxed) {
             tracing::debug!("a webhook was refused again: {refusal}");
         } else {
             tracing::warn!("a webhook was refused: {refusal}");
@@ -100,7 +100,7 @@ impl Inbox {
         refusal.to_string()
     }
 
-    /// A full queue drops webhooks: polling finds what they would have told.
+    /// A full queue drops webhooks: polling finds the same later.
     fn enqueue(&self, kind: HookKind, body: Bytes) {
         let size = u32::try_from(body.len()).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).try_acquire_many_owned(size);
@@ -133,7 +133,7 @@ impl Webhooks for Inbox {
             }
             Err(refusal) => return Err(self.refuse(refusal)),
         }
-        self.refusal_told.store(false, Ordering::Relaxed);
+        self.refusal_logged.store(false, Ordering::Relaxed);
         match kind_of(&body) {
             Some(HookKind::Other) => self.count(HookKind::Other, WebhookResult::Ignored),
             Some(kind) => self.enqueue(kind, body),

@@ -1,4 +1,4 @@
-//! Listing pipelines: those that moved, and the newest of refs without a history.
+//! Listing pipelines that moved, and the newest pipelines of refs without a history.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};

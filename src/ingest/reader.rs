@@ -1,4 +1,4 @@
-//! Reads from GitLab what is watched, and hands it to the observations. Polling and backfill share it.
+//! Reads watched pipelines from GitLab, and hands them to the observations. Polling and backfill share it.
 
 use std::sync::Arc;
 

@@ -1,12 +1,12 @@
 //! The state: projects, timelines and health, behind one short lock that no scrape takes.
 //!
 //! ```text
-//! polling, hooks, logs, saver -> State (shell) -> lock -> projects | timelines | health: what is to be done
+//! polling, hooks, logs, saver -> State (shell) -> lock -> projects | timelines | health -> Effects
 //!                                      |
 //!                                      +-> outside the lock: render, log; then, under it: expose or hide
 //! ```
 //!
-//! Each part has private fields. Its methods say what is to be done, and the shell does it.
+//! Each part has private fields. Its methods return effects, which the shell applies.
 
 mod effects;
 mod health;

@@ -1,4 +1,4 @@
-//! The lock around the parts of the state, and what is done when they ask for it.
+//! The lock around the parts of the state. Renders, exposes and logs what they ask for.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -57,7 +57,7 @@ impl State {
         self.exposition.telemetry()
     }
 
-    /// The time by GitLab's clock, once an answer told it.
+    /// The time by GitLab's clock; `None` until an answer had a `Date`.
     pub(in crate::daemon) fn told_time(&self) -> Option<Timestamp> {
         self.clock.is_told().then(|| self.clock.gitlab_now())
     }

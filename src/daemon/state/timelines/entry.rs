@@ -8,7 +8,7 @@ use crate::gitlab::Project;
 use crate::model::{Changes, Rules, Timeline, TimelineKey, Timestamp};
 use crate::store::Saved;
 
-/// A timeline with what is to be done about it.
+/// A timeline, and whether it is exposed, rendered and saved as it is.
 pub(super) struct TimelineEntry {
     pub(super) timeline: Timeline,
     /// As of the newest rendering, sorted by name.
