@@ -1,4 +1,4 @@
-//! From what the adapter tells to the exporter's own metrics.
+//! Counts the adapter's traffic in the exporter's own metrics.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -26,12 +26,21 @@ struct Shared {
     project_headers: Arc<Fragments>,
     schedule_headers: Arc<Fragments>,
     own_header: Arc<Fragments>,
+    /// For timelines, whose rendering takes a while.
     deflater: Mutex<Deflater>,
+    /// For projects and schedules, which never wait for a timeline.
+    project_deflater: Mutex<Deflater>,
     timelines: Shelf,
     /// Locked to put text in its place or to copy references, never to render.
     projects: RwLock<Projects>,
     /// As the projects.
     schedules: RwLock<BTreeMap<Arc<str>, Arc<Fragments>>>,
+}
+
+/// A timeline's text, not shown yet.
+pub struct RenderedTimeline {
+    rendered: Rendered,
+    place: Place,
 }
 
 /// Projects by path, with what is rendered of them.
@@ -56,6 +65,7 @@ impl Exposition {
                 deflater.finish(0)
             }),
             deflater: Mutex::new(deflater),
+            project_deflater: Mutex::new(Deflater::new()),
             timelines: Shelf::default(),
             projects: RwLock::default(),
             schedules: RwLock::default(),
@@ -68,27 +78,42 @@ impl Exposition {
     }
 
     /// Renders a timeline and shows it in place of what was shown for the key.
-    ///
-    /// `team` says who owns a job, given the project's path and the job's name. Calls for one key
-    /// must come one after the other; the last one stays.
     pub fn publish(
         &self,
         key: TimelineKey,
         rows: &TimelineRows,
         team: &dyn Fn(&str, &str) -> Option<Arc<str>>,
     ) {
+        self.show(key, self.render(rows, team));
+    }
+
+    /// Renders and compresses a timeline, and shows nothing yet.
+    ///
+    /// `team` says who owns a job, given the project's path and the job's name.
+    pub fn render(
+        &self,
+        rows: &TimelineRows,
+        team: &dyn Fn(&str, &str) -> Option<Arc<str>>,
+    ) -> RenderedTimeline {
         let jobs = exposed(rows, team);
-        let rendered = Rendered {
-            fragments: Arc::new(render(&mut self.deflater(), rows, &jobs)),
-            timelines: 1,
-            jobs: jobs.len() as u64,
-        };
-        let place = Place {
-            project: Arc::from(shown(&rows.project)),
-            ref_name: Arc::from(shown(&rows.ref_name)),
-            newest_first: Reverse(key.project_id),
-        };
-        self.0.timelines.put(key, place, rendered);
+        RenderedTimeline {
+            rendered: Rendered {
+                fragments: Arc::new(render(&mut self.deflater(), rows, &jobs)),
+                timelines: 1,
+                jobs: jobs.len() as u64,
+            },
+            place: Place {
+                project: Arc::from(shown(&rows.project)),
+                ref_name: Arc::from(shown(&rows.ref_name)),
+                newest_first: Reverse(rows.project_id),
+            },
+        }
+    }
+
+    /// Shows a rendered timeline in place of what was shown for the key. Quick: takes no time to render. Calls
+    /// for one key must come in the order of their renderings; the last one stays.
+    pub fn show(&self, key: TimelineKey, timeline: RenderedTimeline) {
+        self.0.timelines.put(key, timeline.place, timeline.rendered);
     }
 
     /// Shows nothing for the key any longer.
@@ -123,7 +148,7 @@ impl Exposition {
 
     /// Shows these schedules of the project, and no others; in the order of their ids.
     pub fn publish_schedules(&self, project: &str, rows: &[ScheduleRow]) {
-        let mut deflater = self.deflater();
+        let mut deflater = self.project_deflater();
         let fragments = schedules::render(&mut deflater, project, rows);
         let project = Arc::from(shown(project));
         let mut schedules = self
@@ -205,7 +230,7 @@ impl Exposition {
             std::borrow::Cow::Owned(text) => Arc::from(text),
         };
         // Held to the end, so that no change made meanwhile is lost.
-        let mut deflater = self.deflater();
+        let mut deflater = self.project_deflater();
         let mut polls = self.project(&project).unwrap_or_default();
         change(&mut polls);
         let fragments = Arc::new(render_project(&mut deflater, &project, &polls));
@@ -217,6 +242,13 @@ impl Exposition {
     fn deflater(&self) -> MutexGuard<'_, Deflater> {
         self.0
             .deflater
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn project_deflater(&self) -> MutexGuard<'_, Deflater> {
+        self.0
+            .project_deflater
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }

@@ -18,7 +18,7 @@ mod telemetry;
 mod text;
 mod webhooks;
 
-pub use exposition::Exposition;
+pub use exposition::{Exposition, RenderedTimeline};
 pub use families::{Described, Kind, families};
 pub use page::{Page, Snapshot};
 pub use polls::ProjectPolls;

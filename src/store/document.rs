@@ -41,6 +41,20 @@ pub struct Saved {
     pub timeline: Timeline,
     /// Up to when everything of the project's pipelines is in the saved documents.
     pub watermark: Option<Timestamp>,
+    /// Whether some of its past pipelines may not have been read, so that it is backfilled as a new ref is.
+    pub has_gap: bool,
+}
+
+impl Saved {
+    /// Joins what another replica saved of the same timeline.
+    pub fn merge(&mut self, other: &Self, rules: &Rules) {
+        self.timeline.merge(&other.timeline);
+        self.timeline.trim(rules);
+        // Each says up to when everything is in the documents, and it still is.
+        self.watermark = self.watermark.max(other.watermark);
+        // Whoever has read everything brings it along.
+        self.has_gap &= other.has_gap;
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -88,7 +102,7 @@ impl Document {
             },
             ref_name: timeline.key.ref_name.clone(),
             watermark: saved.watermark.map(Timestamp::unix),
-            has_gap: timeline.has_gap,
+            has_gap: saved.has_gap,
             pipeline_id: timeline.newest_finished,
             pipelines: HistoryShape::of(&timeline.pipelines, rules),
             jobs: timeline
@@ -132,7 +146,6 @@ pub fn decode(text: &[u8]) -> Result<Saved, DocumentError> {
         document.project.path,
         document.project.web_url,
     );
-    timeline.has_gap = document.has_gap;
     timeline.newest_finished = document.pipeline_id;
     timeline.pipelines = document.pipelines.into_history(&mut commits);
     timeline.jobs = document
@@ -143,6 +156,7 @@ pub fn decode(text: &[u8]) -> Result<Saved, DocumentError> {
     Ok(Saved {
         timeline,
         watermark: document.watermark.and_then(Timestamp::from_unix),
+        has_gap: document.has_gap,
     })
 }
 

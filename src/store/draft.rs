@@ -43,6 +43,7 @@ impl Draft {
                 &Saved {
                     timeline,
                     watermark,
+                    has_gap: false,
                 },
                 rules,
             )

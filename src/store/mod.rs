@@ -16,7 +16,7 @@ pub use document::{DocumentError, Saved, decode, decode_v2, encode, encode_v2, n
 pub use draft::Draft;
 pub use s3::{Fault, S3, S3Error};
 
-use crate::model::{Rules, Shard, Timeline, TimelineKey};
+use crate::model::{Rules, Shard, TimelineKey};
 
 /// A place that holds documents. Clones share it.
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ pub enum StoreError {
 #[derive(Debug, Default)]
 pub struct Written {
     /// What was saved, where another replica had saved meanwhile and the two were merged.
-    pub merged: Option<Timeline>,
+    pub merged: Option<Saved>,
     /// How often another replica's document was in the way.
     pub conflicts: u32,
     /// A document that was in the way and could not be read.

@@ -110,6 +110,7 @@ fn write_until_killed(root: &Path) -> ! {
         let saved = Saved {
             timeline: timeline.clone(),
             watermark: None,
+            has_gap: false,
         };
         let text = encode(&saved, &Rules::default());
         // One write, so that a line is whole or not there.

@@ -124,6 +124,7 @@ fn of_v2(text: &[u8], identity: Identity, rules: &Rules) -> anyhow::Result<Saved
     Ok(Saved {
         timeline,
         watermark: None,
+        has_gap: false,
     })
 }
 
@@ -210,7 +211,7 @@ impl ImportArgs {
 async fn save(saved: Saved, own: bool, force: bool, config: &StateConfig) -> anyhow::Result<bool> {
     let store = storage::open(&config.store).await?;
     let loaded = store.load().await?;
-    storage::say_set_aside(&loaded.set_aside);
+    storage::log_quarantined(&loaded.set_aside);
     let key = saved.timeline.key.clone();
     let there = loaded
         .timelines

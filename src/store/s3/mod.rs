@@ -96,7 +96,7 @@ impl S3 {
             match self.put(&name, encode(&current, rules), condition).await {
                 Ok(etag) => {
                     self.remember(key, etag);
-                    written.merged = merged.then_some(current.timeline);
+                    written.merged = merged.then_some(current);
                     return Ok(written);
                 }
                 // Some stores say so of an object that is gone.
@@ -108,13 +108,10 @@ impl S3 {
             let Some(stored) = self.stored(&key, &name, &mut written).await? else {
                 continue;
             };
-            current.timeline.merge(&stored.timeline);
-            current.timeline.trim(rules);
-            // Each says up to when everything is in the documents, and it still is.
-            current.watermark = current.watermark.max(stored.watermark);
+            current.merge(&stored, rules);
             merged = true;
             if current == stored {
-                written.merged = Some(current.timeline);
+                written.merged = Some(current);
                 return Ok(written);
             }
         }

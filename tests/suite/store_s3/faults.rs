@@ -237,7 +237,7 @@ async fn a_write_whose_answer_was_lost_is_recognized_as_ones_own() {
         .put("state/jobs/7/main.json", encode(&ours, &rules()))
         .await;
     let written = store.save(ours.clone(), &rules()).await.unwrap();
-    assert_eq!(written.merged, Some(ours.timeline));
+    assert_eq!(written.merged, Some(ours));
 }
 
 #[tokio::test]
