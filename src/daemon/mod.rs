@@ -36,7 +36,7 @@ use self::webhooks::{Inbox, Work};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::gitlab::webhook::InvalidKey;
-use crate::gitlab::{BuildError, Client, Observer, Options, Token, TokenError};
+use crate::gitlab::{BuildError, Client, Options, Token, TokenError, TransportMetrics};
 use crate::http::{BindError, Bound, Server, Service};
 use crate::ingest::Ingest;
 use crate::metrics::{Build, Exposition, Telemetry};
@@ -229,8 +229,8 @@ impl Daemon {
 }
 
 /// The GitLab of a configuration.
-pub fn client(config: &Config, observer: Arc<dyn Observer>) -> Result<Client, DaemonError> {
-    Ok(Client::new(options(config)?, observer)?)
+pub fn client(config: &Config, metrics: Arc<dyn TransportMetrics>) -> Result<Client, DaemonError> {
+    Ok(Client::new(options(config)?, metrics)?)
 }
 
 fn options(config: &Config) -> Result<Options, TokenError> {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::state::{Failure, NotRead, State, Tracked};
-use crate::gitlab::{Error, Fault, Project, Rejected};
+use crate::base::label::Label as _;
+use crate::gitlab::{Error, ErrorKind, Project, Rejected};
 use crate::ingest::{Resume, ScheduleSight, Sink};
 use crate::metrics::ScheduleRow;
 use crate::model::{JobObservation, PipelineObservation, Timeline, TimelineKey, Timestamp};
@@ -203,7 +204,7 @@ impl Sink for State {
             .and_then(|id| held.facts(id))
             .map_or_else(|| Arc::from(what), |facts| facts.path.clone());
         let what = &*path;
-        if matches!(error.fault(), Fault::CiDisabled) {
+        if matches!(error.kind(), ErrorKind::CiDisabled) {
             // There is nothing to poll: no last poll that could be too long ago.
             held.any_polled = true;
             if held
@@ -217,7 +218,7 @@ impl Sink for State {
         }
         self.exposition.poll_failed(&path, error.class());
         // What is behind it was told; the one that opened the circuit stays to be seen.
-        let is_left_alone = matches!(error.fault(), Fault::CircuitOpen { .. });
+        let is_left_alone = matches!(error.kind(), ErrorKind::CircuitOpen { .. });
         if is_left_alone && held.errors.contains_key(what) {
             return;
         }

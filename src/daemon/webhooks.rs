@@ -9,10 +9,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::gitlab_clock::GitLabClock;
 use super::state::State;
+use crate::base::label::Label as _;
 use crate::config::{ChildPipelines, GitLabHooks, Secret, SourceSelector, Watch};
-use crate::gitlab::webhook::{
-    Hook, HookKind, HookProject, InvalidKey, Refusal, Verifier, decode, kind_of,
-};
+use crate::gitlab::webhook::{self, Hook, HookKind, HookProject, InvalidKey, Refusal, Verifier};
 use crate::http::Webhooks;
 use crate::ingest::{Sink as _, Wake, Waker};
 use crate::metrics::WebhookResult;
@@ -63,7 +62,7 @@ pub(super) fn open(
     let token = config.token.as_ref().map(Secret::expose);
     let key = config.signing_key.as_ref().map(Secret::expose);
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let kinds = HookKind::ALL.map(HookKind::as_str);
+    let kinds: Vec<_> = HookKind::ALL.iter().map(|kind| kind.as_str()).collect();
     state.exposition.telemetry().webhooks_expected(&kinds);
     let inbox = Inbox {
         verifier: Verifier::new(token, key)?,
@@ -126,14 +125,14 @@ impl Webhooks for Inbox {
         match self.verifier.check(headers, &body, now) {
             Ok(()) => {}
             Err(Refusal::Replayed) => {
-                let kind = kind_of(&body).unwrap_or(HookKind::Other);
+                let kind = webhook::kind_of(&body).unwrap_or(HookKind::Other);
                 self.count(kind, WebhookResult::Replayed);
                 return Ok(());
             }
             Err(refusal) => return Err(self.refuse(refusal)),
         }
         self.refusal_told.store(false, Ordering::Relaxed);
-        match kind_of(&body) {
+        match webhook::kind_of(&body) {
             Some(HookKind::Other) => self.count(HookKind::Other, WebhookResult::Ignored),
             Some(kind) => self.enqueue(kind, body),
             None => self.count(HookKind::Other, WebhookResult::Invalid),
@@ -150,14 +149,14 @@ impl Work {
     /// Until the server is gone.
     pub(super) async fn run(mut self) {
         while let Some(queued) = self.queue.recv().await {
-            let result = self.work(&queued.body);
+            let result = self.work(queued.kind, &queued.body);
             let telemetry = self.state.exposition.telemetry();
             telemetry.webhook(queued.kind.as_str(), result);
         }
     }
 
-    fn work(&self, body: &[u8]) -> WebhookResult {
-        let hook = match decode(body) {
+    fn work(&self, kind: HookKind, body: &[u8]) -> WebhookResult {
+        let hook = match webhook::decode(kind, body) {
             Ok(Some(hook)) => hook,
             Ok(None) => return WebhookResult::Ignored,
             Err(rejected) => {

@@ -8,7 +8,7 @@ use reqwest::{Certificate, ClientBuilder};
 use url::{Host, Url};
 
 use super::answer::excerpt;
-use super::fault::Fault;
+use super::error_kind::ErrorKind;
 use super::options::{BuildError, Options};
 use crate::base::error_chain::error_chain;
 
@@ -143,21 +143,21 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 /// What an error of the HTTP client means. Its address is left out: it is told elsewhere.
-pub(super) fn fault_of(error: reqwest::Error, timeout: Duration) -> Fault {
+pub(super) fn error_of(error: reqwest::Error, timeout: Duration) -> ErrorKind {
     let error = error.without_url();
     let detail = excerpt(&error_chain(&error));
     if error.is_timeout() {
-        Fault::Timeout { after: timeout }
+        ErrorKind::Timeout { after: timeout }
     } else if error.is_redirect() {
-        Fault::Redirect {
+        ErrorKind::Redirect {
             to: "itself, again and again".into(),
         }
     } else if error.is_body() || error.is_decode() {
-        Fault::Truncated(detail)
+        ErrorKind::Truncated(detail)
     } else if detail.contains("certificate") {
-        Fault::Certificate(detail)
+        ErrorKind::Certificate(detail)
     } else {
-        Fault::Connection(detail)
+        ErrorKind::Connection(detail)
     }
 }
 

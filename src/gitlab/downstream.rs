@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
-
-use super::record::{Identified, Reader, RejectReason, Rejected};
+use super::listing::{RejectReason, Rejected};
+use super::record::{Reader, Record};
 use super::validate::{Project, attempt};
-use super::wire;
+use super::wire::{self, Value};
 use crate::model::{JobObservation, Status, Timestamp};
 
 /// A trigger job, which GitLab calls a bridge.
@@ -44,12 +43,6 @@ const UNKNOWN_FAILURE: &str = "unknown_failure";
 /// `source` of a child pipeline.
 const CHILD: &str = "parent_pipeline";
 
-impl Identified for Bridge {
-    fn id(&self) -> u64 {
-        self.job.id
-    }
-}
-
 impl Downstream {
     /// Whether this is a child pipeline: one of the same project that is part of its parent, and not
     /// a pipeline of its own that was triggered there.
@@ -67,43 +60,46 @@ impl Downstream {
     }
 }
 
-pub(super) fn bridge(record: &RawValue) -> Result<Bridge, Rejected> {
-    let mut job = attempt("bridge", record)?.job;
-    let (mut read, wire): (_, wire::Bridge<'_>) = Reader::open("bridge", record)?;
-    read.id(wire.id)?;
-    let downstream = match wire.downstream_pipeline {
-        Some(record) => Some(downstream(record)?),
-        None => None,
-    };
-    let has_failed = downstream
-        .as_ref()
-        .is_some_and(|downstream| downstream.status == Status::Failed);
-    let says_nothing = job
-        .failure_reason
-        .as_deref()
-        .is_none_or(|reason| reason == UNKNOWN_FAILURE);
-    if job.status == Status::Failed && has_failed && says_nothing {
-        job.failure_reason = Some(Arc::from(DOWNSTREAM_FAILED));
+impl Record for Bridge {
+    const KIND: &'static str = "bridge";
+    type Wire<'a> = wire::Job<'a>;
+
+    fn read(read: &mut Reader, mut wire: wire::Job<'_>) -> Result<Self, Rejected> {
+        let mut job = attempt(read, &wire)?.job;
+        let downstream = match std::mem::take(&mut wire.downstream_pipeline) {
+            Value::Missing => None,
+            pipeline => Some(downstream(pipeline)?),
+        };
+        let has_failed = downstream
+            .as_ref()
+            .is_some_and(|downstream| downstream.status == Status::Failed);
+        let says_nothing = job
+            .failure_reason
+            .as_deref()
+            .is_none_or(|reason| reason == UNKNOWN_FAILURE);
+        if job.status == Status::Failed && has_failed && says_nothing {
+            job.failure_reason = Some(Arc::from(DOWNSTREAM_FAILED));
+        }
+        job.moved_at = downstream.as_ref().and_then(|pipeline| pipeline.updated_at);
+        Ok(Self { job, downstream })
     }
-    job.moved_at = downstream.as_ref().and_then(|pipeline| pipeline.updated_at);
-    Ok(Bridge { job, downstream })
 }
 
-fn downstream(record: &RawValue) -> Result<Downstream, Rejected> {
-    let (mut read, wire): (_, wire::Pipeline<'_>) = Reader::open("downstream_pipeline", record)?;
-    let id = read.id(wire.id)?;
-    let status = read.required("status", wire.status, RejectReason::MissingStatus)?;
-    let project_id = match wire.project_id {
-        raw @ Some(_) => Some(read.other_id("project_id", raw)?),
-        None => None,
+fn downstream(pipeline: Value<'_, wire::Pipeline<'_>>) -> Result<Downstream, Rejected> {
+    let (mut read, wire) = Reader::open("downstream_pipeline", pipeline)?;
+    let id = read.id(&wire.id)?;
+    let status = read.required("status", &wire.status, RejectReason::MissingStatus)?;
+    let project_id = match &wire.project_id {
+        Value::Missing => None,
+        id => Some(read.other_id("project_id", id)?),
     };
     Ok(Downstream {
         id,
         project_id,
-        source: read.text("source", wire.source)?,
-        status: Status::parse(&status),
-        updated_at: read.time("updated_at", wire.updated_at)?,
-        web_url: read.link("web_url", wire.web_url)?,
+        source: read.text("source", &wire.source)?.map(Arc::from),
+        status: Status::parse(status),
+        updated_at: read.time("updated_at", &wire.updated_at)?,
+        web_url: read.link("web_url", &wire.web_url)?,
     })
 }
 
@@ -111,6 +107,7 @@ fn downstream(record: &RawValue) -> Result<Downstream, Rejected> {
 mod tests {
     use serde_json::{Value, json};
 
+    use super::super::record::decode_one;
     use super::*;
 
     fn project() -> Project {
@@ -128,7 +125,7 @@ mod tests {
             "id": 7, "name": "frontend", "stage": "test", "status": status,
             "failure_reason": "unknown_failure", "downstream_pipeline": downstream,
         });
-        bridge(&serde_json::value::to_raw_value(&record).unwrap())
+        decode_one(&record.to_string()).map(|(_, bridge)| bridge)
     }
 
     fn is_child(downstream: &Value) -> bool {

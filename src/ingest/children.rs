@@ -182,7 +182,7 @@ impl Ingest {
     /// The trigger jobs of a pipeline; none where GitLab does not know it any more.
     async fn bridges(&self, project: &Project, pipeline: u64) -> Result<Listing<Bridge>, Error> {
         match self.client.bridges(project.id, pipeline).await {
-            Err(error) if error.is_not_found() => Ok(Listing::new()),
+            Err(error) if error.is_not_found() => Ok(Listing::default()),
             answer => answer,
         }
     }

@@ -10,7 +10,7 @@ use super::cursor::{Cursor, Wanted};
 use super::{CONCURRENT_REQUESTS, Ingest};
 use crate::base::DAY;
 use crate::config::Backfill;
-use crate::gitlab::{Error, Fault, Order, PipelineQuery, Project, Rejected};
+use crate::gitlab::{Error, ErrorKind, Order, PipelineQuery, Project, Rejected};
 use crate::model::{JobObservation, PipelineObservation, Timestamp};
 
 /// For the backfill of a project of which several refs are watched: how many pipelines are listed for
@@ -327,10 +327,10 @@ fn newest_of_each_ref(pipelines: &mut Vec<PipelineObservation>, limit: usize) {
 /// Whether an error on one pipeline would certainly meet the others too.
 fn concerns_all(error: &Error) -> bool {
     matches!(
-        error.fault(),
-        Fault::Unauthorized(_)
-            | Fault::RateLimited { .. }
-            | Fault::CircuitOpen { .. }
-            | Fault::Certificate(_)
+        error.kind(),
+        ErrorKind::Unauthorized(_)
+            | ErrorKind::RateLimited { .. }
+            | ErrorKind::CircuitOpen { .. }
+            | ErrorKind::Certificate(_)
     )
 }

@@ -18,7 +18,7 @@ use super::wake::{Allowance, Asked, Calls};
 use super::{CONCURRENT_CYCLES, DISCOVERY_INTERVAL, Ingest};
 use crate::base::backoff::Backoff;
 use crate::config::Watch;
-use crate::gitlab::{Fault, Project};
+use crate::gitlab::{ErrorKind, Project};
 
 /// After this time without anything going on, a project is quiet.
 const QUIET_AFTER: Duration = Duration::from_mins(15);
@@ -226,7 +226,7 @@ impl Pace {
         }
         let general = outcome.as_ref().err().filter(|failure| failure.is_general);
         let error = general.map(|failure| &failure.error);
-        self.ci_disabled = error.is_some_and(|error| matches!(error.fault(), Fault::CiDisabled));
+        self.ci_disabled = error.is_some_and(|error| matches!(error.kind(), ErrorKind::CiDisabled));
         self.refused = match error {
             Some(error) if !error.is_retryable() => self.refused.saturating_add(1),
             _ => 0,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use job_failure_exporter::base::api::Endpoint;
 use job_failure_exporter::config::{Config, Overrides};
-use job_failure_exporter::gitlab::{Error, Observer, Project, Rejected};
+use job_failure_exporter::gitlab::{Error, Project, Rejected, TransportMetrics};
 use job_failure_exporter::ingest::{Ingest, Resume, ScheduleSight, Sink};
 use job_failure_exporter::model::{JobObservation, PipelineObservation, Timestamp};
 use job_failure_exporter::simulator::{
@@ -165,7 +165,7 @@ impl Sink for Counter {
     }
 }
 
-impl Observer for Counter {
+impl TransportMetrics for Counter {
     fn answered(&self, _: Endpoint, _: &'static str, _: Duration) {
         self.answered.fetch_add(1, Ordering::Relaxed);
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use job_failure_exporter::base::api::Endpoint;
 use job_failure_exporter::base::backoff::Backoff;
 use job_failure_exporter::base::label::Label as _;
-use job_failure_exporter::gitlab::{Client, Observer, Options, PipelineQuery, Token};
+use job_failure_exporter::gitlab::{Client, Options, PipelineQuery, Token, TransportMetrics};
 use job_failure_exporter::model::Timestamp;
 use scripted::Server;
 
@@ -32,7 +32,7 @@ impl Heard {
     }
 }
 
-impl Observer for Heard {
+impl TransportMetrics for Heard {
     fn answered(&self, endpoint: Endpoint, status_class: &'static str, _: Duration) {
         self.hear(format!("{} {status_class}", endpoint.as_str()));
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Progress;
 use crate::daemon::gitlab_clock::GitLabClock;
-use crate::gitlab::{Error, Observer, Project, Rejected};
+use crate::gitlab::{Error, Project, Rejected, TransportMetrics};
 use crate::ingest::{Resume, ScheduleSight, Sink};
 use crate::model::{JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp};
 use crate::store::Draft;
@@ -13,7 +13,7 @@ use crate::store::Draft;
 /// Takes GitLab's time from its answers.
 pub(super) struct ClockReader(pub(super) Arc<GitLabClock>);
 
-impl Observer for ClockReader {
+impl TransportMetrics for ClockReader {
     fn server_date(&self, date: Timestamp) {
         self.0.note(date);
     }
