@@ -28,20 +28,36 @@ demo: ## See it work: simulated GitLab, exporter, Prometheus, Alertmanager (DEMO
 test: ## Everything CI checks: formatting, lints, docs, tests, rules
 	@scripts/install-tools.sh test
 	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
-	cargo test --locked
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --test soak -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+	cargo test --locked --workspace
 	scripts/check-rules.sh
 	SUITES=sid WHERE_POSSIBLE=1 scripts/other-versions.sh
+
+.PHONY: soak
+soak: chaos ## Everything that takes long: chaos, and the budgets of requests, retention and webhooks
+	cargo test --locked --test soak -- requests
+	cargo test --locked --test soak -- retention
+	cargo test --locked --release --test soak -- webhooks
 
 .PHONY: chaos
 chaos: ## Kill exporters, break GitLab, S3 and the disk at random; nothing may be lost (CHAOS_FOR=120s CHAOS_SEED=..)
 	@scripts/install-tools.sh test
-	cargo bench --locked --profile dev --bench chaos
+	cargo test --locked --test soak -- chaos
+
+.PHONY: bench
+bench: ## Measure counting, loading and scraping against their budgets
+	cargo bench --locked --bench counting
+	cargo bench --locked --bench exposition
+
+.PHONY: deny
+deny: ## Check dependencies: known vulnerabilities (where the database can be had), licences, sources
+	scripts/deny.sh
 
 .PHONY: build
 build: ## Build the release binary
-	cargo build --locked --release
+	cargo build --locked --release --package job-failure-exporter
 
 .PHONY: check-rules
 check-rules: ## Check and test the alert rules and the example configurations (PROMTOOL=/path, AMTOOL=/path: with others)

@@ -11,10 +11,10 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use job_failure_exporter::model::{
+use ci_history::{
     JobObservation, PipelineObservation, Rules, Span, Status, Timeline, TimelineKey, Timestamp,
 };
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use job_failure_exporter::store::{Saved, decode, encode};
 
 /// Jobs of one pipeline.

@@ -12,12 +12,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use ci_history::{
+    Failing, FailureClass, Figures, JobRow, Outcome, Span, TimelineKey, TimelineRows, Timestamp,
+};
 use criterion::{Criterion, criterion_group, criterion_main};
 use http_body::Body as _;
 use job_failure_exporter::metrics::{Build, Exposition, Page, Telemetry};
-use job_failure_exporter::model::{
-    Failing, FailureClass, Figures, JobRow, Outcome, Span, TimelineKey, TimelineRows, Timestamp,
-};
 
 /// Jobs of one timeline.
 const JOBS: usize = 40;

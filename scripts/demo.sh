@@ -5,5 +5,5 @@ cd "$(dirname "$0")/.."
 
 # Unoptimised: it builds in half of the time, and the demo needs no speed.
 echo "Building (the first time takes some minutes)"
-cargo build --locked --bin job-failure-exporter
-exec "${CARGO_TARGET_DIR:-target}/debug/job-failure-exporter" demo
+cargo build --locked --package job-failure-exporter --package demo --bins
+exec "${CARGO_TARGET_DIR:-target}/debug/demo"

@@ -2,14 +2,13 @@
 //!
 //! ```text
 //! HTTP bytes -> wire shapes -> observations -> timelines -> what changed -> exposition -> scrape
-//!               (gitlab)       (model)         (model, pure)     |          (metrics)
+//!               (gitlab)       (ci-history)    (ci-history)      |          (metrics)
 //!                                                                +-> saved documents (store)
 //! ```
 //!
 //! | module | owns |
 //! | --- | --- |
 //! | [`base`] | small leaves that know nothing of the program: backoff, error chains, near words |
-//! | [`model`] | what was observed and how it is counted: pure |
 //! | [`config`] | file, flags and environment, checked as a whole |
 //! | [`gitlab`] | the adapter: transport, paging, retries, validation record by record |
 //! | [`store`] | documents, their versions, and the places that hold them |
@@ -18,21 +17,20 @@
 //! | [`http`] | server, routes, status page |
 //! | [`daemon`] | the only owner of the state: wiring, saving, orderly end |
 //! | [`cli`] | one file a command |
-//! | [`clock`] | the time, passed in: the only reader of the wall clock |
-//! | [`simulator`] | a simulated GitLab for the demo and the tests; the exporter knows nothing of it |
 //!
-//! `model` <- `config`, `gitlab`, `store`, `metrics` <- `ingest`, `http` <- `daemon` <- `cli`: each
-//! uses only what stands before it, and what stands side by side knows nothing of each other.
+//! `base` <- `config`, `gitlab`, `store`, `metrics` <- `ingest`, `http` <- `daemon` <- `cli`: each uses only what
+//! stands before it, and what stands side by side knows nothing of each other. All of them use the
+//! crate [`ci_history`], which counts, and whose [`ci_history::clock`] is the only reader of the wall clock.
 
 pub mod base;
 pub mod cli;
-pub mod clock;
 pub mod config;
 pub mod daemon;
 pub mod gitlab;
 pub mod http;
 pub mod ingest;
 pub mod metrics;
-pub mod model;
-pub mod simulator;
 pub mod store;
+
+// Kept until every file names the crate itself.
+pub(crate) use ci_history::{self as model, clock};

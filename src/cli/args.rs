@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::backfill::BackfillArgs;
-use super::demo::DemoArgs;
 use super::explain::ExplainArgs;
-use super::simulate_gitlab::SimulateGitlabArgs;
 use super::state::StateArgs;
 use crate::config::Overrides;
 use crate::model::Rules;
@@ -62,10 +60,6 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Count recorded pipelines and print what comes out.
     Replay(ReplayArgs),
-    /// See it work: simulated GitLab, exporter, Prometheus, Alertmanager, delivered alerts.
-    Demo(DemoArgs),
-    /// Serve a simulated GitLab, to try things on.
-    SimulateGitlab(SimulateGitlabArgs),
 }
 
 /// Where the configuration comes from.

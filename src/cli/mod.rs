@@ -4,12 +4,10 @@ mod alerts;
 pub mod args;
 pub mod backfill;
 pub mod check_config;
-pub mod demo;
 pub mod explain;
 pub mod interrupt;
 pub mod logging;
 pub mod replay;
-pub mod simulate_gitlab;
 pub mod state;
 mod table;
 mod thresholds;
@@ -51,16 +49,6 @@ pub async fn run(
             Box::pin(run_daemon(config)).await
         }
         Some(Command::CheckConfig(args)) => Ok(check_config::run(&args, env, console)?),
-        Some(Command::Demo(args)) => {
-            logging::start(cli.log);
-            demo::run(args, console.out).await?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Some(Command::SimulateGitlab(args)) => {
-            logging::start(cli.log);
-            simulate_gitlab::run(args, console.out).await?;
-            Ok(ExitCode::SUCCESS)
-        }
         Some(Command::Backfill(args)) => {
             let config = load(&args.config, env)?;
             logging::start(cli.log);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::address::base_url;
 use super::node::Place;
 use super::reader::{Report, Section};
 use super::secret::Secret;
@@ -55,24 +56,15 @@ impl GitLab {
 }
 
 fn address(text: &str) -> Result<Url, String> {
-    let mut url = Url::parse(text).map_err(|error| match error {
-        url::ParseError::RelativeUrlWithoutBase => "`https://` is missing".to_owned(),
-        other => other.to_string(),
+    let url = base_url(text).map_err(|why| match why.as_str() {
+        "credentials are not taken from here" => {
+            "give the token in a file or in the environment".to_owned()
+        }
+        _ => why,
     })?;
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err("neither http nor https".to_owned());
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("give the token in a file or in the environment".to_owned());
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("leave out what follows `?` or `#`".to_owned());
-    }
-    let path = format!("{}/", url.path().trim_end_matches('/'));
-    if path.ends_with("/api/v4/") {
+    if url.path().ends_with("/api/v4/") {
         return Err("leave out `/api/v4`".to_owned());
     }
-    url.set_path(&path);
     Ok(url)
 }
 

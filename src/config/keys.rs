@@ -331,6 +331,18 @@ pub const KEYS: &[Key] = &[
         doc: "File with the signing token of GitLab's webhooks (GitLab 19.0 and newer).",
     },
     Key {
+        path: "prometheus.url",
+        kind: Kind::PROMETHEUS_URL,
+        absence: Absence::Optional,
+        doc: "Address of the Prometheus that evaluates the alert rules, for commands that ask which alerts are pending or firing. Not needed to run the exporter.",
+    },
+    Key {
+        path: "alertmanager.url",
+        kind: Kind::ALERTMANAGER_URL,
+        absence: Absence::Optional,
+        doc: "Address of the Alertmanager, for commands that ask about silences, inhibition and receivers. Not needed to run the exporter.",
+    },
+    Key {
         path: "retention",
         kind: Kind::Duration { least: "1s" },
         absence: Absence::Default("30d"),

@@ -64,6 +64,14 @@ impl Kind {
         "URL",
         "the address of a store, such as `https://minio.example.com:9000`",
     );
+    pub(super) const PROMETHEUS_URL: Self = Self::text(
+        "URL",
+        "the address of a Prometheus, such as `http://127.0.0.1:9090`",
+    );
+    pub(super) const ALERTMANAGER_URL: Self = Self::text(
+        "URL",
+        "the address of an Alertmanager, such as `http://127.0.0.1:9093`",
+    );
     pub(super) const KMS_KEY: Self = Self::text("text", "the id or ARN of a KMS key");
     pub(super) const ENCRYPTION: Self = Self::Choice(super::store::ENCRYPTIONS);
     pub(super) const TEAM: Self = Self::text("text", "the name of a team");

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use super::address::base_url;
 use super::gitlab::GitLab;
 use super::node::{self, Node, Shape};
 use super::owners::Owners;
@@ -103,6 +104,8 @@ fn read(
     let owners = Owners::read(&root.section("owners"), folder);
     let store = Store::read(&root.section("store"));
     let webhooks = Webhooks::read(&root.section("webhooks"), folder);
+    let prometheus_url = root.section("prometheus").text("url", base_url);
+    let alertmanager_url = root.section("alertmanager").text("url", base_url);
     let retention = root.duration("retention");
     let listen_address = root.section("web").text("listen_address", listen_address);
     Some(Config {
@@ -113,6 +116,8 @@ fn read(
         owners: owners?,
         store: store?,
         webhooks: webhooks?,
+        prometheus_url,
+        alertmanager_url,
         retention: retention?,
         listen_address: listen_address?,
     })

@@ -4,9 +4,10 @@
 //! lays the flags over it, and each section is read by the table; every problem is noted, and a
 //! [`Config`] exists only where there is none.
 
-pub mod duration;
+pub(crate) use ci_history::duration;
 pub mod keys;
 
+mod address;
 mod classification;
 mod counting;
 mod gitlab;
@@ -25,6 +26,8 @@ mod watch;
 mod webhooks;
 
 use std::time::Duration;
+
+use url::Url;
 
 pub use classification::Classification;
 pub use counting::describe as describe_rules;
@@ -59,6 +62,10 @@ pub struct Config {
     pub store: Store,
     /// Who may send us events.
     pub webhooks: Webhooks,
+    /// Where Prometheus is asked for alerts; the path ends in `/`.
+    pub prometheus_url: Option<Url>,
+    /// Where Alertmanager is asked for silences; the path ends in `/`.
+    pub alertmanager_url: Option<Url>,
     /// A job not executed for this long is forgotten. Default: 30 days.
     pub retention: Duration,
     /// Where `/metrics` is served, as `[host]:port`; no host: all interfaces. Default: `:10141`.

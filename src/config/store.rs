@@ -4,8 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use url::Url;
-
+use super::address::http_url;
 use super::reader::Section;
 
 /// Where the state is kept.
@@ -130,15 +129,6 @@ fn not_empty(text: &str) -> Result<String, String> {
 }
 
 fn endpoint(text: &str) -> Result<String, String> {
-    let url = Url::parse(text).map_err(|error| match error {
-        url::ParseError::RelativeUrlWithoutBase => "`https://` is missing".to_owned(),
-        other => other.to_string(),
-    })?;
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err("neither http nor https".to_owned());
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("credentials are not taken from here".to_owned());
-    }
+    http_url(text)?;
     Ok(text.trim_end_matches('/').to_owned())
 }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use ci_history::Timestamp;
 use http::Response;
 use http::header::{self, HeaderMap};
 use url::Url;
 
 use super::error_kind::ErrorKind;
 use super::transport_metrics::TransportMetrics;
-use crate::model::Timestamp;
 
 /// Longest part of an error body that is repeated in a message.
 const EXCERPT: usize = 200;

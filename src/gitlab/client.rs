@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use ci_history::{PipelineObservation, Timestamp};
 use gitlab::api::common::{NameOrId, SortOrder};
 use gitlab::api::groups::projects::{GroupProjects, GroupProjectsOrderBy};
 use gitlab::api::projects::Project as GetProject;
@@ -22,7 +23,6 @@ use super::transport::{Expected, Transport};
 use super::transport_metrics::TransportMetrics;
 use super::validate::{PipelineJobs, Project};
 use crate::base::api::Endpoint;
-use crate::model::{PipelineObservation, Timestamp};
 
 /// Pages after which wanted pipelines are not searched for any further.
 const SEARCHED_PAGES: usize = 20;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use ci_history::{JobObservation, Status, Timestamp};
+
 use super::listing::{RejectReason, Rejected};
 use super::record::{Reader, Record};
 use super::validate::{Project, attempt};
 use super::wire::{self, Value};
-use crate::model::{JobObservation, Status, Timestamp};
 
 /// A trigger job, which GitLab calls a bridge.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use ci_history::Timestamp;
 use gitlab::api::Endpoint as GitlabEndpoint;
 use gitlab::api::personal_access_tokens::PersonalAccessTokenSelf;
 use gitlab::api::projects::Project as GetProject;
@@ -17,7 +18,6 @@ use super::record::{Reader, Record};
 use super::times;
 use super::wire::{self, Value};
 use crate::base::api::Endpoint;
-use crate::model::Timestamp;
 
 /// What GitLab says of the token that asks.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Reading one record on its own: its fields, and why it is rejected if it is.
 
+use ci_history::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -7,7 +8,6 @@ use super::answer::excerpt;
 use super::listing::{Decoded, RejectReason, Rejected};
 use super::times;
 use super::wire::{Field, OnlyId, Value};
-use crate::model::Timestamp;
 
 /// A record of GitLab's API.
 pub(super) trait Record: Sized {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ci_history::Timestamp;
 use gitlab::api::projects::pipeline_schedules::{PipelineSchedule, PipelineSchedules};
 
 use super::client::Client;
@@ -11,7 +12,6 @@ use super::paging::Limit;
 use super::record::{Reader, Record};
 use super::wire::{self, Value};
 use crate::base::api::Endpoint;
-use crate::model::Timestamp;
 
 /// A pipeline schedule of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
+use ci_history::{Span, Status, Timestamp};
 use jiff::Timestamp as Instant;
-
-use crate::model::{Span, Status, Timestamp};
 
 /// When one attempt of a job ran, with all the digits GitLab gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use ci_history::Timestamp;
+
 use crate::base::api::{CircuitState, Endpoint};
-use crate::model::Timestamp;
 
 /// Counts requests as they end. A method that is not implemented does nothing. The transport calls the
 /// methods between requests: they must return at once.

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use ci_history::{JobObservation, PipelineObservation, Span, Status};
 use serde_json::value::RawValue;
 
 use super::listing::{Listing, Pages, RejectReason, Rejected};
 use super::record::{Reader, Record, decode_list, decode_one};
 use super::times::{self, Run, running_time};
 use super::wire;
-use crate::model::{JobObservation, PipelineObservation, Span, Status};
 
 /// A project as far as watching it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use ci_history::{TimelineKey, TimelineRows, Timestamp};
+
 use super::families::{JOBS, PIPELINES, PROJECTS};
 use super::fragments::{Deflater, Fragments};
 use super::page::{Group, Snapshot};
@@ -14,7 +16,6 @@ use super::shelf::{Place, Rendered, Shelf};
 use super::telemetry::Telemetry;
 use super::text::shown;
 use crate::base::api::ErrorClass;
-use crate::model::{TimelineKey, TimelineRows, Timestamp};
 
 /// Everything that is exposed. Clones share it.
 #[derive(Clone)]

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use ci_history::{Failing, FailureClass, Figures, JobRow, Outcome};
+
 use super::polls::ProjectPolls;
 use super::schedules::SCHEDULES;
 use super::telemetry::OWN;
 use super::text::Lines;
 use crate::base::api::ErrorClass;
 use crate::base::label::Label as _;
-use crate::model::{Failing, FailureClass, Figures, JobRow, Outcome};
 
 /// Type of a family, as the exposition format names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

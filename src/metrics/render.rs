@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use ci_history::{JobRow, TimelineRows};
+
 use super::families::{Described, JOBS, Job, PIPELINES, PROJECTS};
 use super::fragments::{Deflater, Fragments};
 use super::polls::ProjectPolls;
 use super::text::{Lines, push_header, push_label, shown};
-use crate::model::{JobRow, TimelineRows};
 
 /// The HELP and TYPE lines of the families, a piece each.
 pub(super) fn headers(

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use ci_history::Timestamp;
+
 use super::families::{Described, Family, Kind};
 use super::fragments::{Deflater, Fragments};
 use super::text::{Lines, push_label, shown};
-use crate::model::Timestamp;
 
 /// What is exposed of one schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use ci_history::TimelineKey;
+
 use super::fragments::Fragments;
-use crate::model::TimelineKey;
 
 /// All rendered timelines. Its lock is held to put text in its place or to copy references, never
 /// to render or to join.

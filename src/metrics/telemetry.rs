@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ci_history::Timestamp;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
@@ -13,7 +14,6 @@ use super::families::{Described, Kind};
 use super::webhooks::WebhookResult;
 use crate::base::api::{CircuitState, Endpoint};
 use crate::base::label::Label as _;
-use crate::model::Timestamp;
 
 macro_rules! own {
     ($($row:ident: $kind:ident $name:literal, [$($label:literal),*], $help:literal;)+) => {

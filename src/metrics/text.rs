@@ -34,14 +34,14 @@ impl From<f64> for Number {
     }
 }
 
-impl From<crate::model::Timestamp> for Number {
-    fn from(time: crate::model::Timestamp) -> Self {
+impl From<ci_history::Timestamp> for Number {
+    fn from(time: ci_history::Timestamp) -> Self {
         Self::Seconds(time.unix())
     }
 }
 
-impl From<crate::model::Span> for Number {
-    fn from(span: crate::model::Span) -> Self {
+impl From<ci_history::Span> for Number {
+    fn from(span: ci_history::Span) -> Self {
         Self::Real(span.seconds())
     }
 }

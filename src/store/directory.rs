@@ -4,9 +4,10 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use ci_history::{Shard, TimelineKey};
+
 use super::layout::{document_path, draft_path};
 use super::{DocumentError, Saved, decode};
-use crate::model::{Shard, TimelineKey};
 
 const LOCK_FILE: &str = ".lock";
 const TEMP_PREFIX: &str = ".tmp-";

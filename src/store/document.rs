@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ci_history::{Rules, Timeline, TimelineKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::shapes::{HistoryShape, Interner, ProjectShape};
-use crate::model::{Rules, Timeline, TimelineKey, Timestamp};
 
 /// Version this program writes; the highest it reads.
 const VERSION: u32 = 3;
@@ -230,7 +230,7 @@ pub fn encode_v2(timeline: &Timeline, rules: &Rules) -> Vec<u8> {
     let rows = timeline.rows(rules);
     let jobs = rows.jobs.into_iter().map(|row| {
         let entries = row.figures.window.into_iter().map(|entry| {
-            let failing = entry.outcome == crate::model::Outcome::Failed;
+            let failing = entry.outcome == ci_history::Outcome::Failed;
             // What was imported is given back as it was; of our own, the original knows failures only.
             let told = failing || entry.pipeline_id.is_none();
             EntryV2 {

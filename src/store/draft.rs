@@ -1,10 +1,10 @@
 //! What a backfill has read of a project so far, kept beside the documents until it is done.
 
+use ci_history::{Rules, Timeline, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::document::{DocumentError, Saved, decode, embed, parse, to_json};
-use crate::model::{Rules, Timeline, Timestamp};
 
 /// Version this program writes, and the only one it reads: a draft does not outlive an upgrade.
 const VERSION: u32 = 1;

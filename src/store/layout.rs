@@ -1,8 +1,7 @@
 //! Names of the documents: `<project id>/<percent-encoded ref>.json`.
 
+use ci_history::TimelineKey;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-
-use crate::model::TimelineKey;
 
 /// Everything but letters, digits, `-`, `_` and `.` is encoded; so `~` is free to mark a cut name.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');

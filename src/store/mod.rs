@@ -11,12 +11,11 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
+use ci_history::{Rules, Shard, Timeline, TimelineKey};
 pub use directory::{Directory, Loaded, OpenError, ReadError, SaveError, SetAside};
 pub use document::{DocumentError, Saved, decode, decode_v2, encode, encode_v2, names_a_version};
 pub use draft::Draft;
 pub use s3::{Fault, S3, S3Error, S3Options};
-
-use crate::model::{Rules, Shard, Timeline, TimelineKey};
 
 /// A place that holds documents. Clones share it.
 #[derive(Debug, Clone)]

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use crate::model::stored::{
+use ci_history::stored::{
     Attempt, Carried, Counted, Detail, Execution, History, Imported, Job, Phase,
 };
-use crate::model::{
+use ci_history::{
     ClassCounts, FailureClass, LogExcerpt, Outcome, OutcomeCounts, Rules, Span, Timestamp,
 };
+use serde::{Deserialize, Serialize};
 
 /// Gives equal commits one allocation: all jobs of a pipeline share its commit.
 #[derive(Default)]

@@ -3,15 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use job_failure_exporter::simulator::{
-    Fault, Faults, Handle, JobPlan, Options, PipelinePlan, start,
-};
+use gitlab_simulator::{Fault, Faults, Handle, JobPlan, Options, PipelinePlan, start};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::daemon::{Place, Ran, folder, gitlab, holds, minutes, until};
-use crate::s3_servers::TestBucket;
-use crate::truth::{counters_are_true, equal, windows_are_saved};
+use testkit::daemon::{Place, Ran, folder, gitlab, holds, minutes, until};
+use testkit::s3_servers::TestBucket;
+use testkit::truth::{counters_are_true, equal, windows_are_saved};
 
 /// What reads the jobs of one pipeline.
 const JOBS: &str = "GET /projects/:id/pipelines/:pid/jobs";

@@ -3,13 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use job_failure_exporter::simulator::{
-    Fault, Handle, JobPlan, Options, PipelinePlan, Scenario, start,
-};
+use gitlab_simulator::{Fault, Handle, JobPlan, Options, PipelinePlan, Scenario, start};
 
-use crate::daemon::{Daemon, Place, folder, gitlab, holds, minutes};
-use crate::samples::Samples;
-use crate::truth::{differences, equal};
+use testkit::daemon::{Daemon, Place, folder, gitlab, holds, minutes};
+use testkit::samples::Samples;
+use testkit::truth::{differences, equal};
 
 const ERRORS: &str = "project_poll_errors_total";
 

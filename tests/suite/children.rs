@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use job_failure_exporter::simulator::{Handle, JobPlan, Options, PipelinePlan, Status, start};
+use gitlab_simulator::{Handle, JobPlan, Options, PipelinePlan, Status, start};
 
-use crate::daemon::{Daemon, Place, holds, minutes};
-use crate::samples::Samples;
-use crate::truth::{equal, polled, project_ids};
+use testkit::daemon::{Daemon, Place, holds, minutes};
+use testkit::samples::Samples;
+use testkit::truth::{equal, polled, project_ids};
 
 const PROJECT: &str = "acme/monorepo";
 const JOBS: &str = "GET /projects/:id/pipelines/:pid/jobs";
@@ -37,7 +37,7 @@ impl Stage {
 
     /// The child that the last attempt of a trigger job started.
     fn child(&self, pipeline: u64, bridge: &str) -> u64 {
-        let child = |world: &mut job_failure_exporter::simulator::World| {
+        let child = |world: &mut gitlab_simulator::World| {
             world.latest(pipeline, bridge).unwrap().downstream.unwrap()
         };
         self.gitlab.with(child)
@@ -388,7 +388,7 @@ async fn trigger_jobs_are_asked_for_once_where_there_are_none_and_an_ended_child
 
 #[tokio::test]
 async fn a_child_that_cannot_be_read_holds_nothing_else_back_and_is_read_later() {
-    use job_failure_exporter::simulator::Fault;
+    use gitlab_simulator::Fault;
 
     let stage = Stage::new("").await;
     let bridge = JobPlan::triggers("frontend", child([JobPlan::fails("tests")]));

@@ -4,10 +4,10 @@ use std::fs;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use job_failure_exporter::config::{Backfill, Config, Location, Overrides, Problems};
-use job_failure_exporter::model::{
+use ci_history::{
     AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs, Rules,
 };
+use job_failure_exporter::config::{Backfill, Config, Location, Overrides, Problems};
 use tempfile::TempDir;
 
 fn nothing(_: &str) -> Option<String> {

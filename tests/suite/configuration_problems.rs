@@ -22,7 +22,7 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "document-is-a-list",
         &[
-            "1: found a list, wanted a mapping with gitlab, watch, counting, classification, owners, store, webhooks, retention, web",
+            "1: found a list, wanted a mapping with gitlab, watch, counting, classification, owners, store, webhooks, prometheus, alertmanager, retention, web",
         ],
     ),
     (
@@ -147,6 +147,13 @@ const CASES: &[(&str, &[&str])] = &[
         "preset-not-known",
         &[
             "2: counting.preset: found `datadog` (did you mean `datadog-agent`?), wanted `default` or `datadog-agent`",
+        ],
+    ),
+    (
+        "prometheus-url-with-a-user",
+        &[
+            "2: prometheus.url: found an address with a user in it (credentials are not taken from here), wanted the address of a Prometheus, such as `http://127.0.0.1:9090`",
+            "4: alertmanager.url: found `alertmanager:9093` (neither http nor https), wanted the address of an Alertmanager, such as `http://127.0.0.1:9093`",
         ],
     ),
     (
@@ -281,7 +288,7 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "unknown-key-top",
         &[
-            "2: stroe: unknown key; did you mean `store`? valid here: gitlab, watch, counting, classification, owners, store, webhooks, retention, web",
+            "2: stroe: unknown key; did you mean `store`? valid here: gitlab, watch, counting, classification, owners, store, webhooks, prometheus, alertmanager, retention, web",
         ],
     ),
     (

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use job_failure_exporter::model::{
+use ci_history::{
     FailureClass, Figures, InfrastructureFailures, JobNames, JobObservation, LogFinding, Outcome,
     PipelineObservation, Rules, Span, Status, Timeline, TimelineKey, Timestamp,
 };

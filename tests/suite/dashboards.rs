@@ -15,7 +15,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::daemon::folder;
+use testkit::daemon::folder;
 
 /// One dashboard, as its file has it.
 #[derive(Clone)]

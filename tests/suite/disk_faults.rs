@@ -9,15 +9,15 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Instant;
 
-use job_failure_exporter::model::{
+use ci_history::{
     JobObservation, PipelineObservation, Rules, Status, Timeline, TimelineKey, Timestamp,
 };
 use job_failure_exporter::store::{Directory, OpenError, Saved, encode};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
-use crate::daemon::{PATIENCE, Place, folder, gitlab, holds, minutes};
-use crate::samples::Samples;
-use crate::truth::equal;
+use testkit::daemon::{PATIENCE, Place, folder, gitlab, holds, minutes};
+use testkit::samples::Samples;
+use testkit::truth::equal;
 
 /// Where the writer saves; set only for it.
 const WRITES_TO: &str = "TEST_WRITES_TO";

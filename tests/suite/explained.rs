@@ -4,20 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use ci_history::clock::ManualClock;
 use clap::Parser as _;
+use gitlab_simulator::truth::JobTruth;
+use gitlab_simulator::{JobPlan, PipelinePlan};
 use job_failure_exporter::cli::args::{Cli, Command};
 use job_failure_exporter::cli::{Console, explain};
-use job_failure_exporter::clock::ManualClock;
-use job_failure_exporter::simulator::truth::JobTruth;
-use job_failure_exporter::simulator::{JobPlan, PipelinePlan};
 use serde_json::json;
 
 use crate::alert_rules::alert_names;
-use crate::daemon::{Place, gitlab, minutes};
-use crate::samples::{Sample, Samples};
 use crate::tools;
 use crate::tools::at_root;
-use crate::truth::equal;
+use testkit::daemon::{Place, gitlab, minutes};
+use testkit::samples::{Sample, Samples};
+use testkit::truth::equal;
 
 /// How long everything stays as it is before Prometheus is asked: longer than any `for`.
 const STILL: i64 = 6 * 3600;

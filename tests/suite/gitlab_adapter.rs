@@ -9,11 +9,11 @@ mod tls;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ci_history::Timestamp;
 use job_failure_exporter::base::api::Endpoint;
 use job_failure_exporter::base::backoff::Backoff;
 use job_failure_exporter::base::label::Label as _;
 use job_failure_exporter::gitlab::{Client, Options, PipelineQuery, Token, TransportMetrics};
-use job_failure_exporter::model::Timestamp;
 use scripted::Server;
 
 const SECRET: &str = "glpat-top-secret";

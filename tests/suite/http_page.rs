@@ -1,7 +1,7 @@
 //! The status page, as text and in a browser.
 
+use ci_history::{Figures, JobRow, LogExcerpt};
 use job_failure_exporter::http::{Limits, ProjectStatus};
-use job_failure_exporter::model::{Figures, JobRow, LogExcerpt};
 use serde_json::Value;
 use tokio::process::Command;
 

@@ -4,13 +4,15 @@ use std::io::Read as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use ci_history::JobRow;
 use job_failure_exporter::http::{Limits, Server};
-use job_failure_exporter::model::JobRow;
 use reqwest::{Method, StatusCode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use crate::http_serving::{Daemon, PATIENCE, Serving, client, read_to_close};
+use testkit::client;
+
+use crate::http_serving::{Daemon, PATIENCE, Serving, read_to_close};
 use crate::metrics_rows::{failing, job, timeline};
 
 async fn serving(jobs: Vec<JobRow>) -> Serving {

@@ -1,14 +1,15 @@
 //! A server with a daemon of the tests' own behind it, and clients of various manners.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ci_history::{JobRow, TimelineRows, Timestamp};
 use job_failure_exporter::http::{
     Candidate, JobEntry, JobFilter, JobPage, Limits, Paging, ProjectStatus, Readiness, Server,
     Service, Status, select,
 };
-use job_failure_exporter::model::{JobRow, TimelineRows, Timestamp};
+use testkit::client;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -134,18 +135,6 @@ impl Serving {
         self.stop.send(()).unwrap();
         self.task
     }
-}
-
-/// One for all tests, since making one reads every certificate of the system. It keeps no connections:
-/// each belongs to the runtime of the test that opened it.
-static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
-    let client = reqwest::Client::builder().no_gzip().no_proxy();
-    let client = client.pool_max_idle_per_host(0).timeout(PATIENCE);
-    client.build().unwrap()
-});
-
-pub(crate) fn client() -> reqwest::Client {
-    CLIENT.clone()
 }
 
 /// No test waits longer for anything.

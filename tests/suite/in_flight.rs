@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use job_failure_exporter::simulator::{
-    Ending, Handle, JobPlan, Moment, Options, Pace, PipelinePlan, start,
-};
+use gitlab_simulator::{Ending, Handle, JobPlan, Moment, Options, Pace, PipelinePlan, start};
 
-use crate::daemon::{Daemon, Place, holds, minutes};
-use crate::samples::Samples;
-use crate::truth::equal;
+use testkit::daemon::{Daemon, Place, holds, minutes};
+use testkit::samples::Samples;
+use testkit::truth::equal;
 
 const PROJECT: &str = "acme/ml";
 const RUNNING: &str = "job_running_start_timestamp_seconds";
@@ -113,12 +111,12 @@ async fn a_job_that_waits_for_a_runner_is_seen_by_when_it_began_to_wait_and_goes
             world.set_job_status(job, status);
         });
     };
-    status(job_failure_exporter::simulator::Status::Running);
+    status(gitlab_simulator::Status::Running);
     let samples = truth(&gitlab, &daemon).await;
     assert_eq!(value(&samples, PENDING, "gpu-tests"), None);
     assert!(value(&samples, RUNNING, "gpu-tests").is_some());
     gitlab.advance(minutes(1));
-    status(job_failure_exporter::simulator::Status::Success);
+    status(gitlab_simulator::Status::Success);
     let samples = truth(&gitlab, &daemon).await;
     assert_eq!(value(&samples, RUNNING, "gpu-tests"), None);
     daemon.stop().await;

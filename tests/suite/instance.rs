@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use job_failure_exporter::simulator::{Fault, Handle, JobPlan, Options, PipelinePlan, start};
+use gitlab_simulator::{Fault, Handle, JobPlan, Options, PipelinePlan, start};
 
-use crate::daemon::{Daemon, Place, holds, until};
 use crate::webhooks;
+use testkit::daemon::{Daemon, Place, holds, until};
 
 const STATE: &str = "job_failure_exporter_circuit_breaker_state";
 

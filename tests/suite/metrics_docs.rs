@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ci_history::Timestamp;
 use http_body_util::BodyExt as _;
 use job_failure_exporter::base::api::Endpoint;
 use job_failure_exporter::metrics::{Telemetry, WebhookResult, families};
-use job_failure_exporter::model::Timestamp;
 
 use crate::metrics_rows::exposition;
 

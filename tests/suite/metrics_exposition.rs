@@ -5,10 +5,10 @@ use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use ci_history::{Figures, JobRow, Timestamp};
 use http_body_util::BodyExt as _;
 use job_failure_exporter::base::api::ErrorClass;
 use job_failure_exporter::metrics::{Exposition, Page};
-use job_failure_exporter::model::{Figures, JobRow, Timestamp};
 use proptest::prelude::*;
 
 use crate::metrics_rows::{HOSTILE, exposition, failing, job, key, passing, time, timeline};

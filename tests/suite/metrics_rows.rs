@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use job_failure_exporter::metrics::{Build, Exposition, Telemetry};
-use job_failure_exporter::model::TimelineKey;
-use job_failure_exporter::model::{
+use ci_history::TimelineKey;
+use ci_history::{
     Failing, FailureClass, Figures, JobRow, Outcome, Span, TimelineRows, Timestamp, WindowEntry,
 };
+use job_failure_exporter::metrics::{Build, Exposition, Telemetry};
 
 /// A name that tries to close the label, forge a series, script a page and reverse the line.
 pub(crate) const HOSTILE: &str =

@@ -8,13 +8,13 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
+use demo::hastened;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use job_failure_exporter::cli::demo::hastened;
 use regex::Regex;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -23,9 +23,9 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 
-use crate::daemon::{folder, until};
-use crate::http_serving::client;
 use crate::tools;
+use testkit::client;
+use testkit::daemon::{folder, until};
 
 /// Every wait of rules and routes is divided by this, and so is the interval of scrapes and evaluations.
 const HASTE: u32 = 60;

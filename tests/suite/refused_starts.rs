@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 
-use crate::daemon::{Place, gitlab};
+use testkit::daemon::{Place, gitlab};
 
 #[tokio::test]
 async fn five_mistakes_in_the_configuration_are_told_all_at_once() {

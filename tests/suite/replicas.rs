@@ -3,19 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use ci_history::{Rules, Timeline};
 use fastrand::Rng;
+use gitlab_simulator::Handle;
+use gitlab_simulator::truth::JobTruth;
 use http_body_util::BodyExt as _;
-use job_failure_exporter::model::{Rules, Timeline};
-use job_failure_exporter::simulator::Handle;
-use job_failure_exporter::simulator::truth::JobTruth;
 use job_failure_exporter::store::{Saved, decode, encode};
 use tokio::time::sleep;
 
-use crate::daemon::{Daemon, Place, gitlab, holds, until};
 use crate::metrics_rows::exposition;
-use crate::s3_servers::TestBucket;
-use crate::samples::Samples;
-use crate::truth::equal;
+use testkit::daemon::{Daemon, Place, gitlab, holds, until};
+use testkit::s3_servers::TestBucket;
+use testkit::samples::Samples;
+use testkit::truth::equal;
 
 const SEED: u64 = 3;
 const STEPS: usize = 20;

@@ -5,13 +5,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use job_failure_exporter::model::{Rules, TimelineKey};
-use job_failure_exporter::simulator::{Handle, JobPlan, Options, PipelinePlan, start};
+use ci_history::{Rules, TimelineKey};
+use gitlab_simulator::{Handle, JobPlan, Options, PipelinePlan, start};
 use job_failure_exporter::store::{Saved, decode_v2, encode};
 use serde_json::Value;
 
-use crate::daemon::{Daemon, Place, holds, until};
-use crate::samples::{Sample, Samples};
+use testkit::daemon::{Daemon, Place, holds, until};
+use testkit::samples::{Sample, Samples};
 
 fn days(count: u64) -> Duration {
     Duration::from_hours(24 * count)

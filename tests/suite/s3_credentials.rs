@@ -8,19 +8,19 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
+use ci_history::clock::{Clock as _, SystemClock};
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use job_failure_exporter::clock::{Clock as _, SystemClock};
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::daemon::{Place, gitlab, holds, minutes, until};
-use crate::s3_servers::{KEY, Rclone, SECRET, TestBucket};
 use crate::state_on_s3::all_is_saved;
+use testkit::daemon::{Place, gitlab, holds, minutes, until};
+use testkit::s3_servers::{KEY, Rclone, SECRET, TestBucket};
 
 const WATCH: &str = "projects: [acme/mobile]";
 

@@ -1,11 +1,9 @@
 //! Pipeline schedules: what is served of them, and what looking at them costs.
 
-use job_failure_exporter::simulator::{
-    Fate, Handle, JobPlan, Options, PipelinePlan, Schedule, World, start,
-};
+use gitlab_simulator::{Fate, Handle, JobPlan, Options, PipelinePlan, Schedule, World, start};
 
-use crate::daemon::{Daemon, Place, gitlab, holds, minutes, until};
-use crate::samples::Samples;
+use testkit::daemon::{Daemon, Place, gitlab, holds, minutes, until};
+use testkit::samples::Samples;
 
 const NEXT: &str = "schedule_next_run_timestamp_seconds";
 const LAST: &str = "schedule_last_run_timestamp_seconds";
@@ -202,7 +200,7 @@ async fn schedules_that_cannot_be_read_fail_no_poll_and_are_told_once() {
     gitlab.advance(minutes(4));
     gitlab.faults(|faults| {
         for _ in 0..40 {
-            let fault = job_failure_exporter::simulator::Fault::InvalidJson;
+            let fault = gitlab_simulator::Fault::InvalidJson;
             faults.inject_at("/pipeline_schedules", fault);
         }
     });

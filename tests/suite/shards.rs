@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use ci_history::Shard;
 use clap::Parser as _;
+use gitlab_simulator::{Fault, Handle};
 use job_failure_exporter::cli::args::Cli;
 use job_failure_exporter::config::Config;
-use job_failure_exporter::model::Shard;
-use job_failure_exporter::simulator::{Fault, Handle};
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use crate::daemon::{Daemon, Place, folder, gitlab, minutes};
-use crate::s3_servers::TestBucket;
+use testkit::daemon::{Daemon, Place, folder, gitlab, minutes};
+use testkit::s3_servers::TestBucket;
 
 fn place(gitlab: &Handle, number: usize, count: usize) -> Place {
     let watch = format!("groups: [{{path: acme}}], shard: {number}/{count}");

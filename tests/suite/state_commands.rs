@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::daemon::{Place, gitlab, holds, minutes, until};
-use crate::s3_servers::TestBucket;
 use crate::state_import::{export, import, offline, offline_import, v2, write};
-use crate::truth::equal;
+use testkit::daemon::{Place, gitlab, holds, minutes, until};
+use testkit::s3_servers::TestBucket;
+use testkit::truth::equal;
 
 #[tokio::test]
 async fn while_an_exporter_runs_its_state_can_be_looked_at_and_not_replaced() {

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use job_failure_exporter::model::{Rules, TimelineKey};
-use job_failure_exporter::simulator::{Handle, JobPlan, Options, PipelinePlan, start};
+use ci_history::{Rules, TimelineKey};
+use gitlab_simulator::{Handle, JobPlan, Options, PipelinePlan, start};
 use job_failure_exporter::store::{Saved, decode, decode_v2, encode, encode_v2};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::daemon::{Place, gitlab, minutes};
-use crate::truth::equal;
+use testkit::daemon::{Place, gitlab, minutes};
+use testkit::truth::equal;
 
 /// A place whose GitLab cannot be asked for anything.
 pub(crate) fn offline() -> Place {
@@ -62,7 +62,7 @@ pub(crate) fn v2(pipeline: u64, failures: u64) -> Value {
 async fn every_recorded_document_of_the_original_comes_out_as_it_went_in() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/parity");
     let mut documents = Vec::new();
-    for path in crate::daemon::folder(&folder) {
+    for path in testkit::daemon::folder(&folder) {
         let run: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         documents.extend(run["initial_state"].as_object().cloned());
         let last = run["expected"].as_array().unwrap().last().unwrap();
@@ -206,7 +206,7 @@ async fn the_exporter_goes_on_from_an_import_and_counts_nothing_twice() {
     push(&gitlab, JobPlan::fails("build"));
     let daemon = serves(32.0).await;
     push(&gitlab, JobPlan::passes("build"));
-    let zero = |now: &crate::samples::Samples| {
+    let zero = |now: &testkit::samples::Samples| {
         let streak = now.value("job_consecutive_failures", &[]);
         (streak == Some(0.0))
             .then_some(())

@@ -3,17 +3,17 @@
 use std::fs;
 use std::sync::Arc;
 
-use job_failure_exporter::model::{Rules, TimelineKey};
-use job_failure_exporter::simulator::{Fault, Handle, JobPlan, PipelinePlan};
+use ci_history::{Rules, TimelineKey};
+use gitlab_simulator::{Fault, Handle, JobPlan, PipelinePlan};
 use job_failure_exporter::store::decode_v2;
 use rustix::process::Signal;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use crate::daemon::{Daemon, Place, gitlab, holds, minutes, until};
-use crate::samples::Samples;
-use crate::truth::{equal, polled, project_ids};
+use testkit::daemon::{Daemon, Place, gitlab, holds, minutes, until};
+use testkit::samples::Samples;
+use testkit::truth::{equal, polled, project_ids};
 
 const SAVES: &str = "job_failure_exporter_state_saves_total";
 const UNSAVED: &str = "job_failure_exporter_state_unsaved_timelines";
@@ -213,7 +213,7 @@ async fn a_document_reads_as_a_job_executions_v2_json() {
         let pipelines = world.visible_pipelines(project);
         let ended = pipelines.filter(|pipeline| pipeline.status.is_terminal());
         let ended: Vec<_> = ended.collect();
-        let entry = |pipeline: &&job_failure_exporter::simulator::Pipeline| {
+        let entry = |pipeline: &&gitlab_simulator::Pipeline| {
             let job = world.latest(pipeline.id, "unit-tests").unwrap();
             let failing = job.failure_reason.is_some();
             (job.id, failing, pipeline.sha.clone())

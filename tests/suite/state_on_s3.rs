@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use gitlab_simulator::Handle;
 use http::Method;
-use job_failure_exporter::simulator::Handle;
 
-use crate::daemon::{Daemon, Place, gitlab, holds, minutes, until};
-use crate::fault_proxy::{Proxy, Trouble};
-use crate::s3_servers::{KEY, Rclone, SECRET, TestBucket};
-use crate::samples::Samples;
-use crate::truth::equal;
+use testkit::daemon::{Daemon, Place, gitlab, holds, minutes, until};
+use testkit::fault_proxy::{Proxy, Trouble};
+use testkit::s3_servers::{KEY, Rclone, SECRET, TestBucket};
+use testkit::samples::Samples;
+use testkit::truth::equal;
 
 const WATCH: &str = "projects: [acme/mobile]";
 const UNSAVED: &str = "job_failure_exporter_state_unsaved_timelines";

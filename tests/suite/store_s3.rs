@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use aws_credential_types::Credentials;
-use futures_util::future::join_all;
-use job_failure_exporter::model::{
+use ci_history::{
     JobObservation, PipelineObservation, Rules, Status, Timeline, TimelineKey, Timestamp,
 };
+use futures_util::future::join_all;
 use job_failure_exporter::store::{S3, S3Options, Saved, encode};
 
-use crate::s3_servers::{KEY, SECRET, TestBucket};
+use testkit::s3_servers::{KEY, SECRET, TestBucket};
 
 fn options(bucket: &str, url: &str) -> S3Options {
     S3Options {

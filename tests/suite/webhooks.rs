@@ -6,17 +6,15 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use gitlab_simulator::{Handle, Hook, HookTarget, JobPlan, Options, PipelinePlan, Status, start};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use job_failure_exporter::simulator::{
-    Handle, Hook, HookTarget, JobPlan, Options, PipelinePlan, Status, start,
-};
 use sha2::Sha256;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::daemon::{Daemon, Place, gitlab, holds, until};
-use crate::http_serving::client;
-use crate::samples::Samples;
-use crate::truth::{differences, polled, project_ids};
+use testkit::client;
+use testkit::daemon::{Daemon, Place, gitlab, holds, until};
+use testkit::samples::Samples;
+use testkit::truth::{differences, polled, project_ids};
 
 const TOKEN: &str = "a secret of the hook";
 const KEY: &[u8] = b"0123456789abcdef0123456789abcdef";
@@ -411,7 +409,7 @@ async fn every_recorded_hook_is_let_in_and_what_is_not_watched_is_ignored() {
     exporter.is_ready().await;
     let token = TOKEN.replace(' ', "-");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/webhooks");
-    for path in crate::daemon::folder(&folder) {
+    for path in testkit::daemon::folder(&folder) {
         if path.extension().is_some_and(|ending| ending == "json") {
             let body = std::fs::read(&path).unwrap();
             let status = post(&exporter, &[("X-Gitlab-Token", &token)], body).await;

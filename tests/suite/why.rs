@@ -1,9 +1,9 @@
 //! Why a job fails, whose it is and since when: from the simulated GitLab to metrics, page, API and words.
 
-use job_failure_exporter::simulator::{Handle, JobPlan, Options, PipelinePlan, start};
+use gitlab_simulator::{Handle, JobPlan, Options, PipelinePlan, start};
 use serde_json::Value;
 
-use crate::daemon::{Daemon, Place, holds, minutes, until};
+use testkit::daemon::{Daemon, Place, holds, minutes, until};
 
 const PROJECT: &str = "acme/shop";
 const TRACE: &str = "GET /projects/:id/jobs/:jid/trace";

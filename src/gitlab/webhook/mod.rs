@@ -17,11 +17,12 @@ use strum::{IntoStaticStr, VariantArray};
 
 pub use verify::{InvalidKey, Refusal, Verifier};
 
+use ci_history::{JobObservation, Status};
+
 use super::listing::{Listing, Pages, RejectReason, Rejected};
 use super::record::{self, Reader};
 use super::validate::{self, PipelineJobs, TimedJob};
 use super::wire::{Field, Job, Value};
-use crate::model::{JobObservation, Status};
 
 /// What a hook is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]

@@ -1,9 +1,9 @@
 use std::path::Path;
 
+use ci_history::Timestamp;
 use http::{HeaderMap, HeaderName};
 
 use super::*;
-use crate::model::Timestamp;
 
 /// The example of the Standard Webhooks specification.
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

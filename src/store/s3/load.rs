@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
+use ci_history::Shard;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::bucket::{Bucket, Listed, Object};
 use super::{PARALLEL_REQUESTS, S3, S3Error, document_path};
-use crate::model::Shard;
 use crate::store::{DocumentError, Loaded, Saved, SetAside, decode};
 
 /// How often a document that does not parse is read before it counts as broken and not the answer.

@@ -12,13 +12,13 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, ConfigLoader};
+use ci_history::{Rules, TimelineKey};
 use tokio::time::sleep;
 
 use self::bucket::{BACKOFF, Bucket, Condition, Object};
 pub use self::error::{Fault, S3Error};
 use super::layout::document_path;
 use super::{DocumentError, Saved, SetAside, Written, decode, encode};
-use crate::model::{Rules, TimelineKey};
 
 /// Requests that run at a time.
 pub(super) const PARALLEL_REQUESTS: usize = 16;

@@ -7,7 +7,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::{Board, boards, list, text};
-use crate::daemon::folder;
+use testkit::daemon::folder;
 
 const BASE: &str = "https://grafana.example.com/d/";
 

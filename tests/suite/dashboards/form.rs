@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::grafana::{UNITS, label_values, reference};
 use super::{Board, boards, data_links, list, text};
-use crate::daemon::folder;
+use testkit::daemon::folder;
 
 /// What is wrong with a dashboard.
 pub(super) type Check = fn(&Board, &[Board]) -> Vec<String>;

@@ -6,7 +6,7 @@ use super::fits::Labels;
 use super::grafana::{Choice, Chosen, interpolated, label_values};
 use super::scene::Scene;
 use super::{Board, list, text};
-use crate::http_serving::client;
+use testkit::client;
 
 /// The Prometheus of a scene.
 #[derive(Clone)]

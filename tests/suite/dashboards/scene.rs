@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use job_failure_exporter::clock::{Clock as _, SystemClock};
-use job_failure_exporter::simulator::{
+use ci_history::clock::{Clock as _, SystemClock};
+use gitlab_simulator::{
     Ending, Handle, JobPlan, Moment, Options, Pace, PipelinePlan, Scenario, start,
 };
 
-use crate::daemon::{Daemon, Place, holds, minutes, until};
 use crate::monitoring::{Receiver, Shipped, Tool};
+use testkit::daemon::{Daemon, Place, holds, minutes, until};
 
 const TEAMS: &str =
     "owners: {rules: [{jobs: 'deploy*', team: payments}, {jobs: '*tests', team: research}]}\n";

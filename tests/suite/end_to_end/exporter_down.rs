@@ -1,11 +1,11 @@
 //! The exporter is killed: that is told, nothing is told to be over, and it goes on where it was.
 
-use job_failure_exporter::simulator::JobPlan;
+use gitlab_simulator::JobPlan;
 use serde_json::Value;
 
 use super::{Chain, gitlab, push};
-use crate::daemon::{holds, until};
-use crate::http_serving::client;
+use testkit::client;
+use testkit::daemon::{holds, until};
 
 const PROJECT: &str = "acme/payments/api";
 const ALERT: &str = "CIJobFailingRepeatedly";
@@ -23,7 +23,7 @@ async fn since(chain: &Chain) -> String {
 
 async fn is_saved(chain: &Chain) {
     let unsaved = "job_failure_exporter_state_unsaved_timelines";
-    let look = |samples: &crate::samples::Samples| {
+    let look = |samples: &testkit::samples::Samples| {
         let waiting = samples.value(unsaved, &[]);
         holds(waiting == Some(0.0), format!("{waiting:?}"))
     };

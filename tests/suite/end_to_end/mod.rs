@@ -10,14 +10,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use job_failure_exporter::clock::{Clock as _, SystemClock};
-use job_failure_exporter::simulator::{
-    Handle, JobPlan, Moment, Options, Pace, PipelinePlan, World, start,
-};
+use ci_history::clock::{Clock as _, SystemClock};
+use gitlab_simulator::{Handle, JobPlan, Moment, Options, Pace, PipelinePlan, World, start};
 use serde_json::Value;
 
-use crate::daemon::{Daemon, Place, holds, until};
 use crate::monitoring::{Message, Receiver, Shipped, Tool};
+use testkit::daemon::{Daemon, Place, holds, until};
 
 /// How long before now a world with a past begins.
 const PAST: Duration = Duration::from_hours(3);

@@ -1,11 +1,11 @@
 //! Runners that are down: many jobs, one cause, one message.
 
-use job_failure_exporter::simulator::{JobPlan, World};
+use gitlab_simulator::{JobPlan, World};
 
 use super::{Chain, gitlab};
-use crate::daemon::{holds, until};
-use crate::http_serving::client;
 use crate::monitoring::Message;
+use testkit::client;
+use testkit::daemon::{holds, until};
 
 const SERVICES: [&str; 5] = ["auth", "gateway", "ledger", "mail", "search"];
 const JOBS: [&str; 9] = [

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use job_failure_exporter::simulator::{Ending, JobPlan, World};
+use gitlab_simulator::{Ending, JobPlan, World};
 
 use super::{Chain, gitlab};
 

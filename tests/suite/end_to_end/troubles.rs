@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use job_failure_exporter::simulator::{Ending, Fate, JobPlan, PipelinePlan, World};
+use gitlab_simulator::{Ending, Fate, JobPlan, PipelinePlan, World};
 use serde_json::json;
 
 use super::{Chain, gitlab, name_and_subject};
-use crate::daemon::{holds, minutes, until};
-use crate::http_serving::client;
+use testkit::client;
+use testkit::daemon::{holds, minutes, until};
 
 /// Twelve pipelines, ten minutes apart. In each, `jobs` gives the jobs by the pipeline's number.
 fn past(world: &mut World, project: &str, jobs: impl Fn(u64) -> Vec<JobPlan>) {

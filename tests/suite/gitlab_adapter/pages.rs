@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ci_history::{Span, Status, Timestamp};
+use gitlab_simulator::{JobPlan, Options as Simulated, PipelinePlan, start};
 use job_failure_exporter::gitlab::{Client, Options, Order, PipelineQuery, Token};
-use job_failure_exporter::model::{Span, Status, Timestamp};
-use job_failure_exporter::simulator::{JobPlan, Options as Simulated, PipelinePlan, start};
 
 use super::scripted::{Server, ok, reply};
 use super::{Heard, client, options, page, pipeline_ids};
-use crate::daemon::{holds, until};
+use testkit::daemon::{holds, until};
 
 const PIPELINES: &str = "/api/v4/projects/7/pipelines";
 

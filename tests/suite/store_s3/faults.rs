@@ -7,8 +7,8 @@ use http::Method;
 use job_failure_exporter::store::{Fault, S3, S3Options, Store, StoreError, encode};
 
 use super::{load, options, rules, save, saved, store, store_of};
-use crate::fault_proxy::{Proxy, Trouble};
-use crate::s3_servers::{Rclone, SECRET, TestBucket};
+use testkit::fault_proxy::{Proxy, Trouble};
+use testkit::s3_servers::{Rclone, SECRET, TestBucket};
 
 async fn store_behind(proxy: &Proxy, bucket: &TestBucket) -> S3 {
     store_of(options(&bucket.name, &proxy.url()), SECRET).await

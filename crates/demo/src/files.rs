@@ -1,0 +1,264 @@
+//! What the demo runs on: the shipped files, as they are but for addresses and waiting times.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use super::haste::hastened;
+
+/// Every waiting time of rules and routing is divided by this.
+pub(super) const HASTE: u32 = 12;
+
+/// The shipped alert rules, by file name.
+const RULES: [(&str, &str); 7] = [
+    (
+        "absence.yml",
+        include_str!("../../../alert-rules/absence.yml"),
+    ),
+    (
+        "common.yml",
+        include_str!("../../../alert-rules/common.yml"),
+    ),
+    (
+        "exporter.yml",
+        include_str!("../../../alert-rules/exporter.yml"),
+    ),
+    ("jobs.yml", include_str!("../../../alert-rules/jobs.yml")),
+    (
+        "runners.yml",
+        include_str!("../../../alert-rules/runners.yml"),
+    ),
+    (
+        "thresholds.yml",
+        include_str!("../../../alert-rules/thresholds.yml"),
+    ),
+    (
+        "watchdog.yml",
+        include_str!("../../../alert-rules/watchdog.yml"),
+    ),
+];
+const PROMETHEUS: &str = include_str!("../../../deploy/prometheus/prometheus.yml");
+const ALERTMANAGER: &str = include_str!("../../../deploy/alertmanager/alertmanager.yml");
+
+/// How often the demo polls, scrapes and evaluates.
+const INTERVAL: &str = "1s";
+
+/// Where each part of the demo listens.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Addresses {
+    pub(super) gitlab: SocketAddr,
+    pub(super) exporter: SocketAddr,
+    pub(super) prometheus: SocketAddr,
+    pub(super) alertmanager: SocketAddr,
+    pub(super) receiver: SocketAddr,
+}
+
+/// The demo's directory.
+#[derive(Debug)]
+pub(super) struct Files {
+    root: PathBuf,
+}
+
+impl Files {
+    /// Writes the configurations of all parts below `root`.
+    pub(super) fn write(root: &Path, addresses: &Addresses) -> anyhow::Result<Self> {
+        let files = Self {
+            root: root.to_owned(),
+        };
+        let rules = files.path("rules");
+        fs::create_dir_all(&rules).with_context(|| format!("cannot create {}", rules.display()))?;
+        for (name, text) in RULES {
+            files.put(&format!("rules/{name}"), &hastened(text, HASTE))?;
+        }
+        files.put("prometheus.yml", &prometheus(PROMETHEUS, addresses)?)?;
+        files.put("alertmanager.yml", &alertmanager(ALERTMANAGER, addresses)?)?;
+        let state = files.path("state");
+        files.put("exporter.yml", &exporter(addresses, &state)?)?;
+        Ok(files)
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    fn put(&self, name: &str, text: &str) -> anyhow::Result<()> {
+        let path = self.path(name);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Keeps a delivery as it came.
+    pub(super) fn keep(&self, delivery: &[u8]) -> io::Result<()> {
+        use io::Write as _;
+        let path = self.path("deliveries.jsonl");
+        let mut file = fs::File::options().create(true).append(true).open(path)?;
+        file.write_all(delivery)?;
+        file.write_all(b"\n")
+    }
+}
+
+/// The shipped `prometheus.yml`, with the demo's addresses and intervals.
+fn prometheus(text: &str, addresses: &Addresses) -> anyhow::Result<String> {
+    let mut config = parse(text)?;
+    config["global"]["scrape_interval"] = json!(INTERVAL);
+    config["global"]["scrape_timeout"] = json!(INTERVAL);
+    config["global"]["evaluation_interval"] = json!(INTERVAL);
+    let target = |address: SocketAddr| json!([{ "targets": [address.to_string()] }]);
+    for job in config["scrape_configs"]
+        .as_array_mut()
+        .into_iter()
+        .flatten()
+    {
+        let own = job["job_name"] == "prometheus";
+        let scraped = if own {
+            addresses.prometheus
+        } else {
+            addresses.exporter
+        };
+        job["static_configs"] = target(scraped);
+    }
+    config["rule_files"] = json!(["rules/*.yml"]);
+    config["alerting"]["alertmanagers"] =
+        json!([{ "static_configs": target(addresses.alertmanager) }]);
+    write(&config)
+}
+
+/// The shipped `alertmanager.yml`, with every receiver replaced by the demo's.
+fn alertmanager(text: &str, addresses: &Addresses) -> anyhow::Result<String> {
+    let mut config = parse(&hastened(text, HASTE))?;
+    for receiver in config["receivers"].as_array_mut().into_iter().flatten() {
+        let Some(fields) = receiver.as_object_mut() else {
+            continue;
+        };
+        let name = fields["name"].as_str().unwrap_or_default().to_owned();
+        let sends = fields.len() > 1;
+        fields.retain(|key, _| key == "name");
+        if sends {
+            let url = format!("http://{}/{name}", addresses.receiver);
+            fields.insert(
+                "webhook_configs".to_owned(),
+                json!([{ "url": url, "send_resolved": true }]),
+            );
+        }
+    }
+    if let Some(fields) = config.as_object_mut() {
+        fields.remove("templates");
+        fields.remove("global");
+    }
+    write(&config)
+}
+
+/// A configuration that watches the simulated group.
+fn exporter(addresses: &Addresses, state: &Path) -> anyhow::Result<String> {
+    write(&json!({
+        "gitlab": {
+            "url": format!("http://{}", addresses.gitlab),
+            "requests_per_second": 200,
+        },
+        "watch": {
+            "interval": INTERVAL,
+            "idle_interval": "2s",
+            "groups": [{ "path": "acme", "include_subgroups": true }],
+        },
+        "store": { "directory": state, "save_interval": "2s" },
+        "owners": { "rules": [
+            // The shipped routes know this team.
+            { "projects": "acme/{warehouse,billing}", "jobs": "*", "team": "payments" },
+            { "projects": "acme/platform/**", "jobs": "*", "team": "platform" },
+            { "projects": "acme/ml", "jobs": "*", "team": "learning" },
+        ] },
+    }))
+}
+
+fn parse(text: &str) -> anyhow::Result<Value> {
+    serde_yaml::from_str(text).context("a shipped file does not parse")
+}
+
+fn write(value: &Value) -> anyhow::Result<String> {
+    serde_yaml::to_string(value).context("a configuration of the demo cannot be written")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    use job_failure_exporter::config::{Config, Overrides};
+
+    use super::*;
+
+    fn addresses() -> Addresses {
+        let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Addresses {
+            gitlab: at(1),
+            exporter: at(2),
+            prometheus: at(3),
+            alertmanager: at(4),
+            receiver: at(5),
+        }
+    }
+
+    #[test]
+    fn every_shipped_rule_file_is_part_of_the_demo() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../alert-rules");
+        let entries = fs::read_dir(folder).unwrap();
+        let files = entries
+            .map(|entry| entry.unwrap())
+            .filter(|entry| entry.path().is_file());
+        let names = files.map(|entry| entry.file_name().into_string().unwrap());
+        let shipped: BTreeSet<String> = names.collect();
+        let known: BTreeSet<String> = RULES.map(|(name, _)| name.to_owned()).into();
+        assert_eq!(shipped, known);
+    }
+
+    #[test]
+    fn the_waits_of_the_rules_are_shortened() {
+        let (_, shipped) = RULES.iter().find(|(name, _)| *name == "jobs.yml").unwrap();
+        let jobs = hastened(shipped, HASTE);
+        assert!(jobs.contains("for: 5s") && !jobs.contains("for: 1m"));
+        assert_eq!(jobs.lines().count(), shipped.lines().count());
+    }
+
+    #[test]
+    fn every_receiver_that_sends_sends_to_the_demo() {
+        let config = parse(&alertmanager(ALERTMANAGER, &addresses()).unwrap()).unwrap();
+        let receivers = config["receivers"].as_array().unwrap();
+        assert_eq!(receivers[0], json!({ "name": "null" }));
+        for receiver in &receivers[1..] {
+            let name = receiver["name"].as_str().unwrap();
+            let url = &receiver["webhook_configs"][0]["url"];
+            assert_eq!(*url, format!("http://127.0.0.1:5/{name}"));
+        }
+        assert_eq!(config["route"]["group_wait"], "5s");
+    }
+
+    #[test]
+    fn prometheus_scrapes_the_demos_exporter_under_the_shipped_job_name() {
+        let config = parse(&prometheus(PROMETHEUS, &addresses()).unwrap()).unwrap();
+        let job = &config["scrape_configs"][0];
+        assert_eq!(job["job_name"], "job-failure-exporter");
+        assert_eq!(job["static_configs"][0]["targets"], json!(["127.0.0.1:2"]));
+        let itself = &config["scrape_configs"][1];
+        assert_eq!(
+            itself["static_configs"][0]["targets"],
+            json!(["127.0.0.1:3"])
+        );
+        let alertmanagers = &config["alerting"]["alertmanagers"][0];
+        let targets = &alertmanagers["static_configs"][0]["targets"];
+        assert_eq!(*targets, json!(["127.0.0.1:4"]));
+    }
+
+    #[test]
+    fn the_exporters_configuration_is_a_valid_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::write(folder.path(), &addresses()).unwrap();
+        let env = |name: &str| (name == "GITLAB_TOKEN").then(|| "secret".to_owned());
+        let path = files.path("exporter.yml");
+        let config = Config::load(Some(&path), &Overrides::default(), &env).unwrap();
+        assert_eq!(config.watch.groups[0].path, "acme");
+        assert_eq!(config.watch.interval, Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,235 @@
+//! Chaos: four exporters and everything around them fail at random for a while; nothing may be lost and
+//! nothing count twice. Run by `make chaos`; `CHAOS_FOR` says how long and `CHAOS_SEED` how.
+//!
+//! One simulated GitLab is polled by two shards, each with a directory, and by two replicas on one
+//! bucket behind a proxy; webhooks are lost, repeated and out of order. Now and then all faults end, and
+//! everything that is served and saved is compared with what GitLab knows.
+
+mod check;
+mod exporter;
+mod hooks;
+mod report;
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use ci_history::Shard;
+use ci_history::duration;
+use fastrand::Rng;
+use gitlab_simulator::{Fault, Handle, Options, Scenario, start};
+use http::Method;
+use rustix::process::{Resource, Signal, getrlimit};
+use tokio::time::{Instant, sleep};
+
+use testkit::daemon::Place;
+use testkit::fault_proxy::{Proxy, Trouble};
+use testkit::s3_servers::TestBucket;
+
+use self::exporter::Exporter;
+use self::hooks::{Delivered, Hooks};
+use self::report::Report;
+
+/// Rounds of faults between two looks at everything.
+const ROUNDS: u32 = 8;
+
+/// Share of the requests that the simulated GitLab spoils.
+const SPOILED: f64 = 0.05;
+
+struct Chaos {
+    gitlab: Handle,
+    bucket: TestBucket,
+    proxy: Proxy,
+    exporters: Vec<Exporter>,
+    hooks: Hooks,
+    random: Rng,
+    report: Report,
+}
+
+impl Chaos {
+    async fn begin(seed: u64) -> Self {
+        let options = Options {
+            scenario: Scenario::named("demo"),
+            seed,
+            ..Options::default()
+        };
+        let gitlab = start(options).await.unwrap();
+        // Not part of the demo.
+        let children = Scenario::named("child-pipelines").unwrap();
+        gitlab.with(|world| children.fill(world));
+        gitlab.faults(|faults| faults.probability = SPOILED);
+        let bucket = TestBucket::create().await;
+        let proxy = Proxy::before(bucket.server).await;
+        let watch = |shard: &str| format!("groups: [{{path: acme}}], shard: {shard}");
+        let on_disk = |name, shard| (name, shard, Place::new(gitlab.url(), &watch(shard)), true);
+        let on_s3 = |name| {
+            let place = Place::on_s3(gitlab.url(), &watch("1/1"), &proxy.url(), &bucket.name);
+            place.reconfigure(
+                "force_path_style: true",
+                "force_path_style: true, timeout: 3s",
+            );
+            (name, "1/1", place, false)
+        };
+        let exporters = [
+            on_disk("shard 1", "1/2"),
+            on_disk("shard 2", "2/2"),
+            on_s3("replica a"),
+            on_s3("replica b"),
+        ];
+        let exporters = exporters.map(|(name, shard, place, on_disk)| {
+            hooks::open(&place);
+            Exporter {
+                name,
+                place,
+                shard: Shard::parse(shard).unwrap(),
+                on_disk,
+                running: None,
+                saved: BTreeMap::new(),
+            }
+        });
+        Self {
+            hooks: Hooks::of(&gitlab),
+            gitlab,
+            bucket,
+            proxy,
+            exporters: exporters.into(),
+            random: Rng::with_seed(seed),
+            report: Report::default(),
+        }
+    }
+
+    /// Some faults at a time, for a moment.
+    async fn round(&mut self) {
+        for _ in 0..self.random.u32(1..=3) {
+            match self.random.u32(..10) {
+                0..4 => self.end_one().await,
+                4..6 => self.gitlab_fails(),
+                6..9 => self.s3_fails().await,
+                _ => self.disk_is_full(),
+            }
+            self.pass().await;
+        }
+        self.heal().await;
+        self.pass().await;
+    }
+
+    /// Lets real time pass, and simulated time more.
+    async fn pass(&mut self) {
+        let simulated = self.random.u64(1..30);
+        self.gitlab.advance(Duration::from_secs(simulated));
+        let delivering = self.hooks.deliver(&self.exporters, &mut self.random);
+        let Delivered { lost, twice } = delivering.await;
+        self.report.injected("webhooks lost", lost);
+        self.report.injected("webhooks delivered twice", twice);
+        sleep(Duration::from_millis(self.random.u64(10..400))).await;
+    }
+
+    async fn end_one(&mut self) {
+        let which = self.random.usize(..self.exporters.len());
+        let orderly = self.random.u32(..4) == 0;
+        let exporter = &mut self.exporters[which];
+        let Some(daemon) = exporter.running.take() else {
+            return;
+        };
+        if orderly {
+            // It may well not be able to save, and says so.
+            daemon.signal(Signal::TERM);
+            daemon.ended().await;
+            self.report.injected("SIGTERM", 1);
+        } else {
+            daemon.kill().await;
+            self.report.injected("kill -9", 1);
+        }
+        if self.exporters[which].on_disk {
+            self.check_directory(which);
+        }
+        if self.random.bool() {
+            self.exporters[which].start().await;
+        }
+    }
+
+    fn gitlab_fails(&mut self) {
+        let kinds = [Fault::Reset, Fault::Unavailable, Fault::InternalError];
+        let kind = kinds[self.random.usize(..kinds.len())];
+        self.gitlab.faults(|faults| faults.outage = Some(kind));
+        self.report.injected("GitLab away", 1);
+    }
+
+    async fn s3_fails(&mut self) {
+        match self.random.u32(..4) {
+            0 => {
+                self.proxy.go().await;
+                self.report.injected("S3 away", 1);
+            }
+            1 => {
+                let slow = Trouble::Refuse(503, "SlowDown");
+                self.proxy.always(Method::PUT, Some(slow));
+                self.report.injected("S3 answers 503 SlowDown", 1);
+            }
+            2 => {
+                let error = Trouble::Refuse(500, "InternalError");
+                self.proxy.always(Method::GET, Some(error));
+                self.report.injected("S3 answers 500", 1);
+            }
+            _ => {
+                self.proxy.always(Method::GET, Some(Trouble::CutBody));
+                self.report.injected("S3 cuts its answers", 1);
+            }
+        }
+    }
+
+    fn disk_is_full(&mut self) {
+        for exporter in self.exporters.iter().filter(|exporter| exporter.on_disk) {
+            exporter.limit_files(Some(100));
+        }
+        self.report.injected("disk full", 1);
+    }
+
+    /// What failed works again; who was ended comes back.
+    async fn heal(&mut self) {
+        self.gitlab.faults(|faults| faults.outage = None);
+        self.proxy.always(Method::GET, None);
+        self.proxy.go().await;
+        self.proxy.come_back().await;
+        for exporter in &mut self.exporters {
+            exporter.limit_files(getrlimit(Resource::Fsize).current);
+            exporter.start().await;
+        }
+        let requests = self.gitlab.requests();
+        self.gitlab.forget_requests();
+        let spoiled = requests.iter().filter(|request| request.fault.is_some());
+        self.report
+            .injected("requests that GitLab spoiled", spoiled.count());
+    }
+}
+
+/// Goes on for `CHAOS_FOR`; fails where something was lost or counted twice.
+pub(crate) async fn run() -> ExitCode {
+    let given = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let time = given("CHAOS_FOR").unwrap_or_else(|| "120s".to_owned());
+    let time = duration::parse(&time).expect("CHAOS_FOR is a duration such as 120s");
+    let seed = given("CHAOS_SEED").map(|seed| seed.parse().expect("CHAOS_SEED is a number"));
+    let seed = seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
+    println!("chaos for {}, CHAOS_SEED={seed}", duration::format(time));
+    let end = Instant::now() + time;
+    let mut chaos = Chaos::begin(seed).await;
+    chaos.heal().await;
+    let mut looks = 0;
+    while Instant::now() < end {
+        for _ in 0..ROUNDS {
+            chaos.round().await;
+        }
+        chaos.look_at_everything().await;
+        looks += 1;
+    }
+    for exporter in std::mem::take(&mut chaos.exporters) {
+        exporter.running.unwrap().stop().await;
+    }
+    println!("everything compared {looks} times\n{}", chaos.report);
+    if chaos.report.is_good() {
+        ExitCode::SUCCESS
+    } else {
+        println!("again with: CHAOS_SEED={seed} make chaos");
+        ExitCode::FAILURE
+    }
+}
