@@ -11,8 +11,8 @@ use super::fragments::{Deflater, Fragments};
 use super::page::{Group, Snapshot};
 use super::polls::ProjectPolls;
 use super::render::{exposed, headers, render, render_project};
+use super::render_cache::{RenderCache, Rendered, SortKey};
 use super::schedules::{self, SCHEDULES, ScheduleRow};
-use super::shelf::{Place, Rendered, Shelf};
 use super::telemetry::Telemetry;
 use super::text::shown;
 use crate::base::api::ErrorClass;
@@ -28,7 +28,7 @@ struct Shared {
     schedule_headers: Arc<Fragments>,
     own_header: Arc<Fragments>,
     deflater: Mutex<Deflater>,
-    timelines: Shelf,
+    timelines: RenderCache,
     /// Locked to put text in its place or to copy references, never to render.
     projects: RwLock<Projects>,
     /// As the projects.
@@ -57,7 +57,7 @@ impl Exposition {
                 deflater.finish(0)
             }),
             deflater: Mutex::new(deflater),
-            timelines: Shelf::default(),
+            timelines: RenderCache::default(),
             projects: RwLock::default(),
             schedules: RwLock::default(),
         }))
@@ -84,12 +84,12 @@ impl Exposition {
             timelines: 1,
             jobs: jobs.len() as u64,
         };
-        let place = Place {
+        let sort_key = SortKey {
             project: Arc::from(shown(&rows.project)),
             ref_name: Arc::from(shown(&rows.ref_name)),
             newest_first: Reverse(key.project_id),
         };
-        self.0.timelines.put(key, place, rendered);
+        self.0.timelines.put(key, sort_key, rendered);
     }
 
     /// Shows nothing for the key any longer.

@@ -1,7 +1,10 @@
 //! What became of a webhook.
 
+use strum::{IntoStaticStr, VariantArray};
+
 /// The label `result` of `job_failure_exporter_webhook_events_total`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum WebhookResult {
     /// Counted at once, or made polling look.
     Taken,
@@ -17,30 +20,4 @@ pub enum WebhookResult {
     Invalid,
     /// Larger than any of GitLab's.
     TooLarge,
-}
-
-impl WebhookResult {
-    /// All results.
-    pub const ALL: [Self; 7] = [
-        Self::Taken,
-        Self::Ignored,
-        Self::Dropped,
-        Self::Replayed,
-        Self::Unauthorized,
-        Self::Invalid,
-        Self::TooLarge,
-    ];
-
-    /// The label's value.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Taken => "taken",
-            Self::Ignored => "ignored",
-            Self::Dropped => "dropped",
-            Self::Replayed => "replayed",
-            Self::Unauthorized => "unauthorized",
-            Self::Invalid => "invalid",
-            Self::TooLarge => "too_large",
-        }
-    }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ci_history::Timestamp;
 use http_body_util::BodyExt as _;
 use job_failure_exporter::base::api::Endpoint;
+use job_failure_exporter::base::label::Label as _;
 use job_failure_exporter::metrics::{Telemetry, WebhookResult, families};
 
 use crate::metrics_rows::exposition;
