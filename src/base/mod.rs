@@ -5,6 +5,7 @@ pub mod backoff;
 pub mod error_chain;
 pub mod label;
 pub mod nearest;
+pub mod s3_settings;
 
 /// Seconds of a day.
 pub const DAY: i64 = 24 * 60 * 60;

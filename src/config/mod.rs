@@ -39,7 +39,7 @@ pub use owners_file::OwnersFile;
 pub use problem::{Problem, Problems};
 pub use secret::{Secret, SecretError};
 pub use select::{JobSelector, RefSelector, SourceSelector};
-pub use store::{Location, S3, Store};
+pub use store::{Location, Store};
 pub use watch::{Backfill, ChildPipelines, Group, Watch};
 pub use webhooks::{GitLabHooks, Webhooks};
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::address::http_url;
 use super::reader::Section;
+use crate::base::s3_settings::S3Settings;
 
 /// Where the state is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,28 +23,7 @@ pub enum Location {
     /// A directory.
     Directory(PathBuf),
     /// A bucket.
-    S3(S3),
-}
-
-/// A bucket, and how to reach it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct S3 {
-    /// Its name.
-    pub bucket: String,
-    /// What the names of all objects begin with; may be empty.
-    pub prefix: String,
-    /// Region; `None`: from the environment, the profile or the instance.
-    pub region: Option<String>,
-    /// Address of a store that is not AWS'.
-    pub endpoint_url: Option<String>,
-    /// Whether the bucket is in the path and not in the name of the host. Default: no.
-    pub force_path_style: bool,
-    /// Encryption by the store, in S3's words; `None`: what the bucket has as its default.
-    pub server_side_encryption: Option<&'static str>,
-    /// KMS key for it; `None`: the account's own for S3.
-    pub kms_key_id: Option<String>,
-    /// Longest time of one attempt of a request. Default: 5 s.
-    pub timeout: Duration,
+    S3(S3Settings),
 }
 
 /// What `server_side_encryption` takes, in S3's words.
@@ -61,7 +41,7 @@ impl Store {
             if section.has("directory") {
                 bucket.complain("given together with store.directory; keep one of them".to_owned());
             }
-            S3::read(&bucket).map(Location::S3)
+            bucket_settings(&bucket).map(Location::S3)
         } else {
             directory.map(Location::Directory)
         };
@@ -72,35 +52,32 @@ impl Store {
     }
 }
 
-impl S3 {
-    fn read(section: &Section<'_>) -> Option<Self> {
-        let bucket = section.text("bucket", bucket_name);
-        let prefix = section.text("prefix", |text| Ok(text.to_owned()));
-        let region = section.text("region", not_empty);
-        let endpoint_url = section.text("endpoint_url", endpoint);
-        let force_path_style = section.bool("force_path_style");
-        let words = ENCRYPTIONS.iter().map(|word| (*word, *word));
-        let encryption = section.choice("server_side_encryption", &words.collect::<Vec<_>>());
-        let kms_key_id = section.text("kms_key_id", not_empty);
-        let timeout = section.duration("timeout");
-        let with_kms = encryption.is_some_and(|word| word.starts_with("aws:kms"));
-        if let Some(key) = section.given("kms_key_id").filter(|_| !with_kms) {
-            key.complain(
-                "is of no use without server_side_encryption: `aws:kms` or `aws:kms:dsse`"
-                    .to_owned(),
-            );
-        }
-        Some(Self {
-            bucket: bucket?,
-            prefix: prefix?,
-            region,
-            endpoint_url,
-            force_path_style: force_path_style?,
-            server_side_encryption: encryption,
-            kms_key_id,
-            timeout: timeout?,
-        })
+fn bucket_settings(section: &Section<'_>) -> Option<S3Settings> {
+    let bucket = section.text("bucket", bucket_name);
+    let prefix = section.text("prefix", |text| Ok(text.to_owned()));
+    let region = section.text("region", not_empty);
+    let endpoint_url = section.text("endpoint_url", endpoint);
+    let force_path_style = section.bool("force_path_style");
+    let words = ENCRYPTIONS.iter().map(|word| (*word, *word));
+    let encryption = section.choice("server_side_encryption", &words.collect::<Vec<_>>());
+    let kms_key_id = section.text("kms_key_id", not_empty);
+    let timeout = section.duration("timeout");
+    let with_kms = encryption.is_some_and(|word| word.starts_with("aws:kms"));
+    if let Some(key) = section.given("kms_key_id").filter(|_| !with_kms) {
+        key.complain(
+            "is of no use without server_side_encryption: `aws:kms` or `aws:kms:dsse`".to_owned(),
+        );
     }
+    Some(S3Settings {
+        bucket: bucket?,
+        prefix: prefix?,
+        region,
+        endpoint_url,
+        force_path_style: force_path_style?,
+        server_side_encryption: encryption,
+        kms_key_id,
+        timeout: timeout?,
+    })
 }
 
 /// For people.

@@ -194,7 +194,7 @@ impl Saver {
     fn take_in(&self, written: &Written) {
         let telemetry = self.state.exposition.telemetry();
         telemetry.state_conflicts(written.conflicts);
-        tell_set_aside(&self.state, &written.set_aside);
+        tell_set_aside(&self.state, &written.quarantined);
         if let Some(merged) = &written.merged {
             self.state.take_in(merged);
         }

@@ -74,7 +74,7 @@ own! {
         "Saves of a timeline's state, by result.";
     saved: IntGaugeVec, Gauge "state_last_successful_save_timestamp_seconds", [],
         "When state was last saved without an error.";
-    set_aside: IntCounter, Counter "state_documents_set_aside_total", [],
+    quarantined: IntCounter, Counter "state_documents_set_aside_total", [],
         "State documents that could not be read and were moved aside.";
     unsaved: IntGauge, Gauge "state_unsaved_timelines", [],
         "Timelines that changed since they were saved.";
@@ -194,8 +194,8 @@ impl Telemetry {
     }
 
     /// A state document was moved aside.
-    pub fn document_set_aside(&self) {
-        self.set_aside.inc();
+    pub fn document_quarantined(&self) {
+        self.quarantined.inc();
     }
 
     /// So many timelines wait to be saved.

@@ -7,7 +7,7 @@ use ci_history::{Rules, Timeline, TimelineKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::shapes::{HistoryShape, Interner, ProjectShape};
+use super::history_document::{HistoryDocument, Interner, ProjectDocument};
 
 /// Version this program writes; the highest it reads.
 const VERSION: u32 = 3;
@@ -45,9 +45,9 @@ pub struct Saved {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document {
+struct TimelineDocument {
     version: u32,
-    project: ProjectShape,
+    project: ProjectDocument,
     #[serde(rename = "ref")]
     ref_name: Arc<str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,13 +56,13 @@ struct Document {
     has_gap: bool,
     /// The newest finished pipeline, as in version 2.
     pipeline_id: u64,
-    pipelines: HistoryShape,
-    jobs: BTreeMap<Arc<str>, HistoryShape>,
+    pipelines: HistoryDocument,
+    jobs: BTreeMap<Arc<str>, HistoryDocument>,
 }
 
 /// Writes a timeline's document.
 pub fn encode(saved: &Saved, rules: &Rules) -> Vec<u8> {
-    let mut text = to_json(&Document::of(saved, rules));
+    let mut text = to_json(&TimelineDocument::of(saved, rules));
     text.push(b'\n');
     text
 }
@@ -73,15 +73,15 @@ pub fn encode(saved: &Saved, rules: &Rules) -> Vec<u8> {
     reason = "maps with string keys and plain numbers always serialize"
 )]
 pub(super) fn embed(saved: &Saved, rules: &Rules) -> Box<RawValue> {
-    to_raw_value(&Document::of(saved, rules)).expect("a document that serializes")
+    to_raw_value(&TimelineDocument::of(saved, rules)).expect("a document that serializes")
 }
 
-impl Document {
+impl TimelineDocument {
     fn of(saved: &Saved, rules: &Rules) -> Self {
         let timeline = &saved.timeline;
         Self {
             version: VERSION,
-            project: ProjectShape {
+            project: ProjectDocument {
                 id: timeline.key.project_id,
                 path: timeline.project.clone(),
                 web_url: timeline.project_url.clone(),
@@ -90,11 +90,11 @@ impl Document {
             watermark: saved.watermark.map(Timestamp::unix),
             has_gap: timeline.has_gap,
             pipeline_id: timeline.newest_finished,
-            pipelines: HistoryShape::of(&timeline.pipelines, rules),
+            pipelines: HistoryDocument::of(&timeline.pipelines, rules),
             jobs: timeline
                 .jobs
                 .iter()
-                .map(|(name, job)| (name.clone(), HistoryShape::of_job(job, rules)))
+                .map(|(name, job)| (name.clone(), HistoryDocument::of_job(job, rules)))
                 .collect(),
         }
     }
@@ -122,7 +122,7 @@ pub fn decode(text: &[u8]) -> Result<Saved, DocumentError> {
             ),
         });
     }
-    let document: Document = parse(text)?;
+    let document: TimelineDocument = parse(text)?;
     let mut commits = Interner::default();
     let mut timeline = Timeline::new(
         TimelineKey {

@@ -15,7 +15,7 @@ pub(super) fn document_path(key: &TimelineKey) -> String {
 }
 
 /// Path of what a backfill has read of a project so far; its name keeps it from being loaded.
-pub(super) fn draft_path(project_id: u64) -> String {
+pub(super) fn checkpoint_path(project_id: u64) -> String {
     format!("{project_id}/.backfill")
 }
 

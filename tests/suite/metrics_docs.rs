@@ -20,7 +20,7 @@ pub(crate) fn touch_everything(telemetry: &Telemetry) {
     telemetry.record_rejected("job", "id");
     telemetry.state_saved(now);
     telemetry.state_save_failed();
-    telemetry.document_set_aside();
+    telemetry.document_quarantined();
     telemetry.unsaved_timelines(2);
     telemetry.state_conflicts(1);
     telemetry.state_conditional_writes(true);

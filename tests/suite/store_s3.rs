@@ -7,15 +7,16 @@ use std::time::Duration;
 use aws_config::BehaviorVersion;
 use aws_credential_types::Credentials;
 use ci_history::{
-    JobObservation, PipelineObservation, Rules, Status, Timeline, TimelineKey, Timestamp,
+    JobObservation, PipelineObservation, Rules, Shard, Status, Timeline, TimelineKey, Timestamp,
 };
 use futures_util::future::join_all;
-use job_failure_exporter::store::{S3, S3Options, Saved, encode};
+use job_failure_exporter::base::s3_settings::S3Settings;
+use job_failure_exporter::store::{S3, Saved, encode};
 
 use testkit::s3_servers::{KEY, SECRET, TestBucket};
 
-fn options(bucket: &str, url: &str) -> S3Options {
-    S3Options {
+fn options(bucket: &str, url: &str) -> S3Settings {
+    S3Settings {
         bucket: bucket.to_owned(),
         prefix: "state/jobs".to_owned(),
         region: Some("eu-central-1".to_owned()),
@@ -27,7 +28,7 @@ fn options(bucket: &str, url: &str) -> S3Options {
     }
 }
 
-async fn store_of(options: S3Options, secret: &str) -> S3 {
+async fn store_of(options: S3Settings, secret: &str) -> S3 {
     let credentials = Credentials::new(KEY, secret, None, None, "test");
     let sdk = aws_config::defaults(BehaviorVersion::latest()).credentials_provider(credentials);
     S3::with(options, sdk).await
@@ -88,8 +89,8 @@ fn rules() -> Rules {
 }
 
 async fn load(store: &S3) -> Vec<Saved> {
-    let loaded = store.load().await.unwrap();
-    assert!(loaded.set_aside.is_empty(), "{:?}", loaded.set_aside);
+    let loaded = store.load_shard(Shard::WHOLE).await.unwrap();
+    assert!(loaded.quarantined.is_empty(), "{:?}", loaded.quarantined);
     loaded.timelines
 }
 
@@ -225,8 +226,8 @@ async fn what_another_replica_wrote_anew_is_not_removed() {
 #[tokio::test]
 async fn encryption_is_asked_for_with_its_key() {
     let bucket = TestBucket::create().await;
-    let store = S3Options {
-        server_side_encryption: Some("aws:kms".to_owned()),
+    let store = S3Settings {
+        server_side_encryption: Some("aws:kms"),
         kms_key_id: Some("key-of-ours".to_owned()),
         ..options(&bucket.name, bucket.server)
     };

@@ -13,7 +13,7 @@ use super::super::table::{counted, printable};
 use super::{StoreArgs, name};
 use crate::config::Config;
 use crate::daemon::{client, storage};
-use crate::model::{Rules, TimelineKey, Timestamp};
+use crate::model::{Rules, Shard, TimelineKey, Timestamp};
 use crate::store::{Saved, Store, decode, decode_v2, names_a_version};
 
 /// Arguments of `state import`.
@@ -203,8 +203,8 @@ impl ImportArgs {
 /// Puts a timeline into the store; returns whether it replaced one.
 async fn save(saved: Saved, own: bool, force: bool, config: &Config) -> anyhow::Result<bool> {
     let store = storage::open(&config.store).await?;
-    let loaded = store.load().await?;
-    storage::say_set_aside(&loaded.set_aside);
+    let loaded = store.load_shard(Shard::WHOLE).await?;
+    storage::say_set_aside(&loaded.quarantined);
     let key = saved.timeline.key.clone();
     let there = loaded
         .timelines

@@ -105,7 +105,7 @@ pub async fn run(
     let client = client(&config, Arc::new(ClockReader(clock.clone())))?;
     let store = storage::open(&config.store).await?;
     let loaded = store.load_shard(config.watch.shard).await?;
-    storage::say_set_aside(&loaded.set_aside);
+    storage::say_set_aside(&loaded.quarantined);
     let scope = scope(&config.watch, &config.counting);
     let rules = config.counting.clone();
     let reading = Arc::new(Reading::new(rules.clone(), clock.clone(), progress.clone()));
@@ -179,7 +179,7 @@ impl Backfill {
         if outcome.failed.is_empty() {
             // Only now: another run, after one that was ended, is not to read a project again.
             for id in projects.keys() {
-                self.store.remove_draft(*id).await?;
+                self.store.remove_checkpoint(*id).await?;
             }
         }
         Ok(outcome)

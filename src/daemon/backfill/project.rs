@@ -8,7 +8,7 @@ use crate::daemon::DaemonError;
 use crate::gitlab::{Error, Project};
 use crate::ingest::{LISTING_OVERLAP, Past};
 use crate::model::{PipelineObservation, Timestamp};
-use crate::store::{Draft, Saved, StoreError};
+use crate::store::{BackfillCheckpoint, Saved, StoreError};
 
 /// What a project came to.
 pub(super) enum Ended {
@@ -28,9 +28,12 @@ impl Backfill {
         let since = known.watermark.map_or(self.target, |end| {
             before(end, LISTING_OVERLAP).min(self.target)
         });
-        let draft = self.store.draft(project.id).await?;
-        let draft = draft.filter(|draft| draft.scope == self.scope && draft.since <= since);
-        let since = draft.as_ref().map_or(since, |draft| draft.since);
+        let checkpoint = self.store.checkpoint(project.id).await?;
+        let checkpoint = checkpoint
+            .filter(|checkpoint| checkpoint.scope == self.scope && checkpoint.since <= since);
+        let since = checkpoint
+            .as_ref()
+            .map_or(since, |checkpoint| checkpoint.since);
         let Past {
             mut pipelines,
             latest,
@@ -42,19 +45,19 @@ impl Backfill {
             () = self.stop.cancelled() => return Ok(Ended::Stopped),
         };
         let all = pipelines.len();
-        let is_resumed = draft.is_some();
-        let draft = draft.unwrap_or_else(|| Draft {
+        let is_resumed = checkpoint.is_some();
+        let checkpoint = checkpoint.unwrap_or_else(|| BackfillCheckpoint {
             scope: self.scope.clone(),
             since,
             listed: latest,
             done: 0,
             timelines: Vec::new(),
         });
-        pipelines.retain(|pipeline| !is_done(&draft, pipeline.id, pipeline.updated_at));
+        pipelines.retain(|pipeline| !is_done(&checkpoint, pipeline.id, pipeline.updated_at));
         progress.begins(&project.path, place, all, all - pipelines.len());
-        self.reading.begin(&draft, known.timelines);
-        let read = self.read(project, pipelines, &draft).await?;
-        self.save_draft(project, &draft).await?;
+        self.reading.begin(&checkpoint, known.timelines);
+        let read = self.read(project, pipelines, &checkpoint).await?;
+        self.save_checkpoint(project, &checkpoint).await?;
         match read {
             Some(Ok(())) => {}
             Some(Err(error)) => return Ok(Ended::Failed(error)),
@@ -71,7 +74,7 @@ impl Backfill {
         &self,
         project: &Project,
         pipelines: Vec<PipelineObservation>,
-        draft: &Draft,
+        checkpoint: &BackfillCheckpoint,
     ) -> Result<Option<Result<(), Error>>, StoreError> {
         let reading = self.ingest.read_past(project, pipelines);
         tokio::pin!(reading);
@@ -83,14 +86,20 @@ impl Backfill {
                 biased;
                 () = self.stop.cancelled() => return Ok(None),
                 read = &mut reading => return Ok(Some(read)),
-                _ = saves.tick() => self.save_draft(project, draft).await?,
+                _ = saves.tick() => self.save_checkpoint(project, checkpoint).await?,
             }
         }
     }
 
-    async fn save_draft(&self, project: &Project, begun: &Draft) -> Result<(), StoreError> {
-        let draft = self.reading.draft(begun);
-        self.store.save_draft(project.id, draft, &self.rules).await
+    async fn save_checkpoint(
+        &self,
+        project: &Project,
+        begun: &BackfillCheckpoint,
+    ) -> Result<(), StoreError> {
+        let checkpoint = self.reading.checkpoint(begun);
+        self.store
+            .save_checkpoint(project.id, checkpoint, &self.rules)
+            .await
     }
 
     /// Puts what was read in the place of what was saved; returns how many timelines were.
@@ -134,17 +143,17 @@ impl Backfill {
                 watermark,
             };
             let written = self.store.save(saved, &self.rules).await?;
-            storage::say_set_aside(&written.set_aside);
+            storage::say_set_aside(&written.quarantined);
         }
         Ok(count)
     }
 }
 
 /// Whether an earlier run has read a pipeline, which has not moved since.
-fn is_done(draft: &Draft, id: u64, updated_at: Option<Timestamp>) -> bool {
-    let moved_since = match (updated_at, draft.listed) {
+fn is_done(checkpoint: &BackfillCheckpoint, id: u64, updated_at: Option<Timestamp>) -> bool {
+    let moved_since = match (updated_at, checkpoint.listed) {
         (Some(moved), Some(listed)) => moved >= before(listed, LISTING_OVERLAP),
         _ => true,
     };
-    id <= draft.done && !moved_since
+    id <= checkpoint.done && !moved_since
 }

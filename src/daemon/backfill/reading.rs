@@ -8,7 +8,7 @@ use crate::daemon::gitlab_clock::GitLabClock;
 use crate::gitlab::{Error, Project, Rejected, TransportMetrics};
 use crate::ingest::{Resume, ScheduleSight, Sink};
 use crate::model::{JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp};
-use crate::store::Draft;
+use crate::store::BackfillCheckpoint;
 
 /// Takes GitLab's time from its answers.
 pub(super) struct ClockReader(pub(super) Arc<GitLabClock>);
@@ -56,19 +56,19 @@ impl Reading {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a project where a draft left off.
-    pub(super) fn begin(&self, draft: &Draft, own: Timelines) {
-        let timelines = draft.timelines.iter().cloned();
+    /// Begins a project where a checkpoint left off.
+    pub(super) fn begin(&self, checkpoint: &BackfillCheckpoint, own: Timelines) {
+        let timelines = checkpoint.timelines.iter().cloned();
         let mut held = self.held();
         held.read = timelines.map(|t| (t.key.clone(), t)).collect();
         held.own = own;
-        held.done = draft.done;
+        held.done = checkpoint.done;
     }
 
-    /// The draft as it is by now.
-    pub(super) fn draft(&self, begun: &Draft) -> Draft {
+    /// The checkpoint as it is by now.
+    pub(super) fn checkpoint(&self, begun: &BackfillCheckpoint) -> BackfillCheckpoint {
         let held = self.held();
-        Draft {
+        BackfillCheckpoint {
             scope: begun.scope.clone(),
             since: begun.since,
             listed: begun.listed,

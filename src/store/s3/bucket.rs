@@ -14,11 +14,11 @@ use aws_sdk_s3::types::ServerSideEncryption;
 use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 
-use super::S3Options;
 use super::credentials::Source;
-use super::error::{Fault, S3Error};
+use super::error::{S3Error, S3ErrorKind};
 use crate::base::backoff::Backoff;
 use crate::base::error_chain::error_chain;
+use crate::base::s3_settings::S3Settings;
 
 /// Attempts of one request. Only what may pass is repeated.
 const ATTEMPTS: u32 = 3;
@@ -75,46 +75,45 @@ pub(super) struct Bucket {
 
 impl Bucket {
     /// `sdk` says what is to hold for all of AWS' services, such as where credentials come from.
-    pub(super) async fn new(options: S3Options, sdk: ConfigLoader) -> Self {
+    pub(super) async fn new(settings: S3Settings, sdk: ConfigLoader) -> Self {
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT.min(options.timeout))
-            .operation_attempt_timeout(options.timeout)
-            .operation_timeout(options.timeout * 2)
+            .connect_timeout(CONNECT.min(settings.timeout))
+            .operation_attempt_timeout(settings.timeout)
+            .operation_timeout(settings.timeout * 2)
             .build();
         let mut config = sdk
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(timeouts);
-        if let Some(region) = options.region {
+        if let Some(region) = settings.region {
             config = config.region(Region::new(region));
         }
         // Boxed, and so no burden for the futures of everybody who opens a store.
         let config = Box::pin(config.load()).await;
         let mut s3 =
-            aws_sdk_s3::config::Builder::from(&config).force_path_style(options.force_path_style);
-        if config.region().is_none() && options.endpoint_url.is_some() {
+            aws_sdk_s3::config::Builder::from(&config).force_path_style(settings.force_path_style);
+        if config.region().is_none() && settings.endpoint_url.is_some() {
             s3 = s3.region(Region::new(REGION_OF_AN_ENDPOINT));
         }
         // Of S3 alone: whoever gives the credentials is elsewhere.
-        if let Some(url) = &options.endpoint_url {
+        if let Some(url) = &settings.endpoint_url {
             s3 = s3.endpoint_url(url);
         }
         let source = config.credentials_provider().map(Source::of);
         s3.set_credentials_provider(source.clone().map(SharedCredentialsProvider::new));
-        let prefix = options.prefix.trim_matches('/');
+        let prefix = settings.prefix.trim_matches('/');
         Self {
             client: Client::from_conf(s3.build()),
             source,
-            name: options.bucket,
+            name: settings.bucket,
             prefix: match prefix {
                 "" => String::new(),
                 _ => format!("{prefix}/"),
             },
-            encryption: options
+            encryption: settings
                 .server_side_encryption
-                .as_deref()
                 .map(ServerSideEncryption::from),
-            kms_key_id: options.kms_key_id,
-            timeout: options.timeout,
+            kms_key_id: settings.kms_key_id,
+            timeout: settings.timeout,
         }
     }
 
@@ -134,11 +133,11 @@ impl Bucket {
         let target = self.address(name);
         let source = self.source.clone();
         move |error| {
-            let fault = match (Fault::of(&error), source.and_then(|it| it.trouble())) {
-                (Fault::Timeout, Some(trouble)) => Fault::Credentials(trouble),
-                (fault, _) => fault,
+            let kind = match (S3ErrorKind::of(&error), source.and_then(|it| it.trouble())) {
+                (S3ErrorKind::Timeout, Some(trouble)) => S3ErrorKind::Credentials(trouble),
+                (kind, _) => kind,
             };
-            S3Error::new(action, target, fault)
+            S3Error::new(action, target, kind)
         }
     }
 
@@ -150,13 +149,13 @@ impl Bucket {
             let request = self.client.get_object().bucket(&self.name).key(key);
             let answer = request.send().await.map_err(self.error("read", name));
             let output = match answer {
-                Err(error) if matches!(error.fault(), Fault::NoSuchKey) => return Ok(None),
+                Err(error) if matches!(error.kind(), S3ErrorKind::NoSuchKey) => return Ok(None),
                 answer => answer?,
             };
             match read_whole(output, self.timeout).await {
                 Ok(object) => return Ok(Some(object)),
-                Err(fault) if attempt == ATTEMPTS => {
-                    return Err(S3Error::new("read", self.address(name), fault));
+                Err(kind) if attempt == ATTEMPTS => {
+                    return Err(S3Error::new("read", self.address(name), kind));
                 }
                 Err(_) => sleep(BACKOFF.delay(attempt - 1)).await,
             }
@@ -198,7 +197,12 @@ impl Bucket {
             .key(format!("{}{name}", self.prefix))
             .set_if_match(etag.map(str::to_owned));
         match request.send().await.map_err(self.error("remove", name)) {
-            Err(error) if !matches!(error.fault(), Fault::NoSuchKey | Fault::Precondition) => {
+            Err(error)
+                if !matches!(
+                    error.kind(),
+                    S3ErrorKind::NoSuchKey | S3ErrorKind::Precondition
+                ) =>
+            {
                 Err(error)
             }
             _ => Ok(()),
@@ -240,17 +244,18 @@ impl Bucket {
 }
 
 /// The body to its end: the SDK's timeouts and attempts only reach to its beginning.
-async fn read_whole(output: GetObjectOutput, longest: Duration) -> Result<Object, Fault> {
+async fn read_whole(output: GetObjectOutput, longest: Duration) -> Result<Object, S3ErrorKind> {
     let length = output.content_length;
     let body = match timeout(longest, output.body.collect()).await {
-        Err(_) => return Err(Fault::Timeout),
-        Ok(Err(error)) => return Err(Fault::Cut(error_chain(&error))),
+        Err(_) => return Err(S3ErrorKind::Timeout),
+        Ok(Err(error)) => return Err(S3ErrorKind::Cut(error_chain(&error))),
         Ok(Ok(body)) => body.into_bytes(),
     };
     match length.and_then(|length| usize::try_from(length).ok()) {
-        Some(length) if length != body.len() => {
-            Err(Fault::Cut(format!("{} of {length} bytes came", body.len())))
-        }
+        Some(length) if length != body.len() => Err(S3ErrorKind::Cut(format!(
+            "{} of {length} bytes came",
+            body.len()
+        ))),
         _ => Ok(Object {
             etag: output.e_tag,
             body,

@@ -7,20 +7,20 @@ use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use crate::base::error_chain::error_chain;
-use crate::store::DocumentError;
+use crate::store::document::DocumentError;
 
 /// A request to S3 failed.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {target}: {fault}")]
+#[error("cannot {action} {target}: {kind}")]
 pub struct S3Error {
     action: &'static str,
     target: String,
-    fault: Fault,
+    kind: S3ErrorKind,
 }
 
 /// Why a request to S3 failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum S3ErrorKind {
     /// There are no credentials.
     #[error(
         "no credentials were found: neither in the environment (AWS_ACCESS_KEY_ID and \
@@ -110,21 +110,21 @@ pub enum Fault {
 }
 
 impl S3Error {
-    pub(super) fn new(action: &'static str, target: String, fault: Fault) -> Self {
+    pub(super) fn new(action: &'static str, target: String, kind: S3ErrorKind) -> Self {
         Self {
             action,
             target,
-            fault,
+            kind,
         }
     }
 
     /// Why it failed.
-    pub fn fault(&self) -> &Fault {
-        &self.fault
+    pub fn kind(&self) -> &S3ErrorKind {
+        &self.kind
     }
 }
 
-impl Fault {
+impl S3ErrorKind {
     /// Whether the other documents will meet the same.
     pub(crate) fn is_outage(&self) -> bool {
         !matches!(
@@ -225,16 +225,18 @@ impl Fault {
 }
 
 /// What is wrong with the credentials, where that is what it is.
-fn of_credentials(error: &(dyn StdError + 'static)) -> Option<Fault> {
+fn of_credentials(error: &(dyn StdError + 'static)) -> Option<S3ErrorKind> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         match error.downcast_ref::<CredentialsError>() {
-            Some(CredentialsError::CredentialsNotLoaded(_)) => return Some(Fault::NoCredentials),
+            Some(CredentialsError::CredentialsNotLoaded(_)) => {
+                return Some(S3ErrorKind::NoCredentials);
+            }
             Some(invalid @ CredentialsError::InvalidConfiguration(_)) => {
-                return Some(Fault::Settings(error_chain(invalid)));
+                return Some(S3ErrorKind::Settings(error_chain(invalid)));
             }
             Some(other) => {
-                return Some(Fault::Credentials(error_chain(other)));
+                return Some(S3ErrorKind::Credentials(error_chain(other)));
             }
             None => cause = error.source(),
         }

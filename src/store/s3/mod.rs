@@ -2,23 +2,23 @@
 
 mod bucket;
 mod credentials;
-mod draft;
 mod error;
 mod load;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
 use aws_config::{BehaviorVersion, ConfigLoader};
 use ci_history::{Rules, TimelineKey};
 use tokio::time::sleep;
 
 use self::bucket::{BACKOFF, Bucket, Condition, Object};
-pub use self::error::{Fault, S3Error};
+pub use self::error::{S3Error, S3ErrorKind};
+use super::document::{DocumentError, Saved, decode, encode};
 use super::layout::document_path;
-use super::{DocumentError, Saved, SetAside, Written, decode, encode};
+use super::outcome::{Quarantined, Written};
+use crate::base::s3_settings::S3Settings;
 
 /// Requests that run at a time.
 pub(super) const PARALLEL_REQUESTS: usize = 16;
@@ -28,28 +28,6 @@ const TRIES: u32 = 8;
 
 /// Written twice at the start, to see whether the second time is refused.
 const PROBE: &str = ".conditional-write-probe";
-
-/// Which bucket, and how to reach it. Credentials are looked for where AWS' tools look for them:
-/// environment, profile, web identity, container, instance.
-#[derive(Debug, Clone)]
-pub struct S3Options {
-    /// Name of the bucket.
-    pub bucket: String,
-    /// What the names of all objects begin with; `/` at either end is of no meaning.
-    pub prefix: String,
-    /// Region; `None`: from the environment, the profile or the instance.
-    pub region: Option<String>,
-    /// Address of a store that is not AWS'.
-    pub endpoint_url: Option<String>,
-    /// Whether the bucket is in the path and not in the name of the host.
-    pub force_path_style: bool,
-    /// Encryption by the store, in S3's words; `None`: what the bucket has as its default.
-    pub server_side_encryption: Option<String>,
-    /// KMS key for it; `None`: the account's own for S3.
-    pub kms_key_id: Option<String>,
-    /// Longest time of one attempt of a request.
-    pub timeout: Duration,
-}
 
 /// Documents in a bucket.
 #[derive(Debug)]
@@ -63,14 +41,14 @@ pub struct S3 {
 
 impl S3 {
     /// Makes ready, without any request to S3.
-    pub async fn new(options: S3Options) -> Self {
-        Self::with(options, aws_config::defaults(BehaviorVersion::latest())).await
+    pub async fn new(settings: S3Settings) -> Self {
+        Self::with(settings, aws_config::defaults(BehaviorVersion::latest())).await
     }
 
     /// The same, with settings of the SDK's own, such as another source of credentials.
-    pub async fn with(options: S3Options, sdk: ConfigLoader) -> Self {
+    pub async fn with(settings: S3Settings, sdk: ConfigLoader) -> Self {
         Self {
-            bucket: Bucket::new(options, sdk).await,
+            bucket: Bucket::new(settings, sdk).await,
             conditional: OnceLock::new(),
             etags: Mutex::default(),
         }
@@ -92,11 +70,11 @@ impl S3 {
         for _ in 0..2 {
             match self.put(PROBE, b"{}\n".to_vec(), Condition::Absent).await {
                 Ok(_) => {}
-                Err(error) if matches!(error.fault(), Fault::Precondition) => {
+                Err(error) if matches!(error.kind(), S3ErrorKind::Precondition) => {
                     honoured = true;
                     break;
                 }
-                Err(error) if matches!(error.fault(), Fault::NotImplemented(_)) => break,
+                Err(error) if matches!(error.kind(), S3ErrorKind::NotImplemented(_)) => break,
                 Err(error) => return Err(error),
             }
         }
@@ -122,7 +100,11 @@ impl S3 {
                     return Ok(written);
                 }
                 // Some stores say so of an object that is gone.
-                Err(error) if matches!(error.fault(), Fault::Precondition | Fault::NoSuchKey) => {}
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        S3ErrorKind::Precondition | S3ErrorKind::NoSuchKey
+                    ) => {}
                 Err(error) => return Err(error),
             }
             written.conflicts += 1;
@@ -141,7 +123,7 @@ impl S3 {
             }
         }
         let target = self.bucket.address(&name);
-        Err(S3Error::new("write", target, Fault::Contended(TRIES)))
+        Err(S3Error::new("write", target, S3ErrorKind::Contended(TRIES)))
     }
 
     /// What is there in the way of a save; `None` where nothing is, or nothing readable.
@@ -162,11 +144,11 @@ impl S3 {
             }
             Err(error @ DocumentError::Newer { .. }) => {
                 let target = self.bucket.address(name);
-                Err(S3Error::new("write", target, Fault::Newer(error)))
+                Err(S3Error::new("write", target, S3ErrorKind::Newer(error)))
             }
             Err(error) => {
-                let aside = self.set_aside(name, object, error).await;
-                written.set_aside.push(aside);
+                let aside = self.quarantine(name, object, error).await;
+                written.quarantined.push(aside);
                 Ok(None)
             }
         }
@@ -178,6 +160,22 @@ impl S3 {
         self.delete(&document_path(key), etag.as_deref()).await?;
         self.remember(key.clone(), None);
         Ok(())
+    }
+
+    /// An object; `None` if there is none.
+    pub(super) async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, S3Error> {
+        let object = self.bucket.get(name).await?;
+        Ok(object.map(|object| object.body.to_vec()))
+    }
+
+    /// Replaces an object, whatever another replica has written.
+    pub(super) async fn write(&self, name: &str, text: Vec<u8>) -> Result<(), S3Error> {
+        self.bucket.put(name, text, Condition::None).await.map(drop)
+    }
+
+    /// Removes an object, whatever another replica has written.
+    pub(super) async fn delete_always(&self, name: &str) -> Result<(), S3Error> {
+        self.bucket.delete(name, None).await
     }
 
     async fn put(
@@ -197,7 +195,7 @@ impl S3 {
         let etag = etag.filter(|_| self.conditional_writes() == Some(true));
         match self.bucket.delete(name, etag).await {
             // Not every store that knows conditions knows them for removals.
-            Err(error) if matches!(error.fault(), Fault::NotImplemented(_)) => {
+            Err(error) if matches!(error.kind(), S3ErrorKind::NotImplemented(_)) => {
                 self.bucket.delete(name, None).await
             }
             done => done,
@@ -205,12 +203,12 @@ impl S3 {
     }
 
     /// Gives an unreadable document a name that is not loaded and not taken.
-    async fn set_aside(&self, name: &str, object: Object, error: DocumentError) -> SetAside {
+    async fn quarantine(&self, name: &str, object: Object, error: DocumentError) -> Quarantined {
         let moved = self.move_aside(name, &object).await;
         if let Err(error) = &moved {
             tracing::warn!("an unreadable document stays where it is: {error}");
         }
-        SetAside {
+        Quarantined {
             path: PathBuf::from(self.bucket.address(name)),
             moved_to: moved.ok().map(PathBuf::from),
             error: error.into(),
@@ -232,7 +230,7 @@ impl S3 {
                 .await
             {
                 Ok(_) => break target,
-                Err(error) if matches!(error.fault(), Fault::Precondition) => {}
+                Err(error) if matches!(error.kind(), S3ErrorKind::Precondition) => {}
                 Err(error) => return Err(error),
             }
         };

@@ -27,7 +27,7 @@ impl Interner {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ProjectShape {
+pub(super) struct ProjectDocument {
     pub(super) id: u64,
     pub(super) path: Arc<str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,7 +37,7 @@ pub(super) struct ProjectShape {
 /// What a job has besides its history.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct DescriptionShape {
+struct DescriptionDocument {
     stage: Arc<str>,
     allow_failure: bool,
     newest_attempt: u64,
@@ -46,32 +46,32 @@ struct DescriptionShape {
 /// A history: `consecutive_failures` and `jobs_info` as in version 2, and what version 2 does not know.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct HistoryShape {
+pub(super) struct HistoryDocument {
     consecutive_failures: u64,
     /// The window, oldest first.
-    jobs_info: Vec<EntryShape>,
+    jobs_info: Vec<EntryDocument>,
     /// Executions kept beyond the window.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    before_window: Vec<EntryShape>,
+    before_window: Vec<EntryDocument>,
     /// Executions without an outcome of the window.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    outside_window: Vec<EntryShape>,
+    outside_window: Vec<EntryDocument>,
     #[serde(default, skip_serializing_if = "is_zero")]
     imported_window: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     first_seen: Option<i64>,
-    carried: CarriedShape,
+    carried: CarriedDocument,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    excerpt: Option<ExcerptShape>,
+    excerpt: Option<ExcerptDocument>,
     /// Of jobs; the pipelines as a unit have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    job: Option<DescriptionShape>,
+    job: Option<DescriptionDocument>,
 }
 
-impl HistoryShape {
+impl HistoryDocument {
     pub(super) fn of_job(job: &Job, rules: &Rules) -> Self {
         Self {
-            job: Some(DescriptionShape {
+            job: Some(DescriptionDocument {
                 stage: job.stage.clone(),
                 allow_failure: job.allow_failure,
                 newest_attempt: job.newest_attempt,
@@ -95,7 +95,7 @@ impl HistoryShape {
         let counted: Vec<(&Execution, Outcome)> = history.counted(rules).collect();
         let first_of_window = counted.len().saturating_sub(history.window(rules));
         let shape = |(execution, outcome): &(&Execution, Outcome)| {
-            EntryShape::of(execution, *outcome == Outcome::Failed, rules)
+            EntryDocument::of(execution, *outcome == Outcome::Failed, rules)
         };
         let is_counted = |execution: &Execution| {
             counted
@@ -107,7 +107,7 @@ impl HistoryShape {
             jobs_info: history
                 .imported
                 .iter()
-                .map(EntryShape::imported)
+                .map(EntryDocument::imported)
                 .chain(counted[first_of_window..].iter().map(shape))
                 .collect(),
             before_window: counted[..first_of_window].iter().map(shape).collect(),
@@ -115,12 +115,12 @@ impl HistoryShape {
                 .kept
                 .iter()
                 .filter(|execution| !is_counted(execution))
-                .map(|execution| EntryShape::of(execution, false, rules))
+                .map(|execution| EntryDocument::of(execution, false, rules))
                 .collect(),
             imported_window: history.imported_window as u64,
             first_seen: history.first_seen.map(Timestamp::unix),
-            carried: CarriedShape::of(&history.carried),
-            excerpt: history.excerpt.as_deref().map(ExcerptShape::of),
+            carried: CarriedDocument::of(&history.carried),
+            excerpt: history.excerpt.as_deref().map(ExcerptDocument::of),
             job: None,
         }
     }
@@ -152,12 +152,12 @@ impl HistoryShape {
 /// The last lines of a failure's log.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ExcerptShape {
+struct ExcerptDocument {
     id: u64,
     text: Arc<str>,
 }
 
-impl ExcerptShape {
+impl ExcerptDocument {
     fn of(excerpt: &LogExcerpt) -> Self {
         Self {
             id: excerpt.job_id,
@@ -176,7 +176,7 @@ impl ExcerptShape {
 /// An entry of `jobs_info`: `id`, `failing` and `commit` as in version 2.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct EntryShape {
+struct EntryDocument {
     id: Option<u64>,
     failing: bool,
     commit: Option<Arc<str>>,
@@ -189,10 +189,10 @@ struct EntryShape {
     #[serde(default, skip_serializing_if = "is_default")]
     counted: (u8, u8),
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    attempts: Vec<AttemptShape>,
+    attempts: Vec<AttemptDocument>,
 }
 
-impl EntryShape {
+impl EntryDocument {
     fn of(execution: &Execution, failing: bool, rules: &Rules) -> Self {
         Self {
             id: execution.deciding(rules).map(|attempt| attempt.id),
@@ -201,7 +201,7 @@ impl EntryShape {
             pipeline_id: Some(execution.pipeline_id),
             finished: execution.finished,
             counted: (execution.counted.outcomes, execution.counted.classes),
-            attempts: execution.attempts.iter().map(AttemptShape::of).collect(),
+            attempts: execution.attempts.iter().map(AttemptDocument::of).collect(),
         }
     }
 
@@ -245,7 +245,7 @@ impl EntryShape {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AttemptShape {
+struct AttemptDocument {
     id: u64,
     phase: Phase,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -270,7 +270,7 @@ struct AttemptShape {
     log_class: Option<FailureClass>,
 }
 
-impl AttemptShape {
+impl AttemptDocument {
     fn of(attempt: &Attempt) -> Self {
         let detail = attempt.detail.as_deref().cloned().unwrap_or_default();
         Self {
@@ -311,7 +311,7 @@ impl AttemptShape {
 /// What lies before the kept executions.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CarriedShape {
+struct CarriedDocument {
     floor: u64,
     idle_floor: u64,
     streak: u64,
@@ -332,10 +332,10 @@ struct CarriedShape {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_failure: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    last_ended: Option<AttemptShape>,
+    last_ended: Option<AttemptDocument>,
 }
 
-impl CarriedShape {
+impl CarriedDocument {
     fn of(carried: &Carried) -> Self {
         Self {
             floor: carried.floor,
@@ -355,7 +355,7 @@ impl CarriedShape {
             last_execution: carried.last_execution.map(Timestamp::unix),
             last_success: carried.last_success.map(Timestamp::unix),
             last_failure: carried.last_failure.map(Timestamp::unix),
-            last_ended: carried.last_ended.as_deref().map(AttemptShape::of),
+            last_ended: carried.last_ended.as_deref().map(AttemptDocument::of),
         }
     }
 

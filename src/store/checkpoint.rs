@@ -6,13 +6,13 @@ use serde_json::value::RawValue;
 
 use super::document::{DocumentError, Saved, decode, embed, parse, to_json};
 
-/// Version this program writes, and the only one it reads: a draft does not outlive an upgrade.
+/// Version this program writes, and the only one it reads: a checkpoint does not outlive an upgrade.
 const VERSION: u32 = 1;
 
 /// What a backfill has read of a project so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Draft {
-    /// What is read and how it is counted, in words: a draft of another scope is of no use.
+pub struct BackfillCheckpoint {
+    /// What is read and how it is counted, in words: a checkpoint of another scope is of no use.
     pub scope: String,
     /// From when on pipelines are read.
     pub since: Timestamp,
@@ -26,7 +26,7 @@ pub struct Draft {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Shape {
+struct CheckpointDocument {
     version: u32,
     scope: String,
     since: i64,
@@ -35,7 +35,7 @@ struct Shape {
     timelines: Vec<Box<RawValue>>,
 }
 
-impl Draft {
+impl BackfillCheckpoint {
     pub(super) fn encode(self, rules: &Rules) -> Vec<u8> {
         let document = |timeline| {
             let watermark = None;
@@ -47,7 +47,7 @@ impl Draft {
                 rules,
             )
         };
-        to_json(&Shape {
+        to_json(&CheckpointDocument {
             version: VERSION,
             scope: self.scope,
             since: self.since.unix(),
@@ -57,19 +57,19 @@ impl Draft {
         })
     }
 
-    /// `None` for the draft of another version.
+    /// `None` for a checkpoint of another version.
     pub(super) fn decode(text: &[u8]) -> Result<Option<Self>, DocumentError> {
-        let shape: Shape = parse(text)?;
-        if shape.version != VERSION {
+        let document: CheckpointDocument = parse(text)?;
+        if document.version != VERSION {
             return Ok(None);
         }
-        let timelines = shape.timelines.iter();
+        let timelines = document.timelines.iter();
         let timelines = timelines.map(|text| Ok(decode(text.get().as_bytes())?.timeline));
         Ok(Some(Self {
-            scope: shape.scope,
-            since: Timestamp::of_clock(shape.since),
-            listed: shape.listed.and_then(Timestamp::from_unix),
-            done: shape.done,
+            scope: document.scope,
+            since: Timestamp::of_clock(document.since),
+            listed: document.listed.and_then(Timestamp::from_unix),
+            done: document.done,
             timelines: timelines.collect::<Result<_, DocumentError>>()?,
         }))
     }
