@@ -8,13 +8,13 @@ use std::time::Duration;
 pub struct S3Settings {
     /// Name of the bucket.
     pub bucket: String,
-    /// What the names of all objects begin with; `/` at either end is of no meaning.
+    /// Prefix of the names of all objects; `/` at either end is ignored.
     pub prefix: String,
     /// Region; `None`: from the environment, the profile or the instance.
     pub region: Option<String>,
     /// Address of a store that is not AWS'.
     pub endpoint_url: Option<String>,
-    /// Whether the bucket is in the path and not in the name of the host.
+    /// Puts the bucket into the path instead of the host name.
     pub force_path_style: bool,
     /// Encryption by the store, in S3's words; `None`: the default of the bucket.
     pub server_side_encryption: Option<&'static str>,

@@ -14,7 +14,7 @@ use super::transport_metrics::TransportMetrics;
 /// Longest part of an error body that is repeated in a message.
 const EXCERPT: usize = 200;
 
-/// Counts what stands in the headers of any answer.
+/// Counts the budget and the date in the headers of any answer.
 pub(super) fn report_headers(headers: &HeaderMap, metrics: &dyn TransportMetrics) {
     if let Some(remaining) = number(headers, "ratelimit-remaining") {
         metrics.budget_remaining(remaining);
@@ -163,7 +163,7 @@ fn with_page(current: &Url, page: &str) -> Url {
     url
 }
 
-/// An address without what may be secret in it: user, password and query.
+/// An address without its parts that may be secret: user, password and query.
 pub(super) fn origin_and_path(url: &Url) -> String {
     excerpt(&format!(
         "{}{}",

@@ -57,7 +57,7 @@ impl Circuit {
         *self = Self::new();
     }
 
-    /// It did not. Only the probe's failure says anything new while the circuit is not closed.
+    /// GitLab did not answer. While the circuit is not closed, only the failure of the probe counts.
     fn failed(&mut self, now: Duration, was_probe: bool) {
         match self.state {
             CircuitState::Closed => {
@@ -95,7 +95,7 @@ pub(super) struct Breaker {
     metrics: Arc<dyn TransportMetrics>,
 }
 
-/// A request that was let through; how it ends has to be told.
+/// A request that was let through. The caller reports its end.
 pub(super) struct Pass<'a> {
     breaker: &'a Breaker,
     is_probe: bool,

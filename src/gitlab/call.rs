@@ -16,7 +16,7 @@ use super::transport::{Expected, LeftOut, Transport};
 use crate::base::api::{CircuitState, Endpoint};
 use crate::base::error_chain::error_chain;
 
-/// The transport as used for one call: it knows what is asked and about whom.
+/// One call: the transport, the endpoint, and whom the call is about.
 pub(super) struct Call<'a> {
     pub(super) transport: &'a Transport,
     pub(super) endpoint: Endpoint,
@@ -102,8 +102,8 @@ impl Call<'_> {
         Ok(url)
     }
 
-    /// Asks for an address; `read` takes what is needed of an answer that is a success. Its error counts
-    /// as an error of the attempt, so that a cut answer is asked for again.
+    /// Asks for an address. `read` decodes a successful answer; its error counts as an error of the
+    /// attempt, so that the request for a cut answer is repeated.
     pub(super) async fn get<T>(
         &self,
         url: &Url,
@@ -215,7 +215,7 @@ impl Call<'_> {
     }
 }
 
-/// Whose share of the rate a request takes: that of the project or group in its path.
+/// The project or group in the path of a request.
 fn lane_of(path: &str) -> &str {
     let place = ["/projects/", "/groups/"]
         .iter()

@@ -40,7 +40,7 @@ pub struct PipelineQuery {
     pub updated_after: Option<Timestamp>,
     /// Only those of this branch or tag.
     pub ref_name: Option<String>,
-    /// What comes first.
+    /// Descending.
     pub order: Order,
     /// Only that many, the first ones in the order.
     pub at_most: Option<usize>,

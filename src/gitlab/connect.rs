@@ -1,4 +1,4 @@
-//! The HTTP client underneath: address, certificates, redirects, and what its errors mean.
+//! The HTTP client underneath: address, certificates, redirects and the meaning of its errors.
 
 use std::path::Path;
 use std::time::Duration;
@@ -142,7 +142,7 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// What an error of the HTTP client means. Its address is left out: it is told elsewhere.
+/// The kind of an error of the HTTP client, without the address, which [`Error`](super::Error) has.
 pub(super) fn error_of(error: reqwest::Error, timeout: Duration) -> ErrorKind {
     let error = error.without_url();
     let detail = excerpt(&error_chain(&error));

@@ -23,9 +23,9 @@ pub struct Bridge {
 pub struct Downstream {
     /// GitLab's global pipeline id.
     pub id: u64,
-    /// Where it runs; not told before GitLab 14.
+    /// Where it runs; missing before GitLab 14.
     pub project_id: Option<u64>,
-    /// `parent_pipeline` of a child pipeline, `pipeline` of another; not told before GitLab 14.
+    /// `parent_pipeline` of a child pipeline, `pipeline` of another; missing before GitLab 14.
     pub source: Option<Arc<str>>,
     /// Its status.
     pub status: Status,
@@ -35,10 +35,10 @@ pub struct Downstream {
     pub web_url: Option<Arc<str>>,
 }
 
-/// What a trigger job failed for where GitLab only says that it did: it ends as its pipeline does.
+/// Failure reason of a trigger job that failed with its pipeline, where GitLab gives no reason.
 const DOWNSTREAM_FAILED: &str = "downstream_pipeline_failed";
 
-/// What GitLab says where it says nothing.
+/// GitLab's placeholder for a missing reason.
 const UNKNOWN_FAILURE: &str = "unknown_failure";
 
 /// `source` of a child pipeline.

@@ -1,11 +1,11 @@
-//! A request that was given up, told so that somebody can act on it.
+//! A request that failed for good, with a message that says what to do.
 
 use std::fmt;
 
 use super::error_kind::ErrorKind;
 use crate::base::api::ErrorClass;
 
-/// A request that was given up, with what was asked and what came instead.
+/// A request that failed for good.
 #[derive(Debug, Clone)]
 pub struct Error(Box<Details>);
 
@@ -27,7 +27,7 @@ impl Error {
         Self(Box::new(details))
     }
 
-    /// What came instead of an answer.
+    /// Why the request failed.
     pub fn kind(&self) -> &ErrorKind {
         &self.0.kind
     }
@@ -42,7 +42,7 @@ impl Error {
         self.kind().class()
     }
 
-    /// Whether the same request may be answered later without anybody changing anything.
+    /// Whether the same request may succeed later without a change of the configuration.
     pub fn is_retryable(&self) -> bool {
         self.kind().is_retryable()
     }
@@ -53,7 +53,7 @@ impl Error {
         self
     }
 
-    /// Whether GitLab knows no such thing, or hides it.
+    /// 404: GitLab knows no such thing, or hides it.
     pub fn is_not_found(&self) -> bool {
         matches!(self.kind(), ErrorKind::NotFound(_))
     }
@@ -79,7 +79,6 @@ impl fmt::Display for Error {
 }
 
 impl Details {
-    /// What GitLab answered.
     fn write_refusal(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let subject = &self.subject;
         match &self.kind {

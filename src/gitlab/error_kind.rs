@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use crate::base::api::ErrorClass;
 
-/// What came instead of an answer.
-/// Its words are those of [`Error::reason`](super::Error::reason).
+/// Why a request failed. Its words are those of [`Error::reason`](super::Error::reason).
 #[derive(Debug, Clone, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 #[non_exhaustive]
@@ -118,7 +117,7 @@ impl ErrorKind {
         self
     }
 
-    /// Whether GitLab answered at all, whatever it said.
+    /// Whether GitLab itself answered, also with a refusal.
     pub(super) fn is_an_answer(&self) -> bool {
         !matches!(
             self,
@@ -144,7 +143,7 @@ impl ErrorKind {
         }
     }
 
-    /// Tells the kinds that do not depend on what was asked.
+    /// Writes the kinds that need no subject.
     pub(super) fn write_no_answer(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CircuitOpen { retry_in } => write!(

@@ -19,17 +19,17 @@ use super::times;
 use super::wire::{self, Value};
 use crate::base::api::Endpoint;
 
-/// What GitLab says of the token that asks.
+/// Scopes and end of the own token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenFacts {
-    /// What it may do: `api`, `read_api`, ..
+    /// `api`, `read_api`, ..
     pub scopes: Vec<String>,
     /// When it ends; `None`: never.
     pub expires_at: Option<Timestamp>,
 }
 
 impl TokenFacts {
-    /// Whether it may read all that is asked for.
+    /// Whether the scopes suffice for every request of this program.
     pub fn reads_the_api(&self) -> bool {
         self.scopes
             .iter()

@@ -12,7 +12,7 @@ use crate::base::label::Label as _;
 pub struct Listing<T> {
     /// In GitLab's order, each id once: the first that came.
     pub items: Vec<T>,
-    /// What could not be read.
+    /// Records that could not be read.
     pub rejected: Vec<Rejected>,
 }
 
@@ -25,7 +25,7 @@ pub struct Rejected {
     pub id: Option<u64>,
     /// Why, as a label.
     pub reason: RejectReason,
-    /// Why, in words: what was found and what was wanted.
+    /// Found and wanted, in words.
     pub detail: String,
 }
 

@@ -23,9 +23,9 @@ pub(super) struct RateLimiter {
     /// How far requests may run ahead of that after a quiet time.
     burst: Duration,
     state: Mutex<State>,
-    /// Requests that wait may go sooner than they were told.
+    /// Wakes the requests that wait when they may go sooner.
     faster: Notify,
-    /// One a project, so that projects take turns.
+    /// A lane for each project, so that projects take turns.
     lanes: Mutex<HashMap<Box<str>, Arc<Lane>>>,
 }
 

@@ -16,7 +16,7 @@ pub(super) trait Record: Sized {
     /// Its shape in JSON.
     type Wire<'a>: Deserialize<'a>;
 
-    /// Checks the fields and takes what is needed of them.
+    /// Checks the fields and takes the needed ones.
     fn read(reader: &mut Reader, wire: Self::Wire<'_>) -> Result<Self, Rejected>;
 }
 
@@ -51,7 +51,7 @@ pub(super) fn decode_list<R: Record>(json: &str) -> serde_json::Result<Vec<Decod
     Ok(records.iter().map(|json| decode_one(json.get())).collect())
 }
 
-/// Reads the fields of one record; knows its kind and id for what it rejects.
+/// Reads the fields of one record; puts kind and id into a rejection.
 pub(super) struct Reader {
     kind: &'static str,
     id: Option<u64>,
@@ -71,7 +71,7 @@ impl Reader {
         }
     }
 
-    /// The record's id; what is rejected later carries it.
+    /// The record's id; a later rejection carries it.
     pub(super) fn id(&mut self, field: &Field<'_>) -> Result<u64, Rejected> {
         let id = self.other_id("id", field)?;
         self.id = Some(id);

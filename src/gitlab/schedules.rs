@@ -1,4 +1,4 @@
-//! Pipeline schedules: the questions about them, and what is read of the answers.
+//! Pipeline schedules: requests and records.
 
 use std::sync::Arc;
 
@@ -18,13 +18,13 @@ use crate::base::api::Endpoint;
 pub struct Schedule {
     /// GitLab's id.
     pub id: u64,
-    /// What somebody wrote to say what it is for; empty where nobody did.
+    /// May be empty.
     pub description: Arc<str>,
     /// Branch or tag that it runs on, without `refs/heads/` or `refs/tags/`.
     pub ref_name: Arc<str>,
     /// When GitLab is going to run it, or should have.
     pub next_run_at: Option<Timestamp>,
-    /// Whether it is switched on.
+    /// Whether GitLab runs it.
     pub active: bool,
     /// When it last changed: each run moves [`Schedule::next_run_at`].
     pub updated_at: Option<Timestamp>,

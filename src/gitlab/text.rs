@@ -9,13 +9,13 @@ use super::error_kind::ErrorKind;
 use super::transport::Expected;
 use crate::base::api::Endpoint;
 
-/// Bytes of a log that are read at most: twice what a runner lets a job write by default.
+/// Longest part of a log that is read, in bytes: twice the default limit of a runner.
 const LONGEST_LOG: usize = 8 << 20;
 
-/// Bytes of a log that are kept while it is read.
+/// End of a log that is kept, in bytes.
 const KEPT_OF_LOG: usize = 64 << 10;
 
-/// Bytes of a file that is read from a repository.
+/// Largest file that is read from a repository, in bytes.
 const LONGEST_FILE: usize = 1 << 20;
 
 /// The end of a job's log. It may hold secrets.
@@ -23,9 +23,9 @@ const LONGEST_FILE: usize = 1 << 20;
 pub struct LogTail {
     /// The last bytes that were read.
     pub bytes: Vec<u8>,
-    /// Whether something lies before them.
+    /// Whether the log has bytes before them.
     pub cut_before: bool,
-    /// Whether the log is longer than what is read of one, so that its end is not known.
+    /// Whether the log is longer than the limit, so that its end is not known.
     pub cut_after: bool,
 }
 

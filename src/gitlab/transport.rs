@@ -37,7 +37,7 @@ pub(super) struct Transport {
     pub(super) metrics: Arc<dyn TransportMetrics>,
 }
 
-/// What an answer is expected to be, and how much of it is kept.
+/// The expected type of an answer, and how much of it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expected {
     /// JSON, whole.
@@ -49,9 +49,9 @@ pub(super) enum Expected {
 /// The bytes that were left out of an [`Expected::Tail`]: an extension of its answer.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct LeftOut {
-    /// Before what was kept.
+    /// Before the bytes that were kept.
     pub(super) before: usize,
-    /// Whether there is more after it.
+    /// Whether there are more after them.
     pub(super) after: bool,
 }
 

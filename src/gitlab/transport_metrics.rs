@@ -1,4 +1,4 @@
-//! What the transport tells while it works, for whoever counts it.
+//! The events of the transport that are counted.
 
 use std::time::Duration;
 

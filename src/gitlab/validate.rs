@@ -1,4 +1,4 @@
-//! From wire shapes to what the model observes, each record on its own.
+//! From wire shapes to observations, each record on its own.
 
 use std::sync::Arc;
 

@@ -35,11 +35,11 @@ struct Shared {
     schedules: RwLock<BTreeMap<Arc<str>, Arc<Fragments>>>,
 }
 
-/// Projects by path, with what is rendered of them.
+/// Projects by path, with their rendered text.
 type Projects = BTreeMap<Arc<str>, (ProjectPolls, Arc<Fragments>)>;
 
 impl Exposition {
-    /// Nothing but the exporter's own metrics.
+    /// Starts with the exporter's own metrics alone.
     pub fn new(telemetry: Telemetry) -> Self {
         let timelines = JOBS.iter().map(|family| family.described);
         let timelines = timelines.chain(PIPELINES.iter().map(|family| family.described));
@@ -68,7 +68,7 @@ impl Exposition {
         &self.0.telemetry
     }
 
-    /// Renders a timeline and shows it in place of what was shown for the key.
+    /// Renders a timeline and replaces the text that was published for the key.
     ///
     /// `team` says who owns a job, given the project's path and the job's name. Calls for one key
     /// must come one after the other; the last one stays.

@@ -24,7 +24,7 @@ pub fn families() -> impl Iterator<Item = Described> {
         .chain(OWN.iter().copied())
 }
 
-/// A job with what only others know of it.
+/// A job with its owner.
 pub(super) struct Job<'a> {
     pub(super) row: &'a JobRow,
     pub(super) team: Option<Arc<str>>,

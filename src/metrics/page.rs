@@ -1,4 +1,4 @@
-//! The page of one scrape, streamed frame by frame from what was rendered ahead.
+//! The page of one scrape, streamed frame by frame from text that was rendered ahead.
 
 use std::io;
 use std::pin::Pin;
@@ -33,7 +33,7 @@ impl Snapshot {
         }
     }
 
-    /// The page as one gzip member: joins what was deflated ahead.
+    /// The page as one gzip member: joins pieces that were deflated ahead.
     pub fn gzip(&self) -> Page {
         let encoder = Encoder::Gzip { crc: 0, len: 0 };
         self.page(encoder)

@@ -70,7 +70,7 @@ impl RenderCache {
         shard.changed();
     }
 
-    /// Takes what is there for the key.
+    /// Removes the text of a key.
     pub(super) fn take(&self, key: &TimelineKey) {
         let mut content = self.write();
         if let Some(sort_key) = content.sort_keys.remove(key) {
@@ -127,7 +127,7 @@ impl Content {
         }
     }
 
-    /// Keeps what was joined, where nothing changed meanwhile.
+    /// Keeps the joined text of shards that did not change meanwhile.
     fn keep(&mut self, fresh: Vec<(u64, u64, Arc<Rendered>)>) {
         for (at, version, joined) in fresh {
             let shard = self.shards.get_mut(&at);

@@ -9,7 +9,7 @@ use super::catalog::{Described, Family, Kind, OfRow, push_families};
 use super::fragments::{Deflater, Fragments};
 use super::text::{labels, shown};
 
-/// What is exposed of one schedule.
+/// One schedule, as it is exposed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduleRow {
     /// GitLab's id, which tells schedules with one description apart.
@@ -22,7 +22,7 @@ pub struct ScheduleRow {
     pub next_run: Option<Timestamp>,
     /// When it last ran.
     pub last_run: Option<Timestamp>,
-    /// Whether it is switched on.
+    /// Whether GitLab runs it.
     pub active: bool,
 }
 

@@ -102,7 +102,7 @@ own! {
         "When the configuration in force was loaded.";
 }
 
-/// What this program was built from.
+/// Version of this program.
 #[derive(Debug, Clone, Copy)]
 pub struct Build<'a> {
     /// The crate's version.
@@ -111,7 +111,7 @@ pub struct Build<'a> {
     pub revision: &'a str,
 }
 
-/// What became of a log that was asked for.
+/// Result of a request for a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum LogRead {
@@ -269,7 +269,7 @@ impl Telemetry {
         }
     }
 
-    /// What the GitLab token may do.
+    /// The scopes of the GitLab token.
     pub fn token_scopes(&self, scopes: &[String]) {
         self.token_scopes.reset();
         for scope in scopes {

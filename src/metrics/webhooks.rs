@@ -8,7 +8,7 @@ use strum::{IntoStaticStr, VariantArray};
 pub enum WebhookResult {
     /// Counted at once, or made polling look.
     Taken,
-    /// Of a project or ref that is not watched, or of a kind that says nothing of jobs.
+    /// Of a project or ref that is not watched, or of a kind without jobs.
     Ignored,
     /// Too many were waiting; polling catches up.
     Dropped,
@@ -16,7 +16,7 @@ pub enum WebhookResult {
     Replayed,
     /// Without the right token or signature, or too old.
     Unauthorized,
-    /// Not what GitLab sends.
+    /// Not a webhook of GitLab.
     Invalid,
     /// Larger than any of GitLab's.
     TooLarge,

@@ -1,4 +1,4 @@
-//! What a backfill has read of a project so far, kept beside the documents until it is done.
+//! Checkpoint of a backfill, kept beside the documents of its project until it is done.
 
 use ci_history::{Rules, Timeline, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -9,10 +9,10 @@ use super::document::{DocumentError, Saved, decode, embed, parse, to_json};
 /// Version this program writes, and the only one it reads: a checkpoint does not outlive an upgrade.
 const VERSION: u32 = 1;
 
-/// What a backfill has read of a project so far.
+/// The timelines that a backfill has read of a project so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackfillCheckpoint {
-    /// What is read and how it is counted, in words: a checkpoint of another scope is of no use.
+    /// Selection and counting rules, in words: a checkpoint of another scope is not used.
     pub scope: String,
     /// From when on pipelines are read.
     pub since: Timestamp,
@@ -20,7 +20,6 @@ pub struct BackfillCheckpoint {
     pub listed: Option<Timestamp>,
     /// Pipelines up to this one were read.
     pub done: u64,
-    /// What came out so far.
     pub timelines: Vec<Timeline>,
 }
 

@@ -26,10 +26,10 @@ pub enum OpenError {
     Locked {
         /// The directory.
         directory: PathBuf,
-        /// What the holder wrote into the lock file.
+        /// The process in the lock file.
         holder: String,
     },
-    /// There is none to look into.
+    /// It does not exist.
     #[error(
         "there is no state directory {directory}: nothing was saved there yet, or it is another one, which \
          --config.file or --store.directory says",
@@ -39,7 +39,7 @@ pub enum OpenError {
         /// The directory.
         directory: PathBuf,
     },
-    /// It is there, and cannot be looked into.
+    /// It exists and cannot be read.
     #[error(
         "cannot read the state directory {directory}: {source}",
         directory = .directory.display()
@@ -47,7 +47,7 @@ pub enum OpenError {
     Unreadable {
         /// The directory.
         directory: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// Something about the directory failed.
@@ -59,9 +59,9 @@ pub enum OpenError {
     Io {
         /// The directory.
         directory: PathBuf,
-        /// What was tried.
+        /// The step that failed.
         action: &'static str,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }
@@ -83,7 +83,7 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Creates the directory where it is missing, locks it, and removes what an interrupted save left.
+    /// Creates the directory where it is missing, locks it, and removes the leftovers of an interrupted save.
     pub fn open(root: &Path) -> Result<Self, OpenError> {
         let failed = |action| {
             move |source| OpenError::Io {
@@ -134,7 +134,7 @@ impl Directory {
         read_all(&self.root, shard, |path| quarantine(path).ok())
     }
 
-    /// Replaces a timeline's document; what was there stays whole until the new one is safely on disk.
+    /// Replaces a timeline's document; the former one stays whole until the new one is safely on disk.
     pub fn save(&self, key: &TimelineKey, text: &[u8]) -> Result<(), SaveError> {
         self.write(&document_path(key), text)
     }

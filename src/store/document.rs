@@ -29,7 +29,7 @@ pub enum DocumentError {
     Malformed {
         /// Where in the document.
         path: String,
-        /// What was found and wanted.
+        /// Found and wanted.
         message: String,
     },
 }
@@ -146,7 +146,7 @@ pub fn decode(text: &[u8]) -> Result<Saved, DocumentError> {
     })
 }
 
-/// Whether a text says that it is a document of our own: it names its version.
+/// Whether a text names a version, as only the documents of this program do.
 pub fn names_a_version(text: &[u8]) -> Result<bool, DocumentError> {
     Ok(parse::<VersionOnly>(text)?.version != 0)
 }

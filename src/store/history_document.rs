@@ -34,7 +34,7 @@ pub(super) struct ProjectDocument {
     pub(super) web_url: Option<Arc<str>>,
 }
 
-/// What a job has besides its history.
+/// The fields of a job besides its history.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DescriptionDocument {
@@ -43,7 +43,7 @@ struct DescriptionDocument {
     newest_attempt: u64,
 }
 
-/// A history: `consecutive_failures` and `jobs_info` as in version 2, and what version 2 does not know.
+/// A history: `consecutive_failures` and `jobs_info` as in version 2, and fields that version 2 lacks.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HistoryDocument {
@@ -180,7 +180,7 @@ struct EntryDocument {
     id: Option<u64>,
     failing: bool,
     commit: Option<Arc<str>>,
-    /// Absent in what was imported from version 2.
+    /// Absent in entries that were imported from version 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pipeline_id: Option<u64>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -308,7 +308,7 @@ impl AttemptDocument {
     }
 }
 
-/// What lies before the kept executions.
+/// Totals of the executions before the kept ones.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CarriedDocument {

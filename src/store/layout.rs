@@ -14,7 +14,7 @@ pub(super) fn document_path(key: &TimelineKey) -> String {
     format!("{}/{}.json", key.project_id, file_stem(&key.ref_name))
 }
 
-/// Path of what a backfill has read of a project so far; its name keeps it from being loaded.
+/// Path of the checkpoint of a backfill; its name keeps it from being loaded.
 pub(super) fn checkpoint_path(project_id: u64) -> String {
     format!("{project_id}/.backfill")
 }

@@ -55,12 +55,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether what failed once will fail for the other documents, too, so that it is better to wait.
+    /// Whether the other documents will fail, too, so that it is better to wait.
     pub fn is_outage(&self) -> bool {
         matches!(self, Self::S3(error) if error.kind().is_outage())
     }
 
-    /// Whether waiting cannot help: somebody has to change the configuration, or a right.
+    /// Whether only a change of the configuration or of a right helps.
     pub fn is_lasting(&self) -> bool {
         match self {
             Self::S3(error) => error.kind().is_lasting(),

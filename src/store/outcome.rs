@@ -39,16 +39,16 @@ impl Quarantined {
 /// All documents of a store.
 #[derive(Debug, Default)]
 pub struct Loaded {
-    /// What was saved, by path.
+    /// In the order of their paths.
     pub timelines: Vec<Saved>,
-    /// What could not be read.
+    /// Documents that could not be read.
     pub quarantined: Vec<Quarantined>,
 }
 
-/// What a save came to.
+/// The result of a save.
 #[derive(Debug, Default)]
 pub struct Written {
-    /// What was saved, where another replica had saved meanwhile and the two were merged.
+    /// The merged timeline, where another replica had saved meanwhile.
     pub merged: Option<Timeline>,
     /// How often another replica's document was in the way.
     pub conflicts: u32,

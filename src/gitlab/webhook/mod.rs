@@ -1,4 +1,4 @@
-//! Webhooks of GitLab: who sent one, and what it says of jobs.
+//! Webhooks of GitLab: their sender and the jobs in them.
 //!
 //! ```text
 //! headers, body -> Verifier -> decode -> Hook (the same observations that polling makes)
@@ -24,7 +24,7 @@ use super::record::{self, Reader};
 use super::validate::{self, PipelineJobs, TimedJob};
 use super::wire::{Field, Job, Value};
 
-/// What a hook is about.
+/// The subject of a hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum HookKind {
@@ -45,7 +45,7 @@ pub enum HookProject {
     Path(Arc<str>),
 }
 
-/// What a job or a pipeline hook says.
+/// A job hook or a pipeline hook.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hook {
     /// Which project.
@@ -54,7 +54,7 @@ pub struct Hook {
     pub pipeline_id: u64,
     /// Branch or tag.
     pub ref_name: Arc<str>,
-    /// What started the pipeline; `None` in a job hook, which does not say.
+    /// `source` of the pipeline; job hooks lack it.
     pub source: Option<Arc<str>>,
     /// Status of the pipeline; `None` in a job hook, where it is not reliable.
     pub pipeline_status: Option<Status>,

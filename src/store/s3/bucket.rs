@@ -20,7 +20,7 @@ use crate::base::backoff::Backoff;
 use crate::base::error_chain::error_chain;
 use crate::base::s3_settings::S3Settings;
 
-/// Attempts of one request. Only what may pass is repeated.
+/// Attempts of one request. Only transient errors are repeated.
 const ATTEMPTS: u32 = 3;
 
 /// Pauses between attempts, and between the writes of replicas that are in each other's way.
@@ -30,10 +30,10 @@ pub(super) const BACKOFF: Backoff =
 /// Longest time until a connection stands.
 const CONNECT: Duration = Duration::from_secs(3);
 
-/// Asked by a store of one's own, most of which do not care.
+/// Stores other than AWS accept any region.
 const REGION_OF_AN_ENDPOINT: &str = "us-east-1";
 
-/// What must hold for a write to take place.
+/// The condition of a write.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Condition<'a> {
     /// Nothing.
@@ -63,7 +63,7 @@ pub(super) struct Listed {
 #[derive(Debug, Clone)]
 pub(super) struct Bucket {
     client: Client,
-    /// Of the credentials, if there may be any.
+    /// Of the credentials.
     source: Option<Source>,
     name: String,
     /// Empty, or ending in `/`.
@@ -74,7 +74,7 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// `sdk` says what is to hold for all of AWS' services, such as where credentials come from.
+    /// `sdk` has the settings of all AWS services, such as the source of credentials.
     pub(super) async fn new(settings: S3Settings, sdk: ConfigLoader) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT.min(settings.timeout))

@@ -1,4 +1,4 @@
-//! What goes wrong with S3, and what to do about it.
+//! Errors of S3, with advice.
 
 use std::error::Error as StdError;
 
@@ -60,7 +60,7 @@ pub enum S3ErrorKind {
         /// Where it is, where S3 says so.
         region: Option<String>,
     },
-    /// Nothing was sent, because of what is configured.
+    /// The settings allow no request.
     #[error("the settings cannot be used: {0}; check store.s3 and the AWS_ variables")]
     Settings(String),
     /// S3 does not want this request, and will not want it a second time.
@@ -95,7 +95,7 @@ pub enum S3ErrorKind {
         "other replicas changed it {0} times while it was to be written; the next save tries again"
     )]
     Contended(u32),
-    /// What is there was written by a newer version, and is not overwritten.
+    /// The document is of a newer version and is not overwritten.
     #[error("it is not overwritten: {0}")]
     Newer(DocumentError),
     /// There is no such object.
@@ -104,7 +104,7 @@ pub enum S3ErrorKind {
     /// The object is not as the request demands.
     #[error("it was changed by somebody else")]
     Precondition,
-    /// The store does not know such a request.
+    /// The store does not implement the request.
     #[error("the store does not know this kind of request ({0})")]
     NotImplemented(String),
 }
@@ -125,7 +125,7 @@ impl S3Error {
 }
 
 impl S3ErrorKind {
-    /// Whether the other documents will meet the same.
+    /// Whether the other documents will fail, too.
     pub(crate) fn is_outage(&self) -> bool {
         !matches!(
             self,
@@ -224,7 +224,7 @@ impl S3ErrorKind {
     }
 }
 
-/// What is wrong with the credentials, where that is what it is.
+/// The problem with the credentials, if that is the cause.
 fn of_credentials(error: &(dyn StdError + 'static)) -> Option<S3ErrorKind> {
     let mut cause = Some(error);
     while let Some(error) = cause {

@@ -50,7 +50,7 @@ impl S3 {
         Ok(self.sort_out(documents).await)
     }
 
-    /// Reads all documents and writes nothing. What cannot be read is told and stays where it is.
+    /// Reads all documents and writes nothing. Unreadable documents are listed and stay where they are.
     pub async fn look(&self) -> Result<Loaded, S3Error> {
         let mut loaded = Loaded::default();
         for (name, read) in self.read_all(self.list(Shard::WHOLE).await?).await? {

@@ -40,7 +40,7 @@ pub struct S3 {
 }
 
 impl S3 {
-    /// Makes ready, without any request to S3.
+    /// Sends no request to S3.
     pub async fn new(settings: S3Settings) -> Self {
         Self::with(settings, aws_config::defaults(BehaviorVersion::latest())).await
     }
@@ -83,7 +83,7 @@ impl S3 {
     }
 
     /// Replaces a timeline's document. Where another replica has written it meanwhile, the two are
-    /// merged, and what came out is given back.
+    /// merged, and the result is returned.
     pub async fn save(&self, saved: Saved, rules: &Rules) -> Result<Written, S3Error> {
         let key = saved.timeline.key.clone();
         let name = document_path(&key);
@@ -126,7 +126,7 @@ impl S3 {
         Err(S3Error::new("write", target, S3ErrorKind::Contended(TRIES)))
     }
 
-    /// What is there in the way of a save; `None` where nothing is, or nothing readable.
+    /// The document that another replica has saved; `None` if there is no readable one.
     async fn stored(
         &self,
         key: &TimelineKey,
