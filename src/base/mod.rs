@@ -3,7 +3,9 @@
 pub mod api;
 pub mod backoff;
 pub mod error_chain;
+pub mod human;
 pub mod label;
+pub mod loopback;
 pub mod nearest;
 pub mod s3_settings;
 

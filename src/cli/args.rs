@@ -1,14 +1,15 @@
-//! The command line: flags of the daemon as exporters have them, and the sub-commands.
+//! The command line: the daemon's flags, named as other exporters name theirs, and the commands.
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 use super::backfill::BackfillArgs;
+use super::common::{ConfigArgs, LogArgs};
 use super::explain::ExplainArgs;
+use super::generate::{CompletionsArgs, ManArgs};
+use super::replay::ReplayArgs;
 use super::state::StateArgs;
-use crate::config::Overrides;
-use crate::model::Rules;
 
 /// Says which GitLab CI jobs fail consistently, since when, and why, as Prometheus metrics.
 ///
@@ -24,13 +25,13 @@ use crate::model::Rules;
     after_help = EXAMPLES
 )]
 pub struct Cli {
-    /// What the daemon takes.
+    /// Flags of the daemon.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// What every command takes.
+    /// Flags of every command.
     #[command(flatten)]
     pub log: LogArgs,
-    /// What to do instead of running the daemon.
+    /// Runs in place of the daemon.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -40,100 +41,30 @@ Examples:
   Watch one project, without a file:
     GITLAB_TOKEN=.. job-failure-exporter --project group/app
 
-  Watch what a file says, after a look at it:
+  Check a configuration, then run it:
     job-failure-exporter check-config config.yml
     job-failure-exporter --config.file config.yml
 
-  See what past pipelines would have shown:
+  Count past pipelines:
     job-failure-exporter replay pipelines.json";
 
-/// What to do instead of running the daemon.
+/// A command that runs in place of the daemon.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Check a configuration and say what it would watch.
+    /// Check a configuration and print what it would watch.
     CheckConfig(CheckConfigArgs),
-    /// Read what the watched projects did before, into the saved state.
+    /// Read past pipelines of the watched projects into the saved state.
     Backfill(BackfillArgs),
-    /// Look into the saved state, take it out, or take datadog-agent's in.
+    /// Show, export or import the saved state.
     State(StateArgs),
-    /// Explain one job: whether it fails and why, since when, whose it is, which alerts fire.
+    /// Explain one job: whether it fails, since when and why, its owner, its alerts and who receives them.
     Explain(ExplainArgs),
-    /// Count recorded pipelines and print what comes out.
+    /// Count recorded pipelines and print the result.
     Replay(ReplayArgs),
-}
-
-/// Where the configuration comes from.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Configuration")]
-pub struct ConfigArgs {
-    /// YAML file to read. None is needed where flags say what to watch.
-    #[arg(long = "config.file", value_name = "FILE")]
-    pub config_file: Option<PathBuf>,
-    /// Project to watch, by path or id. Can be repeated; with --group, replaces what the file
-    /// watches.
-    #[arg(long = "project", value_name = "PROJECT")]
-    pub projects: Vec<String>,
-    /// Group to watch, with its subgroups, by path or id. Can be repeated.
-    #[arg(long = "group", value_name = "GROUP")]
-    pub groups: Vec<String>,
-    /// GitLab to ask.
-    #[arg(
-        long = "gitlab.url",
-        value_name = "URL",
-        help = "GitLab to ask [default: https://gitlab.com]"
-    )]
-    pub gitlab_url: Option<String>,
-    /// Part of the projects that is this process' own: 2/8 is the second of eight [default: 1/1].
-    #[arg(long = "shard", value_name = "NUMBER/COUNT")]
-    pub shard: Option<String>,
-    /// Directory that keeps the state [default: ./state].
-    #[arg(long = "store.directory", value_name = "DIR")]
-    pub store_directory: Option<String>,
-    /// Address to serve on; no host means all interfaces [default: :10141].
-    #[arg(long = "web.listen-address", value_name = "[HOST]:PORT")]
-    pub listen_address: Option<String>,
-}
-
-/// How to log, to standard error.
-#[derive(Debug, Clone, Copy, Args)]
-#[command(next_help_heading = "Logging")]
-pub struct LogArgs {
-    /// Least severe messages to log.
-    #[arg(
-        long = "log.level",
-        value_name = "LEVEL",
-        default_value = "info",
-        global = true
-    )]
-    pub level: LogLevel,
-    /// Form of the messages.
-    #[arg(
-        long = "log.format",
-        value_name = "FORMAT",
-        default_value = "text",
-        global = true
-    )]
-    pub format: LogFormat,
-}
-
-/// How severe a message is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "each would say its name")]
-pub enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
-}
-
-/// Form of a log message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// One line for people, with `key=value` pairs.
-    Text,
-    /// One JSON object a line.
-    Json,
+    /// Print a completion script for a shell.
+    Completions(CompletionsArgs),
+    /// Write the manual pages.
+    Man(ManArgs),
 }
 
 /// Arguments of `check-config`.
@@ -153,78 +84,6 @@ pub struct CheckConfigArgs {
     pub config: ConfigArgs,
 }
 
-/// Arguments of `replay`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-The input is a JSON array, or one object a line, of
-  {\"pipeline\": <pipeline as GitLab's API gives it>, \"jobs\": [<its jobs, every attempt>]}
-in the order in which the pipelines are to be counted. Each is taken as finished.
-
-Examples:
-  job-failure-exporter replay pipelines.json
-  cat runs.jsonl | job-failure-exporter replay --counting.preset datadog-agent --output datadog-v2")]
-pub struct ReplayArgs {
-    /// File to read; none or - is standard input.
-    #[arg(value_name = "FILE")]
-    pub file: Option<PathBuf>,
-    /// Rules to count by.
-    #[arg(
-        long = "counting.preset",
-        value_name = "PRESET",
-        default_value = "default"
-    )]
-    pub counting_preset: Preset,
-    /// State to start from: a `job_executions.v2.json` or a later document.
-    #[arg(long = "initial-state", value_name = "FILE")]
-    pub initial_state: Option<PathBuf>,
-    /// What to print.
-    #[arg(long = "output", value_name = "OUTPUT", default_value = "table")]
-    pub output: ReplayOutput,
-}
-
-/// A set of counting rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Preset {
-    /// The exporter's own.
-    Default,
-    /// As datadog-agent's notify task counted.
-    DatadogAgent,
-}
-
-/// What `replay` prints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ReplayOutput {
-    /// A table of streaks and ratios, and where a threshold was crossed.
-    Table,
-    /// The state as a v2 document, one line after each pipeline.
-    #[value(name = "datadog-v2")]
-    DatadogV2,
-}
-
-impl Preset {
-    /// The rules it stands for.
-    pub fn rules(self) -> Rules {
-        match self {
-            Self::Default => Rules::default(),
-            Self::DatadogAgent => Rules::datadog_agent(),
-        }
-    }
-}
-
-impl ConfigArgs {
-    /// What goes over the file.
-    pub fn overrides(&self) -> Overrides {
-        Overrides {
-            projects: self.projects.clone(),
-            groups: self.groups.clone(),
-            gitlab_url: self.gitlab_url.clone(),
-            shard: self.shard.clone(),
-            store_directory: self.store_directory.clone(),
-            listen_address: self.listen_address.clone(),
-        }
-    }
-}
-
 impl CheckConfigArgs {
     /// The file, however it was named.
     pub fn config_file(&self) -> Option<&PathBuf> {
@@ -237,7 +96,10 @@ mod tests {
     use clap::CommandFactory as _;
     use clap::error::ErrorKind;
 
+    use super::super::common::{LogFormat, LogLevel};
+    use super::super::replay::ReplayOutput;
     use super::*;
+    use ci_history::Rules;
 
     fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
         Cli::try_parse_from(["job-failure-exporter"].iter().chain(args))

@@ -1,4 +1,4 @@
-//! `backfill`: reads the watched projects back to some time, and shows how far it is.
+//! `backfill`: reads past pipelines of the watched projects, and shows its progress.
 
 use std::io::{IsTerminal as _, Write, stderr};
 use std::process::ExitCode;
@@ -6,58 +6,59 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use ci_history::clock::SystemClock;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::args::ConfigArgs;
+use super::common::{ConfigArgs, LogFormat};
 use super::interrupt::Interrupts;
-use crate::clock::SystemClock;
 use crate::config::{Config, duration};
 use crate::daemon::backfill::{self, Outcome, Progress, Reach};
 
-/// Time between two lines where there is no progress bar.
+/// Time between two log lines without a progress bar.
 const BETWEEN_LINES: Duration = Duration::from_secs(15);
 
 /// Arguments of `backfill`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The exporter must not run on the same state directory meanwhile. What is saved of a job stays where it
-reaches further back than what is read. Ended by Ctrl-C or an error, the same command goes on.
+The exporter must not run on the same state directory meanwhile. A saved history that reaches further back
+is kept. After Ctrl-C or an error, run the same command again to continue.
 
 Examples:
   job-failure-exporter backfill --since 30d --config.file config.yml
   job-failure-exporter backfill --since 90d --config.file config.yml --project group/app")]
 pub struct BackfillArgs {
-    /// How far back to read, such as 30d: pipelines that moved since then.
+    /// How far back to read, such as 30d: pipelines that changed since then.
     #[arg(long, value_name = "DURATION", value_parser = span)]
     pub since: Duration,
-    /// Put what is read in the place of what is saved, even where that reaches further back.
+    /// Replace saved histories, even those that reach further back.
     #[arg(long)]
     pub rebuild: bool,
-    /// What the daemon takes.
+    /// The daemon's flags.
     #[command(flatten)]
     pub config: ConfigArgs,
 }
 
 fn span(text: &str) -> Result<Duration, String> {
     match duration::parse(text) {
-        Ok(Duration::ZERO) => Err("longer than nothing is wanted".to_owned()),
+        Ok(Duration::ZERO) => Err("wanted a time longer than 0".to_owned()),
         Ok(span) => Ok(span),
         Err(error) => Err(format!("{error}; wanted a time such as 30d or 12h")),
     }
 }
 
-/// Runs `backfill`; the exit code says whether everything was read.
+/// Runs `backfill`; it fails unless everything was read.
 pub async fn run(
     args: &BackfillArgs,
     config: Config,
+    log_format: LogFormat,
     out: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
     let mut interrupts = Interrupts::listen().context("cannot catch signals")?;
     let stop = CancellationToken::new();
-    let progress = Arc::new(Shown::new());
+    let progress = Arc::new(ProgressDisplay::new(log_format));
     let reach = Reach {
         since: args.since,
         rebuild: args.rebuild,
@@ -123,8 +124,8 @@ fn finish(outcome: &Outcome) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shows the progress: a bar on a terminal, else a line now and then.
-struct Shown {
+/// Shows the progress: a bar on a terminal, otherwise a log line now and then.
+struct ProgressDisplay {
     bar: ProgressBar,
     lines: Option<Mutex<Lines>>,
 }
@@ -137,9 +138,9 @@ struct Lines {
     told: Option<Instant>,
 }
 
-impl Shown {
-    fn new() -> Self {
-        let is_terminal = stderr().is_terminal();
+impl ProgressDisplay {
+    fn new(log_format: LogFormat) -> Self {
+        let is_terminal = stderr().is_terminal() && log_format == LogFormat::Text;
         let target = if is_terminal {
             ProgressDrawTarget::stderr()
         } else {
@@ -167,7 +168,7 @@ impl Shown {
     }
 }
 
-impl Progress for Shown {
+impl Progress for ProgressDisplay {
     fn begins(&self, project: &str, place: (usize, usize), pipelines: usize, before: usize) {
         let (number, of) = place;
         self.bar.set_prefix(format!("{project} ({number} of {of})"));

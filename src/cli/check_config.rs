@@ -4,11 +4,12 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::Console;
+use ci_history::Shard;
+
 use super::args::CheckConfigArgs;
+use super::common::Console;
 use crate::config::duration::format as span;
 use crate::config::{Config, describe_rules};
-use crate::model::Shard;
 
 /// Checks the configuration; the exit code says whether it can be used.
 pub fn run(

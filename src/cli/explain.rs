@@ -1,36 +1,37 @@
-//! `explain`: one job's history in words: whether it fails and why it counts so, since when, whose it is,
-//! and which shipped alerts it would fire.
+//! `explain`: one job in words. Whether it fails, since when and why, its owner, its figures, and what
+//! Prometheus and Alertmanager make of them.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::bail;
+use ci_history::clock::Clock;
+use ci_history::{Failing, FailureClass, Figures, InfrastructureFailures, Outcome, Rules};
 use clap::Args;
+use serde::Serialize;
+use url::Url;
 
-use super::Console;
-use super::alerts::{Job, Reading, Verdict, lasting};
-use super::state::{Selection, StoreArgs, name, nearest, selected, show};
+use super::common::{Console, StoreArgs};
+use super::job_facts::{facts, print_window};
+use super::saved::{TimelineFilter, entry, name, selected, unknown_job};
 use super::table::{minute, print_aligned, printable};
-use super::thresholds::{Subject, Thresholds};
-use crate::clock::Clock;
-use crate::config::{Config, Owners};
-use crate::model::{
-    Failing, FailureClass, Figures, InfrastructureFailures, JobRow, Outcome, Rules, Timestamp,
-};
+use crate::config::Config;
+use crate::explain::{JobLabels, Report, Servers, server_url};
+use crate::http::{JobEntry, JobView};
 use crate::store::Saved;
 
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-It reads what was saved last, also while the exporter runs, and changes nothing. Times are UTC. Alerts are
-those of alert-rules/, as they would be now by the clock of this machine, without the time that they wait (`for`) and
-without what Alertmanager holds back.
+Reads what was saved last, also while the exporter runs, and changes nothing. Times are UTC.
+Thresholds and alerts are Prometheus' own, silences and receivers Alertmanager's. A server that fails to
+answer is named with the reason; the exit code is 0 all the same.
 
 Examples:
-  job-failure-exporter explain group/app unit-tests
+  job-failure-exporter explain group/app unit-tests --prometheus.url http://127.0.0.1:9090
   job-failure-exporter explain --config.file config.yml group/app 'test: [a, b]' --ref main
-  job-failure-exporter explain group/app unit-tests --thresholds /etc/prometheus/rules/thresholds.yml")]
+  job-failure-exporter explain --config.file config.yml group/app unit-tests --json")]
 pub struct ExplainArgs {
     /// Path or id of the project.
     #[arg(value_name = "PROJECT")]
@@ -41,12 +42,32 @@ pub struct ExplainArgs {
     /// Only on this branch or tag.
     #[arg(long = "ref", value_name = "REF")]
     pub ref_name: Option<String>,
-    /// Your own thresholds.yml, in place of the shipped one; can be repeated.
-    #[arg(long, value_name = "FILE")]
-    pub thresholds: Vec<PathBuf>,
+    /// Print JSON: an object for each ref.
+    #[arg(long)]
+    pub json: bool,
+    /// Prometheus that evaluates the alert rules. Overrides `prometheus.url` of the configuration.
+    #[arg(long = "prometheus.url", value_name = "URL", value_parser = server_url)]
+    pub prometheus_url: Option<Url>,
+    /// Alertmanager that Prometheus sends to. Overrides `alertmanager.url` of the configuration.
+    #[arg(long = "alertmanager.url", value_name = "URL", value_parser = server_url)]
+    pub alertmanager_url: Option<Url>,
     /// Where the state is.
     #[command(flatten)]
     pub store: StoreArgs,
+}
+
+/// A job with what was found out about it.
+struct Explained<'a> {
+    saved: &'a Saved,
+    entry: JobEntry,
+    report: Report,
+}
+
+#[derive(Serialize)]
+struct ExplainedView<'a> {
+    job: JobView<'a>,
+    #[serde(flatten)]
+    report: &'a Report,
 }
 
 /// Runs `explain`.
@@ -56,132 +77,114 @@ pub async fn run(
     clock: &dyn Clock,
     console: &mut Console<'_>,
 ) -> anyhow::Result<()> {
-    let thresholds = Thresholds::read(&args.thresholds)?;
     let config = args.store.config(None, env)?;
-    let selection = Selection {
+    let filter = TimelineFilter {
         project: Some(args.project.clone()),
         ref_name: args.ref_name.clone(),
     };
-    let saved = selected(&config, &selection, console).await?;
+    let saved = selected(&config, &filter, console).await?;
     let now = clock.now().duration_since(SystemTime::UNIX_EPOCH);
     let now = now.map_or(0, |now| now.as_secs().try_into().unwrap_or(i64::MAX));
-    let asked = Asked {
-        config: &config,
-        thresholds: &thresholds,
-        shipped: args.thresholds.is_empty(),
-        now: Timestamp::of_clock(now),
-    };
-    let mut found = 0;
+    let prometheus = args
+        .prometheus_url
+        .clone()
+        .or(config.prometheus_url.clone());
+    let alertmanager = (args.alertmanager_url.clone()).or(config.alertmanager_url.clone());
+    let is_asked = prometheus.is_some();
+    let servers = Servers::new(prometheus, alertmanager)?;
+    let mut found = Vec::new();
     for saved in &saved {
         let Some(row) = saved.timeline.row(&args.job, &config.counting) else {
             continue;
         };
-        if found > 0 {
-            writeln!(console.out)?;
-        }
-        found += 1;
-        asked.explain(saved, &row, console.out)?;
+        let entry = entry(saved, row, &config.owners);
+        let job = labels(&entry.project, &entry.ref_name, &entry.row.name);
+        let report = servers.ask(job, now).await;
+        found.push(Explained {
+            saved,
+            entry,
+            report,
+        });
     }
-    if found == 0 {
-        let jobs = saved
-            .iter()
-            .flat_map(|saved| saved.timeline.rows(&config.counting).jobs);
-        let names: Vec<_> = jobs.map(|row| row.name).collect();
-        let mut projects = saved.iter().map(|saved| &*saved.timeline.project);
-        let missing = projects.any(|project| thresholds.name(project, &args.job));
-        bail!(
-            "no job `{}` is saved{}{}",
-            printable(&args.job),
-            nearest(&args.job, &names),
-            if missing {
-                "\nIt has a threshold of its own: CIJobMissing fires"
-            } else {
-                ""
-            }
-        );
+    if found.is_empty() {
+        let unknown = unknown_job(&args.job, &saved, &config.counting);
+        if !is_asked {
+            bail!(unknown);
+        }
+        // A job that is gone may have alerts, too.
+        let project = saved.first().map_or("", |saved| &saved.timeline.project);
+        let ref_name = args.ref_name.as_deref().unwrap_or_default();
+        let report = servers.ask(labels(project, ref_name, &args.job), now).await;
+        bail!("{unknown}\n{}", report.conclusions.join("\n"));
+    }
+    if args.json {
+        let views = found.iter().map(Explained::view);
+        serde_json::to_writer_pretty(&mut *console.out, &views.collect::<Vec<_>>())?;
+        writeln!(console.out)?;
+    } else {
+        print_all(&found, &config, console.out)?;
     }
     console.out.flush()?;
     Ok(())
 }
 
-/// What all jobs are explained with.
-struct Asked<'a> {
-    config: &'a Config,
-    thresholds: &'a Thresholds,
-    /// Whether the thresholds are the shipped ones.
-    shipped: bool,
-    now: Timestamp,
+fn print_all(found: &[Explained<'_>], config: &Config, out: &mut dyn Write) -> io::Result<()> {
+    for (number, found) in found.iter().enumerate() {
+        if number > 0 {
+            writeln!(out)?;
+        }
+        found.print(config, out)?;
+    }
+    Ok(())
 }
 
-impl Asked<'_> {
-    fn explain(&self, saved: &Saved, row: &JobRow, out: &mut dyn Write) -> io::Result<()> {
-        let timeline = &saved.timeline;
+fn labels<'a>(project: &'a str, ref_name: &'a str, job_name: &'a str) -> JobLabels<'a> {
+    JobLabels {
+        project,
+        ref_name,
+        job_name,
+    }
+}
+
+impl Explained<'_> {
+    fn view(&self) -> ExplainedView<'_> {
+        ExplainedView {
+            job: JobView::of(&self.entry),
+            report: &self.report,
+        }
+    }
+
+    fn print(&self, config: &Config, out: &mut dyn Write) -> io::Result<()> {
+        let timeline = &self.saved.timeline;
+        let row = &self.entry.row;
         let figures = &row.figures;
         writeln!(out, "{} of {}\n", printable(&row.name), name(timeline))?;
-        writeln!(out, "{}", verdict(figures, &self.config.counting))?;
+        writeln!(out, "{}", verdict(figures, &config.counting))?;
         if let Some(failing) = &figures.failing {
             writeln!(out)?;
             why(failing, out)?;
             since(failing, timeline.project_url.as_deref(), out)?;
         }
-        let owners = &self.config.owners;
-        let whose = whose(owners, &timeline.project, &row.name);
-        writeln!(out, "{whose}\n")?;
-        self.alerts(&timeline.project, row, out)?;
+        writeln!(out, "{}", owner(config, &self.entry))?;
         writeln!(out, "\nFigures:")?;
-        print_aligned(&show::facts(row), out)?;
+        print_aligned(&facts(row), out)?;
         writeln!(out, "\nWindow, oldest first:")?;
-        show::print_window(figures, out)
-    }
-
-    fn alerts(&self, project: &str, row: &JobRow, out: &mut dyn Write) -> io::Result<()> {
-        if !row.figures.is_worth_showing() {
-            return writeln!(
-                out,
-                "Alerts: none. It was never executed and does not run, so that nothing is exposed of it."
-            );
+        print_window(figures, out)?;
+        let thresholds = self.report.thresholds().iter();
+        let thresholds: Vec<_> = thresholds.map(|it| [it.label(), it.words()]).collect();
+        if !thresholds.is_empty() {
+            writeln!(out, "\nThresholds, by Prometheus:")?;
+            print_aligned(&thresholds, out)?;
         }
-        let team = self.config.owners.team(project, &row.name, None);
-        let job = Job {
-            row,
-            subject: Subject {
-                project,
-                job: &row.name,
-                team: team.map_or("", |team| &**team),
-            },
-            thresholds: self.thresholds,
-            now: self.now,
-        };
-        let which = if self.shipped {
-            "the shipped thresholds"
-        } else {
-            "the given thresholds"
-        };
-        writeln!(out, "Alerts, by {which}:")?;
-        let lines: Vec<_> = job.readings().into_iter().map(alert).collect();
-        print_aligned(&lines, out)?;
-        if job.is_an_infrastructure_failure() {
-            writeln!(
-                out,
-                "  It is one of the jobs that CIInfrastructureFailures counts."
-            )?;
+        writeln!(out, "\nAlerts:")?;
+        for conclusion in &self.report.conclusions {
+            writeln!(out, "- {}", printable(conclusion))?;
         }
         Ok(())
     }
 }
 
-fn alert(reading: Reading) -> [String; 3] {
-    let verdict = match reading.verdict {
-        Verdict::Fires => "FIRES".to_owned(),
-        Verdict::FiresIn(seconds) => format!("in {}", lasting(seconds)),
-        Verdict::Silent => "silent".to_owned(),
-        Verdict::Off => "off".to_owned(),
-    };
-    let alert = format!("{} ({})", reading.alert, reading.severity);
-    [format!("  {verdict}"), alert, reading.words]
-}
-
-/// Whether it counts as failing, and by what.
+/// Whether the job counts as failing, and by which execution.
 fn verdict(figures: &Figures, rules: &Rules) -> String {
     let Some(newest) = figures.window.last() else {
         return match figures.consecutive_failures {
@@ -245,7 +248,7 @@ fn why(failing: &Failing, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn since(failing: &Failing, project_url: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
-    let commit = |commit: &Option<std::sync::Arc<str>>| {
+    let commit = |commit: &Option<Arc<str>>| {
         let id = commit.as_deref().map(printable);
         id.map_or("an unknown commit".to_owned(), |id| format!("commit {id}"))
     };
@@ -268,13 +271,14 @@ fn since(failing: &Failing, project_url: Option<&str>, out: &mut dyn Write) -> i
     }
 }
 
-fn whose(owners: &Owners, project: &str, job: &str) -> String {
-    match (owners.team(project, job, None), &owners.repository_file) {
-        (Some(team), None) => format!("Whose: {}.", printable(team)),
+fn owner(config: &Config, entry: &JobEntry) -> String {
+    let team = entry.team.as_deref().map(printable);
+    match (team, &config.owners.repository_file) {
+        (Some(team), None) => format!("Whose: {team}."),
         (None, None) => "Whose: nobody's, by the configuration.".to_owned(),
         (team, Some(file)) => format!(
             "Whose: {} by the configuration; {} of the repository was not asked, the job's page tells.",
-            team.map_or_else(|| "nobody's".to_owned(), |team| printable(team)),
+            team.unwrap_or("nobody's".to_owned()),
             printable(file)
         ),
     }

@@ -1,4 +1,4 @@
-//! Waiting for somebody to end the program.
+//! Waits for a signal to end the program.
 
 use std::io;
 
@@ -11,11 +11,11 @@ pub struct Interrupts {
 }
 
 impl Interrupts {
-    /// From now on these signals no longer end the program by themselves.
+    /// From now on these signals end the program only through [`Interrupts::wait`].
     ///
     /// # Errors
     ///
-    /// Where the system refuses a handler.
+    /// If the system refuses a handler.
     pub fn listen() -> io::Result<Self> {
         Ok(Self {
             signals: [

@@ -1,88 +1,70 @@
 //! The commands, one file each, and which of them runs.
 
-mod alerts;
 pub mod args;
 pub mod backfill;
 pub mod check_config;
+pub mod common;
 pub mod explain;
+pub mod generate;
 pub mod interrupt;
 pub mod logging;
 pub mod replay;
 pub mod state;
-mod table;
-mod thresholds;
 
-use std::io::Write;
+mod job_facts;
+mod saved;
+mod table;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use ci_history::clock::SystemClock;
+use clap::CommandFactory as _;
 
-use self::args::{Cli, Command, ConfigArgs};
-use crate::clock::SystemClock;
+use self::args::{Cli, Command};
+use self::common::{Console, load};
 use crate::config::Config;
 use crate::daemon::{Daemon, Ended};
-
-/// Where a command prints; logs go elsewhere.
-pub struct Console<'a> {
-    /// What was asked for.
-    pub out: &'a mut dyn Write,
-    /// What is wrong.
-    pub err: &'a mut dyn Write,
-}
 
 /// Runs the command of the command line, with `env` to look environment variables up.
 ///
 /// # Errors
 ///
-/// What kept the command from its work; what a command found wrong is in the exit code.
+/// Why the command could not do its work; the result of a check is in the exit code.
 pub async fn run(
     cli: Cli,
     env: &dyn Fn(&str) -> Option<String>,
     console: &mut Console<'_>,
 ) -> anyhow::Result<ExitCode> {
+    let log = cli.log;
     match cli.command {
         None => {
             let config = load(&cli.config, env)?;
-            logging::start(cli.log);
+            logging::start(log, env);
             tracing::info!(gitlab = %config.gitlab.url, version = env!("CARGO_PKG_VERSION"), "starting");
-            Box::pin(run_daemon(config)).await
+            return Box::pin(run_daemon(config)).await;
         }
-        Some(Command::CheckConfig(args)) => Ok(check_config::run(&args, env, console)?),
+        Some(Command::CheckConfig(args)) => return Ok(check_config::run(&args, env, console)?),
         Some(Command::Backfill(args)) => {
             let config = load(&args.config, env)?;
-            logging::start(cli.log);
-            Box::pin(backfill::run(&args, config, console.out)).await
+            logging::start(log, env);
+            return Box::pin(backfill::run(&args, config, log.format, console.out)).await;
         }
         Some(Command::State(args)) => {
-            logging::start(cli.log);
+            logging::start(log, env);
             Box::pin(state::run(args.command, env, console)).await?;
-            Ok(ExitCode::SUCCESS)
         }
         Some(Command::Explain(args)) => {
-            logging::start(cli.log);
-            explain::run(&args, env, &SystemClock, console).await?;
-            Ok(ExitCode::SUCCESS)
+            logging::start(log, env);
+            Box::pin(explain::run(&args, env, &SystemClock, console)).await?;
         }
-        Some(Command::Replay(args)) => {
-            replay::run(&args, console.out, console.err)?;
-            Ok(ExitCode::SUCCESS)
+        Some(Command::Replay(args)) => replay::run(&args, console.out, console.err)?,
+        Some(Command::Completions(args)) => {
+            generate::completions(&args, Cli::command(), console.out)?;
         }
+        Some(Command::Man(args)) => generate::man(&args, Cli::command())?,
     }
-}
-
-fn load(args: &ConfigArgs, env: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Config> {
-    match Config::load(args.config_file.as_deref(), &args.overrides(), env) {
-        Ok(config) => Ok(config),
-        Err(problems) => {
-            let count = problems.len();
-            let context = match count {
-                1 => "the configuration has a problem".to_owned(),
-                _ => format!("the configuration has {count} problems"),
-            };
-            Err(problems).context(context)
-        }
-    }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn run_daemon(config: Config) -> anyhow::Result<ExitCode> {

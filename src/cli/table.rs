@@ -1,11 +1,13 @@
-//! How histories are put into lines: columns, names, times, the last executions.
+//! Columns, and the cells that commands share: names, times, ratios, the last executions.
 
 use std::cmp::Ordering;
 use std::io::{self, Write};
 
-use crate::model::{Figures, Outcome, Timestamp};
+use ci_history::{Figures, Outcome, Timestamp};
 
-/// What the signs of [`executions`] mean.
+use crate::base::human;
+
+/// Explains the signs of [`executions`].
 pub(super) const LEGEND: &str =
     "Last executions, oldest first: + passed, x failed, a allowed failure, f flaky.";
 
@@ -20,7 +22,7 @@ pub(super) fn executions(figures: &Figures) -> String {
     signs.collect()
 }
 
-/// Failing share of the window, and what it is made of.
+/// Failing share of the window, and the failures of its executions.
 pub(super) fn ratio(figures: &Figures) -> [String; 2] {
     [
         format!("{:.2}", figures.failure_ratio()),
@@ -53,13 +55,7 @@ pub(super) fn printable(name: &str) -> String {
 
 /// To the minute, UTC; `-` for none.
 pub(super) fn minute(time: Option<Timestamp>) -> String {
-    let Some(time) = time else {
-        return "-".to_owned();
-    };
-    match jiff::Timestamp::from_second(time.unix()) {
-        Ok(time) => time.strftime("%Y-%m-%d %H:%M").to_string(),
-        Err(_) => time.unix().to_string(),
-    }
+    time.map_or("-".to_owned(), |time| human::minute(time.unix()))
 }
 
 /// Pads all columns but the last.

@@ -6,9 +6,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::gitlab_clock::GitLabClock;
 use crate::base::DAY;
+use crate::base::human::day;
 use crate::gitlab::{Client, TokenFacts};
 use crate::metrics::Telemetry;
-use crate::model::Timestamp;
 
 const INTERVAL: Duration = Duration::from_hours(1);
 
@@ -72,7 +72,8 @@ impl Instance {
         if told.scopes.as_ref() != Some(&facts.scopes) {
             self.telemetry.token_scopes(&facts.scopes);
             let scopes = facts.scopes.join(", ");
-            let end = facts.expires_at.map_or("never".to_owned(), day);
+            let end = facts.expires_at;
+            let end = end.map_or("never".to_owned(), |end| day(end.unix()));
             tracing::info!(%scopes, %end, "the GitLab token");
             if !facts.reads_the_api() {
                 tracing::warn!(
@@ -90,13 +91,5 @@ impl Instance {
             tracing::warn!("the GitLab token ends in {days_left} days; renew it");
             told.days_left = Some(days_left);
         }
-    }
-}
-
-/// The day of a time, in UTC.
-fn day(time: Timestamp) -> String {
-    match jiff::Timestamp::from_second(time.unix()) {
-        Ok(time) => time.strftime("%Y-%m-%d").to_string(),
-        Err(_) => time.unix().to_string(),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::state::{Held, Loading, State};
 use crate::http::{
-    Candidate, JobEntry, JobFilter, JobPage, Paging, ProjectStatus, Readiness, Status, select,
+    Candidate, DaemonStatus, JobEntry, JobFilter, JobPage, Paging, ProjectStatus, Readiness, select,
 };
 use crate::model::TimelineKey;
 
@@ -14,7 +14,7 @@ const LONG_MISSED: u32 = 3;
 /// .. and not before this time, what is shown is called old.
 const OLD: Duration = Duration::from_mins(15);
 
-impl Status for State {
+impl DaemonStatus for State {
     fn readiness(&self) -> Readiness {
         let held = self.held();
         match &held.loading {

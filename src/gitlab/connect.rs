@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, ClientBuilder};
-use url::{Host, Url};
+use url::Url;
 
 use super::answer::excerpt;
 use super::error_kind::ErrorKind;
 use super::options::{BuildError, Options};
 use crate::base::error_chain::error_chain;
+use crate::base::loopback::is_loopback;
 
 /// GitLab redirects once, from the old to the new path of a moved project.
 const MAX_REDIRECTS: usize = 3;
@@ -131,15 +132,6 @@ fn read_certificates(path: &Path) -> Result<Vec<Certificate>, BuildError> {
         return Err(invalid("holds no certificate".into()));
     }
     Ok(certificates)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 /// The kind of an error of the HTTP client, without the address, which [`Error`](super::Error) has.

@@ -1,4 +1,4 @@
-//! Until when a connection must be done with what it does: no client holds one for ever.
+//! Deadlines of connections, so that no client keeps one for ever.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,7 +8,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// The deadline of one connection; a request moves it.
+/// The deadline of one connection. Each request moves it.
 #[derive(Clone)]
 pub(super) struct Deadline {
     idle: Duration,
@@ -16,20 +16,20 @@ pub(super) struct Deadline {
     until: watch::Sender<Instant>,
 }
 
-/// A request's time; when it is dropped, the connection is idle again.
+/// The time of one request. Dropped, it makes the connection idle again.
 pub(super) struct Turn(Deadline);
 
-/// An answer's body that ends its turn.
+/// The body of a response; its end is the end of the turn.
 pub(super) struct Timed<B> {
     body: B,
     _turn: Turn,
 }
 
 impl Deadline {
-    /// For a connection that may be idle and may take for a request as long as given.
+    /// `idle` bounds the time between requests, `request` the time of one.
     pub(super) fn new(idle: Duration, request: Duration) -> Self {
-        // The server closes an idle connection itself, in good order; this is for one that does
-        // not even take the last bytes of its answer.
+        // The server itself closes idle connections in an orderly way. This deadline is for clients that
+        // do not even read the last bytes of their response.
         let idle = idle * 2;
         let until = watch::Sender::new(Instant::now() + idle);
         Self {
@@ -39,7 +39,7 @@ impl Deadline {
         }
     }
 
-    /// A request has arrived.
+    /// Starts the time of a request.
     pub(super) fn begin(&self) -> Turn {
         self.until.send_replace(Instant::now() + self.request);
         Turn(self.clone())
@@ -60,7 +60,7 @@ impl Deadline {
 }
 
 impl Turn {
-    /// The turn is over when the body is.
+    /// Ends the turn with the body.
     pub(super) fn over<B>(self, body: B) -> Timed<B> {
         Timed { body, _turn: self }
     }

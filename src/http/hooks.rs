@@ -1,45 +1,47 @@
-//! `POST /hooks/gitlab`: limits, reading the body, and the answer; what is in it is none of HTTP's business.
+//! `POST /hooks/gitlab`: bounds, reads the body and answers. The content is the receiver's concern.
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap};
-use http::{Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
-use super::routes::{Answer, insert, plain};
+use super::response::{Response, closing, method_not_allowed, plain};
 
-/// Where GitLab's webhooks are sent to.
+/// The path that GitLab sends webhooks to.
 pub(super) const GITLAB: &str = "/hooks/gitlab";
 
-/// A pipeline of a thousand jobs is below 2 MiB.
+/// Bytes. The webhook of a pipeline of a thousand jobs is below 2 MiB.
 const LARGEST_BODY: usize = 5 << 20;
 
-/// Who takes webhooks. Must return at once: GitLab waits for the answer, and switches off a hook that is
-/// not answered.
+/// Receives webhooks. Must return at once: GitLab waits for the answer, and disables a hook that fails to
+/// answer.
 pub trait Webhooks: Send + Sync {
-    /// Whether the body is to be read at all, by the headers alone; the error says why not.
+    /// Decides by the headers alone whether to read the body.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not read.
     fn expects(&self, headers: &HeaderMap) -> Result<(), String>;
 
-    /// Takes a webhook; the error says why it is not let in.
+    /// Takes a webhook.
+    ///
+    /// # Errors
+    ///
+    /// Why it is refused.
     fn take(&self, headers: &HeaderMap, body: Bytes) -> Result<(), String>;
 
-    /// A webhook was larger than any of GitLab's.
+    /// Counts a webhook that was larger than any of GitLab's.
     fn too_large(&self);
 }
 
 /// Answers a request for [`GITLAB`].
-pub(super) async fn answer<B>(hooks: Option<&dyn Webhooks>, request: Request<B>) -> Answer
+pub(super) async fn respond<B>(hooks: Option<&dyn Webhooks>, request: Request<B>) -> Response
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     if request.method() != Method::POST {
-        let mut answer = plain(
-            StatusCode::METHOD_NOT_ALLOWED,
-            format!("{GITLAB} wants POST\n"),
-        );
-        insert(&mut answer, header::ALLOW, "POST");
-        return answer;
+        return method_not_allowed(GITLAB, "POST");
     }
     let Some(hooks) = hooks else {
         return closing(
@@ -58,17 +60,10 @@ where
             let message = format!("larger than the {LARGEST_BODY} bytes that are read\n");
             return closing(StatusCode::PAYLOAD_TOO_LARGE, message);
         }
-        Err(_) => return closing(StatusCode::BAD_REQUEST, "the body is not whole\n"),
+        Err(_) => return closing(StatusCode::BAD_REQUEST, "the body ended early\n"),
     };
     match hooks.take(&head.headers, body) {
         Ok(()) => plain(StatusCode::ACCEPTED, "taken\n"),
         Err(why) => plain(StatusCode::UNAUTHORIZED, format!("{why}\n")),
     }
-}
-
-/// For where the body was not read: what is left of it is no next request.
-fn closing(status: StatusCode, message: impl Into<Bytes>) -> Answer {
-    let mut answer = plain(status, message);
-    insert(&mut answer, header::CONNECTION, "close");
-    answer
 }

@@ -1,25 +1,40 @@
-//! The page of one job: whether it fails, since when, why, whose it is, and what happened to it.
+//! `GET /jobs/..`: one job. Whether it fails, since when, why, its owner, and its executions.
 
+use ci_history::{Failing, FailureClass, Figures, Outcome, Span, Timestamp, WindowEntry};
+use http::StatusCode;
 use maud::{Markup, html};
 
-use super::jobs::{legend, sign, window};
-use super::page::{document, header, old};
-use super::shown::{ago, in_gitlab, link, short, span};
-use super::status::{JobEntry, Readiness};
-use crate::model::{Failing, FailureClass, Figures, Outcome, Timestamp, WindowEntry};
+use super::context::{Context, Head};
+use super::format::{ago, in_gitlab, link, short};
+use super::job_path::JobPath;
+use super::layout::{page, staleness_banner};
+use super::response::{HTML, Response, uncached};
+use super::status::JobEntry;
+use super::window::{legend, sign, window};
+use crate::base::human;
 
-/// The whole page; `staleness` as [`Status`](super::Status) has it.
-pub(super) fn page(
-    job: &JobEntry,
-    readiness: &Readiness,
-    staleness: Option<String>,
-    now: Timestamp,
-) -> String {
+pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
+    let entry = JobPath::parse(head.path)
+        .and_then(|at| context.status.job(&at.project, &at.ref_name, &at.job));
+    let (code, page) = match entry {
+        Some(job) => {
+            let title = format!("{} · {}", job.row.name, job.project);
+            let content = content(&job, &staleness_banner(context), (context.now)());
+            (StatusCode::OK, page(&title, context, &content))
+        }
+        None => (
+            StatusCode::NOT_FOUND,
+            page("No such job", context, &unknown()),
+        ),
+    };
+    uncached(code, HTML, page)
+}
+
+fn content(job: &JobEntry, staleness: &Markup, now: Timestamp) -> Markup {
     let figures = &job.row.figures;
-    let body = html! {
-        (header(readiness))
+    html! {
         main.job-page {
-            (old(staleness))
+            (staleness)
             (title(job))
             p.state {
                 (state(figures, now))
@@ -35,14 +50,11 @@ pub(super) fn page(
             (executions(job, now))
             (legend())
         }
-    };
-    document(&format!("{} · {}", job.row.name, job.project), &body).into_string()
+    }
 }
 
-/// For a job that is not known.
-pub(super) fn unknown(readiness: &Readiness) -> String {
-    let body = html! {
-        (header(readiness))
+fn unknown() -> Markup {
+    html! {
         main {
             section.empty {
                 h2 { "No such job" }
@@ -50,8 +62,7 @@ pub(super) fn unknown(readiness: &Readiness) -> String {
                 p { a href="/" { "All jobs" } }
             }
         }
-    };
-    document("No such job", &body).into_string()
+    }
 }
 
 fn title(job: &JobEntry) -> Markup {
@@ -164,9 +175,9 @@ fn numbers(job: &JobEntry, now: Timestamp) -> Markup {
             @match at { Some(at) => (ago(at, now)), None => span.faint { "never" } }
         }
     };
-    let took = |took: Option<crate::model::Span>| {
+    let took = |took: Option<Span>| {
         html! {
-            @match took { Some(took) => (span(took)), None => span.faint { "not known" } }
+            @match took { Some(took) => (human::span(took.seconds())), None => span.faint { "not known" } }
         }
     };
     html! {

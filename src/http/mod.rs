@@ -1,27 +1,36 @@
-//! HTTP: the server, its routes and the status page.
+//! HTTP: the server, its routes, the pages and the JSON API.
 //!
 //! ```text
 //! Server::bind(address) -> Bound -> serve(Service, shutdown)
 //! ```
+//!
+//! A page is a file with a handler, and a row in the table of routes.
 
-mod accept;
-mod address;
 mod api;
+mod context;
 mod deadline;
+mod format;
 mod hooks;
 mod job_page;
-mod jobs;
-mod page;
+mod job_path;
+mod job_table;
+mod job_view;
+mod layout;
+mod probes;
 mod query;
+mod response;
 mod routes;
+mod scrape;
 mod selection;
 mod server;
-mod shown;
 mod status;
+mod status_page;
+mod window;
 
-pub use address::of as job_path;
 pub use hooks::Webhooks;
+pub use job_path::job_path;
+pub use job_view::{FiguresView, JobView};
 pub use routes::Service;
 pub use selection::{Candidate, JobFilter, Paging, Selection, select};
 pub use server::{BindError, Bound, Limits, Server};
-pub use status::{JobEntry, JobPage, ProjectStatus, Readiness, Status};
+pub use status::{DaemonStatus, JobEntry, JobPage, ProjectStatus, Readiness};

@@ -1,4 +1,4 @@
-//! What the status page's address asks for.
+//! The query of the status page.
 
 use url::form_urlencoded;
 
@@ -7,16 +7,16 @@ use super::selection::{JobFilter, Paging};
 /// Jobs a page.
 pub(super) const PAGE_JOBS: usize = 100;
 
-/// What the address asks for.
+/// The wanted jobs, and the page of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Query {
+pub(super) struct PageQuery {
     pub(super) filter: JobFilter,
     /// From 1.
     pub(super) page: usize,
 }
 
-impl Query {
-    /// Reads `q`, `failing` and `page`; what cannot be read is as if it were not there.
+impl PageQuery {
+    /// Reads `q`, `failing` and `page`, and ignores a value that fails to parse.
     pub(super) fn parse(query: &str) -> Self {
         let mut parsed = Self {
             filter: JobFilter::default(),
@@ -33,7 +33,6 @@ impl Query {
         parsed
     }
 
-    /// The part of the jobs that is asked for.
     pub(super) fn paging(&self) -> Paging {
         Paging {
             offset: (self.page - 1).saturating_mul(PAGE_JOBS),
@@ -41,8 +40,8 @@ impl Query {
         }
     }
 
-    /// The address of another page of the same.
-    pub(super) fn address(&self, page: usize) -> String {
+    /// The URL of another page of the same jobs.
+    pub(super) fn url(&self, page: usize) -> String {
         let mut query = form_urlencoded::Serializer::for_suffix(String::from("/?"), 2);
         if !self.filter.text.is_empty() {
             query.append_pair("q", &self.filter.text);
@@ -60,25 +59,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_reads_back_as_what_it_was_made_of() {
-        let query = Query::parse("q=+a%26b%3D%22ü&failing=1&page=3&unknown=x");
+    fn a_url_reads_back_as_its_query() {
+        let query = PageQuery::parse("q=+a%26b%3D%22ü&failing=1&page=3&unknown=x");
         assert_eq!(query.filter.text, "a&b=\"ü");
         assert!(query.filter.failing_only);
         assert_eq!(query.paging().offset, 200);
-        let next = query.address(4);
+        let next = query.url(4);
         assert_eq!(next, "/?q=a%26b%3D%22%C3%BC&failing=1&page=4");
-        let next = Query::parse(next.strip_prefix("/?").unwrap());
+        let next = PageQuery::parse(next.strip_prefix("/?").unwrap());
         assert_eq!((next.page, next.filter), (4, query.filter));
     }
 
     #[test]
     fn nonsense_asks_for_the_first_page() {
         for query in ["", "page=0", "page=-1", "page=x", "&&=", "%", "failing=yes"] {
-            let parsed = Query::parse(query);
+            let parsed = PageQuery::parse(query);
             assert_eq!(parsed.paging().offset, 0, "{query}");
             assert_eq!(parsed.filter, JobFilter::default(), "{query}");
         }
-        let far = Query::parse(&format!("page={}", usize::MAX));
+        let far = PageQuery::parse(&format!("page={}", usize::MAX));
         assert_eq!(far.paging().offset, usize::MAX);
     }
 }

@@ -1,8 +1,8 @@
-//! Which jobs a page shows, and in which order.
+//! Filters, orders and pages jobs.
 
 use std::cmp::Ordering;
 
-/// What is asked for.
+/// The wanted jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct JobFilter {
     /// Words that must all occur in the project, ref, job or team; case does not matter.
@@ -13,7 +13,7 @@ pub struct JobFilter {
     pub failing_only: bool,
 }
 
-/// A part of the list.
+/// The wanted part of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Paging {
     /// Jobs before the part.
@@ -22,7 +22,7 @@ pub struct Paging {
     pub limit: usize,
 }
 
-/// A job that may be selected, with `item` to find it again.
+/// A job that may be selected.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'a, T> {
     /// Path of the project.
@@ -31,20 +31,20 @@ pub struct Candidate<'a, T> {
     pub ref_name: &'a str,
     /// Name of the job.
     pub job_name: &'a str,
-    /// The owner.
+    /// Its owner.
     pub team: Option<&'a str>,
     /// Streak.
     pub consecutive_failures: u64,
     /// Failing share of the window.
     pub failure_ratio: f64,
-    /// What the selection returns.
+    /// Finds the job again; the selection returns it.
     pub item: T,
 }
 
-/// What was selected, and out of how many.
+/// The selected jobs, and counts of all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection<T> {
-    /// The part that was asked for, in order.
+    /// The wanted part, in order.
     pub items: Vec<T>,
     /// Jobs that match the filter.
     pub matching: usize,
@@ -55,8 +55,7 @@ pub struct Selection<T> {
 }
 
 impl<T> Selection<T> {
-    /// The same selection of other items: looks up what was selected, and leaves out what is not
-    /// found.
+    /// Replaces each item by what `look_up` finds for it, if it does.
     pub fn look_up<U>(self, look_up: impl FnMut(T) -> Option<U>) -> Selection<U> {
         Selection {
             items: self.items.into_iter().filter_map(look_up).collect(),
@@ -69,7 +68,7 @@ impl<T> Selection<T> {
 
 /// Selects a part of the matching jobs: longest streak first, then highest ratio, then by name.
 ///
-/// Takes time proportional to all jobs, but sorts only the part that is shown.
+/// Takes time proportional to all jobs, but sorts only the wanted part.
 pub fn select<'a, T>(
     candidates: impl Iterator<Item = Candidate<'a, T>>,
     filter: &JobFilter,

@@ -1,4 +1,4 @@
-//! The HTTP server: binding, bounds on what a client may take, and an orderly end.
+//! The HTTP server: binds, bounds the resources of a client, and ends in an orderly way.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -19,18 +19,18 @@ use tokio::task::JoinSet;
 use super::deadline::Deadline;
 use super::routes::Service;
 
-/// What a client may take of the server.
+/// Bounds on the resources of clients.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Connections at a time; further ones wait in the listener's queue.
     pub connections: usize,
-    /// Time for a request's head to arrive, and for a connection to be idle.
+    /// Time for the head of a request to arrive, and time that a connection may be idle.
     pub head_timeout: Duration,
-    /// Time from a request's head to the end of its answer.
+    /// Time from the head of a request to the end of its response.
     pub request_timeout: Duration,
-    /// Bytes of a request's head.
+    /// Bytes of the head of a request.
     pub head_bytes: usize,
-    /// Time that running requests get after the shutdown began.
+    /// Time for running requests to end once the shutdown has begun.
     pub drain: Duration,
 }
 
@@ -46,31 +46,31 @@ impl Default for Limits {
     }
 }
 
-/// Why the server does not listen.
+/// The server cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// The address is none.
+    /// No `[host]:port`.
     #[error(
         "--web.listen-address: found `{0}`, want [host]:port, such as :10141 or 127.0.0.1:10141"
     )]
     Invalid(String),
-    /// The address cannot be had.
+    /// The system refuses the address.
     #[error(
         "cannot listen on `{address}`: {source}; choose another address with --web.listen-address"
     )]
     Unavailable {
         /// The address as given.
         address: String,
-        /// What the system said.
+        /// The system's reason.
         source: io::Error,
     },
 }
 
-/// The server before it listens.
+/// The server before it is bound.
 #[derive(Debug)]
 pub struct Server;
 
-/// The server, listening, but not answering yet.
+/// The server, bound to its address, before it answers.
 #[derive(Debug)]
 pub struct Bound {
     listener: TcpListener,
@@ -106,7 +106,7 @@ impl Server {
 async fn bind_everywhere(port: u16) -> io::Result<TcpListener> {
     match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
         Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
-            // No IPv6 here, or something that is wrong with IPv4 as well, which then says so.
+            // No IPv6 on this machine, or an error that IPv4 gives as well.
             TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await
         }
         listener => listener,
@@ -114,18 +114,18 @@ async fn bind_everywhere(port: u16) -> io::Result<TcpListener> {
 }
 
 impl Bound {
-    /// Sets other limits than the default ones.
+    /// Replaces the default limits.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
 
-    /// The address that was bound: says the port where 0 was asked for.
+    /// The bound address; with the system's choice for port 0.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// Answers until `shutdown` completes; then lets running requests end, within the limit.
+    /// Answers until `shutdown` completes, then waits for running requests, up to [`Limits::drain`].
     ///
     /// Dropping the future cuts all connections at once.
     pub async fn serve(self, service: Service, shutdown: impl Future<Output = ()>) {
@@ -166,7 +166,7 @@ impl Bound {
     }
 }
 
-/// Waits for a free place first, so that a connection too many stays in the listener's queue.
+/// Waits for a permit first, so that excess connections stay in the listener's queue.
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
@@ -178,7 +178,7 @@ async fn accept(
             Ok((stream, _)) => return (stream, permit),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
-                // Out of file descriptors, most likely: asking again at once would spin.
+                // Probably out of file descriptors: an immediate retry would spin.
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -188,14 +188,14 @@ async fn accept(
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 async fn connection(stream: TcpStream, service: &Service, limits: Limits, watcher: Watcher) {
-    // Frames are large already: waiting for more only delays the last one.
+    // Frames are large already: coalescing only delays the last one.
     let _ = stream.set_nodelay(true);
     let deadline = Deadline::new(limits.head_timeout, limits.request_timeout);
     let respond = service_fn(|request: Request<hyper::body::Incoming>| {
         let turn = deadline.begin();
         async move {
-            let answer = service.respond(request).await;
-            Ok::<_, Infallible>(answer.map(|body| turn.over(body)))
+            let response = service.respond(request).await;
+            Ok::<_, Infallible>(response.map(|body| turn.over(body)))
         }
     });
     let served = http1::Builder::new()

@@ -1,17 +1,17 @@
-//! What the status page and the probes ask of the daemon.
+//! The daemon, as handlers see it.
 
 use std::sync::Arc;
 
-use super::selection::{JobFilter, Paging, Selection};
-use crate::model::{JobRow, Timestamp};
+use ci_history::{JobRow, Timestamp};
 
-/// The daemon, as the status page and the probes see it. Called on the way of a request: must not
-/// block for long.
-pub trait Status: Send + Sync {
-    /// Whether what is served is worth scraping.
+use super::selection::{JobFilter, Paging, Selection};
+
+/// The daemon's state, for pages, API and probes. Called while a client waits: must not block for long.
+pub trait DaemonStatus: Send + Sync {
+    /// Not ready before the state is loaded and the first round of polling has ended.
     fn readiness(&self) -> Readiness;
 
-    /// In words, that what is shown is older than it should be, and why; `None` where it is not.
+    /// Why the figures are older than they should be, in words; `None` if they are not.
     fn staleness(&self) -> Option<String> {
         None
     }
@@ -19,19 +19,19 @@ pub trait Status: Send + Sync {
     /// The watched projects, in any order.
     fn projects(&self) -> Vec<ProjectStatus>;
 
-    /// The jobs that match, failing ones first; [`select`](super::select) picks and orders them.
+    /// A part of the matching jobs, the failing ones first, as [`select`](super::select) orders them.
     fn jobs(&self, filter: &JobFilter, paging: Paging) -> JobPage;
 
-    /// One job, by the names of its project, its ref and itself.
+    /// `project` is a path.
     fn job(&self, project: &str, ref_name: &str, job: &str) -> Option<JobEntry>;
 }
 
-/// Whether state is loaded and the first poll round ended.
+/// Whether the figures are worth scraping.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
-    /// It is.
+    /// They are.
     Ready,
-    /// Not yet, or no longer; why, in words for an operator.
+    /// Why not, in words for an operator.
     NotReady(String),
 }
 
@@ -42,13 +42,13 @@ pub struct ProjectStatus {
     pub path: Arc<str>,
     /// Page in GitLab.
     pub url: Option<Arc<str>>,
-    /// When it was last polled without an error.
+    /// Time of the last poll without an error.
     pub last_successful_poll: Option<Timestamp>,
-    /// What the last poll failed of; `None` after a successful one.
+    /// Error of the last poll; `None` after a successful one.
     pub error: Option<String>,
 }
 
-/// A job with where it belongs.
+/// A job with its project, ref and owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobEntry {
     /// Path of the project.
@@ -57,9 +57,9 @@ pub struct JobEntry {
     pub project_url: Option<Arc<str>>,
     /// Branch or tag.
     pub ref_name: Arc<str>,
-    /// The owner.
+    /// Its owner.
     pub team: Option<Arc<str>>,
-    /// The job and its figures.
+    /// Its figures.
     pub row: JobRow,
 }
 

@@ -20,6 +20,7 @@ pub struct BackfillCheckpoint {
     pub listed: Option<Timestamp>,
     /// Pipelines up to this one were read.
     pub done: u64,
+    /// Without watermarks.
     pub timelines: Vec<Timeline>,
 }
 

@@ -1,251 +1,326 @@
-//! What `explain` says of a job, against what Prometheus makes of the same job by the shipped rules.
+//! What `explain` tells of a job, by real and by broken servers of Prometheus and Alertmanager.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::time::Duration;
 
-use ci_history::clock::ManualClock;
-use clap::Parser as _;
-use gitlab_simulator::truth::JobTruth;
-use gitlab_simulator::{JobPlan, PipelinePlan};
-use job_failure_exporter::cli::args::{Cli, Command};
-use job_failure_exporter::cli::{Console, explain};
-use serde_json::json;
+use ci_history::clock::{Clock as _, SystemClock};
+use gitlab_simulator::{JobPlan, World};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use testkit::client;
+use testkit::daemon::{Place, holds, until};
+use tokio::net::TcpListener;
 
-use crate::alert_rules::alert_names;
-use crate::tools;
-use crate::tools::at_root;
-use testkit::daemon::{Place, gitlab, minutes};
-use testkit::samples::{Sample, Samples};
-use testkit::truth::equal;
+use crate::end_to_end::{Chain, gitlab, push};
+use crate::monitoring::Shipped;
+use crate::state_import::{import, offline, v2};
 
-/// How long everything stays as it is before Prometheus is asked: longer than any `for`.
-const STILL: i64 = 6 * 3600;
+const PROJECT: &str = "acme/payments/api";
 
-/// Time between two scrapes, with an evaluation at each, in seconds.
-const STEP: i64 = 3600;
+/// Each fails this often in a row; `canary` has a threshold of 10, `sandbox` of `Inf`.
+const STREAKS: [(&str, usize); 6] = [
+    ("unit", 3),
+    ("lint", 3),
+    ("deploy", 6),
+    ("docs", 2),
+    ("canary", 4),
+    ("sandbox", 4),
+];
 
-/// Its one job may fail and does nothing else.
-const TOOLCHAIN: &str = "acme/toolchain";
-
-const OWNERS: &str = "owners: {rules: [{jobs: '*', projects: 'acme/shop', team: shop}, {jobs: 'train', team: ml}]}\n";
-
-/// Besides the shipped defaults.
 const OVERRIDES: &str = "
-groups:
-  - name: ours
-    rules:
-      - {record: 'ci_team_override:consecutive_failures:threshold', expr: '1', labels: {severity: critical, team: shop}}
-      - {record: 'ci_project_override:consecutive_failures:threshold', expr: 'Inf', labels: {severity: warning, project: acme/warehouse}}
-      - {record: 'ci_job_override:consecutive_failures:threshold', expr: '2', labels: {severity: warning, project: acme/warehouse, job_name: import}}
-      - {record: 'ci_job_override:failing_for_long:threshold', expr: '4', labels: {severity: critical, project: acme/warehouse, job_name: import}}
-      - {record: 'ci_project_override:failure_ratio:threshold', expr: '0.1', labels: {severity: critical, project: acme/compiler}}
-      - {record: 'ci_project_override:window_failures:threshold', expr: '1', labels: {project: acme/compiler}}
-      - {record: 'ci_team_override:running_factor:threshold', expr: '2', labels: {team: ml}}
-      - {record: 'ci_team_override:running_seconds:threshold', expr: '30 * 60', labels: {severity: critical, team: ml}}
-      - {record: 'ci_project_override:pending_seconds:threshold', expr: 'Inf', labels: {severity: warning, project: acme/ml}}
-      - {record: 'ci_project_override:pending_seconds:threshold', expr: '60', labels: {severity: critical, project: acme/ml}}
-      - {record: 'ci_job_override:flaky_executions:threshold', expr: '2', labels: {severity: info, project: acme/mobile, job_name: ui-tests}}
-      - {record: 'ci_job_override:no_success_seconds:threshold', expr: '3600', labels: {severity: critical, project: acme/docs, job_name: publish}}
-      - {record: 'ci_job_override:no_success_seconds:threshold', expr: '3600', labels: {severity: warning, project: acme/docs, job_name: gone}}
+      - record: ci_job_override:consecutive_failures:threshold
+        expr: '10'
+        labels: {severity: warning, project: acme/payments/api, job_name: canary}
+      - record: ci_job_override:consecutive_failures:threshold
+        expr: 'Inf'
+        labels: {severity: warning, project: acme/payments/api, job_name: sandbox}
 ";
 
-/// Project, job, alert, severity.
-type Firing = BTreeSet<(String, String, String, String)>;
-
-/// What the command prints for a job at this time.
-async fn explained(place: &Place, project: &str, job: &str, now: i64, files: &[PathBuf]) -> String {
-    let config = place.config();
-    let mut words = vec!["job-failure-exporter", "explain", project, job];
-    words.extend(["--config.file", config.to_str().unwrap()]);
-    for file in files {
-        words.extend(["--thresholds", file.to_str().unwrap()]);
-    }
-    let Some(Command::Explain(args)) = Cli::try_parse_from(words).unwrap().command else {
-        panic!("it was asked to explain");
-    };
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let mut console = Console {
-        out: &mut out,
-        err: &mut err,
-    };
-    let clock = ManualClock::at_unix(now.try_into().unwrap());
-    let done = explain::run(&args, &|_| None, &clock, &mut console).await;
-    done.unwrap();
-    String::from_utf8(out).unwrap()
-}
-
-/// The alerts of an explanation with their verdicts.
-fn verdicts(text: &str) -> Vec<(String, String, String)> {
-    let line =
-        regex::Regex::new(r"(?m)^  (FIRES|silent|off|in \d.*?) {2,}(CI\w+) \((\w+)\)").unwrap();
-    let found = line.captures_iter(text);
-    let word = |found: &regex::Captures<'_>, n: usize| found[n].to_owned();
-    found
-        .map(|f| (word(&f, 2), word(&f, 3), word(&f, 1)))
-        .collect()
-}
-
-/// A series that says the same for as long as nothing changes, as of `now`.
-fn series(sample: &Sample, now: i64) -> serde_json::Value {
-    let labels: Vec<_> = sample
-        .labels
-        .iter()
-        .map(|(name, value)| format!("{name}={value:?}"))
-        .collect();
-    let value = if sample.name.ends_with("_timestamp_seconds") {
-        // Prometheus' time begins at zero here.
-        sample.value - (now - STILL) as f64
-    } else {
-        sample.value
-    };
-    json!({
-        "series": format!("{}{{instance=\"a\",{}}}", sample.name, labels.join(",")),
-        "values": format!("{value}+0x{}", STILL / STEP),
-    })
-}
-
-/// Asks promtool that just these alerts on jobs fire.
-fn prometheus_agrees(folder: &Path, samples: &Samples, now: i64, firing: &Firing) {
-    let of_jobs = samples.iter().filter(|sample| {
-        sample.name.starts_with("job_") && !sample.name.starts_with("job_failure_exporter_")
-    });
-    let mut input: Vec<_> = of_jobs.map(|sample| series(sample, now)).collect();
-    let projects: BTreeSet<_> = firing.iter().map(|(project, ..)| project).collect();
-    for project in projects {
-        input.push(json!({
-            "series": format!("project_last_successful_poll_timestamp_seconds{{project={project:?}}}"),
-            // All along the last one is the one at the end.
-            "values": format!("{STILL}+0x{}", STILL / STEP),
-        }));
-    }
-    let expected: Vec<_> = firing
-        .iter()
-        .map(|(project, job, alert, severity)| {
-            let labels = format!(
-                "{{alertname={alert:?},job_name={job:?},project={project:?},severity={severity:?}}}"
-            );
-            json!({"labels": labels, "value": 1})
-        })
-        .collect();
-    let expr = "group by (project, job_name, alertname, severity) \
-                (ALERTS{alertstate=\"firing\", alertname=~\"CIJob.+\", alertname!=\"CIJobMissing\"})";
-    let rules = ["jobs", "absence", "runners", "common"];
-    let mut files: Vec<_> = rules
-        .iter()
-        .map(|name| at_root(&format!("alert-rules/{name}.yml")))
-        .collect();
-    files.extend([
-        at_root("alert-rules/thresholds.yml"),
-        folder.join("ours.yml"),
-    ]);
-    let test = json!({
-        "rule_files": files,
-        "evaluation_interval": format!("{STEP}s"),
-        "group_eval_order": ["ci-thresholds", "ours", "ci-jobs", "ci-absence", "ci-runners", "ci-common-causes"],
-        "tests": [{
-            "interval": format!("{STEP}s"),
-            "input_series": input,
-            "promql_expr_test": [{
-                "expr": expr,
-                "eval_time": format!("{STILL}s"),
-                "exp_samples": expected,
-            }],
-        }],
-    });
-    let file = folder.join("test.yml");
-    std::fs::write(&file, test.to_string()).unwrap();
-    tools::run("promtool", ["test", "rules", file.to_str().unwrap()]).must_pass();
-}
-
-#[tokio::test]
-async fn explain_says_of_every_job_and_alert_what_prometheus_says() {
-    let gitlab = gitlab("demo").await;
-    for minute in 0..4 {
-        gitlab.with(|world| {
-            let known = world.project_by_path(TOOLCHAIN).map(|project| project.id);
-            let project = known.unwrap_or_else(|| world.create_project(TOOLCHAIN));
-            let job = JobPlan::fails("rust-nightly").allowed_to_fail();
-            world.push_pipeline(project, PipelinePlan::new([job]));
-        });
-        gitlab.advance(minutes(1 + 3 * minute));
-    }
-    let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
-    place.configure_also(OWNERS);
-    let daemon = place.start().await;
-    daemon.is_ready().await;
-    let truths: Vec<JobTruth> = gitlab.truth();
-    let samples = daemon.shows("the truth", |s| equal(s, &truths)).await;
-    daemon.stop().await;
-    let folder = tempfile::tempdir().unwrap();
-    let ours = folder.path().join("ours.yml");
-    std::fs::write(&ours, OVERRIDES).unwrap();
-    let thresholds = [at_root("alert-rules/thresholds.yml"), ours];
-
-    let told = gitlab.with(|world| world.now().unix());
-    let mut fired = BTreeMap::<String, usize>::new();
-    let mut known = BTreeSet::new();
-    // When it happened, the same evening, and a good week later.
-    for later in [0, 5 * 3600, 8 * 24 * 3600] {
-        let now = told + later;
-        let mut firing = Firing::new();
-        for truth in &truths {
-            let (project, job) = (&truth.project, &truth.job_name);
-            let text = explained(&place, project, job, now, &thresholds).await;
-            let verdicts = verdicts(&text);
-            assert!(verdicts.len() > 8, "{text}");
-            for (alert, severity, verdict) in verdicts {
-                // What fires in a while does after hours in which nothing changes.
-                if verdict == "FIRES" || verdict.starts_with("in ") {
-                    *fired.entry(alert.clone()).or_default() += 1;
-                    firing.insert((project.clone(), job.clone(), alert.clone(), severity));
-                }
-                known.insert(alert);
+/// Six pipelines. Enough jobs pass that the failing ones are no mass failure.
+fn fill(world: &mut World) {
+    for pipeline in 1..=6 {
+        let mut jobs: Vec<_> = (0..20)
+            .map(|n| JobPlan::passes(format!("ok-{n}")))
+            .collect();
+        jobs.extend(STREAKS.map(|(name, streak)| {
+            if pipeline > 6 - streak {
+                JobPlan::fails(name)
+            } else {
+                JobPlan::passes(name)
             }
-        }
-        prometheus_agrees(folder.path(), &samples, now, &firing);
+        }));
+        push(world, PROJECT, jobs);
     }
-    let mut on_jobs = alert_names();
-    on_jobs.retain(|name| name.starts_with("CIJob") && name != "CIJobMissing");
-    assert_eq!(known, on_jobs);
-    let fired: BTreeSet<_> = fired.into_keys().collect();
-    assert_eq!(fired, on_jobs, "each is seen to fire");
+}
+
+/// The flags of both servers.
+fn flags(prometheus: &str, alertmanager: &str) -> [String; 2] {
+    [
+        format!("--prometheus.url={prometheus}"),
+        format!("--alertmanager.url={alertmanager}"),
+    ]
+}
+
+async fn explained(place: &Place, job: &str, more: &[&str]) -> String {
+    let project = if job == "build" { "acme/app" } else { PROJECT };
+    let args = [&["explain", project, job][..], more].concat();
+    place.run(&args).await.done()
+}
+
+/// Silences all alerts on a job for an hour; gives the silence's id.
+async fn silence(alertmanager: SocketAddr, job: &str) -> String {
+    let now = jiff::Timestamp::try_from(SystemClock.now()).unwrap();
+    let body = json!({
+        "matchers": [{"name": "job_name", "value": job, "isRegex": false}],
+        "startsAt": now.to_string(),
+        "endsAt": (now + Duration::from_hours(1)).to_string(),
+        "createdBy": "ann",
+        "comment": "fix is on its way",
+    });
+    let url = format!("http://{alertmanager}/api/v2/silences");
+    let request = client()
+        .post(url)
+        .header("content-type", "application/json");
+    let answer = request.body(body.to_string()).send().await.unwrap();
+    let answer: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+    answer["silenceID"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
-async fn explain_says_from_when_on_a_streak_stands_for_long_and_whose_threshold_holds() {
-    let gitlab = gitlab("stays-broken").await;
-    gitlab.advance(minutes(13));
-    let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
-    place.configure_also("owners: {rules: [{jobs: '*', team: stock}]}\n");
-    let daemon = place.start().await;
-    daemon.is_ready().await;
-    daemon.stop().await;
-    let ours = place.config().with_file_name("ours.yml");
-    let mut text = std::fs::read_to_string(at_root("alert-rules/thresholds.yml")).unwrap();
-    write!(
-        text,
-        "      - record: ci_team_override:failure_ratio:threshold\n        expr: Inf\n        \
-         labels: {{severity: warning, team: stock}}\n"
+async fn explain_tells_who_hears_of_each_alert_and_why_nobody_does() {
+    let gitlab = gitlab(fill).await;
+    let shipped = Shipped::copy();
+    shipped.append("alert-rules/thresholds.yml", OVERRIDES);
+    let chain = Chain::start_with(&gitlab, shipped).await;
+    let [prometheus, alertmanager] = [&chain.prometheus, &chain.alertmanager];
+    let id = silence(alertmanager.address, "lint").await;
+    let flags = flags(
+        &format!("http://{}", prometheus.address),
+        &format!("http://{}/", alertmanager.address),
+    );
+    let flags = flags.each_ref().map(|flag| &**flag);
+    let tells = async |job: &str, words: &[&str]| {
+        until(job, async || {
+            let text = explained(&chain.place, job, &flags).await;
+            let missing = words.iter().find(|words| !text.contains(**words));
+            holds(missing.is_none(), format!("{missing:?} is not in:\n{text}"))
+        })
+        .await;
+    };
+    tells(
+        "unit",
+        &[
+            "unit of acme/payments/api (id ",
+            "\nFailing: 3 executions in a row failed",
+            "\nWhose: payments.\n",
+            "\nconsecutive_failures (warning)   3 (default)\n",
+            "\nfailure_ratio (warning)          50 % (default)\n",
+            "\n- CIJobFailingRepeatedly (warning) fires since 20",
+            ", and goes to team-payments.\n",
+            "\n- CIJobFailingForLong (critical) is pending for 3 min ",
+            " more: its condition holds since 20",
+            ", and has to hold for 4 min.\n",
+            "\n- CIJobFailingRepeatedly (critical) does not fire: 3 failures in a row, the threshold is 6 (default).\n",
+            "\n- CIJobFailureRatioHigh (warning) does not fire: 50 % of the window failed, the threshold is 50 % (default); 3 failures in the window, the threshold is 5 (default).\n",
+            "\n- CIJobStuck (warning) does not fire: it does not run now, ",
+        ],
     )
-    .unwrap();
-    std::fs::write(&ours, text).unwrap();
-    let now = gitlab.with(|world| world.now().unix());
-    let text = explained(&place, "acme/warehouse", "import", now, &[ours]).await;
-    for words in [
-        "Alerts, by the given thresholds:\n",
-        "  FIRES          CIJobFailingRepeatedly (warning)   12 in a row (from 3)\n",
-        "  in 3 h 50 min  CIJobFailingForLong (critical)     12 in a row, which has stood for 9 min",
-        "  off            CIJobFailureRatioHigh (warning)    10 of 10 failed (from Inf, the team's, at least 5)\n",
-    ] {
-        assert!(text.contains(words), "{words:?} is not in:\n{text}");
+    .await;
+    let silenced = format!(" by ann (fix is on its way; silence {id}).\n");
+    tells("lint", &[", but is silenced until 20", &silenced]).await;
+    let inhibited = ", but is inhibited by CIJobFailingRepeatedly (critical) of deploy.\n";
+    tells(
+        "deploy",
+        &[inhibited, "team-payments-pager, team-payments.\n"],
+    )
+    .await;
+    let below = "2 failures in a row, the threshold is 3 (default).\n";
+    tells("docs", &[below]).await;
+    let own = "4 failures in a row, the threshold is 10 (job).\n";
+    tells(
+        "canary",
+        &[own, "\nconsecutive_failures (warning)   10 (job)\n"],
+    )
+    .await;
+    let off = "(warning) is switched off: the threshold is Inf (job).\n";
+    tells("sandbox", &[off]).await;
+
+    json_is_the_same_everywhere(&chain, &flags).await;
+
+    // Without Prometheus Alertmanager tells what fires.
+    let alone = ["--prometheus.url=http://127.0.0.1:9", flags[1]];
+    let text = explained(&chain.place, "unit", &alone).await;
+    let fires = "\n- CIJobFailingRepeatedly (warning) fires since 20";
+    assert!(
+        text.contains("- Prometheus at http://127.0.0.1:9 does not answer"),
+        "{text}"
+    );
+    assert!(
+        text.contains(fires) && text.contains(", and goes to team-payments.\n"),
+        "{text}"
+    );
+
+    // The exporter of another place is not scraped by this Prometheus.
+    let elsewhere = offline();
+    import(&elsewhere, &v2(5, 3)).await;
+    let text = explained(&elsewhere, "build", &flags).await;
+    let missing =
+        "Prometheus has no series of this job: the exporters that it scrapes do not expose it";
+    assert!(text.contains(missing), "{text}");
+    let args = [&["explain", "acme/app", "biuld"][..], &flags].concat();
+    let said = elsewhere.run(&args).await.refused();
+    assert!(
+        said.contains("did you mean `build`?\nPrometheus has no series of this job"),
+        "{said}"
+    );
+    chain.end().await;
+}
+
+async fn json_is_the_same_everywhere(chain: &Chain, flags: &[&str]) {
+    let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    let text = explained(&chain.place, "unit", &[&["--json"], flags].concat()).await;
+    let explained = &parse(&text)[0];
+    let alerts = explained["alerts"].as_array().unwrap();
+    let firing = alerts
+        .iter()
+        .find(|alert| alert["state"] == "firing")
+        .unwrap();
+    assert_eq!(firing["labels"]["alertname"], "CIJobFailingRepeatedly");
+    assert_eq!(firing["delivery"]["receivers"], json!(["team-payments"]));
+    assert_eq!(explained["prometheus"]["error"], Value::Null);
+    assert!(
+        explained["conclusions"].as_array().unwrap().len() > 4,
+        "{text}"
+    );
+    let args = ["state", "show", "--json", "--job", "unit"];
+    let shown = &parse(&chain.place.run(&args).await.done())[0]["jobs"][0];
+    let (_, served) = chain.exporter().get("/api/v1/jobs?q=unit").await;
+    let served = &parse(&served)["jobs"][0];
+    assert_eq!(shown, served);
+    assert_eq!(&explained["job"], served);
+}
+
+/// A server that answers by the first part of the path, whatever is asked of it.
+async fn broken_server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let serving = http1::Builder::new().serve_connection(
+                TokioIo::new(stream),
+                service_fn(async |request| Ok::<_, Infallible>(broken(&request))),
+            );
+            tokio::spawn(serving);
+        }
+    });
+    address
+}
+
+fn broken(request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    let path = request.uri().path();
+    let (status, kind, body) = match path.split('/').nth(1).unwrap() {
+        "html" => (200, "text/html", "<html>"),
+        "login" => (401, "text/plain", "who are you?"),
+        "moved" => (302, "text/plain", ""),
+        "other" => (200, "application/json", "[1]"),
+        "fails" => (
+            503,
+            "application/json",
+            "{\"error\": \"too many\\nqueries\"}",
+        ),
+        "bare" if path.ends_with("rules") => {
+            let body = "{\"status\": \"success\", \"data\": {\"groups\": []}}";
+            (200, "application/json", body)
+        }
+        _ => (200, "application/json", "{\"data\": {\"result\": []}}"),
+    };
+    let response = Response::builder()
+        .status(status)
+        .header("content-type", kind);
+    response.body(Full::from(body)).unwrap()
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_tell_is_named_with_what_to_do_and_the_figures_are_printed() {
+    let place = offline();
+    import(&place, &v2(5, 3)).await;
+    let server = broken_server().await;
+    let without = explained(&place, "build", &[]).await;
+    for words in ["give --prometheus.url, or", "give --alertmanager.url, or"] {
+        assert!(without.contains(words), "{words:?} is not in:\n{without}");
     }
-    let shipped = explained(&place, "acme/warehouse", "import", now + 5 * 3600, &[]).await;
-    for words in [
-        "Alerts, by the shipped thresholds:\n",
-        "FIRES   CIJobFailingForLong (critical)",
-        "silent  CIJobStuck (warning)               does not run now (after 30 min and 3 times that, as no usual duration is known)",
+    for (path, found, to_do) in [
+        ("html", "answered text/html, wanted JSON", "itself"),
+        (
+            "login",
+            "answered 401 Unauthorized",
+            "https://user:password@host",
+        ),
+        (
+            "moved",
+            "answered 302 Found",
+            "the redirection or the login",
+        ),
+        (
+            "other",
+            "answered JSON that is not of its API",
+            "the right server",
+        ),
+        (
+            "fails",
+            "answered 503 Service Unavailable: too manyqueries",
+            "log",
+        ),
     ] {
-        assert!(shipped.contains(words), "{words:?} is not in:\n{shipped}");
+        let url = format!("http://me:secret@{server}/{path}");
+        let flags = flags(&url, &url);
+        let text = explained(&place, "build", &[&flags[0], &flags[1]]).await;
+        for name in ["Prometheus", "Alertmanager"] {
+            let line = format!("- {name} at http://{server}/{path} {found}");
+            let line = text.lines().find(|it| it.starts_with(&line));
+            let line = line.unwrap_or_else(|| panic!("{name} {found} is not in:\n{text}"));
+            assert!(line.contains(to_do), "{line}");
+        }
+        assert!(text.contains("\nstreak                3\n"), "{text}");
+        assert!(!text.contains("secret"), "{text}");
     }
+    let flag = format!("--prometheus.url=http://{server}/bare");
+    let text = explained(&place, "build", &[&flag]).await;
+    assert!(
+        text.contains("has none of the shipped rules: add the files"),
+        "{text}"
+    );
+
+    let nobody = flags("http://127.0.0.1:9", "http://127.0.0.1:9");
+    let text = explained(&place, "build", &[&nobody[0], &nobody[1], "--json"]).await;
+    let json: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json[0]["job"]["consecutive_failures"], 3);
+    for (name, server) in [
+        ("Prometheus", "prometheus"),
+        ("Alertmanager", "alertmanager"),
+    ] {
+        let error = json[0][server]["error"].as_str().unwrap();
+        let wanted = format!("{name} at http://127.0.0.1:9 does not answer: Connection refused");
+        assert!(error.starts_with(&wanted), "{error}");
+        assert!(error.contains(&format!("--{server}.url")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_addresses_come_from_the_configuration_too() {
+    let place = offline();
+    import(&place, &v2(5, 3)).await;
+    place.configure_also("prometheus: {url: 'http://127.0.0.1:9/prom'}\n");
+    let text = explained(&place, "build", &[]).await;
+    assert!(
+        text.contains("- Prometheus at http://127.0.0.1:9/prom does not answer"),
+        "{text}"
+    );
 }

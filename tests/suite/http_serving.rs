@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ci_history::{JobRow, TimelineRows, Timestamp};
 use job_failure_exporter::http::{
-    Candidate, JobEntry, JobFilter, JobPage, Limits, Paging, ProjectStatus, Readiness, Server,
-    Service, Status, select,
+    Candidate, DaemonStatus, JobEntry, JobFilter, JobPage, Limits, Paging, ProjectStatus,
+    Readiness, Server, Service, select,
 };
 use testkit::client;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -25,7 +25,7 @@ pub(crate) struct Daemon {
     pub(crate) waiting_for: Mutex<Option<String>>,
 }
 
-impl Status for Daemon {
+impl DaemonStatus for Daemon {
     fn readiness(&self) -> Readiness {
         let reason = self.waiting_for.lock().unwrap().clone();
         reason.map_or(Readiness::Ready, Readiness::NotReady)
@@ -91,7 +91,7 @@ impl Serving {
             .with_limits(limits);
         let address = bound.local_addr().unwrap();
         let now = Arc::new(|| Timestamp::from_unix(1_700_003_600).unwrap());
-        let status = Arc::clone(&daemon) as Arc<dyn Status>;
+        let status = Arc::clone(&daemon) as Arc<dyn DaemonStatus>;
         let service = Service::new(exposition, status, now);
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(bound.serve(service, async {

@@ -5,6 +5,7 @@ mod alert_rules;
 mod backfill;
 mod bad_input;
 mod children;
+mod command_line;
 mod configuration;
 mod configuration_docs;
 mod configuration_problems;

@@ -71,6 +71,13 @@ impl Shipped {
         fs::write(path, pattern.replace_all(&text, replacement).as_ref()).unwrap();
     }
 
+    /// Adds to the end of a file.
+    pub(crate) fn append(&self, file: &str, text: &str) {
+        let path = self.copy.path().join(file);
+        let all = fs::read_to_string(&path).unwrap();
+        fs::write(path, all + text).unwrap();
+    }
+
     /// Starts Alertmanager, which sends to `receiver`.
     pub(crate) async fn alertmanager(&self, receiver: SocketAddr) -> Tool {
         let file = "deploy/alertmanager/alertmanager.yml";

@@ -289,10 +289,8 @@ async fn a_job_is_explained_while_the_exporter_runs() {
         "Since: 2026-01-05 08:01, commit ",
         "  Compare: http",
         "Whose: payments.\n",
-        "\nAlerts, by the shipped thresholds:\n",
-        "  FIRES   CIJobFailingRepeatedly (warning)   3 in a row (from 3)\n",
-        "  silent  CIJobFailingRepeatedly (critical)  3 in a row (from 6)\n",
-        "  silent  CIJobFailureRatioHigh (warning)    3 of 4 failed (from 50 %, at least 5)\n",
+        "\nFigures:\nstreak                3\n",
+        "\nAlerts:\n- Prometheus was not asked for thresholds and alerts: give --prometheus.url, or ",
         "\nPIPELINE  JOB    OUTCOME  FINISHED          COMMIT\n1001 ",
     ] {
         assert!(text.contains(words), "{words:?} is not in:\n{text}");

@@ -1,11 +1,11 @@
 //! The recorded pipelines: a JSON array, or one object after the other.
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
+use ci_history::{JobObservation, PipelineObservation};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::gitlab::{Listing, decode_pipeline, decode_pipeline_jobs};
-use crate::model::{JobObservation, PipelineObservation};
 
 /// One pipeline with every attempt of its jobs.
 pub(super) struct Record {
@@ -21,7 +21,11 @@ struct RawRecord<'a> {
     jobs: &'a RawValue,
 }
 
-/// The records of the input, in order. Fails on the first that is none, saying which.
+/// The records of the input, in order.
+///
+/// # Errors
+///
+/// The number of the first record that fails to parse.
 pub(super) fn records(text: &[u8]) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Record>>> {
     let text = str::from_utf8(text).context("the input is not UTF-8")?;
     if text.trim().is_empty() {
@@ -46,7 +50,7 @@ fn record(raw: &RawValue) -> anyhow::Result<Record> {
     let raw: RawRecord<'_> =
         serde_json::from_str(raw.get()).context("wanted an object with `pipeline` and `jobs`")?;
     let mut pipeline =
-        decode_pipeline(raw.pipeline).map_err(|rejected| super::refused(&rejected))?;
+        decode_pipeline(raw.pipeline).map_err(|it| anyhow!("its pipeline cannot be read: {it}"))?;
     if !raw.jobs.get().trim_start().starts_with('[') {
         bail!("`jobs` is no array");
     }

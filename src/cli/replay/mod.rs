@@ -1,28 +1,88 @@
-//! `replay`: counts recorded pipelines and prints what comes out.
+//! `replay`: counts recorded pipelines and prints the result.
 
 mod input;
 mod table;
+mod thresholds;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use ci_history::{
+    JobObservation, PipelineObservation, Rules, Status, Timeline, TimelineKey, Timestamp,
+};
+use clap::{Args, ValueEnum};
 
 use self::input::Record;
 use self::table::Table;
-use super::args::{Preset, ReplayArgs, ReplayOutput};
-use crate::gitlab::Rejected;
-use crate::model::{Rules, Status, Timeline, TimelineKey, Timestamp};
 use crate::store::{decode, decode_v2, encode_v2};
 
-/// Name of a project whose pipelines do not tell it.
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The input is a JSON array, or one object a line, of
+  {\"pipeline\": <pipeline as GitLab's API gives it>, \"jobs\": [<its jobs, every attempt>]}
+in the order in which the pipelines are to be counted. Each is taken as finished.
+
+Examples:
+  job-failure-exporter replay pipelines.json
+  cat runs.jsonl | job-failure-exporter replay --counting.preset datadog-agent --output datadog-v2")]
+pub struct ReplayArgs {
+    /// File to read; none or - is standard input.
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Rules to count by.
+    #[arg(
+        long = "counting.preset",
+        value_name = "PRESET",
+        default_value = "default"
+    )]
+    pub counting_preset: Preset,
+    /// State to start from: a `job_executions.v2.json` or a later document.
+    #[arg(long = "initial-state", value_name = "FILE")]
+    pub initial_state: Option<PathBuf>,
+    /// What to print.
+    #[arg(long = "output", value_name = "OUTPUT", default_value = "table")]
+    pub output: ReplayOutput,
+}
+
+/// A set of counting rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Preset {
+    /// The exporter's own.
+    Default,
+    /// As datadog-agent's notify task counted.
+    DatadogAgent,
+}
+
+/// What `replay` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReplayOutput {
+    /// A table of streaks and ratios, and where a threshold was crossed.
+    Table,
+    /// The state as a v2 document, one line after each pipeline.
+    #[value(name = "datadog-v2")]
+    DatadogV2,
+}
+
+impl Preset {
+    /// The rules it stands for.
+    pub fn rules(self) -> Rules {
+        match self {
+            Self::Default => Rules::default(),
+            Self::DatadogAgent => Rules::datadog_agent(),
+        }
+    }
+}
+
+/// The input names no project.
 const UNNAMED_PROJECT: &str = "replay";
 
-/// Runs `replay`: reads all of the input, counts it pipeline by pipeline, prints to `out`; what is left
-/// out of the input is said on `err`.
+/// Runs `replay`: counts the input pipeline by pipeline and prints to `out`. `err` gets the records that are
+/// left out.
 pub fn run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<()> {
     let rules = args.counting_preset.rules();
     let mut replay = Replay {
@@ -32,7 +92,7 @@ pub fn run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> anyho
         timelines: BTreeMap::new(),
     };
     let text = read(args.file.as_deref())?;
-    let mut table = Table::default();
+    let mut table = Table::new()?;
     for record in input::records(&text)? {
         let Record { pipeline, jobs } = record?;
         for rejected in &jobs.rejected {
@@ -46,7 +106,7 @@ pub fn run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> anyho
             }
             ReplayOutput::Table => {
                 let rows = timeline.rows(&args.counting_preset.rules());
-                table.note(&pipeline, counted, &rows)?;
+                table.note(&pipeline, counted, &rows);
             }
         }
     }
@@ -59,21 +119,21 @@ pub fn run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> anyho
     Ok(())
 }
 
-/// Timelines while pipelines are replayed into them.
+/// The timelines during the replay.
 struct Replay {
     preset: Preset,
     rules: Rules,
-    /// Taken by the ref of the first pipeline.
+    /// The ref of the first pipeline takes it.
     initial: Option<Timeline>,
     timelines: BTreeMap<Arc<str>, Timeline>,
 }
 
 impl Replay {
-    /// Counts one pipeline, taken as finished; returns its timeline, and whether it was counted.
+    /// Counts one pipeline as finished; returns its timeline, and whether it was counted.
     fn count(
         &mut self,
-        mut pipeline: crate::model::PipelineObservation,
-        jobs: &[crate::model::JobObservation],
+        mut pipeline: PipelineObservation,
+        jobs: &[JobObservation],
     ) -> (&Timeline, bool) {
         if !pipeline.status.is_terminal() {
             pipeline.status = Status::Success;
@@ -94,7 +154,7 @@ impl Replay {
                 timeline
             });
         if self.preset == Preset::DatadogAgent {
-            // The original leaves downstream pipelines out, and counts one again that it is given again.
+            // The original skips downstream pipelines, and counts a repeated pipeline again.
             if pipeline.source.as_deref() == Some("pipeline") {
                 return (timeline, false);
             }
@@ -139,9 +199,4 @@ fn initial_state(file: Option<&Path>, rules: &Rules) -> anyhow::Result<Option<Ti
     };
     let timeline = decode_v2(&text, key, UNNAMED_PROJECT.into(), rules);
     timeline.with_context(named).map(Some)
-}
-
-/// A record of the input that is left out, as an error.
-fn refused(rejected: &Rejected) -> anyhow::Error {
-    anyhow::anyhow!("its pipeline cannot be read: {rejected}")
 }

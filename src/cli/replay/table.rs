@@ -1,28 +1,27 @@
-//! The table that `replay` prints: where each job stands, and where a threshold was crossed.
+//! The table that `replay` prints: the streak and ratio of each job, and the crossed thresholds.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use super::super::alerts::{Job, Reading, Verdict};
+use ci_history::{Figures, JobRow, PipelineObservation, TimelineRows};
+
 use super::super::table::{
     LEGEND, counted, executions, print_aligned, printable, ratio, worst_first,
 };
-use super::super::thresholds::{Subject, Thresholds};
-use crate::model::{Figures, JobRow, PipelineObservation, TimelineRows, Timestamp};
+use super::thresholds::Thresholds;
 
-/// What happened while the pipelines were counted.
-#[derive(Default)]
+/// The streaks and ratios while the pipelines are counted.
 pub(super) struct Table {
     pipelines: usize,
     left_out: usize,
-    thresholds: Option<Thresholds>,
-    /// Which job is over which threshold by now.
-    over: BTreeSet<(Arc<str>, Arc<str>, usize)>,
+    thresholds: Thresholds,
+    /// Ref and job, and the number of each reached threshold.
+    reached: BTreeSet<(Arc<str>, Arc<str>, usize)>,
     crossings: Vec<Crossing>,
 }
 
-/// A job that went over a threshold, or came back.
+/// A job that reached a threshold, or came back.
 struct Crossing {
     pipeline_id: u64,
     ref_name: Arc<str>,
@@ -31,61 +30,48 @@ struct Crossing {
 }
 
 impl Table {
-    /// Takes note of where every job stands after a pipeline.
+    pub(super) fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            pipelines: 0,
+            left_out: 0,
+            thresholds: Thresholds::shipped()?,
+            reached: BTreeSet::new(),
+            crossings: Vec::new(),
+        })
+    }
+
+    /// Notes the thresholds that jobs crossed with this pipeline.
     pub(super) fn note(
         &mut self,
         pipeline: &PipelineObservation,
         counted: bool,
         rows: &TimelineRows,
-    ) -> anyhow::Result<()> {
-        let thresholds = match self.thresholds.take() {
-            Some(thresholds) => thresholds,
-            None => Thresholds::read(&[])?,
-        };
+    ) {
         self.pipelines += 1;
         self.left_out += usize::from(!counted);
         for row in &rows.jobs {
-            let job = Job {
-                row,
-                subject: Subject {
-                    project: &rows.project,
-                    job: &row.name,
-                    team: "",
-                },
-                thresholds: &thresholds,
-                now: pipeline.updated_at.unwrap_or(Timestamp::of_clock(0)),
-            };
-            for (index, reading) in job.of_the_window().enumerate() {
-                let Reading {
-                    alert,
-                    severity,
-                    verdict,
-                    words,
-                } = reading;
-                let place = (rows.ref_name.clone(), row.name.clone(), index);
-                let reached = verdict == Verdict::Fires;
-                let was_over = if reached {
-                    !self.over.insert(place)
+            for (number, it) in self.thresholds.compare(&row.figures).enumerate() {
+                let place = (rows.ref_name.clone(), row.name.clone(), number);
+                let has_changed = if it.is_reached {
+                    self.reached.insert(place)
                 } else {
-                    self.over.remove(&place)
+                    self.reached.remove(&place)
                 };
-                if was_over == reached {
+                if !has_changed {
                     continue;
                 }
-                let fires = if reached { "fires" } else { "ends" };
+                let change = if it.is_reached { "fires" } else { "ends" };
                 self.crossings.push(Crossing {
                     pipeline_id: pipeline.id,
                     ref_name: rows.ref_name.clone(),
                     job: row.name.clone(),
-                    words: format!("{alert} ({severity}) {fires}: {words}"),
+                    words: format!("{} {change}: {}", it.alert, it.words),
                 });
             }
         }
-        self.thresholds = Some(thresholds);
-        Ok(())
     }
 
-    /// Prints where the jobs stand, and the crossings in order.
+    /// Prints the jobs, the worst first, and the crossings in order.
     pub(super) fn print(&self, timelines: &[TimelineRows], out: &mut dyn Write) -> io::Result<()> {
         let jobs: usize = timelines.iter().map(|rows| rows.jobs.len()).sum();
         write!(
@@ -127,7 +113,7 @@ impl Table {
         }
         writeln!(out, "\nShipped thresholds crossed:")?;
         for crossing in &self.crossings {
-            let job = shown(&crossing.job, &crossing.ref_name, with_ref);
+            let job = named(&crossing.job, &crossing.ref_name, with_ref);
             let (pipeline, words) = (crossing.pipeline_id, &crossing.words);
             writeln!(out, "  pipeline {pipeline}: {job}: {words}")?;
         }
@@ -144,11 +130,11 @@ fn line(rows: &TimelineRows, job: &JobRow, with_ref: bool) -> [String; 6] {
         failed,
         figures.window_flaky.to_string(),
         executions(figures),
-        shown(&job.name, &rows.ref_name, with_ref),
+        named(&job.name, &rows.ref_name, with_ref),
     ]
 }
 
-fn shown(job: &str, ref_name: &str, with_ref: bool) -> String {
+fn named(job: &str, ref_name: &str, with_ref: bool) -> String {
     if with_ref {
         printable(&format!("{job} ({ref_name})"))
     } else {

@@ -3,8 +3,8 @@
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 
-use super::super::Console;
-use super::{Selection, StoreArgs, names, selected};
+use super::super::common::{Console, StoreArgs};
+use super::super::saved::{TimelineFilter, names, selected};
 use crate::store::{encode, encode_v2};
 
 /// Arguments of `state export`.
@@ -18,9 +18,9 @@ pub struct ExportArgs {
     /// Form of the document.
     #[arg(long = "format", value_name = "FORMAT", default_value = "v3")]
     pub document: Format,
-    /// Which timeline: exactly one must be left.
+    /// Has to leave exactly one timeline.
     #[command(flatten)]
-    pub selection: Selection,
+    pub filter: TimelineFilter,
     /// Where the state is.
     #[command(flatten)]
     pub store: StoreArgs,
@@ -29,9 +29,9 @@ pub struct ExportArgs {
 /// Form of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// The exporter's own, which keeps everything.
+    /// The exporter's own, with everything.
     V3,
-    /// What datadog-agent's task reads: streaks and windows alone.
+    /// datadog-agent's, with streaks and windows only.
     #[value(name = "datadog-v2")]
     DatadogV2,
 }
@@ -42,7 +42,7 @@ pub(super) async fn run(
     console: &mut Console<'_>,
 ) -> anyhow::Result<()> {
     let config = args.store.config(None, env)?;
-    let found = selected(&config, &args.selection, console).await?;
+    let found = selected(&config, &args.filter, console).await?;
     let [saved] = &found[..] else {
         let named = names(found.iter().map(|saved| &saved.timeline));
         bail!("which one? Give --project and --ref so that one of these is left:\n{named}");

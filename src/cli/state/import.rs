@@ -1,4 +1,4 @@
-//! `state import`: takes a document in, as the timeline of one ref.
+//! `state import`: imports a document as the timeline of one ref.
 
 use std::fs;
 use std::io::{self, Read};
@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use ci_history::{Rules, Shard, TimelineKey, Timestamp};
 use clap::Args;
 
-use super::super::Console;
+use super::super::common::{Console, StoreArgs};
+use super::super::saved::name;
 use super::super::table::{counted, printable};
-use super::{StoreArgs, name};
 use crate::config::Config;
 use crate::daemon::{client, storage};
-use crate::model::{Rules, Shard, TimelineKey, Timestamp};
 use crate::store::{Saved, Store, decode, decode_v2, names_a_version};
 
 /// Arguments of `state import`.
@@ -28,19 +28,19 @@ Examples:
   job-failure-exporter state import job_executions.v2.json --project group/app --project-id 7 --ref main
   job-failure-exporter state import app.v3.json")]
 pub struct ImportArgs {
-    /// Document to take in; - is standard input.
+    /// Document to import; - is standard input.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Project it is of, by path or id. A document of the exporter's own says it itself.
+    /// Project of the document, by path or id. The exporter's own documents name it.
     #[arg(long, value_name = "PROJECT")]
     pub project: Option<String>,
-    /// Id of the project; then GitLab is not asked, and --project is its path.
+    /// Id of the project. GitLab is not asked then, and --project is the path.
     #[arg(long, value_name = "ID", requires = "project")]
     pub project_id: Option<u64>,
-    /// Branch or tag it is of [default: the project's default branch].
+    /// Branch or tag of the document [default: the project's default branch].
     #[arg(long = "ref", value_name = "REF")]
     pub ref_name: Option<String>,
-    /// Replace what is saved of this ref.
+    /// Replace the saved document of this ref.
     #[arg(long)]
     pub force: bool,
     /// GitLab to ask.
@@ -51,7 +51,7 @@ pub struct ImportArgs {
     pub store: StoreArgs,
 }
 
-/// Which timeline a document becomes.
+/// The names of the timeline that a document becomes.
 struct Identity {
     key: TimelineKey,
     project: Arc<str>,
@@ -72,7 +72,7 @@ pub(super) async fn run(
         args.check_identity(&saved).with_context(refused)?;
         saved
     } else {
-        // Before GitLab is asked for anything.
+        // Refuses a bad document before GitLab is asked.
         of_v2(&text, nobody(), &config.counting).with_context(refused)?;
         let identity = args.identity(&config).await?;
         of_v2(&text, identity, &config.counting).with_context(refused)?
@@ -139,7 +139,7 @@ fn nobody() -> Identity {
 }
 
 impl ImportArgs {
-    /// Refuses a document that says to be of another project or ref than was asked for.
+    /// Refuses a document that names another project or ref than the flags.
     fn check_identity(&self, saved: &Saved) -> anyhow::Result<()> {
         let timeline = &saved.timeline;
         let id = timeline.key.project_id;
@@ -158,7 +158,7 @@ impl ImportArgs {
         Ok(())
     }
 
-    /// What the command line says, and GitLab where it does not.
+    /// By the flags, and by GitLab where they are not given.
     async fn identity(&self, config: &Config) -> anyhow::Result<Identity> {
         let Some(project) = &self.project else {
             bail!(
@@ -235,9 +235,8 @@ async fn save(saved: Saved, own: bool, force: bool, config: &Config) -> anyhow::
     Ok(replaces)
 }
 
-/// A watermark holds for all documents of a project: the earliest of them is given to all, so that what
-/// one of them does not have is read again. (An import from version 2 has none, and its ref is read as
-/// one that is new.)
+/// Gives the earliest watermark to all documents of the project, so that the poller reads again what one of
+/// them lacks. (An import from version 2 has no watermark: its ref is read like a new one.)
 async fn align(
     saved: &mut Saved,
     others: Vec<Saved>,

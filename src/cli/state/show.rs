@@ -1,23 +1,25 @@
-//! `state show`: how the jobs stand by the saved state.
+//! `state show`: the saved jobs as a table, one by one, or as JSON.
 
 use std::io::{self, Write};
 
 use anyhow::bail;
+use ci_history::{Figures, JobRow, Timestamp};
 use clap::Args;
+use serde::Serialize;
 
-use super::super::Console;
+use super::super::common::{Console, StoreArgs};
+use super::super::job_facts::{facts, print_window};
+use super::super::saved::{TimelineFilter, entry, name, selected, unknown_job};
 use super::super::table::{
     LEGEND, counted, executions, minute, print_aligned, printable, ratio, worst_first,
 };
-use super::figures::TimelineShown;
-use super::{Selection, StoreArgs, name, nearest, selected};
-use crate::model::{Figures, JobRow, Outcome, WindowEntry};
+use crate::http::{FiguresView, JobEntry, JobView};
 use crate::store::Saved;
 
 /// Arguments of `state show`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-What is shown is what was saved last. Times are UTC.
+Shows the last saved state. Times are UTC.
 
 Examples:
   job-failure-exporter state show --config.file config.yml
@@ -27,22 +29,36 @@ pub struct ShowArgs {
     /// Only this job, with each execution of its window.
     #[arg(long, value_name = "JOB")]
     pub job: Option<String>,
-    /// Print JSON, with everything that is known.
+    /// Print JSON with all figures.
     #[arg(long)]
     pub json: bool,
-    /// Which timelines.
+    /// The wanted timelines.
     #[command(flatten)]
-    pub selection: Selection,
+    pub filter: TimelineFilter,
     /// Where the state is.
     #[command(flatten)]
     pub store: StoreArgs,
 }
 
-/// A timeline with the figures of the jobs that are shown.
+/// A timeline with the wanted jobs, the worst first.
 struct Found {
     saved: Saved,
     pipelines: Figures,
-    jobs: Vec<JobRow>,
+    jobs: Vec<JobEntry>,
+}
+
+#[derive(Serialize)]
+struct TimelineView<'a> {
+    project: &'a str,
+    project_id: u64,
+    #[serde(rename = "ref")]
+    ref_name: &'a str,
+    /// 0 for none.
+    newest_finished_pipeline_id: u64,
+    watermark_timestamp_seconds: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pipelines: Option<FiguresView<'a>>,
+    jobs: Vec<JobView<'a>>,
 }
 
 pub(super) async fn run(
@@ -51,13 +67,17 @@ pub(super) async fn run(
     console: &mut Console<'_>,
 ) -> anyhow::Result<()> {
     let config = args.store.config(None, env)?;
-    let saved = selected(&config, &args.selection, console).await?;
-    let mut names = Vec::new();
+    let saved = selected(&config, &args.filter, console).await?;
+    if let Some(job) = &args.job {
+        let is_known = |saved: &Saved| saved.timeline.row(job, &config.counting).is_some();
+        if !saved.iter().any(is_known) {
+            bail!(unknown_job(job, &saved, &config.counting));
+        }
+    }
     let mut found: Vec<Found> = Vec::with_capacity(saved.len());
     for saved in saved {
         let mut rows = saved.timeline.rows(&config.counting);
         if let Some(job) = &args.job {
-            names.extend(rows.jobs.iter().map(|row| row.name.clone()));
             rows.jobs.retain(|row| *row.name == **job);
             if rows.jobs.is_empty() {
                 continue;
@@ -65,17 +85,18 @@ pub(super) async fn run(
         }
         rows.jobs
             .sort_by(|a, b| worst_first(&a.figures, &b.figures));
+        let jobs = rows.jobs.into_iter();
         found.push(Found {
-            saved,
+            jobs: jobs.map(|row| entry(&saved, row, &config.owners)).collect(),
             pipelines: rows.pipelines,
-            jobs: rows.jobs,
+            saved,
         });
     }
-    if let (Some(job), true) = (&args.job, found.is_empty()) {
-        bail!("no job `{job}` is saved{}", nearest(job, &names));
-    }
     if args.json {
-        print_json(&found, args.job.is_some(), console.out)?;
+        let with_pipelines = args.job.is_none();
+        let views = found.iter().map(|found| found.view(with_pipelines));
+        serde_json::to_writer_pretty(&mut *console.out, &views.collect::<Vec<_>>())?;
+        writeln!(console.out)?;
     } else if args.job.is_some() {
         print_jobs(&found, console.out)?;
     } else {
@@ -85,14 +106,20 @@ pub(super) async fn run(
     Ok(())
 }
 
-fn print_json(found: &[Found], single: bool, out: &mut dyn Write) -> anyhow::Result<()> {
-    let shown = found.iter().map(|found| {
-        let jobs: Vec<&JobRow> = found.jobs.iter().collect();
-        TimelineShown::of(&found.saved, (!single).then_some(&found.pipelines), &jobs)
-    });
-    serde_json::to_writer_pretty(&mut *out, &shown.collect::<Vec<_>>())?;
-    writeln!(out)?;
-    Ok(())
+impl Found {
+    fn view(&self, with_pipelines: bool) -> TimelineView<'_> {
+        let timeline = &self.saved.timeline;
+        let pipelines = || FiguresView::of(&self.pipelines, timeline.project_url.as_deref());
+        TimelineView {
+            project: &timeline.project,
+            project_id: timeline.key.project_id,
+            ref_name: &timeline.key.ref_name,
+            newest_finished_pipeline_id: timeline.newest_finished(),
+            watermark_timestamp_seconds: self.saved.watermark.map(Timestamp::unix),
+            pipelines: with_pipelines.then(pipelines),
+            jobs: self.jobs.iter().map(JobView::of).collect(),
+        }
+    }
 }
 
 fn print_tables(found: &[Found], out: &mut dyn Write) -> io::Result<()> {
@@ -116,7 +143,7 @@ fn print_tables(found: &[Found], out: &mut dyn Write) -> io::Result<()> {
             name(timeline)
         )?;
         let mut lines = vec![heads.map(str::to_owned)];
-        lines.extend(jobs.iter().map(line));
+        lines.extend(jobs.iter().map(|job| line(&job.row)));
         print_aligned(&lines, out)?;
         writeln!(out)?;
     }
@@ -141,7 +168,7 @@ fn line(job: &JobRow) -> [String; 8] {
 fn print_jobs(found: &[Found], out: &mut dyn Write) -> io::Result<()> {
     let jobs = found
         .iter()
-        .flat_map(|found| found.jobs.iter().map(move |job| (found, job)));
+        .flat_map(|found| found.jobs.iter().map(move |job| (found, &job.row)));
     for (number, (found, job)) in jobs.enumerate() {
         if number > 0 {
             writeln!(out)?;
@@ -157,74 +184,4 @@ fn print_jobs(found: &[Found], out: &mut dyn Write) -> io::Result<()> {
         print_window(&job.figures, out)?;
     }
     Ok(())
-}
-
-/// The executions of the window, a line each.
-pub(in super::super) fn print_window(figures: &Figures, out: &mut dyn Write) -> io::Result<()> {
-    let heads = ["PIPELINE", "JOB", "OUTCOME", "FINISHED", "COMMIT"];
-    let mut lines = vec![heads.map(str::to_owned)];
-    lines.extend(figures.window.iter().map(execution));
-    print_aligned(&lines, out)
-}
-
-/// What is known of a job besides its executions.
-pub(in super::super) fn facts(job: &JobRow) -> Vec<[String; 2]> {
-    let figures = &job.figures;
-    let [ratio, failed] = ratio(figures);
-    let text = |text: Option<&str>| text.map_or_else(|| "-".to_owned(), printable);
-    let outcomes = Outcome::ALL.map(|outcome| {
-        let count = figures.executions.get(outcome);
-        format!("{count} {}", outcome.as_str().replace('_', " "))
-    });
-    let flaky = figures.flaky_executions;
-    let retries = figures.retries;
-    let mut facts = vec![
-        ["streak", &figures.consecutive_failures.to_string()].map(str::to_owned),
-        ["ratio", &format!("{ratio} ({failed} failed)")].map(str::to_owned),
-        ["last success", &minute(figures.last_success)].map(str::to_owned),
-        ["last failure", &minute(figures.last_failure)].map(str::to_owned),
-        ["counted", &outcomes.join(", ")].map(str::to_owned),
-        ["besides", &format!("{flaky} flaky, {retries} retries")].map(str::to_owned),
-    ];
-    if let Some(failing) = &figures.failing {
-        let class = failing
-            .failure_class
-            .map(crate::model::FailureClass::as_str);
-        facts.extend([
-            ["failing since", &minute(failing.since)].map(str::to_owned),
-            ["reason", &text(failing.failure_reason.as_deref())].map(str::to_owned),
-            ["class", &text(class)].map(str::to_owned),
-            [
-                "first failing commit",
-                &text(failing.first_failing_commit.as_deref()),
-            ]
-            .map(str::to_owned),
-            [
-                "last passing commit",
-                &text(failing.last_passing_commit.as_deref()),
-            ]
-            .map(str::to_owned),
-            ["page", &text(failing.web_url.as_deref())].map(str::to_owned),
-        ]);
-    }
-    facts
-}
-
-fn execution(entry: &WindowEntry) -> [String; 5] {
-    let number = |id: Option<u64>| id.map_or_else(|| "-".to_owned(), |id| id.to_string());
-    let outcome = entry.outcome.as_str().replace('_', " ");
-    [
-        number(entry.pipeline_id),
-        number(entry.job_id),
-        if entry.flaky {
-            format!("{outcome}, flaky")
-        } else {
-            outcome
-        },
-        minute(entry.finished_at),
-        entry
-            .commit
-            .as_deref()
-            .map_or_else(|| "-".to_owned(), printable),
-    ]
 }

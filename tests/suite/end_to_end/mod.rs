@@ -21,25 +21,29 @@ use testkit::daemon::{Daemon, Place, holds, until};
 const PAST: Duration = Duration::from_hours(3);
 
 /// The way of an alert: the exporter, Prometheus and Alertmanager, and whoever is told.
-struct Chain {
-    place: Place,
+pub(crate) struct Chain {
+    pub(crate) place: Place,
     /// None while it is away.
     exporter: Option<Daemon>,
     receiver: Receiver,
-    alertmanager: Tool,
-    prometheus: Tool,
+    pub(crate) alertmanager: Tool,
+    pub(crate) prometheus: Tool,
     _shipped: Shipped,
 }
 
 impl Chain {
     /// Starts it all. Jobs of the projects below `acme/payments` are the team's of that name.
     async fn start(gitlab: &Handle) -> Self {
+        Self::start_with(gitlab, Shipped::copy()).await
+    }
+
+    /// The same with rules and routes that were edited.
+    pub(crate) async fn start_with(gitlab: &Handle, shipped: Shipped) -> Self {
         let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
         place.configure_also(
             "owners: {rules: [{projects: 'acme/payments/**', jobs: '*', team: payments}]}\n",
         );
         let exporter = place.start().await;
-        let shipped = Shipped::copy();
         let receiver = Receiver::start().await;
         let alertmanager = shipped.alertmanager(receiver.address).await;
         let prometheus = shipped
@@ -56,7 +60,7 @@ impl Chain {
         }
     }
 
-    fn exporter(&self) -> &Daemon {
+    pub(crate) fn exporter(&self) -> &Daemon {
         self.exporter.as_ref().expect("it runs")
     }
 
@@ -87,7 +91,7 @@ impl Chain {
     }
 
     /// Waits until Prometheus has such a streak of that job.
-    async fn streak_is(&self, job: &str, wanted: f64) {
+    pub(crate) async fn streak_is(&self, job: &str, wanted: f64) {
         let query = format!("ci_job:consecutive_failures{{job_name={job:?}}}");
         until("the streak in Prometheus", async || {
             let found = self.prometheus.query(&query).await;
@@ -136,7 +140,7 @@ impl Chain {
         .await
     }
 
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         drop((self.prometheus, self.alertmanager));
         if let Some(exporter) = self.exporter {
             exporter.stop().await;
@@ -154,7 +158,7 @@ fn name_and_subject(labels: &Value) -> (String, String) {
 }
 
 /// A GitLab in the present; `past` fills its world, which begins three hours earlier.
-async fn gitlab(past: impl FnOnce(&mut World)) -> Handle {
+pub(crate) async fn gitlab(past: impl FnOnce(&mut World)) -> Handle {
     let clock = Arc::new(SystemClock);
     let pace = Pace {
         start: Moment::from(clock.now()) - PAST,
@@ -173,7 +177,7 @@ async fn gitlab(past: impl FnOnce(&mut World)) -> Handle {
 }
 
 /// One more pipeline of a project, which is created where it is not there yet. It ends at once.
-fn push(world: &mut World, project: &str, jobs: Vec<JobPlan>) -> u64 {
+pub(crate) fn push(world: &mut World, project: &str, jobs: Vec<JobPlan>) -> u64 {
     let known = world.project_by_path(project).map(|project| project.id);
     let project = known.unwrap_or_else(|| world.create_project(project));
     world.push_pipeline(project, PipelinePlan::new(jobs).instant())

@@ -1,14 +1,15 @@
 //! The table of jobs: each with its last executions as cells.
 
+use ci_history::Timestamp;
 use maud::{Markup, html};
 
-use super::address;
-use super::shown::{ago, link, short, utc};
+use super::format::{ago, link, short};
+use super::job_path::job_path;
 use super::status::{JobEntry, JobPage};
-use crate::model::{Outcome, Timestamp, WindowEntry};
+use super::window::window;
 
-/// Executions that are drawn for a job.
-const DRAWN: usize = 10;
+/// Executions in a row of the table.
+const CELLS: usize = 10;
 
 /// The jobs of one page.
 pub(super) fn job_table(jobs: &JobPage, now: Timestamp) -> Markup {
@@ -41,7 +42,7 @@ fn job_row(job: &JobEntry, now: Timestamp) -> Markup {
     html! {
         tr.failing[streak > 0] {
             th.name scope="row" {
-                @match address::of(&job.project, &job.ref_name, &job.row.name) {
+                @match job_path(&job.project, &job.ref_name, &job.row.name) {
                     Some(page) => a href=(page) { bdi.job { (job.row.name) } },
                     None => bdi.job { (job.row.name) },
                 }
@@ -50,7 +51,7 @@ fn job_row(job: &JobEntry, now: Timestamp) -> Markup {
                     @if !job.row.stage.is_empty() { " · " bdi { (job.row.stage) } }
                 }
             }
-            td { (window(&figures.window, DRAWN)) }
+            td { (window(&figures.window, CELLS)) }
             td.number data-label="Streak" { (streak) }
             td.number data-label="Failing" { (percent) }
             td data-label="Since" {
@@ -76,60 +77,5 @@ fn last_failure(job: &JobEntry) -> Markup {
     html! {
         (link(failing.web_url.as_deref(), &words))
         @if let Some(commit) = &failing.commit { " " code { bdi { (short(commit)) } } }
-    }
-}
-
-/// The window as cells, oldest first. Shape and letter tell outcomes apart, not colour alone.
-pub(super) fn window(window: &[WindowEntry], most: usize) -> Markup {
-    let drawn = &window[window.len().saturating_sub(most)..];
-    html! {
-        span.window {
-            // The newest is always at the right end.
-            @for _ in drawn.len()..most { span.cell { } }
-            @for entry in drawn { (cell(entry)) }
-        }
-    }
-}
-
-/// Class, sign and words of an execution.
-pub(super) fn sign(entry: &WindowEntry) -> (&'static str, &'static str, &'static str) {
-    match (entry.outcome, entry.flaky) {
-        (Outcome::Passed, false) => ("passed", "✓", "passed"),
-        (Outcome::Passed, true) => ("flaky", "↻", "passed on a retry"),
-        (Outcome::Failed, _) => ("failed", "✕", "failed"),
-        (Outcome::AllowedFailure, _) => ("allowed", "!", "failed, which is allowed"),
-        (Outcome::Canceled | Outcome::Skipped, _) => ("other", "–", entry.outcome.as_str()),
-    }
-}
-
-fn cell(entry: &WindowEntry) -> Markup {
-    let (class, sign, outcome) = sign(entry);
-    let pipeline = entry.pipeline_id.map(|id| format!("pipeline {id}"));
-    let commit = entry
-        .commit
-        .as_deref()
-        .map(|commit| format!("commit {}", short(commit)));
-    let finished = entry.finished_at.map(utc);
-    let known = [Some(outcome.to_owned()), pipeline, commit, finished];
-    let words = known.into_iter().flatten().collect::<Vec<_>>().join(", ");
-    let cell = html! {
-        span class={ "cell " (class) } role="img" aria-label=(outcome) title=(words) { (sign) }
-    };
-    link(entry.web_url.as_deref(), &cell)
-}
-
-/// What the cells mean.
-pub(super) fn legend() -> Markup {
-    let of = |class: &str, sign: &str, words: &str| {
-        html! { li { span class={ "cell " (class) } aria-hidden="true" { (sign) } " " (words) } }
-    };
-    html! {
-        ul.legend {
-            (of("passed", "✓", "passed"))
-            (of("flaky", "↻", "passed on a retry"))
-            (of("failed", "✕", "failed"))
-            (of("allowed", "!", "allowed failure"))
-            li { "oldest left, newest right" }
-        }
     }
 }

@@ -1,106 +1,44 @@
-//! The status page: what fails, since when, and why, at a glance.
+//! `GET /`: the status page with all jobs, the failing ones first.
 
-use maud::{DOCTYPE, Markup, html};
+use ci_history::Timestamp;
+use http::StatusCode;
+use maud::{Markup, html};
 
-use super::jobs::{job_table, legend};
-use super::query::{PAGE_JOBS, Query};
+use super::context::{Context, Head};
+use super::format::{ago, link};
+use super::job_table::job_table;
+use super::layout::{NAME, page, staleness_banner};
+use super::query::{PAGE_JOBS, PageQuery};
+use super::response::{HTML, Response, uncached};
 use super::selection::JobFilter;
-use super::shown::{ago, link};
-use super::status::{JobPage, ProjectStatus, Readiness, Status};
-use crate::model::Timestamp;
+use super::status::{JobPage, ProjectStatus, Readiness};
+use super::window::legend;
 
-/// The style sheet.
-pub(super) const STYLE: &str = include_str!("style.css");
-/// Where it is served.
-pub(super) const STYLE_PATH: &str = "/style.css";
-const STYLE_URL: &str = concat!("/style.css?v=", env!("CARGO_PKG_VERSION"));
-
-const NAME: &str = "job-failure-exporter";
-const PURPOSE: &str = "Which GitLab CI jobs fail consistently, since when, and why.";
-
-/// Projects that are listed; those with an error come first.
+/// Projects in the list. Those with an error come first.
 const LISTED_PROJECTS: usize = 50;
 
-/// The whole page.
-pub(super) fn page(status: &dyn Status, query: &Query, now: Timestamp) -> String {
+pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
+    let query = PageQuery::parse(head.query);
+    let now = (context.now)();
+    let status = &*context.status;
     let jobs = status.jobs(&query.filter, query.paging());
     let projects = status.projects();
-    let readiness = status.readiness();
-    let body = html! {
-        (header(&readiness))
+    let content = html! {
         main {
-            (old(status.staleness()))
+            (staleness_banner(context))
             (summary(&jobs, &projects))
             @if jobs.tracked == 0 {
-                (nothing_yet(&readiness, projects.len()))
+                (nothing_yet(&status.readiness(), projects.len()))
             } @else {
-                (filters(query))
+                (filters(&query))
                 (job_table(&jobs, now))
-                (pager(query, &jobs))
+                (pager(&query, &jobs))
                 (legend())
             }
             (project_table(projects, now))
         }
     };
-    document(NAME, &body).into_string()
-}
-
-/// For an address that is none.
-pub(super) fn not_found() -> String {
-    let body = html! {
-        main {
-            h1 { "Nothing is here" }
-            ul {
-                li { a href="/" { "Status" } }
-                li { a href="/metrics" { "/metrics" } " for Prometheus" }
-                li { a href="/-/healthy" { "/-/healthy" } " and " a href="/-/ready" { "/-/ready" } " for probes" }
-            }
-        }
-    };
-    document("Not found", &body).into_string()
-}
-
-pub(super) fn document(title: &str, body: &Markup) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (title) }
-                link rel="stylesheet" href=(STYLE_URL);
-            }
-            body { (body) }
-        }
-    }
-}
-
-pub(super) fn header(readiness: &Readiness) -> Markup {
-    html! {
-        header {
-            div {
-                h1 { a href="/" { (NAME) } " " small { (env!("CARGO_PKG_VERSION")) } }
-                p { (PURPOSE) }
-            }
-            nav {
-                @match readiness {
-                    Readiness::Ready => span.badge.good { "Ready" },
-                    Readiness::NotReady(reason) => span.badge.bad { "Not ready: " (reason) },
-                }
-                a href="/metrics" { "Metrics" }
-            }
-        }
-    }
-}
-
-/// That what is shown is old, where it is.
-pub(super) fn old(why: Option<String>) -> Markup {
-    html! {
-        @if let Some(why) = why {
-            p.stale role="status" { b { "Old: " } (why) "." }
-        }
-    }
+    uncached(StatusCode::OK, HTML, page(NAME, context, &content))
 }
 
 fn summary(jobs: &JobPage, projects: &[ProjectStatus]) -> Markup {
@@ -149,7 +87,7 @@ fn nothing_yet(readiness: &Readiness, projects: usize) -> Markup {
     }
 }
 
-fn filters(query: &Query) -> Markup {
+fn filters(query: &PageQuery) -> Markup {
     html! {
         form action="/" method="get" role="search" {
             input type="search" name="q" value=(query.filter.text) aria-label="Project, ref, job or team"
@@ -164,20 +102,20 @@ fn filters(query: &Query) -> Markup {
     }
 }
 
-fn pager(query: &Query, jobs: &JobPage) -> Markup {
+fn pager(query: &PageQuery, jobs: &JobPage) -> Markup {
     let pages = jobs.matching.div_ceil(PAGE_JOBS).max(1);
     let first = query.paging().offset.saturating_add(1);
     let last = query.paging().offset.saturating_add(jobs.items.len());
     html! {
         nav.pager aria-label="Pages" {
             @if query.page > 1 {
-                a rel="prev" href=(query.address(query.page.min(pages + 1) - 1)) { "← Previous" }
+                a rel="prev" href=(query.url(query.page.min(pages + 1) - 1)) { "← Previous" }
             }
             @if !jobs.items.is_empty() {
                 span { (first) " to " (last) " of " (jobs.matching) }
             }
             @if query.page < pages {
-                a rel="next" href=(query.address(query.page + 1)) { "Next →" }
+                a rel="next" href=(query.url(query.page + 1)) { "Next →" }
             }
         }
     }

@@ -1,16 +1,16 @@
-//! The address of a job's page, there and back.
+//! The path of a job's page, written and read.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::routes::LONGEST_URI;
+/// Bytes of a path with its query at most. No page here has a longer one.
+pub(super) const LONGEST_PATH: usize = 4 * 1024;
 
-/// What all of them begin with.
 const PREFIX: &str = "/jobs/";
 
-/// What stands between project, ref and job; GitLab allows no `-` as a part of a project's path.
+/// Between project, ref and job. GitLab allows no `-` as a segment of a project's path.
 const SEPARATOR: &str = "/-/";
 
-/// What stays as it is; a `/` of a ref or a job does not, so that no name looks like a separator.
+/// Encodes a `/` of a ref or a job, so that no name looks like a separator.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -18,19 +18,19 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~')
     .remove(b':');
 
-/// The same for projects, whose slashes stay.
+/// Keeps the slashes of a project.
 const ENCODED_PROJECT: &AsciiSet = &ENCODED.remove(b'/');
 
-/// A job with where it belongs, by names.
+/// The names in the path of a job's page.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Address {
+pub(super) struct JobPath {
     pub(super) project: String,
     pub(super) ref_name: String,
     pub(super) job: String,
 }
 
-impl Address {
-    /// Reads the path of a request; `None` if it is no job's.
+impl JobPath {
+    /// `None` for the path of anything else.
     pub(super) fn parse(path: &str) -> Option<Self> {
         let (project, rest) = path.strip_prefix(PREFIX)?.split_once(SEPARATOR)?;
         let (ref_name, job) = rest.split_once(SEPARATOR)?;
@@ -46,9 +46,9 @@ impl Address {
     }
 }
 
-/// The path of a job's page; `None` for names that no address can hold: very long ones, and `.` and `..`,
-/// which a browser takes for directories however they are written.
-pub fn of(project: &str, ref_name: &str, job: &str) -> Option<String> {
+/// The path of a job's page. `None` for names that do not fit into a path: very long ones, and `.` and `..`,
+/// which a browser takes for directories even if they are encoded.
+pub fn job_path(project: &str, ref_name: &str, job: &str) -> Option<String> {
     let is_directory = |name: &str| matches!(name, "." | "..");
     if is_directory(ref_name) || is_directory(job) || project.split('/').any(is_directory) {
         return None;
@@ -59,10 +59,10 @@ pub fn of(project: &str, ref_name: &str, job: &str) -> Option<String> {
         utf8_percent_encode(ref_name, ENCODED),
         utf8_percent_encode(job, ENCODED),
     );
-    let leads_back = Address::parse(&path).is_some_and(|back| {
+    let leads_back = JobPath::parse(&path).is_some_and(|back| {
         back.project == project && back.ref_name == ref_name && back.job == job
     });
-    (leads_back && path.len() <= LONGEST_URI).then_some(path)
+    (leads_back && path.len() <= LONGEST_PATH).then_some(path)
 }
 
 #[cfg(test)]
@@ -72,12 +72,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_can_be_read_and_typed() {
+    fn a_path_can_be_read_and_typed() {
         assert_eq!(
-            of("group/sub/app", "release/1.0", "test: [a, b]/c").unwrap(),
+            job_path("group/sub/app", "release/1.0", "test: [a, b]/c").unwrap(),
             "/jobs/group/sub/app/-/release%2F1.0/-/test:%20%5Ba%2C%20b%5D%2Fc"
         );
-        let typed = Address::parse("/jobs/group/app/-/release/1.0/-/deploy/eu").unwrap();
+        let typed = JobPath::parse("/jobs/group/app/-/release/1.0/-/deploy/eu").unwrap();
         assert_eq!(
             (&*typed.ref_name, &*typed.job),
             ("release/1.0", "deploy/eu")
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_of_a_job_is_none() {
+    fn the_path_of_anything_else_is_none() {
         for path in [
             "/jobs/",
             "/jobs/a/-/b",
@@ -94,21 +94,21 @@ mod tests {
             "/jobs/a/-/b/-/%ff",
             "/a/-/b/-/c",
         ] {
-            assert_eq!(Address::parse(path), None, "{path}");
+            assert_eq!(JobPath::parse(path), None, "{path}");
         }
         for name in [".", "..", "", &"x".repeat(5000)] {
-            assert_eq!(of("group/app", "main", name), None, "{name}");
+            assert_eq!(job_path("group/app", "main", name), None, "{name}");
         }
     }
 
     proptest! {
         #[test]
-        fn any_name_has_an_address_of_harmless_characters_that_leads_back(
+        fn any_name_has_a_path_of_harmless_characters_that_leads_back(
             ref_name in "[^.].{0,20}", job in "(/-/|-/|/|[^.]).{0,20}(/-/|/-|)",
         ) {
-            let path = of("group/app", &ref_name, &job).unwrap();
+            let path = job_path("group/app", &ref_name, &job).unwrap();
             prop_assert!(path.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~:/%".contains(&b)));
-            let back = Address::parse(&path).unwrap();
+            let back = JobPath::parse(&path).unwrap();
             prop_assert_eq!((back.project, back.ref_name, back.job), ("group/app".to_owned(), ref_name, job));
         }
     }

@@ -1,9 +1,33 @@
-//! Which content coding a client accepts (RFC 9110, 12.5.3).
+//! `GET /metrics`, in the content coding that the client prefers.
 
 use http::{HeaderMap, header};
+use http_body_util::BodyExt as _;
 
-/// True if gzip is acceptable and the client does not like plain text better.
-pub(super) fn prefers_gzip(headers: &HeaderMap) -> bool {
+use super::context::{Context, Head};
+use super::response::{Response, insert};
+
+/// <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
+const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
+    let snapshot = context.exposition.snapshot();
+    let gzip = prefers_gzip(head.headers);
+    let page = if gzip {
+        snapshot.gzip()
+    } else {
+        snapshot.identity()
+    };
+    let mut response = Response::new(page.boxed_unsync());
+    insert(&mut response, header::CONTENT_TYPE, EXPOSITION);
+    insert(&mut response, header::VARY, "Accept-Encoding");
+    if gzip {
+        insert(&mut response, header::CONTENT_ENCODING, "gzip");
+    }
+    response
+}
+
+/// Whether the client accepts gzip and does not prefer plain text (RFC 9110, 12.5.3).
+fn prefers_gzip(headers: &HeaderMap) -> bool {
     let (mut gzip, mut identity, mut any) = (None, None, None);
     let values = headers.get_all(header::ACCEPT_ENCODING).iter();
     let codings = values.filter_map(|value| value.to_str().ok());
@@ -18,11 +42,11 @@ pub(super) fn prefers_gzip(headers: &HeaderMap) -> bool {
         }
     }
     let gzip = gzip.or(any).unwrap_or(0.0);
-    // Plain text that is not mentioned is acceptable, but no more than that.
+    // An unmentioned `identity` is acceptable, but not preferred.
     gzip > 0.0 && gzip >= identity.unwrap_or(0.0)
 }
 
-/// The q-value of a coding; 1 where there is none, 0 where it cannot be read.
+/// The q-value of a coding; 1 without one, 0 if it fails to parse.
 fn weight(parameters: &str) -> f32 {
     let mut parameters = parameters.split(';').map(str::trim);
     let q = parameters.find_map(|one| one.strip_prefix("q=").or_else(|| one.strip_prefix("Q=")));

@@ -1,0 +1,113 @@
+//! Times and spans in words. Times are Unix seconds, shown as UTC.
+
+use jiff::Timestamp;
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+const UNITS: [(&str, u64); 4] = [("d", DAY), ("h", HOUR), ("min", MINUTE), ("s", 1)];
+
+/// RFC 3339: `2026-01-05T08:01:22Z`. A time outside of its years stays a number.
+pub fn utc(unix: i64) -> String {
+    formatted(unix, |time| time.to_string())
+}
+
+/// To the minute: `2026-01-05 08:01`.
+pub fn minute(unix: i64) -> String {
+    formatted(unix, |time| time.strftime("%Y-%m-%d %H:%M").to_string())
+}
+
+/// The day: `2026-01-05`.
+pub fn day(unix: i64) -> String {
+    formatted(unix, |time| time.strftime("%Y-%m-%d").to_string())
+}
+
+fn formatted(unix: i64, format: impl Fn(Timestamp) -> String) -> String {
+    Timestamp::from_second(unix).map_or_else(|_| unix.to_string(), format)
+}
+
+/// The two largest units: `1 d 1 h`, `2 min 5 s`, `12 s`. Below ten seconds with one decimal where it is
+/// not 0.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates, and negative spans become 0"
+)]
+pub fn span(seconds: f64) -> String {
+    if (0.1..10.0).contains(&seconds) && seconds.fract() >= 0.1 {
+        return format!("{seconds:.1} s");
+    }
+    let seconds = seconds as u64;
+    let Some(largest) = UNITS.iter().position(|(_, unit)| seconds >= *unit) else {
+        return "0 s".to_owned();
+    };
+    let (name, unit) = UNITS[largest];
+    let words = format!("{} {name}", seconds / unit);
+    match UNITS.get(largest + 1) {
+        Some((next, smaller)) if seconds % unit / smaller > 0 => {
+            format!("{words} {} {next}", seconds % unit / smaller)
+        }
+        _ => words,
+    }
+}
+
+/// How long ago, in one unit: `3 h ago`. Clocks differ a little, so a minute ahead is `just now`.
+pub fn ago(seconds: i64) -> String {
+    match u64::try_from(seconds) {
+        Err(_) if seconds < -60 => "in the future".to_owned(),
+        Err(_) | Ok(0..5) => "just now".to_owned(),
+        Ok(seconds) => {
+            let unit = UNITS.iter().find(|(_, unit)| seconds >= *unit);
+            let (name, unit) = unit.unwrap_or(&("s", 1));
+            format!("{} {name} ago", seconds / unit)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_take_two_units() {
+        for (seconds, words) in [
+            (-5.0, "0 s"),
+            (0.0, "0 s"),
+            (0.25, "0.2 s"),
+            (9.0, "9 s"),
+            (59.9, "59 s"),
+            (61.0, "1 min 1 s"),
+            (3600.0, "1 h"),
+            (7260.0, "2 h 1 min"),
+            (604_800.0, "7 d"),
+            (90_061.0, "1 d 1 h"),
+        ] {
+            assert_eq!(span(seconds), words);
+        }
+    }
+
+    #[test]
+    fn distances_are_short() {
+        for (seconds, words) in [
+            (-3600, "in the future"),
+            (-59, "just now"),
+            (0, "just now"),
+            (59, "59 s ago"),
+            (60, "1 min ago"),
+            (7_199, "1 h ago"),
+            (86_400, "1 d ago"),
+            (i64::MAX, "106751991167300 d ago"),
+        ] {
+            assert_eq!(ago(seconds), words);
+        }
+    }
+
+    #[test]
+    fn times_are_utc() {
+        assert_eq!(utc(1_767_600_082), "2026-01-05T08:01:22Z");
+        assert_eq!(minute(1_767_600_082), "2026-01-05 08:01");
+        assert_eq!(day(1_767_600_082), "2026-01-05");
+        assert_eq!(minute(i64::MAX), i64::MAX.to_string());
+    }
+}

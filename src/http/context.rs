@@ -1,0 +1,24 @@
+//! What a handler answers from.
+
+use std::sync::Arc;
+
+use ci_history::Timestamp;
+use http::HeaderMap;
+
+use super::status::DaemonStatus;
+use crate::metrics::Exposition;
+
+/// The rendered metrics, the daemon and the time.
+pub(super) struct Context {
+    pub(super) exposition: Exposition,
+    pub(super) status: Arc<dyn DaemonStatus>,
+    pub(super) now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+/// The head of a request, as far as handlers look at it.
+#[derive(Clone, Copy)]
+pub(super) struct Head<'a> {
+    pub(super) path: &'a str,
+    pub(super) query: &'a str,
+    pub(super) headers: &'a HeaderMap,
+}

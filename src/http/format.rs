@@ -1,0 +1,72 @@
+//! Times, links and commits as HTML.
+
+use ci_history::Timestamp;
+use maud::{Markup, html};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::base::human;
+
+/// `3 h ago`, with the time itself as a tooltip.
+pub(super) fn ago(then: Timestamp, now: Timestamp) -> Markup {
+    let utc = human::utc(then.unix());
+    html! {
+        time datetime=(utc) title=(utc) { (human::ago(now.unix().saturating_sub(then.unix()))) }
+    }
+}
+
+/// A link to GitLab, or the content alone unless a browser fetches the URL: it comes from outside and may be
+/// `javascript:`.
+pub(super) fn link(url: Option<&str>, content: &Markup) -> Markup {
+    match url.filter(|url| is_web(url)) {
+        Some(url) => html! { a href=(url) { (content) } },
+        None => content.clone(),
+    }
+}
+
+pub(super) fn is_web(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
+}
+
+/// A page of a project in GitLab.
+pub(super) fn in_gitlab(project_url: &str, kind: &str, id: &str) -> String {
+    let id = utf8_percent_encode(id, NON_ALPHANUMERIC);
+    format!("{project_url}/-/{kind}/{id}")
+}
+
+/// The first eight characters of a commit, as people quote it.
+pub(super) fn short(commit: &str) -> &str {
+    commit
+        .char_indices()
+        .nth(8)
+        .map_or(commit, |(end, _)| &commit[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_web_addresses_become_links() {
+        let content = html! { "job" };
+        let linked = link(Some("https://gitlab.example/?a=\"&b"), &content).into_string();
+        assert_eq!(
+            linked,
+            "<a href=\"https://gitlab.example/?a=&quot;&amp;b\">job</a>"
+        );
+        for url in [
+            None,
+            Some("javascript:alert(1)"),
+            Some(" https://x"),
+            Some(""),
+        ] {
+            assert_eq!(link(url, &content).into_string(), "job");
+        }
+    }
+
+    #[test]
+    fn commits_are_cut_between_characters() {
+        assert_eq!(short("0123456789abcdef"), "01234567");
+        assert_eq!(short("äöüäöüäöü"), "äöüäöüäö");
+        assert_eq!(short(""), "");
+    }
+}

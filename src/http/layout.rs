@@ -1,0 +1,88 @@
+//! What all pages share: the frame, the header, the style sheet; and the page for unknown paths.
+
+use http::{StatusCode, header};
+use maud::{DOCTYPE, Markup, html};
+
+use super::context::{Context, Head};
+use super::response::{Response, insert, text};
+use super::status::Readiness;
+
+pub(super) const STYLE_PATH: &str = "/style.css";
+const STYLE_URL: &str = concat!("/style.css?v=", env!("CARGO_PKG_VERSION"));
+
+pub(super) const NAME: &str = "job-failure-exporter";
+const PURPOSE: &str = "Which GitLab CI jobs fail consistently, since when, and why.";
+
+pub(super) fn style(_: &Context, _: Head<'_>) -> Response {
+    let style = include_str!("style.css");
+    let mut response = text(StatusCode::OK, "text/css; charset=utf-8", style);
+    insert(&mut response, header::CACHE_CONTROL, "max-age=86400");
+    response
+}
+
+/// A whole page; `content` goes into `main`, below the header.
+pub(super) fn page(title: &str, context: &Context, content: &Markup) -> String {
+    let body = html! {
+        (page_header(&context.status.readiness()))
+        (content)
+    };
+    document(title, &body)
+}
+
+pub(super) fn not_found() -> String {
+    let body = html! {
+        main {
+            h1 { "Nothing is here" }
+            ul {
+                li { a href="/" { "Status" } }
+                li { a href="/metrics" { "/metrics" } " for Prometheus" }
+                li { a href="/-/healthy" { "/-/healthy" } " and " a href="/-/ready" { "/-/ready" } " for probes" }
+            }
+        }
+    };
+    document("Not found", &body)
+}
+
+fn document(title: &str, body: &Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                link rel="stylesheet" href=(STYLE_URL);
+            }
+            body { (body) }
+        }
+    };
+    page.into_string()
+}
+
+fn page_header(readiness: &Readiness) -> Markup {
+    html! {
+        header {
+            div {
+                h1 { a href="/" { (NAME) } " " small { (env!("CARGO_PKG_VERSION")) } }
+                p { (PURPOSE) }
+            }
+            nav {
+                @match readiness {
+                    Readiness::Ready => span.badge.good { "Ready" },
+                    Readiness::NotReady(reason) => span.badge.bad { "Not ready: " (reason) },
+                }
+                a href="/metrics" { "Metrics" }
+            }
+        }
+    }
+}
+
+/// A banner while the figures are older than they should be.
+pub(super) fn staleness_banner(context: &Context) -> Markup {
+    html! {
+        @if let Some(why) = context.status.staleness() {
+            p.stale role="status" { b { "Old: " } (why) "." }
+        }
+    }
+}
