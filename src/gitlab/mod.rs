@@ -36,7 +36,7 @@ pub use error::Error;
 pub use error_kind::ErrorKind;
 pub use instance::TokenFacts;
 pub use listing::{Listing, RejectReason, Rejected};
-pub use options::{BuildError, Options, Token, TokenError};
+pub use options::{BuildError, Options};
 pub use schedules::Schedule;
 pub use text::LogTail;
 pub use transport_metrics::TransportMetrics;

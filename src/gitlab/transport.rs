@@ -6,12 +6,13 @@ use std::time::Duration;
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderValue, Request, Response};
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::breaker::Breaker;
 use super::connect;
 use super::error_kind::ErrorKind;
-use super::options::{BuildError, Options, Token};
+use super::options::{BuildError, Options};
 use super::rate_limiter::RateLimiter;
 use super::transport_metrics::TransportMetrics;
 use crate::base::backoff::Backoff;
@@ -25,7 +26,7 @@ pub(super) struct Transport {
     /// Ends with `/api/v4/`; every request and every page stays below it.
     api: Url,
     authorization: Option<HeaderValue>,
-    token: Option<Token>,
+    token: Option<SecretString>,
     pub(super) limiter: RateLimiter,
     pub(super) breaker: Breaker,
     timeout: Duration,
@@ -66,7 +67,7 @@ impl Transport {
         Ok(Self {
             http,
             api,
-            authorization: options.token.as_ref().and_then(bearer),
+            authorization: options.token.as_ref().map(bearer).transpose()?,
             token: options.token,
             limiter: RateLimiter::new(options.requests_per_second),
             breaker: Breaker::new(metrics.clone()),
@@ -96,7 +97,7 @@ impl Transport {
     /// The error without the token, even where GitLab's message repeats it.
     pub(super) fn redacted(&self, error: ErrorKind) -> ErrorKind {
         match &self.token {
-            Some(token) => error.map_text(|text| text.replace(token.secret(), "<redacted>")),
+            Some(token) => error.map_text(|text| text.replace(token.expose_secret(), "<redacted>")),
             None => error,
         }
     }
@@ -172,11 +173,11 @@ impl Transport {
     }
 }
 
-fn bearer(token: &Token) -> Option<HeaderValue> {
-    // A `Token` holds visible ASCII only, so this is always a value.
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.secret())).ok()?;
+fn bearer(token: &SecretString) -> Result<HeaderValue, BuildError> {
+    let value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()));
+    let mut value = value.map_err(|_| BuildError::Token)?;
     value.set_sensitive(true);
-    Some(value)
+    Ok(value)
 }
 
 /// Keeps the last bytes; returns how many went.

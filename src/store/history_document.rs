@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use ci_history::stored::{
-    Attempt, Carried, Counted, Detail, Execution, History, Imported, Job, Phase,
+    Attempt, Baseline, Counted, Detail, Execution, History, Imported, Job, Phase,
 };
 use ci_history::{
     ClassCounts, FailureClass, LogExcerpt, Outcome, OutcomeCounts, Rules, Span, Timestamp,
@@ -60,7 +60,8 @@ pub(super) struct HistoryDocument {
     imported_window: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     first_seen: Option<i64>,
-    carried: CarriedDocument,
+    #[serde(rename = "carried")]
+    baseline: BaselineDocument,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     excerpt: Option<ExcerptDocument>,
     /// Of jobs; the pipelines as a unit have none.
@@ -92,7 +93,7 @@ impl HistoryDocument {
     }
 
     pub(super) fn of(history: &History, rules: &Rules) -> Self {
-        let counted: Vec<(&Execution, Outcome)> = history.counted(rules).collect();
+        let counted: Vec<(&Execution, Outcome)> = history.window_candidates(rules).collect();
         let first_of_window = counted.len().saturating_sub(history.window(rules));
         let shape = |(execution, outcome): &(&Execution, Outcome)| {
             EntryDocument::of(execution, *outcome == Outcome::Failed, rules)
@@ -119,7 +120,7 @@ impl HistoryDocument {
                 .collect(),
             imported_window: history.imported_window as u64,
             first_seen: history.first_seen.map(Timestamp::unix),
-            carried: CarriedDocument::of(&history.carried),
+            baseline: BaselineDocument::of(&history.baseline),
             excerpt: history.excerpt.as_deref().map(ExcerptDocument::of),
             job: None,
         }
@@ -128,7 +129,7 @@ impl HistoryDocument {
     pub(super) fn into_history(self, commits: &mut Interner) -> History {
         let mut history = History {
             imported_window: usize::try_from(self.imported_window).unwrap_or(0),
-            carried: self.carried.into_carried(commits),
+            baseline: self.baseline.into_baseline(commits),
             first_seen: self.first_seen.and_then(Timestamp::from_unix),
             excerpt: self.excerpt.map(|excerpt| Box::new(excerpt.into_excerpt())),
             ..History::default()
@@ -311,7 +312,7 @@ impl AttemptDocument {
 /// Totals of the executions before the kept ones.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CarriedDocument {
+struct BaselineDocument {
     floor: u64,
     idle_floor: u64,
     streak: u64,
@@ -335,31 +336,31 @@ struct CarriedDocument {
     last_ended: Option<AttemptDocument>,
 }
 
-impl CarriedDocument {
-    fn of(carried: &Carried) -> Self {
+impl BaselineDocument {
+    fn of(baseline: &Baseline) -> Self {
         Self {
-            floor: carried.floor,
-            idle_floor: carried.idle_floor,
-            streak: carried.streak,
-            streak_since: carried.streak_since.map(Timestamp::unix),
-            first_failing_commit: carried.first_failing_commit.clone(),
-            last_passing_commit: carried.last_passing_commit.clone(),
+            floor: baseline.settled_through,
+            idle_floor: baseline.idle_settled_through,
+            streak: baseline.streak,
+            streak_since: baseline.streak_since.map(Timestamp::unix),
+            first_failing_commit: baseline.first_failing_commit.clone(),
+            last_passing_commit: baseline.last_passing_commit.clone(),
             executions: Outcome::ALL
-                .map(|outcome| (outcome, carried.executions.get(outcome)))
+                .map(|outcome| (outcome, baseline.executions.get(outcome)))
                 .into(),
             failures: FailureClass::ALL
-                .map(|class| (class, carried.failures.get(class)))
+                .map(|class| (class, baseline.failures.get(class)))
                 .into(),
-            flaky: carried.flaky,
-            retries: carried.retries,
-            last_execution: carried.last_execution.map(Timestamp::unix),
-            last_success: carried.last_success.map(Timestamp::unix),
-            last_failure: carried.last_failure.map(Timestamp::unix),
-            last_ended: carried.last_ended.as_deref().map(AttemptDocument::of),
+            flaky: baseline.flaky,
+            retries: baseline.retries,
+            last_execution: baseline.last_execution.map(Timestamp::unix),
+            last_success: baseline.last_success.map(Timestamp::unix),
+            last_failure: baseline.last_failure.map(Timestamp::unix),
+            last_ended: baseline.last_ended.as_deref().map(AttemptDocument::of),
         }
     }
 
-    fn into_carried(self, commits: &mut Interner) -> Carried {
+    fn into_baseline(self, commits: &mut Interner) -> Baseline {
         let time = |seconds: Option<i64>| seconds.and_then(Timestamp::from_unix);
         let mut executions = OutcomeCounts::default();
         for (outcome, count) in self.executions {
@@ -369,9 +370,9 @@ impl CarriedDocument {
         for (class, count) in self.failures {
             *failures.get_mut(class) = count;
         }
-        Carried {
-            floor: self.floor,
-            idle_floor: self.idle_floor,
+        Baseline {
+            settled_through: self.floor,
+            idle_settled_through: self.idle_floor,
             streak: self.streak,
             streak_since: time(self.streak_since),
             first_failing_commit: self.first_failing_commit.map(|c| commits.intern(c)),

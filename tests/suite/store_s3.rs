@@ -10,25 +10,25 @@ use ci_history::{
     JobObservation, PipelineObservation, Rules, Shard, Status, Timeline, TimelineKey, Timestamp,
 };
 use futures_util::future::join_all;
-use job_failure_exporter::base::s3_settings::S3Settings;
+use job_failure_exporter::base::s3_options::{Encryption, S3Options};
 use job_failure_exporter::store::{S3, Saved, encode};
 
 use testkit::s3_servers::{KEY, SECRET, TestBucket};
 
-fn options(bucket: &str, url: &str) -> S3Settings {
-    S3Settings {
+fn options(bucket: &str, url: &str) -> S3Options {
+    S3Options {
         bucket: bucket.to_owned(),
         prefix: "state/jobs".to_owned(),
         region: Some("eu-central-1".to_owned()),
-        endpoint_url: Some(url.to_owned()),
+        endpoint_url: Some(url.parse().unwrap()),
         force_path_style: true,
-        server_side_encryption: None,
+        encryption: None,
         kms_key_id: None,
         timeout: Duration::from_secs(20),
     }
 }
 
-async fn store_of(options: S3Settings, secret: &str) -> S3 {
+async fn store_of(options: S3Options, secret: &str) -> S3 {
     let credentials = Credentials::new(KEY, secret, None, None, "test");
     let sdk = aws_config::defaults(BehaviorVersion::latest()).credentials_provider(credentials);
     S3::with(options, sdk).await
@@ -226,8 +226,8 @@ async fn what_another_replica_wrote_anew_is_not_removed() {
 #[tokio::test]
 async fn encryption_is_asked_for_with_its_key() {
     let bucket = TestBucket::create().await;
-    let store = S3Settings {
-        server_side_encryption: Some("aws:kms"),
+    let store = S3Options {
+        encryption: Some(Encryption::Kms),
         kms_key_id: Some("key-of-ours".to_owned()),
         ..options(&bucket.name, bucket.server)
     };

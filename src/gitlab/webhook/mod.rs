@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use strum::{IntoStaticStr, VariantArray};
 
-pub use verify::{InvalidKey, Refusal, Verifier};
+pub use verify::{Refusal, Verifier};
 
 use ci_history::{JobObservation, Status};
 

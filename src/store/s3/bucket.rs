@@ -18,7 +18,7 @@ use super::credentials::Source;
 use super::error::{S3Error, S3ErrorKind};
 use crate::base::backoff::Backoff;
 use crate::base::error_chain::error_chain;
-use crate::base::s3_settings::S3Settings;
+use crate::base::s3_options::{Encryption, S3Options};
 
 /// Attempts of one request. Only transient errors are repeated.
 const ATTEMPTS: u32 = 3;
@@ -75,45 +75,47 @@ pub(super) struct Bucket {
 
 impl Bucket {
     /// `sdk` has the settings of all AWS services, such as the source of credentials.
-    pub(super) async fn new(settings: S3Settings, sdk: ConfigLoader) -> Self {
+    pub(super) async fn new(options: S3Options, sdk: ConfigLoader) -> Self {
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT.min(settings.timeout))
-            .operation_attempt_timeout(settings.timeout)
-            .operation_timeout(settings.timeout * 2)
+            .connect_timeout(CONNECT.min(options.timeout))
+            .operation_attempt_timeout(options.timeout)
+            .operation_timeout(options.timeout * 2)
             .build();
         let mut config = sdk
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(timeouts);
-        if let Some(region) = settings.region {
+        if let Some(region) = options.region {
             config = config.region(Region::new(region));
         }
         // Boxed, and so no burden for the futures of everybody who opens a store.
         let config = Box::pin(config.load()).await;
         let mut s3 =
-            aws_sdk_s3::config::Builder::from(&config).force_path_style(settings.force_path_style);
-        if config.region().is_none() && settings.endpoint_url.is_some() {
+            aws_sdk_s3::config::Builder::from(&config).force_path_style(options.force_path_style);
+        if config.region().is_none() && options.endpoint_url.is_some() {
             s3 = s3.region(Region::new(REGION_OF_AN_ENDPOINT));
         }
         // Of S3 alone: whoever gives the credentials is elsewhere.
-        if let Some(url) = &settings.endpoint_url {
-            s3 = s3.endpoint_url(url);
+        if let Some(url) = &options.endpoint_url {
+            s3 = s3.endpoint_url(url.as_str().trim_end_matches('/'));
         }
         let source = config.credentials_provider().map(Source::of);
         s3.set_credentials_provider(source.clone().map(SharedCredentialsProvider::new));
-        let prefix = settings.prefix.trim_matches('/');
+        let prefix = options.prefix.trim_matches('/');
         Self {
             client: Client::from_conf(s3.build()),
             source,
-            name: settings.bucket,
+            name: options.bucket,
             prefix: match prefix {
                 "" => String::new(),
                 _ => format!("{prefix}/"),
             },
-            encryption: settings
-                .server_side_encryption
-                .map(ServerSideEncryption::from),
-            kms_key_id: settings.kms_key_id,
-            timeout: settings.timeout,
+            encryption: options.encryption.map(|encryption| match encryption {
+                Encryption::Aes256 => ServerSideEncryption::Aes256,
+                Encryption::Kms => ServerSideEncryption::AwsKms,
+                Encryption::KmsDsse => ServerSideEncryption::AwsKmsDsse,
+            }),
+            kms_key_id: options.kms_key_id,
+            timeout: options.timeout,
         }
     }
 

@@ -18,7 +18,7 @@ pub use self::error::{S3Error, S3ErrorKind};
 use super::document::{DocumentError, Saved, decode, encode};
 use super::layout::document_path;
 use super::outcome::{Quarantined, Written};
-use crate::base::s3_settings::S3Settings;
+use crate::base::s3_options::S3Options;
 
 /// Requests that run at a time.
 pub(super) const PARALLEL_REQUESTS: usize = 16;
@@ -41,14 +41,14 @@ pub struct S3 {
 
 impl S3 {
     /// Sends no request to S3.
-    pub async fn new(settings: S3Settings) -> Self {
-        Self::with(settings, aws_config::defaults(BehaviorVersion::latest())).await
+    pub async fn new(options: S3Options) -> Self {
+        Self::with(options, aws_config::defaults(BehaviorVersion::latest())).await
     }
 
     /// The same, with settings of the SDK's own, such as another source of credentials.
-    pub async fn with(settings: S3Settings, sdk: ConfigLoader) -> Self {
+    pub async fn with(options: S3Options, sdk: ConfigLoader) -> Self {
         Self {
-            bucket: Bucket::new(settings, sdk).await,
+            bucket: Bucket::new(options, sdk).await,
             conditional: OnceLock::new(),
             etags: Mutex::default(),
         }

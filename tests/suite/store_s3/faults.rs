@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ci_history::Shard;
 use http::Method;
-use job_failure_exporter::base::s3_settings::S3Settings;
+use job_failure_exporter::base::s3_options::S3Options;
 use job_failure_exporter::store::{S3, S3ErrorKind, Store, StoreError, encode};
 
 use super::{load, options, rules, save, saved, store, store_of};
@@ -185,7 +185,7 @@ async fn a_server_that_does_not_answer_is_given_up_after_the_configured_time() {
     let proxy = Proxy::before(bucket.server).await;
     let patient = store(&bucket).await;
     save(&patient, &saved("main", &[1])).await;
-    let hasty = S3Settings {
+    let hasty = S3Options {
         timeout: Duration::from_millis(100),
         ..options(&bucket.name, &proxy.url())
     };
