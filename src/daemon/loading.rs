@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::state::State;
 use super::storage::log_quarantined;
 use crate::base::backoff::Backoff;
-use crate::store::{SetAside, Store, StoreError};
+use crate::store::{Quarantined, Store, StoreError};
 
 /// Pauses between attempts to reach a store that does not answer. Replicas do not come all at once.
 const BACKOFF: Backoff =
@@ -61,7 +61,7 @@ pub(super) async fn load(store: &Store, state: &State, stop: &CancellationToken)
 async fn try_load(store: &Store, state: &State) -> Result<(), StoreError> {
     let loaded = store.load_shard(state.policy.shard).await?;
     report_conditional_writes(store, state);
-    report_quarantined(state, &loaded.set_aside);
+    report_quarantined(state, &loaded.quarantined);
     let count = loaded.timelines.len();
     if count > 0 {
         tracing::info!("loaded {count} timelines");
@@ -95,9 +95,9 @@ fn report_conditional_writes(store: &Store, state: &State) {
 }
 
 /// Counts and logs documents that could not be read.
-pub(super) fn report_quarantined(state: &State, quarantined: &[SetAside]) {
+pub(super) fn report_quarantined(state: &State, quarantined: &[Quarantined]) {
     for _ in quarantined {
-        state.telemetry().document_set_aside();
+        state.telemetry().document_quarantined();
     }
     log_quarantined(quarantined);
 }

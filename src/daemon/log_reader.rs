@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::log_queue::WantedLog;
 use super::state::State;
 use crate::config::Classification;
-use crate::gitlab::{Client, Error, Fault, LogTail};
+use crate::gitlab::{Client, Error, ErrorKind, LogTail};
 use crate::metrics::LogRead;
 use crate::model::{FailureClass, LogFinding, LogRules, LogText};
 
@@ -89,7 +89,7 @@ impl LogReader {
     async fn failed(&mut self, wanted: WantedLog, error: &Error) {
         let logs = &self.state.log_queue;
         let is_unasked = error.attempts() == 0 && error.is_retryable();
-        if let Some(wait) = held_back_for(error.fault(), is_unasked) {
+        if let Some(wait) = held_back_for(error.kind(), is_unasked) {
             tracing::debug!("a log is not read yet: {error}");
             logs.put_back(wanted);
             sleep(wait).await;
@@ -97,7 +97,10 @@ impl LogReader {
         }
         let telemetry = self.state.telemetry();
         telemetry.log_read(LogRead::Failed);
-        if matches!(error.fault(), Fault::Unauthorized(_) | Fault::Forbidden(_)) {
+        if matches!(
+            error.kind(),
+            ErrorKind::Unauthorized(_) | ErrorKind::Forbidden(_)
+        ) {
             logs.forget(&wanted);
             let until = Instant::now() + PAUSE_OF_PROJECT;
             if self.closed.insert(wanted.key.project_id, until).is_none() {
@@ -117,10 +120,10 @@ impl LogReader {
 
 /// How long to wait before a log that GitLab was not asked for, or does not give yet, is tried again; `None` if
 /// GitLab answered, or could not be reached.
-fn held_back_for(fault: &Fault, is_unasked: bool) -> Option<Duration> {
+fn held_back_for(fault: &ErrorKind, is_unasked: bool) -> Option<Duration> {
     match fault {
-        Fault::CircuitOpen { retry_in } => Some(*retry_in),
-        Fault::RateLimited { retry_after } => Some(retry_after.unwrap_or(PAUSE_AFTER_FAILURE)),
+        ErrorKind::CircuitOpen { retry_in } => Some(*retry_in),
+        ErrorKind::RateLimited { retry_after } => Some(retry_after.unwrap_or(PAUSE_AFTER_FAILURE)),
         _ if is_unasked => Some(PAUSE_AFTER_FAILURE),
         _ => None,
     }
@@ -159,13 +162,13 @@ mod tests {
     #[test]
     fn a_log_waits_as_long_as_the_open_circuit_or_gitlab_says() {
         let told = Duration::from_secs(5);
-        let open = Fault::CircuitOpen { retry_in: told };
+        let open = ErrorKind::CircuitOpen { retry_in: told };
         assert_eq!(held_back_for(&open, true), Some(told));
         for (retry_after, wait) in [(Some(told), told), (None, PAUSE_AFTER_FAILURE)] {
-            let limited = Fault::RateLimited { retry_after };
+            let limited = ErrorKind::RateLimited { retry_after };
             assert_eq!(held_back_for(&limited, false), Some(wait));
         }
-        let late = Fault::Timeout { after: told };
+        let late = ErrorKind::Timeout { after: told };
         assert_eq!(held_back_for(&late, true), Some(PAUSE_AFTER_FAILURE));
         assert_eq!(held_back_for(&late, false), None, "it was asked for");
     }

@@ -181,7 +181,7 @@ impl Saver {
     fn take_written(&self, written: &Written) {
         let telemetry = self.state.telemetry();
         telemetry.state_conflicts(written.conflicts);
-        report_quarantined(&self.state, &written.set_aside);
+        report_quarantined(&self.state, &written.quarantined);
         if let Some(merged) = &written.merged {
             self.state.merge_saved(merged);
         }

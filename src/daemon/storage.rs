@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::{self, Location};
-use crate::store::{Directory, Loaded, S3, SetAside, Store, StoreError};
+use crate::store::{Directory, Loaded, Quarantined, S3, Store, StoreError};
 
 /// Opens the store. A store that is away for now is no error: whoever loads the state tries again.
 pub async fn open(config: &config::Store) -> Result<Store, StoreError> {
@@ -30,16 +30,16 @@ pub async fn look(config: &config::Store) -> Result<Loaded, StoreError> {
 }
 
 /// Logs which documents could not be read.
-pub(crate) fn log_quarantined(set_aside: &[SetAside]) {
-    for aside in set_aside {
-        let moved_to = aside.moved_to.as_ref().map_or_else(
+pub(crate) fn log_quarantined(quarantined: &[Quarantined]) {
+    for document in quarantined {
+        let moved_to = document.moved_to.as_ref().map_or_else(
             || "it could not be moved and stays".to_owned(),
             |path| format!("moved to {}", path.display()),
         );
         tracing::error!(
             "{}: {}; {moved_to}; its history is read from GitLab again",
-            aside.path.display(),
-            aside.error
+            document.path.display(),
+            document.error
         );
     }
 }

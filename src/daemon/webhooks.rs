@@ -12,8 +12,9 @@ use tracing::{Span, error_span};
 
 use super::gitlab_clock::GitLabClock;
 use super::state::State;
+use crate::base::label::Label as _;
 use crate::config::{ChildPipelines, GitLabHooks, SourceSelector, Watch};
-use crate::gitlab::webhook::{HookKind, HookProject, Refusal, Verifier, decode, kind_of};
+use crate::gitlab::webhook::{self, HookKind, HookProject, Refusal, Verifier};
 use crate::http::Webhooks;
 use crate::ingest::{Observations as _, Waker};
 use crate::metrics::WebhookResult;
@@ -63,7 +64,7 @@ pub(super) fn open(
     let token = config.token.as_ref().map(ExposeSecret::expose_secret);
     let key = config.signing_key.as_ref().map(ExposeSecret::expose_secret);
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let kinds = HookKind::ALL.map(HookKind::as_str);
+    let kinds: Vec<_> = HookKind::ALL.iter().map(|kind| kind.as_str()).collect();
     state.telemetry().webhooks_expected(&kinds);
     let inbox = Inbox {
         verifier: Verifier::new(token, key),
@@ -126,14 +127,14 @@ impl Webhooks for Inbox {
         match self.verifier.check(headers, &body, now) {
             Ok(()) => {}
             Err(Refusal::Replayed) => {
-                let kind = kind_of(&body).unwrap_or(HookKind::Other);
+                let kind = webhook::kind_of(&body).unwrap_or(HookKind::Other);
                 self.count(kind, WebhookResult::Replayed);
                 return Ok(());
             }
             Err(refusal) => return Err(self.refuse(refusal)),
         }
         self.refusal_logged.store(false, Ordering::Relaxed);
-        match kind_of(&body) {
+        match webhook::kind_of(&body) {
             Some(HookKind::Other) => self.count(HookKind::Other, WebhookResult::Ignored),
             Some(kind) => self.enqueue(kind, body),
             None => self.count(HookKind::Other, WebhookResult::Invalid),
@@ -156,14 +157,14 @@ impl Work {
                 project = Empty,
                 pipeline = Empty
             );
-            let result = span.in_scope(|| self.work(&queued.body));
+            let result = span.in_scope(|| self.work(queued.kind, &queued.body));
             let telemetry = self.state.telemetry();
             telemetry.webhook(queued.kind.as_str(), result);
         }
     }
 
-    fn work(&self, body: &[u8]) -> WebhookResult {
-        let hook = match decode(body) {
+    fn work(&self, kind: HookKind, body: &[u8]) -> WebhookResult {
+        let hook = match webhook::decode(kind, body) {
             Ok(Some(hook)) => hook,
             Ok(None) => return WebhookResult::Ignored,
             Err(rejected) => {

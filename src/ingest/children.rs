@@ -210,7 +210,7 @@ impl Reader {
     /// The trigger jobs of a pipeline. GitLab may have deleted it: then there are none.
     async fn bridges(&self, project: &Project, pipeline: u64) -> Result<Listing<Bridge>, Error> {
         match self.client.bridges(project.id, pipeline).await {
-            Err(error) if error.is_not_found() => Ok(Listing::new()),
+            Err(error) if error.is_not_found() => Ok(Listing::default()),
             answer => answer,
         }
     }

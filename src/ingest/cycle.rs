@@ -11,7 +11,7 @@ use super::pending::ReadPlan;
 use super::poller::Poller;
 use super::reader::{CONCURRENT_REQUESTS, Reader};
 use super::span::pipeline_span;
-use crate::gitlab::{Error, Fault, Project};
+use crate::gitlab::{Error, ErrorKind, Project};
 use crate::model::PipelineObservation;
 
 /// A cycle gives up after so many errors in a row that may concern single pipelines.
@@ -180,10 +180,10 @@ impl Reader {
 /// Whether an error on one pipeline would certainly meet the others as well.
 fn concerns_all(error: &Error) -> bool {
     matches!(
-        error.fault(),
-        Fault::Unauthorized(_)
-            | Fault::RateLimited { .. }
-            | Fault::CircuitOpen { .. }
-            | Fault::Certificate(_)
+        error.kind(),
+        ErrorKind::Unauthorized(_)
+            | ErrorKind::RateLimited { .. }
+            | ErrorKind::CircuitOpen { .. }
+            | ErrorKind::Certificate(_)
     )
 }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::cycle::CycleError;
 use crate::base::backoff::Backoff;
 use crate::config::Watch;
-use crate::gitlab::Fault;
+use crate::gitlab::ErrorKind;
 
 /// A project is quiet after so long without activity.
 const QUIET_AFTER: Duration = Duration::from_mins(15);
@@ -42,7 +42,7 @@ impl Pace {
         }
         let general = outcome.as_ref().err().filter(|failed| failed.is_general);
         let error = general.map(|failed| &failed.error);
-        self.ci_disabled = error.is_some_and(|error| matches!(error.fault(), Fault::CiDisabled));
+        self.ci_disabled = error.is_some_and(|error| matches!(error.kind(), ErrorKind::CiDisabled));
         self.refused = match error {
             Some(error) if !error.is_retryable() => self.refused.saturating_add(1),
             _ => 0,

@@ -4,17 +4,18 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use ci_history::{TimelineKey, TimelineRows, Timestamp};
+
 use super::families::{JOBS, PIPELINES, PROJECTS};
 use super::fragments::{Deflater, Fragments};
 use super::page::{Group, Snapshot};
 use super::polls::ProjectPolls;
 use super::render::{exposed, headers, render, render_project};
+use super::render_cache::{RenderCache, Rendered, SortKey};
 use super::schedules::{self, SCHEDULES, ScheduleRow};
-use super::shelf::{Place, Rendered, Shelf};
 use super::telemetry::Telemetry;
 use super::text::shown;
 use crate::base::api::ErrorClass;
-use crate::model::{TimelineKey, TimelineRows, Timestamp};
 
 /// Everything that is exposed. Clones share it.
 #[derive(Clone)]
@@ -30,7 +31,7 @@ struct Shared {
     deflater: Mutex<Deflater>,
     /// For projects and schedules, which never wait for a timeline.
     project_deflater: Mutex<Deflater>,
-    timelines: Shelf,
+    timelines: RenderCache,
     /// Locked to put text in its place or to copy references, never to render.
     projects: RwLock<Projects>,
     /// As the projects.
@@ -40,14 +41,14 @@ struct Shared {
 /// A timeline's text, not shown yet.
 pub struct RenderedTimeline {
     rendered: Rendered,
-    place: Place,
+    sort_key: SortKey,
 }
 
-/// Projects by path, with what is rendered of them.
+/// Projects by path, with their rendered text.
 type Projects = BTreeMap<Arc<str>, (ProjectPolls, Arc<Fragments>)>;
 
 impl Exposition {
-    /// Nothing but the exporter's own metrics.
+    /// Starts with the exporter's own metrics alone.
     pub fn new(telemetry: Telemetry) -> Self {
         let timelines = JOBS.iter().map(|family| family.described);
         let timelines = timelines.chain(PIPELINES.iter().map(|family| family.described));
@@ -66,7 +67,7 @@ impl Exposition {
             }),
             deflater: Mutex::new(deflater),
             project_deflater: Mutex::new(Deflater::new()),
-            timelines: Shelf::default(),
+            timelines: RenderCache::default(),
             projects: RwLock::default(),
             schedules: RwLock::default(),
         }))
@@ -77,7 +78,7 @@ impl Exposition {
         &self.0.telemetry
     }
 
-    /// Renders a timeline and shows it in place of what was shown for the key.
+    /// Renders a timeline and replaces the text that was published for the key.
     pub fn publish(
         &self,
         key: TimelineKey,
@@ -102,7 +103,7 @@ impl Exposition {
                 timelines: 1,
                 jobs: jobs.len() as u64,
             },
-            place: Place {
+            sort_key: SortKey {
                 project: Arc::from(shown(&rows.project)),
                 ref_name: Arc::from(shown(&rows.ref_name)),
                 newest_first: Reverse(rows.project_id),
@@ -113,7 +114,9 @@ impl Exposition {
     /// Shows a rendered timeline in place of what was shown for the key. Quick: takes no time to render. Calls
     /// for one key must come in the order of their renderings; the last one stays.
     pub fn show(&self, key: TimelineKey, timeline: RenderedTimeline) {
-        self.0.timelines.put(key, timeline.place, timeline.rendered);
+        self.0
+            .timelines
+            .put(key, timeline.sort_key, timeline.rendered);
     }
 
     /// Shows nothing for the key any longer.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_config::BehaviorVersion;
 use aws_credential_types::Credentials;
 use ci_history::{
-    JobObservation, PipelineObservation, Rules, Status, Timeline, TimelineKey, Timestamp,
+    JobObservation, PipelineObservation, Rules, Shard, Status, Timeline, TimelineKey, Timestamp,
 };
 use futures_util::future::join_all;
 use job_failure_exporter::base::s3_options::{Encryption, S3Options};
@@ -90,8 +90,8 @@ fn rules() -> Rules {
 }
 
 async fn load(store: &S3) -> Vec<Saved> {
-    let loaded = store.load().await.unwrap();
-    assert!(loaded.set_aside.is_empty(), "{:?}", loaded.set_aside);
+    let loaded = store.load_shard(Shard::WHOLE).await.unwrap();
+    assert!(loaded.quarantined.is_empty(), "{:?}", loaded.quarantined);
     loaded.timelines
 }
 

@@ -14,7 +14,7 @@ use ci_history::{JobObservation, PipelineObservation, Timestamp};
 use gitlab_simulator::{DEFAULT_TOKEN, Handle, Options, Recorded, start};
 use job_failure_exporter::base::api::Endpoint;
 use job_failure_exporter::config::{Config, Overrides};
-use job_failure_exporter::gitlab::{Error, Observer, Project, Rejected};
+use job_failure_exporter::gitlab::{Error, Project, Rejected, TransportMetrics};
 use job_failure_exporter::ingest::{Observations, PollEvents, Poller, Resume, ScheduleSight};
 use tokio_util::sync::CancellationToken;
 
@@ -93,7 +93,7 @@ impl PollEvents for Counter {
     fn first_round_ended(&self) {}
 }
 
-impl Observer for Counter {
+impl TransportMetrics for Counter {
     fn answered(&self, _: Endpoint, _: &'static str, _: Duration) {
         self.answered.fetch_add(1, Ordering::Relaxed);
     }

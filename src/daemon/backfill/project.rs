@@ -1,4 +1,4 @@
-//! The backfill of one project: what is left to read, drafts on the way, and the end in the store.
+//! The backfill of one project: what is left to read, checkpoints on the way, and the end in the store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::daemon::storage;
 use crate::gitlab::{Error, Project};
 use crate::ingest::{BackfillListing, LISTING_OVERLAP, Reader};
 use crate::model::{PipelineObservation, Rules, Timestamp};
-use crate::store::{Draft, Saved, Store, StoreError};
+use crate::store::{BackfillCheckpoint, Saved, Store, StoreError};
 
 /// Reads one project after the other.
 pub(super) struct ProjectReader {
@@ -21,7 +21,7 @@ pub(super) struct ProjectReader {
     pub(super) timelines: Arc<BackfillTimelines>,
     pub(super) store: Store,
     pub(super) rules: Rules,
-    /// See [`Draft::scope`].
+    /// See [`BackfillCheckpoint::scope`].
     pub(super) scope: String,
     pub(super) rebuild: bool,
     /// How far back to read.
@@ -58,9 +58,12 @@ impl ProjectReader {
         let since = saved.watermark.map_or(self.target, |end| {
             before(end, LISTING_OVERLAP).min(self.target)
         });
-        let draft = self.store.draft(project.id).await?;
-        let draft = draft.filter(|draft| draft.scope == self.scope && draft.since <= since);
-        let since = draft.as_ref().map_or(since, |draft| draft.since);
+        let checkpoint = self.store.checkpoint(project.id).await?;
+        let checkpoint = checkpoint
+            .filter(|checkpoint| checkpoint.scope == self.scope && checkpoint.since <= since);
+        let since = checkpoint
+            .as_ref()
+            .map_or(since, |checkpoint| checkpoint.since);
         let BackfillListing {
             mut pipelines,
             latest,
@@ -72,20 +75,20 @@ impl ProjectReader {
             () = self.stop.cancelled() => return Ok(ProjectEnd::Stopped),
         };
         let all = pipelines.len();
-        let is_resumed = draft.is_some();
-        let draft = draft.unwrap_or_else(|| Draft {
+        let is_resumed = checkpoint.is_some();
+        let checkpoint = checkpoint.unwrap_or_else(|| BackfillCheckpoint {
             scope: self.scope.clone(),
             since,
             listed: latest,
             done: 0,
             timelines: Vec::new(),
         });
-        pipelines.retain(|pipeline| !is_done(&draft, pipeline.id, pipeline.updated_at));
+        pipelines.retain(|pipeline| !is_done(&checkpoint, pipeline.id, pipeline.updated_at));
         let before = all - pipelines.len();
         self.progress.begins(&project.path, place, all, before);
-        self.timelines.begin(&draft, saved.timelines);
-        let read = self.read_pipelines(project, pipelines, &draft).await?;
-        self.save_draft(project, &draft).await?;
+        self.timelines.begin(&checkpoint, saved.timelines);
+        let read = self.read_pipelines(project, pipelines, &checkpoint).await?;
+        self.save_checkpoint(project, &checkpoint).await?;
         match read {
             Some(Ok(())) => {}
             Some(Err(error)) => return Ok(ProjectEnd::Failed(error)),
@@ -97,12 +100,12 @@ impl ProjectReader {
         Ok(ProjectEnd::Done { timelines })
     }
 
-    /// Reads pipelines, and saves the draft now and then; `None` if it was stopped.
+    /// Reads pipelines, and saves the checkpoint now and then; `None` if it was stopped.
     async fn read_pipelines(
         &self,
         project: &Project,
         pipelines: Vec<PipelineObservation>,
-        draft: &Draft,
+        checkpoint: &BackfillCheckpoint,
     ) -> Result<Option<Result<(), Error>>, StoreError> {
         let reading = self.reader.read_in_order(project, pipelines);
         tokio::pin!(reading);
@@ -114,14 +117,20 @@ impl ProjectReader {
                 biased;
                 () = self.stop.cancelled() => return Ok(None),
                 read = &mut reading => return Ok(Some(read)),
-                _ = saves.tick() => self.save_draft(project, draft).await?,
+                _ = saves.tick() => self.save_checkpoint(project, checkpoint).await?,
             }
         }
     }
 
-    async fn save_draft(&self, project: &Project, begun: &Draft) -> Result<(), StoreError> {
-        let draft = self.timelines.draft(begun);
-        self.store.save_draft(project.id, draft, &self.rules).await
+    async fn save_checkpoint(
+        &self,
+        project: &Project,
+        begun: &BackfillCheckpoint,
+    ) -> Result<(), StoreError> {
+        let checkpoint = self.timelines.checkpoint(begun);
+        self.store
+            .save_checkpoint(project.id, checkpoint, &self.rules)
+            .await
     }
 
     /// Replaces what was saved by what was read; returns the number of timelines.
@@ -166,19 +175,19 @@ impl ProjectReader {
             // As the daemon does: the last document promises what is in all of them.
             saved.watermark = if number == count { watermark } else { former };
             let written = self.store.save(saved, &self.rules).await?;
-            storage::log_quarantined(&written.set_aside);
+            storage::log_quarantined(&written.quarantined);
         }
         Ok(count)
     }
 }
 
-/// Whether an earlier run has read a pipeline that has not moved since.
-fn is_done(draft: &Draft, id: u64, updated_at: Option<Timestamp>) -> bool {
-    let moved_since = match (updated_at, draft.listed) {
+/// Whether an earlier run has read a pipeline, which has not moved since.
+fn is_done(checkpoint: &BackfillCheckpoint, id: u64, updated_at: Option<Timestamp>) -> bool {
+    let moved_since = match (updated_at, checkpoint.listed) {
         (Some(moved), Some(listed)) => moved >= before(listed, LISTING_OVERLAP),
         _ => true,
     };
-    id <= draft.done && !moved_since
+    id <= checkpoint.done && !moved_since
 }
 
 /// So long before a time.

@@ -16,7 +16,7 @@ use crate::daemon::client::client;
 use crate::daemon::error::DaemonError;
 use crate::daemon::gitlab_clock::GitLabClock;
 use crate::daemon::storage;
-use crate::gitlab::Observer;
+use crate::gitlab::TransportMetrics;
 use crate::ingest::{Discovery, Reader, project_span};
 use crate::model::{Rules, Timestamp};
 use crate::store::Saved;
@@ -36,7 +36,7 @@ pub struct Reach {
 /// Takes GitLab's time from its answers.
 struct ClockReader(Arc<GitLabClock>);
 
-impl Observer for ClockReader {
+impl TransportMetrics for ClockReader {
     fn server_date(&self, date: Timestamp) {
         self.0.note(date);
     }
@@ -58,7 +58,7 @@ pub async fn run(
     let client = client(&config.gitlab, Arc::new(ClockReader(clock.clone())))?;
     let store = storage::open(&config.store).await?;
     let loaded = store.load_shard(config.watch.shard).await?;
-    storage::log_quarantined(&loaded.set_aside);
+    storage::log_quarantined(&loaded.quarantined);
     let scope = scope(&config.watch, &config.counting);
     let rules = config.counting;
     let timelines = BackfillTimelines::new(rules.clone(), clock.clone(), progress.clone());
@@ -128,7 +128,7 @@ async fn read_all(
     if outcome.failed.is_empty() {
         // Not before: a run after one that was stopped must not read a project again.
         for id in projects.keys() {
-            reader.store.remove_draft(*id).await?;
+            reader.store.remove_checkpoint(*id).await?;
         }
     }
     Ok(outcome)
@@ -146,7 +146,7 @@ fn failures(found: &Discovery) -> Vec<(String, String)> {
     failures
 }
 
-/// What is read and how it is counted, in words. A draft of another scope is of no use.
+/// What is read and how it is counted, in words. A checkpoint of another scope is of no use.
 fn scope(watch: &Watch, rules: &Rules) -> String {
     let Watch {
         refs,

@@ -8,7 +8,7 @@ use crate::daemon::gitlab_clock::GitLabClock;
 use crate::gitlab::{Project, Rejected};
 use crate::ingest::Observations;
 use crate::model::{JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp};
-use crate::store::{Draft, Saved};
+use crate::store::{BackfillCheckpoint, Saved};
 
 /// What is read of one project after the other.
 pub(super) struct BackfillTimelines {
@@ -48,19 +48,19 @@ impl BackfillTimelines {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a project where a draft left off.
-    pub(super) fn begin(&self, draft: &Draft, own: SavedTimelines) {
-        let timelines = draft.timelines.iter().cloned();
+    /// Begins a project where a checkpoint left off.
+    pub(super) fn begin(&self, checkpoint: &BackfillCheckpoint, own: SavedTimelines) {
+        let timelines = checkpoint.timelines.iter().cloned();
         let mut inner = self.lock();
         inner.read = timelines.map(|t| (t.key.clone(), t)).collect();
         inner.own = own;
-        inner.done = draft.done;
+        inner.done = checkpoint.done;
     }
 
     /// What was read so far.
-    pub(super) fn draft(&self, begun: &Draft) -> Draft {
+    pub(super) fn checkpoint(&self, begun: &BackfillCheckpoint) -> BackfillCheckpoint {
         let inner = self.lock();
-        Draft {
+        BackfillCheckpoint {
             scope: begun.scope.clone(),
             since: begun.since,
             listed: begun.listed,

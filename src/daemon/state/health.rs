@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::gitlab::{Error, Fault, Rejected};
+use crate::gitlab::{Error, ErrorKind, Rejected};
 use crate::http::Readiness;
 
 /// Rejected records that are remembered, so that each is logged once.
@@ -84,11 +84,11 @@ impl Health {
         let known = self.poll_failures.get(name);
         // Not by the message: it may count down seconds.
         let is_known = known.is_some_and(|known| known.reason == reason);
-        let ci_is_disabled = matches!(error.fault(), Fault::CiDisabled);
+        let ci_is_disabled = matches!(error.kind(), ErrorKind::CiDisabled);
         // Without CI/CD there is nothing to poll, and no last poll that could be too long ago.
         self.any_polled |= ci_is_disabled;
         // The error that opened the circuit was told, and stays to be seen.
-        let is_left_alone = matches!(error.fault(), Fault::CircuitOpen { .. });
+        let is_left_alone = matches!(error.kind(), ErrorKind::CircuitOpen { .. });
         if !is_left_alone || known.is_none() {
             let failure = PollFailure { reason, message };
             self.poll_failures.insert(name.to_owned(), failure);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::projects::Found;
 use super::shell::State;
+use crate::base::label::Label as _;
 use crate::gitlab::{Error, Project, Rejected};
 use crate::ingest::{Observations, PollEvents, Resume, ScheduleSight};
 use crate::metrics::ScheduleRow;
