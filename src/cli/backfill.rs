@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::common::{ConfigArgs, LogFormat};
 use super::interrupt::Interrupts;
-use crate::config::{Config, duration};
+use crate::config::Config;
 use crate::daemon::backfill::{self, BackfillOutcome, Progress, Reach};
+use ci_history::duration;
 
 /// Time between two log lines without a progress bar.
 const BETWEEN_LINES: Duration = Duration::from_secs(15);

@@ -1,7 +1,7 @@
 //! When the retention is applied to everything.
 
 use super::state::State;
-use crate::model::Timestamp;
+use ci_history::Timestamp;
 
 /// Time between two times, in seconds of GitLab's clock.
 const INTERVAL: i64 = 60 * 60;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::UNIX_EPOCH;
 
-use crate::clock::Clock;
-use crate::model::Timestamp;
+use ci_history::Timestamp;
+use ci_history::clock::Clock;
 
 /// Our clock, and how far GitLab's is ahead of it.
 pub(super) struct GitLabClock {

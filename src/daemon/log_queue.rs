@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::model::{TimelineKey, TimelineRows};
+use ci_history::{TimelineKey, TimelineRows};
 
 /// Logs that wait at most. A log that finds no room is offered again when its timeline changes.
 const LONGEST_QUEUE: usize = 1000;

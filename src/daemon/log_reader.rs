@@ -12,7 +12,7 @@ use super::state::State;
 use crate::config::Classification;
 use crate::gitlab::{Client, Error, ErrorKind, LogTail};
 use crate::metrics::LogRead;
-use crate::model::{FailureClass, LogFinding, LogRules, LogText};
+use ci_history::{FailureClass, LogFinding, LogRules, LogText};
 
 /// How long nothing is read after GitLab did not answer.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(30);

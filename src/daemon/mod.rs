@@ -41,11 +41,11 @@ use self::signals::Signals;
 use self::state::State;
 use self::telemetry::Traffic;
 use self::webhooks::{Inbox, Work};
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::{Bound, Server, Service};
 use crate::ingest::Poller;
 use crate::metrics::{Build, Exposition, Telemetry};
+use ci_history::clock::Clock;
 
 /// How the daemon ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::{Config, JobSelector, Owners, RefSelector};
-use crate::model::{Rules, Shard, Timestamp};
+use ci_history::{Rules, Shard, Timestamp};
 
 /// The parts of the configuration that the state goes by.
 pub(super) struct Policy {

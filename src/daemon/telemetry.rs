@@ -7,7 +7,7 @@ use super::gitlab_clock::GitLabClock;
 use crate::base::api::{CircuitState, Endpoint};
 use crate::gitlab::TransportMetrics;
 use crate::metrics::Telemetry;
-use crate::model::Timestamp;
+use ci_history::Timestamp;
 
 /// Counts the adapter's traffic.
 pub(super) struct Traffic {

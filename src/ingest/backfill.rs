@@ -8,7 +8,7 @@ use super::listing::Latest;
 use super::reader::{CONCURRENT_REQUESTS, Reader};
 use super::span::pipeline_span;
 use crate::gitlab::{Error, Project};
-use crate::model::{PipelineObservation, Timestamp};
+use ci_history::{PipelineObservation, Timestamp};
 
 /// The watched pipelines of a project that moved since some time.
 #[derive(Debug)]

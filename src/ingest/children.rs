@@ -10,7 +10,7 @@ use super::reader::Reader;
 use super::sight::{Sight, is_settled, may_move_on};
 use crate::config::ChildPipelines;
 use crate::gitlab::{Bridge, Error, Listing, PipelineJobs, Project, Rejected};
-use crate::model::{JobObservation, PipelineObservation, Span, Status};
+use ci_history::{JobObservation, PipelineObservation, Span, Status};
 
 /// Levels of children that are followed. GitLab allows two.
 const DEEPEST: usize = 5;

@@ -8,7 +8,7 @@ use super::children::Family;
 use super::events::Resume;
 use super::pending::{PendingReads, ReadPlan};
 use super::sight::{Sight, may_move_on, sight_of};
-use crate::model::{PipelineObservation, Timestamp};
+use ci_history::{PipelineObservation, Timestamp};
 
 /// How far a listing reaches back into the one before: rows become visible some time after they are stamped
 /// (commit, replica lag).

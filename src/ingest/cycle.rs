@@ -12,7 +12,7 @@ use super::poller::Poller;
 use super::reader::{CONCURRENT_REQUESTS, Reader};
 use super::span::pipeline_span;
 use crate::gitlab::{Error, ErrorKind, Project};
-use crate::model::PipelineObservation;
+use ci_history::PipelineObservation;
 
 /// A cycle gives up after so many errors in a row that may concern single pipelines.
 const ERRORS_IN_A_ROW: u32 = 3;

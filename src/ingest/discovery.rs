@@ -8,7 +8,7 @@ use super::reader::Reader;
 use super::span::project_span;
 use crate::config::Group;
 use crate::gitlab::{Error, Project};
-use crate::model::Shard;
+use ci_history::Shard;
 
 /// The projects of the configuration's names, as they were found last.
 #[derive(Default)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::gitlab::{Error, Project, Rejected, Schedule};
-use crate::model::{JobObservation, PipelineObservation, Timestamp};
+use ci_history::{JobObservation, PipelineObservation, Timestamp};
 
 /// Where polling of a project left off.
 #[derive(Debug, Clone, Default)]

@@ -8,7 +8,7 @@ use super::reader::Reader;
 use crate::base::DAY;
 use crate::config::Backfill;
 use crate::gitlab::{Error, Order, PipelineQuery, Project};
-use crate::model::{PipelineObservation, Timestamp};
+use ci_history::{PipelineObservation, Timestamp};
 
 /// Pipelines listed for each one wanted per ref, where several refs of a project are backfilled.
 const LISTED_FOR_REFS: usize = 4;

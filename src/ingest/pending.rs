@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::sight::{Sight, sight_of};
-use crate::model::{PipelineObservation, Timestamp};
+use ci_history::{PipelineObservation, Timestamp};
 
 /// A pipeline is given up after so many failed readings, and not before so many seconds of them.
 pub(super) const TRIES: u32 = 8;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::events::Observations;
 use crate::config::Watch;
 use crate::gitlab::{Client, Error, Project, Rejected};
-use crate::model::{JobObservation, PipelineObservation};
+use ci_history::{JobObservation, PipelineObservation};
 
 /// Requests for jobs under way at a time per project.
 pub(super) const CONCURRENT_REQUESTS: usize = 4;

@@ -1,6 +1,6 @@
 //! How a pipeline was last seen, and what its status says about its future.
 
-use crate::model::{PipelineObservation, Status, Timestamp};
+use ci_history::{PipelineObservation, Status, Timestamp};
 
 /// `updated_at` and status of a pipeline. While they stay, nothing has happened to it.
 pub(super) type Sight = (Option<Timestamp>, Status);

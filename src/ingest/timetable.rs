@@ -128,7 +128,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Timestamp;
+    use ci_history::Timestamp;
 
     fn schedule(id: u64, next_run_at: i64) -> Schedule {
         Schedule {

@@ -11,8 +11,8 @@ use super::timelines::{BackfillTimelines, SavedTimelines};
 use crate::daemon::storage;
 use crate::gitlab::{Error, Project};
 use crate::ingest::{BackfillListing, LISTING_OVERLAP, Reader};
-use crate::model::{PipelineObservation, Rules, Timestamp};
 use crate::store::{BackfillCheckpoint, Saved, Store, StoreError};
+use ci_history::{PipelineObservation, Rules, Timestamp};
 
 /// Reads one project after the other.
 pub(super) struct ProjectReader {

@@ -10,7 +10,6 @@ use tracing::Instrument as _;
 use super::project::{ProjectEnd, ProjectReader, SavedProject, before};
 use super::report::{BackfillOutcome, Progress};
 use super::timelines::BackfillTimelines;
-use crate::clock::Clock;
 use crate::config::{Config, Watch};
 use crate::daemon::client::client;
 use crate::daemon::error::DaemonError;
@@ -18,8 +17,9 @@ use crate::daemon::gitlab_clock::GitLabClock;
 use crate::daemon::storage;
 use crate::gitlab::TransportMetrics;
 use crate::ingest::{Discovery, Reader, project_span};
-use crate::model::{Rules, Timestamp};
 use crate::store::Saved;
+use ci_history::clock::Clock;
+use ci_history::{Rules, Timestamp};
 
 /// Projects in a row that could not be read, after which the others are not tried.
 const FAILURES_IN_A_ROW: usize = 3;

@@ -7,8 +7,8 @@ use super::report::Progress;
 use crate::daemon::gitlab_clock::GitLabClock;
 use crate::gitlab::{Project, Rejected};
 use crate::ingest::Observations;
-use crate::model::{JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp};
 use crate::store::{BackfillCheckpoint, Saved};
+use ci_history::{JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp};
 
 /// What is read of one project after the other.
 pub(super) struct BackfillTimelines {

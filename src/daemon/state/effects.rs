@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::transitions::Transition;
-use crate::model::{TimelineKey, TimelineRows};
+use ci_history::{TimelineKey, TimelineRows};
 
 /// What a change asks for.
 #[derive(Default)]

@@ -3,7 +3,7 @@
 use super::shell::State;
 use crate::gitlab::webhook::Hook;
 use crate::ingest::{Observations as _, PollHint};
-use crate::model::{JobObservation, Status, TimelineKey};
+use ci_history::{JobObservation, Status, TimelineKey};
 
 impl State {
     /// Counts what a hook says for sure, and says what polling is to read; `None` if it is not watched.

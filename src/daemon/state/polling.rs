@@ -9,7 +9,7 @@ use crate::base::label::Label as _;
 use crate::gitlab::{Error, Project, Rejected};
 use crate::ingest::{Observations, PollEvents, Resume, ScheduleSight};
 use crate::metrics::ScheduleRow;
-use crate::model::{JobObservation, PipelineObservation, TimelineKey, Timestamp};
+use ci_history::{JobObservation, PipelineObservation, TimelineKey, Timestamp};
 
 impl Observations for State {
     fn observed(

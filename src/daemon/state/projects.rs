@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::gitlab::Project;
 use crate::gitlab::webhook::HookProject;
-use crate::model::Timestamp;
+use ci_history::Timestamp;
 
 /// Projects that are watched, or were when the state was saved.
 #[derive(Default)]

@@ -2,8 +2,8 @@
 
 use super::shell::State;
 use crate::daemon::log_queue::WantedLog;
-use crate::model::{LogFinding, TimelineKey, Timestamp};
 use crate::store::Saved;
+use ci_history::{LogFinding, TimelineKey, Timestamp};
 
 /// The changed timelines of one project.
 pub(in crate::daemon) struct ProjectBatch {

@@ -6,14 +6,14 @@ use super::effects::{Effects, RenderRequest};
 use super::health::Health;
 use super::projects::Projects;
 use super::timelines::Timelines;
-use crate::config::duration;
 use crate::daemon::gitlab_clock::GitLabClock;
 use crate::daemon::log_queue::LogQueue;
 use crate::daemon::owners_cache::OwnersCache;
 use crate::daemon::policy::Policy;
 use crate::gitlab::Project;
 use crate::metrics::{Exposition, RenderedTimeline, Telemetry};
-use crate::model::{TimelineKey, Timestamp};
+use ci_history::duration;
+use ci_history::{TimelineKey, Timestamp};
 
 /// The only owner of the state.
 pub(in crate::daemon) struct State {

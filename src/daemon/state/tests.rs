@@ -5,14 +5,14 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use super::shell::State;
-use crate::clock::SystemClock;
 use crate::config::{Config, Overrides, Watch};
 use crate::daemon::gitlab_clock::GitLabClock;
 use crate::daemon::policy::Policy;
 use crate::gitlab::Project;
 use crate::ingest::{Observations as _, PollEvents as _};
 use crate::metrics::{Build, Exposition, Telemetry};
-use crate::model::{JobObservation, PipelineObservation, Status, TimelineKey, Timestamp};
+use ci_history::clock::SystemClock;
+use ci_history::{JobObservation, PipelineObservation, Status, TimelineKey, Timestamp};
 
 pub(in crate::daemon) fn test_state() -> (Arc<State>, Watch) {
     let overrides = Overrides {

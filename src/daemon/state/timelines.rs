@@ -10,10 +10,10 @@ use super::effects::{Effects, RenderRequest};
 use super::transitions::Rank;
 use crate::gitlab::Project;
 use crate::ingest::Resume;
-use crate::model::{
+use crate::store::Saved;
+use ci_history::{
     Changes, JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp,
 };
-use crate::store::Saved;
 
 /// Every timeline that is known, by project and ref.
 pub(super) struct Timelines {

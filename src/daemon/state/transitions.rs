@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{JobRow, Outcome, TimelineRows};
+use ci_history::{JobRow, Outcome, TimelineRows};
 
 /// How bad a job was when its timeline was rendered last: its place on the status page.
 pub(super) struct Rank {

@@ -6,7 +6,7 @@ use super::shell::{Inner, State};
 use crate::http::{
     Candidate, DaemonStatus, JobEntry, JobFilter, JobPage, Paging, ProjectStatus, Readiness, select,
 };
-use crate::model::TimelineKey;
+use ci_history::TimelineKey;
 
 /// What is shown is called old after so many missed polls of a quiet project ..
 const LONG_MISSED: u32 = 3;

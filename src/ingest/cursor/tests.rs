@@ -2,7 +2,7 @@
 
 use super::super::pending::TRIES;
 use super::*;
-use crate::model::Status;
+use ci_history::Status;
 
 fn pipeline(id: u64, status: Status, updated_at: i64) -> PipelineObservation {
     PipelineObservation {

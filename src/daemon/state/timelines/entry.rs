@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::super::effects::{Expired, RenderRequest};
 use super::super::transitions::{Rank, Transition};
 use crate::gitlab::Project;
-use crate::model::{Changes, Rules, Timeline, TimelineKey, Timestamp};
 use crate::store::Saved;
+use ci_history::{Changes, Rules, Timeline, TimelineKey, Timestamp};
 
 /// A timeline, and whether it is exposed, rendered and saved as it is.
 pub(super) struct TimelineEntry {
