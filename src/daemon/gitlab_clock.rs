@@ -1,4 +1,4 @@
-//! GitLab's clock, told from the `Date` of its answers.
+//! GitLab's clock, read from the `Date` of its answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -12,7 +12,7 @@ pub(super) struct GitLabClock {
     clock: Arc<dyn Clock>,
     /// Seconds.
     offset: AtomicI64,
-    /// Whether GitLab has told its time.
+    /// Whether an answer with a `Date` came.
     is_told: AtomicBool,
 }
 

@@ -20,8 +20,6 @@ impl Timeline {
             self.project = other.project.clone();
             self.project_url.clone_from(&other.project_url);
         }
-        // Whoever has read everything brings it along.
-        self.has_gap &= other.has_gap;
         self.newest_finished = self.newest_finished.max(other.newest_finished);
         self.pipelines.merge(&other.pipelines);
         for (name, theirs) in &other.jobs {

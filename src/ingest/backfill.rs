@@ -1,36 +1,31 @@
-//! Reading the past of a project, oldest first.
-
-use std::collections::BTreeMap;
+//! Reading a project back to some time, oldest pipeline first.
 
 use futures_util::{StreamExt as _, stream};
+use tracing::Instrument as _;
 
 use super::children::Family;
-use super::cycle::Latest;
-use super::discovery::Catalog;
-use super::{CONCURRENT_REQUESTS, Ingest};
+use super::listing::Latest;
+use super::reader::{CONCURRENT_REQUESTS, Reader};
+use super::span::pipeline_span;
 use crate::gitlab::{Error, Project};
 use crate::model::{PipelineObservation, Timestamp};
 
 /// The watched pipelines of a project that moved since some time.
 #[derive(Debug)]
-pub struct Past {
+pub struct BackfillListing {
     /// Oldest first.
     pub pipelines: Vec<PipelineObservation>,
-    /// When the last one of the project moved, watched or not.
+    /// When the last pipeline of the project moved, watched or not.
     pub latest: Option<Timestamp>,
 }
 
-impl Ingest {
-    /// Asks once for what the configuration names. What cannot be found is told to the sink, and then
-    /// the answer is not complete: the second value is false.
-    pub async fn projects(&self) -> (BTreeMap<u64, Project>, bool) {
-        let mut catalog = Catalog::default();
-        let complete = self.discover(&mut catalog).await;
-        (catalog.projects(self.watch.shard), complete)
-    }
-
-    /// Lists what moved since.
-    pub async fn past(&self, project: &Project, since: Timestamp) -> Result<Past, Error> {
+impl Reader {
+    /// Lists the watched pipelines that moved since.
+    pub async fn backfill_listing(
+        &self,
+        project: &Project,
+        since: Timestamp,
+    ) -> Result<BackfillListing, Error> {
         let latest = Latest::default();
         let mut pipelines = self.moved_since(project, since).await?;
         for pipeline in &pipelines {
@@ -39,34 +34,36 @@ impl Ingest {
         pipelines.retain(|pipeline| self.watches(project, pipeline));
         pipelines.sort_by_key(|pipeline| pipeline.id);
         let latest = self.no_later_than_now(&latest);
-        Ok(Past { pipelines, latest })
+        Ok(BackfillListing { pipelines, latest })
     }
 
     /// Reads the jobs of pipelines, and hands them over in the order of the pipelines. Ends at the first
-    /// error: what comes after must not be counted before.
-    pub async fn read_past(
+    /// error: a later pipeline must not be counted before an earlier one.
+    pub async fn read_in_order(
         &self,
         project: &Project,
         pipelines: Vec<PipelineObservation>,
     ) -> Result<(), Error> {
         let mut answers = stream::iter(pipelines)
             .map(|pipeline| async move {
-                let nothing = Family::default();
-                let reading = self.read_pipeline(project, pipeline.id, nothing).await;
-                (pipeline, reading)
+                let span = pipeline_span(pipeline.id);
+                let read = self.read_pipeline(project, pipeline.id, Family::default());
+                let answer = read.instrument(span.clone()).await;
+                (pipeline, answer, span)
             })
             .buffered(CONCURRENT_REQUESTS);
-        while let Some((mut pipeline, answer)) = answers.next().await {
+        while let Some((mut pipeline, answer, span)) = answers.next().await {
             match answer {
-                Ok(mut reading) => {
-                    if let Some(error) = reading.failed.take() {
+                Ok(mut read) => {
+                    if let Some(error) = read.failed.take() {
                         return Err(error);
                     }
-                    self.hand_over(project, &mut pipeline, reading);
+                    span.in_scope(|| self.hand_over(project, &mut pipeline, read));
                 }
                 // Deleted since it was listed.
                 Err(error) if error.is_not_found() => {
-                    self.miss(project, &pipeline, error).await?;
+                    let confirmed = self.confirm_removed(project, &pipeline, error);
+                    confirmed.instrument(span).await?;
                 }
                 Err(error) => return Err(error),
             }
