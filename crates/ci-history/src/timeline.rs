@@ -93,7 +93,7 @@ impl Timeline {
     /// Counts one observation of a pipeline: its status and attempts of its jobs.
     ///
     /// The result depends neither on the order of observations nor on repeated ones. `now` is the time of
-    /// the observation by GitLab's clock; it tells since when a job has been waiting.
+    /// the observation by GitLab's clock, for the start of a pending job's wait.
     pub fn observe(
         &mut self,
         pipeline: &PipelineObservation,
