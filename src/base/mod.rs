@@ -5,8 +5,10 @@ pub mod backoff;
 pub mod error_chain;
 pub mod human;
 pub mod label;
+pub mod listen_address;
 pub mod loopback;
 pub mod nearest;
+pub mod s3_options;
 
 /// Seconds of a day.
 pub const DAY: i64 = 24 * 60 * 60;

@@ -9,7 +9,7 @@ use ci_history::Shard;
 use super::args::CheckConfigArgs;
 use super::common::Console;
 use crate::config::duration::format as span;
-use crate::config::{Config, describe_rules};
+use crate::config::{Config, Problems, describe_rules};
 
 /// Checks the configuration; the exit code says whether it can be used.
 pub fn run(
@@ -18,9 +18,16 @@ pub fn run(
     console: &mut Console<'_>,
 ) -> io::Result<ExitCode> {
     let file = args.config_file().map(AsRef::<Path>::as_ref);
-    match Config::load(file, &args.config.overrides(), env) {
-        Ok(config) => {
-            summarize(&config, console.out)?;
+    match Config::check(file, &args.config.overrides(), env) {
+        Ok((config, unreadable)) => {
+            let warnings = unreadable.as_ref().map(ToString::to_string);
+            for line in warnings.iter().flat_map(|warnings| warnings.lines()) {
+                writeln!(
+                    console.err,
+                    "warning: {line}; the exporter does not start without it"
+                )?;
+            }
+            summarize(&config, unreadable.as_ref(), console.out)?;
             Ok(ExitCode::SUCCESS)
         }
         Err(problems) => {
@@ -30,11 +37,19 @@ pub fn run(
     }
 }
 
-fn summarize(config: &Config, out: &mut dyn Write) -> io::Result<()> {
+fn summarize(
+    config: &Config,
+    unreadable: Option<&Problems>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let (gitlab, watch) = (&config.gitlab, &config.watch);
-    let token = match gitlab.token {
-        Some(_) => "with a token",
-        None => "without a token: public projects only",
+    let mut unreadable = unreadable.into_iter().flat_map(Problems::iter);
+    let token = if gitlab.token.is_some() {
+        "with a token"
+    } else if unreadable.any(|problem| problem.path == "gitlab.token_file") {
+        "with a token that cannot be read here"
+    } else {
+        "without a token: public projects only"
     };
     let rate = gitlab.requests_per_second;
     writeln!(out, "The configuration can be used.\n")?;

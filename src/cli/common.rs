@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Overrides, Problems, StateConfig};
 
 /// Where a command prints.
 pub struct Console<'a> {
@@ -116,36 +116,29 @@ impl ConfigArgs {
 }
 
 impl StoreArgs {
-    pub(super) fn config(
-        &self,
-        gitlab_url: Option<&String>,
-        env: &dyn Fn(&str) -> Option<String>,
-    ) -> anyhow::Result<Config> {
-        let args = ConfigArgs {
-            config_file: self.config_file.clone(),
-            projects: vec![ANY_PROJECT.to_owned()],
-            gitlab_url: gitlab_url.cloned(),
+    /// The sections that the commands on the saved state need.
+    pub(super) fn config(&self) -> anyhow::Result<StateConfig> {
+        let overrides = Overrides {
             store_directory: self.store_directory.clone(),
-            ..ConfigArgs::default()
+            ..Overrides::default()
         };
-        load(&args, env)
+        StateConfig::load(self.config_file.as_deref(), &overrides).map_err(unusable)
     }
 }
-
-/// The commands on the state watch nothing, but a configuration has to name a project.
-const ANY_PROJECT: &str = "0";
 
 /// Loads the configuration; all its problems are one error.
 pub(super) fn load(
     args: &ConfigArgs,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> anyhow::Result<Config> {
-    let config = Config::load(args.config_file.as_deref(), &args.overrides(), env);
-    config.map_err(|problems| {
-        let context = match problems.len() {
-            1 => "the configuration has a problem".to_owned(),
-            count => format!("the configuration has {count} problems"),
-        };
-        anyhow::Error::new(problems).context(context)
-    })
+    Config::load(args.config_file.as_deref(), &args.overrides(), env).map_err(unusable)
+}
+
+/// The problems, below a line that counts them.
+pub(super) fn unusable(problems: Problems) -> anyhow::Error {
+    let context = match problems.len() {
+        1 => "the configuration has a problem".to_owned(),
+        count => format!("the configuration has {count} problems"),
+    };
+    anyhow::Error::new(problems).context(context)
 }

@@ -16,7 +16,7 @@ use super::common::{Console, StoreArgs};
 use super::job_facts::{facts, print_window};
 use super::saved::{TimelineFilter, entry, name, selected, unknown_job};
 use super::table::{minute, print_aligned, printable};
-use crate::config::Config;
+use crate::config::StateConfig;
 use crate::explain::{JobLabels, Report, Servers, server_url};
 use crate::http::{JobEntry, JobView};
 use crate::store::Saved;
@@ -73,11 +73,10 @@ struct ExplainedView<'a> {
 /// Runs `explain`.
 pub async fn run(
     args: &ExplainArgs,
-    env: &dyn Fn(&str) -> Option<String>,
     clock: &dyn Clock,
     console: &mut Console<'_>,
 ) -> anyhow::Result<()> {
-    let config = args.store.config(None, env)?;
+    let config = args.store.config()?;
     let filter = TimelineFilter {
         project: Some(args.project.clone()),
         ref_name: args.ref_name.clone(),
@@ -128,7 +127,7 @@ pub async fn run(
     Ok(())
 }
 
-fn print_all(found: &[Explained<'_>], config: &Config, out: &mut dyn Write) -> io::Result<()> {
+fn print_all(found: &[Explained<'_>], config: &StateConfig, out: &mut dyn Write) -> io::Result<()> {
     for (number, found) in found.iter().enumerate() {
         if number > 0 {
             writeln!(out)?;
@@ -154,7 +153,7 @@ impl Explained<'_> {
         }
     }
 
-    fn print(&self, config: &Config, out: &mut dyn Write) -> io::Result<()> {
+    fn print(&self, config: &StateConfig, out: &mut dyn Write) -> io::Result<()> {
         let timeline = &self.saved.timeline;
         let row = &self.entry.row;
         let figures = &row.figures;
@@ -271,7 +270,7 @@ fn since(failing: &Failing, project_url: Option<&str>, out: &mut dyn Write) -> i
     }
 }
 
-fn owner(config: &Config, entry: &JobEntry) -> String {
+fn owner(config: &StateConfig, entry: &JobEntry) -> String {
     let team = entry.team.as_deref().map(printable);
     match (team, &config.owners.repository_file) {
         (Some(team), None) => format!("Whose: {team}."),

@@ -56,7 +56,7 @@ pub async fn run(
         }
         Some(Command::Explain(args)) => {
             logging::start(log, env);
-            Box::pin(explain::run(&args, env, &SystemClock, console)).await?;
+            Box::pin(explain::run(&args, &SystemClock, console)).await?;
         }
         Some(Command::Replay(args)) => replay::run(&args, console.out, console.err)?,
         Some(Command::Completions(args)) => {

@@ -7,7 +7,7 @@ use clap::Args;
 use super::common::Console;
 use super::table::printable;
 use crate::base::nearest::nearest;
-use crate::config::{Config, Owners};
+use crate::config::{Owners, StateConfig};
 use crate::daemon::storage;
 use crate::http::JobEntry;
 use crate::store::Saved;
@@ -42,7 +42,7 @@ impl TimelineFilter {
 ///
 /// If there are none.
 pub(super) async fn selected(
-    config: &Config,
+    config: &StateConfig,
     filter: &TimelineFilter,
     console: &mut Console<'_>,
 ) -> anyhow::Result<Vec<Saved>> {

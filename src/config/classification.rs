@@ -1,48 +1,72 @@
-//! The section `classification`: how failures are told apart by their logs.
+//! The section `classification`: how the logs of failed jobs are read.
 
-use super::reader::Section;
+use ci_history::{FailureClass, LogRules};
+
+use super::key::{Key, keys};
+use super::section::Section;
 use super::select::part;
-use crate::model::{FailureClass, LogRules};
+use super::value_type::Form;
+use super::word::Word;
 
-/// How failures are told apart by their logs.
+/// How the logs of failed jobs are read.
 #[derive(Debug, Clone)]
 pub struct Classification {
-    /// Whether logs are read at all. Default: yes.
+    /// Whether logs are read at all.
     pub read_logs: bool,
-    /// Most logs read a minute, over all projects. Default: 30.
+    /// Most logs read a minute, over all projects.
     pub log_reads_per_minute: usize,
-    /// What is looked for in them.
+    /// The failure classes of texts in logs.
     pub rules: LogRules,
 }
 
+keys! {
+    READ_LOGS: Key<bool> = Key::bool("classification.read_logs")
+        .default("true")
+        .doc("Whether the end of a failing job's log is read, for its `failure_class` and for its last lines on the job's page, secrets masked. One request for each job that newly fails.");
+
+    LOG_READS_PER_MINUTE: Key<usize> = Key::count("classification.log_reads_per_minute", 1, 600)
+        .default("30")
+        .doc("Most logs read a minute, over all projects; the others wait.");
+
+    MATCH: Key<String> = Key::text(
+        "classification.rules[].match",
+        Form::new("regular expression", "a regular expression such as `build-.*`"),
+        part,
+    )
+    .required()
+    .doc("Text to find anywhere in the last 64 KiB of a log, without colours and section markers. The first rule that matches wins, and these rules come before the built-in ones. Rules apply only where GitLab's own reason is `script_failure`, unknown or missing.");
+
+    CLASS: Key<FailureClass> = Key::word("classification.rules[].class")
+        .required()
+        .doc("The `failure_class` of these failures.");
+}
+
+impl Word for FailureClass {
+    const ALL: &'static [Self] = &FailureClass::ALL;
+
+    fn word(self) -> &'static str {
+        self.as_str()
+    }
+}
+
 impl Classification {
-    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
-        let read_logs = section.bool("read_logs");
-        let log_reads_per_minute = section.count("log_reads_per_minute");
-        let rules: Vec<_> = section.sections("rules").iter().map(rule).collect();
-        let rules = rules.into_iter().collect::<Option<Vec<_>>>()?;
-        Some(Self {
-            read_logs: read_logs?,
-            log_reads_per_minute: log_reads_per_minute?,
-            rules: log_rules(section, rules)?,
-        })
+    pub(super) fn read(section: &Section<'_>) -> Self {
+        let rules = section.sections("rules");
+        let rules = LogRules::new(rules.iter().filter_map(rule).collect());
+        let rules = rules.or_else(|error| {
+            // Each pattern compiles by itself; all together may exceed the size limit.
+            section.complain(format!("the rules cannot be used together: {error}"));
+            LogRules::new(Vec::new())
+        });
+        Self {
+            read_logs: section.get(&READ_LOGS),
+            log_reads_per_minute: section.get(&LOG_READS_PER_MINUTE),
+            rules: rules.expect("no rules fit together"),
+        }
     }
 }
 
 fn rule(section: &Section<'_>) -> Option<(String, FailureClass)> {
-    let pattern = section.text("match", part);
-    let class = section.choice(
-        "class",
-        &FailureClass::ALL.map(|class| (class.as_str(), class)),
-    );
+    let (pattern, class) = (section.read(&MATCH), section.read(&CLASS));
     Some((pattern?, class?))
-}
-
-/// Each pattern is one by itself; all together may still be more than is compiled.
-fn log_rules(section: &Section<'_>, rules: Vec<(String, FailureClass)>) -> Option<LogRules> {
-    let rules = LogRules::new(rules);
-    if let Err(error) = &rules {
-        section.complain(format!("the rules cannot be used together: {error}"));
-    }
-    rules.ok()
 }

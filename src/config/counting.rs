@@ -1,131 +1,129 @@
-//! The section `counting`: the words of the rules.
+//! The section `counting`: the rules by which executions are counted.
 
-use super::reader::Section;
-use super::watch::ChildPipelines;
-use crate::model::{
+use ci_history::{
     AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs, Rules,
 };
 
-const LATE_PIPELINES: [(&str, LatePipelines); 2] = [
-    ("insert", LatePipelines::Insert),
-    ("skip", LatePipelines::Skip),
-];
-const ABSENT_JOBS: [(&str, AbsentJobs); 2] =
-    [("ignore", AbsentJobs::Ignore), ("pass", AbsentJobs::Pass)];
-const INFRASTRUCTURE_FAILURES: [(&str, InfrastructureFailures); 2] = [
-    ("count", InfrastructureFailures::Count),
-    ("ignore", InfrastructureFailures::Ignore),
-];
-const JOB_NAMES: [(&str, JobNames); 3] = [
-    ("full", JobNames::Full),
-    ("grouped", JobNames::Grouped),
-    ("datadog-agent", JobNames::DatadogAgent),
-];
-const NEVER_FAILED_JOBS: [(&str, NeverFailedJobs); 2] = [
-    ("track", NeverFailedJobs::Track),
-    ("ignore", NeverFailedJobs::Ignore),
-];
-/// The word of a preset and whether it is datadog-agent's.
-const PRESETS: [(&str, bool); 2] = [("default", false), ("datadog-agent", true)];
+use super::key::{Key, keys};
+use super::key_info::KeyInfo;
+use super::section::Section;
+use super::watch::ChildPipelines;
+use super::word::{Word, words};
 
-/// The preset, with what is given besides it, and what it does with child pipelines.
+/// A set of counting rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preset {
+    /// The exporter's own.
+    Default,
+    /// As datadog-agent's notify task counted.
+    DatadogAgent,
+}
+
+words!(Preset { Default = "default", DatadogAgent = "datadog-agent" });
+words!(LatePipelines { Insert = "insert", Skip = "skip" });
+words!(AbsentJobs { Ignore = "ignore", Pass = "pass" });
+words!(InfrastructureFailures { Count = "count", Ignore = "ignore" });
+words!(JobNames { Full = "full", Grouped = "grouped", DatadogAgent = "datadog-agent" });
+words!(NeverFailedJobs { Track = "track", Ignore = "ignore" });
+
+keys! {
+    PRESET: Key<Preset> = Key::word("counting.preset")
+        .default("default")
+        .doc("Defaults of the other keys of `counting`: those of this table, or what datadog-agent's notify task did (`late_pipelines: skip`, `absent_jobs: pass`, `job_names: datadog-agent`, `never_failed_jobs: ignore`). The latter also makes `watch.child_pipelines: ignore` the default.");
+
+    WINDOW: Key<usize> = Key::count("counting.window", 1, 1000)
+        .preset("10")
+        .doc("Last executions of a job that its failure ratio is of.");
+
+    LATE_PIPELINES: Key<LatePipelines> = Key::word("counting.late_pipelines")
+        .preset("insert")
+        .doc("A pipeline that arrives after a newer one has finished: `insert` its executions in order, or `skip` them.");
+
+    ABSENT_JOBS: Key<AbsentJobs> = Key::word("counting.absent_jobs")
+        .preset("ignore")
+        .doc("A known job that did not run in a finished pipeline: `ignore` it, or count a `pass`.");
+
+    INFRASTRUCTURE_FAILURES: Key<InfrastructureFailures> =
+        Key::word("counting.infrastructure_failures")
+        .preset("count")
+        .doc("Failures that a runner or GitLab caused: `count` them like any other, or `ignore` them.");
+
+    JOB_NAMES: Key<JobNames> = Key::word("counting.job_names")
+        .preset("full")
+        .doc("Jobs share a history by the whole name (`full`), by the name without its matrix or parallel suffix (`grouped`), or by the name cut at the first `:` and at 48 characters (`datadog-agent`).");
+
+    NEVER_FAILED_JOBS: Key<NeverFailedJobs> = Key::word("counting.never_failed_jobs")
+        .preset("track")
+        .doc("Jobs that have never failed: `track` their history and last success, or `ignore` them until they fail.");
+}
+
+impl Preset {
+    /// Its counting rules.
+    pub fn rules(self) -> Rules {
+        match self {
+            Self::Default => Rules::default(),
+            Self::DatadogAgent => Rules::datadog_agent(),
+        }
+    }
+}
+
+/// The rules of the preset with the keys that override it, and the preset's default for child pipelines.
 pub(super) fn read(section: &Section<'_>) -> (Rules, ChildPipelines) {
-    let (mut rules, child_pipelines) = match section.choice("preset", &PRESETS) {
-        Some(true) => (Rules::datadog_agent(), ChildPipelines::Ignore),
-        _ => (Rules::default(), ChildPipelines::Follow),
-    };
-    set(&mut rules.window, section.count("window"));
+    let preset = section.get(&PRESET);
+    let mut rules = preset.rules();
+    set(section, &WINDOW, &mut rules.window);
+    set(section, &LATE_PIPELINES, &mut rules.late_pipelines);
+    set(section, &ABSENT_JOBS, &mut rules.absent_jobs);
     set(
-        &mut rules.late_pipelines,
-        section.choice("late_pipelines", &LATE_PIPELINES),
-    );
-    set(
-        &mut rules.absent_jobs,
-        section.choice("absent_jobs", &ABSENT_JOBS),
-    );
-    set(
+        section,
+        &INFRASTRUCTURE_FAILURES,
         &mut rules.infrastructure_failures,
-        section.choice("infrastructure_failures", &INFRASTRUCTURE_FAILURES),
     );
-    set(
-        &mut rules.job_names,
-        section.choice("job_names", &JOB_NAMES),
-    );
-    set(
-        &mut rules.never_failed_jobs,
-        section.choice("never_failed_jobs", &NEVER_FAILED_JOBS),
-    );
+    set(section, &JOB_NAMES, &mut rules.job_names);
+    set(section, &NEVER_FAILED_JOBS, &mut rules.never_failed_jobs);
+    let child_pipelines = match preset {
+        Preset::Default => ChildPipelines::Follow,
+        Preset::DatadogAgent => ChildPipelines::Ignore,
+    };
     (rules, child_pipelines)
+}
+
+fn set<T>(section: &Section<'_>, key: &Key<T>, rule: &mut T) {
+    if let Some(value) = section.read(key) {
+        *rule = value;
+    }
 }
 
 /// The rules as `counting` writes them: key and value, in the order of the docs.
 pub fn describe(rules: &Rules) -> Vec<(&'static str, String)> {
+    let word = |key: KeyInfo, word: &str| (key.name(), word.to_owned());
     vec![
-        ("window", rules.window.to_string()),
-        (
-            "late_pipelines",
-            word(&LATE_PIPELINES, rules.late_pipelines),
+        (WINDOW.info.name(), rules.window.to_string()),
+        word(LATE_PIPELINES.info, rules.late_pipelines.word()),
+        word(ABSENT_JOBS.info, rules.absent_jobs.word()),
+        word(
+            INFRASTRUCTURE_FAILURES.info,
+            rules.infrastructure_failures.word(),
         ),
-        ("absent_jobs", word(&ABSENT_JOBS, rules.absent_jobs)),
-        (
-            "infrastructure_failures",
-            word(&INFRASTRUCTURE_FAILURES, rules.infrastructure_failures),
-        ),
-        ("job_names", word(&JOB_NAMES, rules.job_names)),
-        (
-            "never_failed_jobs",
-            word(&NEVER_FAILED_JOBS, rules.never_failed_jobs),
-        ),
+        word(JOB_NAMES.info, rules.job_names.word()),
+        word(NEVER_FAILED_JOBS.info, rules.never_failed_jobs.word()),
     ]
-}
-
-fn set<T>(rule: &mut T, given: Option<T>) {
-    if let Some(given) = given {
-        *rule = given;
-    }
-}
-
-fn word<T: PartialEq + Copy>(words: &[(&str, T)], value: T) -> String {
-    let mut words = words.iter();
-    let found = words.find(|(_, candidate)| *candidate == value);
-    found
-        .map(|(word, _)| (*word).to_owned())
-        .unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Kind;
-    use crate::config::keys::{Absence, find};
+    use crate::config::key_info::Absence;
 
     #[test]
-    fn the_table_has_the_defaults_and_the_words_of_the_rules() {
-        for (name, value) in describe(&Rules::default()) {
-            let key = find(&format!("counting.{name}")).unwrap();
-            let Absence::Preset(default) = key.absence else {
-                panic!("{name} is not of the preset")
-            };
-            assert_eq!(default, value, "{name}");
-        }
-        let words = |name: &str| match find(&format!("counting.{name}")).unwrap().kind {
-            Kind::Choice(words) => words.to_vec(),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(words("preset"), PRESETS.map(|(word, _)| word));
-        assert_eq!(
-            words("late_pipelines"),
-            LATE_PIPELINES.map(|(word, _)| word)
-        );
-        assert_eq!(words("absent_jobs"), ABSENT_JOBS.map(|(word, _)| word));
-        assert_eq!(words("job_names"), JOB_NAMES.map(|(word, _)| word));
-        assert_eq!(
-            words("infrastructure_failures"),
-            INFRASTRUCTURE_FAILURES.map(|(word, _)| word)
-        );
-        assert_eq!(
-            words("never_failed_jobs"),
-            NEVER_FAILED_JOBS.map(|(word, _)| word)
-        );
+    fn the_keys_have_the_defaults_of_the_rules() {
+        let keys = KEYS.iter().filter(|key| key.name() != PRESET.info.name());
+        let defaults: Vec<_> = keys
+            .map(|key| match key.absence {
+                Absence::Preset(default) => (key.name(), default.to_owned()),
+                other => panic!("{}: {other:?}", key.path),
+            })
+            .collect();
+        assert_eq!(defaults, describe(&Rules::default()));
     }
 }

@@ -1,97 +1,125 @@
 //! The section `gitlab`: which GitLab, with which token.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use reqwest::Certificate;
+use secrecy::SecretString;
 use url::Url;
 
-use super::address::base_url;
-use super::node::Place;
-use super::reader::{Report, Section};
-use super::secret::Secret;
+use super::key::{Key, keys};
+use super::node::Origin;
+use super::problem::Report;
+use super::secret::{token, token_of_file};
+use super::section::Section;
+use super::url::base_url;
+use super::value_type::Form;
+use crate::base::error_chain::error_chain;
 
-/// The environment variable that holds the token where no file is named.
+/// The environment variable that holds the token where no file is given.
 pub const TOKEN_VARIABLE: &str = "GITLAB_TOKEN";
 
 /// How to reach GitLab.
 #[derive(Debug, Clone)]
 pub struct GitLab {
-    /// Where it is; the path ends in `/`. Default: `https://gitlab.com/`.
+    /// Its path ends in `/`.
     pub url: Url,
     /// Access token; `None` sees public projects only.
-    pub token: Option<Secret>,
-    /// PEM file of certificate authorities to trust besides the usual ones.
-    pub ca_file: Option<PathBuf>,
-    /// Longest time one request may take. Default: 10 s.
+    pub token: Option<SecretString>,
+    /// Certificate authorities to trust besides the system's.
+    pub certificates: Vec<Certificate>,
+    /// Longest time one request may take.
     pub timeout: Duration,
-    /// Most requests a second. Default: 10.
+    /// Most requests a second.
     pub requests_per_second: f64,
+}
+
+keys! {
+    URL: Key<Url> = Key::text(
+        "gitlab.url",
+        Form::new("URL", "the address of a GitLab, such as `https://gitlab.com`"),
+        gitlab_url,
+    )
+    .default("https://gitlab.com")
+    .doc("The GitLab to watch, without `/api/v4`. Flag: `--gitlab.url`.");
+
+    TOKEN_FILE: Key<SecretString> = Key::file(
+        "gitlab.token_file",
+        "the path of a file that holds an access token and nothing else",
+        token_of_file,
+    )
+    .secret()
+    .doc("File with an access token of scope `read_api`. Overrides the environment variable `GITLAB_TOKEN`. Without any token only public projects can be watched.");
+
+    CA_FILE: Key<Vec<Certificate>> = Key::file(
+        "gitlab.ca_file",
+        "the path of a PEM file with certificates",
+        certificates,
+    )
+    .doc("PEM file with certificate authorities to trust, besides the system's.");
+
+    TIMEOUT: Key<Duration> = Key::duration("gitlab.timeout", Duration::from_millis(100))
+        .default("10s")
+        .doc("Longest time one request may take.");
+
+    REQUESTS_PER_SECOND: Key<f64> = Key::rate("gitlab.requests_per_second", 1000.0)
+        .default("10")
+        .doc("Most requests a second, over all projects.");
 }
 
 impl GitLab {
     pub(super) fn read(
         section: &Section<'_>,
         report: &Report,
-        folder: &Path,
         env: &dyn Fn(&str) -> Option<String>,
-    ) -> Option<Self> {
-        let url = section.text("url", address);
-        let token = if section.has("token_file") {
-            section.text("token_file", |path| token_of_file(folder, path))
+    ) -> Self {
+        let token = if section.has(TOKEN_FILE.info.name()) {
+            section.read(&TOKEN_FILE)
         } else {
             token_of_environment(report, env)
         };
-        let ca_file = section.text("ca_file", |path| certificates(folder, path));
-        let timeout = section.duration("timeout");
-        let requests_per_second = section.rate("requests_per_second");
-        Some(Self {
-            url: url?,
+        Self {
+            url: section.get(&URL),
             token,
-            ca_file,
-            timeout: timeout?,
-            requests_per_second: requests_per_second?,
-        })
+            certificates: section.read(&CA_FILE).unwrap_or_default(),
+            timeout: section.get(&TIMEOUT),
+            requests_per_second: section.get(&REQUESTS_PER_SECOND),
+        }
     }
 }
 
-fn address(text: &str) -> Result<Url, String> {
-    let url = base_url(text).map_err(|why| match why.as_str() {
-        "credentials are not taken from here" => {
-            "give the token in a file or in the environment".to_owned()
-        }
-        _ => why,
-    })?;
+fn gitlab_url(text: &str) -> Result<Url, String> {
+    let url = base_url(text, "give the token in a file or in the environment")?;
     if url.path().ends_with("/api/v4/") {
         return Err("leave out `/api/v4`".to_owned());
     }
     Ok(url)
 }
 
-pub(super) fn token_of_file(folder: &Path, path: &str) -> Result<Secret, String> {
-    if path.is_empty() {
-        return Err(String::new());
-    }
-    let text = fs::read_to_string(folder.join(path)).map_err(|error| error.to_string())?;
-    Secret::token(&text).map_err(|error| format!("the file {error}"))
-}
-
 /// An empty variable counts as none.
-fn token_of_environment(report: &Report, env: &dyn Fn(&str) -> Option<String>) -> Option<Secret> {
+fn token_of_environment(
+    report: &Report,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Option<SecretString> {
     let text = env(TOKEN_VARIABLE).filter(|text| !text.is_empty())?;
-    let refuse = |error| {
-        let message = format!("the variable {error}; wanted an access token or no variable");
-        report.add(Place::Nowhere, TOKEN_VARIABLE, message);
+    let refuse = |why| {
+        let message = format!("the variable {why}; wanted an access token or no variable");
+        report.add(Origin::Unset, TOKEN_VARIABLE, message);
     };
-    Secret::token(&text).map_err(refuse).ok()
+    token(&text).map_err(refuse).ok()
 }
 
-fn certificates(folder: &Path, path: &str) -> Result<PathBuf, String> {
-    let path = folder.join(path);
-    let text = fs::read(&path).map_err(|error| error.to_string())?;
-    let marker = b"-----BEGIN CERTIFICATE-----";
-    if !text.windows(marker.len()).any(|window| window == marker) {
+fn certificates(content: &[u8]) -> Result<Vec<Certificate>, String> {
+    let certificates = Certificate::from_pem_bundle(content).unwrap_or_default();
+    if certificates.is_empty() {
         return Err("the file holds no PEM certificate".to_owned());
     }
-    Ok(path)
+    // Building a client is what looks into them.
+    let client = reqwest::Client::builder().tls_certs_only(certificates.iter().cloned());
+    match client.build() {
+        Ok(_) => Ok(certificates),
+        Err(error) => Err(format!(
+            "a certificate of the file cannot be used: {}",
+            error_chain(&error)
+        )),
+    }
 }

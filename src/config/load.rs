@@ -1,34 +1,107 @@
-//! Loads a configuration: the file, the flags over it, the environment.
+//! Loads a configuration: the file, overridden by flags, and the environment's token.
 
-use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
-use super::address::base_url;
-use super::gitlab::GitLab;
-use super::node::{self, Node, Shape};
-use super::owners::Owners;
-use super::problem::{Problem, Problems};
-use super::reader::{Report, Section};
-use super::watch::Watch;
-use super::webhooks::Webhooks;
-use super::{Classification, Config, Store, counting};
+use ci_history::Rules;
+use url::Url;
 
-/// What the command line gives; each goes over what the file says.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Overrides {
-    /// `--project`; any project or group here replaces both `watch.projects` and `watch.groups`.
-    pub projects: Vec<String>,
-    /// `--group`, with subgroups.
-    pub groups: Vec<String>,
-    /// `--gitlab.url`.
-    pub gitlab_url: Option<String>,
-    /// `--shard`.
-    pub shard: Option<String>,
-    /// `--store.directory`.
-    pub store_directory: Option<String>,
-    /// `--web.listen-address`.
-    pub listen_address: Option<String>,
+use super::classification::{self, Classification};
+use super::counting;
+use super::file;
+use super::gitlab::{self, GitLab};
+use super::hints::variable_hint;
+use super::key::{Key, keys};
+use super::key_info::KeyInfo;
+use super::node::Node;
+use super::overrides::Overrides;
+use super::owners::{self, Owners};
+use super::problem::{Problem, Problems, Report};
+use super::section::Section;
+use super::services::{self, ALERTMANAGER_URL, PROMETHEUS_URL};
+use super::store::{self, Store};
+use super::value::Context;
+use super::value_type::Form;
+use super::watch::{self, Watch};
+use super::webhooks::{self, Webhooks};
+use super::yaml;
+use crate::base::listen_address::ListenAddress;
+
+/// A whole configuration without problems. Printing it shows no secret.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How to reach GitLab.
+    pub gitlab: GitLab,
+    /// What is watched.
+    pub watch: Watch,
+    /// How executions are counted.
+    pub counting: Rules,
+    /// How the logs of failed jobs are read.
+    pub classification: Classification,
+    /// The teams of jobs.
+    pub owners: Owners,
+    /// Where the state is kept.
+    pub store: Store,
+    /// Who may send events.
+    pub webhooks: Webhooks,
+    /// Time without activity after which a job is forgotten.
+    pub retention: Duration,
+    /// Where `/metrics` is served.
+    pub listen_address: ListenAddress,
 }
+
+/// The sections that commands need which read the saved state. They work without a readable token.
+#[derive(Debug, Clone)]
+pub struct StateConfig {
+    /// How executions are counted.
+    pub counting: Rules,
+    /// The teams of jobs.
+    pub owners: Owners,
+    /// Where the state is kept.
+    pub store: Store,
+    /// Where Prometheus is asked for alerts; the path ends in `/`.
+    pub prometheus_url: Option<Url>,
+    /// Where Alertmanager is asked for silences; the path ends in `/`.
+    pub alertmanager_url: Option<Url>,
+}
+
+keys! {
+    RETENTION: Key<Duration> = Key::duration("retention", Duration::from_secs(1))
+        .default("30d")
+        .doc("Histories, series and documents of a job, branch or project end after this time without activity, by GitLab's clock.");
+
+    LISTEN_ADDRESS: Key<ListenAddress> = Key::text(
+        "web.listen_address",
+        Form::new(
+            "`[host]:port`",
+            "an address to listen on, such as `:10141` or `127.0.0.1:10141`",
+        ),
+        ListenAddress::parse,
+    )
+    .default(":10141")
+    .doc("Address that serves `/metrics`; without a host, on all interfaces. Flag: `--web.listen-address`.");
+}
+
+/// Every key, by section, in the order of the docs.
+const ALL_KEYS: &[&[KeyInfo]] = &[
+    gitlab::KEYS,
+    watch::KEYS,
+    counting::KEYS,
+    classification::KEYS,
+    owners::KEYS,
+    store::KEYS,
+    webhooks::KEYS,
+    services::KEYS,
+    KEYS,
+];
+
+/// Every key with its type, default and documentation, in the order of the docs.
+pub fn keys() -> impl Iterator<Item = &'static KeyInfo> {
+    ALL_KEYS.iter().copied().flatten()
+}
+
+/// Looks up an environment variable.
+type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Config {
     /// Loads and checks a configuration; without a file, from flags and defaults alone.
@@ -42,160 +115,143 @@ impl Config {
     pub fn load(
         file: Option<&Path>,
         overrides: &Overrides,
-        env: &dyn Fn(&str) -> Option<String>,
+        env: Env<'_>,
     ) -> Result<Self, Problems> {
-        let (text, mut document) = match file {
-            None => (String::new(), Node::NOWHERE),
-            Some(file) => open(file).map_err(|problem| Problems::new(Some(file), vec![problem]))?,
-        };
-        overrides.lay_over(&mut document);
-        let report = Report::default();
-        let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
-        let config = read(&Section::root(&report, &document), &report, folder, env);
-        let mut problems = report.into_problems(&text);
-        match config {
-            Some(config) if problems.is_empty() => return Ok(config),
-            None if problems.is_empty() => problems.push(Problem {
-                path: String::new(),
-                message: "cannot be used, for a reason that was not noted; please report this"
-                    .to_owned(),
-                line: None,
-                column: None,
-            }),
-            _ => {}
+        load(file, overrides, |root, report| {
+            Self::read(root, report, env)
+        })
+    }
+
+    /// The same, for a check elsewhere than where the exporter runs: secrets that cannot be read are
+    /// warnings, which are given back.
+    ///
+    /// # Errors
+    ///
+    /// Every other problem that was found.
+    pub fn check(
+        file: Option<&Path>,
+        overrides: &Overrides,
+        env: Env<'_>,
+    ) -> Result<(Self, Option<Problems>), Problems> {
+        load_leniently(file, overrides, |root, report| {
+            Self::read(root, report, env)
+        })
+    }
+
+    fn read(root: &Section<'_>, report: &Report, env: Env<'_>) -> Self {
+        let (counting, child_pipelines) = counting::read(&root.section("counting"));
+        let state = StateConfig::read(root, counting);
+        Self {
+            gitlab: GitLab::read(&root.section("gitlab"), report, env),
+            watch: Watch::read(&root.section("watch"), child_pipelines),
+            counting: state.counting,
+            classification: Classification::read(&root.section("classification")),
+            owners: state.owners,
+            store: state.store,
+            webhooks: Webhooks::read(&root.section("webhooks")),
+            retention: root.get(&RETENTION),
+            listen_address: root.section("web").get(&LISTEN_ADDRESS),
         }
-        Err(Problems::new(file, problems))
     }
 }
 
-/// The file's text and what it says.
-fn open(file: &Path) -> Result<(String, Node), Problem> {
-    let text = fs::read_to_string(file).map_err(|error| Problem {
-        path: file.display().to_string(),
-        message: format!("cannot read the configuration: {error}"),
-        line: None,
-        column: None,
+impl GitLab {
+    /// Loads and checks the section `gitlab` alone.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of the section.
+    pub fn load(
+        file: Option<&Path>,
+        overrides: &Overrides,
+        env: Env<'_>,
+    ) -> Result<Self, Problems> {
+        load(file, overrides, |root, report| {
+            Self::read(&root.section("gitlab"), report, env)
+        })
+    }
+}
+
+impl StateConfig {
+    /// Loads and checks these sections; without a file, from flags and defaults alone.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of these sections, and every section that does not exist.
+    pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Self, Problems> {
+        load(file, overrides, |root, _| {
+            let (counting, _) = counting::read(&root.section("counting"));
+            Self::read(root, counting)
+        })
+    }
+
+    fn read(root: &Section<'_>, counting: Rules) -> Self {
+        Self {
+            counting,
+            owners: Owners::read(&root.section("owners")),
+            store: Store::read(&root.section("store")),
+            prometheus_url: root.section("prometheus").read(&PROMETHEUS_URL),
+            alertmanager_url: root.section("alertmanager").read(&ALERTMANAGER_URL),
+        }
+    }
+}
+
+fn load<T>(
+    file: Option<&Path>,
+    overrides: &Overrides,
+    read: impl FnOnce(&Section<'_>, &Report) -> T,
+) -> Result<T, Problems> {
+    match load_leniently(file, overrides, read)? {
+        (loaded, None) => Ok(loaded),
+        (_, Some(warnings)) => Err(warnings),
+    }
+}
+
+/// What was loaded, and the secrets that could not be read for it.
+fn load_leniently<T>(
+    file: Option<&Path>,
+    overrides: &Overrides,
+    read: impl FnOnce(&Section<'_>, &Report) -> T,
+) -> Result<(T, Option<Problems>), Problems> {
+    let mut document = match file {
+        None => Node::UNSET,
+        Some(path) => open(path).map_err(|problem| Problems::new(file, vec![problem]))?,
+    };
+    overrides.apply(&mut document);
+    let report = Report::default();
+    let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
+    let context = Context {
+        report: &report,
+        folder,
+    };
+    let loaded = read(&Section::root(context, ALL_KEYS, &document), &report);
+    let (mut problems, mut warnings) = report.into_inner();
+    if problems.is_empty() {
+        let warnings = (!warnings.is_empty()).then(|| Problems::new(file, warnings));
+        return Ok((loaded, warnings));
+    }
+    problems.append(&mut warnings);
+    Err(Problems::new(file, problems))
+}
+
+fn open(path: &Path) -> Result<Node, Problem> {
+    let content = file::read(path);
+    let text = content
+        .as_deref()
+        .map_err(Clone::clone)
+        .and_then(file::text);
+    let text = text.map_err(|error| Problem {
+        path: path.display().to_string(),
+        ..Problem::of_file(format!("cannot read the configuration: {error}"))
     })?;
-    match node::parse(&text) {
-        Ok(document) => Ok((text, document)),
-        Err(error) => {
-            let location = error.location();
-            Err(Problem {
-                path: String::new(),
-                message: format!("not valid YAML: {error}"),
-                line: location.as_ref().map(serde_yaml::Location::line),
-                column: location.as_ref().map(serde_yaml::Location::column),
-            })
+    yaml::parse(text).map_err(|error| {
+        let line = text.lines().nth(error.line.saturating_sub(1));
+        let hint = line.and_then(variable_hint);
+        let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+        Problem {
+            line: Some(error.line),
+            column: Some(error.column),
+            ..Problem::of_file(format!("{}{hint}", error.message))
         }
-    }
-}
-
-fn read(
-    root: &Section<'_>,
-    report: &Report,
-    folder: &Path,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Option<Config> {
-    // All sections are read before any of them is missed, so that every problem is noted.
-    let gitlab = GitLab::read(&root.section("gitlab"), report, folder, env);
-    let (counting, child_pipelines) = counting::read(&root.section("counting"));
-    let watch = Watch::read(&root.section("watch"), child_pipelines);
-    let classification = Classification::read(&root.section("classification"));
-    let owners = Owners::read(&root.section("owners"), folder);
-    let store = Store::read(&root.section("store"));
-    let webhooks = Webhooks::read(&root.section("webhooks"), folder);
-    let prometheus_url = root.section("prometheus").text("url", base_url);
-    let alertmanager_url = root.section("alertmanager").text("url", base_url);
-    let retention = root.duration("retention");
-    let listen_address = root.section("web").text("listen_address", listen_address);
-    Some(Config {
-        gitlab: gitlab?,
-        watch: watch?,
-        counting,
-        classification: classification?,
-        owners: owners?,
-        store: store?,
-        webhooks: webhooks?,
-        prometheus_url,
-        alertmanager_url,
-        retention: retention?,
-        listen_address: listen_address?,
     })
-}
-
-/// Checks the form only; whether the name resolves shows when it is bound.
-fn listen_address(text: &str) -> Result<String, String> {
-    let (host, port) = text.rsplit_once(':').ok_or("the port is missing")?;
-    port.parse::<u16>()
-        .map_err(|_| "the port is no number up to 65535".to_owned())?;
-    let bracketed = host.starts_with('[') && host.ends_with(']');
-    if host.contains(':') && !bracketed {
-        return Err("an IPv6 address goes in brackets, as in `[::1]:10141`".to_owned());
-    }
-    if host.contains('/') || host.contains(char::is_whitespace) {
-        return Err(String::new());
-    }
-    Ok(text.to_owned())
-}
-
-impl Overrides {
-    fn lay_over(&self, document: &mut Node) {
-        if !self.projects.is_empty() || !self.groups.is_empty() {
-            let projects = self
-                .projects
-                .iter()
-                .map(|project| text("--project", project));
-            let groups = self.groups.iter().map(|group| {
-                let path = text("--group", group);
-                Node::of_flag("--group", Shape::Map(vec![("path".to_owned(), path)]))
-            });
-            let projects = Node::of_flag("--project", Shape::List(projects.collect()));
-            let groups = Node::of_flag("--group", Shape::List(groups.collect()));
-            put(document, "watch", "projects", projects);
-            put(document, "watch", "groups", groups);
-        }
-        let single = [
-            ("gitlab", "url", "--gitlab.url", &self.gitlab_url),
-            ("watch", "shard", "--shard", &self.shard),
-            (
-                "store",
-                "directory",
-                "--store.directory",
-                &self.store_directory,
-            ),
-            (
-                "web",
-                "listen_address",
-                "--web.listen-address",
-                &self.listen_address,
-            ),
-        ];
-        for (section, name, flag, value) in single {
-            if let Some(value) = value {
-                if flag == "--store.directory" {
-                    remove(document, section, "s3");
-                }
-                put(document, section, name, text(flag, value));
-            }
-        }
-    }
-}
-
-fn text(flag: &'static str, value: &str) -> Node {
-    Node::of_flag(flag, Shape::Text(value.to_owned()))
-}
-
-fn put(document: &mut Node, section: &str, name: &str, value: Node) {
-    let entry = document
-        .entry_mut(section)
-        .and_then(|inner| inner.entry_mut(name));
-    if let Some(entry) = entry {
-        *entry = value;
-    }
-}
-
-fn remove(document: &mut Node, section: &str, name: &str) {
-    if let Some(Shape::Map(entries)) = document.entry_mut(section).map(|inner| &mut inner.shape) {
-        entries.retain(|(key, _)| key != name);
-    }
 }

@@ -1,21 +1,22 @@
-//! The section `owners`: whose a job is.
+//! The section `owners`: the teams of jobs.
 
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
-use globset::GlobMatcher;
+use globset::{Glob, GlobMatcher};
 
+use super::file;
+use super::key::{Key, keys};
 use super::owners_file::{Owner, OwnersFile};
-use super::reader::Section;
-use super::watch::{name_glob, path_glob};
+use super::section::Section;
+use super::select::{name_glob, path_glob};
+use super::value_type::Form;
 
 /// Rules and files that give jobs to teams, as CODEOWNERS gives files to people.
 #[derive(Debug, Clone, Default)]
 pub struct Owners {
     rules: Vec<OwnerRule>,
     file: OwnersFile,
-    /// Where a project's repository says whose its jobs are, if it is to be asked.
+    /// Path of the owners file in each project's repository.
     pub repository_file: Option<String>,
 }
 
@@ -26,9 +27,47 @@ struct OwnerRule {
     team: Arc<str>,
 }
 
+keys! {
+    FILE: Key<OwnersFile> = Key::file(
+        "owners.file",
+        "the path of a file with lines such as `deploy-* @sre`",
+        owners_file,
+    )
+    .doc("File with the owners of jobs, in the syntax of CODEOWNERS with job names in place of paths: `deploy-* @sre`. A relative path starts at the configuration's directory.");
+
+    REPOSITORY_FILE: Key<String> = Key::text(
+        "owners.repository_file",
+        Form::new(
+            "path in a repository",
+            "the path of a file in a repository, such as `.gitlab/JOBOWNERS`",
+        ),
+        repository_path,
+    )
+    .doc("Path of an owners file in each project's repository, such as `.gitlab/JOBOWNERS`. It is read from the default branch about every 10 minutes, and may be missing. Overrides `owners.file`.");
+
+    JOBS: Key<Glob> = Key::text(
+        "owners.rules[].jobs",
+        Form::new("glob", "a glob such as `deploy-*`"),
+        name_glob,
+    )
+    .required()
+    .doc("Job names that belong to a team. As in CODEOWNERS, the last rule that matches wins. Overrides both files.");
+
+    PROJECTS: Key<Glob> = Key::text(
+        "owners.rules[].projects",
+        Form::new("glob", "a glob such as `platform/attic/**`"),
+        path_glob,
+    )
+    .doc("Project paths that the rule applies to; without it, all. `*` stays within one part of the path, `**` spans several.");
+
+    TEAM: Key<Arc<str>> = Key::text("owners.rules[].team", Form::new("text", "the name of a team"), team)
+        .required()
+        .doc("The team: the label `team` of `job_info`.");
+}
+
 impl Owners {
-    /// The team of a job in the project of this path: by the last rule that matches, else by the file of
-    /// the project's repository, else by the file that the configuration names.
+    /// The team of a job in the project of this path, by the last rule that matches, else by the file in
+    /// the project's repository, else by `owners.file`.
     pub fn team<'a>(
         &'a self,
         project: &str,
@@ -53,7 +92,7 @@ impl Owners {
         }
     }
 
-    /// How many rules there are, and patterns of the file that the configuration names.
+    /// How many rules and patterns of `owners.file` there are.
     pub fn len(&self) -> usize {
         self.rules.len() + self.file.len()
     }
@@ -63,30 +102,18 @@ impl Owners {
         self.len() == 0
     }
 
-    pub(super) fn read(section: &Section<'_>, folder: &Path) -> Option<Self> {
-        let file = if section.has("file") {
-            section.text("file", |path| owners_file(folder, path))
-        } else {
-            Some(OwnersFile::default())
-        };
-        let repository_file = section.text("repository_file", repository_path);
+    pub(super) fn read(section: &Section<'_>) -> Self {
         let rules = section.sections("rules");
-        let rules: Vec<_> = rules.iter().map(OwnerRule::read).collect();
-        let rules = rules.into_iter().collect::<Option<_>>()?;
-        Some(Self {
-            rules,
-            file: file?,
-            repository_file,
-        })
+        Self {
+            rules: rules.iter().filter_map(OwnerRule::read).collect(),
+            file: section.read(&FILE).unwrap_or_default(),
+            repository_file: section.read(&REPOSITORY_FILE),
+        }
     }
 }
 
-fn owners_file(folder: &Path, path: &str) -> Result<OwnersFile, String> {
-    if path.is_empty() {
-        return Err(String::new());
-    }
-    let text = fs::read_to_string(folder.join(path)).map_err(|error| error.to_string())?;
-    let (file, bad) = OwnersFile::parse(&text);
+fn owners_file(content: &[u8]) -> Result<OwnersFile, String> {
+    let (file, bad) = OwnersFile::parse(file::text(content)?);
     match bad.first() {
         Some(bad) => Err(bad.to_string()),
         None => Ok(file),
@@ -103,9 +130,8 @@ fn repository_path(text: &str) -> Result<String, String> {
 
 impl OwnerRule {
     fn read(section: &Section<'_>) -> Option<Self> {
-        let jobs = section.text("jobs", name_glob);
-        let projects = section.text("projects", path_glob);
-        let team = section.text("team", team);
+        let (jobs, projects) = (section.read(&JOBS), section.read(&PROJECTS));
+        let team = section.read(&TEAM);
         Some(Self {
             jobs: jobs?.compile_matcher(),
             projects: projects.map(|glob| glob.compile_matcher()),

@@ -1,35 +1,34 @@
-//! A file that says whose a job is: the syntax of CODEOWNERS, with job names in place of paths.
+//! Owners files: the syntax of CODEOWNERS, with job names in place of paths.
 
 use std::fmt;
 use std::sync::Arc;
 
 use globset::{GlobSet, GlobSetBuilder};
 
-use super::watch::name_glob;
+use super::select::name_glob;
 
-/// What such a file says. As in CODEOWNERS, the last line that matches wins.
+/// The owners of jobs. As in CODEOWNERS, the last line that matches wins.
 #[derive(Debug, Clone, Default)]
 pub struct OwnersFile {
     patterns: GlobSet,
-    /// The team of each pattern; none where a line takes jobs away from everybody.
+    /// The team of each pattern; `None` where a line takes jobs away from everybody.
     teams: Vec<Option<Arc<str>>>,
 }
 
-/// Whose a job is, by a line that matches.
+/// The owner that a line gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner<'a> {
-    /// That team's.
     Team(&'a Arc<str>),
-    /// Nobody's, whatever lines before said.
+    /// Nobody, whatever the lines before it say.
     Nobody,
 }
 
-/// A line that is none.
+/// A line that failed to parse.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadLine {
     /// Counted from 1.
     pub line: usize,
-    /// What is wrong with its pattern.
+    /// Why.
     pub problem: String,
 }
 
@@ -40,7 +39,7 @@ impl fmt::Display for BadLine {
 }
 
 impl OwnersFile {
-    /// Reads a file, and says which lines are left out.
+    /// Reads a file. Lines that fail to parse are left out, and given back.
     pub fn parse(text: &str) -> (Self, Vec<BadLine>) {
         let mut patterns = GlobSetBuilder::new();
         let mut teams = Vec::new();
@@ -56,7 +55,7 @@ impl OwnersFile {
                 }
                 Err(problem) => bad.push(BadLine {
                     line: number + 1,
-                    problem: format!("`{pattern}` is no pattern: {problem}"),
+                    problem: format!("`{pattern}` is not a pattern: {problem}"),
                 }),
             }
         }
@@ -70,7 +69,7 @@ impl OwnersFile {
         }
     }
 
-    /// Whose a job is; `None` where no line matches.
+    /// The owner of a job; `None` where no line matches.
     pub(super) fn team(&self, job: &str) -> Option<Owner<'_>> {
         let last = self.patterns.matches(job).into_iter().max()?;
         Some(self.teams[last].as_ref().map_or(Owner::Nobody, Owner::Team))
@@ -87,7 +86,7 @@ impl OwnersFile {
     }
 }
 
-/// The pattern and the first owner of a line, if it is not empty, a comment or a section's head.
+/// The pattern and the first owner of a line; `None` for empty lines, comments and section heads.
 fn rule(line: &str) -> Option<(String, Option<&str>)> {
     let line = line.trim();
     let is_section = line.starts_with('[') && line.contains(']') || line.starts_with("^[");
@@ -98,7 +97,7 @@ fn rule(line: &str) -> Option<(String, Option<&str>)> {
         Some(rest) => (rest, true),
         None => (line, false),
     };
-    // A blank and a `#` of the name are written with a backslash before them.
+    // Blanks and `#` of a name are escaped by a backslash.
     let mut pattern = String::new();
     let mut chars = line.char_indices();
     let mut end = line.len();
@@ -130,7 +129,7 @@ fn rule(line: &str) -> Option<(String, Option<&str>)> {
 mod tests {
     use super::*;
 
-    /// `-` where no line matches, empty where it is nobody's.
+    /// `-` where no line matches, empty where the owner is nobody.
     fn team(text: &str, job: &str) -> String {
         let (file, bad) = OwnersFile::parse(text);
         assert_eq!(bad, []);
@@ -163,14 +162,14 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_no_pattern_is_left_out_and_told() {
+    fn a_line_that_is_not_a_pattern_is_left_out_and_told() {
         let (file, bad) = OwnersFile::parse("* @all\n\ndeploy-[ @sre\nunit @dev");
         assert_eq!(file.len(), 2);
         assert_eq!(bad.len(), 1);
         assert!(
             bad[0]
                 .to_string()
-                .starts_with("line 3: `deploy-[` is no pattern: "),
+                .starts_with("line 3: `deploy-[` is not a pattern: "),
             "{}",
             bad[0]
         );

@@ -1,25 +1,40 @@
-//! What is wrong with a configuration: all of it, each with its place.
+//! The problems of a configuration, and the report that collects them.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub(super) use crate::base::nearest::nearest;
+use super::node::Origin;
 
-/// One thing that is wrong.
+/// Problems that are printed. A data file given by mistake has thousands.
+const PRINTED: usize = 20;
+
+/// One problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Key path such as `watch.groups[1].path`, a flag, or an environment variable; empty where
-    /// the file as a whole is meant.
+    /// Key path such as `watch.groups[1].path`, a flag, or an environment variable; empty for the
+    /// file as a whole.
     pub path: String,
     /// What was found and what is wanted.
     pub message: String,
-    /// Line in the file, from 1, where one is known.
+    /// Line in the file, from 1.
     pub line: Option<usize>,
-    /// Column in the file, from 1; only where the file is not YAML at all.
+    /// Column in the file, from 1; only where the file cannot be read as YAML.
     pub column: Option<usize>,
 }
 
-/// Everything that is wrong with a configuration, ordered by place; never empty.
+impl Problem {
+    pub(super) fn of_file(message: String) -> Self {
+        Self {
+            path: String::new(),
+            message,
+            line: None,
+            column: None,
+        }
+    }
+}
+
+/// All problems of a configuration, ordered by line; never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problems {
     file: Option<PathBuf>,
@@ -28,7 +43,7 @@ pub struct Problems {
 
 impl Problems {
     pub(super) fn new(file: Option<&Path>, mut list: Vec<Problem>) -> Self {
-        // What stands nowhere in the file comes last.
+        // Problems without a line come last.
         list.sort_by_key(|problem| (problem.line.is_none(), problem.line));
         Self {
             file: file.map(Path::to_owned),
@@ -36,25 +51,22 @@ impl Problems {
         }
     }
 
-    /// The problems, ordered by place.
+    /// The problems, ordered by line.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.list.iter()
     }
 
     /// How many there are.
-    #[expect(
-        clippy::len_without_is_empty,
-        reason = "it is only made where there is a problem"
-    )]
+    #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
     pub fn len(&self) -> usize {
         self.list.len()
     }
 }
 
 impl fmt::Display for Problems {
-    /// One problem a line, without a line break at the end.
+    /// One problem a line, the first 20 of them, without a line break at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, problem) in self.list.iter().enumerate() {
+        for (n, problem) in self.list.iter().take(PRINTED).enumerate() {
             if n > 0 {
                 f.write_str("\n")?;
             }
@@ -67,7 +79,10 @@ impl fmt::Display for Problems {
             }
             write!(f, "{problem}")?;
         }
-        Ok(())
+        match self.list.len().saturating_sub(PRINTED) {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more"),
+        }
     }
 }
 
@@ -82,63 +97,44 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problems {}
 
-/// A text from outside in a message: on one line, cut where it is long.
-pub(super) fn excerpt(text: &str) -> String {
-    const LONGEST: usize = 80;
-    if text.split(|c| !token_sign(c)).any(token_of_gitlab) {
-        return "<redacted>".to_owned();
-    }
-    let mut shown: String = text
-        .chars()
-        .take(LONGEST)
-        .flat_map(char::escape_debug)
-        .collect();
-    if text.chars().nth(LONGEST).is_some() {
-        shown.push_str("..");
-    }
-    shown
+/// Collects problems while sections are read.
+#[derive(Default)]
+pub(super) struct Report {
+    problems: RefCell<Vec<Problem>>,
+    warnings: RefCell<Vec<Problem>>,
 }
 
-/// Whether a text looks like a token that was put where its file belongs.
-pub(super) fn token_like(text: &str) -> bool {
-    let text = text.trim();
-    let name_without_dot = text.len() >= SHORTEST_TOKEN && !text.contains('.');
-    text.chars().all(token_sign) && (name_without_dot || token_of_gitlab(text))
-}
-
-/// GitLab's own tokens begin with their kind: `glpat-`, `gldt-`, `glcbt-`, ..
-fn token_of_gitlab(text: &str) -> bool {
-    let kind = text
-        .strip_prefix("gl")
-        .and_then(|rest| rest.split_once('-'));
-    text.len() >= SHORTEST_TOKEN
-        && kind.is_some_and(|(kind, _)| kind.chars().all(|c| c.is_ascii_lowercase()))
-}
-
-fn token_sign(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "-_.".contains(c)
-}
-
-/// Anything shorter is no token that GitLab gave out.
-const SHORTEST_TOKEN: usize = 16;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_from_outside_stays_on_one_line_and_is_cut() {
-        assert_eq!(excerpt("a\nb\u{202e}"), "a\\nb\\u{202e}");
-        assert_eq!(excerpt(&"x".repeat(100)), format!("{}..", "x".repeat(80)));
+impl Report {
+    /// Notes a problem with the value of a key.
+    pub(super) fn add(&self, origin: Origin, path: &str, message: String) {
+        self.problems
+            .borrow_mut()
+            .push(problem(origin, path, message));
     }
 
-    #[test]
-    fn a_token_is_not_shown_wherever_it_was_put() {
-        assert_eq!(excerpt("glpat-0123456789abcdef"), "<redacted>");
-        assert_eq!(excerpt("Bearer glcbt-64_abcdefghijk.01.z"), "<redacted>");
-        assert_eq!(excerpt("glad-to-see"), "glad-to-see");
-        assert!(token_like("0123456789abcdef0123 "));
-        assert!(!token_like("/run/secrets/gitlab-token"));
-        assert!(!token_like("gitlab-token.txt"));
+    /// Notes a secret's file that cannot be read: `check-config` may run where it is not mounted.
+    pub(super) fn warn(&self, origin: Origin, path: &str, message: String) {
+        self.warnings
+            .borrow_mut()
+            .push(problem(origin, path, message));
+    }
+
+    /// The problems and the warnings.
+    pub(super) fn into_inner(self) -> (Vec<Problem>, Vec<Problem>) {
+        (self.problems.into_inner(), self.warnings.into_inner())
+    }
+}
+
+fn problem(origin: Origin, path: &str, message: String) -> Problem {
+    let (path, line) = match origin {
+        Origin::Line(line) => (path, Some(line)),
+        Origin::Flag(flag) => (flag, None),
+        Origin::Unset => (path, None),
+    };
+    Problem {
+        path: path.to_owned(),
+        message,
+        line,
+        column: None,
     }
 }

@@ -1,74 +1,73 @@
-//! A text that must appear in no log, error, page or metric.
+//! Secrets, which must appear in no log, error, page or metric.
 
-use std::fmt;
-use std::sync::Arc;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{SecretSlice, SecretString};
 
-/// A secret; printing it, also with `{:?}`, gives `<redacted>`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Arc<str>);
+use super::file;
 
-/// Why a text cannot be a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SecretError {
-    /// Nothing but white space.
-    #[error("is empty")]
-    Empty,
-    /// White space or other signs that cannot stand in an HTTP header.
-    #[error("holds something that cannot be a token: spaces, line breaks or other special signs")]
-    NotAToken,
+/// GitLab's prefix of signing tokens.
+const SIGNING_PREFIX: &str = "whsec_";
+
+/// A token without the white space around it, which can stand in an HTTP header.
+pub(super) fn token(text: &str) -> Result<SecretString, &'static str> {
+    let token = text.trim();
+    if token.is_empty() {
+        return Err("is empty");
+    }
+    if !token.chars().all(|c| c.is_ascii_graphic()) {
+        return Err(
+            "holds characters that no token has: spaces, line breaks or other special characters",
+        );
+    }
+    Ok(token.into())
 }
 
-impl Secret {
-    /// Takes a token, without the white space around it.
-    ///
-    /// # Errors
-    ///
-    /// Where nothing is left, or something that cannot stand in an HTTP header.
-    pub fn token(text: &str) -> Result<Self, SecretError> {
-        let token = text.trim();
-        if token.is_empty() {
-            return Err(SecretError::Empty);
-        }
-        if !token.chars().all(|c| c.is_ascii_graphic()) {
-            return Err(SecretError::NotAToken);
-        }
-        Ok(Self(token.into()))
-    }
-
-    /// The secret itself, for the one place that sends it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
+/// The token that a file holds.
+pub(super) fn token_of_file(content: &[u8]) -> Result<SecretString, String> {
+    token(file::text(content)?).map_err(|why| format!("the file {why}"))
 }
 
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<redacted>")
+/// The bytes of the signing token that a file holds.
+pub(super) fn signing_key_of_file(content: &[u8]) -> Result<SecretSlice<u8>, String> {
+    let text = file::text(content)?.trim();
+    if text.is_empty() {
+        return Err("the file is empty".to_owned());
     }
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<redacted>")
+    let encoded = text.strip_prefix(SIGNING_PREFIX).unwrap_or(text);
+    match STANDARD.decode(encoded) {
+        Ok(key) if !key.is_empty() => Ok(key.into()),
+        _ => Err(format!("the file holds no base64 after `{SIGNING_PREFIX}`")),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret as _;
+
     use super::*;
 
     #[test]
-    fn a_secret_prints_as_redacted() {
-        let secret = Secret::token(" glpat-x\n").unwrap();
-        assert_eq!(secret.expose(), "glpat-x");
-        assert_eq!(format!("{secret} {secret:?}"), "<redacted> <redacted>");
+    fn a_token_is_taken_without_the_white_space_around_it() {
+        assert_eq!(token(" glpat-x\n").unwrap().expose_secret(), "glpat-x");
     }
 
     #[test]
-    fn what_cannot_stand_in_a_header_is_no_token() {
-        assert_eq!(Secret::token(" \n"), Err(SecretError::Empty));
-        assert_eq!(Secret::token("two words"), Err(SecretError::NotAToken));
-        assert_eq!(Secret::token("a\nb"), Err(SecretError::NotAToken));
-        assert_eq!(Secret::token("schlüssel"), Err(SecretError::NotAToken));
+    fn what_cannot_stand_in_a_header_is_not_a_token() {
+        for text in [" \n", "two words", "a\nb", "schlüssel", "secret\u{0}"] {
+            let refused = token(text).unwrap_err();
+            assert!(!refused.contains("secret"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_signing_key_is_base64_with_or_without_its_prefix() {
+        for text in ["whsec_AQID\n", "AQID"] {
+            let key = signing_key_of_file(text.as_bytes()).unwrap();
+            assert_eq!(key.expose_secret(), [1, 2, 3]);
+        }
+        for text in ["", "whsec_", "whsec_not base64"] {
+            assert!(signing_key_of_file(text.as_bytes()).is_err(), "{text}");
+        }
     }
 }

@@ -2,144 +2,169 @@
 
 use std::fmt;
 
-use regex::RegexSet;
+use globset::{Glob, GlobBuilder};
+use regex::Regex;
 
-/// Regular expressions, each matched against a whole text.
+/// A regular expression that must match a whole text.
 #[derive(Debug, Clone)]
-struct Patterns {
-    set: RegexSet,
-    given: Vec<String>,
+pub(super) struct Pattern {
+    regex: Regex,
+    text: String,
+}
+
+/// A value of `watch.refs`.
+#[derive(Debug, Clone)]
+pub(super) enum RefPattern {
+    DefaultBranch,
+    Pattern(Pattern),
 }
 
 /// Which branches and tags are watched.
 #[derive(Debug, Clone)]
 pub struct RefSelector {
     default_branch: bool,
-    patterns: Patterns,
+    patterns: Vec<Pattern>,
 }
 
-/// What must have started a pipeline for it to count.
+/// Which pipelines count, by what started them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceSelector {
-    sources: Vec<String>,
+    sources: Vec<&'static str>,
 }
 
 /// Which jobs have a history.
 #[derive(Debug, Clone)]
 pub struct JobSelector {
-    include: Patterns,
-    exclude: Patterns,
+    include: Vec<Pattern>,
+    exclude: Vec<Pattern>,
 }
 
-impl Patterns {
-    fn new(given: Vec<String>) -> Result<Self, regex::Error> {
-        let set = RegexSet::new(given.iter().map(|pattern| whole(pattern)))?;
-        Ok(Self { set, given })
+impl Pattern {
+    /// The error says in one line what is wrong.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        // First as it is: `a)|(b` is only an expression when wrapped.
+        regex(text)?;
+        Ok(Self {
+            // `$` and `(?s)`: the whole text, line breaks included.
+            regex: regex(&format!("^(?s:{text})$"))?,
+            text: text.to_owned(),
+        })
     }
-
-    fn matches(&self, text: &str) -> bool {
-        self.set.is_match(text)
-    }
 }
 
-/// So that a pattern matches the whole text only, line breaks included.
-fn whole(pattern: &str) -> String {
-    format!("^(?s:{pattern})$")
+fn any_matches(patterns: &[Pattern], text: &str) -> bool {
+    patterns.iter().any(|pattern| pattern.regex.is_match(text))
 }
 
-/// Takes a regular expression that is to match a whole text, or says in one line what is wrong with it.
-pub(super) fn pattern(text: &str) -> Result<String, String> {
-    // First as it is: `a)|(b` is only an expression when wrapped.
-    part(text)?;
-    part(&whole(text))?;
-    Ok(text.to_owned())
-}
-
-/// Takes a regular expression that is to be found anywhere, or says in one line what is wrong with it.
+/// A regular expression that is to be found anywhere.
 pub(super) fn part(text: &str) -> Result<String, String> {
-    let compiled = regex::Regex::new(text).map_err(|error| {
+    regex(text).map(|_| text.to_owned())
+}
+
+fn regex(text: &str) -> Result<Regex, String> {
+    Regex::new(text).map_err(|error| {
         let text = error.to_string();
         let last = text.lines().last().unwrap_or_default().trim();
         last.strip_prefix("error: ").unwrap_or(last).to_owned()
-    });
-    compiled.map(|_| text.to_owned())
+    })
+}
+
+/// A glob over paths of projects, in which `*` stays within one part.
+pub(super) fn path_glob(text: &str) -> Result<Glob, String> {
+    let mut builder = GlobBuilder::new(text);
+    glob(builder.literal_separator(true), text)
+}
+
+/// A glob over names of jobs, in which `*` is any text.
+pub(super) fn name_glob(text: &str) -> Result<Glob, String> {
+    glob(&GlobBuilder::new(text), text)
+}
+
+fn glob(builder: &GlobBuilder<'_>, text: &str) -> Result<Glob, String> {
+    if text.is_empty() {
+        return Err(String::new());
+    }
+    builder.build().map_err(|error| error.kind().to_string())
+}
+
+impl RefPattern {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "" => Err(String::new()),
+            "default" => Ok(Self::DefaultBranch),
+            _ => Pattern::parse(text).map(Self::Pattern),
+        }
+    }
 }
 
 impl RefSelector {
-    /// The word that stands for a project's default branch.
-    pub const DEFAULT_BRANCH: &str = "default";
-
-    /// From the words of `watch.refs`.
-    ///
-    /// # Errors
-    ///
-    /// Where one of them is neither `default` nor a regular expression.
-    pub fn new(refs: Vec<String>) -> Result<Self, regex::Error> {
-        let (defaults, patterns): (Vec<_>, Vec<_>) = refs
-            .into_iter()
-            .partition(|word| word == Self::DEFAULT_BRANCH);
-        Ok(Self {
-            default_branch: !defaults.is_empty(),
-            patterns: Patterns::new(patterns)?,
-        })
+    pub(super) fn new(refs: Vec<RefPattern>) -> Self {
+        let mut selector = Self {
+            default_branch: false,
+            patterns: Vec::new(),
+        };
+        for pattern in refs {
+            match pattern {
+                RefPattern::DefaultBranch => selector.default_branch = true,
+                RefPattern::Pattern(pattern) => selector.patterns.push(pattern),
+            }
+        }
+        selector
     }
 
     /// Whether a ref is watched in a project with this default branch (`None`: it has none).
     pub fn matches(&self, ref_name: &str, default_branch: Option<&str>) -> bool {
-        (self.default_branch && default_branch == Some(ref_name)) || self.patterns.matches(ref_name)
+        let is_default = self.default_branch && default_branch == Some(ref_name);
+        is_default || any_matches(&self.patterns, ref_name)
     }
 
-    /// Whether just the default branch is watched, so that GitLab can be asked for it alone.
+    /// Whether only the default branch is watched, so that GitLab can be asked for it alone.
     pub fn only_default(&self) -> bool {
-        self.default_branch && self.patterns.given.is_empty()
+        self.default_branch && self.patterns.is_empty()
     }
 }
 
 impl SourceSelector {
-    /// From GitLab's words.
-    pub fn new(sources: Vec<String>) -> Self {
+    pub(super) fn new(sources: Vec<&'static str>) -> Self {
         Self { sources }
     }
 
-    /// Whether a pipeline of this source counts. One whose source GitLab does not tell (before
-    /// 14.0) does.
+    /// Whether a pipeline of this source counts. Without a source (GitLab before 14.0) it does.
     pub fn matches(&self, source: Option<&str>) -> bool {
-        source.is_none_or(|source| self.sources.iter().any(|word| word == source))
+        source.is_none_or(|source| self.sources.contains(&source))
     }
 
-    /// GitLab's words.
+    /// The sources, as GitLab names them.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.sources.iter().map(String::as_str)
+        self.sources.iter().copied()
     }
 }
 
 impl JobSelector {
-    /// From regular expressions.
-    ///
-    /// # Errors
-    ///
-    /// Where one of them is none.
-    pub fn new(include: Vec<String>, exclude: Vec<String>) -> Result<Self, regex::Error> {
-        Ok(Self {
-            include: Patterns::new(include)?,
-            exclude: Patterns::new(exclude)?,
-        })
+    pub(super) fn new(include: Vec<Pattern>, exclude: Vec<Pattern>) -> Self {
+        Self { include, exclude }
     }
 
     /// Whether a job of this name has a history.
     pub fn matches(&self, name: &str) -> bool {
-        self.include.matches(name) && !self.exclude.matches(name)
+        any_matches(&self.include, name) && !any_matches(&self.exclude, name)
     }
+}
+
+fn join(patterns: &[Pattern]) -> String {
+    let texts: Vec<_> = patterns.iter().map(|pattern| &*pattern.text).collect();
+    texts.join(", ")
 }
 
 impl fmt::Display for RefSelector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let default = self
-            .default_branch
-            .then_some("each project's default branch");
-        let given = self.patterns.given.iter().map(String::as_str);
-        let all: Vec<_> = default.into_iter().chain(given).collect();
-        f.write_str(&all.join(", "))
+        if self.default_branch {
+            f.write_str("each project's default branch")?;
+            if !self.patterns.is_empty() {
+                f.write_str(", ")?;
+            }
+        }
+        f.write_str(&join(&self.patterns))
     }
 }
 
@@ -151,9 +176,9 @@ impl fmt::Display for SourceSelector {
 
 impl fmt::Display for JobSelector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.include.given.join(", "))?;
-        if !self.exclude.given.is_empty() {
-            write!(f, " without {}", self.exclude.given.join(", "))?;
+        f.write_str(&join(&self.include))?;
+        if !self.exclude.is_empty() {
+            write!(f, " without {}", join(&self.exclude))?;
         }
         Ok(())
     }
@@ -163,13 +188,14 @@ impl fmt::Display for JobSelector {
 mod tests {
     use super::*;
 
-    fn words(words: &[&str]) -> Vec<String> {
-        words.iter().map(ToString::to_string).collect()
+    fn refs(refs: &[&str]) -> RefSelector {
+        let parse = |text: &&str| RefPattern::parse(text).unwrap();
+        RefSelector::new(refs.iter().map(parse).collect())
     }
 
     #[test]
     fn default_is_the_projects_own_default_branch() {
-        let refs = RefSelector::new(words(&["default"])).unwrap();
+        let refs = refs(&["default"]);
         assert!(refs.only_default());
         assert!(refs.matches("trunk", Some("trunk")));
         assert!(!refs.matches("default", Some("trunk")));
@@ -178,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_ref_pattern_matches_the_whole_name() {
-        let refs = RefSelector::new(words(&["default", "release/.*|v[0-9]+"])).unwrap();
+        let refs = refs(&["default", "release/.*|v[0-9]+"]);
         assert!(!refs.only_default());
         assert!(refs.matches("release/1.0", Some("main")));
         assert!(refs.matches("v12", Some("main")));
@@ -189,7 +215,10 @@ mod tests {
 
     #[test]
     fn an_excluded_job_is_out_although_it_is_included() {
-        let jobs = JobSelector::new(words(&[".*"]), words(&["^docs-.*"])).unwrap();
+        let jobs = JobSelector::new(
+            vec![Pattern::parse(".*").unwrap()],
+            vec![Pattern::parse("^docs-.*").unwrap()],
+        );
         assert!(jobs.matches("build: [a, b]"));
         assert!(jobs.matches("two\nlines"));
         assert!(jobs.matches("my-docs-build"));
@@ -198,7 +227,7 @@ mod tests {
 
     #[test]
     fn only_listed_sources_count_and_one_not_told() {
-        let sources = SourceSelector::new(words(&["push", "web"]));
+        let sources = SourceSelector::new(vec!["push", "web"]);
         assert!(sources.matches(Some("push")));
         assert!(!sources.matches(Some("merge_request_event")));
         assert!(sources.matches(None));
@@ -206,9 +235,10 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_pattern_takes_one_line() {
-        assert_eq!(pattern("a|b"), Ok("a|b".into()));
-        assert_eq!(pattern("(a"), Err("unclosed group".into()));
-        assert_eq!(pattern("a)|(b"), Err("unopened group".into()));
-        assert!(pattern("(?x)a # open").is_err());
+        let error = |text| Pattern::parse(text).unwrap_err();
+        assert!(Pattern::parse("a|b").is_ok());
+        assert_eq!(error("(a"), "unclosed group");
+        assert_eq!(error("a)|(b"), "unopened group");
+        assert!(Pattern::parse("(?x)a # open").is_err());
     }
 }

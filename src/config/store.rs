@@ -4,103 +4,133 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::address::http_url;
-use super::reader::Section;
+use url::Url;
+
+use super::key::{Key, keys};
+use super::section::Section;
+use super::url::http_url;
+use super::value_type::Form;
+use super::word::words;
+use crate::base::s3_options::{Encryption, S3Options};
 
 /// Where the state is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
-    /// The place. Default: the directory `./state`.
+    /// A directory or a bucket.
     pub location: Location,
-    /// Longest time a change waits before it is saved. Default: 10 s.
+    /// Longest time a change waits before it is saved.
     pub save_interval: Duration,
 }
 
-/// A place for the state.
+/// A directory or a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
-    /// A directory.
+    /// A directory of the local disk.
     Directory(PathBuf),
     /// A bucket.
-    S3(S3),
+    S3(S3Options),
 }
 
-/// A bucket, and how to reach it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct S3 {
-    /// Its name.
-    pub bucket: String,
-    /// What the names of all objects begin with; may be empty.
-    pub prefix: String,
-    /// Region; `None`: from the environment, the profile or the instance.
-    pub region: Option<String>,
-    /// Address of a store that is not AWS'.
-    pub endpoint_url: Option<String>,
-    /// Whether the bucket is in the path and not in the name of the host. Default: no.
-    pub force_path_style: bool,
-    /// Encryption by the store, in S3's words; `None`: what the bucket has as its default.
-    pub server_side_encryption: Option<&'static str>,
-    /// KMS key for it; `None`: the account's own for S3.
-    pub kms_key_id: Option<String>,
-    /// Longest time of one attempt of a request. Default: 5 s.
-    pub timeout: Duration,
-}
+words!(Encryption { Aes256 = "AES256", Kms = "aws:kms", KmsDsse = "aws:kms:dsse" });
 
-/// What `server_side_encryption` takes, in S3's words.
-pub(super) const ENCRYPTIONS: &[&str] = &["AES256", "aws:kms", "aws:kms:dsse"];
+keys! {
+    DIRECTORY: Key<PathBuf> = Key::text(
+        "store.directory",
+        Form::new("directory", "the path of a directory"),
+        directory,
+    )
+    .default("./state")
+    .doc("Directory that keeps the state; created if missing. A relative path starts at the working directory. Flag: `--store.directory`, which also overrides `store.s3`.");
+
+    BUCKET: Key<String> = Key::text(
+        "store.s3.bucket",
+        Form::new("text", "the name of a bucket"),
+        bucket_name,
+    )
+    .required()
+    .doc("Bucket that keeps the state, in place of a directory. It must exist. Several replicas may share it.");
+
+    PREFIX: Key<String> = Key::text(
+        "store.s3.prefix",
+        Form::new("text", "the beginning of the objects' names"),
+        |text| Ok(text.to_owned()),
+    )
+    .default("''")
+    .doc("Prefix of the names of all objects; a `/` is put after it.");
+
+    REGION: Key<String> = Key::text(
+        "store.s3.region",
+        Form::new("text", "a region such as `eu-central-1`"),
+        not_empty,
+    )
+    .doc("Region of the bucket. Without it that of the environment (`AWS_REGION`), the profile or the instance; with `endpoint_url` and none of these, `us-east-1`.");
+
+    ENDPOINT_URL: Key<Url> = Key::text(
+        "store.s3.endpoint_url",
+        Form::new("URL", "the address of a store, such as `https://minio.example.com:9000`"),
+        |text| http_url(text, "credentials are not taken from a URL"),
+    )
+    .doc("Address of a store other than AWS.");
+
+    FORCE_PATH_STYLE: Key<bool> = Key::bool("store.s3.force_path_style")
+        .default("false")
+        .doc("Whether the bucket is part of the URL's path, as many stores want it, and not of its host.");
+
+    ENCRYPTION: Key<Encryption> = Key::word("store.s3.server_side_encryption")
+        .doc("How the store encrypts the documents; without it, as the bucket is configured.");
+
+    KMS_KEY_ID: Key<String> = Key::text(
+        "store.s3.kms_key_id",
+        Form::new("text", "the id or ARN of a KMS key"),
+        not_empty,
+    )
+    .doc("KMS key to encrypt with; without it, the account's own for S3. Only with `aws:kms` or `aws:kms:dsse`.");
+
+    S3_TIMEOUT: Key<Duration> = Key::duration("store.s3.timeout", Duration::from_millis(100))
+        .default("5s")
+        .doc("Longest time one attempt of a request may take. A request has up to three attempts, within twice this time.");
+
+    SAVE_INTERVAL: Key<Duration> = Key::duration("store.save_interval", Duration::from_millis(100))
+        .default("10s")
+        .doc("Longest time a change waits before it is saved.");
+}
 
 impl Store {
-    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
-        let directory = section.text("directory", |text| match text {
-            "" => Err(String::new()),
-            _ => Ok(PathBuf::from(text)),
-        });
-        let save_interval = section.duration("save_interval");
-        let location = if section.has("s3") {
-            let bucket = section.section("s3");
-            if section.has("directory") {
-                bucket.complain("given together with store.directory; keep one of them".to_owned());
-            }
-            S3::read(&bucket).map(Location::S3)
-        } else {
-            directory.map(Location::Directory)
-        };
-        Some(Self {
-            location: location?,
-            save_interval: save_interval?,
-        })
+    pub(super) fn read(section: &Section<'_>) -> Self {
+        let directory = Location::Directory(section.get(&DIRECTORY));
+        let bucket = section.has("s3").then(|| section.section("s3"));
+        if let Some(bucket) = &bucket
+            && section.has(DIRECTORY.info.name())
+        {
+            bucket.complain("given together with store.directory; keep one of them".to_owned());
+        }
+        let s3 = bucket.as_ref().and_then(s3_options).map(Location::S3);
+        Self {
+            location: s3.unwrap_or(directory),
+            save_interval: section.get(&SAVE_INTERVAL),
+        }
     }
 }
 
-impl S3 {
-    fn read(section: &Section<'_>) -> Option<Self> {
-        let bucket = section.text("bucket", bucket_name);
-        let prefix = section.text("prefix", |text| Ok(text.to_owned()));
-        let region = section.text("region", not_empty);
-        let endpoint_url = section.text("endpoint_url", endpoint);
-        let force_path_style = section.bool("force_path_style");
-        let words = ENCRYPTIONS.iter().map(|word| (*word, *word));
-        let encryption = section.choice("server_side_encryption", &words.collect::<Vec<_>>());
-        let kms_key_id = section.text("kms_key_id", not_empty);
-        let timeout = section.duration("timeout");
-        let with_kms = encryption.is_some_and(|word| word.starts_with("aws:kms"));
-        if let Some(key) = section.given("kms_key_id").filter(|_| !with_kms) {
-            key.complain(
-                "is of no use without server_side_encryption: `aws:kms` or `aws:kms:dsse`"
-                    .to_owned(),
-            );
-        }
-        Some(Self {
-            bucket: bucket?,
-            prefix: prefix?,
-            region,
-            endpoint_url,
-            force_path_style: force_path_style?,
-            server_side_encryption: encryption,
-            kms_key_id,
-            timeout: timeout?,
-        })
+fn s3_options(section: &Section<'_>) -> Option<S3Options> {
+    let encryption = section.read(&ENCRYPTION);
+    if !matches!(encryption, Some(Encryption::Kms | Encryption::KmsDsse)) {
+        section.complain_of(
+            KMS_KEY_ID.info.name(),
+            "has no effect without server_side_encryption: `aws:kms` or `aws:kms:dsse`".to_owned(),
+        );
     }
+    Some(S3Options {
+        prefix: section.get(&PREFIX),
+        region: section.read(&REGION),
+        endpoint_url: section.read(&ENDPOINT_URL),
+        force_path_style: section.get(&FORCE_PATH_STYLE),
+        encryption,
+        kms_key_id: section.read(&KMS_KEY_ID),
+        timeout: section.get(&S3_TIMEOUT),
+        // Last, so that the problems of all others are noted.
+        bucket: section.read(&BUCKET)?,
+    })
 }
 
 /// For people.
@@ -113,9 +143,16 @@ impl fmt::Display for Location {
     }
 }
 
-/// Which names S3 itself takes, it says best; what would change the address is refused.
+fn directory(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "" => Err(String::new()),
+        _ => Ok(PathBuf::from(text)),
+    }
+}
+
+/// S3 itself checks names best; only what would change the address is refused.
 fn bucket_name(text: &str) -> Result<String, String> {
-    if text.contains("://") || text.contains('/') {
+    if text.contains('/') {
         return Err("the name alone; what follows it goes into `prefix`".to_owned());
     }
     not_empty(text)
@@ -126,9 +163,4 @@ fn not_empty(text: &str) -> Result<String, String> {
         return Err(String::new());
     }
     Ok(text.to_owned())
-}
-
-fn endpoint(text: &str) -> Result<String, String> {
-    http_url(text)?;
-    Ok(text.trim_end_matches('/').to_owned())
 }

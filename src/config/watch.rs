@@ -1,196 +1,277 @@
 //! The section `watch`: what is polled, and how often.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
+use ci_history::{Shard, duration};
+use globset::{Glob, GlobSet, GlobSetBuilder};
 
-use super::duration;
-use super::reader::Section;
-use super::select::{self, JobSelector, RefSelector, SourceSelector};
-use crate::model::Shard;
+use super::key::{Key, keys};
+use super::section::Section;
+use super::select::{JobSelector, Pattern, RefPattern, RefSelector, SourceSelector, path_glob};
+use super::source::Source;
+use super::value_type::Form;
+use super::word::words;
 
 /// What is watched.
 #[derive(Debug, Clone)]
 pub struct Watch {
-    /// Time between two polls of a project in which something is going on. Default: 30 s.
+    /// Time between two polls of an active project.
     pub interval: Duration,
-    /// Time between two polls of a quiet project; at least `interval`. Default: 5 min.
+    /// Time between two polls of a quiet project; at least `interval`.
     pub idle_interval: Duration,
     /// Projects, by path or numeric id; each once.
     pub projects: Vec<String>,
     /// Groups whose projects are watched.
     pub groups: Vec<Group>,
-    /// Branches and tags. Default: each project's default branch.
+    /// Branches and tags.
     pub refs: RefSelector,
-    /// What must have started a pipeline. Default: no merge requests, no downstream pipelines.
+    /// What must have started a pipeline.
     pub sources: SourceSelector,
-    /// Jobs. Default: all.
+    /// Jobs.
     pub jobs: JobSelector,
-    /// What becomes of trigger jobs and child pipelines.
+    /// Trigger jobs and child pipelines.
     pub child_pipelines: ChildPipelines,
-    /// Whether pipeline schedules are read. Default: yes.
+    /// Whether pipeline schedules are read.
     pub schedules: bool,
-    /// How far back a ref is read that is seen for the first time.
+    /// How far back a new ref is read.
     pub backfill: Backfill,
-    /// The part of the projects that is watched by this process. Default: all.
+    /// The part of the projects that this process watches.
     pub shard: Shard,
 }
 
-/// What becomes of trigger jobs and of the child pipelines they start.
+/// Whether trigger jobs and the child pipelines that they start count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChildPipelines {
-    /// They count, as part of the pipeline that they belong to. The default.
+    /// They count, as part of their parent.
     Follow,
-    /// They are not asked for. The default of the preset `datadog-agent`.
+    /// GitLab is not asked for them. The default of the preset `datadog-agent`.
     Ignore,
 }
 
-/// The words of `watch.child_pipelines`.
-const CHILD_PIPELINES: [(&str, ChildPipelines); 2] = [
-    ("follow", ChildPipelines::Follow),
-    ("ignore", ChildPipelines::Ignore),
-];
+words!(ChildPipelines { Follow = "follow", Ignore = "ignore" });
 
-/// How far back a ref is read that is seen for the first time: whichever ends first.
+/// How far back a new ref is read: up to whichever limit comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backfill {
-    /// Past pipelines of the ref. Default: 50; where only `days` is given, the most there can be.
+    /// Past pipelines of the ref; the maximum where only `days` is given.
     pub pipelines: usize,
-    /// Only pipelines that moved in that many days. Default: no limit.
+    /// Only pipelines that were updated in this many days.
     pub days: Option<usize>,
 }
-
-/// Past pipelines of a ref that are read at most.
-const MOST_PIPELINES: usize = 1000;
 
 /// A group whose projects are watched.
 #[derive(Debug, Clone)]
 pub struct Group {
     /// Path or numeric id.
     pub path: String,
-    /// Whether its subgroups' projects are watched too. Default: yes.
+    /// Whether its subgroups' projects are watched too.
     pub include_subgroups: bool,
     /// Whole paths of projects to leave out.
     pub exclude: GlobSet,
 }
 
+/// Most past pipelines of a ref that are read.
+const MAX_PIPELINES: usize = 1000;
+
+/// Shortest time between two polls.
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
+
+const REGEX: Form = Form::new(
+    "regular expression",
+    "a regular expression such as `build-.*`",
+);
+
+keys! {
+    INTERVAL: Key<Duration> = Key::duration("watch.interval", MIN_INTERVAL)
+        .default("30s")
+        .doc("Time between two polls of a project with running pipelines.");
+
+    IDLE_INTERVAL: Key<Duration> = Key::duration("watch.idle_interval", MIN_INTERVAL)
+        .default("5m")
+        .doc("Time between two polls of a quiet project; at least `watch.interval`.");
+
+    PROJECTS: Key<String> = Key::text(
+        "watch.projects",
+        Form {
+            plural: Some("paths or ids"),
+            numeric: true,
+            ..Form::new("path or id", "a project's path such as `group/app`, or its numeric id")
+        },
+        path_or_id,
+    )
+    .list()
+    .default("[]")
+    .doc("Projects to watch. Flag: `--project`, which can be repeated.");
+
+    GROUP_PATH: Key<String> = Key::text(
+        "watch.groups[].path",
+        Form {
+            numeric: true,
+            ..Form::new("path or id", "a group's path such as `platform/backend`, or its numeric id")
+        },
+        path_or_id,
+    )
+    .required()
+    .doc("A group whose projects are watched, except archived ones. Flag: `--group`, which can be repeated.");
+
+    INCLUDE_SUBGROUPS: Key<bool> = Key::bool("watch.groups[].include_subgroups")
+        .default("true")
+        .doc("Whether the projects of its subgroups are watched too.");
+
+    GROUP_EXCLUDE: Key<Glob> = Key::text(
+        "watch.groups[].exclude",
+        Form::new("glob", "a glob such as `platform/attic/**`"),
+        path_glob,
+    )
+    .list()
+    .default("[]")
+    .doc("Projects of the group to leave out, by their whole path. `*` stays within one part of the path, `**` spans several.");
+
+    REFS: Key<RefPattern> = Key::text(
+        "watch.refs",
+        Form::new(
+            "`default` or regular expression",
+            "`default` or a regular expression such as `release/.*`",
+        ),
+        RefPattern::parse,
+    )
+    .list()
+    .default("[default]")
+    .doc("Branches and tags to watch: `default` is each project's default branch, anything else a regular expression that must match the whole name.");
+
+    SOURCES: Key<Source> = Key::word("watch.sources")
+        .list()
+        .default("[push, web, api, schedule, trigger, chat, webide]")
+        .doc("Sources of pipelines that count. Merge requests (`merge_request_event`) and downstream pipelines (`pipeline`) do not count unless listed.");
+
+    JOBS_INCLUDE: Key<Pattern> = Key::text("watch.jobs.include", REGEX, Pattern::parse)
+        .list()
+        .default("['.*']")
+        .doc("Jobs to keep: one of these must match the whole name.");
+
+    JOBS_EXCLUDE: Key<Pattern> = Key::text("watch.jobs.exclude", REGEX, Pattern::parse)
+        .list()
+        .default("[]")
+        .doc("Jobs to leave out, by the whole name. Overrides `include`.");
+
+    CHILD_PIPELINES: Key<ChildPipelines> = Key::word("watch.child_pipelines")
+        .preset("follow")
+        .doc("Whether trigger jobs and the jobs of their child pipelines count. These are named `trigger job / job` under the parent's ref. `follow` costs one more request for each new pipeline, and one for each child of a pipeline that is read.");
+
+    SCHEDULES: Key<bool> = Key::bool("watch.schedules")
+        .default("true")
+        .doc("Whether pipeline schedules of the watched refs are read, for the `schedule_*` series: a request every second `watch.idle_interval`, every twelfth for a project without schedules, and up to two for each run.");
+
+    BACKFILL_PIPELINES: Key<usize> = Key::count("watch.backfill.pipelines", 0, MAX_PIPELINES)
+        .default("50")
+        .doc("Past pipelines that are read of a new ref. With `days` alone, as many as were updated in these days, up to 1000.");
+
+    BACKFILL_DAYS: Key<usize> = Key::count("watch.backfill.days", 1, 365)
+        .doc("Past pipelines of a new ref that were not updated for this many days are not read. With `pipelines`, whichever limit comes first.");
+
+    SHARD: Key<Shard> = Key::text(
+        "watch.shard",
+        Form::new("`number/count`", "a shard's number and how many there are, such as `2/8`"),
+        Shard::parse,
+    )
+    .default("1/1")
+    .doc("The part of the projects that this process watches: `2/8` is the second of eight. See [Shards](#shards). Flag: `--shard`.");
+}
+
 impl Watch {
-    /// Reads the section; `preset` says what the counting's preset does with child pipelines.
-    pub(super) fn read(section: &Section<'_>, preset: ChildPipelines) -> Option<Self> {
-        let interval = section.duration("interval");
-        let idle_interval = idle_interval(section, interval);
-        let projects = section.list("projects", path_or_id);
-        let groups = section.sections("groups");
-        let groups: Vec<_> = groups.iter().map(Group::read).collect();
-        if projects.as_ref().is_some_and(Vec::is_empty) && groups.is_empty() {
+    /// Reads the section; `preset` is what the counting's preset does with child pipelines.
+    pub(super) fn read(section: &Section<'_>, preset: ChildPipelines) -> Self {
+        let interval = section.read(&INTERVAL);
+        if section.is_empty_list("projects") && section.is_empty_list("groups") {
             section.complain(
                 "nothing is watched; give a project (`--project group/app`, or watch.projects) \
                  or a group (`--group platform`, or watch.groups)"
                     .to_owned(),
             );
         }
-        let refs = some_of(section, "refs", section.list("refs", ref_pattern));
-        let sources = some_of(section, "sources", section.words("sources"));
+        let groups = section.sections("groups");
         let jobs = section.section("jobs");
-        let include = some_of(&jobs, "include", jobs.list("include", select::pattern));
-        let exclude = jobs.list("exclude", select::pattern);
-        let child_pipelines = section.choice("child_pipelines", &CHILD_PIPELINES);
-        let schedules = section.bool("schedules");
-        let backfill = Backfill::read(&section.section("backfill"));
-        let shard = section.text("shard", Shard::parse);
-        Some(Self {
-            interval: interval?,
-            idle_interval: idle_interval?,
-            projects: each_once(projects?),
-            groups: groups.into_iter().collect::<Option<_>>()?,
-            refs: RefSelector::new(refs?).ok()?,
-            sources: SourceSelector::new(sources?),
-            jobs: JobSelector::new(include?, exclude?).ok()?,
-            child_pipelines: child_pipelines.unwrap_or(preset),
-            schedules: schedules?,
-            backfill: backfill?,
-            shard: shard?,
-        })
+        let sources = some(section, &SOURCES).into_iter();
+        Self {
+            interval: interval.unwrap_or_default(),
+            idle_interval: idle_interval(section, interval),
+            projects: each_once(section.list(&PROJECTS)),
+            groups: groups.iter().filter_map(Group::read).collect(),
+            refs: RefSelector::new(some(section, &REFS)),
+            sources: SourceSelector::new(sources.map(|source| source.0).collect()),
+            jobs: JobSelector::new(some(&jobs, &JOBS_INCLUDE), jobs.list(&JOBS_EXCLUDE)),
+            child_pipelines: section.read(&CHILD_PIPELINES).unwrap_or(preset),
+            schedules: section.get(&SCHEDULES),
+            backfill: Backfill::read(&section.section("backfill")),
+            shard: section.get(&SHARD),
+        }
     }
 }
 
 impl Backfill {
-    fn read(section: &Section<'_>) -> Option<Self> {
-        let pipelines = section.count("pipelines")?;
-        let days = section.count("days");
-        if days.is_none() && section.has("days") {
-            return None;
-        }
-        let by_days_alone = days.is_some() && !section.has("pipelines");
-        Some(Self {
-            pipelines: if by_days_alone {
-                MOST_PIPELINES
+    fn read(section: &Section<'_>) -> Self {
+        let days = section.read(&BACKFILL_DAYS);
+        Self {
+            pipelines: if days.is_some() && !section.has(BACKFILL_PIPELINES.info.name()) {
+                MAX_PIPELINES
             } else {
-                pipelines
+                section.get(&BACKFILL_PIPELINES)
             },
             days,
-        })
+        }
     }
 }
 
 impl Group {
     fn read(section: &Section<'_>) -> Option<Self> {
-        let path = section.text("path", path_or_id);
-        let include_subgroups = section.bool("include_subgroups");
-        let exclude = section.list("exclude", path_glob);
-        let mut set = GlobSetBuilder::new();
-        for glob in exclude? {
-            set.add(glob);
+        let mut exclude = GlobSetBuilder::new();
+        for glob in section.list(&GROUP_EXCLUDE) {
+            exclude.add(glob);
+        }
+        let exclude = exclude.build();
+        if let Err(error) = &exclude {
+            section.complain(format!("the globs cannot be used together: {error}"));
         }
         Some(Self {
-            path: path?,
-            include_subgroups: include_subgroups?,
-            exclude: set.build().ok()?,
+            include_subgroups: section.get(&INCLUDE_SUBGROUPS),
+            path: section.read(&GROUP_PATH)?,
+            exclude: exclude.ok()?,
         })
     }
 }
 
-/// A longer `interval` alone takes the default of the other with it; a contradiction is refused.
-fn idle_interval(section: &Section<'_>, interval: Option<Duration>) -> Option<Duration> {
-    let (idle, interval) = (section.duration("idle_interval")?, interval?);
-    if idle >= interval {
-        return Some(idle);
+/// A longer `interval` alone raises the default of the other with it; a contradiction is refused.
+fn idle_interval(section: &Section<'_>, interval: Option<Duration>) -> Duration {
+    let idle = section.get(&IDLE_INTERVAL);
+    let interval = interval.unwrap_or(idle);
+    if idle < interval {
+        let (idle, interval) = (duration::format(idle), duration::format(interval));
+        section.complain_of(
+            IDLE_INTERVAL.info.name(),
+            format!("found `{idle}`, wanted at least watch.interval, which is `{interval}`"),
+        );
     }
-    if let Some(given) = section.given("idle_interval") {
-        let interval = duration::format(interval);
-        given.complain(format!(
-            "found `{}`, wanted at least watch.interval, which is `{interval}`",
-            duration::format(idle)
-        ));
-    }
-    Some(interval)
+    idle.max(interval)
 }
 
-/// Refuses an empty list where it would watch nothing at all.
-fn some_of<T>(section: &Section<'_>, name: &str, list: Option<Vec<T>>) -> Option<Vec<T>> {
-    if list.as_ref().is_some_and(Vec::is_empty)
-        && let Some(given) = section.given(name)
-    {
-        given.complain("the list is empty, so nothing would match; leave the key out".to_owned());
+/// A list without which nothing would be watched at all.
+fn some<T>(section: &Section<'_>, key: &Key<T>) -> Vec<T> {
+    let list = section.list(key);
+    if list.is_empty() {
+        section.complain_of(
+            key.info.name(),
+            "the list is empty, so nothing would match; leave the key out".to_owned(),
+        );
     }
     list
 }
 
 fn each_once(list: Vec<String>) -> Vec<String> {
-    let mut kept: Vec<String> = Vec::with_capacity(list.len());
-    for item in list {
-        if !kept.contains(&item) {
-            kept.push(item);
-        }
-    }
-    kept
-}
-
-fn ref_pattern(text: &str) -> Result<String, String> {
-    if text.is_empty() {
-        return Err(String::new());
-    }
-    select::pattern(text)
+    let mut seen = HashSet::new();
+    list.into_iter()
+        .filter(|item| seen.insert(item.clone()))
+        .collect()
 }
 
 /// A path or an id as GitLab's API takes them.
@@ -198,32 +279,12 @@ fn path_or_id(text: &str) -> Result<String, String> {
     if text.contains("://") {
         return Err("leave out the address of the GitLab".to_owned());
     }
-    let parts_are_names = text.split('/').all(|part| {
-        !part.is_empty()
-            && part
-                .chars()
-                .all(|c| c.is_alphanumeric() || "_.-".contains(c))
-    });
-    if !parts_are_names {
+    let is_name = |part: &str| {
+        let mut chars = part.chars();
+        !part.is_empty() && chars.all(|c| c.is_alphanumeric() || "_.-".contains(c))
+    };
+    if !text.split('/').all(is_name) {
         return Err(String::new());
     }
     Ok(text.to_owned())
-}
-
-/// A glob over paths of projects, in which `*` stays within one part.
-pub(super) fn path_glob(text: &str) -> Result<Glob, String> {
-    let mut builder = GlobBuilder::new(text);
-    glob(builder.literal_separator(true), text)
-}
-
-/// A glob over names of jobs, in which `*` is any text.
-pub(super) fn name_glob(text: &str) -> Result<Glob, String> {
-    glob(&GlobBuilder::new(text), text)
-}
-
-fn glob(builder: &GlobBuilder<'_>, text: &str) -> Result<Glob, String> {
-    if text.is_empty() {
-        return Err(String::new());
-    }
-    builder.build().map_err(|error| error.kind().to_string())
 }

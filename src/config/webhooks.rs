@@ -1,68 +1,64 @@
-//! The section `webhooks`: who may send us events.
+//! The section `webhooks`: who may send events.
 
-use std::fs;
-use std::path::Path;
+use secrecy::{SecretSlice, SecretString};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use super::key::{Key, keys};
+use super::secret::{signing_key_of_file, token_of_file};
+use super::section::Section;
 
-use super::gitlab::token_of_file;
-use super::reader::Section;
-use super::secret::Secret;
-
-/// Who may send us events; nobody unless it is configured.
+/// Who may send events; nobody by default.
 #[derive(Debug, Clone, Default)]
 pub struct Webhooks {
     /// GitLab, at `/hooks/gitlab`.
     pub gitlab: Option<GitLabHooks>,
 }
 
-/// How a hook of GitLab proves itself: by all that is given here.
+/// Secrets that a webhook of GitLab must prove to know, all that are given.
 #[derive(Debug, Clone)]
 pub struct GitLabHooks {
     /// The hook's secret token.
-    pub token: Option<Secret>,
-    /// The hook's signing token, `whsec_` and base64.
-    pub signing_key: Option<Secret>,
+    pub token: Option<SecretString>,
+    /// The hook's signing token, decoded.
+    pub signing_key: Option<SecretSlice<u8>>,
+}
+
+keys! {
+    TOKEN_FILE: Key<SecretString> = Key::file(
+        "webhooks.gitlab.token_file",
+        "the path of a file that holds a secret token and nothing else",
+        token_of_file,
+    )
+    .secret()
+    .doc("File with the secret token of GitLab's webhooks, which opens `POST /hooks/gitlab`. Either this or `signing_key_file` is required; with both, a webhook needs both.");
+
+    SIGNING_KEY_FILE: Key<SecretSlice<u8>> = Key::file(
+        "webhooks.gitlab.signing_key_file",
+        "the path of a file that holds a signing token, `whsec_` and base64, and nothing else",
+        signing_key_of_file,
+    )
+    .secret()
+    .doc("File with the signing token of GitLab's webhooks (GitLab 19.0 and newer).");
 }
 
 impl Webhooks {
-    pub(super) fn read(section: &Section<'_>, folder: &Path) -> Option<Self> {
-        if !section.has("gitlab") {
-            return Some(Self::default());
+    pub(super) fn read(section: &Section<'_>) -> Self {
+        let gitlab = section.has("gitlab").then(|| section.section("gitlab"));
+        Self {
+            gitlab: gitlab.as_ref().map(GitLabHooks::read),
         }
-        let gitlab = GitLabHooks::read(&section.section("gitlab"), folder);
-        Some(Self {
-            gitlab: Some(gitlab?),
-        })
     }
 }
 
 impl GitLabHooks {
-    fn read(section: &Section<'_>, folder: &Path) -> Option<Self> {
-        let token = section.text("token_file", |path| token_of_file(folder, path));
-        let signing_key = section.text("signing_key_file", |path| key_of_file(folder, path));
-        if !section.has("token_file") && !section.has("signing_key_file") {
+    fn read(section: &Section<'_>) -> Self {
+        if !section.has(TOKEN_FILE.info.name()) && !section.has(SIGNING_KEY_FILE.info.name()) {
             section.complain(
-                "nothing says who may send webhooks; give token_file or signing_key_file"
-                    .to_owned(),
+                "nobody could send webhooks; give token_file or signing_key_file".to_owned(),
             );
-            return None;
         }
-        Some(Self { token, signing_key })
-    }
-}
-
-fn key_of_file(folder: &Path, path: &str) -> Result<Secret, String> {
-    if path.is_empty() {
-        return Err(String::new());
-    }
-    let text = fs::read_to_string(folder.join(path)).map_err(|error| error.to_string())?;
-    let key = Secret::token(&text).map_err(|error| format!("the file {error}"))?;
-    let encoded = key.expose();
-    let encoded = encoded.strip_prefix("whsec_").unwrap_or(encoded);
-    match STANDARD.decode(encoded) {
-        Ok(bytes) if !bytes.is_empty() => Ok(key),
-        _ => Err("the file holds no base64 after `whsec_`".to_owned()),
+        Self {
+            token: section.read(&TOKEN_FILE),
+            signing_key: section.read(&SIGNING_KEY_FILE),
+        }
     }
 }

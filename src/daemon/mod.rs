@@ -34,9 +34,8 @@ use self::state::{Policy, State};
 use self::telemetry::Traffic;
 use self::webhooks::{Inbox, Work};
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::gitlab::webhook::InvalidKey;
-use crate::gitlab::{BuildError, Client, Observer, Options, Token, TokenError};
+use crate::config::{self, Config};
+use crate::gitlab::{BuildError, Client, Observer, Options};
 use crate::http::{BindError, Bound, Server, Service};
 use crate::ingest::Ingest;
 use crate::metrics::{Build, Exposition, Telemetry};
@@ -51,18 +50,12 @@ pub enum DaemonError {
     /// The address to serve on.
     #[error(transparent)]
     Bind(#[from] BindError),
-    /// The access token.
-    #[error("the GitLab token is not usable: {0}")]
-    Token(#[from] TokenError),
     /// How to reach GitLab.
     #[error(transparent)]
     GitLab(#[from] BuildError),
     /// The exporter's own metrics.
     #[error("cannot set up the exporter's own metrics: {0}")]
     Metrics(#[from] prometheus::Error),
-    /// The signing key of webhooks.
-    #[error("webhooks.gitlab.signing_key_file: {0}")]
-    SigningKey(#[from] InvalidKey),
     /// The operating system.
     #[error("cannot catch signals: {0}")]
     Signals(#[from] io::Error),
@@ -114,7 +107,7 @@ impl Daemon {
             telemetry: telemetry.clone(),
             clock: clock.clone(),
         };
-        let client = client(&config, Arc::new(traffic))?;
+        let client = client(&config.gitlab, Arc::new(traffic))?;
         let repository_file = config.owners.repository_file.clone();
         let policy = Policy::of(&config);
         let how = &config.classification;
@@ -134,8 +127,7 @@ impl Daemon {
         let ingest = Ingest::new(client, config.watch.clone(), state.clone());
         let webhooks = config.webhooks.gitlab.as_ref();
         let webhooks = webhooks
-            .map(|hooks| webhooks::open(hooks, &config.watch, &state, &clock, ingest.waker()))
-            .transpose()?;
+            .map(|hooks| webhooks::open(hooks, &config.watch, &state, &clock, ingest.waker()));
         Ok(Self {
             loaded,
             logs,
@@ -229,17 +221,10 @@ impl Daemon {
 }
 
 /// The GitLab of a configuration.
-pub fn client(config: &Config, observer: Arc<dyn Observer>) -> Result<Client, DaemonError> {
-    Ok(Client::new(options(config)?, observer)?)
-}
-
-fn options(config: &Config) -> Result<Options, TokenError> {
-    let gitlab = &config.gitlab;
-    let token = gitlab.token.as_ref();
-    let token = token.map(|secret| Token::new(secret.expose().to_owned()));
-    let mut options = Options::new(gitlab.url.clone(), token.transpose()?);
-    options.ca_file.clone_from(&gitlab.ca_file);
+pub fn client(gitlab: &config::GitLab, observer: Arc<dyn Observer>) -> Result<Client, BuildError> {
+    let mut options = Options::new(gitlab.url.clone(), gitlab.token.clone());
+    options.certificates.clone_from(&gitlab.certificates);
     options.timeout = gitlab.timeout;
     options.requests_per_second = gitlab.requests_per_second;
-    Ok(options)
+    Client::new(options, observer)
 }

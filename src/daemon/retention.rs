@@ -77,8 +77,11 @@ impl State {
             if !looked_at(key, tracked) {
                 return true;
             }
-            tracked.unsaved |= tracked.timeline.date(now);
-            let stays = tracked.timeline.last_sign().is_none_or(|at| at >= before);
+            tracked.unsaved |= tracked.timeline.stamp_undated(now);
+            let stays = tracked
+                .timeline
+                .last_activity()
+                .is_none_or(|at| at >= before);
             if stays {
                 self.expire_jobs(tracked, before);
             } else {

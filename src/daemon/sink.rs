@@ -157,7 +157,9 @@ impl Sink for State {
             ref_name: pipeline.ref_name.clone(),
         };
         if let Some(tracked) = held.timelines.get_mut(&key) {
-            let changes = tracked.timeline.withdraw(pipeline.id, &self.policy.rules);
+            let changes = tracked
+                .timeline
+                .cancel_in_flight(pipeline.id, &self.policy.rules);
             tracked.note(!changes.is_empty());
         }
     }

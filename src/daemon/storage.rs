@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::state::State;
 use crate::base::backoff::Backoff;
 use crate::config::{self, Location};
-use crate::store::{Directory, Loaded, S3, S3Options, SetAside, Store, StoreError};
+use crate::store::{Directory, Loaded, S3, SetAside, Store, StoreError};
 
 /// Pauses between the attempts to reach a store that does not answer. Replicas do not come all at once.
 const BACKOFF: Backoff =
@@ -25,7 +25,7 @@ pub async fn open(config: &config::Store) -> Result<Store, StoreError> {
         Location::Directory(directory) => {
             return Ok(Store::Directory(Arc::new(Directory::open(directory)?)));
         }
-        Location::S3(s3) => bucket(s3).await,
+        Location::S3(s3) => S3::new(s3.clone()).await,
     };
     let store = Store::S3(Arc::new(s3));
     match store.check().await {
@@ -35,26 +35,11 @@ pub async fn open(config: &config::Store) -> Result<Store, StoreError> {
     }
 }
 
-async fn bucket(s3: &config::S3) -> S3 {
-    let s3 = s3.clone();
-    S3::new(S3Options {
-        bucket: s3.bucket,
-        prefix: s3.prefix,
-        region: s3.region,
-        endpoint_url: s3.endpoint_url,
-        force_path_style: s3.force_path_style,
-        server_side_encryption: s3.server_side_encryption.map(str::to_owned),
-        kms_key_id: s3.kms_key_id,
-        timeout: s3.timeout,
-    })
-    .await
-}
-
 /// Reads the state from wherever it is, without taking it from a daemon that uses it, and changes nothing.
 pub async fn look(config: &config::Store) -> Result<Loaded, StoreError> {
     match &config.location {
         Location::Directory(directory) => Ok(Directory::look(directory)?),
-        Location::S3(s3) => Ok(bucket(s3).await.look().await?),
+        Location::S3(s3) => Ok(S3::new(s3.clone()).await.look().await?),
     }
 }
 

@@ -5,14 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http::HeaderMap;
+use secrecy::ExposeSecret;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::gitlab_clock::GitLabClock;
 use super::state::State;
-use crate::config::{ChildPipelines, GitLabHooks, Secret, SourceSelector, Watch};
-use crate::gitlab::webhook::{
-    Hook, HookKind, HookProject, InvalidKey, Refusal, Verifier, decode, kind_of,
-};
+use crate::config::{ChildPipelines, GitLabHooks, SourceSelector, Watch};
+use crate::gitlab::webhook::{Hook, HookKind, HookProject, Refusal, Verifier, decode, kind_of};
 use crate::http::Webhooks;
 use crate::ingest::{Sink as _, Wake, Waker};
 use crate::metrics::WebhookResult;
@@ -59,14 +58,14 @@ pub(super) fn open(
     state: &Arc<State>,
     clock: &Arc<GitLabClock>,
     waker: Waker,
-) -> Result<(Arc<Inbox>, Work), InvalidKey> {
-    let token = config.token.as_ref().map(Secret::expose);
-    let key = config.signing_key.as_ref().map(Secret::expose);
+) -> (Arc<Inbox>, Work) {
+    let token = config.token.as_ref().map(ExposeSecret::expose_secret);
+    let key = config.signing_key.as_ref().map(ExposeSecret::expose_secret);
     let (sender, receiver) = mpsc::channel(QUEUE);
     let kinds = HookKind::ALL.map(HookKind::as_str);
     state.exposition.telemetry().webhooks_expected(&kinds);
     let inbox = Inbox {
-        verifier: Verifier::new(token, key)?,
+        verifier: Verifier::new(token, key),
         state: state.clone(),
         clock: clock.clone(),
         queue: sender,
@@ -80,7 +79,7 @@ pub(super) fn open(
         children: watch.child_pipelines,
         queue: receiver,
     };
-    Ok((Arc::new(inbox), work))
+    (Arc::new(inbox), work)
 }
 
 impl Inbox {
@@ -277,11 +276,11 @@ mod tests {
         let (state, watch) = test_state();
         let clock = state.clock.clone();
         let hooks = GitLabHooks {
-            token: Some(Secret::token("secret").unwrap()),
+            token: Some("secret".into()),
             signing_key: None,
         };
         let waker = Waker::default();
-        let (inbox, _work) = open(&hooks, &watch, &state, &clock, waker).unwrap();
+        let (inbox, _work) = open(&hooks, &watch, &state, &clock, waker);
         let headers = [("x-gitlab-token", "secret")];
         let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
         let headers = HeaderMap::from_iter(headers);

@@ -1,10 +1,9 @@
 //! The HTTP client underneath: address, certificates, redirects, and what its errors mean.
 
-use std::path::Path;
 use std::time::Duration;
 
+use reqwest::ClientBuilder;
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, ClientBuilder};
 use url::Url;
 
 use super::answer::excerpt;
@@ -99,39 +98,12 @@ pub(super) fn http_client(options: &Options, api: &Url) -> Result<reqwest::Clien
         // No TLS is spoken: works where the system has no certificates at all.
         builder = builder.tls_certs_only([]);
     }
-    if let Some(path) = &options.ca_file {
-        let certificates = read_certificates(path)?;
-        if api.scheme() == "https" {
-            builder = builder.tls_certs_merge(certificates);
-        }
+    if api.scheme() == "https" {
+        builder = builder.tls_certs_merge(options.certificates.clone());
     }
-    builder.build().map_err(|error| {
-        let problem = error_chain(&error.without_url());
-        match &options.ca_file {
-            Some(path) => BuildError::CaInvalid {
-                path: path.clone(),
-                problem,
-            },
-            None => BuildError::Tls { problem },
-        }
+    builder.build().map_err(|error| BuildError::Tls {
+        problem: error_chain(&error.without_url()),
     })
-}
-
-fn read_certificates(path: &Path) -> Result<Vec<Certificate>, BuildError> {
-    let invalid = |problem| BuildError::CaInvalid {
-        path: path.to_owned(),
-        problem,
-    };
-    let pem = std::fs::read(path).map_err(|source| BuildError::CaUnreadable {
-        path: path.to_owned(),
-        source,
-    })?;
-    let certificates =
-        Certificate::from_pem_bundle(&pem).map_err(|error| invalid(error_chain(&error)))?;
-    if certificates.is_empty() {
-        return Err(invalid("holds no certificate".into()));
-    }
-    Ok(certificates)
 }
 
 /// What an error of the HTTP client means. Its address is left out: it is told elsewhere.

@@ -34,7 +34,7 @@ pub use error::Error;
 pub use fault::Fault;
 pub use instance::TokenFacts;
 pub use observer::Observer;
-pub use options::{BuildError, Options, Token, TokenError};
+pub use options::{BuildError, Options};
 pub use record::{Listing, RejectReason, Rejected};
 pub use schedules::Schedule;
 pub use text::LogTail;

@@ -1,9 +1,9 @@
 //! How the client is set up: address, token, certificates and limits.
 
-use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
+use reqwest::Certificate;
+use secrecy::SecretString;
 use url::Url;
 
 use crate::base::backoff::Backoff;
@@ -14,9 +14,9 @@ pub struct Options {
     /// Address of GitLab; may have a path (installations below a relative URL).
     pub url: Url,
     /// Access token; none reads public projects only.
-    pub token: Option<Token>,
-    /// PEM file with further trusted certificates, on top of the system's.
-    pub ca_file: Option<PathBuf>,
+    pub token: Option<SecretString>,
+    /// Certificate authorities to trust besides the system's.
+    pub certificates: Vec<Certificate>,
     /// For one request, from connecting to the last byte of the body.
     pub timeout: Duration,
     /// For all requests of this client and its clones together.
@@ -34,11 +34,11 @@ pub struct Options {
 impl Options {
     /// The defaults: 10 s, 10 requests a second, 32 MiB, 4 attempts, 0.5 s to 30 s of backoff,
     /// two minutes of pauses.
-    pub fn new(url: Url, token: Option<Token>) -> Self {
+    pub fn new(url: Url, token: Option<SecretString>) -> Self {
         Self {
             url,
             token,
-            ca_file: None,
+            certificates: Vec::new(),
             timeout: Duration::from_secs(10),
             requests_per_second: 10.0,
             max_response_bytes: 32 << 20,
@@ -48,55 +48,6 @@ impl Options {
             max_wait: Duration::from_mins(2),
         }
     }
-}
-
-/// An access token. Prints as `<redacted>`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token(Box<str>);
-
-impl Token {
-    /// Takes a token as GitLab issued it; the error never repeats it.
-    pub fn new(secret: String) -> Result<Self, TokenError> {
-        if secret.is_empty() {
-            Err(TokenError::Empty)
-        } else if secret.chars().any(char::is_whitespace) {
-            Err(TokenError::Whitespace)
-        } else if !secret.chars().all(|c| c.is_ascii_graphic()) {
-            Err(TokenError::Characters)
-        } else {
-            Ok(Self(secret.into()))
-        }
-    }
-
-    pub(super) fn secret(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<redacted>")
-    }
-}
-
-impl fmt::Display for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<redacted>")
-    }
-}
-
-/// Why a text is no access token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TokenError {
-    /// Nothing at all.
-    #[error("the token is empty; give a GitLab access token with scope `read_api`")]
-    Empty,
-    /// A blank or a line end, mostly from a file with more than the token in it.
-    #[error("the token holds blanks or line ends; give the token alone, on one line")]
-    Whitespace,
-    /// Control characters or letters outside of ASCII, which no token has.
-    #[error("the token holds characters other than visible ASCII; copy it again from GitLab")]
-    Characters,
 }
 
 /// Why no client can be built.
@@ -110,22 +61,9 @@ pub enum BuildError {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// The certificate file cannot be read.
-    #[error("CA file {path}: {source}; give a readable PEM file", path = path.display())]
-    CaUnreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The certificate file was read but is not what it should be.
-    #[error("CA file {path}: {problem}; wanted one or more PEM blocks `BEGIN CERTIFICATE`", path = path.display())]
-    CaInvalid {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
+    /// The token cannot stand in an HTTP header.
+    #[error("the token holds characters that no token has; copy it again from GitLab")]
+    Token,
     /// A limit that would let no request through.
     #[error("{option} is {found}; wanted a number above 0")]
     Limit {
@@ -149,25 +87,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_prints_as_redacted() {
-        let token = Token::new("glpat-secret".into()).unwrap();
-        assert_eq!(format!("{token} {token:?}"), "<redacted> <redacted>");
-        let options = Options::new(Url::parse("https://example.com").unwrap(), Some(token));
+    fn options_print_without_their_token() {
+        let url = Url::parse("https://example.com").unwrap();
+        let options = Options::new(url, Some("glpat-secret".into()));
         assert!(!format!("{options:?}").contains("secret"));
-    }
-
-    #[test]
-    fn a_text_that_is_no_token_is_refused_without_repeating_it() {
-        for (text, wanted) in [
-            ("", TokenError::Empty),
-            ("glpat-secret\n", TokenError::Whitespace),
-            (" ", TokenError::Whitespace),
-            ("secret\u{0}", TokenError::Characters),
-            ("secrét", TokenError::Characters),
-        ] {
-            let refused = Token::new(text.into()).unwrap_err();
-            assert_eq!(refused, wanted);
-            assert!(!refused.to_string().contains("secr"));
-        }
     }
 }

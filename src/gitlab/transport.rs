@@ -8,6 +8,7 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use gitlab::api::{ApiError, AsyncClient, RestClient};
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderValue, Request, Response, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::IgnoredAny;
 use tokio::time::{Instant, sleep};
 use url::Url;
@@ -19,7 +20,7 @@ use super::error::{Error, Report};
 use super::fault::Fault;
 use super::gate::Gate;
 use super::observer::Observer;
-use super::options::{BuildError, Options, Token};
+use super::options::{BuildError, Options};
 use crate::base::api::{CircuitState, Endpoint};
 use crate::base::backoff::Backoff;
 use crate::base::error_chain::error_chain;
@@ -33,7 +34,7 @@ pub(super) struct Transport {
     /// Ends with `/api/v4/`; every request and every page stays below it.
     api: Url,
     authorization: Option<HeaderValue>,
-    token: Option<Token>,
+    token: Option<SecretString>,
     gate: Gate,
     breaker: Breaker,
     timeout: Duration,
@@ -79,7 +80,7 @@ impl Transport {
         Ok(Self {
             http,
             api,
-            authorization: options.token.as_ref().and_then(bearer),
+            authorization: options.token.as_ref().map(bearer).transpose()?,
             token: options.token,
             gate: Gate::new(options.requests_per_second),
             breaker: Breaker::new(observer.clone()),
@@ -105,7 +106,7 @@ impl Transport {
     /// The fault without the token, even where GitLab's words repeat it.
     fn redacted(&self, fault: Fault) -> Fault {
         match &self.token {
-            Some(token) => fault.map_text(|text| text.replace(token.secret(), "<redacted>")),
+            Some(token) => fault.map_text(|text| text.replace(token.expose_secret(), "<redacted>")),
             None => fault,
         }
     }
@@ -124,11 +125,11 @@ impl Transport {
     }
 }
 
-fn bearer(token: &Token) -> Option<HeaderValue> {
-    // A `Token` holds visible ASCII only, so this is always a value.
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.secret())).ok()?;
+fn bearer(token: &SecretString) -> Result<HeaderValue, BuildError> {
+    let value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()));
+    let mut value = value.map_err(|_| BuildError::Token)?;
     value.set_sensitive(true);
-    Some(value)
+    Ok(value)
 }
 
 impl RestClient for Call<'_> {

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use super::deadline::Deadline;
 use super::routes::Service;
+use crate::base::listen_address::ListenAddress;
 
 /// Bounds on the resources of clients.
 #[derive(Debug, Clone, Copy)]
@@ -49,18 +50,13 @@ impl Default for Limits {
 /// The server cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// No `[host]:port`.
-    #[error(
-        "--web.listen-address: found `{0}`, want [host]:port, such as :10141 or 127.0.0.1:10141"
-    )]
-    Invalid(String),
     /// The system refuses the address.
     #[error(
         "cannot listen on `{address}`: {source}; choose another address with --web.listen-address"
     )]
     Unavailable {
-        /// The address as given.
-        address: String,
+        /// The address.
+        address: ListenAddress,
         /// The system's reason.
         source: io::Error,
     },
@@ -78,21 +74,14 @@ pub struct Bound {
 }
 
 impl Server {
-    /// Binds `[host]:port`. Without a host: all interfaces, IPv6 and IPv4.
-    pub async fn bind(address: &str) -> Result<Bound, BindError> {
-        let port = address
-            .rsplit_once(':')
-            .map(|(_, port)| port.parse::<u16>());
-        let Some(Ok(port)) = port else {
-            return Err(BindError::Invalid(address.to_owned()));
-        };
-        let listener = if address.starts_with(':') {
-            bind_everywhere(port).await
-        } else {
-            TcpListener::bind(address).await
+    /// Binds the address. Without a host: all interfaces, IPv6 and IPv4.
+    pub async fn bind(address: &ListenAddress) -> Result<Bound, BindError> {
+        let listener = match &address.host {
+            None => bind_everywhere(address.port).await,
+            Some(host) => TcpListener::bind((host.as_str(), address.port)).await,
         };
         let unavailable = |source| BindError::Unavailable {
-            address: address.to_owned(),
+            address: address.clone(),
             source,
         };
         Ok(Bound {

@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 pub use directory::{Directory, Loaded, OpenError, ReadError, SaveError, SetAside};
 pub use document::{DocumentError, Saved, decode, decode_v2, encode, encode_v2, names_a_version};
 pub use draft::Draft;
-pub use s3::{Fault, S3, S3Error, S3Options};
+pub use s3::{Fault, S3, S3Error};
 
 use crate::model::{Rules, Shard, Timeline, TimelineKey};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::stored::{
-    Attempt, Carried, Counted, Detail, Execution, History, Imported, Job, Phase,
+    Attempt, Baseline, Counted, Detail, Execution, History, Imported, Job, Phase,
 };
 use crate::model::{
     ClassCounts, FailureClass, LogExcerpt, Outcome, OutcomeCounts, Rules, Span, Timestamp,
@@ -93,7 +93,7 @@ impl HistoryShape {
     }
 
     pub(super) fn of(history: &History, rules: &Rules) -> Self {
-        let counted: Vec<(&Execution, Outcome)> = history.counted(rules).collect();
+        let counted: Vec<(&Execution, Outcome)> = history.window_candidates(rules).collect();
         let first_of_window = counted.len().saturating_sub(history.window(rules));
         let shape = |(execution, outcome): &(&Execution, Outcome)| {
             EntryShape::of(execution, *outcome == Outcome::Failed, rules)
@@ -120,7 +120,7 @@ impl HistoryShape {
                 .collect(),
             imported_window: history.imported_window as u64,
             first_seen: history.first_seen.map(Timestamp::unix),
-            carried: CarriedShape::of(&history.carried),
+            carried: CarriedShape::of(&history.baseline),
             excerpt: history.excerpt.as_deref().map(ExcerptShape::of),
             job: None,
         }
@@ -129,7 +129,7 @@ impl HistoryShape {
     pub(super) fn into_history(self, commits: &mut Interner) -> History {
         let mut history = History {
             imported_window: usize::try_from(self.imported_window).unwrap_or(0),
-            carried: self.carried.into_carried(commits),
+            baseline: self.carried.into_carried(commits),
             first_seen: self.first_seen.and_then(Timestamp::from_unix),
             excerpt: self.excerpt.map(|excerpt| Box::new(excerpt.into_excerpt())),
             ..History::default()
@@ -337,10 +337,10 @@ struct CarriedShape {
 }
 
 impl CarriedShape {
-    fn of(carried: &Carried) -> Self {
+    fn of(carried: &Baseline) -> Self {
         Self {
-            floor: carried.floor,
-            idle_floor: carried.idle_floor,
+            floor: carried.settled_through,
+            idle_floor: carried.idle_settled_through,
             streak: carried.streak,
             streak_since: carried.streak_since.map(Timestamp::unix),
             first_failing_commit: carried.first_failing_commit.clone(),
@@ -360,7 +360,7 @@ impl CarriedShape {
         }
     }
 
-    fn into_carried(self, commits: &mut Interner) -> Carried {
+    fn into_carried(self, commits: &mut Interner) -> Baseline {
         let time = |seconds: Option<i64>| seconds.and_then(Timestamp::from_unix);
         let mut executions = OutcomeCounts::default();
         for (outcome, count) in self.executions {
@@ -370,9 +370,9 @@ impl CarriedShape {
         for (class, count) in self.failures {
             *failures.get_mut(class) = count;
         }
-        Carried {
-            floor: self.floor,
-            idle_floor: self.idle_floor,
+        Baseline {
+            settled_through: self.floor,
+            idle_settled_through: self.idle_floor,
             streak: self.streak,
             streak_since: time(self.streak_since),
             first_failing_commit: self.first_failing_commit.map(|c| commits.intern(c)),

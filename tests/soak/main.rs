@@ -1,10 +1,10 @@
-//! Long runs that are no benchmarks: `cargo test --test soak -- NAME`, or `make soak` for all of them.
+//! Soaks: long runs that are not benchmarks. `cargo test --test soak -- NAME`, or `make soak` for all of them.
 
-#![expect(clippy::unwrap_used, reason = "a soak that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a soak fails by panicking")]
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "it is a program that reports"
+    reason = "a program that reports to the terminal"
 )]
 
 mod chaos;
@@ -18,11 +18,11 @@ use std::process::ExitCode;
 use tokio::runtime::Builder;
 
 fn main() -> ExitCode {
-    // `cargo test` may put flags of its own before or after the name.
+    // `cargo test` may add flags before or after the name.
     let name = std::env::args().skip(1).find(|word| !word.starts_with('-'));
     match name.as_deref() {
         Some("chaos") => on_threads(chaos::run()),
-        Some("requests") => on_standing_time(requests::run()),
+        Some("requests") => on_paused_time(requests::run()),
         Some("retention") => on_threads(retention::run()),
         Some("webhooks") => on_threads(webhooks::run()),
         other => {
@@ -37,8 +37,8 @@ fn on_threads(run: impl Future<Output = ExitCode>) -> ExitCode {
     runtime.block_on(run)
 }
 
-/// Time passes only where the soak advances it.
-fn on_standing_time(run: impl Future<Output = ExitCode>) -> ExitCode {
+/// Runs with paused time, which only the soak advances.
+fn on_paused_time(run: impl Future<Output = ExitCode>) -> ExitCode {
     let mut runtime = Builder::new_current_thread();
     let runtime = runtime.enable_all().start_paused(true).build().unwrap();
     runtime.block_on(run)

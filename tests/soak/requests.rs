@@ -1,4 +1,4 @@
-//! Requests of a simulated hour of 200 projects, by what happens in them. Fails where the budget is not kept.
+//! Requests of polling 200 projects in a simulated hour. Fails if they exceed the budget.
 
 use std::process::ExitCode;
 

@@ -1,16 +1,16 @@
-//! A simulated year of new and dying branches and jobs, day by day, and what the exporter keeps of it.
+//! Size of the exporter's state over a simulated year in which branches and jobs come and go.
 //!
-//! `cargo test --release --test soak -- retention`; `BENCH_PROJECTS` says how many projects there are (2).
+//! `cargo test --release --test soak -- retention`; `BENCH_PROJECTS` sets the number of projects (default 2).
 
 use std::process::ExitCode;
 
-use testkit::year::{is_bounded, lived, most};
+use testkit::year::{assert_bounded, max, play};
 
 pub(crate) async fn run() -> ExitCode {
     let projects = std::env::var("BENCH_PROJECTS").map_or(2, |text| text.parse().unwrap());
-    let kept = lived(projects, 1).await;
+    let sizes = play(projects, 1).await;
     println!("  day  timelines    jobs   series  documents  memory");
-    for it in kept.iter().filter(|it| it.day % 30 == 0 || it.day == 365) {
+    for it in sizes.iter().filter(|it| it.day % 30 == 0 || it.day == 365) {
         println!(
             "{:5}  {:9}  {:6}  {:7}  {:9}  {:4.1} MiB",
             it.day,
@@ -21,9 +21,9 @@ pub(crate) async fn run() -> ExitCode {
             it.kibibytes as f64 / 1024.0
         );
     }
-    is_bounded(&kept, projects, 1);
-    let memory = |days| most(&kept, days, |it| it.kibibytes);
+    assert_bounded(&sizes, projects, 1);
+    let memory = |days| max(&sizes, days, |it| it.kibibytes);
     let (before, after) = (memory((60, 180)), memory((181, 365)));
-    println!("most memory, days 60 to 180: {before} KiB; days 181 to 365: {after} KiB");
+    println!("maximum memory, days 60 to 180: {before} KiB; days 181 to 365: {after} KiB");
     ExitCode::SUCCESS
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use gitlab_simulator::{Handle, JobPlan, Options, PipelinePlan, Status, start};
+use gitlab_simulator::{CiStatus, Handle, JobPlan, Options, PipelinePlan, start};
 
 use testkit::daemon::{Daemon, Place, holds, minutes};
 use testkit::samples::Samples;
@@ -157,7 +157,7 @@ async fn a_child_that_nobody_waits_for_is_read_until_it_has_ended_also_after_a_r
     let parent = stage
         .gitlab
         .with(|world| world.pipeline(pipeline).unwrap().status);
-    assert_eq!(parent, Status::Success);
+    assert_eq!(parent, CiStatus::Success);
     let samples = stage.is_true(&daemon).await;
     let running = value(
         &samples,
@@ -197,7 +197,7 @@ async fn a_child_of_a_parent_that_waits_for_somebody_is_read_until_it_has_ended_
     let parent = stage
         .gitlab
         .with(|world| world.pipeline(pipeline).unwrap().status);
-    assert_eq!(parent, Status::Manual);
+    assert_eq!(parent, CiStatus::Manual);
     stage.is_true(&daemon).await;
 
     // A later one, so that the first is not listed again.
@@ -229,9 +229,9 @@ async fn a_job_of_a_child_that_somebody_starts_later_counts_although_the_parent_
     stage.polled(&daemon).await;
     let started = stage.child(pipeline, "deploy");
     stage.gitlab.with(|world| {
-        assert_eq!(world.pipeline(started).unwrap().status, Status::Manual);
+        assert_eq!(world.pipeline(started).unwrap().status, CiStatus::Manual);
         let id = world.latest(started, "rollout").unwrap().id;
-        world.set_job_status(id, Status::Failed);
+        world.set_job_status(id, CiStatus::Failed);
     });
     let samples = stage.is_true(&daemon).await;
     let streak = value(&samples, "job_consecutive_failures", "deploy / rollout");
@@ -284,7 +284,7 @@ async fn a_retried_trigger_job_starts_another_child_whose_jobs_are_later_attempt
             .latest(bridge.downstream.unwrap(), "tests")
             .unwrap()
             .id;
-        world.set_job_status(job, Status::Success);
+        world.set_job_status(job, CiStatus::Success);
     });
     stage.gitlab.advance(minutes(1));
     let samples = stage.is_true(&daemon).await;

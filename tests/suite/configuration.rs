@@ -8,6 +8,7 @@ use ci_history::{
     AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs, Rules,
 };
 use job_failure_exporter::config::{Backfill, Config, Location, Overrides, Problems};
+use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 
 fn nothing(_: &str) -> Option<String> {
@@ -37,8 +38,8 @@ fn projects(projects: &[&str]) -> Overrides {
 fn one_project_is_enough_and_everything_else_has_its_default() {
     let config = Config::load(None, &projects(&["group/app"]), &nothing).unwrap();
     assert_eq!(config.gitlab.url.as_str(), "https://gitlab.com/");
-    assert_eq!(config.gitlab.token, None);
-    assert_eq!(config.gitlab.ca_file, None);
+    assert!(config.gitlab.token.is_none());
+    assert!(config.gitlab.certificates.is_empty());
     assert_eq!(config.gitlab.timeout, Duration::from_secs(10));
     assert!((config.gitlab.requests_per_second - 10.0).abs() < f64::EPSILON);
     assert_eq!(config.watch.interval, Duration::from_secs(30));
@@ -59,7 +60,7 @@ fn one_project_is_enough_and_everything_else_has_its_default() {
     assert_eq!(config.store.location, state);
     assert_eq!(config.store.save_interval, Duration::from_secs(10));
     assert_eq!(config.retention, Duration::from_hours(30 * 24));
-    assert_eq!(config.listen_address, ":10141");
+    assert_eq!(config.listen_address.to_string(), ":10141");
     for source in [
         "push", "web", "api", "schedule", "trigger", "chat", "webide",
     ] {
@@ -150,7 +151,7 @@ counting: {window: 25, late_pipelines: skip, absent_jobs: pass, infrastructure_f
 }
 
 #[test]
-fn a_single_rule_goes_over_the_preset() {
+fn a_single_rule_overrides_the_preset() {
     let preset = load("{watch: {projects: [1]}, counting: {preset: datadog-agent}}").unwrap();
     assert_eq!(preset.counting, Rules::datadog_agent());
     let mixed = load(
@@ -185,7 +186,7 @@ owners:
 }
 
 #[test]
-fn flags_go_over_the_file_and_the_watched_are_replaced_together() {
+fn flags_override_the_file_and_the_watched_are_replaced_together() {
     let folder = folder_with(
         "watch: {projects: [file/a], groups: [{path: file-group}]}
 gitlab: {url: 'https://file.example.com', timeout: 3s}
@@ -211,7 +212,7 @@ web: {listen_address: ':1'}",
     assert_eq!(config.watch.shard.to_string(), "2/8");
     let state = Location::Directory("from-flag".into());
     assert_eq!(config.store.location, state);
-    assert_eq!(config.listen_address, "127.0.0.1:0");
+    assert_eq!(config.listen_address.to_string(), "127.0.0.1:0");
 }
 
 #[test]
@@ -231,16 +232,19 @@ fn a_bad_flag_is_named_as_the_flag() {
 }
 
 #[test]
-fn the_token_file_goes_over_the_environment_and_is_found_beside_the_file() {
+fn the_token_file_overrides_the_environment_and_is_found_beside_the_file() {
     let folder = folder_with("{watch: {projects: [1]}, gitlab: {token_file: token}}");
     fs::write(folder.path().join("token"), "from-the-file\n").unwrap();
     let file = folder.path().join("config.yml");
     let env = |name: &str| (name == "GITLAB_TOKEN").then(|| "from-the-environment".to_owned());
     let of_file = Config::load(Some(&file), &Overrides::default(), &env).unwrap();
-    assert_eq!(of_file.gitlab.token.unwrap().expose(), "from-the-file");
+    assert_eq!(
+        of_file.gitlab.token.unwrap().expose_secret(),
+        "from-the-file"
+    );
     let of_environment = Config::load(None, &projects(&["1"]), &env).unwrap();
     let token = of_environment.gitlab.token.unwrap();
-    assert_eq!(token.expose(), "from-the-environment");
+    assert_eq!(token.expose_secret(), "from-the-environment");
 }
 
 #[test]
@@ -248,7 +252,7 @@ fn a_configuration_prints_without_its_token() {
     let env = |_: &str| Some("hunter2".to_owned());
     let config = Config::load(None, &projects(&["1"]), &env).unwrap();
     let printed = format!("{config:?} {config:#?}");
-    assert!(printed.contains("<redacted>"));
+    assert!(printed.contains("[REDACTED]"));
     assert!(!printed.contains("hunter2"));
 }
 
@@ -258,12 +262,12 @@ fn a_token_that_cannot_be_sent_is_a_problem_that_does_not_show_it() {
     let problems = Config::load(None, &projects(&["1"]), &env).unwrap_err();
     assert_eq!(
         problems.to_string(),
-        "GITLAB_TOKEN: the variable holds something that cannot be a token: spaces, line breaks \
-         or other special signs; wanted an access token or no variable"
+        "GITLAB_TOKEN: the variable holds characters that no token has: spaces, line breaks or \
+         other special characters; wanted an access token or no variable"
     );
     let empty = |_: &str| Some(String::new());
     let config = Config::load(None, &projects(&["1"]), &empty).unwrap();
-    assert_eq!(config.gitlab.token, None);
+    assert!(config.gitlab.token.is_none());
 }
 
 fn exporter(args: &[&str], token: Option<&str>) -> Output {

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
 use job_failure_exporter::cli::args::Cli;
-use job_failure_exporter::config::keys::{Absence, KEYS};
-use job_failure_exporter::config::{Config, Overrides};
+use job_failure_exporter::config::{Absence, Config, Overrides, keys};
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -29,13 +28,13 @@ fn load(text: &str) -> Result<Config, String> {
 /// The docs' table as the code has it.
 fn table() -> String {
     let mut table = "| key | takes | default | meaning |\n| --- | --- | --- | --- |\n".to_owned();
-    for key in KEYS {
+    for key in keys() {
         let absence = match key.absence {
             Absence::Default(value) | Absence::Preset(value) => format!("`{value}`"),
             Absence::Optional => "none".to_owned(),
             Absence::Required => "*required*".to_owned(),
         };
-        let (path, kind, doc) = (key.path, key.kind.name(), key.doc);
+        let (path, kind, doc) = (key.path, key.type_name(), key.doc);
         writeln!(table, "| `{path}` | {kind} | {absence} | {doc} |").unwrap();
     }
     table
@@ -109,7 +108,7 @@ fn the_example_has_every_key() {
         assert!(problem.contains(key) && problem.contains(what), "{problem}");
     }
     let document: serde_yaml::Value = serde_yaml::from_str(&example).unwrap();
-    for key in KEYS {
+    for key in keys() {
         assert!(has(&document, key.path), "{} is missing", key.path);
     }
 }
@@ -123,7 +122,7 @@ fn the_examples_values_are_the_defaults_unless_it_says_otherwise() {
         "watch.jobs.exclude",
         "store.s3.prefix",
     ];
-    for key in KEYS.iter().filter(|key| !own.contains(&key.path)) {
+    for key in keys().filter(|key| !own.contains(&key.path)) {
         if let Absence::Default(default) | Absence::Preset(default) = key.absence {
             let default: serde_yaml::Value = serde_yaml::from_str(default).unwrap();
             let given = get(&document, key.path).unwrap();
@@ -170,7 +169,7 @@ fn get<'a>(value: &'a serde_yaml::Value, path: &str) -> Option<&'a serde_yaml::V
 
 #[test]
 fn every_key_of_the_table_is_read() {
-    for key in KEYS {
+    for key in keys() {
         // Nothing takes a mapping of this kind, so whoever reads the key complains.
         let mut text = "{x: y}".to_owned();
         for part in key.path.rsplit('.') {

@@ -13,7 +13,7 @@ use ci_history::Timestamp;
 use job_failure_exporter::base::api::Endpoint;
 use job_failure_exporter::base::backoff::Backoff;
 use job_failure_exporter::base::label::Label as _;
-use job_failure_exporter::gitlab::{Client, Observer, Options, PipelineQuery, Token};
+use job_failure_exporter::gitlab::{Client, Observer, Options, PipelineQuery};
 use scripted::Server;
 
 const SECRET: &str = "glpat-top-secret";
@@ -51,8 +51,7 @@ impl Observer for Heard {
 }
 
 fn options(url: &str) -> Options {
-    let token = Token::new(SECRET.into()).unwrap();
-    let mut options = Options::new(url.parse().unwrap(), Some(token));
+    let mut options = Options::new(url.parse().unwrap(), Some(SECRET.into()));
     options.requests_per_second = f64::INFINITY;
     options.backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(4));
     options

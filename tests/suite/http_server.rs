@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use ci_history::JobRow;
-use job_failure_exporter::http::{Limits, Server};
+use job_failure_exporter::base::listen_address::ListenAddress;
+use job_failure_exporter::http::{BindError, Bound, Limits, Server};
 use reqwest::{Method, StatusCode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -288,21 +289,15 @@ async fn a_shutdown_cuts_what_does_not_end_in_time() {
     assert!(!read_to_close(&mut stuck).await.ends_with("\r\n0\r\n\r\n"));
 }
 
+async fn bind(address: &str) -> Result<Bound, BindError> {
+    Server::bind(&ListenAddress::parse(address).unwrap()).await
+}
+
 #[tokio::test]
-async fn an_address_that_is_none_or_taken_is_an_error_that_names_the_flag() {
-    for address in ["", "10141", "localhost", ":http", ":70000"] {
-        let error = Server::bind(address).await.unwrap_err().to_string();
-        assert_eq!(
-            error,
-            format!(
-                "--web.listen-address: found `{address}`, want [host]:port, \
-                 such as :10141 or 127.0.0.1:10141"
-            )
-        );
-    }
+async fn an_address_that_is_taken_is_an_error_that_names_the_flag() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let error = Server::bind(&address).await.unwrap_err().to_string();
+    let error = bind(&address).await.unwrap_err().to_string();
     let wanted = format!("cannot listen on `{address}`: Address already in use");
     assert!(error.starts_with(&wanted), "{error}");
     assert!(error.ends_with("with --web.listen-address"), "{error}");
@@ -310,7 +305,7 @@ async fn an_address_that_is_none_or_taken_is_an_error_that_names_the_flag() {
 
 #[tokio::test]
 async fn an_address_without_a_host_listens_on_ipv4_and_ipv6() {
-    let bound = Server::bind(":0").await.unwrap();
+    let bound = bind(":0").await.unwrap();
     let address = bound.local_addr().unwrap();
     TcpStream::connect((Ipv4Addr::LOCALHOST, address.port()))
         .await

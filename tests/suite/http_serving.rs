@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ci_history::{JobRow, TimelineRows, Timestamp};
+use job_failure_exporter::base::listen_address::ListenAddress;
 use job_failure_exporter::http::{
     Candidate, DaemonStatus, JobEntry, JobFilter, JobPage, Limits, Paging, ProjectStatus,
     Readiness, Server, Service, select,
@@ -85,7 +86,7 @@ impl Serving {
             exposition.publish(key(rows), rows, &|_, _| Some("sre".into()));
         }
         let daemon = Arc::new(daemon);
-        let bound = Server::bind("127.0.0.1:0")
+        let bound = Server::bind(&ListenAddress::parse("127.0.0.1:0").unwrap())
             .await
             .unwrap()
             .with_limits(limits);

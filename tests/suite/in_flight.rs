@@ -111,12 +111,12 @@ async fn a_job_that_waits_for_a_runner_is_seen_by_when_it_began_to_wait_and_goes
             world.set_job_status(job, status);
         });
     };
-    status(gitlab_simulator::Status::Running);
+    status(gitlab_simulator::CiStatus::Running);
     let samples = truth(&gitlab, &daemon).await;
     assert_eq!(value(&samples, PENDING, "gpu-tests"), None);
     assert!(value(&samples, RUNNING, "gpu-tests").is_some());
     gitlab.advance(minutes(1));
-    status(gitlab_simulator::Status::Success);
+    status(gitlab_simulator::CiStatus::Success);
     let samples = truth(&gitlab, &daemon).await;
     assert_eq!(value(&samples, RUNNING, "gpu-tests"), None);
     daemon.stop().await;

@@ -8,6 +8,7 @@ mod children;
 mod command_line;
 mod configuration;
 mod configuration_docs;
+mod configuration_files;
 mod configuration_problems;
 mod counting;
 mod dashboards;

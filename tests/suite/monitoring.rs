@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
-use demo::hastened;
+use demo::shorten_waits;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -54,7 +54,7 @@ impl Shipped {
                     } else {
                         HASTE
                     };
-                    let text = hastened(&fs::read_to_string(&file).unwrap(), by);
+                    let text = shorten_waits(&fs::read_to_string(&file).unwrap(), by);
                     fs::write(copy.path().join(part).join(name), text).unwrap();
                 }
             }

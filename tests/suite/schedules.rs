@@ -1,6 +1,8 @@
 //! Pipeline schedules: what is served of them, and what looking at them costs.
 
-use gitlab_simulator::{Fate, Handle, JobPlan, Options, PipelinePlan, Schedule, World, start};
+use gitlab_simulator::{
+    Handle, JobPlan, Options, PipelinePlan, RunBehavior, Schedule, World, start,
+};
 
 use testkit::daemon::{Daemon, Place, gitlab, holds, minutes, until};
 use testkit::samples::Samples;
@@ -92,7 +94,7 @@ async fn a_run_of_which_no_pipeline_comes_moves_the_next_run_and_not_the_last() 
     let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
     let daemon = place.start().await;
     let before = served(&is_true(&gitlab, &daemon, &["build"]).await, "build");
-    gitlab.with(|world| find(world, "build").fate = Fate::CreatesNothing);
+    gitlab.with(|world| find(world, "build").behavior = RunBehavior::CreatesNothing);
     gitlab.advance(minutes(4));
     let after = served(&is_true(&gitlab, &daemon, &["build"]).await, "build");
     assert!(after[0] > before[0], "{before:?} {after:?}");

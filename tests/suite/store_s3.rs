@@ -10,7 +10,8 @@ use ci_history::{
     JobObservation, PipelineObservation, Rules, Status, Timeline, TimelineKey, Timestamp,
 };
 use futures_util::future::join_all;
-use job_failure_exporter::store::{S3, S3Options, Saved, encode};
+use job_failure_exporter::base::s3_options::{Encryption, S3Options};
+use job_failure_exporter::store::{S3, Saved, encode};
 
 use testkit::s3_servers::{KEY, SECRET, TestBucket};
 
@@ -19,9 +20,9 @@ fn options(bucket: &str, url: &str) -> S3Options {
         bucket: bucket.to_owned(),
         prefix: "state/jobs".to_owned(),
         region: Some("eu-central-1".to_owned()),
-        endpoint_url: Some(url.to_owned()),
+        endpoint_url: Some(url.parse().unwrap()),
         force_path_style: true,
-        server_side_encryption: None,
+        encryption: None,
         kms_key_id: None,
         timeout: Duration::from_secs(20),
     }
@@ -226,7 +227,7 @@ async fn what_another_replica_wrote_anew_is_not_removed() {
 async fn encryption_is_asked_for_with_its_key() {
     let bucket = TestBucket::create().await;
     let store = S3Options {
-        server_side_encryption: Some("aws:kms".to_owned()),
+        encryption: Some(Encryption::Kms),
         kms_key_id: Some("key-of-ours".to_owned()),
         ..options(&bucket.name, bucket.server)
     };

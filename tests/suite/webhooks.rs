@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gitlab_simulator::{Handle, Hook, HookTarget, JobPlan, Options, PipelinePlan, Status, start};
+use gitlab_simulator::{CiStatus, Handle, Hook, HookTarget, JobPlan, Options, PipelinePlan, start};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -77,7 +77,7 @@ fn held_jobs(gitlab: &Handle, names: &[&str]) -> u64 {
     })
 }
 
-fn end(gitlab: &Handle, pipeline: u64, job: &str, status: Status) {
+fn end(gitlab: &Handle, pipeline: u64, job: &str, status: CiStatus) {
     gitlab.with(|world| {
         let id = world.latest(pipeline, job).unwrap().id;
         world.set_job_status(id, status);
@@ -99,7 +99,7 @@ async fn a_new_pipeline_and_its_end_are_read_when_a_hook_tells_of_them() {
     exporter.is_ready().await;
     let mut hooks = gitlab.hooks();
     let second = held_jobs(&gitlab, &["build"]);
-    end(&gitlab, second, "build", Status::Failed);
+    end(&gitlab, second, "build", CiStatus::Failed);
     for hook in waiting(&mut hooks) {
         deliver(&exporter, &hook).await;
     }
@@ -129,7 +129,7 @@ async fn an_attempt_that_is_retried_by_itself_is_no_failure_for_a_moment() {
     let exporter = place.start().await;
     exporter.is_ready().await;
     let mut hooks = gitlab.hooks();
-    end(&gitlab, pipeline, "ui-tests", Status::Failed);
+    end(&gitlab, pipeline, "ui-tests", CiStatus::Failed);
     for hook in waiting(&mut hooks) {
         deliver(&exporter, &hook).await;
     }
@@ -139,7 +139,7 @@ async fn an_attempt_that_is_retried_by_itself_is_no_failure_for_a_moment() {
             holds(retries > 0.0, "no retry")
         })
         .await;
-    end(&gitlab, pipeline, "ui-tests", Status::Success);
+    end(&gitlab, pipeline, "ui-tests", CiStatus::Success);
     for hook in waiting(&mut hooks) {
         deliver(&exporter, &hook).await;
     }
@@ -264,7 +264,7 @@ async fn a_hook_of_a_childs_job_counts_under_its_parent_and_not_under_its_own_na
     let exporter = place.start().await;
     exporter.is_ready().await;
     let mut hooks = gitlab.hooks();
-    end(&gitlab, child, "tests", Status::Failed);
+    end(&gitlab, child, "tests", CiStatus::Failed);
     let sent = waiting(&mut hooks);
     let of_the_job: Vec<_> = sent.into_iter().filter(|h| h.event == "Job Hook").collect();
     assert_eq!(of_the_job.len(), 1);
@@ -300,7 +300,7 @@ async fn hooks_of_children_that_are_not_followed_change_nothing() {
     let exporter = place.start().await;
     exporter.is_ready().await;
     let mut hooks = gitlab.hooks();
-    end(&gitlab, child, "tests", Status::Failed);
+    end(&gitlab, child, "tests", CiStatus::Failed);
     let mut sent = waiting(&mut hooks);
     sent.retain(|hook| {
         let of_job = hook.body["pipeline_id"] == child;
@@ -314,7 +314,7 @@ async fn hooks_of_children_that_are_not_followed_change_nothing() {
     }
     events(&exporter, "pipeline", "ignored", ignored as f64).await;
     // What its jobs' hooks have woken has come to an end, too.
-    end(&gitlab, parent, "tests", Status::Success);
+    end(&gitlab, parent, "tests", CiStatus::Success);
     let samples = exporter
         .shows("the parent's own job", |samples| {
             holds(executions(samples, "tests", "passed") > 0.0, "not yet")

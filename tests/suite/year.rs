@@ -1,9 +1,9 @@
 //! A simulated year of branches and jobs that come and go: the state does not grow.
 
-use testkit::year::{is_bounded, lived};
+use testkit::year::{assert_bounded, play};
 
 #[tokio::test]
 async fn in_a_year_of_new_and_dying_branches_and_jobs_nothing_grows() {
     let (projects, step) = (2, 10);
-    is_bounded(&lived(projects, step).await, projects, step);
+    assert_bounded(&play(projects, step).await, projects, step);
 }

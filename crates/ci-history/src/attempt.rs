@@ -1,4 +1,4 @@
-//! One attempt: one GitLab job id, or a pipeline as a unit, and how two sights of it join.
+//! One attempt: a GitLab job id or a pipeline as a whole, and how two observations of it join.
 
 use std::sync::Arc;
 
@@ -6,29 +6,30 @@ use serde::{Deserialize, Serialize};
 
 use super::{FailureClass, JobObservation, PipelineObservation, Span, Status, Timestamp};
 
-/// How far an attempt has come.
+/// Progress of an attempt.
 ///
-/// GitLab only ever moves an attempt forward in this order: a skipped job can be revived by a retry of
-/// what it waited for, and what ended with `success`, `failed` or `canceled` stays so (a retry is a new
-/// id; what else moves back has a [`version`](Attempt::version)). The greater of two sights is therefore the newer one, in whatever order they arrive.
+/// GitLab moves an attempt only forward in this order, so the greater of two observations is the newer
+/// one, in whatever order they arrive. A skipped job runs when a job it needs is retried. A job that
+/// succeeded, failed or was canceled stays so: its retry has a new id. Pipelines and their trigger jobs do
+/// move back and have a [`version`](Attempt::version).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Created, preparing, or a status this program does not know.
+    /// Created, preparing, or of unknown status.
     Waiting,
-    /// Manual or scheduled: until somebody or the time starts it.
+    /// Manual or scheduled: waits for a person or for a time.
     Blocked,
-    /// Skipped.
+    /// GitLab's `skipped`.
     Skipped,
     /// Waits for a runner.
     Pending,
-    /// Runs.
+    /// Runs on a runner.
     Running,
-    /// Ended by somebody.
+    /// Ended by a person or by GitLab.
     Canceled,
-    /// Ended with success.
+    /// Ended with `success`.
     Passed,
-    /// Ended with a failure.
+    /// Ended with `failed`.
     Failed,
 }
 
@@ -46,8 +47,8 @@ impl Phase {
         }
     }
 
-    /// A status that leads to this phase.
-    pub fn status(self) -> Status {
+    /// The usual status of this phase.
+    pub(crate) fn status(self) -> Status {
         match self {
             Self::Waiting => Status::Created,
             Self::Blocked => Status::Blocked,
@@ -60,32 +61,32 @@ impl Phase {
         }
     }
 
-    /// True while it waits for a runner or runs.
-    pub fn is_in_flight(self) -> bool {
+    /// True for a pending or running attempt.
+    pub(crate) fn is_in_flight(self) -> bool {
         matches!(self, Self::Pending | Self::Running)
     }
 
-    /// True when it came to an end of its own.
-    pub fn is_decided(self) -> bool {
+    /// True for an attempt that passed or failed.
+    pub(crate) fn is_decided(self) -> bool {
         matches!(self, Self::Passed | Self::Failed)
     }
 
-    /// True when a runner or GitLab brought it to an end.
-    pub fn is_ended(self) -> bool {
+    /// True for an attempt that passed, failed or was canceled.
+    pub(crate) fn is_ended(self) -> bool {
         self >= Self::Canceled
     }
 }
 
-/// What few attempts have, kept apart so that the many stay small.
+/// Fields that few attempts have, boxed so that the other attempts stay small.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Detail {
     /// GitLab's `failure_reason`, raw.
     pub failure_reason: Option<Arc<str>>,
-    /// Page of the attempt, where it is not the project's page with `/-/jobs/<id>`.
+    /// Page of the attempt, unless it is `<page of the project>/-/jobs/<id>`.
     pub web_url: Option<Box<str>>,
-    /// The job's full name, where several jobs share a history.
+    /// Full name of the job if several jobs share a history.
     pub member: Option<Arc<str>>,
-    /// What the failure is by reason and log; `None` until its log was looked at.
+    /// Failure class by reason and log; `None` until the log was read.
     pub log_class: Option<FailureClass>,
 }
 
@@ -94,29 +95,29 @@ pub struct Detail {
 pub struct Attempt {
     /// GitLab's job id, or the pipeline's.
     pub id: u64,
-    /// When the attempt ended; since when it runs or waits, while it does.
+    /// End of the attempt. Start of a running one, start of the wait of a pending one.
     pub at: Option<Timestamp>,
-    /// How long it ran.
+    /// Time on a runner.
     pub duration: Option<Span>,
-    /// How long it waited for a runner.
+    /// Time spent waiting for a runner.
     pub queued: Option<Span>,
-    /// What few attempts have.
+    /// Fields that few attempts have.
     pub detail: Option<Box<Detail>>,
-    /// Orders sights of a pipeline, which unlike a job goes back from an end to `running`:
-    /// seconds of `updated_at`. 0 for jobs but those that end as a pipeline does.
+    /// Orders the observations of a pipeline or trigger job, which can go back from an end to `running`:
+    /// seconds of `updated_at`. 0 for all other jobs.
     pub version: u32,
-    /// How far it has come.
+    /// Progress of the attempt.
     pub phase: Phase,
-    /// Whether its failure is allowed.
+    /// Whether the pipeline passes although the attempt failed.
     pub allow_failure: bool,
 }
 
 impl Attempt {
-    /// An attempt of a job, seen at `now`.
+    /// An attempt of a job, observed at `now`.
     ///
-    /// `project_url` spares the storing of a page address that can be worked out from it;
-    /// `member` is the job's own name where it shares a history.
-    pub fn of_job(
+    /// A page address that follows from `project_url` is not stored. `member` is the job's own name if it
+    /// shares a history.
+    pub(crate) fn of_job(
         job: &JobObservation,
         project_url: Option<&str>,
         member: Option<Arc<str>>,
@@ -152,7 +153,7 @@ impl Attempt {
     }
 
     /// The pipeline itself as an attempt.
-    pub fn of_pipeline(pipeline: &PipelineObservation) -> Self {
+    pub(crate) fn of_pipeline(pipeline: &PipelineObservation) -> Self {
         let phase = Phase::of(pipeline.status);
         Self {
             id: pipeline.id,
@@ -170,9 +171,9 @@ impl Attempt {
         }
     }
 
-    /// Joins another sight of the same attempt: the one that is further wins, and of two equally far
-    /// each field that either has. Commutative, associative, idempotent.
-    pub fn join(&mut self, other: &Self) {
+    /// Joins another observation of the same attempt. The later phase wins; in the same phase the greater
+    /// of each field. Commutative, associative, idempotent.
+    pub(crate) fn join(&mut self, other: &Self) {
         match (self.version, self.phase).cmp(&(other.version, other.phase)) {
             std::cmp::Ordering::Less => *self = other.clone(),
             std::cmp::Ordering::Greater => {}
@@ -182,7 +183,7 @@ impl Attempt {
 
     fn join_equal(&mut self, other: &Self) {
         self.at = if self.phase.is_in_flight() {
-            // The longest wait known; an estimate made later can only be later.
+            // The earliest start: later estimates can only be later.
             self.at.into_iter().chain(other.at).min()
         } else {
             self.at.max(other.at)
@@ -202,44 +203,44 @@ impl Attempt {
         }
     }
 
-    /// Orders attempts by their ends.
-    pub fn order_of_end(&self) -> (Option<Timestamp>, u64) {
+    /// Orders attempts by end.
+    pub(crate) fn order_of_end(&self) -> (Option<Timestamp>, u64) {
         (self.at, self.id)
     }
 
-    /// GitLab's reason of the failure, raw.
-    pub fn failure_reason(&self) -> Option<&Arc<str>> {
+    /// GitLab's `failure_reason`, raw.
+    pub(crate) fn failure_reason(&self) -> Option<&Arc<str>> {
         self.detail.as_ref()?.failure_reason.as_ref()
     }
 
-    /// The reason's group.
-    pub fn reason_class(&self) -> FailureClass {
+    /// Failure class by GitLab's reason alone.
+    pub(crate) fn reason_class(&self) -> FailureClass {
         FailureClass::of_reason(self.failure_reason().map(AsRef::as_ref))
     }
 
-    /// What the failure is by reason and log; `None` until its log was looked at.
-    pub fn log_class(&self) -> Option<FailureClass> {
+    /// Failure class by reason and log; `None` until the log was read.
+    pub(crate) fn log_class(&self) -> Option<FailureClass> {
         self.detail.as_ref()?.log_class
     }
 
-    /// What the failure is by all that is known.
-    pub fn failure_class(&self) -> FailureClass {
+    /// Failure class by the log if it was read, else by the reason.
+    pub(crate) fn failure_class(&self) -> FailureClass {
         self.log_class().unwrap_or_else(|| self.reason_class())
     }
 
-    /// Takes over what a look at the log of the failed attempt brought.
-    pub fn note_log_class(&mut self, class: FailureClass) {
+    /// Records the failure class found in the log.
+    pub(crate) fn note_log_class(&mut self, class: FailureClass) {
         let detail = self.detail.get_or_insert_default();
         detail.log_class = detail.log_class.max(Some(class));
     }
 
-    /// The job's own name where it shares a history.
-    pub fn member(&self) -> Option<&str> {
+    /// The job's own name if it shares a history.
+    pub(crate) fn member(&self) -> Option<&str> {
         self.detail.as_ref()?.member.as_deref()
     }
 
-    /// Page of the attempt in GitLab, worked out from the project's where none was given.
-    pub fn web_url(&self, project_url: Option<&str>) -> Option<Box<str>> {
+    /// Page of the attempt in GitLab, derived from the project's page unless it was stored.
+    pub(crate) fn web_url(&self, project_url: Option<&str>) -> Option<Box<str>> {
         self.detail
             .as_ref()
             .and_then(|detail| detail.web_url.clone())
@@ -262,8 +263,7 @@ fn is_derived_url(url: &str, project_url: Option<&str>, id: u64) -> bool {
         .is_some_and(|digits| digits == id.to_string())
 }
 
-/// `queued_duration` of a job that has not started is its wait so far; without it the job waits at most
-/// since its creation.
+/// Start of a pending job's wait: `queued_duration` is the wait so far. Without it, the creation.
 fn pending_since(job: &JobObservation, now: Timestamp) -> Option<Timestamp> {
     job.queued_duration
         .and_then(|waited| i64::try_from(waited.micros() / 1_000_000).ok())

@@ -1,15 +1,15 @@
-//! The time, passed in everywhere: the only file that reads the wall clock.
+//! Clocks to pass in. No other file reads the wall clock.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// Says what time it is.
+/// A source of the present time.
 pub trait Clock: Send + Sync {
-    /// The present moment.
+    /// The present time.
     fn now(&self) -> SystemTime;
 }
 
-/// The machine's clock.
+/// The wall clock of the machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -23,26 +23,26 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is told otherwise; clones share one time.
+/// A clock that only [`advance`](Self::advance) moves. Clones share one time.
 #[derive(Debug, Clone)]
 pub struct ManualClock {
     now: Arc<Mutex<SystemTime>>,
 }
 
 impl ManualClock {
-    /// Stands at `now`.
+    /// A clock that shows `now`.
     pub fn at(now: SystemTime) -> Self {
         Self {
             now: Arc::new(Mutex::new(now)),
         }
     }
 
-    /// Stands at so many seconds after the Unix epoch.
+    /// A clock that shows a time in seconds since the Unix epoch.
     pub fn at_unix(seconds: u64) -> Self {
         Self::at(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
     }
 
-    /// Moves on.
+    /// Moves this clock and its clones forward.
     pub fn advance(&self, by: Duration) {
         *self.now.lock().unwrap_or_else(PoisonError::into_inner) += by;
     }

@@ -1,9 +1,9 @@
-//! Durations as Prometheus writes them: `30s`, `1h30m`, `200ms`, `30d`.
+//! Durations in the notation of Prometheus: `30s`, `1h30m`, `200ms`, `30d`.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// Units from the largest to the smallest, with their milliseconds; a year has 365 days.
+/// Units in descending order, with their milliseconds. A year has 365 days.
 const UNITS: [(&str, u64); 7] = [
     ("y", 365 * 24 * 3_600_000),
     ("w", 7 * 24 * 3_600_000),
@@ -14,22 +14,22 @@ const UNITS: [(&str, u64); 7] = [
     ("ms", 1),
 ];
 
-/// Prometheus keeps durations as signed nanoseconds; longer ones overflow there too.
-const LONGEST_MILLIS: u64 = i64::MAX as u64 / 1_000_000;
+/// Prometheus stores durations as signed nanoseconds, so longer ones overflow there too.
+const MAX_MILLIS: u64 = i64::MAX as u64 / 1_000_000;
 
-/// Why a text is not a duration.
+/// The reason why a text is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
-    /// A number without a unit behind it.
+    /// A number without a unit after it.
     #[error("a unit is missing: y, w, d, h, m, s or ms")]
     NoUnit,
     /// A unit without a number before it.
     #[error("a whole number is missing")]
     NoNumber,
-    /// A unit that is not known.
+    /// An unknown unit.
     #[error("`{0}` is no unit: y, w, d, h, m, s or ms")]
     UnknownUnit(String),
-    /// A unit that came twice or behind a smaller one.
+    /// A repeated unit, or a unit after a smaller one.
     #[error("units go from large to small, each once: `{0}` is out of place")]
     Order(&'static str),
     /// Longer than 292 years.
@@ -37,11 +37,11 @@ pub enum DurationError {
     TooLong,
 }
 
-/// Reads a duration; `0` needs no unit.
+/// Parses a duration. `0` needs no unit.
 ///
 /// # Errors
 ///
-/// Where the text is not numbers and units, from large to small.
+/// If the text is not a sequence of numbers with units in descending order.
 pub fn parse(text: &str) -> Result<Duration, DurationError> {
     if text == "0" {
         return Ok(Duration::ZERO);
@@ -63,7 +63,7 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
             .parse::<u64>()
             .ok()
             .and_then(|number| number.checked_mul(length)?.checked_add(millis))
-            .filter(|sum| *sum <= LONGEST_MILLIS)
+            .filter(|sum| *sum <= MAX_MILLIS)
             .ok_or(DurationError::TooLong)?;
         if tail.is_empty() {
             return Ok(Duration::from_millis(millis));
@@ -72,7 +72,7 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
     }
 }
 
-/// Writes a duration the way [`parse`] reads it; what is finer than a millisecond is cut.
+/// Formats a duration for [`parse`]. Fractions of a millisecond are cut off.
 pub fn format(duration: Duration) -> String {
     let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     if rest == 0 {
@@ -80,7 +80,7 @@ pub fn format(duration: Duration) -> String {
     }
     let mut text = String::new();
     for (unit, length) in UNITS {
-        // Weeks and years only where they come out even: `30d`, not `4w2d`.
+        // Weeks and years only without remainder: `30d`, not `4w2d`.
         if matches!(unit, "y" | "w") && rest % length != 0 {
             continue;
         }
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_is_refused_with_the_reason() {
+    fn invalid_durations_are_refused_with_the_reason() {
         for (text, error) in [
             ("", DurationError::NoNumber),
             ("s", DurationError::NoNumber),
@@ -163,7 +163,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_written_duration_reads_as_itself(millis in 0..LONGEST_MILLIS) {
+        fn a_written_duration_reads_as_itself(millis in 0..MAX_MILLIS) {
             let duration = Duration::from_millis(millis);
             prop_assert_eq!(parse(&format(duration)), Ok(duration));
         }

@@ -7,52 +7,50 @@ use smallvec::SmallVec;
 use super::attempt::{Attempt, Phase};
 use super::{AbsentJobs, FailureClass, InfrastructureFailures, Outcome, Rules};
 
-/// Which counters an execution has already moved: each outcome and class at most once, so that a
-/// counter never goes back when a retry changes the outcome in place.
+/// The counters that an execution has moved, each at most once. A counter never goes back when a retry
+/// changes the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counted {
-    /// A bit an outcome, and one for flaky.
+    /// One bit per outcome, and one for flaky.
     pub outcomes: u8,
-    /// A bit a class.
+    /// One bit per failure class.
     pub classes: u8,
 }
 
+/// The bit of [`Counted::outcomes`] for flaky.
 const FLAKY: u8 = 1 << Outcome::ALL.len();
 
 impl Counted {
-    /// Whether the execution was counted under this outcome.
-    pub fn has(self, outcome: Outcome) -> bool {
+    pub(crate) fn has(self, outcome: Outcome) -> bool {
         self.outcomes & (1 << outcome as u8) != 0
     }
 
-    /// Whether the execution was counted under this failure class.
-    pub fn has_class(self, class: FailureClass) -> bool {
+    pub(crate) fn has_class(self, class: FailureClass) -> bool {
         self.classes & (1 << class as u8) != 0
     }
 
-    /// Whether the execution was counted as flaky.
-    pub fn has_flaky(self) -> bool {
+    pub(crate) fn has_flaky(self) -> bool {
         self.outcomes & FLAKY != 0
     }
 }
 
-/// One job in one pipeline. Identity: the pipeline's id and the history it is in.
+/// One job in one pipeline, identified by history and pipeline id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {
-    /// GitLab's pipeline id; the place in the history.
+    /// GitLab's pipeline id, which orders the executions of a history.
     pub pipeline_id: u64,
-    /// The pipeline's commit.
+    /// Commit of the pipeline.
     pub commit: Arc<str>,
-    /// All attempts, by member and id. None at all: the job was absent from a finished pipeline.
+    /// All attempts, ordered by member and id. Empty if the job was absent from a finished pipeline.
     pub attempts: SmallVec<[Attempt; 1]>,
-    /// Which counters it has moved.
+    /// The counters that the execution has moved.
     pub counted: Counted,
-    /// Its pipeline was seen finished.
+    /// Whether the pipeline has finished. Recorded only where that decides the outcome.
     pub finished: bool,
 }
 
 impl Execution {
-    /// An execution of which no attempt is known yet.
+    /// An execution without attempts.
     pub fn new(pipeline_id: u64, commit: Arc<str>) -> Self {
         Self {
             pipeline_id,
@@ -63,25 +61,25 @@ impl Execution {
         }
     }
 
-    /// Joins what was seen of some of its attempts.
-    pub fn join_attempts(&mut self, seen: &[Attempt]) {
-        for attempt in seen {
+    /// Joins observed states of attempts.
+    pub fn join_attempts(&mut self, observed: &[Attempt]) {
+        for attempt in observed {
             self.join_attempt(attempt);
         }
     }
 
-    fn join_attempt(&mut self, seen: &Attempt) {
-        let place = self.attempts.binary_search_by(|attempt| {
-            (attempt.member(), attempt.id).cmp(&(seen.member(), seen.id))
+    fn join_attempt(&mut self, observed: &Attempt) {
+        let position = self.attempts.binary_search_by(|attempt| {
+            (attempt.member(), attempt.id).cmp(&(observed.member(), observed.id))
         });
-        match place {
-            Ok(at) => self.attempts[at].join(seen),
-            Err(at) => self.attempts.insert(at, seen.clone()),
+        match position {
+            Ok(at) => self.attempts[at].join(observed),
+            Err(at) => self.attempts.insert(at, observed.clone()),
         }
     }
 
     /// Joins another state of the same execution.
-    pub fn join(&mut self, other: &Self) {
+    pub(crate) fn join(&mut self, other: &Self) {
         self.join_attempts(&other.attempts);
         if other.commit > self.commit {
             self.commit = other.commit.clone();
@@ -91,30 +89,32 @@ impl Execution {
         self.finished |= other.finished;
     }
 
-    /// Whether it may be in a window: an attempt came to an end of its own that the rules need not leave out.
-    pub fn may_enter(&self) -> bool {
+    /// Whether the execution may enter a window under some rules: an attempt passed or failed.
+    /// Infrastructure failures suffice only if the execution already counted in a window.
+    pub(crate) fn may_enter_window(&self) -> bool {
         let has_entered = Outcome::ALL
             .into_iter()
-            .any(|outcome| outcome.is_counted() && self.counted.has(outcome));
+            .any(|outcome| outcome.enters_window() && self.counted.has(outcome));
         self.attempts.iter().any(|attempt| {
             let is_infrastructure = attempt.reason_class() == FailureClass::Infrastructure;
             attempt.phase.is_decided() && (has_entered || !is_infrastructure)
         })
     }
 
-    /// Whether any counter was moved by it.
-    pub fn has_counted(&self) -> bool {
+    /// Whether the execution has moved any counter.
+    pub(crate) fn moved_counters(&self) -> bool {
         self.counted != Counted::default() || self.retries() > 0
     }
 
-    /// Whether all last attempts have ended, or were skipped.
-    pub fn is_ended(&self) -> bool {
+    /// Whether all last attempts have ended or were skipped.
+    pub(crate) fn is_ended(&self) -> bool {
         self.last_attempts()
             .all(|attempt| attempt.phase.is_ended() || attempt.phase == Phase::Skipped)
     }
 
-    /// Whether it is no outcome because of what the log of a failed attempt tells, and not GitLab's reason.
-    pub fn is_left_out_by_log(&self, rules: &Rules) -> bool {
+    /// Whether a failed attempt was reclassified as infrastructure by its log, so that the execution has no
+    /// outcome.
+    pub(crate) fn is_reclassified(&self, rules: &Rules) -> bool {
         rules.infrastructure_failures == InfrastructureFailures::Ignore
             && self.last_attempts().any(|attempt| {
                 attempt.phase == Phase::Failed
@@ -123,19 +123,19 @@ impl Execution {
             })
     }
 
-    /// The last attempts: one a member.
-    pub fn last_attempts(&self) -> impl Iterator<Item = &Attempt> {
+    /// The last attempt of each member.
+    pub(crate) fn last_attempts(&self) -> impl Iterator<Item = &Attempt> {
         self.attempts
             .chunk_by(|a, b| a.member() == b.member())
             .filter_map(|attempts| attempts.last())
     }
 
     /// The outcome under the rules; `None` while undecided.
-    pub fn verdict(&self, rules: &Rules) -> Option<Outcome> {
+    pub(crate) fn outcome(&self, rules: &Rules) -> Option<Outcome> {
         if rules.absent_jobs == AbsentJobs::Pass && self.finished {
             let failing = self
                 .last_attempts()
-                .any(|attempt| attempt_verdict(attempt, rules) == Some(Outcome::Failed));
+                .any(|attempt| attempt_outcome(attempt, rules) == Some(Outcome::Failed));
             return Some(if failing {
                 Outcome::Failed
             } else {
@@ -143,20 +143,25 @@ impl Execution {
             });
         }
         self.last_attempts()
-            .map(|attempt| attempt_verdict(attempt, rules))
-            .max_by_key(|verdict| weight(*verdict))?
+            .map(|attempt| attempt_outcome(attempt, rules))
+            .max_by_key(|outcome| precedence(*outcome))?
     }
 
-    /// The attempt that stands for the execution: of the members that decided it the newest.
+    /// Whether the execution has an outcome that enters the window.
+    pub(crate) fn enters_window(&self, rules: &Rules) -> bool {
+        self.outcome(rules).is_some_and(Outcome::enters_window)
+    }
+
+    /// The attempt that decides the outcome; the newest one if several members do.
     pub fn deciding(&self, rules: &Rules) -> Option<&Attempt> {
         self.last_attempts()
-            .max_by_key(|attempt| (weight(attempt_verdict(attempt, rules)), attempt.id))
+            .max_by_key(|attempt| (precedence(attempt_outcome(attempt, rules)), attempt.id))
     }
 
-    /// Passed on a later attempt after a failed one.
-    pub fn is_flaky(&self, rules: &Rules) -> bool {
+    /// Whether a later attempt passed after a failed one.
+    pub(crate) fn is_flaky(&self, rules: &Rules) -> bool {
         self.attempts.len() > 1
-            && self.verdict(rules) == Some(Outcome::Passed)
+            && self.outcome(rules) == Some(Outcome::Passed)
             && self.attempts.chunk_by(|a, b| a.member() == b.member()).any(
                 |attempts| match attempts {
                     [earlier @ .., last] => {
@@ -168,22 +173,22 @@ impl Execution {
             )
     }
 
-    /// Attempts that followed another one of the same job.
-    pub fn retries(&self) -> u64 {
+    /// Attempts that followed another attempt of the same job.
+    pub(crate) fn retries(&self) -> u64 {
         (self.attempts.len() - self.last_attempts().count()) as u64
     }
 
-    /// True while it is undecided and an attempt that matters waits for a runner or runs.
-    pub fn is_in_flight(&self, rules: &Rules) -> bool {
-        self.verdict(rules).is_none()
+    /// Whether the execution is undecided and a last attempt is pending or running.
+    pub(crate) fn is_in_flight(&self, rules: &Rules) -> bool {
+        self.outcome(rules).is_none()
             && self
                 .last_attempts()
                 .any(|attempt| attempt.phase.is_in_flight())
     }
 
-    /// Notes in [`Counted`] what the execution has come to by now.
-    pub fn count(&mut self, rules: &Rules) {
-        if let Some(outcome) = self.verdict(rules) {
+    /// Records the current outcome and failure classes in [`Counted`].
+    pub(crate) fn count(&mut self, rules: &Rules) {
+        if let Some(outcome) = self.outcome(rules) {
             self.counted.outcomes |= 1 << outcome as u8;
         }
         if self.is_flaky(rules) {
@@ -193,14 +198,14 @@ impl Execution {
         let classes = self
             .last_attempts()
             .filter(failed)
-            // By the reason alone: what was counted once must not move to another class later.
+            // By GitLab's reason alone: reading the log later must not count another class.
             .map(|attempt| 1 << attempt.reason_class() as u8)
             .fold(0, |bits, bit: u8| bits | bit);
         self.counted.classes |= classes;
     }
 
-    /// Ends what was in flight: its pipeline is gone, nothing more will be heard of it.
-    pub fn withdraw(&mut self) {
+    /// Cancels the attempts in flight: GitLab removed the pipeline and will not report their end.
+    pub(crate) fn cancel_in_flight(&mut self) {
         for attempt in &mut self.attempts {
             if attempt.phase < Phase::Canceled {
                 attempt.phase = Phase::Canceled;
@@ -209,7 +214,7 @@ impl Execution {
     }
 }
 
-fn attempt_verdict(attempt: &Attempt, rules: &Rules) -> Option<Outcome> {
+fn attempt_outcome(attempt: &Attempt, rules: &Rules) -> Option<Outcome> {
     match attempt.phase {
         Phase::Passed => Some(Outcome::Passed),
         Phase::Failed if attempt.allow_failure => Some(Outcome::AllowedFailure),
@@ -226,10 +231,10 @@ fn attempt_verdict(attempt: &Attempt, rules: &Rules) -> Option<Outcome> {
     }
 }
 
-/// Which of several members that share a history decides: one failure is enough, and the others must
-/// all be decided before the execution is.
-fn weight(verdict: Option<Outcome>) -> u8 {
-    match verdict {
+/// Ranks the outcomes of members that share a history; the highest is the execution's. One failure is
+/// enough. Any other outcome needs all members decided.
+fn precedence(outcome: Option<Outcome>) -> u8 {
+    match outcome {
         Some(Outcome::Failed) => 5,
         None => 4,
         Some(Outcome::AllowedFailure) => 3,

@@ -1,15 +1,15 @@
-//! The figures an operator asks of one history, worked out in one pass.
+//! The figures of histories, and the rows of timelines.
 
 use std::sync::Arc;
 
 use super::{FailureClass, LogExcerpt, Outcome, Span, Timestamp};
 
-/// Executions counted by outcome.
+/// Executions by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OutcomeCounts([u64; Outcome::ALL.len()]);
 
 impl OutcomeCounts {
-    /// Executions that were seen to have the outcome.
+    /// Executions with the outcome.
     pub fn get(&self, outcome: Outcome) -> u64 {
         self.0[outcome as usize]
     }
@@ -19,13 +19,13 @@ impl OutcomeCounts {
         &mut self.0[outcome as usize]
     }
 
-    /// Of every outcome together.
+    /// Executions with any outcome.
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
     }
 }
 
-/// Failures counted by class.
+/// Failures by class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ClassCounts([u64; FailureClass::ALL.len()]);
 
@@ -41,7 +41,7 @@ impl ClassCounts {
     }
 }
 
-/// Everything that is known of a failing streak: there only while the streak is above 0.
+/// Details of a failing streak.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Failing {
     /// End of the streak's first execution.
@@ -50,25 +50,25 @@ pub struct Failing {
     pub first_failing_commit: Option<Arc<str>>,
     /// Commit of the last execution that passed before the streak.
     pub last_passing_commit: Option<Arc<str>>,
-    /// Attempt that failed last.
+    /// Job id of the last failed attempt.
     pub job_id: Option<u64>,
     /// Pipeline of that attempt.
     pub pipeline_id: Option<u64>,
     /// Commit of that pipeline.
     pub commit: Option<Arc<str>>,
-    /// GitLab's reason, raw.
+    /// GitLab's `failure_reason` of that attempt, raw.
     pub failure_reason: Option<Arc<str>>,
-    /// What the failure is, by the reason and, once it was looked at, the log.
+    /// Failure class of that attempt by the log if it was read, else by the reason.
     pub failure_class: Option<FailureClass>,
-    /// Whether the log of that attempt was looked at.
+    /// Whether the log of that attempt was read.
     pub log_was_read: bool,
-    /// The last lines of the last failure that was looked at.
+    /// End of the newest failure log that was read.
     pub excerpt: Option<Box<LogExcerpt>>,
     /// Page of the attempt in GitLab.
     pub web_url: Option<Box<str>>,
 }
 
-/// The figures of one history, of a job or of a ref's pipelines.
+/// The figures of one history: of a job, or of a ref's pipelines.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Figures {
     /// Consecutive failing executions up to the newest.
@@ -79,7 +79,7 @@ pub struct Figures {
     pub window_failures: usize,
     /// Flaky executions in the window.
     pub window_flaky: usize,
-    /// Outcomes of the newest window, oldest first.
+    /// Executions of the window, oldest first.
     pub window: Vec<WindowEntry>,
     /// Executions so far, by outcome.
     pub executions: OutcomeCounts,
@@ -87,7 +87,7 @@ pub struct Figures {
     pub failures: ClassCounts,
     /// Flaky executions so far.
     pub flaky_executions: u64,
-    /// Attempts so far that followed another one of the same execution.
+    /// Attempts so far that followed another attempt of the same execution.
     pub retries: u64,
     /// End of the latest decided execution.
     pub last_execution: Option<Timestamp>,
@@ -95,32 +95,32 @@ pub struct Figures {
     pub last_success: Option<Timestamp>,
     /// End of the latest failed execution.
     pub last_failure: Option<Timestamp>,
-    /// Creation of the first execution known.
+    /// Creation of the first known execution.
     pub first_seen: Option<Timestamp>,
-    /// How long the last finished attempt ran.
+    /// Time on a runner of the last attempt that passed or failed.
     pub duration: Option<Span>,
-    /// How long the last finished attempt waited for a runner.
+    /// Wait for a runner of the last attempt that passed or failed.
     pub queued_duration: Option<Span>,
-    /// Median of the passed executions in the window.
+    /// Median duration of the passed executions in the window.
     pub usual_duration: Option<Span>,
     /// Start of the oldest running attempt.
     pub running_since: Option<Timestamp>,
-    /// Since when the oldest pending attempt waits.
+    /// Start of the oldest pending attempt's wait.
     pub pending_since: Option<Timestamp>,
-    /// The streak, while there is one.
+    /// Details of the streak; `None` if `consecutive_failures` is 0.
     pub failing: Option<Failing>,
 }
 
-/// One execution of the window, for people.
+/// One execution of the window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WindowEntry {
-    /// Passed, failed or allowed failure.
+    /// An outcome that enters the window: passed, failed or allowed failure.
     pub outcome: Outcome,
-    /// Passed on a later attempt after a failed one.
+    /// Whether a later attempt passed after a failed one.
     pub flaky: bool,
-    /// Deciding attempt; unknown for an imported or absent execution.
+    /// Job id of the deciding attempt; `None` for an imported execution or an absent job.
     pub job_id: Option<u64>,
-    /// Its pipeline; unknown for an imported execution.
+    /// Pipeline of the execution; `None` for an imported one.
     pub pipeline_id: Option<u64>,
     /// Commit of the pipeline.
     pub commit: Option<Arc<str>>,
@@ -131,8 +131,8 @@ pub struct WindowEntry {
 }
 
 impl Failing {
-    /// GitLab's page that compares the last passing with the first failing commit; `None` where one of
-    /// them is not known, or both are the same.
+    /// GitLab's page that compares the last passing with the first failing commit. `None` if one of them is
+    /// unknown or both are equal.
     pub fn compare_url(&self, project_url: Option<&str>) -> Option<String> {
         let from = self.last_passing_commit.as_deref()?;
         let to = self.first_failing_commit.as_deref()?;
@@ -146,8 +146,7 @@ impl Failing {
 }
 
 impl Figures {
-    /// Whether the job was ever executed, or is in flight: one that only waits to be started by
-    /// somebody is nothing to be shown.
+    /// Whether the job was ever executed or is in flight. False for a manual job that nobody has started.
     pub fn is_worth_showing(&self) -> bool {
         let executed = Outcome::ALL
             .iter()
@@ -168,7 +167,7 @@ impl Figures {
     }
 }
 
-/// One job of a timeline with its figures: what is rendered.
+/// One job of a timeline with its figures, for rendering.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobRow {
     /// Name of the history: the label `job_name`.
@@ -177,11 +176,11 @@ pub struct JobRow {
     pub stage: Arc<str>,
     /// `allow_failure` of the newest attempt.
     pub allow_failure: bool,
-    /// Its figures.
+    /// Figures of the job.
     pub figures: Figures,
 }
 
-/// One timeline with the figures of all its histories: what is rendered.
+/// One timeline with the figures of all its histories, for rendering.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimelineRows {
     /// GitLab's project id.
@@ -192,8 +191,8 @@ pub struct TimelineRows {
     pub project_url: Option<Arc<str>>,
     /// Branch or tag: the label `ref`.
     pub ref_name: Arc<str>,
-    /// Figures of the pipelines as a unit.
+    /// Figures of the pipelines themselves.
     pub pipelines: Figures,
-    /// The jobs, by name.
+    /// The jobs, ordered by name.
     pub jobs: Vec<JobRow>,
 }

@@ -1,33 +1,50 @@
-//! What is observed and how it is counted: pure, without I/O, logging or a clock.
+//! Counts executions of CI jobs: pure, without I/O or logging.
+//!
+//! A poller passes [`PipelineObservation`]s and [`JobObservation`]s to the [`Timeline`] of their project's
+//! ref. The timeline keeps one history per job and one of the pipelines, counts by [`Rules`], and returns the
+//! [`Changes`]. [`Timeline::rows`] gives the [`Figures`] of all histories, for rendering.
+//!
+//! | area | files |
+//! | --- | --- |
+//! | input | `observation`, `rules`, `name`, `shard` |
+//! | counting | `attempt` -> `execution` -> `baseline` -> `history` -> `timeline` |
+//! | further operations on timelines | `backfill`, `import`, `known`, `merge`, `retention` |
+//! | output | `figures`, `summary` |
+//! | failures | `failure_class`, `log`, `log_rules`, `mask` |
+//! | time | `clock`, `duration`, `time` |
 
 mod attempt;
-mod cause;
-mod classify;
+mod backfill;
+mod baseline;
 pub mod clock;
 pub mod duration;
 mod execution;
+mod failure_class;
 mod figures;
 mod history;
+mod import;
+mod known;
 mod log;
+mod log_rules;
 mod mask;
 mod merge;
 mod name;
 mod observation;
 mod outcome;
-mod rebuild;
+mod pattern;
+mod retention;
 mod rules;
 mod shard;
 mod summary;
 mod time;
 mod timeline;
 
-pub use cause::LogRules;
-pub use classify::FailureClass;
+pub use failure_class::FailureClass;
 pub use figures::{
     ClassCounts, Failing, Figures, JobRow, OutcomeCounts, TimelineRows, WindowEntry,
 };
-pub use history::History;
 pub use log::{LogExcerpt, LogFinding, LogText};
+pub use log_rules::LogRules;
 pub use observation::{JobObservation, PipelineObservation, Status};
 pub use outcome::Outcome;
 pub use rules::{
@@ -35,13 +52,13 @@ pub use rules::{
 };
 pub use shard::Shard;
 pub use time::{Span, Timestamp};
-pub use timeline::{Changes, Job, Timeline, TimelineKey};
+pub use timeline::{Changes, Timeline, TimelineKey};
 
-/// The inner shape of histories, for those who save them.
+/// The parts of histories, for the documents of the store.
 pub mod stored {
-    pub use super::History;
     pub use super::attempt::{Attempt, Detail, Phase};
+    pub use super::baseline::{Baseline, Imported};
     pub use super::execution::{Counted, Execution};
-    pub use super::history::{Carried, Imported};
+    pub use super::history::History;
     pub use super::timeline::Job;
 }

@@ -1,4 +1,4 @@
-//! The end of a job's log: as people read it, and as an excerpt without secrets.
+//! The end of a job's log as plain text, and its masked excerpt.
 
 use std::sync::{Arc, LazyLock};
 
@@ -6,69 +6,62 @@ use regex::Regex;
 
 use super::FailureClass;
 use super::mask::masked;
+use super::pattern::pattern;
 
-/// Lines of an excerpt.
+/// Maximum number of lines in an excerpt.
 const EXCERPT_LINES: usize = 20;
 
-/// Bytes of an excerpt at most.
+/// Maximum number of bytes in an excerpt.
 const EXCERPT_BYTES: usize = 2048;
 
-/// Colours, cursor movements, titles: ECMA-48 control sequences and operating system commands.
+/// ECMA-48 control sequences and operating system commands: colours, cursor movements, titles.
 static ESCAPES: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[PX^_][^\x1b\n]*(?:\x1b\\)?|[ -/]*[0-~])",
     )
 });
 
-/// GitLab's markers of sections that fold.
+/// GitLab's markers of collapsible sections.
 static SECTIONS: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"section_(?:start|end):[0-9]+:[^\s\r\n\x1b]*(?:\r|\x1b\[0K|$)*"));
 
-/// What a runner writes before each line where it tells the time: time, stream, and `+` where the line goes
-/// on with the one before.
+/// The runner's prefix of a line with `FF_TIMESTAMPS`: time, stream, and `+` if the line continues the
+/// previous one.
 static TIMES: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]+Z [0-9a-f]{2}[OE]([+ ]?)",
     )
 });
 
-#[expect(
-    clippy::expect_used,
-    reason = "constant patterns, compiled by the tests"
-)]
-fn pattern(text: &str) -> Regex {
-    Regex::new(text).expect("a valid pattern")
-}
-
-/// The end of a log without colours, section markers and times. It may hold secrets: nothing shows it.
+/// The end of a log without colours, section markers and times. It may contain secrets and is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LogText(String);
 
 /// The last lines of a failed attempt's log, secrets masked.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LogExcerpt {
-    /// The attempt.
+    /// Job id of the attempt.
     pub job_id: u64,
-    /// Its lines.
+    /// Up to 20 lines and 2 KiB.
     pub text: Arc<str>,
 }
 
-/// What a look at the log of a failed attempt brought.
+/// Failure class and excerpt from the log of a failed attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFinding {
     /// Pipeline of the attempt.
     pub pipeline_id: u64,
-    /// The attempt.
+    /// Job id of the attempt.
     pub job_id: u64,
-    /// What the failure is, by reason and log.
+    /// Failure class by reason and log.
     pub class: FailureClass,
-    /// Its last lines, if there are any.
+    /// The last lines; `None` for a blank log.
     pub excerpt: Option<Arc<str>>,
 }
 
 impl LogText {
-    /// Reads the last bytes of a log. `whole` if nothing lies before them; else the first line, which may be
-    /// the rest of one, is left out.
+    /// Reads the last bytes of a log. Unless they are the `whole` log, skips the first line, which may be
+    /// incomplete.
     pub fn read(bytes: &[u8], whole: bool) -> Self {
         let text = String::from_utf8_lossy(bytes);
         let text = match text.split_once('\n') {
@@ -89,14 +82,14 @@ impl LogText {
         Self(lines.join("\n"))
     }
 
-    /// The text, for rules only.
+    /// The text with its secrets, for matching only.
     pub fn unmasked(&self) -> &str {
         &self.0
     }
 
-    /// The last lines without secrets; `None` where nothing is written in them.
+    /// The last lines, masked; `None` if all lines are blank.
     pub fn excerpt(&self) -> Option<Arc<str>> {
-        // First the secrets: half of one would not be known for what it is.
+        // Mask first: the rules would not recognize a secret that was cut.
         let text = masked(&self.0);
         let written = text.lines().filter(|line| !line.trim().is_empty());
         let mut lines: Vec<&str> = Vec::new();
@@ -120,22 +113,22 @@ impl std::fmt::Debug for LogText {
     }
 }
 
-/// A line as a terminal shows it at last.
+/// A line as a terminal finally shows it.
 fn plain(line: &str) -> String {
     let line = SECTIONS.replace_all(line, "\r");
     let line = ESCAPES.replace_all(&line, "");
-    // What comes after a carriage return is written over what was there.
+    // Text after a carriage return overwrites the text before it.
     let shown = line.trim_end_matches('\r').rsplit('\r').next();
     let is_kept = |c: &char| *c == '\t' || !(c.is_control() || is_direction(*c));
     shown.unwrap_or_default().chars().filter(is_kept).collect()
 }
 
-/// Marks that turn the direction of writing around.
+/// Whether the character changes the direction of writing.
 fn is_direction(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// As much of a line as there is room for.
+/// The beginning of a line, at most `room` bytes.
 fn beginning(line: &str, room: usize) -> &str {
     let mut end = line.len().min(room);
     while !line.is_char_boundary(end) {

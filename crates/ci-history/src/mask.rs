@@ -1,43 +1,39 @@
-//! Masking what may be a secret in a log: rather too much than too little.
+//! Masks possible secrets in logs. In doubt it masks too much.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// What stands in place of a secret.
-const MASK: &str = "[masked]";
+use super::pattern::pattern;
 
-/// A pattern, and what it becomes.
-struct Rule {
-    pattern: Regex,
-    becomes: String,
-}
+/// Replacement of a secret.
+const MASKED: &str = "${1}[masked]";
 
-/// Patterns in the order in which they are masked; the first group stays before the mask.
+/// Patterns in order of application. The first group stays, the rest of the match is masked.
 const PATTERNS: &[&str] = &[
-    // Keys, whole or cut at either end.
+    // Private keys, whole or cut at either end.
     r"()-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\z)",
     r"()\A(?s:.*)-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----",
-    // The same in base64, as Kubernetes writes it, and PuTTY's.
+    // Private keys in base64 (Kubernetes) and of PuTTY.
     r"()\bLS0tLS1CRUdJTi[0-9A-Za-z+/_-]+=*",
     r"(Private-Lines: \d+)(?:\n[0-9A-Za-z+/=]+)+",
-    // A block of YAML.
+    // YAML block scalars.
     r"(?im)([\w.-]*(?:passw|passphrase|secret|token|credential|key)[\w.-]*[\x22']?\s*:\s*[|>][-+0-9]*[ \t]*)(?:\n[ \t]+.*)+",
-    // Headers: the rest of the line.
+    // Headers, to the end of the line.
     r"(?im)(\b(?:proxy-)?authorization\b\W{1,4}).+$",
     r"(?im)(\b(?:private-token|job-token|deploy-token|x-[a-z0-9-]*(?:token|key)|(?:set-)?cookie)\b[\x22']?\s*[:=]).+$",
     r"(?i)(\bbearer[\s:=]+)[^\s\x22']{4,}",
-    // User and password in an address.
+    // User and password in a URL.
     r"(?i)(\b[a-z][a-z0-9+.-]*://)[^\s/@:\x22'<>]*:[^\s\x22'<>]*@",
     r"(?i)(\b[a-z][a-z0-9+.-]*://)[^\s/@\x22'<>]+@",
     r"(?i)([?&][a-z0-9_.-]*(?:sig|signature|credential|key|code|auth)=)[^\s&\x22'<>]+",
-    // Addresses that are themselves the secret.
+    // Secret URLs.
     r"(?i)(\bhooks\.slack\.com/(?:services|workflows|triggers)/)[^\s\x22'<>]+",
     r"(?i)(\bdiscord(?:app)?\.com/api/webhooks/)[^\s\x22'<>]+",
     r"(?i)(\bwebhook\.office\.com/)[^\s\x22'<>]+",
     r"(?i)(\bapi\.telegram\.org/bot)[^\s/\x22'<>]+",
-    // Tokens known by their looks: GitLab, AWS, GitHub, Slack, Google, JWT, npm, Docker, PyPI, Vault, Stripe, ..
+    // Tokens with a known format: GitLab, AWS, GitHub, Slack, Google, JWT, npm, Docker, PyPI, Vault, Stripe, ..
     r"()\b(?:glpat|glptt|gldt|glrtr?|glcbt|glft|glimt|glagent|glsoat|gloas|glffct|glwt)-[0-9A-Za-z_.=-]{4,}",
     r"()\bGR1348941[0-9A-Za-z_-]+",
     r"()\b(?:AKIA|ASIA|AROA|AIDA|ABIA|ACCA)[0-9A-Z]{8,}",
@@ -49,15 +45,15 @@ const PATTERNS: &[&str] = &[
     r"()\b(?:ya29\.[0-9A-Za-z_-]{16,}|GOCSPX-[0-9A-Za-z_-]{16,}|SG\.[0-9A-Za-z_-]{16,}\.[0-9A-Za-z_-]{16,})",
     r"()\b(?:dop_v1_[0-9a-f]{32,}|dapi[0-9a-f]{32}|sq[upa]_[0-9a-f]{32,}|shp[a-z]{2}_[0-9A-Fa-f]{24,}|AKCp[0-9A-Za-z]{16,}|AGE-SECRET-KEY-1[0-9A-Z]{16,})",
     r"()\b(?:hf|rubygems|lin_api|glsa|pul|sntrys|dp\.pt)_[0-9A-Za-z_]{24,}",
-    // Named values: text in quotes as a whole, `password: ..` to the end of the line, else one word.
+    // Named values: a quoted text, `password: ..` to the end of the line, or one word.
     r"(?i)([\w.-]*(?:passw|passphrase|pwd|secret|token|credential|(?:api|access|account|app|deploy|encryption|fernet|gpg|hmac|jwt|license|master|private|shared|signing|ssh|storage|subscription|aes)[_-]?key|_auth\b|\bauth\b)[\w.-]*\\?[\x22']?\]?\s*(?:=>|:=|[=:])\s*\\?)(?:\x22(?:\\.|[^\x22\\\n])*\x22?|'[^'\n]*'?)",
     r"(?im)([\w.-]*(?:passw|passphrase|secret)[\w.-]*\s*:\s+)[^\s\[].*$",
     r"(?i)([\w.-]*(?:passw|passphrase|pwd|secret|token|credential|(?:api|access|account|app|deploy|encryption|fernet|gpg|hmac|jwt|license|master|private|shared|signing|ssh|storage|subscription|aes)[_-]?key|_auth\b|\bauth\b)[\w.-]*\s*(?:=>|:=|[=:])\s*)[^\s\x22'\[][^\s\x22']*",
-    // `PASS` alone, but for numbers, which count what passes.
+    // `PASS` alone. Numbers stay: they count passed tests.
     r"(?i)(\b(?:[\w.-]*[_.-])?pass\s*(?:=|:=|=>)\s*)(?:\x22[^\x22\n]*\x22?|'[^'\n]*'?|\d*[^\s\d\x22'\[][^\s\x22']*)",
     r"(?i)(<[\w:.-]*(?:passw|passphrase|secret|token|credential|api-?key)[\w:.-]*(?:\s[^>\n]*)?>)[^<\s\[][^<\n]*",
     r"(?i)(\blogin\s+\S+\s+password\s+)\S+",
-    // Flags.
+    // Command-line flags.
     r"(?i)(\s--?(?:password|passwd|pass|passphrase|token|secret|api-?key|[a-z-]+-(?:password|token|secret|key))(?:=|\s+))[\x22']?[^\s\x22'\[-][^\s\x22']*[\x22']?",
     r"(\s(?:-u|--user)(?:=|\s*)[\x22']?)[^\s:\x22']+:[^\s\x22']+",
     r"(?i)(\blogin\b[^\n]*?\s-p(?:=|\s*)[\x22']?)[^\s\x22'\[-][^\s\x22']*",
@@ -66,24 +62,14 @@ const PATTERNS: &[&str] = &[
     r"(?i)(\bidentified by\s+)\S+",
 ];
 
-static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| PATTERNS.iter().map(rule).collect());
+static RULES: LazyLock<Vec<Regex>> =
+    LazyLock::new(|| PATTERNS.iter().map(|text| pattern(text)).collect());
 
-#[expect(
-    clippy::expect_used,
-    reason = "constant patterns, compiled by the tests"
-)]
-fn rule(pattern: &&str) -> Rule {
-    Rule {
-        pattern: Regex::new(pattern).expect("a valid pattern"),
-        becomes: format!("${{1}}{MASK}"),
-    }
-}
-
-/// The text with everything masked that looks like a secret.
+/// The text with all possible secrets masked.
 pub(super) fn masked(text: &str) -> String {
     let mut text = Cow::Borrowed(text);
     for rule in RULES.iter() {
-        if let Cow::Owned(masked) = rule.pattern.replace_all(&text, rule.becomes.as_str()) {
+        if let Cow::Owned(masked) = rule.replace_all(&text, MASKED) {
             text = Cow::Owned(masked);
         }
     }
@@ -95,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_masked_and_what_names_them_stays() {
+    fn secrets_are_masked_and_their_names_stay() {
         for (line, wanted) in [
             (
                 "token glpat-aB3_d-EfGhIjKlMnOpQr ends",
@@ -210,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_look_for_stays() {
+    fn ordinary_text_stays() {
         for line in [
             "ERROR: Job failed: exit code 1",
             "assertion `left == right` failed: 3 tests of group::app",

@@ -1,20 +1,21 @@
-//! Merging two states of one timeline, as two replicas hold them: commutative, associative, idempotent.
+//! Merges the states that two replicas have of one timeline: commutative, associative, idempotent.
 //!
-//! Nothing is trimmed on the way: what a merge brings beyond the bounds goes with the next
-//! [`Timeline::trim`], which is not part of the merge because it is no join.
+//! A merge may exceed the limits of a history. [`Timeline::trim`] restores them; it is a separate step
+//! because trimming is not commutative.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::baseline::Baseline;
 use super::execution::Execution;
-use super::history::{Carried, History};
+use super::history::History;
 use super::timeline::{Job, Timeline};
 use super::{FailureClass, Outcome, Rules, Timestamp};
 
 impl Timeline {
-    /// Takes in what another replica knows of the same timeline.
+    /// Merges another replica's state of the same timeline.
     pub fn merge(&mut self, other: &Self) {
-        // A moved project is told apart by nothing here; the next look at GitLab settles it.
+        // Nothing here tells which path of a moved project is the newer one. The next poll corrects it.
         if (&other.project, &other.project_url) > (&self.project, &self.project_url) {
             self.project = other.project.clone();
             self.project_url.clone_from(&other.project_url);
@@ -31,7 +32,7 @@ impl Timeline {
         }
     }
 
-    /// Brings all histories back into their bounds after merges.
+    /// Restores the limits of all histories after merges.
     pub fn trim(&mut self, rules: &Rules) {
         self.pipelines.trim(&rules.for_pipelines());
         for job in self.jobs.values_mut() {
@@ -53,9 +54,10 @@ impl Job {
 }
 
 impl History {
-    /// Takes in what another replica knows of the same job.
+    /// Merges another replica's state of the same history.
     ///
-    /// Whoever's floor is higher has counted everything below it; what is missing there is done with.
+    /// The replica with the higher `settled_through` has counted every execution up to it. The merge drops
+    /// executions that either replica has settled.
     fn merge(&mut self, other: &Self) {
         let mut executions: BTreeMap<u64, Execution> = BTreeMap::new();
         for execution in self.kept.iter().chain(&other.kept) {
@@ -65,47 +67,49 @@ impl History {
                 .or_insert_with(|| execution.clone());
         }
         executions
-            .retain(|_, execution| !self.is_done_with(execution) && !other.is_done_with(execution));
+            .retain(|_, execution| !self.has_settled(execution) && !other.has_settled(execution));
         self.kept = executions.into_values().collect();
-        self.carried.merge(&other.carried);
+        self.baseline.merge(&other.baseline);
         self.imported_window = self.imported_window.max(other.imported_window);
         self.first_seen = self.first_seen.into_iter().chain(other.first_seen).min();
         if let Some(excerpt) = &other.excerpt {
             self.note_excerpt(excerpt);
         }
-        // Entries of one import only ever become fewer.
+        // The entries of an import only become fewer.
         let fewer = |history: &Self| (history.imported.len(), history.imported.clone());
         if fewer(other) < fewer(self) {
             self.imported.clone_from(&other.imported);
         }
     }
 
-    /// Whether an execution was counted here and is kept no more.
-    fn is_done_with(&self, execution: &Execution) -> bool {
+    /// Whether the execution was counted here and is no longer kept.
+    fn has_settled(&self, execution: &Execution) -> bool {
         let id = execution.pipeline_id;
-        let done =
-            id <= self.carried.floor || (id <= self.carried.idle_floor && !execution.may_enter());
-        done && self
-            .kept
-            .binary_search_by_key(&id, |known| known.pipeline_id)
-            .is_err()
+        let is_settled = id <= self.baseline.settled_through
+            || (id <= self.baseline.idle_settled_through && !execution.may_enter_window());
+        is_settled
+            && self
+                .kept
+                .binary_search_by_key(&id, |known| known.pipeline_id)
+                .is_err()
     }
 }
 
-impl Carried {
-    /// The one whose floor is higher, and of two as high the greater of each number.
+impl Baseline {
+    /// Keeps the baseline with the higher `settled_through`. If both are equal, keeps the greater of each
+    /// number.
     fn merge(&mut self, other: &Self) {
-        let idle_floor = self.idle_floor.max(other.idle_floor);
-        match self.floor.cmp(&other.floor) {
+        let idle_settled_through = self.idle_settled_through.max(other.idle_settled_through);
+        match self.settled_through.cmp(&other.settled_through) {
             std::cmp::Ordering::Less => *self = other.clone(),
             std::cmp::Ordering::Greater => {}
             std::cmp::Ordering::Equal => self.merge_equal(other),
         }
-        self.idle_floor = idle_floor;
+        self.idle_settled_through = idle_settled_through;
     }
 
     fn merge_equal(&mut self, other: &Self) {
-        // The streak and what belongs to it stay together.
+        // The fields of the streak stay together.
         if streak(other) > streak(self) {
             self.streak = other.streak;
             self.streak_since = other.streak_since;
@@ -140,11 +144,11 @@ type StreakParts<'a> = (
     &'a Option<Arc<str>>,
 );
 
-fn streak(carried: &Carried) -> StreakParts<'_> {
+fn streak(baseline: &Baseline) -> StreakParts<'_> {
     (
-        carried.streak,
-        carried.streak_since,
-        &carried.first_failing_commit,
-        &carried.last_passing_commit,
+        baseline.streak,
+        baseline.streak_since,
+        &baseline.first_failing_commit,
+        &baseline.last_passing_commit,
     )
 }

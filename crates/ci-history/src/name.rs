@@ -1,4 +1,4 @@
-//! Which history a job's name belongs to.
+//! The history that a job name belongs to.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -6,31 +6,24 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::JobNames;
+use super::pattern::pattern;
 
-/// What GitLab strips to group parallel and matrix jobs (`CommitStatus#group_name`): `1/3`, `[a, b]`, up to
-/// three of them. Its `\b` inside the class is a backspace.
+/// Suffixes of parallel and matrix jobs (`1/3`, `[a, b]`, up to three) that GitLab strips for grouping
+/// (`CommitStatus#group_name`). Its `\b` inside the class is a backspace.
 static GROUP_SUFFIX: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"(?:[\x08\t\n\v\f\r :]+(?:\[.*\]|[0-9]+[\t\n\v\f\r :/\\]+[0-9]+)){1,3}[\t\n\v\f\r ]*\z",
     )
 });
 
-/// Names that datadog-agent keeps whole.
+/// Names that datadog-agent does not shorten.
 static KEPT_WHOLE: LazyLock<Regex> = LazyLock::new(|| pattern(r"\Akmt_run_.+_tests_.*\z"));
 
-/// Code points after which datadog-agent cuts a name.
+/// Code points that datadog-agent keeps of a name.
 const LONGEST_AGENT_NAME: usize = 48;
 
-#[expect(
-    clippy::expect_used,
-    reason = "constant patterns, compiled by the tests"
-)]
-fn pattern(text: &str) -> Regex {
-    Regex::new(text).expect("a valid pattern")
-}
-
 impl JobNames {
-    /// The name of the history that a job of this name belongs to.
+    /// Name of the history for a job name.
     pub fn history_name(self, job: &str) -> Cow<'_, str> {
         let name = match self {
             Self::Full => job,
@@ -39,7 +32,7 @@ impl JobNames {
                 .map_or(job, |suffix| job[..suffix.start()].trim()),
             Self::DatadogAgent => datadog_agent(job),
         };
-        // A name that is nothing but a suffix would put unrelated jobs together.
+        // A name that is only a suffix would group unrelated jobs.
         if name.is_empty() && self == Self::Grouped {
             return Cow::Borrowed(job);
         }

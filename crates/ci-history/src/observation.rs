@@ -1,15 +1,15 @@
-//! What was seen of a pipeline or of one attempt of a job, whoever brought it.
+//! Observations of pipelines and jobs, independent of their source.
 
 use std::sync::Arc;
 
 use super::{Span, Timestamp};
 
-/// Status of a job, a bridge or a pipeline, as GitLab names them (`Ci::HasStatus`).
+/// Status of a job, trigger job or pipeline (GitLab's `Ci::HasStatus`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
     /// `created`: waits for earlier stages.
     Created,
-    /// `waiting_for_resource`, `preparing`, `waiting_for_callback`: on the way to `pending`.
+    /// `waiting_for_resource`, `preparing`, `waiting_for_callback`: precede `pending`.
     Preparing,
     /// `pending`: waits for a runner.
     Pending,
@@ -25,14 +25,14 @@ pub enum Status {
     Canceled,
     /// `skipped`.
     Skipped,
-    /// `manual` or `scheduled`: blocked until somebody or the time starts it.
+    /// `manual` or `scheduled`: waits for a person or for a time.
     Blocked,
-    /// A status of a GitLab newer than this program; decides nothing.
+    /// Any other status, such as one of a newer GitLab; never an outcome.
     Unknown,
 }
 
 impl Status {
-    /// Reads GitLab's word; a word not known becomes [`Status::Unknown`].
+    /// Parses GitLab's word. Unknown words become [`Status::Unknown`].
     pub fn parse(word: &str) -> Self {
         match word {
             "created" => Self::Created,
@@ -49,7 +49,7 @@ impl Status {
         }
     }
 
-    /// True for `success`, `failed`, `canceled` and `skipped`: nothing follows of itself.
+    /// True for `success`, `failed`, `canceled` and `skipped`: final unless something is retried.
     pub fn is_terminal(self) -> bool {
         matches!(
             self,
@@ -58,7 +58,7 @@ impl Status {
     }
 }
 
-/// A pipeline as seen once.
+/// One observation of a pipeline.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PipelineObservation {
     /// GitLab's global pipeline id.
@@ -69,43 +69,43 @@ pub struct PipelineObservation {
     pub sha: Arc<str>,
     /// Status at the time of the observation.
     pub status: Status,
-    /// What started it, as GitLab names it (`push`, `schedule`, ..).
+    /// GitLab's pipeline source (`push`, `schedule`, ..).
     pub source: Option<Arc<str>>,
-    /// When it was created.
+    /// Time of creation.
     pub created_at: Option<Timestamp>,
-    /// When its status last moved; orders observations of one pipeline.
+    /// Time of the last status change; orders the observations of one pipeline.
     pub updated_at: Option<Timestamp>,
-    /// Time during which at least one of its jobs ran.
+    /// Time during which at least one job ran.
     pub duration: Option<Span>,
     /// Page of the pipeline in GitLab.
     pub web_url: Option<Box<str>>,
 }
 
-/// One attempt of a job as seen once.
+/// One observation of an attempt of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobObservation {
-    /// GitLab's global job id: the attempt.
+    /// GitLab's global job id, which identifies the attempt.
     pub id: u64,
     /// Full name, matrix suffix included.
     pub name: Arc<str>,
-    /// Stage name; empty where GitLab gives none.
+    /// Stage name; empty if GitLab gives none.
     pub stage: Arc<str>,
     /// Status at the time of the observation.
     pub status: Status,
     /// Whether the pipeline passes although this job fails.
     pub allow_failure: bool,
-    /// When it was created.
+    /// Time of creation.
     pub created_at: Option<Timestamp>,
-    /// When a runner took it.
+    /// Time at which a runner took the job.
     pub started_at: Option<Timestamp>,
-    /// When it ended.
+    /// Time of the end.
     pub finished_at: Option<Timestamp>,
-    /// How long it ran; grows while it runs.
+    /// Time on a runner so far.
     pub duration: Option<Span>,
-    /// How long it waited for a runner; of a pending job the wait so far.
+    /// Time spent waiting for a runner so far.
     pub queued_duration: Option<Span>,
-    /// When its status last moved, of a job that can go back from an end to `running`: a trigger job
-    /// that ends as its pipeline does, where that is retried. `None` of any other job.
+    /// Time of the last status change of a trigger job with `strategy: depend`, which runs again when its
+    /// pipeline is retried. `None` for other jobs: they never leave a final status.
     pub moved_at: Option<Timestamp>,
     /// GitLab's `failure_reason`, raw; only on failed jobs.
     pub failure_reason: Option<Arc<str>>,

@@ -1,17 +1,33 @@
-//! What an execution came to.
+//! Outcomes of executions.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
-/// Outcome of an execution. Only the first three enter a window, only `Failed` is failing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// Outcome of an execution. Only the first three enter a window; only `Failed` is failing.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    EnumCount,
+    VariantArray,
+    IntoStaticStr,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 #[repr(u8)]
 pub enum Outcome {
     /// The last attempt succeeded.
     Passed,
-    /// The last attempt failed and the job may not.
+    /// The last attempt failed, and `allow_failure` is not set.
     Failed,
-    /// The last attempt failed and the job may (`allow_failure`).
+    /// The last attempt failed, and `allow_failure` is set.
     AllowedFailure,
     /// The last attempt was canceled.
     Canceled,
@@ -20,28 +36,16 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// All outcomes, in the order of their declaration.
-    pub const ALL: [Self; 5] = [
-        Self::Passed,
-        Self::Failed,
-        Self::AllowedFailure,
-        Self::Canceled,
-        Self::Skipped,
-    ];
+    /// Every outcome, in order of declaration.
+    pub const ALL: [Self; Self::COUNT] = *Self::VARIANTS.as_array().expect("every variant once");
 
-    /// The label's value.
+    /// Value of the label `outcome`.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::AllowedFailure => "allowed_failure",
-            Self::Canceled => "canceled",
-            Self::Skipped => "skipped",
-        }
+        self.into()
     }
 
-    /// True for the outcomes that enter a window.
-    pub fn is_counted(self) -> bool {
+    /// True if executions with this outcome enter the window.
+    pub fn enters_window(self) -> bool {
         matches!(self, Self::Passed | Self::Failed | Self::AllowedFailure)
     }
 }

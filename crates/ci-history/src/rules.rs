@@ -1,71 +1,71 @@
-//! The rules by which executions are counted.
+//! The rules of counting.
 
-/// What happens to a pipeline older than the newest finished one of its timeline.
+/// How to count a pipeline that is older than the newest finished one of its timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LatePipelines {
-    /// Its executions are inserted at their place.
+    /// Insert its executions in the order of pipelines.
     #[default]
     Insert,
-    /// It is not counted at all.
+    /// Ignore it.
     Skip,
 }
 
-/// What a finished pipeline says of a tracked job that did not fail in it.
+/// How to count a tracked job in a finished pipeline in which it did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AbsentJobs {
-    /// Nothing, unless the job was decided there.
+    /// Count the job only if it passed.
     #[default]
     Ignore,
-    /// The job counts as passed, whether it ran or not.
+    /// Count the job as passed, whether it ran or not.
     Pass,
 }
 
-/// Whether failures that the job's script did not cause are failures of the job.
+/// How to count failures caused by the runner or by GitLab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum InfrastructureFailures {
-    /// They count as any failure.
+    /// Count them as any other failure.
     #[default]
     Count,
-    /// They are no outcome, like a canceled job.
+    /// Ignore them: the execution has no outcome.
     Ignore,
 }
 
 /// Which jobs share a history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum JobNames {
-    /// Every name has its own.
+    /// Every job name has its own history.
     #[default]
     Full,
-    /// The parts of a parallel or matrix job (`test 1/3`, `test: [a, b]`) share one.
+    /// The parts of a parallel or matrix job (`test 1/3`, `test: [a, b]`) share a history.
     Grouped,
-    /// Names are cut at the first `:` and at 48 code points.
+    /// Names that are equal up to the first `:` or 48 code points share a history.
     DatadogAgent,
 }
 
-/// Whether a job that never failed has a history.
+/// Whether jobs without any failure have a history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NeverFailedJobs {
-    /// It has: a dead man's switch needs its last success.
+    /// Track every job: alerts on missing successes need the last one.
     #[default]
     Track,
-    /// It has none until it fails for the first time.
+    /// Track a job from its first failure on.
     Ignore,
 }
 
-/// How executions are counted; the configuration's `counting:`.
+/// How executions are counted: the section `counting` of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
-    /// How many executions of a job the ratio looks at.
+    /// Executions in the window of a job.
     pub window: usize,
-    /// Pipelines that arrive after a newer one has finished.
+    /// How to count pipelines that arrive after a newer one has finished.
     pub late_pipelines: LatePipelines,
-    /// Tracked jobs that did not fail in a finished pipeline.
+    /// How to count tracked jobs in finished pipelines in which they did not fail.
     pub absent_jobs: AbsentJobs,
-    /// Failures of the infrastructure.
+    /// How to count failures caused by the runner or by GitLab.
     pub infrastructure_failures: InfrastructureFailures,
     /// Which jobs share a history.
     pub job_names: JobNames,
-    /// Jobs that never failed.
+    /// Whether jobs without any failure have a history.
     pub never_failed_jobs: NeverFailedJobs,
 }
 
@@ -83,7 +83,7 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// The rules for pipelines as a unit: whether one passed does not depend on the rules for jobs.
+    /// The rules for the history of pipelines, which absent jobs do not affect.
     #[must_use]
     pub fn for_pipelines(&self) -> Self {
         Self {
@@ -92,7 +92,7 @@ impl Rules {
         }
     }
 
-    /// The behaviour of datadog-agent's `check_consistent_failures`: the preset `datadog-agent`.
+    /// The preset `datadog-agent`: the behaviour of its `check_consistent_failures` task.
     pub fn datadog_agent() -> Self {
         Self {
             window: 10,

@@ -1,36 +1,37 @@
-//! Which part of the projects is one process' own, where several share them.
+//! The projects that one of several exporters polls.
 
 use std::fmt;
 
-/// A part of the projects: `2/8` is the second of eight.
+/// One of several equal parts of all projects, such as `2/8`: the second of eight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
-    /// From 1.
+    /// 1 to `count`.
     number: u32,
-    /// At least 1.
+    /// 1 to `MAX_SHARDS`.
     count: u32,
 }
 
-/// More shards than anybody runs.
-const MOST: u32 = 10_000;
+/// Far more shards than anybody runs.
+const MAX_SHARDS: u32 = 10_000;
 
 impl Shard {
-    /// Everything: the only shard.
+    /// The only shard, which owns every project.
     pub const WHOLE: Self = Self {
         number: 1,
         count: 1,
     };
 
-    /// Reads `2/8`.
+    /// Parses a shard such as `2/8`.
     ///
     /// # Errors
-    /// What is wrong with it, in a few words or none.
+    ///
+    /// The mistake in a few words; empty if a number is not a number.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (number, count) = text.split_once('/').ok_or("the `/` is missing")?;
         let whole = |text: &str| text.parse::<u32>().map_err(|_| String::new());
         let (number, count) = (whole(number)?, whole(count)?);
-        if !(1..=MOST).contains(&count) {
-            return Err(format!("there can be 1 to {MOST} shards"));
+        if !(1..=MAX_SHARDS).contains(&count) {
+            return Err(format!("there can be 1 to {MAX_SHARDS} shards"));
         }
         if !(1..=count).contains(&number) {
             return Err(format!("shards are numbered from 1 to {count}"));
@@ -38,7 +39,7 @@ impl Shard {
         Ok(Self { number, count })
     }
 
-    /// Whether a project is this shard's: of all shards with the same count, exactly one says yes.
+    /// Whether this shard owns a project. Exactly one of all shards with the same count does.
     pub fn owns(self, project_id: u64) -> bool {
         jump_hash(project_id, self.count) == self.number - 1
     }
@@ -50,9 +51,10 @@ impl fmt::Display for Shard {
     }
 }
 
-/// The bucket of a key among so many. With one more bucket, a key stays or goes to the new one.
+/// The bucket of a key. When a bucket is added, a key either stays or moves to the new bucket.
 ///
-/// Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm", 2014, arXiv:1406.2294.
+/// Written by hand because crates for it hash the key as well, and shards must stay the same in every
+/// version. Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm", 2014, arXiv:1406.2294.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -73,7 +75,7 @@ fn jump_hash(mut key: u64, buckets: u32) -> u32 {
 mod tests {
     use super::*;
 
-    /// Ids as an instance gives them: in a row.
+    /// Number of projects; GitLab gives their ids in sequence.
     const PROJECTS: u64 = 20_000;
 
     #[test]
@@ -115,7 +117,7 @@ mod tests {
 
     #[test]
     fn the_owner_of_a_project_is_the_same_in_every_version() {
-        // What other implementations of the paper give.
+        // Expected buckets are from other implementations of the paper.
         for (id, count, bucket) in [
             (1, 1, 0),
             (0, 60, 0),
@@ -130,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_shard_is_refused_with_what_is_wrong() {
+    fn invalid_shards_are_refused_with_the_reason() {
         assert_eq!(Shard::parse("2/8").unwrap().to_string(), "2/8");
         assert_eq!(Shard::parse("1/1"), Ok(Shard::WHOLE));
         for (text, why) in [

@@ -1,14 +1,55 @@
-//! From a history to its figures.
+//! Computes the figures of histories and the rows of timelines.
+
+use std::sync::Arc;
 
 use super::attempt::{Attempt, Phase};
+use super::baseline::{Baseline, Imported};
 use super::execution::Execution;
-use super::history::{Carried, History, Imported};
-use super::{Failing, Figures, Outcome, Rules, Span, Timestamp, WindowEntry};
+use super::history::History;
+use super::timeline::{Job, Timeline};
+use super::{Failing, Figures, JobRow, Outcome, Rules, Span, TimelineRows, Timestamp, WindowEntry};
+
+impl Timeline {
+    /// Figures of one job.
+    pub fn row(&self, name: &str, rules: &Rules) -> Option<JobRow> {
+        let (name, job) = self.jobs.get_key_value(name)?;
+        Some(job.row(name, self.project_url.as_deref(), rules))
+    }
+
+    /// Figures of all histories.
+    pub fn rows(&self, rules: &Rules) -> TimelineRows {
+        let url = self.project_url.as_deref();
+        let pipelines = self.pipelines.figures(&rules.for_pipelines(), None);
+        TimelineRows {
+            project_id: self.key.project_id,
+            project: self.project.clone(),
+            project_url: self.project_url.clone(),
+            ref_name: self.key.ref_name.clone(),
+            pipelines,
+            jobs: self
+                .jobs
+                .iter()
+                .map(|(name, job)| job.row(name, url, rules))
+                .collect(),
+        }
+    }
+}
+
+impl Job {
+    fn row(&self, name: &Arc<str>, project_url: Option<&str>, rules: &Rules) -> JobRow {
+        JobRow {
+            name: name.clone(),
+            stage: self.stage.clone(),
+            allow_failure: self.allow_failure,
+            figures: self.history.figures(rules, project_url),
+        }
+    }
+}
 
 impl History {
-    /// Works out every figure of the history. `project_url` gives the pages of attempts.
+    /// Computes every figure of the history. `project_url` is the base of the attempts' pages.
     pub fn figures(&self, rules: &Rules, project_url: Option<&str>) -> Figures {
-        let mut totals = self.carried.clone();
+        let mut totals = self.baseline.clone();
         for execution in &self.kept {
             totals.count(execution.counted);
             totals.retries += execution.retries();
@@ -42,7 +83,7 @@ impl History {
     fn window_entries(&self, rules: &Rules, project_url: Option<&str>) -> Vec<WindowEntry> {
         let window = self.window(rules);
         let mut newest_first: Vec<_> = self
-            .counted(rules)
+            .window_candidates(rules)
             .rev()
             .map(|(execution, outcome)| entry(execution, outcome, rules, project_url))
             .chain(self.imported.iter().rev().map(imported_entry))
@@ -53,7 +94,7 @@ impl History {
     }
 
     fn latest_times(&self, rules: &Rules, figures: &mut Figures) {
-        for (execution, outcome) in self.counted(rules) {
+        for (execution, outcome) in self.window_candidates(rules) {
             let at = execution.deciding(rules).and_then(|attempt| attempt.at);
             figures.last_execution = figures.last_execution.max(at);
             match outcome {
@@ -83,7 +124,7 @@ impl History {
             .iter()
             .flat_map(|execution| &execution.attempts)
             .filter(|attempt| attempt.phase.is_decided())
-            .chain(self.carried.last_ended.as_deref())
+            .chain(self.baseline.last_ended.as_deref())
             .max_by_key(|attempt| attempt.order_of_end());
         figures.duration = last.and_then(|attempt| attempt.duration);
         figures.queued_duration = last.and_then(|attempt| attempt.queued);
@@ -91,7 +132,7 @@ impl History {
 
     fn usual_duration(&self, rules: &Rules) -> Option<Span> {
         let mut spans: Vec<u64> = self
-            .counted(rules)
+            .window_candidates(rules)
             .rev()
             .take(self.window(rules))
             .filter(|(_, outcome)| *outcome == Outcome::Passed)
@@ -110,7 +151,7 @@ impl History {
 
     fn streak(&self, rules: &Rules, project_url: Option<&str>) -> Streak {
         let mut streak = Streak::default();
-        let mut newest_first = self.counted(rules).rev();
+        let mut newest_first = self.window_candidates(rules).rev();
         for (execution, outcome) in newest_first.by_ref() {
             if outcome != Outcome::Failed {
                 streak.failing.last_passing_commit = (outcome == Outcome::Passed)
@@ -120,17 +161,17 @@ impl History {
                             .find(|(_, outcome)| *outcome == Outcome::Passed)
                             .map(|(execution, _)| execution.commit.clone())
                     })
-                    .or_else(|| self.carried.last_passing_commit.clone());
+                    .or_else(|| self.baseline.last_passing_commit.clone());
                 return streak;
             }
             streak.add(execution, execution.deciding(rules), project_url);
         }
-        streak.go_on_from(&self.carried, self.imported.last());
+        streak.extend_with_baseline(&self.baseline, self.imported.last());
         streak
     }
 }
 
-/// A failing streak while it is walked, newest execution first.
+/// A failing streak while it is built, newest execution first.
 #[derive(Default)]
 struct Streak {
     length: u64,
@@ -154,23 +195,23 @@ impl Streak {
         failing.first_failing_commit = Some(execution.commit.clone());
     }
 
-    /// Goes on into what lies before the kept executions, all of which failed.
-    fn go_on_from(&mut self, carried: &Carried, imported: Option<&Imported>) {
-        if self.length == 0 && carried.streak > 0 {
+    /// Continues the streak into the baseline. All kept executions failed.
+    fn extend_with_baseline(&mut self, baseline: &Baseline, imported: Option<&Imported>) {
+        if self.length == 0 && baseline.streak > 0 {
             let last = imported.filter(|entry| entry.failing);
             self.failing.job_id = last.and_then(|entry| entry.id);
             self.failing.commit = last.and_then(|entry| entry.commit.clone());
         }
-        if carried.streak > 0 {
-            self.failing.since = carried.streak_since;
+        if baseline.streak > 0 {
+            self.failing.since = baseline.streak_since;
             self.failing
                 .first_failing_commit
-                .clone_from(&carried.first_failing_commit);
+                .clone_from(&baseline.first_failing_commit);
         }
-        self.length += carried.streak;
+        self.length += baseline.streak;
         self.failing
             .last_passing_commit
-            .clone_from(&carried.last_passing_commit);
+            .clone_from(&baseline.last_passing_commit);
     }
 }
 

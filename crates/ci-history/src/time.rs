@@ -1,11 +1,11 @@
-//! Points and spans of time, small enough to be kept by the million.
+//! Points and spans of time in 8 bytes, because histories keep millions of them.
 
 use std::num::{NonZeroI64, NonZeroU8, NonZeroU64};
 
 /// A point in time, in whole seconds since the Unix epoch.
 ///
-/// GitLab gives milliseconds in the API and seconds in webhooks; whole seconds make both the same.
-/// Takes 8 bytes also as `Option<Timestamp>`: the epoch itself cannot be expressed.
+/// GitLab's API gives milliseconds and its webhooks seconds; whole seconds make both equal. The epoch
+/// itself is no `Timestamp`, so that `Option<Timestamp>` takes 8 bytes too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(NonZeroI64);
 
@@ -15,8 +15,7 @@ impl Timestamp {
         NonZeroI64::new(seconds).map(Self)
     }
 
-    /// From seconds since the Unix epoch, of a clock that is not known to be right: the epoch itself
-    /// becomes the second after it.
+    /// From a clock's seconds since the Unix epoch. The epoch itself becomes the second after it.
     pub fn of_clock(seconds: i64) -> Self {
         Self(NonZeroI64::new(seconds).unwrap_or(NonZeroI64::from(NonZeroU8::MIN)))
     }
@@ -29,18 +28,18 @@ impl Timestamp {
 
 /// A span of time, in whole microseconds, the resolution of GitLab's durations.
 ///
-/// Takes 8 bytes also as `Option<Span>`.
+/// `Option<Span>` takes 8 bytes too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(NonZeroU64);
 
 impl Span {
-    /// From microseconds; the largest value is cut by one.
+    /// From microseconds. `u64::MAX` becomes one less.
     pub fn from_micros(micros: u64) -> Self {
-        // Stored one higher, so that zero is free to stand for `None`.
+        // Stored plus one, so that zero can represent `None`.
         Self(NonZeroU64::MIN.saturating_add(micros))
     }
 
-    /// From seconds, rounded to microseconds; `None` for a negative or non-finite number.
+    /// From seconds, rounded to microseconds. `None` if negative or not finite.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -67,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn options_of_times_take_no_extra_room() {
+    fn options_of_times_take_no_extra_space() {
         assert_eq!(size_of::<Option<Timestamp>>(), 8);
         assert_eq!(size_of::<Option<Span>>(), 8);
     }

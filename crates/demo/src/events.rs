@@ -1,29 +1,31 @@
-//! What the demo's GitLab has besides the scenario: a schedule that never runs, and runners that fail in
-//! the present.
+//! Further events in the simulated GitLab: a schedule that never runs, and an outage of runners during the
+//! demo.
 
 use std::time::Duration;
 
-use gitlab_simulator::{Fate, JobPlan, PipelinePlan, World};
+use gitlab_simulator::{JobPlan, PipelinePlan, RunBehavior, World};
 
-/// Projects of the scenario that share their runners.
+/// Projects of the scenario that are affected by the outage.
 const SERVICES: [&str; 5] = ["auth", "gateway", "ledger", "mail", "search"];
 
-/// When the schedule should have run first, since the beginning.
+/// Time of the first missed run of the schedule, after the start of simulated time.
 const FIRST_RUN: Duration = Duration::from_mins(3);
 
-/// How long after the demo's start the runners fail, and how long that lasts. Some alerts are over by then;
-/// the end of those that go on is held back meanwhile.
+/// Start of the outage after the start of the demo. By then some alerts are resolved; the outage delays the
+/// end of the others.
 pub(super) const OUTAGE_AFTER: Duration = Duration::from_secs(105);
+
+/// Duration of the outage.
 const OUTAGE: Duration = Duration::from_secs(30);
 
-/// Adds it to a new world that begins so long before the demo's start.
+/// Plans the events in a new world that starts `past` before the demo.
 pub(super) fn plan(world: &mut World, past: Duration) {
     let nightly = world.create_project("acme/nightly");
     let report = PipelinePlan::new([JobPlan::passes("report")]);
     world.push_pipeline(nightly, report.clone());
     let schedule = world.create_schedule(nightly, "report", FIRST_RUN, report);
     if let Some(schedule) = world.schedule_mut(schedule) {
-        schedule.fate = Fate::IsForgotten;
+        schedule.behavior = RunBehavior::IsForgotten;
     }
     let begins = past + OUTAGE_AFTER;
     world.at(begins, |world| {
@@ -36,7 +38,7 @@ pub(super) fn plan(world: &mut World, past: Duration) {
     });
 }
 
-/// One more pipeline of each service, with the jobs it always has.
+/// Pushes a pipeline to each service, with the job names of its last pipeline.
 fn push(world: &mut World, job: fn(&str) -> JobPlan) {
     for service in SERVICES {
         let path = format!("acme/platform/{service}");
@@ -53,7 +55,7 @@ fn push(world: &mut World, job: fn(&str) -> JobPlan) {
 
 #[cfg(test)]
 mod tests {
-    use gitlab_simulator::{Moment, Scenario, Status};
+    use gitlab_simulator::{CiStatus, Moment, Scenario};
 
     use super::*;
 
@@ -73,8 +75,8 @@ mod tests {
             SERVICES.into_iter().flat_map(last).collect::<Vec<_>>()
         };
         world.advance(past + OUTAGE_AFTER + Duration::from_secs(1));
-        assert_eq!(ended(&world), [Status::Failed; 45]);
+        assert_eq!(ended(&world), [CiStatus::Failed; 45]);
         world.advance(OUTAGE);
-        assert_eq!(ended(&world), [Status::Success; 45]);
+        assert_eq!(ended(&world), [CiStatus::Success; 45]);
     }
 }

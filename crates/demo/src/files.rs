@@ -1,4 +1,4 @@
-//! What the demo runs on: the shipped files, as they are but for addresses and waiting times.
+//! Configurations of the demo: the shipped files with other addresses and shorter waits.
 
 use std::fs;
 use std::io;
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::haste::hastened;
+use super::waits::shorten_waits;
 
-/// Every waiting time of rules and routing is divided by this.
-pub(super) const HASTE: u32 = 12;
+/// Divisor of the waits in rules and routes.
+pub(super) const WAIT_DIVISOR: u32 = 12;
 
 /// The shipped alert rules, by file name.
 const RULES: [(&str, &str); 7] = [
@@ -44,10 +44,10 @@ const RULES: [(&str, &str); 7] = [
 const PROMETHEUS: &str = include_str!("../../../deploy/prometheus/prometheus.yml");
 const ALERTMANAGER: &str = include_str!("../../../deploy/alertmanager/alertmanager.yml");
 
-/// How often the demo polls, scrapes and evaluates.
+/// Interval of polls, scrapes and rule evaluations.
 const INTERVAL: &str = "1s";
 
-/// Where each part of the demo listens.
+/// Listen addresses of the parts of the demo.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Addresses {
     pub(super) gitlab: SocketAddr,
@@ -57,14 +57,14 @@ pub(super) struct Addresses {
     pub(super) receiver: SocketAddr,
 }
 
-/// The demo's directory.
+/// The directory of the demo.
 #[derive(Debug)]
 pub(super) struct Files {
     root: PathBuf,
 }
 
 impl Files {
-    /// Writes the configurations of all parts below `root`.
+    /// Writes the configurations of all parts into `root`.
     pub(super) fn write(root: &Path, addresses: &Addresses) -> anyhow::Result<Self> {
         let files = Self {
             root: root.to_owned(),
@@ -72,7 +72,7 @@ impl Files {
         let rules = files.path("rules");
         fs::create_dir_all(&rules).with_context(|| format!("cannot create {}", rules.display()))?;
         for (name, text) in RULES {
-            files.put(&format!("rules/{name}"), &hastened(text, HASTE))?;
+            files.put(&format!("rules/{name}"), &shorten_waits(text, WAIT_DIVISOR))?;
         }
         files.put("prometheus.yml", &prometheus(PROMETHEUS, addresses)?)?;
         files.put("alertmanager.yml", &alertmanager(ALERTMANAGER, addresses)?)?;
@@ -90,8 +90,8 @@ impl Files {
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// Keeps a delivery as it came.
-    pub(super) fn keep(&self, delivery: &[u8]) -> io::Result<()> {
+    /// Appends the JSON of a delivery to `deliveries.jsonl`.
+    pub(super) fn append_delivery(&self, delivery: &[u8]) -> io::Result<()> {
         use io::Write as _;
         let path = self.path("deliveries.jsonl");
         let mut file = fs::File::options().create(true).append(true).open(path)?;
@@ -126,9 +126,9 @@ fn prometheus(text: &str, addresses: &Addresses) -> anyhow::Result<String> {
     write(&config)
 }
 
-/// The shipped `alertmanager.yml`, with every receiver replaced by the demo's.
+/// The shipped `alertmanager.yml`, in which every receiver sends to the demo.
 fn alertmanager(text: &str, addresses: &Addresses) -> anyhow::Result<String> {
-    let mut config = parse(&hastened(text, HASTE))?;
+    let mut config = parse(&shorten_waits(text, WAIT_DIVISOR))?;
     for receiver in config["receivers"].as_array_mut().into_iter().flatten() {
         let Some(fields) = receiver.as_object_mut() else {
             continue;
@@ -165,7 +165,7 @@ fn exporter(addresses: &Addresses, state: &Path) -> anyhow::Result<String> {
         },
         "store": { "directory": state, "save_interval": "2s" },
         "owners": { "rules": [
-            // The shipped routes know this team.
+            // The shipped routes have a receiver for this team.
             { "projects": "acme/{warehouse,billing}", "jobs": "*", "team": "payments" },
             { "projects": "acme/platform/**", "jobs": "*", "team": "platform" },
             { "projects": "acme/ml", "jobs": "*", "team": "learning" },
@@ -174,11 +174,11 @@ fn exporter(addresses: &Addresses, state: &Path) -> anyhow::Result<String> {
 }
 
 fn parse(text: &str) -> anyhow::Result<Value> {
-    serde_yaml::from_str(text).context("a shipped file does not parse")
+    serde_yaml::from_str(text).context("cannot parse a shipped file")
 }
 
 fn write(value: &Value) -> anyhow::Result<String> {
-    serde_yaml::to_string(value).context("a configuration of the demo cannot be written")
+    serde_yaml::to_string(value).context("cannot serialize a configuration of the demo")
 }
 
 #[cfg(test)]
@@ -215,9 +215,9 @@ mod tests {
     }
 
     #[test]
-    fn the_waits_of_the_rules_are_shortened() {
+    fn the_waits_of_rules_are_shortened() {
         let (_, shipped) = RULES.iter().find(|(name, _)| *name == "jobs.yml").unwrap();
-        let jobs = hastened(shipped, HASTE);
+        let jobs = shorten_waits(shipped, WAIT_DIVISOR);
         assert!(jobs.contains("for: 5s") && !jobs.contains("for: 1m"));
         assert_eq!(jobs.lines().count(), shipped.lines().count());
     }
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_exporters_configuration_is_a_valid_one() {
+    fn the_exporters_configuration_is_valid() {
         let folder = tempfile::tempdir().unwrap();
         let files = Files::write(folder.path(), &addresses()).unwrap();
         let env = |name: &str| (name == "GITLAB_TOKEN").then(|| "secret".to_owned());

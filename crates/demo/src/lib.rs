@@ -1,12 +1,21 @@
-//! The demo: the whole way on one machine, from a simulated GitLab to a delivered alert.
+//! The demo: exporter, Prometheus and Alertmanager on one machine, from a simulated GitLab to delivered alerts.
+//!
+//! | file | contents |
+//! | --- | --- |
+//! | `demo` | the parts, and their start, report and stop |
+//! | `program` | processes and their ports |
+//! | `files`, `waits` | configurations, made from the shipped files |
+//! | `events` | further events in the simulated GitLab |
+//! | `receiver` | the receiver of alerts |
+//! | `streaks` | the summary line |
 
+mod demo;
 mod events;
 mod files;
-mod haste;
 mod program;
 mod receiver;
-mod stage;
 mod streaks;
+mod waits;
 
 use std::fs;
 use std::io::Write;
@@ -14,33 +23,33 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use ci_history::duration;
 use clap::Parser;
+use job_failure_exporter::cli::interrupt::Interrupts;
 use tokio::time;
 
-pub use self::haste::hastened;
+use self::demo::{Binaries, Demo};
 use self::receiver::ALERT;
-use self::stage::{Binaries, Stage};
-use ci_history::duration;
-use job_failure_exporter::cli::interrupt::Interrupts;
+pub use self::waits::shorten_waits;
 
-/// See job-failure-exporter work: simulated GitLab, exporter, Prometheus, Alertmanager, delivered alerts.
+/// Run job-failure-exporter with a simulated GitLab, Prometheus and Alertmanager, up to delivered alerts.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "demo", version)]
 pub struct DemoArgs {
-    /// End by itself after this time, such as 60s; fails where `CIJobFailingRepeatedly` was not
-    /// delivered by then. Without it the demo runs until Ctrl-C.
+    /// End after this time, such as 60s, and fail unless `CIJobFailingRepeatedly` was delivered.
+    /// Default: run until Ctrl-C.
     #[arg(long = "for", value_name = "DURATION", env = "DEMO_FOR")]
     pub run_for: Option<String>,
-    /// New or empty directory for configurations, logs and state, kept afterwards. Without it a
-    /// temporary one.
+    /// New or empty directory for configurations, logs and state, which stay after the end.
+    /// Default: a temporary directory.
     #[arg(long, value_name = "DIR")]
     pub directory: Option<PathBuf>,
-    /// Decides what goes on at random once the scripts are over.
+    /// Seed of the random pipelines after the scripts.
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub seed: u64,
 }
 
-/// How a demo ended.
+/// Why the demo ended.
 enum End {
     Interrupted,
     TimeIsUp,
@@ -50,21 +59,21 @@ enum End {
 ///
 /// # Errors
 ///
-/// Where a part is missing, does not start or ends by itself, or where the time is up and
-/// `CIJobFailingRepeatedly` was not delivered.
+/// If a program is missing, does not start or ends by itself, or if `CIJobFailingRepeatedly` was not delivered
+/// in time.
 pub async fn run(args: DemoArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let limit = args.limit()?;
     let binaries = Binaries::find()?;
     let mut interrupts = Interrupts::listen().context("cannot listen for signals")?;
     let directory = Directory::open(args.directory.as_deref())?;
-    let (mut stage, ports) = Stage::set(directory.path(), args.seed).await?;
+    let (mut demo, ports) = Demo::prepare(directory.path(), args.seed).await?;
     let end = tokio::select! {
-        failed = stage.play(&binaries, ports, out) => failed.map(|never| match never {}),
+        failed = demo.run(&binaries, ports, out) => failed.map(|never| match never {}),
         () = interrupts.wait() => Ok(End::Interrupted),
         () = after(limit) => Ok(End::TimeIsUp),
     };
-    let (delivered, summary) = (stage.has_delivered(), stage.summary());
-    stage.clear().await;
+    let (delivered, summary) = (demo.has_delivered(), demo.summary());
+    demo.stop().await;
     writeln!(out, "\n{summary}")?;
     report(end?, limit, delivered, out)
 }
@@ -77,14 +86,14 @@ fn report(
 ) -> anyhow::Result<()> {
     match (end, limit) {
         (End::Interrupted, None) => {
-            writeln!(out, "The demo has ended; nothing is left running.")?;
+            writeln!(out, "The demo has ended and stopped all its programs.")?;
         }
         _ if delivered => writeln!(out, "{ALERT} was delivered. The demo has ended.")?,
         (End::Interrupted, Some(_)) => {
             bail!("the demo was interrupted before {ALERT} was delivered")
         }
         (End::TimeIsUp, limit) => bail!(
-            "{ALERT} was not delivered within {}; keep the logs with --directory to see why",
+            "{ALERT} was not delivered within {}; use --directory to keep the logs",
             duration::format(limit.unwrap_or_default())
         ),
     }
@@ -92,19 +101,21 @@ fn report(
 }
 
 impl DemoArgs {
-    /// `make` passes an empty text where nothing was asked for.
+    /// `make` passes an empty text if `DEMO_FOR` is not set.
     fn limit(&self) -> anyhow::Result<Option<Duration>> {
         match self.run_for.as_deref() {
             None | Some("") => Ok(None),
             Some(text) => match duration::parse(text) {
                 Ok(limit) => Ok(Some(limit)),
-                Err(problem) => bail!("DEMO_FOR or --for is `{text}`: {problem}; such as 60s"),
+                Err(problem) => {
+                    bail!("DEMO_FOR or --for is `{text}`: {problem}; write for example 60s")
+                }
             },
         }
     }
 }
 
-/// Where the demo's files lie.
+/// The directory of the demo's files.
 enum Directory {
     Kept(PathBuf),
     Temporary(tempfile::TempDir),
@@ -125,7 +136,7 @@ impl Directory {
             .and_then(|path| Ok((fs::read_dir(&path)?.next().is_none(), path)));
         match opened.with_context(|| format!("cannot create {}", path.display()))? {
             (true, path) => Ok(Self::Kept(path)),
-            // What an earlier demo saved would be counted together with this one's.
+            // The state of an earlier demo would mix with the new one.
             (false, path) => bail!("{} is not empty; name a new directory", path.display()),
         }
     }
@@ -138,7 +149,7 @@ impl Directory {
     }
 }
 
-/// Waits for so long, or for ever.
+/// Waits for the limit, or forever without one.
 async fn after(limit: Option<Duration>) {
     match limit {
         Some(limit) => time::sleep(limit).await,

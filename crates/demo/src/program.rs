@@ -1,4 +1,4 @@
-//! The programs the demo starts: finding them, watching them, ending them.
+//! The programs of the demo: finds, starts, watches and stops them, and reserves their ports.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -12,12 +12,12 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::time;
 
-/// How long a program may take until it answers.
-const START: Duration = Duration::from_secs(30);
-/// Lines of its log that are shown of a program that ended.
+/// Maximum time until a program is ready.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// Lines of the log in the message about a program that ended.
 const LAST_LINES: usize = 8;
 
-/// A program that runs; it is killed when this is dropped.
+/// A running program; killed when dropped.
 #[derive(Debug)]
 pub(super) struct Program {
     name: &'static str,
@@ -26,7 +26,7 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// Starts a program that writes into the file `log`.
+    /// Starts a program whose output goes to the file `log`.
     pub(super) fn start(
         name: &'static str,
         mut command: Command,
@@ -38,7 +38,7 @@ impl Program {
             .stdin(Stdio::null())
             .stdout(file)
             .stderr(copy)
-            // Ctrl-C goes to the demo alone, which then ends its programs in order.
+            // Ctrl-C reaches only the demo, which then stops its programs in order.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
@@ -46,16 +46,16 @@ impl Program {
         Ok(Self { name, log, child })
     }
 
-    /// Fails where the program has ended.
+    /// Fails if the program has ended.
     pub(super) fn check(&mut self) -> anyhow::Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
-            Some(status) => bail!(self.epitaph(status)),
+            Some(status) => bail!(self.end_message(status)),
         }
     }
 
-    /// Waits until `url` answers with success.
-    pub(super) async fn answers(
+    /// Waits until `url` answers with a success status.
+    pub(super) async fn wait_until_ready(
         &mut self,
         client: &reqwest::Client,
         url: &str,
@@ -71,31 +71,31 @@ impl Program {
                 time::sleep(Duration::from_millis(100)).await;
             }
         };
-        match time::timeout(START, asking).await {
+        match time::timeout(START_TIMEOUT, asking).await {
             Ok(done) => done,
             Err(_) => bail!(
                 "{name} did not answer on {url} within {} s",
-                START.as_secs()
+                START_TIMEOUT.as_secs()
             ),
         }
     }
 
-    /// Asks it to end; kills it where it does not within `grace`.
+    /// Sends SIGTERM, and SIGKILL if the program does not end within `grace`.
     pub(super) async fn stop(mut self, grace: Duration) {
         let id = self.child.id().and_then(|id| i32::try_from(id).ok());
         if let Some(pid) = id.and_then(Pid::from_raw) {
-            // Where it has just ended by itself there is nothing left to be told.
+            // Fails only if the program has just ended by itself.
             let _ = kill_process(pid, Signal::TERM);
         }
         let ended = time::timeout(grace, self.child.wait()).await;
         if ended.is_err()
             && let Err(error) = self.child.kill().await
         {
-            tracing::warn!(program = self.name, %error, "could not be killed");
+            tracing::warn!(program = self.name, %error, "cannot kill a program of the demo");
         }
     }
 
-    fn epitaph(&self, status: ExitStatus) -> String {
+    fn end_message(&self, status: ExitStatus) -> String {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
@@ -107,8 +107,8 @@ impl Program {
     }
 }
 
-/// Looks a program up in `PATH`, by any of its names.
-pub(super) fn find(names: &[&str]) -> anyhow::Result<PathBuf> {
+/// Finds a program in `PATH`, by any of its names.
+pub(super) fn find_in_path(names: &[&str]) -> anyhow::Result<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = env::split_paths(&path).collect();
     let mut candidates = names
@@ -126,13 +126,13 @@ pub(super) fn find(names: &[&str]) -> anyhow::Result<PathBuf> {
         })
 }
 
-/// A program of this workspace, which Cargo puts beside the demo's own.
-pub(super) fn beside_this_one(name: &str) -> anyhow::Result<PathBuf> {
-    let own = env::current_exe().context("cannot find the demo's own program")?;
+/// Finds a program of this workspace, which Cargo builds into the folder of the demo.
+pub(super) fn find_sibling(name: &str) -> anyhow::Result<PathBuf> {
+    let own = env::current_exe().context("cannot find the demo's own executable")?;
     let path = own.with_file_name(name);
     if !is_executable(&path) {
         bail!(
-            "{} is no program; build it: cargo build --bin {name}",
+            "{} is not an executable; build it: cargo build --bin {name}",
             path.display()
         );
     }
@@ -144,15 +144,15 @@ fn is_executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// An address of the loopback interface that nobody else takes as long as this lives.
+/// A port of the loopback interface that no other program can take until it is released.
 #[derive(Debug)]
-pub(super) struct Reserved {
+pub(super) struct ReservedPort {
     pub(super) address: SocketAddr,
     listener: TcpListener,
 }
 
-impl Reserved {
-    /// Takes this port where it is free, else another one that is.
+impl ReservedPort {
+    /// Reserves the preferred port, or any free port if it is taken.
     pub(super) fn near(preferred: u16) -> anyhow::Result<Self> {
         let at = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
         let listener = at(preferred).or_else(|_| at(0));
@@ -163,7 +163,7 @@ impl Reserved {
         })
     }
 
-    /// Gives the port free for somebody who is about to take it.
+    /// Releases the port for the program that is about to use it.
     pub(super) fn release(self) -> SocketAddr {
         drop(self.listener);
         self.address
@@ -175,8 +175,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_that_is_missing_is_named_with_what_to_install() {
-        let error = find(&["no-such-program", "nor-this"])
+    fn the_error_for_a_missing_program_says_what_to_install() {
+        let error = find_in_path(&["no-such-program", "nor-this"])
             .unwrap_err()
             .to_string();
         assert!(
@@ -184,14 +184,18 @@ mod tests {
             "{error}"
         );
         assert!(error.contains("`prometheus-alertmanager`"), "{error}");
-        assert!(find(&["no-such-program", "sh"]).unwrap().ends_with("sh"));
+        assert!(
+            find_in_path(&["no-such-program", "sh"])
+                .unwrap()
+                .ends_with("sh")
+        );
     }
 
     #[test]
     fn a_port_that_is_taken_is_avoided() {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
-        let other = Reserved::near(port).unwrap();
+        let other = ReservedPort::near(port).unwrap();
         assert_ne!(other.address.port(), port);
         TcpListener::bind(other.address).unwrap_err();
         TcpListener::bind(other.release()).unwrap();
@@ -205,7 +209,9 @@ mod tests {
         let log = folder.path().join("log");
         let mut program = Program::start("a shell", command, log).unwrap();
         let client = reqwest::Client::new();
-        let error = program.answers(&client, "http://127.0.0.1:9/").await;
+        let error = program
+            .wait_until_ready(&client, "http://127.0.0.1:9/")
+            .await;
         let error = error.unwrap_err().to_string();
         assert!(
             error.contains("a shell ended by itself (exit status: 3)"),
@@ -215,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_does_not_listen_to_reason_is_killed() {
+    async fn a_program_that_ignores_sigterm_is_killed() {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new("sh");
         command.args(["-c", "trap '' TERM; echo deaf; while :; do sleep 1; done"]);
@@ -230,7 +236,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_listens_ends_at_once() {
+    async fn a_program_that_obeys_sigterm_ends_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new("sleep");
         command.arg("60");

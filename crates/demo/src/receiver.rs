@@ -1,4 +1,4 @@
-//! Where the demo's Alertmanager delivers to, and how an alert is printed.
+//! The receiver of the demo's alerts, and the printing of them.
 
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
@@ -20,25 +20,25 @@ use tokio::task::JoinHandle;
 
 use job_failure_exporter::http::job_path;
 
-/// The alert the demo is about.
+/// The alert that the demo has to deliver.
 pub(super) const ALERT: &str = "CIJobFailingRepeatedly";
 
-/// The alert that always fires.
+/// The alert that always fires, as a heartbeat.
 const HEARTBEAT: &str = "Watchdog";
 
-/// More than Alertmanager sends in one message here.
-const LARGEST_MESSAGE: usize = 4 << 20;
+/// Maximum size of a message in bytes, far more than the demo's alerts need.
+const MAX_MESSAGE_BYTES: usize = 4 << 20;
 
-/// A message as it came.
+/// A message from Alertmanager.
 #[derive(Debug)]
 pub(super) struct Delivery {
-    /// Name of the receiver in the routing.
+    /// Name of the receiver in Alertmanager's configuration.
     pub(super) receiver: String,
-    /// The JSON.
+    /// JSON of the message.
     pub(super) body: Bytes,
 }
 
-/// Listens for deliveries; ends when dropped.
+/// A server for deliveries; stops when dropped.
 #[derive(Debug)]
 pub(super) struct Receiver {
     pub(super) address: SocketAddr,
@@ -88,16 +88,16 @@ async fn take(
     sender: mpsc::UnboundedSender<Delivery>,
 ) -> Result<Response<Empty<Bytes>>, Infallible> {
     let receiver = request.uri().path().trim_matches('/').to_owned();
-    let body = Limited::new(request.into_body(), LARGEST_MESSAGE);
+    let body = Limited::new(request.into_body(), MAX_MESSAGE_BYTES);
     if let Ok(body) = body.collect().await {
         let body = body.to_bytes();
-        // Nobody listens any more only while the demo ends.
+        // Sending fails only while the demo ends.
         let _ = sender.send(Delivery { receiver, body });
     }
     Ok(Response::new(Empty::new()))
 }
 
-/// An Alertmanager webhook message, as far as it is shown.
+/// The printed parts of an Alertmanager webhook message.
 #[derive(Debug, Deserialize)]
 struct Message {
     alerts: Vec<Alert>,
@@ -112,19 +112,20 @@ struct Alert {
     fingerprint: String,
 }
 
-/// What has been shown, so that what is repeated is shown once.
+/// The delivered alerts. Prints each change of an alert once.
 #[derive(Debug, Default)]
-pub(super) struct Bulletin {
-    /// Where the exporter's pages are, without the path.
+pub(super) struct AlertLog {
+    /// Base URL of the exporter's pages.
     pages: String,
-    shown: HashMap<String, String>,
-    /// Names of the alerts that were delivered, without the heartbeat.
+    /// Last printed status by fingerprint.
+    printed: HashMap<String, String>,
+    /// Names of the delivered alerts, without the heartbeat.
     fired: BTreeSet<String>,
-    /// Names of those of which it was delivered that one is over.
-    over: BTreeSet<String>,
+    /// Names of the alerts with a delivered resolution.
+    resolved: BTreeSet<String>,
 }
 
-impl Bulletin {
+impl AlertLog {
     pub(super) fn new(pages: String) -> Self {
         Self {
             pages,
@@ -132,41 +133,41 @@ impl Bulletin {
         }
     }
 
-    /// True once a firing `CIJobFailingRepeatedly` was delivered.
+    /// True after the delivery of a firing `CIJobFailingRepeatedly`.
     pub(super) fn delivered(&self) -> bool {
         self.fired.contains(ALERT)
     }
 
-    /// Which alerts were delivered, and which of them are over.
+    /// The names of the delivered and of the resolved alerts.
     pub(super) fn summary(&self) -> String {
         let list = |names: &BTreeSet<String>| {
             let names: Vec<_> = names.iter().map(String::as_str).collect();
             names.join(", ")
         };
-        match (self.fired.len(), self.over.len()) {
+        match (self.fired.len(), self.resolved.len()) {
             (0, _) => "No alert was delivered.".to_owned(),
             (fired, 0) => format!("Delivered ({fired}): {}.", list(&self.fired)),
-            (fired, over) => format!(
-                "Delivered ({fired}): {}.\nResolved ({over}): {}.",
+            (fired, resolved) => format!(
+                "Delivered ({fired}): {}.\nResolved ({resolved}): {}.",
                 list(&self.fired),
-                list(&self.over)
+                list(&self.resolved)
             ),
         }
     }
 
-    /// What is new in a message, as text to be printed.
-    pub(super) fn tell(&mut self, delivery: &Delivery) -> String {
+    /// Records a message. Returns the text of its new alerts.
+    pub(super) fn record(&mut self, delivery: &Delivery) -> String {
         let message: Message = match serde_json::from_slice(&delivery.body) {
             Ok(message) => message,
-            Err(error) => return format!("\nA delivery that cannot be read: {error}\n"),
+            Err(error) => return format!("\nCannot parse a delivery: {error}\n"),
         };
         let mut text = String::new();
         for alert in message.alerts {
             let firing = alert.status == "firing";
             let before = self
-                .shown
+                .printed
                 .insert(alert.fingerprint.clone(), alert.status.clone());
-            // A resolved message of what was never shown, or one that is sent again.
+            // A repetition, or the resolution of an alert that was never printed.
             let known = before.as_ref() == Some(&alert.status) || (before.is_none() && !firing);
             if known {
                 continue;
@@ -177,7 +178,7 @@ impl Bulletin {
                 let names = if firing {
                     &mut self.fired
                 } else {
-                    &mut self.over
+                    &mut self.resolved
                 };
                 names.insert(name.to_owned());
             }
@@ -195,7 +196,7 @@ impl Alert {
         let name = self.label("alertname");
         if name == HEARTBEAT {
             return format!(
-                "\n{name} arrived at `{receiver}`: the way through Alertmanager works.\n"
+                "\n{name} arrived at `{receiver}`: alerts pass through Alertmanager.\n"
             );
         }
         let mut text = format!(
@@ -206,8 +207,8 @@ impl Alert {
         let lines =
             ["project", "ref", "job_name", "schedule", "team"].map(|key| (key, self.label(key)));
         let annotation = |key| (key, self.annotations.get(key).map_or("", String::as_str));
-        let said = ["summary", "description", "runbook_url"].map(annotation);
-        // In place of the link to a dashboard: no Grafana is part of this.
+        let texts = ["summary", "description", "runbook_url"].map(annotation);
+        // The demo has no Grafana, so the exporter's page replaces the link to a dashboard.
         let page = job_path(
             self.label("project"),
             self.label("ref"),
@@ -215,7 +216,7 @@ impl Alert {
         );
         let page = page.filter(|_| !self.label("job_name").is_empty());
         let page = page.map_or_else(String::new, |path| format!("{pages}{path}"));
-        let lines = lines.into_iter().chain(said);
+        let lines = lines.into_iter().chain(texts);
         for (key, value) in lines.chain([("page", page.as_str())]) {
             if !value.is_empty() {
                 // Writing to a string cannot fail.
@@ -249,9 +250,9 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_is_shown_as_a_block_once_and_again_when_it_is_resolved() {
-        let mut bulletin = Bulletin::new("http://here".to_owned());
-        let text = bulletin.tell(&delivery("firing", ALERT));
+    fn an_alert_is_printed_when_it_fires_and_when_it_is_resolved() {
+        let mut log = AlertLog::new("http://here".to_owned());
+        let text = log.record(&delivery("firing", ALERT));
         let block = "
 === FIRING CIJobFailingRepeatedly (warning), delivered to `chat` ===
   project       acme/shop
@@ -262,27 +263,27 @@ mod tests {
   page          http://here/jobs/acme/shop/-/main/-/unit-tests
 ";
         assert_eq!(text, block);
-        assert!(bulletin.delivered());
-        assert_eq!(bulletin.tell(&delivery("firing", ALERT)), "");
-        let resolved = bulletin.tell(&delivery("resolved", ALERT));
+        assert!(log.delivered());
+        assert_eq!(log.record(&delivery("firing", ALERT)), "");
+        let resolved = log.record(&delivery("resolved", ALERT));
         assert!(resolved.starts_with("\n=== RESOLVED"), "{resolved}");
-        assert_eq!(bulletin.tell(&delivery("resolved", ALERT)), "");
+        assert_eq!(log.record(&delivery("resolved", ALERT)), "");
         let summary =
             "Delivered (1): CIJobFailingRepeatedly.\nResolved (1): CIJobFailingRepeatedly.";
-        assert_eq!(bulletin.summary(), summary);
+        assert_eq!(log.summary(), summary);
     }
 
     #[test]
-    fn other_alerts_do_not_count_as_the_one_the_demo_is_about() {
-        let mut bulletin = Bulletin::default();
-        bulletin.tell(&delivery("firing", "Watchdog"));
-        bulletin.tell(&delivery("resolved", ALERT));
-        assert!(!bulletin.delivered());
-        assert_eq!(bulletin.summary(), "No alert was delivered.");
+    fn other_alerts_do_not_count_as_the_required_one() {
+        let mut log = AlertLog::default();
+        log.record(&delivery("firing", "Watchdog"));
+        log.record(&delivery("resolved", ALERT));
+        assert!(!log.delivered());
+        assert_eq!(log.summary(), "No alert was delivered.");
     }
 
     #[tokio::test]
-    async fn what_is_posted_arrives_with_the_name_of_its_receiver() {
+    async fn a_posted_message_arrives_with_the_name_of_its_receiver() {
         let mut receiver = Receiver::listen(([127, 0, 0, 1], 0).into()).await.unwrap();
         let url = format!("http://{}/pager", receiver.address);
         let sent = reqwest::Client::new().post(url).body("{}").send();

@@ -1,13 +1,13 @@
-//! A line on the state of the jobs, read from the exporter's metrics as anybody can read them.
+//! A one-line summary of the jobs, from the exporter's metrics.
 
 use std::fmt;
 
-/// What `/metrics` says of streaks.
+/// Summary of `job_consecutive_failures`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Streaks {
     tracked: usize,
     failing: usize,
-    worst: Option<(u64, String)>,
+    longest: Option<(u64, String)>,
 }
 
 impl Streaks {
@@ -25,11 +25,11 @@ impl Streaks {
             };
             streaks.tracked += 1;
             streaks.failing += usize::from(streak > 0);
-            let longest = streaks.worst.as_ref().map_or(0, |(longest, _)| *longest);
-            if streak > longest {
+            let known = streaks.longest.as_ref().map_or(0, |(streak, _)| *streak);
+            if streak > known {
                 let of = |name| label(labels, name).unwrap_or("?");
                 let job = format!("{} {}", of("project"), of("job_name"));
-                streaks.worst = Some((streak, job));
+                streaks.longest = Some((streak, job));
             }
         }
         streaks
@@ -43,7 +43,7 @@ impl fmt::Display for Streaks {
             "{} jobs tracked, {} failing",
             self.tracked, self.failing
         )?;
-        match &self.worst {
+        match &self.longest {
             Some((streak, job)) => write!(out, "; longest streak {streak}: {job}"),
             None => Ok(()),
         }

@@ -1,4 +1,4 @@
-//! The demo as a command: it delivers, and leaves nothing behind.
+//! The demo as a command: it delivers alerts and leaves no program running.
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -16,7 +16,7 @@ fn demo() -> Command {
     command
 }
 
-/// What follows `http://` in a line, up to the path.
+/// The host and port of the URL in a line.
 fn address(line: &str) -> Option<String> {
     let (_, rest) = line.split_once("http://")?;
     rest.split('/').next().map(str::to_owned)
@@ -31,7 +31,11 @@ async fn alerts_of_five_kinds_are_delivered_and_one_ends_and_after_an_interrupt_
     let (mut fired, mut over) = (BTreeSet::new(), BTreeSet::new());
     let alerts = async {
         while fired.len() < 5 || over.is_empty() || !fired.contains("CIJobFailingRepeatedly") {
-            let line = lines.next_line().await.unwrap().expect("the demo goes on");
+            let line = lines
+                .next_line()
+                .await
+                .unwrap()
+                .expect("the demo runs until it is interrupted");
             if let Some(rest) = line.strip_prefix("=== ") {
                 let mut words = rest.split(' ').map(str::to_owned);
                 match (words.next().as_deref(), words.next()) {
@@ -40,7 +44,7 @@ async fn alerts_of_five_kinds_are_delivered_and_one_ends_and_after_an_interrupt_
                     _ => panic!("{line}"),
                 };
             }
-            // The addresses come first, each on a line of its own.
+            // The addresses come first, one per line.
             if line.starts_with("  ") && addresses.len() < 4 {
                 addresses.extend(address(&line));
             }
@@ -48,7 +52,7 @@ async fn alerts_of_five_kinds_are_delivered_and_one_ends_and_after_an_interrupt_
     };
     timeout(Duration::from_mins(4), alerts)
         .await
-        .expect("they are delivered within four minutes");
+        .expect("the alerts arrive within four minutes");
     assert_eq!(addresses.len(), 4, "{addresses:?}");
     for address in &addresses {
         TcpStream::connect(address).await.unwrap();

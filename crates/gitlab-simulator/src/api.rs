@@ -1,19 +1,19 @@
-//! The routes of `/api/v4`: a request in, an answer out.
+//! The routes of `/api/v4`.
 
 use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::entity::{Group, Job, Pipeline, Project, Status};
+use super::entity::{CiStatus, Group, Job, Pipeline, Project, Schedule};
 use super::listing::{PipelineFilter, project_rows};
 use super::paging::Page;
 use super::query::Query;
 use super::reply::Reply;
 use super::retry::RetryRefused;
-use super::schedules::Schedule;
+
 use super::world::World;
 
-/// A request the API understands, by its kind.
+/// A request to a known route, with the ids or paths from its URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Route {
     Project(String),
@@ -33,14 +33,14 @@ enum Route {
     User,
 }
 
-/// The endpoint a request is counted under, and its answer.
+/// The answer to a request, and the endpoint that counts it.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) endpoint: &'static str,
     pub(super) reply: Reply,
 }
 
-/// Answers a request for `path` (below `/api/v4`, percent-encoded).
+/// Answers a request. `path` is percent-encoded and starts after `/api/v4`.
 pub(super) fn answer(world: &mut World, method: &Method, path: &str, query: &Query) -> Answer {
     let Some(route) = Route::parse(method, path) else {
         return Answer {
@@ -54,7 +54,7 @@ pub(super) fn answer(world: &mut World, method: &Method, path: &str, query: &Que
     Answer { endpoint, reply }
 }
 
-/// The endpoint a request is counted under.
+/// The endpoint that counts a request: method and pattern, or `other`.
 pub(super) fn endpoint(method: &Method, path: &str) -> &'static str {
     Route::parse(method, path).map_or("other", |route| route.endpoint())
 }
@@ -203,7 +203,7 @@ fn rows<'a>(
     let mut scope = Vec::new();
     for word in query.all("scope") {
         let complaint = || Reply::bad_parameter("scope", "does not have a valid value");
-        scope.push(Status::parse(word).ok_or_else(complaint)?);
+        scope.push(word.parse::<CiStatus>().map_err(|_| complaint())?);
     }
     let mut rows: Vec<&Job> = world
         .jobs_of(pipeline.id)

@@ -1,13 +1,13 @@
-//! Trigger jobs: the pipelines they start, and ending as those do.
+//! Bridges (trigger jobs), which start pipelines and may end with them.
 
-use super::entity::{Job, Status};
+use super::entity::{CiStatus, Job};
 use super::plan::Ending;
 use super::world::World;
 
 impl World {
-    /// Starts the pipeline of a bridge that is due, or fails as the bridge's plan says.
+    /// Starts the pipeline of a pending bridge, or lets the bridge fail if its plan says so.
     pub(super) fn trigger(&mut self, id: u64) {
-        let Some(job) = self.jobs.get(&id).filter(|j| j.status == Status::Pending) else {
+        let Some(job) = self.jobs.get(&id).filter(|j| j.status == CiStatus::Pending) else {
             return;
         };
         let (Some(trigger), Some(parent)) = (
@@ -17,7 +17,7 @@ impl World {
             return;
         };
         if let Ending::Fails(reason) = job.plan.ending(job.attempt) {
-            self.finish_job(id, Status::Failed, Some(reason));
+            self.finish_job(id, CiStatus::Failed, Some(reason));
             return;
         }
         let (project, plan) = if let Some(path) = &trigger.project {
@@ -34,13 +34,13 @@ impl World {
             job.downstream = Some(child);
         }
         if trigger.depend {
-            self.move_job(id, Status::Running);
+            self.move_job(id, CiStatus::Running);
         } else {
-            self.finish_job(id, Status::Success, None);
+            self.finish_job(id, CiStatus::Success, None);
         }
     }
 
-    /// A pipeline that runs again after it had ended takes the bridge that depends on it along.
+    /// Sets the dependent bridge of a pipeline that runs again back to running.
     pub(super) fn revive_bridge_of(&mut self, child: u64) {
         let depends = |job: &&Job| {
             let depend = job
@@ -56,16 +56,16 @@ impl World {
         if let Some(job) = self.jobs.get_mut(&bridge) {
             (job.finished_at, job.failure_reason) = (None, None);
         }
-        self.move_job(bridge, Status::Running);
+        self.move_job(bridge, CiStatus::Running);
     }
 
-    /// Ends the bridge that waits for this pipeline.
-    pub(super) fn end_bridge_of(&mut self, child: u64, status: Status) {
-        let waiting = |job: &&Job| job.downstream == Some(child) && job.status == Status::Running;
+    /// Ends the bridge that waits for a pipeline.
+    pub(super) fn end_bridge_of(&mut self, child: u64, status: CiStatus) {
+        let waiting = |job: &&Job| job.downstream == Some(child) && job.status == CiStatus::Running;
         let Some(bridge) = self.jobs.values().find(waiting).map(|job| job.id) else {
             return;
         };
-        let reason = (status == Status::Failed).then(|| "unknown_failure".to_owned());
+        let reason = (status == CiStatus::Failed).then(|| "unknown_failure".to_owned());
         self.finish_job(bridge, status, reason);
     }
 }

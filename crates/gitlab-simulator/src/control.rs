@@ -1,4 +1,4 @@
-//! What the simulator serves besides the API: its truth, its time, its outages, and pages for links to lead to.
+//! Requests outside `/api/v4`: the truth, the control of time and outages, and targets for links.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::faults::Fault;
 use super::query::Query;
 use super::reply::Reply;
-use super::server::State;
+use super::state::State;
 use super::truth;
 
 /// Answers a request for a path outside `/api/v4`.
@@ -26,18 +26,18 @@ pub(super) fn answer(state: &mut State, method: &Method, path: &str, query: &Que
 fn advance(state: &mut State, query: &Query) -> Reply {
     let seconds = query.get("seconds").and_then(|text| text.parse().ok());
     let Some(time) = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) else {
-        return Reply::bad_parameter("seconds", "is missing or is no number of seconds");
+        return Reply::bad_parameter("seconds", "is missing or is not a number of seconds");
     };
-    state.course.skip(time);
-    let now = state.course.now();
+    state.clock.skip(time);
+    let now = state.clock.now();
     state.world.advance_to(now);
     Reply::ok(json!({ "now": state.world.now().iso() }))
 }
 
-/// From now on every request goes wrong as `kind` says; without a kind all is well again.
+/// Starts an outage of this `kind`, or ends it if there is no `kind`.
 fn outage(state: &mut State, query: &Query) -> Reply {
     let kind = query.get("kind");
-    let fault = kind.and_then(Fault::parse);
+    let fault = kind.and_then(|name| name.parse::<Fault>().ok());
     if kind.is_some() && fault.is_none() {
         return Reply::bad_parameter("kind", "does not have a valid value");
     }
@@ -45,7 +45,7 @@ fn outage(state: &mut State, query: &Query) -> Reply {
     Reply::ok(json!({ "outage": fault.map(Fault::as_str) }))
 }
 
-/// A line on the job or the pipeline that a link names.
+/// One line about the job or pipeline of a link.
 fn page(state: &State, path: &str) -> Reply {
     let world = &state.world;
     let id = |kind: &str| {

@@ -1,14 +1,18 @@
-//! What a GitLab instance holds: groups, projects, pipelines, jobs and their statuses.
+//! The entities of a GitLab instance: groups, projects, pipelines, jobs and schedules.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use strum::{EnumString, IntoStaticStr};
 
 use super::moment::Moment;
-use super::plan::JobPlan;
+use super::plan::{JobPlan, PipelinePlan};
 
-/// Status of a pipeline, a job or a bridge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Status of a pipeline, job or bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 #[expect(missing_docs, reason = "GitLab's own words, documented there")]
-pub enum Status {
+pub enum CiStatus {
     Created,
     WaitingForResource,
     Preparing,
@@ -24,49 +28,13 @@ pub enum Status {
     Scheduled,
 }
 
-impl Status {
-    /// Every status there is.
-    pub const ALL: [Self; 13] = [
-        Self::Created,
-        Self::WaitingForResource,
-        Self::Preparing,
-        Self::WaitingForCallback,
-        Self::Pending,
-        Self::Running,
-        Self::Success,
-        Self::Failed,
-        Self::Canceling,
-        Self::Canceled,
-        Self::Skipped,
-        Self::Manual,
-        Self::Scheduled,
-    ];
-
-    /// GitLab's word for it.
+impl CiStatus {
+    /// GitLab's word for the status.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::WaitingForResource => "waiting_for_resource",
-            Self::Preparing => "preparing",
-            Self::WaitingForCallback => "waiting_for_callback",
-            Self::Pending => "pending",
-            Self::Running => "running",
-            Self::Success => "success",
-            Self::Failed => "failed",
-            Self::Canceling => "canceling",
-            Self::Canceled => "canceled",
-            Self::Skipped => "skipped",
-            Self::Manual => "manual",
-            Self::Scheduled => "scheduled",
-        }
+        self.into()
     }
 
-    /// The status of that word.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == word)
-    }
-
-    /// True where nothing follows of itself.
+    /// True for a final status: it changes only when something is retried.
     pub fn is_terminal(self) -> bool {
         matches!(
             self,
@@ -75,7 +43,7 @@ impl Status {
     }
 }
 
-/// A group or a subgroup.
+/// A group or subgroup.
 #[derive(Debug, Clone)]
 pub struct Group {
     /// Numeric id.
@@ -93,15 +61,15 @@ pub struct Project {
     pub path: String,
     /// Name of the default branch.
     pub default_branch: String,
-    /// Read-only and hidden from most lists.
+    /// Whether it is read-only and hidden from most lists.
     pub archived: bool,
-    /// CI/CD is switched off: its pipelines are refused to everybody.
+    /// Whether CI/CD is switched off. The API then answers 403 for its pipelines.
     pub ci_disabled: bool,
-    /// Ids of the groups the project is shared with.
+    /// Ids of the groups that the project is shared with.
     pub shared_with: Vec<u64>,
-    /// When it was created.
+    /// Time of creation.
     pub created_at: Moment,
-    /// Internal id of its newest pipeline.
+    /// Internal id (`iid`) of the newest pipeline.
     pub last_iid: u64,
 }
 
@@ -112,33 +80,33 @@ pub struct Pipeline {
     pub id: u64,
     /// Id within the project.
     pub iid: u64,
-    /// The project it runs in.
+    /// Project of the pipeline.
     pub project_id: u64,
     /// Branch or tag name.
     pub ref_name: String,
-    /// True where `ref_name` is a tag.
+    /// Whether `ref_name` is a tag.
     pub tag: bool,
-    /// The commit.
+    /// Commit of the pipeline.
     pub sha: String,
-    /// The commit before.
+    /// The previous commit of the ref.
     pub before_sha: String,
-    /// What started it.
+    /// GitLab's pipeline source: `push`, `schedule`, ..
     pub source: String,
-    /// Its status.
-    pub status: Status,
+    /// Status composed of the jobs' statuses.
+    pub status: CiStatus,
     /// Stage names in order.
     pub stages: Vec<String>,
-    /// When it was created.
+    /// Time of creation.
     pub created_at: Moment,
-    /// When its status last moved.
+    /// Time of the last status change.
     pub updated_at: Moment,
-    /// When it first ran.
+    /// Time at which it first ran.
     pub started_at: Option<Moment>,
-    /// When it last ended; a retry leaves it.
+    /// Time of the last end. A retry does not reset it.
     pub finished_at: Option<Moment>,
-    /// Whole seconds in which at least one job ran, as of its last end.
+    /// Whole seconds in which at least one job ran, up to the last end.
     pub duration: Option<i64>,
-    /// Not to be seen through the API before this.
+    /// Time from which the API shows it.
     pub visible_from: Moment,
 }
 
@@ -147,27 +115,27 @@ pub struct Pipeline {
 pub struct Job {
     /// Global id.
     pub id: u64,
-    /// The pipeline it belongs to.
+    /// Pipeline of the job.
     pub pipeline_id: u64,
-    /// What it is to do.
+    /// Name, stage and course of the job.
     pub plan: Arc<JobPlan>,
-    /// 0 for the first attempt.
+    /// Number of the attempt, from 0.
     pub attempt: usize,
-    /// Its status.
-    pub status: Status,
-    /// When it was created.
+    /// Status of the attempt.
+    pub status: CiStatus,
+    /// Time of creation.
     pub created_at: Moment,
-    /// When it began to wait for a runner.
+    /// Time at which it began to wait for a runner.
     pub queued_at: Option<Moment>,
-    /// When a runner took it.
+    /// Time at which a runner took it.
     pub started_at: Option<Moment>,
-    /// When it ended.
+    /// Time of the end.
     pub finished_at: Option<Moment>,
-    /// Why it failed.
+    /// GitLab's `failure_reason`; only of failed jobs.
     pub failure_reason: Option<String>,
-    /// True once a later attempt was made.
+    /// Whether a later attempt exists.
     pub retried: bool,
-    /// The pipeline a bridge started.
+    /// The pipeline that a bridge started.
     pub downstream: Option<u64>,
 }
 
@@ -181,4 +149,44 @@ impl Job {
     pub fn is_bridge(&self) -> bool {
         self.plan.trigger.is_some()
     }
+}
+
+/// What a schedule does at the time of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunBehavior {
+    /// Creates a pipeline.
+    Runs,
+    /// Creates no pipeline, but sets the time of the next run.
+    CreatesNothing,
+    /// Does nothing, not even set the time of the next run.
+    IsForgotten,
+}
+
+/// A pipeline schedule.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    /// Global id.
+    pub id: u64,
+    /// Project of its pipelines.
+    pub project_id: u64,
+    /// Free text.
+    pub description: String,
+    /// Branch of its pipelines.
+    pub ref_name: String,
+    /// Time between two runs.
+    pub every: Duration,
+    /// Time of the next run.
+    pub next_run_at: Moment,
+    /// Whether it is switched on.
+    pub active: bool,
+    /// What a run does.
+    pub behavior: RunBehavior,
+    /// The pipeline that a run creates.
+    pub plan: PipelinePlan,
+    /// The newest pipeline it created.
+    pub last_pipeline: Option<u64>,
+    /// Time of creation.
+    pub created_at: Moment,
+    /// Time of the last change.
+    pub updated_at: Moment,
 }

@@ -1,102 +1,73 @@
-//! What goes wrong on demand: errors, broken bodies, cut connections, latency, outages, rate limits.
+//! Faults on demand: errors, broken bodies, cut connections, latency, outages, rate limits.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use http::StatusCode;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::moment::Moment;
 use super::reply::Reply;
 
-/// One thing that can go wrong with one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A fault of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Fault {
     /// 500 with JSON.
     InternalError,
-    /// 502 with HTML, as a proxy in front of GitLab gives it.
+    /// 502 with HTML, as from a proxy in front of GitLab.
     BadGateway,
     /// 503 with HTML.
     Unavailable,
-    /// 429 of the request throttle: plain text, `Retry-After` and `RateLimit-*` headers.
+    /// 429 of GitLab's request throttle: plain text with `Retry-After`.
     TooManyRequests,
-    /// 429 of an application limit: JSON and no headers.
+    /// 429 of an application limit: JSON without headers.
     TooManyRequestsBare,
-    /// Half of the body, then the connection is closed.
+    /// The connection is closed after half of the body.
     TruncatedBody,
-    /// The whole body as announced, but cut in the middle of the JSON.
+    /// A complete body with only the first half of the JSON.
     InvalidJson,
     /// The connection is closed without an answer.
     Reset,
-    /// A record without `id` stands among the others of a list.
+    /// A list contains an additional record without `id`.
     RecordWithoutId,
 }
 
 impl Fault {
-    /// Every fault there is.
-    pub const ALL: [Self; 9] = [
-        Self::InternalError,
-        Self::BadGateway,
-        Self::Unavailable,
-        Self::TooManyRequests,
-        Self::TooManyRequestsBare,
-        Self::TruncatedBody,
-        Self::InvalidJson,
-        Self::Reset,
-        Self::RecordWithoutId,
-    ];
-
-    /// The fault of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|fault| fault.as_str() == name)
-    }
-
-    /// Its name, as the command line has it.
+    /// Name of the fault on the command line.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InternalError => "internal-error",
-            Self::BadGateway => "bad-gateway",
-            Self::Unavailable => "unavailable",
-            Self::TooManyRequests => "too-many-requests",
-            Self::TooManyRequestsBare => "too-many-requests-bare",
-            Self::TruncatedBody => "truncated-body",
-            Self::InvalidJson => "invalid-json",
-            Self::Reset => "reset",
-            Self::RecordWithoutId => "record-without-id",
-        }
+        self.into()
     }
 }
 
-/// Which requests go wrong, and how.
+/// The faults to inject.
 #[derive(Debug)]
 pub struct Faults {
-    /// Share of the requests that go wrong, 0 to 1.
+    /// Share of requests that get a random fault, 0 to 1.
     pub probability: f64,
-    /// What may go wrong then.
+    /// The faults to choose from at random.
     pub kinds: Vec<Fault>,
-    /// Every answer takes at least this long.
+    /// Delay of every answer.
     pub latency: Duration,
-    /// Share of the requests that take `slow_latency` more.
-    pub slow_probability: f64,
-    /// What slow requests take more.
-    pub slow_latency: Duration,
-    /// Every request goes wrong like this.
+    /// Fault of every request.
     pub outage: Option<Fault>,
-    /// Seconds in the `Retry-After` of an injected 429.
+    /// `Retry-After` of an injected 429, in seconds.
     pub retry_after: u32,
     limit: Option<RateLimit>,
     next: VecDeque<(Fault, Option<String>)>,
     random: fastrand::Rng,
 }
 
-/// So many requests a minute of simulated time.
+/// A limit of requests per minute of simulated time.
 #[derive(Debug, Clone)]
 struct RateLimit {
     per_minute: u32,
+    /// The present minute since the Unix epoch.
     window: i64,
     observed: u32,
 }
 
-/// What is to be done with one request.
+/// Decision on one request.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Verdict {
     pub(super) delay: Duration,
@@ -106,14 +77,12 @@ pub(super) struct Verdict {
 }
 
 impl Faults {
-    /// Nothing goes wrong until told so; what goes wrong then is drawn from `seed`.
+    /// No faults. `seed` determines random faults once there are any.
     pub fn none(seed: u64) -> Self {
         Self {
             probability: 0.0,
-            kinds: Fault::ALL.to_vec(),
+            kinds: Fault::VARIANTS.to_vec(),
             latency: Duration::ZERO,
-            slow_probability: 0.0,
-            slow_latency: Duration::ZERO,
             outage: None,
             retry_after: 1,
             limit: None,
@@ -122,17 +91,17 @@ impl Faults {
         }
     }
 
-    /// The next request goes wrong like this; called twice, the next two.
+    /// Injects a fault into the next request. Further calls affect the requests after it.
     pub fn inject(&mut self, fault: Fault) {
         self.next.push_back((fault, None));
     }
 
-    /// The next request whose path ends in `suffix` goes wrong like this.
+    /// Injects a fault into the next request whose path ends in `suffix`.
     pub fn inject_at(&mut self, suffix: &str, fault: Fault) {
         self.next.push_back((fault, Some(suffix.to_owned())));
     }
 
-    /// Allows so many requests a minute of simulated time; `None` for no limit.
+    /// Limits the requests per minute of simulated time; `None` removes the limit.
     pub fn limit_rate(&mut self, per_minute: Option<u32>) {
         self.limit = per_minute.map(|per_minute| RateLimit {
             per_minute,
@@ -149,9 +118,6 @@ impl Faults {
             refused: None,
             headers: Vec::new(),
         };
-        if self.random.f64() < self.slow_probability {
-            verdict.delay += self.slow_latency;
-        }
         let drawn = self.draw();
         verdict.fault = self.outage.or_else(|| self.injected(path)).or(drawn);
         if let Some(limit) = &mut self.limit {
@@ -170,7 +136,7 @@ impl Faults {
     }
 
     fn draw(&mut self) -> Option<Fault> {
-        // Drawn every time, so that the course of one seed does not depend on the outcome.
+        // Draws both numbers every time, so that the sequence depends on the seed alone.
         let chance = self.random.f64();
         let kind = self.random.usize(..self.kinds.len().max(1));
         let kind = self.kinds.get(kind).copied();

@@ -1,4 +1,4 @@
-//! Starting the simulator, and looking into it while it runs.
+//! Starts a simulator, and gives access to it while it runs.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,42 +10,43 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::delivery::{self, Hook, HookTarget};
 use super::faults::Faults;
-use super::hooks::{self, Hook, HookTarget};
 use super::moment::Moment;
-use super::pace::{Course, Pace};
+use super::pace::{Pace, SimulatedClock};
 use super::scenario::Scenario;
-use super::server::{self, Recorded, Shared, State, present};
+use super::server;
+use super::state::{Recorded, Shared, State, lock_present};
 use super::truth::{self, JobTruth};
 use super::world::World;
 
-/// The token that is taken where no other is set.
+/// Default token.
 pub const DEFAULT_TOKEN: &str = "glpat-simulated";
 
-/// Start of simulated time where no other is set: 2026-01-05 08:00:00 UTC, a Monday.
+/// Default start of simulated time: 2026-01-05 08:00:00 UTC, a Monday.
 const DEFAULT_START: i64 = 1_767_600_000;
 
-/// How a simulator is started.
+/// Options of a simulator.
 #[derive(Clone)]
 pub struct Options {
-    /// Where it listens; port 0 takes a free one.
+    /// Address to listen on. Port 0 takes a free port.
     pub listen: SocketAddr,
-    /// Path before `/api/v4`, as of a GitLab below a relative URL: empty or `/gitlab`.
+    /// Path before `/api/v4` for a GitLab under a relative URL: empty or `/gitlab`.
     pub prefix: String,
-    /// The token requests must carry.
+    /// The token that requests need.
     pub token: String,
-    /// What fills the world; `None` leaves it empty.
+    /// Scenario of the world; `None` leaves it empty.
     pub scenario: Option<&'static Scenario>,
-    /// Decides everything that is random.
+    /// Seed of everything random.
     pub seed: u64,
-    /// How simulated time passes.
+    /// Start and speed of simulated time.
     pub pace: Pace,
-    /// Where webhooks are sent; `None` sends none.
+    /// Receiver of webhooks; `None` sends none.
     pub hooks: Option<HookTarget>,
 }
 
 impl Default for Options {
-    /// An empty world on a free port of 127.0.0.1 whose time stands still.
+    /// An empty world on a free port of 127.0.0.1, where time stands still.
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -59,7 +60,7 @@ impl Default for Options {
     }
 }
 
-/// A simulator that runs. Dropping it stops it, too.
+/// A running simulator. Dropping the handle stops it.
 pub struct Handle {
     shared: Shared,
     url: String,
@@ -72,7 +73,8 @@ pub struct Handle {
 /// Starts a simulated GitLab.
 ///
 /// # Errors
-/// Where the address cannot be listened on.
+///
+/// If the address cannot be bound.
 pub async fn start(options: Options) -> io::Result<Handle> {
     let listener = TcpListener::bind(options.listen).await?;
     let address = listener.local_addr()?;
@@ -85,9 +87,9 @@ pub async fn start(options: Options) -> io::Result<Handle> {
     world.base_url.clone_from(&url);
     if let Some(target) = options.hooks {
         let (sender, receiver) = mpsc::unbounded_channel();
-        world.send_hooks_to(sender);
-        // Ends with the world, which holds the sender.
-        tokio::spawn(hooks::deliver(target, receiver));
+        world.add_hook_receiver(sender);
+        // The task ends with the world, which holds the sender.
+        tokio::spawn(delivery::deliver(target, receiver));
     }
     if let Some(scenario) = options.scenario {
         scenario.fill(&mut world);
@@ -95,7 +97,7 @@ pub async fn start(options: Options) -> io::Result<Handle> {
     let shared: Shared = Arc::new(Mutex::new(State {
         world,
         faults: Faults::none(options.seed),
-        course: Course::begin(options.pace),
+        clock: SimulatedClock::start(options.pace),
         token: options.token.clone(),
         prefix,
         requests: Vec::new(),
@@ -113,55 +115,55 @@ pub async fn start(options: Options) -> io::Result<Handle> {
 }
 
 impl Handle {
-    /// What an exporter is given as the address of GitLab.
+    /// Base URL of the simulated GitLab, with the prefix.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Where it listens.
+    /// The bound address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The token requests must carry.
+    /// The token that requests need.
     pub fn token(&self) -> &str {
         &self.token
     }
 
-    /// Looks into the world or changes it; what is due now has happened before and after.
+    /// Gives access to the world. Steps that are due run before and after `work`.
     pub fn with<R>(&self, work: impl FnOnce(&mut World) -> R) -> R {
-        let mut state = present(&self.shared);
+        let mut state = lock_present(&self.shared);
         let result = work(&mut state.world);
         state.world.advance(Duration::ZERO);
         result
     }
 
-    /// Every webhook from now on, for somebody who delivers it in a way of his own.
+    /// A channel with all further webhooks, for tests that deliver them themselves.
     pub fn hooks(&self) -> mpsc::UnboundedReceiver<Hook> {
         let (sender, receiver) = mpsc::unbounded_channel();
-        self.with(|world| world.send_hooks_to(sender));
+        self.with(|world| world.add_hook_receiver(sender));
         receiver
     }
 
-    /// Lets so much simulated time pass at once.
+    /// Moves simulated time forward at once.
     pub fn advance(&self, by: Duration) {
         let mut state = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        state.course.skip(by);
+        state.clock.skip(by);
         drop(state);
-        drop(present(&self.shared));
+        drop(lock_present(&self.shared));
     }
 
-    /// Looks at what goes wrong on purpose, or changes it.
+    /// Gives access to the injected faults.
     pub fn faults<R>(&self, work: impl FnOnce(&mut Faults) -> R) -> R {
-        work(&mut present(&self.shared).faults)
+        work(&mut lock_present(&self.shared).faults)
     }
 
-    /// The truth on every job now.
+    /// The present truth of every job.
     pub fn truth(&self) -> Vec<JobTruth> {
-        truth::of(&present(&self.shared).world)
+        truth::of(&lock_present(&self.shared).world)
     }
 
-    /// The truth on one job of the default branch now.
+    /// The present truth of one job of the default branch.
     pub fn truth_of(&self, project: &str, job_name: &str) -> Option<JobTruth> {
         self.truth()
             .into_iter()
@@ -170,22 +172,22 @@ impl Handle {
 
     /// Every request to the API so far.
     pub fn requests(&self) -> Vec<Recorded> {
-        present(&self.shared).requests.clone()
+        lock_present(&self.shared).requests.clone()
     }
 
-    /// How many requests an endpoint got so far: `GET /projects/:id/pipelines`.
+    /// Requests to an endpoint so far. An endpoint is method and pattern: `GET /projects/:id/pipelines`.
     pub fn count(&self, endpoint: &str) -> usize {
-        let state = present(&self.shared);
+        let state = lock_present(&self.shared);
         let asked = state.requests.iter();
         asked.filter(|request| request.endpoint == endpoint).count()
     }
 
-    /// Forgets the requests so far.
+    /// Clears the recorded requests.
     pub fn forget_requests(&self) {
-        present(&self.shared).requests.clear();
+        lock_present(&self.shared).requests.clear();
     }
 
-    /// Stops listening, drops open connections, and waits until that is done.
+    /// Stops listening, drops open connections, and waits for both.
     pub async fn shutdown(mut self) {
         self.stop.cancel();
         if let Some(server) = self.server.take()

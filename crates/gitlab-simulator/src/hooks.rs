@@ -1,71 +1,21 @@
-//! Webhooks: what GitLab tells of its own accord, written as it writes it, and sent if somebody is to have it.
-
-use std::fmt;
-use std::time::Duration;
+//! Webhooks of jobs and pipelines, with GitLab's payloads.
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::entity::{Job, Pipeline, Status};
+use super::delivery::Hook;
+use super::entity::{CiStatus, Job, Pipeline};
 use super::moment::Moment;
 use super::world::World;
 
-/// GitLab waits that long for an answer.
-const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// One webhook.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Hook {
-    /// `Job Hook` or `Pipeline Hook`.
-    pub event: &'static str,
-    /// The payload.
-    pub body: Value,
-}
-
-/// Where webhooks are sent.
-#[derive(Clone)]
-pub struct HookTarget {
-    /// The whole address.
-    pub url: String,
-    /// The secret token.
-    pub token: String,
-}
-
-impl fmt::Debug for HookTarget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HookTarget")
-            .field("url", &self.url)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Sends what comes, one after the other, until nothing comes any more.
-pub(super) async fn deliver(target: HookTarget, mut hooks: mpsc::UnboundedReceiver<Hook>) {
-    let builder = reqwest::Client::builder().timeout(TIMEOUT).no_proxy();
-    let Ok(client) = builder.tls_certs_only([]).build() else {
-        return;
-    };
-    while let Some(hook) = hooks.recv().await {
-        let sent = client
-            .post(&target.url)
-            .header("X-Gitlab-Event", hook.event)
-            .header("X-Gitlab-Token", &target.token)
-            .header("Content-Type", "application/json")
-            .body(hook.body.to_string());
-        if let Err(error) = sent.send().await {
-            tracing::debug!(%error, "a webhook was not delivered");
-        }
-    }
-}
-
 impl World {
-    /// From now on, every webhook goes there as well.
-    pub(super) fn send_hooks_to(&mut self, receiver: mpsc::UnboundedSender<Hook>) {
+    /// Adds a receiver of all further webhooks.
+    pub(super) fn add_hook_receiver(&mut self, receiver: mpsc::UnboundedSender<Hook>) {
         self.hooks.push(receiver);
     }
 
-    /// A job has moved.
-    pub(super) fn tell_of_job(&mut self, id: u64) {
+    /// Sends the webhook of a job whose status changed.
+    pub(super) fn send_job_hook(&mut self, id: u64) {
         if self.hooks.is_empty() {
             return;
         }
@@ -74,22 +24,22 @@ impl World {
         };
         if let Some(pipeline) = self.pipeline(job.pipeline_id) {
             let body = self.job_hook(job, pipeline);
-            self.tell("Job Hook", &body);
+            self.send_hook("Job Hook", &body);
         }
     }
 
-    /// A pipeline has moved.
-    pub(super) fn tell_of_pipeline(&mut self, id: u64) {
+    /// Sends the webhook of a pipeline whose status changed.
+    pub(super) fn send_pipeline_hook(&mut self, id: u64) {
         if self.hooks.is_empty() {
             return;
         }
         if let Some(pipeline) = self.pipeline(id) {
             let body = self.pipeline_hook(pipeline);
-            self.tell("Pipeline Hook", &body);
+            self.send_hook("Pipeline Hook", &body);
         }
     }
 
-    fn tell(&mut self, event: &'static str, body: &Value) {
+    fn send_hook(&mut self, event: &'static str, body: &Value) {
         self.hooks.retain(|receiver| {
             let body = body.clone();
             receiver.send(Hook { event, body }).is_ok()
@@ -155,7 +105,7 @@ impl World {
 
     fn build(&self, job: &Job, pipeline: &Pipeline) -> Value {
         let row = self.job_payload(job, pipeline);
-        let ended_badly = job.status == Status::Failed;
+        let ended_badly = job.status == CiStatus::Failed;
         let reason = job.failure_reason.as_deref().filter(|_| ended_badly);
         json!({
             "id": job.id,

@@ -1,15 +1,23 @@
-//! A simulated GitLab over real HTTP: seeded scenarios whose truth is known.
+//! A simulated GitLab over real HTTP, with seeded scenarios of known truth, for demonstrations and tests.
 //!
-//! For trying and testing. It knows nothing of the exporter, and the exporter nothing of it.
+//! The simulator and the exporter do not depend on each other.
 //!
-//! A [`World`] holds groups, projects, pipelines and jobs and lets them live by GitLab's rules;
-//! a [`Scenario`] fills it and writes its agenda; [`truth`] counts what an exporter ought to say.
-//! [`start`] serves a world through the routes of `/api/v4`, with [`Faults`] on demand, and gives
-//! a [`Handle`] to look into it and to change it.
+//! A [`World`] contains groups, projects, pipelines and jobs that follow GitLab's rules. A [`Scenario`]
+//! creates projects and plans events. [`truth`] computes the figures that an exporter should show. [`start`]
+//! serves a world at `/api/v4`, with [`Faults`] on demand, and returns a [`Handle`] to inspect and change it.
+//!
+//! | area | files |
+//! | --- | --- |
+//! | world | `world`, `entity`, `moment`, `plan`, `trace`, `truth` |
+//! | events | `lifecycle`, `bridge`, `retry`, `schedules`, `status`, `scenario`, `scripts`, `steady` |
+//! | webhooks | `hooks`, `delivery` |
+//! | HTTP | `server`, `api`, `control`, `listing`, `paging`, `payload`, `query`, `reply`, `faults` |
+//! | running it | `handle`, `state`, `pace` |
 
 mod api;
 mod bridge;
 mod control;
+mod delivery;
 mod entity;
 mod faults;
 mod handle;
@@ -28,21 +36,21 @@ mod scenario;
 mod schedules;
 mod scripts;
 mod server;
+mod state;
 mod status;
 mod steady;
 mod trace;
 pub mod truth;
 mod world;
 
-pub use entity::{Group, Job, Pipeline, Project, Status};
+pub use delivery::{Hook, HookTarget};
+pub use entity::{CiStatus, Group, Job, Pipeline, Project, RunBehavior, Schedule};
 pub use faults::{Fault, Faults};
 pub use handle::{DEFAULT_TOKEN, Handle, Options, start};
-pub use hooks::{Hook, HookTarget};
 pub use moment::Moment;
 pub use pace::Pace;
 pub use plan::{Ending, JobPlan, PipelinePlan, Trigger};
 pub use retry::RetryRefused;
 pub use scenario::{SCENARIOS, Scenario};
-pub use schedules::{Fate, Schedule};
-pub use server::Recorded;
+pub use state::Recorded;
 pub use world::World;

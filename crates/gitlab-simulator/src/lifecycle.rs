@@ -1,16 +1,16 @@
-//! How pipelines and jobs live: stages in order, endings, cancellation, and the status that follows.
+//! The life cycle of pipelines and jobs: stages in order, ends, cancellation, composite status.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::entity::{Job, Pipeline, Status};
+use super::entity::{CiStatus, Job, Pipeline};
 use super::moment::Moment;
 use super::plan::{Ending, JobPlan, PipelinePlan};
 use super::status::composite;
 use super::world::World;
 
 impl World {
-    /// Creates a pipeline in a project; gives its id, or 0 where there is no such project.
+    /// Creates a pipeline in a project. Returns its id, or 0 if the project does not exist.
     pub fn push_pipeline(&mut self, project: u64, plan: PipelinePlan) -> u64 {
         let before_sha = self.head_of(project, plan.ref_name.as_deref());
         let sha = plan.sha.clone().unwrap_or_else(|| self.new_commit());
@@ -32,7 +32,7 @@ impl World {
             sha,
             before_sha,
             source: plan.source,
-            status: Status::Created,
+            status: CiStatus::Created,
             created_at: self.now,
             updated_at: self.now,
             started_at: None,
@@ -48,23 +48,23 @@ impl World {
         id
     }
 
-    /// Sets the status of a job by hand, with the times that go with it.
-    pub fn set_job_status(&mut self, job: u64, status: Status) {
+    /// Sets the status of a job by hand and updates its times.
+    pub fn set_job_status(&mut self, job: u64, status: CiStatus) {
         match status {
-            Status::Failed => self.finish_job(job, status, Some("script_failure".to_owned())),
-            Status::Success | Status::Canceled | Status::Skipped => {
+            CiStatus::Failed => self.finish_job(job, status, Some("script_failure".to_owned())),
+            CiStatus::Success | CiStatus::Canceled | CiStatus::Skipped => {
                 self.finish_job(job, status, None);
             }
             _ => self.move_job(job, status),
         }
     }
 
-    /// Lets a job fail with this reason; an automatic retry follows where the plan has one left.
+    /// Makes a job fail with this reason. An automatic retry follows if the plan has one left.
     pub fn fail_job(&mut self, job: u64, reason: &str) {
-        self.finish_job(job, Status::Failed, Some(reason.to_owned()));
+        self.finish_job(job, CiStatus::Failed, Some(reason.to_owned()));
     }
 
-    /// Cancels whatever of a pipeline is not finished.
+    /// Cancels all unfinished jobs of a pipeline.
     pub fn cancel_pipeline(&mut self, pipeline: u64) {
         let open: Vec<u64> = self
             .jobs_of(pipeline)
@@ -72,7 +72,7 @@ impl World {
             .map(|job| job.id)
             .collect();
         for job in open {
-            self.finish_job(job, Status::Canceled, None);
+            self.finish_job(job, CiStatus::Canceled, None);
         }
     }
 
@@ -84,7 +84,7 @@ impl World {
             pipeline_id: pipeline,
             plan,
             attempt,
-            status: Status::Created,
+            status: CiStatus::Created,
             created_at: self.now,
             queued_at: None,
             started_at: None,
@@ -98,22 +98,22 @@ impl World {
         id
     }
 
-    /// Puts a job before the runners.
+    /// Makes a job pending, or manual if its plan says so.
     pub(super) fn enqueue(&mut self, id: u64) {
         let now = self.now;
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
         };
         if job.plan.manual && job.attempt == 0 {
-            job.status = Status::Manual;
-            self.tell_of_job(id);
+            job.status = CiStatus::Manual;
+            self.send_job_hook(id);
             return;
         }
-        job.status = Status::Pending;
+        job.status = CiStatus::Pending;
         job.queued_at = Some(now);
         let (wait, ending) = (job.plan.wait, job.plan.ending(job.attempt));
         let is_bridge = job.is_bridge();
-        self.tell_of_job(id);
+        self.send_job_hook(id);
         if is_bridge {
             self.after(Duration::ZERO, move |world| world.trigger(id));
         } else if ending != Ending::Waits {
@@ -122,11 +122,11 @@ impl World {
     }
 
     fn begin(&mut self, id: u64) {
-        let Some(job) = self.jobs.get(&id).filter(|j| j.status == Status::Pending) else {
+        let Some(job) = self.jobs.get(&id).filter(|j| j.status == CiStatus::Pending) else {
             return;
         };
         let (run, ending) = (job.plan.run, job.plan.ending(job.attempt));
-        self.move_job(id, Status::Running);
+        self.move_job(id, CiStatus::Running);
         if ending != Ending::Runs {
             self.after(run, move |world| world.end(id, ending));
         }
@@ -136,49 +136,49 @@ impl World {
         if self
             .jobs
             .get(&id)
-            .is_none_or(|job| job.status != Status::Running)
+            .is_none_or(|job| job.status != CiStatus::Running)
         {
             return;
         }
         match ending {
-            Ending::Passes => self.finish_job(id, Status::Success, None),
-            Ending::Fails(reason) => self.finish_job(id, Status::Failed, Some(reason)),
-            Ending::IsCanceled => self.finish_job(id, Status::Canceled, None),
+            Ending::Passes => self.finish_job(id, CiStatus::Success, None),
+            Ending::Fails(reason) => self.finish_job(id, CiStatus::Failed, Some(reason)),
+            Ending::IsCanceled => self.finish_job(id, CiStatus::Canceled, None),
             Ending::Runs | Ending::Waits => {}
         }
     }
 
-    pub(super) fn move_job(&mut self, id: u64, status: Status) {
+    pub(super) fn move_job(&mut self, id: u64, status: CiStatus) {
         let now = self.now;
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
         };
         job.status = status;
         match status {
-            Status::Pending => job.queued_at = Some(now),
-            Status::Running => job.started_at = job.started_at.or(Some(now)),
+            CiStatus::Pending => job.queued_at = Some(now),
+            CiStatus::Running => job.started_at = job.started_at.or(Some(now)),
             _ => {}
         }
         let pipeline = job.pipeline_id;
-        self.tell_of_job(id);
+        self.send_job_hook(id);
         self.process_later(pipeline);
     }
 
-    pub(super) fn finish_job(&mut self, id: u64, status: Status, reason: Option<String>) {
+    pub(super) fn finish_job(&mut self, id: u64, status: CiStatus, reason: Option<String>) {
         let now = self.now;
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
         };
-        if matches!(status, Status::Success | Status::Failed) {
+        if matches!(status, CiStatus::Success | CiStatus::Failed) {
             job.started_at = job.started_at.or(Some(now));
         }
         job.status = status;
-        job.finished_at = (status != Status::Skipped).then_some(now);
+        job.finished_at = (status != CiStatus::Skipped).then_some(now);
         job.failure_reason = reason;
         let pipeline = job.pipeline_id;
         let retries_itself =
-            status == Status::Failed && !job.retried && job.attempt < job.plan.retry;
-        self.tell_of_job(id);
+            status == CiStatus::Failed && !job.retried && job.attempt < job.plan.retry;
+        self.send_job_hook(id);
         if retries_itself {
             self.next_attempt(id);
         }
@@ -194,7 +194,7 @@ impl World {
         }
     }
 
-    /// Starts or skips what has become due, then composes the pipeline's status.
+    /// Enqueues or skips the jobs whose previous stages have ended, then updates the pipeline's status.
     pub(super) fn process(&mut self, id: u64) {
         let Some(stages) = self.pipelines.get(&id).map(|p| p.stages.clone()) else {
             return;
@@ -207,13 +207,13 @@ impl World {
             );
             let created: Vec<u64> = self
                 .latest_jobs(id)
-                .filter(|job| job.plan.stage == *stage && job.status == Status::Created)
+                .filter(|job| job.plan.stage == *stage && job.status == CiStatus::Created)
                 .map(|job| job.id)
                 .collect();
             for job in created {
                 match prior {
-                    None | Some(Status::Success | Status::Skipped) => self.enqueue(job),
-                    Some(Status::Failed | Status::Canceled) => self.skip(job),
+                    None | Some(CiStatus::Success | CiStatus::Skipped) => self.enqueue(job),
+                    Some(CiStatus::Failed | CiStatus::Canceled) => self.skip(job),
                     Some(_) => {}
                 }
             }
@@ -225,12 +225,12 @@ impl World {
 
     fn skip(&mut self, id: u64) {
         if let Some(job) = self.jobs.get_mut(&id) {
-            job.status = Status::Skipped;
+            job.status = CiStatus::Skipped;
         }
-        self.tell_of_job(id);
+        self.send_job_hook(id);
     }
 
-    fn move_pipeline(&mut self, id: u64, status: Status) {
+    fn move_pipeline(&mut self, id: u64, status: CiStatus) {
         let now = self.now;
         let duration = self.busy_seconds(id);
         let Some(pipeline) = self.pipelines.get_mut(&id) else {
@@ -242,14 +242,14 @@ impl World {
         let runs_again = pipeline.status.is_terminal() && !status.is_terminal();
         pipeline.status = status;
         pipeline.updated_at = now;
-        if status == Status::Running {
+        if status == CiStatus::Running {
             pipeline.started_at = pipeline.started_at.or(Some(now));
         }
         if status.is_terminal() {
             pipeline.finished_at = Some(now);
             pipeline.duration = duration;
         }
-        self.tell_of_pipeline(id);
+        self.send_pipeline_hook(id);
         if status.is_terminal() {
             self.end_bridge_of(id, status);
         } else if runs_again {
@@ -261,7 +261,7 @@ impl World {
         self.jobs_of(pipeline).filter(|job| !job.retried)
     }
 
-    /// Seconds in which at least one job ran.
+    /// Whole seconds in which at least one job ran.
     fn busy_seconds(&self, pipeline: u64) -> Option<i64> {
         let mut spans: Vec<(Moment, Moment)> = self
             .jobs_of(pipeline)

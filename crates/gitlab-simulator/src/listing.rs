@@ -1,14 +1,14 @@
-//! Which rows a list holds, and in what order: the filters of pipelines and of a group's projects.
+//! Filters and order of the lists of pipelines and of a group's projects.
 
 use std::cmp::Reverse;
 
-use super::entity::{Group, Pipeline, Project, Status};
+use super::entity::{CiStatus, Group, Pipeline, Project};
 use super::moment::Moment;
 use super::query::Query;
 use super::reply::Reply;
 use super::world::World;
 
-/// Source of the pipelines a list leaves out unless it is asked for.
+/// Source of child pipelines. Lists omit them unless the request names this source.
 const CHILD: &str = "parent_pipeline";
 
 /// The parameters of `GET /projects/:id/pipelines`.
@@ -19,7 +19,7 @@ pub(super) struct PipelineFilter<'a> {
     ref_name: Option<&'a str>,
     sha: Option<&'a str>,
     source: Option<&'a str>,
-    status: Option<Status>,
+    status: Option<CiStatus>,
     by_update: bool,
     ascending: bool,
 }
@@ -51,7 +51,7 @@ impl<'a> PipelineFilter<'a> {
             .visible_pipelines(project)
             .filter(|pipeline| self.matches(pipeline))
             .collect();
-        // GitLab breaks no ties between equal `updated_at`; here the id does, for repeatable runs.
+        // GitLab's order of equal `updated_at` is undefined. Here the id decides, so that runs are repeatable.
         let key = |row: &Pipeline| (self.by_update.then_some(row.updated_at), row.id);
         rows.sort_by_key(|row| key(row));
         if !self.ascending {
@@ -105,10 +105,10 @@ fn moment(query: &Query, name: &str) -> Result<Option<Moment>, Reply> {
         .transpose()
 }
 
-fn status(query: &Query) -> Result<Option<Status>, Reply> {
+fn status(query: &Query) -> Result<Option<CiStatus>, Reply> {
     let complaint = || Reply::bad_parameter("status", "does not have a valid value");
     query
         .get("status")
-        .map(|word| Status::parse(word).ok_or_else(complaint))
+        .map(|word| word.parse().map_err(|_| complaint()))
         .transpose()
 }

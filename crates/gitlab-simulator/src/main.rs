@@ -1,4 +1,4 @@
-//! Serves a simulated GitLab until somebody ends it.
+//! The command `gitlab-simulator`, which serves a simulated GitLab.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -16,70 +16,70 @@ use gitlab_simulator::{
     DEFAULT_TOKEN, Fault, Handle, HookTarget, Options, Pace, SCENARIOS, Scenario, start,
 };
 
+use strum::VariantArray as _;
 use tokio::signal::ctrl_c;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// A simulated GitLab, to try things on.
+/// Serve a simulated GitLab for demonstrations and tests.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "gitlab-simulator", version, after_help = after_help())]
 struct Arguments {
-    /// Address to serve on; port 0 takes a free one.
+    /// Address to listen on; port 0 takes a free port.
     #[arg(
         long = "listen-address",
         value_name = "HOST:PORT",
         default_value = "127.0.0.1:8929"
     )]
     listen_address: SocketAddr,
-    /// Path before /api/v4, as of a GitLab below a relative URL.
+    /// Path before /api/v4, for a GitLab under a relative URL.
     #[arg(long, value_name = "PATH", default_value = "")]
     prefix: String,
-    /// Token that requests must carry.
+    /// Token that requests need.
     #[arg(long, value_name = "TOKEN", default_value = DEFAULT_TOKEN)]
     token: String,
-    /// What happens there.
+    /// Scenario to play.
     #[arg(long, value_name = "NAME", default_value = "demo", value_parser = scenario_names())]
     scenario: String,
-    /// Decides everything that is random.
+    /// Seed of everything random.
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
-    /// How long ago simulated time starts.
+    /// Start simulated time this long before now.
     #[arg(long, value_name = "DURATION", default_value = "20m", value_parser = duration::parse)]
     behind: Duration,
-    /// Simulated seconds per second, until the present is reached.
+    /// Simulated seconds per second until simulated time reaches the present.
     #[arg(long, value_name = "FACTOR", default_value_t = 60.0, value_parser = factor)]
     speed: f64,
-    /// Keep that speed when the present is reached, into the future.
+    /// Keep the speed after reaching the present, into the future.
     #[arg(long)]
     overtake: bool,
-    /// How long the status of a pipeline lags behind its jobs.
+    /// Delay of a pipeline's status after changes of its jobs.
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration::parse)]
     status_lag: Duration,
-    /// Where job and pipeline webhooks are sent, such as <http://127.0.0.1:10141/hooks/gitlab>.
+    /// URL for webhooks of jobs and pipelines, such as <http://127.0.0.1:10141/hooks/gitlab>.
     #[arg(long, value_name = "URL")]
     webhook_url: Option<String>,
-    /// Their secret token.
+    /// Secret token of the webhooks.
     #[arg(long, value_name = "TOKEN", default_value = "hook-simulated")]
     webhook_token: String,
-    /// What goes wrong on purpose.
     #[command(flatten)]
     faults: FaultArgs,
 }
 
-/// What goes wrong on purpose.
+/// Faults to inject.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Faults")]
 struct FaultArgs {
-    /// Share of the requests that go wrong, 0 to 1.
+    /// Share of requests with a fault, 0 to 1.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     faults: f64,
-    /// How they go wrong; can be repeated, all kinds where not given.
+    /// Kind of the faults; can be repeated. Default: all kinds.
     #[arg(long = "fault-kind", value_name = "KIND", value_parser = fault_names())]
     fault_kinds: Vec<String>,
-    /// Time that every answer takes.
+    /// Delay of every answer.
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration::parse)]
     latency: Duration,
-    /// Requests allowed in a minute; more are answered with 429.
+    /// Maximum number of requests per minute; more are answered with 429.
     #[arg(long, value_name = "REQUESTS")]
     rate_limit: Option<u32>,
 }
@@ -94,14 +94,14 @@ async fn main() -> anyhow::Result<()> {
     serve(Arguments::parse(), &mut io::stdout()).await
 }
 
-/// Serves until Ctrl-C, SIGTERM, or the terminal goes away.
+/// Serves until Ctrl-C, SIGTERM or SIGHUP.
 async fn serve(args: Arguments, out: &mut dyn Write) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
     let gitlab = start(args.options())
         .await
         .with_context(|| format!("cannot listen on {}", args.listen_address))?;
-    args.disturb(&gitlab);
+    args.apply_faults(&gitlab);
     writeln!(out, "Simulated GitLab on {}", gitlab.url())?;
     writeln!(out, "  token     {}", gitlab.token())?;
     writeln!(out, "  scenario  {} (seed {})", args.scenario, args.seed)?;
@@ -136,13 +136,13 @@ impl Arguments {
         }
     }
 
-    fn disturb(&self, gitlab: &Handle) {
+    fn apply_faults(&self, gitlab: &Handle) {
         let named = &self.faults.fault_kinds;
         let chosen = |fault: &Fault| named.is_empty() || named.iter().any(|n| n == fault.as_str());
         gitlab.with(|world| world.set_status_lag(self.status_lag));
         gitlab.faults(|faults| {
             faults.probability = self.faults.faults;
-            faults.kinds = Fault::ALL.into_iter().filter(chosen).collect();
+            faults.kinds = Fault::VARIANTS.iter().copied().filter(chosen).collect();
             faults.latency = self.faults.latency;
             faults.limit_rate(self.faults.rate_limit);
         });
@@ -154,24 +154,24 @@ fn scenario_names() -> PossibleValuesParser {
 }
 
 fn fault_names() -> PossibleValuesParser {
-    PossibleValuesParser::new(Fault::ALL.map(Fault::as_str))
+    PossibleValuesParser::new(Fault::VARIANTS.iter().map(|fault| fault.as_str()))
 }
 
 fn share(text: &str) -> Result<f64, String> {
-    let share: f64 = text.parse().map_err(|_| "no number".to_owned())?;
+    let share: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if (0.0..=1.0).contains(&share) {
         Ok(share)
     } else {
-        Err("a share lies between 0 and 1".to_owned())
+        Err("a share is a number between 0 and 1".to_owned())
     }
 }
 
 fn factor(text: &str) -> Result<f64, String> {
-    let factor: f64 = text.parse().map_err(|_| "no number".to_owned())?;
+    let factor: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if (0.0..=100_000.0).contains(&factor) {
         Ok(factor)
     } else {
-        Err("a factor lies between 0 and 100000".to_owned())
+        Err("a factor is a number between 0 and 100000".to_owned())
     }
 }
 
@@ -182,9 +182,10 @@ fn after_help() -> String {
         let _ = writeln!(text, "  {:<20} {}", scenario.name, scenario.about);
     }
     text.push_str(
-        "\nBesides the API it serves GET /-/truth, what an exporter ought to say of every job,
-POST /-/advance?seconds=N, which lets simulated time pass at once, and
-POST /-/outage?kind=KIND, which makes every request go wrong until POST /-/outage.
+        "\nFurther routes:
+  GET /-/truth                 the figures that an exporter should show for every job
+  POST /-/advance?seconds=N    moves simulated time forward
+  POST /-/outage?kind=KIND     injects a fault into every request, until POST /-/outage
 
 Example:
   gitlab-simulator --scenario flaky --faults 0.1
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn without_flags_it_plays_the_demo_and_nothing_goes_wrong() {
+    fn without_flags_it_plays_the_demo_without_faults() {
         let args = parse(&[]).unwrap();
         assert_eq!(args.options().scenario.unwrap().name, "demo");
         assert_eq!(args.behind, Duration::from_mins(20));
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scenario_that_does_not_exist_is_refused_with_those_that_do() {
+    fn an_unknown_scenario_is_refused_with_the_known_ones() {
         let refused = parse(&["--scenario", "doom"]).unwrap_err();
         assert!(refused.contains("breaks-and-is-fixed"), "{refused}");
     }
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_faults_asked_for_are_those_that_happen() {
+    async fn the_requested_faults_are_injected() {
         let line = [
             "--listen-address",
             "127.0.0.1:0",
@@ -235,7 +236,7 @@ mod tests {
         ];
         let args = parse(&line).unwrap();
         let gitlab = start(args.options()).await.unwrap();
-        args.disturb(&gitlab);
+        args.apply_faults(&gitlab);
         let user = format!("{}/api/v4/user", gitlab.url());
         assert_eq!(reqwest::get(user).await.unwrap().status(), 502);
         gitlab.shutdown().await;

@@ -1,11 +1,11 @@
-//! A point in simulated time, and the ways GitLab writes it.
+//! Points in simulated time, and GitLab's formats for them.
 
 use std::ops::{Add, Sub};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
-/// Milliseconds since the Unix epoch, GitLab's resolution.
+/// A point in time, in milliseconds since the Unix epoch (GitLab's resolution).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(i64);
 
@@ -25,12 +25,12 @@ impl Moment {
         self.0
     }
 
-    /// Whole seconds since the Unix epoch, cut.
+    /// Whole seconds since the Unix epoch, rounded down.
     pub fn unix(self) -> i64 {
         self.0.div_euclid(1000)
     }
 
-    /// Seconds that have passed since `earlier`; zero where it is later.
+    /// Seconds since `earlier`; zero if it is later.
     pub fn seconds_since(self, earlier: Self) -> f64 {
         (self.0 - earlier.0).max(0) as f64 / 1000.0
     }
@@ -40,17 +40,17 @@ impl Moment {
         self.format("%Y-%m-%dT%H:%M:%S%.3fZ")
     }
 
-    /// As webhooks have it: `2026-01-05 08:00:00 UTC`.
+    /// The format of webhooks: `2026-01-05 08:00:00 UTC`.
     pub fn utc(self) -> String {
         self.format("%Y-%m-%d %H:%M:%S UTC")
     }
 
-    /// As the `Date` header has it: `Mon, 05 Jan 2026 08:00:00 GMT`.
+    /// The format of the `Date` header: `Mon, 05 Jan 2026 08:00:00 GMT`.
     pub fn http_date(self) -> String {
         self.format("%a, %d %b %Y %H:%M:%S GMT")
     }
 
-    /// Reads ISO 8601 with an offset, or a date alone (midnight UTC), as GitLab's parameters do.
+    /// Parses a parameter: ISO 8601 with an offset, or a date (midnight UTC).
     pub fn parse(text: &str) -> Option<Self> {
         if let Ok(timestamp) = text.parse::<Timestamp>() {
             return Some(Self(timestamp.as_millisecond()));
@@ -103,14 +103,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_written_as_gitlab_writes_it() {
+    fn moments_have_gitlabs_formats() {
         let moment = Moment::from_millis(1_767_600_000_042);
         assert_eq!(moment.iso(), "2026-01-05T08:00:00.042Z");
         assert_eq!(moment.http_date(), "Mon, 05 Jan 2026 08:00:00 GMT");
     }
 
     #[test]
-    fn what_is_written_reads_back_and_offsets_and_dates_are_understood() {
+    fn formatted_moments_offsets_and_dates_are_parsed() {
         let moment = Moment::from_millis(1_767_600_000_042);
         assert_eq!(Moment::parse(&moment.iso()), Some(moment));
         assert_eq!(

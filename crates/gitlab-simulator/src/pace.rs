@@ -1,26 +1,27 @@
-//! How simulated time follows a clock: at its speed, faster, or not at all.
+//! Simulated time, which follows a clock at its speed or faster, or stands still.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::moment::Moment;
 use ci_history::clock::{Clock, ManualClock};
 
-/// Where simulated time starts and how fast it goes.
+use super::moment::Moment;
+
+/// Start and speed of simulated time.
 #[derive(Clone)]
 pub struct Pace {
-    /// The clock it follows.
+    /// The clock that drives simulated time.
     pub clock: Arc<dyn Clock>,
-    /// The first moment.
+    /// The first simulated moment.
     pub start: Moment,
     /// Simulated seconds per second of the clock.
     pub speed: f64,
-    /// Goes at the clock's own speed once it has caught up with it.
+    /// Whether to follow the clock at its own speed after reaching it.
     pub catches_up: bool,
 }
 
 impl Pace {
-    /// Stands still at `start`; only [`super::Handle::advance`] moves it.
+    /// Time that stands at `start`; only [`super::Handle::advance`] moves it.
     pub fn still(start: Moment) -> Self {
         Self {
             clock: Arc::new(ManualClock::at_unix(0)),
@@ -30,7 +31,7 @@ impl Pace {
         }
     }
 
-    /// Is `clock`'s time from now on.
+    /// The time of `clock`.
     pub fn follow(clock: Arc<dyn Clock>) -> Self {
         let start = clock.now().into();
         Self {
@@ -41,8 +42,8 @@ impl Pace {
         }
     }
 
-    /// Starts so long before `clock`'s time, goes `speed` times as fast until it has caught up,
-    /// and with the clock from then on.
+    /// Time that starts `behind` the clock and runs `speed` times as fast until it reaches the clock's
+    /// time.
     pub fn catching_up(clock: Arc<dyn Clock>, behind: Duration, speed: f64) -> Self {
         let start = Moment::from(clock.now()) - behind;
         Self {
@@ -54,15 +55,15 @@ impl Pace {
     }
 }
 
-/// A pace that is under way.
-pub(super) struct Course {
+/// Simulated time since its start.
+pub(super) struct SimulatedClock {
     pace: Pace,
     origin: Moment,
     skipped: Duration,
 }
 
-impl Course {
-    pub(super) fn begin(pace: Pace) -> Self {
+impl SimulatedClock {
+    pub(super) fn start(pace: Pace) -> Self {
         Self {
             origin: pace.clock.now().into(),
             pace,
@@ -70,12 +71,12 @@ impl Course {
         }
     }
 
-    /// Leaves out so much time.
+    /// Moves simulated time forward at once.
     pub(super) fn skip(&mut self, by: Duration) {
         self.skipped += by;
     }
 
-    /// The present simulated moment.
+    /// The present simulated time.
     pub(super) fn now(&self) -> Moment {
         let real = Moment::from(self.pace.clock.now());
         let passed = Duration::from_secs_f64(real.seconds_since(self.origin));

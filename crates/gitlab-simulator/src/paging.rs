@@ -1,14 +1,15 @@
-//! Offset paging as GitLab does it: parameters in, one page and its headers out.
+//! GitLab's offset pagination.
 
 use super::query::Query;
 
-/// GitLab's default and largest page.
+/// GitLab's default page size.
 const DEFAULT_PER_PAGE: usize = 20;
-const LARGEST_PER_PAGE: usize = 100;
-/// Above this many rows GitLab no longer counts them.
+/// GitLab's maximum page size.
+const MAX_PER_PAGE: usize = 100;
+/// Number of rows above which GitLab omits the totals.
 const COUNTED_ROWS: usize = 10_000;
 
-/// One page asked for.
+/// The requested page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Page {
     number: usize,
@@ -22,7 +23,7 @@ impl Page {
             number: read("page").unwrap_or(1).max(1),
             size: read("per_page")
                 .unwrap_or(DEFAULT_PER_PAGE)
-                .clamp(1, LARGEST_PER_PAGE),
+                .clamp(1, MAX_PER_PAGE),
         }
     }
 
@@ -32,7 +33,7 @@ impl Page {
         rows.into_iter().skip(skipped).take(self.size).collect()
     }
 
-    /// `x-*` headers and `Link`, for so many rows in all, asked for under `url`.
+    /// The `x-*` and `Link` headers for a list of `total` rows at `url`.
     pub(super) fn headers(
         self,
         total: usize,

@@ -1,13 +1,13 @@
-//! What the API answers with: entities written the way GitLab writes them.
+//! Entities in the JSON format of GitLab's API.
 
 use serde_json::{Map, Value, json};
 
-use super::entity::{Job, Pipeline, Project, Status};
+use super::entity::{CiStatus, Job, Pipeline, Project};
 use super::moment::Moment;
 use super::world::World;
 
 impl World {
-    /// An item of a list of pipelines.
+    /// A row of `GET /projects/:id/pipelines`.
     pub(super) fn pipeline_row(&self, pipeline: &Pipeline) -> Value {
         json!({
             "id": pipeline.id,
@@ -24,7 +24,7 @@ impl World {
         })
     }
 
-    /// A pipeline asked for by its id.
+    /// The answer of `GET /projects/:id/pipelines/:pid`.
     pub(super) fn pipeline_detail(&self, pipeline: &Pipeline) -> Value {
         let queued = pipeline.started_at.map(|started| {
             let millis = started.millis() - pipeline.created_at.millis();
@@ -47,19 +47,19 @@ impl World {
         merged(self.pipeline_row(pipeline), detail)
     }
 
-    /// A job, as lists and single answers have it.
+    /// A job, in lists and in single answers.
     pub(super) fn job_payload(&self, job: &Job, pipeline: &Pipeline) -> Value {
         let own = json!({
-            "artifacts": self.artifacts(job),
+            "artifacts": artifacts(job),
             "artifacts_expire_at": null,
-            "runner": self.runner(job),
+            "runner": runner(job),
             "runner_manager": null,
             "tag_list": ["docker"],
         });
         merged(self.common_job(job, pipeline), own)
     }
 
-    /// A bridge with the pipeline it started.
+    /// A row of `GET /projects/:id/pipelines/:pid/bridges`.
     pub(super) fn bridge(&self, job: &Job, pipeline: &Pipeline) -> Value {
         let downstream = job
             .downstream
@@ -95,8 +95,8 @@ impl World {
             "archived": false,
             "source": pipeline.source,
         });
-        // GitLab leaves the key out of every job that did not fail.
-        if let (Status::Failed, Some(reason), Value::Object(fields)) =
+        // GitLab omits the key unless the job failed.
+        if let (CiStatus::Failed, Some(reason), Value::Object(fields)) =
             (job.status, &job.failure_reason, &mut value)
         {
             fields.insert("failure_reason".to_owned(), json!(reason));
@@ -148,7 +148,7 @@ impl World {
         let path = self.project(pipeline.project_id).map(|p| p.path.as_str());
         let group = pipeline.status.as_str();
         let text = match pipeline.status {
-            Status::Success => "passed",
+            CiStatus::Success => "passed",
             _ => group,
         };
         json!({
@@ -164,35 +164,7 @@ impl World {
         })
     }
 
-    #[expect(clippy::unused_self, reason = "stands beside its siblings")]
-    fn artifacts(&self, job: &Job) -> Value {
-        if job.finished_at.is_some() && job.started_at.is_some() {
-            json!([{"file_type": "trace", "size": 2770, "filename": "job.log", "file_format": null}])
-        } else {
-            json!([])
-        }
-    }
-
-    #[expect(clippy::unused_self, reason = "stands beside its siblings")]
-    fn runner(&self, job: &Job) -> Value {
-        if job.started_at.is_none() {
-            return Value::Null;
-        }
-        json!({
-            "id": 32,
-            "description": "simulated runner",
-            "ip_address": null,
-            "active": true,
-            "paused": false,
-            "is_shared": true,
-            "runner_type": "instance_type",
-            "name": "gitlab-runner",
-            "online": true,
-            "status": "online",
-        })
-    }
-
-    /// The user the token belongs to, and who does everything here.
+    /// The owner of the token, who also starts everything.
     pub(super) fn user(&self) -> Value {
         json!({
             "id": 1,
@@ -205,7 +177,7 @@ impl World {
         })
     }
 
-    /// A project; `simple` leaves out what GitLab leaves out.
+    /// A project, with fewer fields if `simple`.
     pub(super) fn project_payload(&self, project: &Project, simple: bool) -> Value {
         let (namespace, path) = project.path.rsplit_once('/').unwrap_or(("", &project.path));
         let group = self.group_by_path(namespace);
@@ -261,7 +233,7 @@ impl World {
         )
     }
 
-    /// Page of a project.
+    /// Web page of a project.
     pub(super) fn project_url(&self, project: u64) -> String {
         let path = self.project(project).map(|p| p.path.as_str());
         format!("{}/{}", self.base_url, path.unwrap_or_default())
@@ -271,6 +243,32 @@ impl World {
         let project = self.project_url(pipeline.project_id);
         format!("{project}/-/pipelines/{}", pipeline.id)
     }
+}
+
+fn artifacts(job: &Job) -> Value {
+    if job.finished_at.is_some() && job.started_at.is_some() {
+        json!([{"file_type": "trace", "size": 2770, "filename": "job.log", "file_format": null}])
+    } else {
+        json!([])
+    }
+}
+
+fn runner(job: &Job) -> Value {
+    if job.started_at.is_none() {
+        return Value::Null;
+    }
+    json!({
+        "id": 32,
+        "description": "simulated runner",
+        "ip_address": null,
+        "active": true,
+        "paused": false,
+        "is_shared": true,
+        "runner_type": "instance_type",
+        "name": "gitlab-runner",
+        "online": true,
+        "status": "online",
+    })
 }
 
 fn iso(moment: Option<Moment>) -> Option<String> {

@@ -1,19 +1,19 @@
-//! What a pipeline and its jobs are going to do: written down before they run.
+//! Plans of pipelines and jobs: names, stages, durations and endings.
 
 use std::time::Duration;
 
-/// How one attempt of a job ends.
+/// The end of one attempt of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
     /// Ends with `success`.
     Passes,
     /// Ends with `failed` and this reason.
     Fails(String),
-    /// Somebody cancels it when its time is over.
+    /// Is canceled after its time on the runner.
     IsCanceled,
-    /// Starts and never ends of itself.
+    /// Starts, and never ends by itself.
     Runs,
-    /// Waits for a runner for ever, or until its status is set by hand.
+    /// Waits for a runner until its status is set by hand.
     Waits,
 }
 
@@ -24,18 +24,18 @@ impl Ending {
     }
 }
 
-/// What a trigger job starts.
+/// The pipeline that a bridge starts.
 #[derive(Debug, Clone)]
 pub struct Trigger {
-    /// The child pipeline.
+    /// Plan of the downstream pipeline.
     pub pipeline: PipelinePlan,
-    /// `strategy: depend`: the bridge ends as its child does.
+    /// `strategy: depend`: the bridge ends with the status of the pipeline.
     pub depend: bool,
-    /// Path of another project in which the pipeline runs; its own where not given.
+    /// Path of the project of the pipeline; `None` for a child pipeline in the same project.
     pub project: Option<String>,
 }
 
-/// One job of a pipeline.
+/// Plan of a job.
 #[derive(Debug, Clone)]
 pub struct JobPlan {
     /// Full name, matrix suffix included.
@@ -44,22 +44,22 @@ pub struct JobPlan {
     pub stage: String,
     /// Whether the pipeline passes although this job fails.
     pub allow_failure: bool,
-    /// How each attempt ends; the last entry holds for all that follow.
+    /// The end of each attempt. The last entry applies to all further attempts.
     pub attempts: Vec<Ending>,
-    /// How often the pipeline retries it by itself (`retry:`).
+    /// Maximum number of automatic retries (`retry:`).
     pub retry: usize,
     /// Time in the queue.
     pub wait: Duration,
     /// Time on the runner.
     pub run: Duration,
-    /// `when: manual`: started by nobody.
+    /// `when: manual`.
     pub manual: bool,
-    /// Makes it a bridge.
+    /// The pipeline to start, which makes the job a bridge.
     pub trigger: Option<Box<Trigger>>,
 }
 
 impl JobPlan {
-    /// A job in stage `test` whose attempts end as given.
+    /// A job in stage `test` with these ends of its attempts.
     pub fn new(name: impl Into<String>, attempts: impl Into<Vec<Ending>>) -> Self {
         Self {
             name: name.into(),
@@ -84,7 +84,7 @@ impl JobPlan {
         Self::new(name, [Ending::fails()])
     }
 
-    /// A job that fails with this reason.
+    /// A job that fails with this `failure_reason`.
     pub fn fails_with(name: impl Into<String>, reason: &str) -> Self {
         Self::new(name, [Ending::Fails(reason.to_owned())])
     }
@@ -94,7 +94,7 @@ impl JobPlan {
         Self::new(name, [Ending::Waits])
     }
 
-    /// A bridge that starts `pipeline` and ends as it does.
+    /// A bridge that starts `pipeline` and ends with its status.
     pub fn triggers(name: impl Into<String>, pipeline: PipelinePlan) -> Self {
         let mut plan = Self::passes(name);
         plan.trigger = Some(Box::new(Trigger {
@@ -105,7 +105,7 @@ impl JobPlan {
         plan
     }
 
-    /// As a bridge, ends at once and leaves its pipeline alone.
+    /// Makes the bridge end at once, without `strategy: depend`.
     #[must_use]
     pub fn detached(mut self) -> Self {
         if let Some(trigger) = &mut self.trigger {
@@ -114,7 +114,7 @@ impl JobPlan {
         self
     }
 
-    /// As a bridge, starts its pipeline in the project of this path.
+    /// Makes the bridge start its pipeline in another project.
     #[must_use]
     pub fn in_project(mut self, path: &str) -> Self {
         if let Some(trigger) = &mut self.trigger {
@@ -123,28 +123,28 @@ impl JobPlan {
         self
     }
 
-    /// In this stage.
+    /// Sets the stage.
     #[must_use]
     pub fn in_stage(mut self, stage: &str) -> Self {
         stage.clone_into(&mut self.stage);
         self
     }
 
-    /// With `allow_failure: true`.
+    /// Sets `allow_failure: true`.
     #[must_use]
     pub fn allowed_to_fail(mut self) -> Self {
         self.allow_failure = true;
         self
     }
 
-    /// With `retry: times`.
+    /// Sets `retry: times`.
     #[must_use]
     pub fn retried(mut self, times: usize) -> Self {
         self.retry = times;
         self
     }
 
-    /// So long in the queue, so long on the runner.
+    /// Sets the time in the queue and on the runner.
     #[must_use]
     pub fn taking(mut self, wait: Duration, run: Duration) -> Self {
         self.wait = wait;
@@ -152,14 +152,14 @@ impl JobPlan {
         self
     }
 
-    /// With `when: manual`.
+    /// Sets `when: manual`.
     #[must_use]
     pub fn manual(mut self) -> Self {
         self.manual = true;
         self
     }
 
-    /// How that attempt (from 0) ends.
+    /// The end of an attempt, numbered from 0.
     pub fn ending(&self, attempt: usize) -> Ending {
         self.attempts
             .get(attempt)
@@ -169,25 +169,25 @@ impl JobPlan {
     }
 }
 
-/// One pipeline.
+/// Plan of a pipeline.
 #[derive(Debug, Clone)]
 pub struct PipelinePlan {
-    /// Branch or tag; the project's default branch where not given.
+    /// Branch or tag; `None` for the default branch of the project.
     pub ref_name: Option<String>,
     /// Whether `ref_name` is a tag.
     pub tag: bool,
-    /// What started it.
+    /// GitLab's pipeline source: `push`, `schedule`, ..
     pub source: String,
-    /// The commit; a new one where not given.
+    /// Commit of the pipeline; `None` for a new commit.
     pub sha: Option<String>,
-    /// Its jobs; the stages run in the order in which they first appear.
+    /// Plans of the jobs. The stages run in the order of their first job.
     pub jobs: Vec<JobPlan>,
-    /// How long after its creation the API shows it.
+    /// Time from the creation until the API shows the pipeline.
     pub hidden_for: Duration,
 }
 
 impl PipelinePlan {
-    /// A push to the default branch that runs these jobs.
+    /// A pipeline of a push to the default branch.
     pub fn new(jobs: impl Into<Vec<JobPlan>>) -> Self {
         Self {
             ref_name: None,
@@ -199,35 +199,28 @@ impl PipelinePlan {
         }
     }
 
-    /// On this branch.
+    /// Sets the branch.
     #[must_use]
     pub fn on(mut self, ref_name: &str) -> Self {
         self.ref_name = Some(ref_name.to_owned());
         self
     }
 
-    /// Started by this source.
+    /// Sets the source.
     #[must_use]
     pub fn from_source(mut self, source: &str) -> Self {
         source.clone_into(&mut self.source);
         self
     }
 
-    /// On this commit.
-    #[must_use]
-    pub fn at_commit(mut self, sha: &str) -> Self {
-        self.sha = Some(sha.to_owned());
-        self
-    }
-
-    /// Seen through the API only so long after its creation.
+    /// Hides the pipeline from the API for some time after its creation.
     #[must_use]
     pub fn hidden_for(mut self, time: Duration) -> Self {
         self.hidden_for = time;
         self
     }
 
-    /// All its jobs take no time at all.
+    /// Makes all jobs start and end without delay.
     #[must_use]
     pub fn instant(mut self) -> Self {
         for job in &mut self.jobs {
@@ -237,7 +230,7 @@ impl PipelinePlan {
         self
     }
 
-    /// Stage names in the order in which they first appear.
+    /// Stage names in the order of their first job.
     pub fn stages(&self) -> Vec<String> {
         let mut stages: Vec<String> = Vec::new();
         for job in &self.jobs {

@@ -1,8 +1,8 @@
-//! The query string of a request.
+//! Query strings.
 
 use url::form_urlencoded;
 
-/// Parameters in the order given.
+/// The parameters of a request, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Query {
     pairs: Vec<(String, String)>,
@@ -17,7 +17,7 @@ impl Query {
         }
     }
 
-    /// The last value given for a parameter; an empty one counts as not given.
+    /// The last value of a parameter; `None` if it is missing or empty.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let found = self.pairs.iter().rfind(|(key, _)| key == name);
         found
@@ -25,7 +25,7 @@ impl Query {
             .filter(|value| !value.is_empty())
     }
 
-    /// Every value of a parameter, also where it is written with `[]`.
+    /// Every value of a parameter, also of the form `name[]`.
     pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.pairs
             .iter()
@@ -33,7 +33,7 @@ impl Query {
             .map(|(_, value)| value.as_str())
     }
 
-    /// `true`, `1`, `t` and `false`, `0`, `f`, as Grape reads them.
+    /// A boolean in the notation of Grape: `true`, `1`, `t`, or `false`, `0`, `f`.
     pub(super) fn flag(&self, name: &str) -> Option<bool> {
         match self.get(name)? {
             "true" | "1" | "t" => Some(true),
@@ -42,7 +42,7 @@ impl Query {
         }
     }
 
-    /// Written out again for another page.
+    /// The query string for another page.
     pub(super) fn with_page(&self, page: usize, size: usize) -> String {
         let others = self
             .pairs

@@ -1,9 +1,9 @@
-//! An answer before it is put on the wire.
+//! Answers before they are serialized.
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
-/// What a body holds.
+/// Content of a body.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Content {
     Json(Value),
@@ -49,12 +49,12 @@ impl Reply {
     }
 
     /// `{"message": "404 Project Not Found"}`.
-    pub(super) fn not_found(what: &str) -> Self {
-        let message = format!("404 {what} Not Found");
+    pub(super) fn not_found(entity: &str) -> Self {
+        let message = format!("404 {entity} Not Found");
         Self::json(StatusCode::NOT_FOUND, json!({ "message": message }))
     }
 
-    /// What GitLab says of a pipeline or a job that is not there.
+    /// GitLab's answer for an unknown pipeline or job.
     pub(super) fn record_not_found() -> Self {
         Self::json(StatusCode::NOT_FOUND, json!({ "message": "404 Not found" }))
     }

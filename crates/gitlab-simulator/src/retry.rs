@@ -1,28 +1,28 @@
-//! Further attempts of a job: by itself, or by hand.
+//! Retries of jobs, automatic and by hand.
 
 use std::sync::Arc;
 
-use super::entity::{Job, Status};
+use super::entity::{CiStatus, Job};
 use super::world::World;
 
-/// Why a job was not retried.
+/// The reason why a job was not retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RetryRefused {
-    /// There is no such job.
+    /// The job does not exist.
     #[error("there is no such job")]
     NotFound,
-    /// It is not finished, or a later attempt exists.
+    /// The job has not finished, or a later attempt exists.
     #[error("Job is not retryable")]
     NotRetryable,
 }
 
 impl World {
-    /// Retries a finished job by hand; gives the id of the new attempt.
+    /// Retries a finished job by hand. Returns the id of the new attempt.
     pub fn retry_job(&mut self, job: u64) -> Result<u64, RetryRefused> {
         let old = self.jobs.get(&job).ok_or(RetryRefused::NotFound)?;
         let retryable = matches!(
             old.status,
-            Status::Success | Status::Failed | Status::Canceled
+            CiStatus::Success | CiStatus::Failed | CiStatus::Canceled
         );
         if old.retried || !retryable {
             return Err(RetryRefused::NotRetryable);
@@ -34,7 +34,7 @@ impl World {
         Ok(new)
     }
 
-    /// Makes and enqueues one more attempt.
+    /// Creates and enqueues another attempt. Returns its id.
     pub(super) fn next_attempt(&mut self, job: u64) -> Option<u64> {
         let old = self.jobs.get_mut(&job)?;
         old.retried = true;
@@ -44,7 +44,7 @@ impl World {
         Some(new)
     }
 
-    /// A retry gives the skipped jobs of later stages another chance.
+    /// Sets the skipped jobs of later stages back to `created`.
     fn revive_skipped(&mut self, pipeline: u64, retried: u64) {
         let Some(stages) = self.pipelines.get(&pipeline).map(|p| p.stages.clone()) else {
             return;
@@ -53,12 +53,12 @@ impl World {
         let from = self.jobs.get(&retried).and_then(position);
         let skipped: Vec<u64> = self
             .jobs_of(pipeline)
-            .filter(|job| job.status == Status::Skipped && position(job) > from)
+            .filter(|job| job.status == CiStatus::Skipped && position(job) > from)
             .map(|job| job.id)
             .collect();
         for id in skipped {
             if let Some(job) = self.jobs.get_mut(&id) {
-                job.status = Status::Created;
+                job.status = CiStatus::Created;
                 job.finished_at = None;
             }
         }

@@ -1,18 +1,18 @@
-//! The named scenarios: which there are, and how one fills a world.
+//! The named scenarios.
 
 use std::time::Duration;
 
 use super::scripts;
 use super::world::World;
 
-/// A course of events with a known truth.
+/// A sequence of events with a known truth.
 ///
-/// The script runs over the first ten simulated minutes and more; then pipelines go on at random,
-/// drawn from the world's seed.
+/// A script covers at least the first ten simulated minutes. Random pipelines follow, determined by the
+/// seed of the world.
 pub struct Scenario {
-    /// Name, as the command line has it.
+    /// Name on the command line.
     pub name: &'static str,
-    /// What happens, in a few words; projects are below the group `acme`.
+    /// Description in a few words. All projects are in the group `acme`.
     pub about: &'static str,
     script: fn(&mut World),
     in_demo: bool,
@@ -22,7 +22,7 @@ pub struct Scenario {
 pub static SCENARIOS: [Scenario; 14] = [
     Scenario {
         name: "demo",
-        about: "all of these but child-pipelines and schedules",
+        about: "all scenarios except child-pipelines and schedules",
         script: demo,
         in_demo: false,
     },
@@ -40,7 +40,7 @@ pub static SCENARIOS: [Scenario; 14] = [
     },
     Scenario {
         name: "flaky",
-        about: "mobile ui-tests: every second one passes on a retry",
+        about: "mobile ui-tests: every second execution passes on a retry",
         script: scripts::flaky,
         in_demo: true,
     },
@@ -52,13 +52,13 @@ pub static SCENARIOS: [Scenario; 14] = [
     },
     Scenario {
         name: "retry-then-fail",
-        about: "billing contract-tests fails three times over",
+        about: "billing contract-tests fails in all three attempts",
         script: scripts::retry_then_fail,
         in_demo: true,
     },
     Scenario {
         name: "allowed-failure",
-        about: "docs link-check and spell-check may fail and do",
+        about: "docs link-check and spell-check are allowed to fail and do",
         script: scripts::allowed_failure,
         in_demo: true,
     },
@@ -76,7 +76,7 @@ pub static SCENARIOS: [Scenario; 14] = [
     },
     Scenario {
         name: "late-pipelines",
-        about: "data etl: lower ids are seen or end after higher ones",
+        about: "data etl: lower ids appear or end after higher ones",
         script: scripts::late_pipelines,
         in_demo: true,
     },
@@ -107,12 +107,12 @@ pub static SCENARIOS: [Scenario; 14] = [
 ];
 
 impl Scenario {
-    /// The scenario of that name.
+    /// The scenario with this name.
     pub fn named(name: &str) -> Option<&'static Self> {
         SCENARIOS.iter().find(|scenario| scenario.name == name)
     }
 
-    /// Creates its projects in a new world and plans what is to happen.
+    /// Creates the projects in a new world and plans the events.
     pub fn fill(&self, world: &mut World) {
         (self.script)(world);
         world.advance(Duration::ZERO);

@@ -1,55 +1,15 @@
-//! Pipeline schedules: when they run, and what becomes of it.
+//! Runs pipeline schedules, and writes them as the API does.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::moment::Moment;
+use super::entity::{RunBehavior, Schedule};
 use super::plan::PipelinePlan;
 use super::world::World;
 
-/// What becomes of a schedule's runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// Each creates a pipeline.
-    Runs,
-    /// Its time passes and the next one is set, but no pipeline comes of it.
-    CreatesNothing,
-    /// Its time passes and nothing happens at all.
-    IsForgotten,
-}
-
-/// A pipeline schedule.
-#[derive(Debug, Clone)]
-pub struct Schedule {
-    /// Global id.
-    pub id: u64,
-    /// The project it belongs to.
-    pub project_id: u64,
-    /// What it is for.
-    pub description: String,
-    /// Branch.
-    pub ref_name: String,
-    /// Time between two runs.
-    pub every: Duration,
-    /// When it is to run next.
-    pub next_run_at: Moment,
-    /// Whether it is switched on.
-    pub active: bool,
-    /// What becomes of its runs.
-    pub fate: Fate,
-    /// What a run starts.
-    pub plan: PipelinePlan,
-    /// The last pipeline it started.
-    pub last_pipeline: Option<u64>,
-    /// When it was created.
-    pub created_at: Moment,
-    /// When it last changed.
-    pub updated_at: Moment,
-}
-
 impl World {
-    /// Creates a schedule on the project's default branch that first runs after `every`; gives its id.
+    /// Creates a schedule on the project's default branch. It first runs after `every`. Returns its id.
     pub fn create_schedule(
         &mut self,
         project: u64,
@@ -67,7 +27,7 @@ impl World {
             every,
             next_run_at: self.now + every,
             active: true,
-            fate: Fate::Runs,
+            behavior: RunBehavior::Runs,
             plan: plan.from_source("schedule"),
             last_pipeline: None,
             created_at: self.now,
@@ -78,17 +38,17 @@ impl World {
         id
     }
 
-    /// A schedule, to be changed.
+    /// A schedule, for changes.
     pub fn schedule_mut(&mut self, id: u64) -> Option<&mut Schedule> {
         self.schedules.get_mut(&id)
     }
 
-    /// A schedule.
+    /// A schedule by its id.
     pub fn schedule(&self, id: u64) -> Option<&Schedule> {
         self.schedules.get(&id)
     }
 
-    /// Deletes a schedule; its pipelines stay.
+    /// Deletes a schedule and keeps its pipelines.
     pub fn delete_schedule(&mut self, id: u64) {
         self.schedules.remove(&id);
     }
@@ -98,10 +58,10 @@ impl World {
             return;
         };
         self.after(schedule.every, move |world| world.run_schedule(id));
-        if !schedule.active || schedule.fate == Fate::IsForgotten {
+        if !schedule.active || schedule.behavior == RunBehavior::IsForgotten {
             return;
         }
-        let runs = schedule.fate == Fate::Runs;
+        let runs = schedule.behavior == RunBehavior::Runs;
         let pipeline = runs.then(|| self.push_pipeline(schedule.project_id, schedule.plan));
         let now = self.now;
         if let Some(schedule) = self.schedules.get_mut(&id) {
@@ -111,7 +71,7 @@ impl World {
         }
     }
 
-    /// A schedule, as the list has it.
+    /// A row of `GET /projects/:id/pipeline_schedules`.
     pub(super) fn schedule_row(&self, schedule: &Schedule) -> Value {
         json!({
             "id": schedule.id,
@@ -128,7 +88,7 @@ impl World {
         })
     }
 
-    /// A schedule asked for by its id.
+    /// The answer of `GET /projects/:id/pipeline_schedules/:sid`.
     pub(super) fn schedule_detail(&self, schedule: &Schedule) -> Value {
         let last = schedule.last_pipeline.and_then(|id| self.pipeline(id));
         let own = json!({

@@ -1,16 +1,16 @@
-//! What happens in each scenario, minute by minute.
+//! The scripts of the scenarios, minute by minute.
 //!
-//! A pipeline that is pushed at minute m with jobs of the usual length (2 s in the queue, 20 s on
-//! the runner) has its first stage decided at m:22.
+//! Jobs wait 2 s and run 20 s by default, so the first stage of a pipeline that is pushed at minute m ends
+//! at m:22.
 
 use std::time::Duration;
 
+use super::entity::RunBehavior;
 use super::plan::{Ending, JobPlan, PipelinePlan};
-use super::schedules::Fate;
 use super::steady;
 use super::world::World;
 
-/// Minute in which scripted pipelines end and random ones begin.
+/// Length of a script in minutes. Random pipelines follow.
 const SCRIPT_MINUTES: u64 = 12;
 
 fn minutes(count: u64) -> Duration {
@@ -21,7 +21,7 @@ fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-/// Pushes one pipeline a minute, with the jobs the script gives for that minute.
+/// Pushes one pipeline per minute with the jobs that `jobs` returns for the minute.
 fn every_minute(world: &mut World, project: u64, until: u64, jobs: impl Fn(u64) -> Vec<JobPlan>) {
     for minute in 0..until {
         let plan = PipelinePlan::new(jobs(minute));
@@ -29,10 +29,10 @@ fn every_minute(world: &mut World, project: u64, until: u64, jobs: impl Fn(u64) 
             world.push_pipeline(project, plan);
         });
     }
-    steady::goes_on(world, project, minutes(until), jobs(0));
+    steady::push_at_random(world, project, minutes(until), jobs(0));
 }
 
-/// Fails in the minutes for which `broken` holds.
+/// A job that fails if `broken`, else passes.
 fn job(name: &str, broken: bool) -> JobPlan {
     if broken {
         JobPlan::fails(name)
@@ -124,7 +124,7 @@ pub(super) fn retry_then_fail(world: &mut World) {
         "contract-tests",
     );
     let usual = plan(false).jobs;
-    steady::goes_on(world, project, minutes(SCRIPT_MINUTES), usual);
+    steady::push_at_random(world, project, minutes(SCRIPT_MINUTES), usual);
 }
 
 pub(super) fn allowed_failure(world: &mut World) {
@@ -133,7 +133,7 @@ pub(super) fn allowed_failure(world: &mut World) {
         let spelling = job("spell-check", (2..=5).contains(&minute));
         vec![
             job("link-check", minute >= 3).allowed_to_fail(),
-            // From minute 4 on somebody has given up on it.
+            // From minute 4 on the job is allowed to fail.
             if minute >= 4 {
                 spelling.allowed_to_fail()
             } else {
@@ -181,13 +181,13 @@ pub(super) fn late_pipelines(world: &mut World) {
     for minute in 0..SCRIPT_MINUTES {
         let broken = [2, 6, 7, 8].contains(&minute);
         let (hidden, run) = match minute {
-            // Seen first while a higher id is already done, ends after it, and fails.
+            // Becomes visible after a higher id has ended, ends later, and fails.
             2 => (45, 100),
             // Passes after a higher id has failed.
             5 => (0, 130),
             // Fails after a higher id has passed.
             8 => (0, 90),
-            // Has ended before it is seen at all.
+            // Ends before it becomes visible.
             10 => (40, 5),
             _ => (0, 20),
         };
@@ -197,7 +197,7 @@ pub(super) fn late_pipelines(world: &mut World) {
             world.push_pipeline(project, plan);
         });
     }
-    steady::goes_on(world, project, minutes(14), vec![JobPlan::passes("etl")]);
+    steady::push_at_random(world, project, minutes(14), vec![JobPlan::passes("etl")]);
 }
 
 pub(super) fn stuck(world: &mut World) {
@@ -262,19 +262,19 @@ pub(super) fn schedules(world: &mut World) {
     let report = world.create_schedule(project, "report", minutes(3), tests());
     let cleanup = world.create_schedule(project, "cleanup", minutes(3), tests());
     if let Some(schedule) = world.schedule_mut(report) {
-        schedule.fate = Fate::IsForgotten;
+        schedule.behavior = RunBehavior::IsForgotten;
     }
     if let Some(schedule) = world.schedule_mut(cleanup) {
         schedule.active = false;
     }
 }
 
-/// Retries by hand the job of a project's n-th pipeline (from 1).
+/// Retries by hand a job of the pipeline with this `iid`.
 fn retry_at(world: &mut World, project: u64, when: Duration, iid: u64, job: &'static str) {
     world.at(when, move |world| {
         let pipeline = nth_pipeline(world, project, iid);
         let job = pipeline.and_then(|pipeline| world.latest(pipeline, job).map(|job| job.id));
-        // Whoever watches may have retried it already; then there is nothing to do.
+        // A retry through the API may have come first.
         if let Some(Err(refused)) = job.map(|job| world.retry_job(job)) {
             tracing::debug!(%refused, "a scripted retry was not needed");
         }

@@ -1,8 +1,8 @@
-//! The HTTP side: connections, authentication, and putting an answer (or a fault) on the wire.
+//! The HTTP server: connections, authentication, answers and injected faults.
 
 use std::io::{self, Write};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -22,48 +22,11 @@ use super::api;
 use super::control;
 use super::faults::{Fault, Faults, Verdict};
 use super::moment::Moment;
-use super::pace::Course;
 use super::query::Query;
 use super::reply::{Content, Reply};
-use super::world::World;
+use super::state::{Recorded, Shared, lock_present};
 
-/// One request as it was answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
-    /// Method and pattern: `GET /projects/:id/pipelines`.
-    pub endpoint: &'static str,
-    /// Path and query as asked for.
-    pub target: String,
-    /// Status of the answer; 0 where the connection was closed without one.
-    pub status: u16,
-    /// What went wrong on purpose.
-    pub fault: Option<Fault>,
-    /// Simulated time of the request.
-    pub at: Moment,
-}
-
-/// Everything the server works on.
-pub(super) struct State {
-    pub(super) world: World,
-    pub(super) faults: Faults,
-    pub(super) course: Course,
-    pub(super) token: String,
-    pub(super) prefix: String,
-    pub(super) requests: Vec<Recorded>,
-}
-
-/// The state, shared by connections and the handle.
-pub(super) type Shared = Arc<Mutex<State>>;
-
-/// Locks the state and brings its time up to date.
-pub(super) fn present(shared: &Shared) -> MutexGuard<'_, State> {
-    let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
-    let now = state.course.now();
-    state.world.advance_to(now);
-    state
-}
-
-/// Accepts connections until told to stop, then drops those that are open.
+/// Accepts connections until `stop`, then drops the open ones.
 pub(super) async fn serve(listener: TcpListener, shared: Shared, stop: CancellationToken) {
     let connections = TaskTracker::new();
     loop {
@@ -100,7 +63,7 @@ async fn connection(stream: TcpStream, shared: Shared) {
 async fn respond<B>(
     request: Request<B>,
     shared: Shared,
-) -> Result<Response<Sent>, ConnectionReset> {
+) -> Result<Response<CuttableBody>, ConnectionReset> {
     let gzip = request
         .headers()
         .get_all(header::ACCEPT_ENCODING)
@@ -116,9 +79,9 @@ async fn respond<B>(
     Ok(response(reply, verdict.fault, gzip, now))
 }
 
-/// Finds the answer under the lock; what takes time comes after it.
+/// Decides on the answer under the lock. Delays come later, without the lock.
 fn decide<B>(request: &Request<B>, shared: &Shared) -> (Reply, Verdict, Moment) {
-    let mut state = present(shared);
+    let mut state = lock_present(shared);
     let now = state.world.now();
     let (method, path) = (request.method(), request.uri().path());
     let query = Query::parse(request.uri().query().unwrap_or_default());
@@ -167,7 +130,7 @@ fn authorized(headers: &HeaderMap, token: &str) -> bool {
         || text("authorization").and_then(|value| value.strip_prefix("Bearer ")) == Some(token)
 }
 
-/// The answer that stands in for the true one, for faults that have one.
+/// The answer that replaces the true one; `None` for faults that only damage the true answer.
 fn failure(fault: Fault, faults: &Faults) -> Option<Reply> {
     let page = |status: StatusCode| {
         let text = format!("<html><body><h1>{status}</h1></body></html>\n");
@@ -194,7 +157,7 @@ fn failure(fault: Fault, faults: &Faults) -> Option<Reply> {
     }
 }
 
-/// The true records stay, so that what they say is not lost with the broken one.
+/// Inserts a copy of the first record without `id`. The true records stay, so that no data is lost.
 fn add_record_without_id(reply: &mut Reply) {
     if let Content::Json(Value::Array(rows)) = &mut reply.content
         && let Some(Value::Object(first)) = rows.first()
@@ -205,7 +168,7 @@ fn add_record_without_id(reply: &mut Reply) {
     }
 }
 
-fn response(reply: Reply, fault: Option<Fault>, gzip: bool, now: Moment) -> Response<Sent> {
+fn response(reply: Reply, fault: Option<Fault>, gzip: bool, now: Moment) -> Response<CuttableBody> {
     let (kind, mut body) = match reply.content {
         Content::Json(value) => ("application/json", value.to_string().into_bytes()),
         Content::Text(text) => ("text/plain; charset=utf-8", text.into_bytes()),
@@ -230,8 +193,8 @@ fn response(reply: Reply, fault: Option<Fault>, gzip: bool, now: Moment) -> Resp
     let cut = fault == Some(Fault::TruncatedBody);
     let response = builder
         .header(header::CONTENT_LENGTH, body.len())
-        .body(Sent::new(body, cut));
-    response.unwrap_or_else(|_| Response::new(Sent::new(Vec::new(), true)))
+        .body(CuttableBody::new(body, cut));
+    response.unwrap_or_else(|_| Response::new(CuttableBody::new(Vec::new(), true)))
 }
 
 fn compress(body: &[u8]) -> Option<Vec<u8>> {
@@ -240,19 +203,19 @@ fn compress(body: &[u8]) -> Option<Vec<u8>> {
     encoder.finish().ok()
 }
 
-/// Closes a connection without an answer.
+/// Makes hyper close the connection without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is closed on purpose")]
 struct ConnectionReset;
 
-/// A body that may break off in its middle.
-struct Sent {
+/// A body that can end with a connection error after its first half.
+struct CuttableBody {
     part: Option<Bytes>,
     cut: bool,
     flushed: bool,
 }
 
-impl Sent {
+impl CuttableBody {
     fn new(mut body: Vec<u8>, cut: bool) -> Self {
         if cut {
             body.truncate(body.len() / 2);
@@ -265,7 +228,7 @@ impl Sent {
     }
 }
 
-impl Body for Sent {
+impl Body for CuttableBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -279,7 +242,7 @@ impl Body for Sent {
         if !self.cut {
             return Poll::Ready(None);
         }
-        // One more turn, so that the first half goes out before the connection is closed.
+        // Yields once, so that hyper sends the first half before the connection is closed.
         if !self.flushed {
             self.flushed = true;
             context.waker().wake_by_ref();

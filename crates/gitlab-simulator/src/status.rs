@@ -1,69 +1,69 @@
-//! The status of a set of jobs, as GitLab composes it (`Gitlab::Ci::Status::Composite`).
+//! The composite status of a set of jobs, by GitLab's rules (`Gitlab::Ci::Status::Composite`).
 
-use super::entity::{Job, Status};
+use super::entity::{CiStatus, Job};
 
-/// What a job contributes to the status of its stage or pipeline.
+/// A job's contribution to the status of its stage or pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
-    Plain(Status),
-    /// Failed or canceled, and allowed to.
+    Plain(CiStatus),
+    /// Failed or canceled, with `allow_failure`.
     Warning,
-    /// Waits for somebody, and need not.
+    /// Manual, with `allow_failure`: nothing waits for it.
     Ignored,
 }
 
-/// The status of these jobs together; `None` for no jobs.
-pub(super) fn composite<'a>(jobs: impl Iterator<Item = &'a Job>) -> Option<Status> {
+/// The composite status; `None` without jobs.
+pub(super) fn composite<'a>(jobs: impl Iterator<Item = &'a Job>) -> Option<CiStatus> {
     let parts: Vec<Part> = jobs.map(part).collect();
     if parts.is_empty() {
         return None;
     }
-    let only = |statuses: &[Status]| {
+    let only = |statuses: &[CiStatus]| {
         parts.iter().all(|part| match part {
             Part::Plain(status) => statuses.contains(status),
             Part::Warning | Part::Ignored => true,
         })
     };
-    let any = |status: Status| parts.contains(&Part::Plain(status));
-    let without_run = |part: &Part| matches!(part, Part::Ignored | Part::Plain(Status::Skipped));
+    let any = |status: CiStatus| parts.contains(&Part::Plain(status));
+    let without_run = |part: &Part| matches!(part, Part::Ignored | Part::Plain(CiStatus::Skipped));
 
     Some(if parts.iter().all(without_run) {
-        Status::Skipped
-    } else if only(&[Status::Success, Status::Skipped]) {
-        Status::Success
-    } else if only(&[Status::Created]) {
-        Status::Created
-    } else if only(&[Status::Preparing, Status::Created]) {
-        Status::Preparing
-    } else if only(&[Status::Canceled, Status::Success, Status::Skipped]) {
-        Status::Canceled
-    } else if any(Status::Canceling) {
-        Status::Canceling
-    } else if only(&[Status::Pending, Status::Created, Status::Skipped]) {
-        Status::Pending
-    } else if any(Status::WaitingForCallback) {
-        Status::WaitingForCallback
-    } else if any(Status::Running) || any(Status::Pending) {
-        Status::Running
-    } else if any(Status::WaitingForResource) {
-        Status::WaitingForResource
-    } else if any(Status::Manual) {
-        Status::Manual
-    } else if any(Status::Scheduled) {
-        Status::Scheduled
-    } else if any(Status::Preparing) {
-        Status::Preparing
-    } else if any(Status::Created) {
-        Status::Running
+        CiStatus::Skipped
+    } else if only(&[CiStatus::Success, CiStatus::Skipped]) {
+        CiStatus::Success
+    } else if only(&[CiStatus::Created]) {
+        CiStatus::Created
+    } else if only(&[CiStatus::Preparing, CiStatus::Created]) {
+        CiStatus::Preparing
+    } else if only(&[CiStatus::Canceled, CiStatus::Success, CiStatus::Skipped]) {
+        CiStatus::Canceled
+    } else if any(CiStatus::Canceling) {
+        CiStatus::Canceling
+    } else if only(&[CiStatus::Pending, CiStatus::Created, CiStatus::Skipped]) {
+        CiStatus::Pending
+    } else if any(CiStatus::WaitingForCallback) {
+        CiStatus::WaitingForCallback
+    } else if any(CiStatus::Running) || any(CiStatus::Pending) {
+        CiStatus::Running
+    } else if any(CiStatus::WaitingForResource) {
+        CiStatus::WaitingForResource
+    } else if any(CiStatus::Manual) {
+        CiStatus::Manual
+    } else if any(CiStatus::Scheduled) {
+        CiStatus::Scheduled
+    } else if any(CiStatus::Preparing) {
+        CiStatus::Preparing
+    } else if any(CiStatus::Created) {
+        CiStatus::Running
     } else {
-        Status::Failed
+        CiStatus::Failed
     })
 }
 
 fn part(job: &Job) -> Part {
     match job.status {
-        Status::Failed | Status::Canceled if job.plan.allow_failure => Part::Warning,
-        Status::Manual if job.plan.allow_failure => Part::Ignored,
+        CiStatus::Failed | CiStatus::Canceled if job.plan.allow_failure => Part::Warning,
+        CiStatus::Manual if job.plan.allow_failure => Part::Ignored,
         status => Part::Plain(status),
     }
 }

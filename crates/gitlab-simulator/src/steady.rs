@@ -1,60 +1,65 @@
-//! What goes on after a script: pipelines at random, with jobs that break, flake and recover.
+//! Random pipelines after the end of a script, with jobs that break, flake and recover.
 
 use std::time::Duration;
 
 use super::plan::{Ending, JobPlan, PipelinePlan};
 use super::world::World;
 
-/// Chance of a healthy job to break.
+/// Probability that a healthy job breaks.
 const BREAKS: f64 = 0.03;
-/// Chance of a healthy job to pass only on its second attempt.
+/// Probability that a healthy job passes only on its second attempt.
 const FLAKES: f64 = 0.04;
-/// Chance of a pipeline to be canceled on the way.
+/// Probability that a pipeline is canceled.
 const CANCELED: f64 = 0.02;
 
-/// A project's pipelines from some time on.
-struct Rhythm {
+/// The random pipelines of one project.
+struct RandomPipelines {
     project: u64,
-    jobs: Vec<Course>,
+    jobs: Vec<RandomJob>,
     random: fastrand::Rng,
 }
 
-/// A job and how many more pipelines it stays broken.
-struct Course {
+/// A job of random pipelines.
+struct RandomJob {
     plan: JobPlan,
+    /// Number of further pipelines in which the job fails.
     broken_for: u32,
 }
 
-/// From `start` on, pipelines with these jobs are pushed to a project every one to three minutes.
-pub(super) fn goes_on(world: &mut World, project: u64, start: Duration, jobs: Vec<JobPlan>) {
-    let usual = |plan| Course {
+/// Pushes pipelines with these jobs to a project every one to three minutes, from `start` on.
+pub(super) fn push_at_random(world: &mut World, project: u64, start: Duration, jobs: Vec<JobPlan>) {
+    let healthy = |plan| RandomJob {
         plan,
         broken_for: 0,
     };
-    let rhythm = Rhythm {
+    let pipelines = RandomPipelines {
         project,
-        jobs: jobs.into_iter().map(usual).collect(),
+        jobs: jobs.into_iter().map(healthy).collect(),
         random: world.random.fork(),
     };
-    world.at(start, move |world| beat(world, rhythm));
+    world.at(start, move |world| push_next(world, pipelines));
 }
 
-fn beat(world: &mut World, mut rhythm: Rhythm) {
-    if world.project(rhythm.project).is_none() {
+fn push_next(world: &mut World, mut pipelines: RandomPipelines) {
+    if world.project(pipelines.project).is_none() {
         return;
     }
-    let random = &mut rhythm.random;
-    let jobs: Vec<JobPlan> = rhythm.jobs.iter_mut().map(|job| job.next(random)).collect();
-    let pipeline = world.push_pipeline(rhythm.project, PipelinePlan::new(jobs));
+    let random = &mut pipelines.random;
+    let jobs: Vec<JobPlan> = pipelines
+        .jobs
+        .iter_mut()
+        .map(|job| job.next(random))
+        .collect();
+    let pipeline = world.push_pipeline(pipelines.project, PipelinePlan::new(jobs));
     if random.f64() < CANCELED {
         let soon = Duration::from_secs(random.u64(3..20));
         world.after(soon, move |world| world.cancel_pipeline(pipeline));
     }
     let next = Duration::from_millis(random.u64(60_000..180_000));
-    world.after(next, move |world| beat(world, rhythm));
+    world.after(next, move |world| push_next(world, pipelines));
 }
 
-impl Course {
+impl RandomJob {
     fn next(&mut self, random: &mut fastrand::Rng) -> JobPlan {
         let mut plan = self.plan.clone();
         plan.wait = Duration::from_millis(random.u64(500..4_000));

@@ -1,26 +1,26 @@
-//! What jobs write into their logs, and files of repositories.
+//! Logs of jobs, and files of repositories.
 
-use super::entity::{Job, Status};
+use super::entity::{CiStatus, Job};
 use super::world::World;
 
 impl World {
-    /// Makes a job's log this text.
+    /// Replaces the log of a job.
     pub fn set_log(&mut self, job: u64, text: &str) {
         self.logs.insert(job, text.to_owned());
     }
 
-    /// Puts a file into a project's repository, on every branch.
+    /// Adds or replaces a file in a project's repository, on every branch.
     pub fn set_file(&mut self, project: u64, path: &str, text: &str) {
         let key = (project, path.to_owned());
         self.files.insert(key, text.to_owned());
     }
 
-    /// Takes a file out of a project's repository.
+    /// Removes a file from a project's repository.
     pub fn remove_file(&mut self, project: u64, path: &str) {
         self.files.remove(&(project, path.to_owned()));
     }
 
-    /// The log of a job so far; empty where no runner has written any.
+    /// The log of a job so far; empty before the job started.
     pub(super) fn log_of(&self, job: &Job) -> String {
         if let Some(text) = self.logs.get(&job.id) {
             return text.clone();
@@ -41,16 +41,16 @@ impl World {
             job.name(),
         );
         let ending = match (job.status, job.failure_reason.as_deref()) {
-            (Status::Success, _) => "\x1b[32;1mJob succeeded\x1b[0;m\n".to_owned(),
-            (Status::Failed, Some("runner_system_failure")) => {
+            (CiStatus::Success, _) => "\x1b[32;1mJob succeeded\x1b[0;m\n".to_owned(),
+            (CiStatus::Failed, Some("runner_system_failure")) => {
                 "\x1b[31;1mERROR: Job failed (system failure): the machine is gone\x1b[0;m\n"
                     .to_owned()
             }
-            (Status::Failed, Some("job_execution_timeout")) => {
+            (CiStatus::Failed, Some("job_execution_timeout")) => {
                 "\x1b[31;1mERROR: Job failed: execution took longer than 1h0m0s seconds\x1b[0;m\n"
                     .to_owned()
             }
-            (Status::Failed, _) => format!(
+            (CiStatus::Failed, _) => format!(
                 "running 128 tests\ntest {}::works_as_before ... FAILED\n\
                  assertion `left == right` failed\n  left: 3\n right: 2\n\
                  make: *** [Makefile:12: {}] Error 1\n{}\

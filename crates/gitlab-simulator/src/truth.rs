@@ -1,63 +1,62 @@
-//! What an exporter ought to say: counted from the world itself, by the default rules.
+//! The figures that an exporter should show: counted from the world itself, by the exporter's default rules.
 //!
-//! Only what the API shows counts: the default branch of every project that is not archived, and
-//! pipelines of the sources an exporter watches by default. Child pipelines are part of the one that
-//! started them: their jobs are named `bridge / job`. An execution is one job name in one pipeline,
-//! decided by its last attempt.
+//! Counts the visible pipelines of the default branches of all projects that are not archived, for the
+//! sources that the exporter watches by default. Jobs of child pipelines count under the parent as
+//! `bridge / job`. An execution is one job name in one pipeline, decided by its last attempt.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::entity::{Job, Pipeline, Project, Status};
+use super::entity::{CiStatus, Job, Pipeline, Project};
 use super::moment::Moment;
 use super::world::World;
 
-/// Executions a window holds.
+/// Executions in a full window.
 pub const WINDOW: usize = 10;
 
-/// Pipeline sources that count.
+/// Counted pipeline sources.
 pub const SOURCES: [&str; 7] = [
     "push", "web", "api", "schedule", "trigger", "chat", "webide",
 ];
 
-/// The truth on one job. Times are whole seconds since the Unix epoch.
+/// The truth of one job. Times are whole seconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JobTruth {
     /// Full path of the project.
     pub project: String,
-    /// The branch.
+    /// Default branch of the project.
     #[serde(rename = "ref")]
     pub ref_name: String,
     /// Full name of the job.
     pub job_name: String,
     /// Failing executions in a row, up to the newest.
     pub consecutive_failures: usize,
-    /// Failing share of the window; 0 for an empty one.
+    /// Failing share of the window; 0 for an empty window.
     pub failure_ratio: f64,
     /// Executions in the window.
     pub window_executions: usize,
-    /// Failing ones among them.
+    /// Failing executions in the window.
     pub window_failures: usize,
-    /// Those that passed after a failed attempt.
+    /// Executions in the window that passed after a failed attempt.
     pub window_flaky: usize,
     /// Outcomes of the window, oldest first: `passed`, `failed`, `allowed_failure`.
     pub window: Vec<&'static str>,
-    /// When an execution last passed (its end; the latest of all).
+    /// Latest end of a passed execution.
     pub last_success: Option<i64>,
     /// End of the first execution of the streak.
     pub failing_since: Option<i64>,
-    /// Its commit.
+    /// Commit of the first execution of the streak.
     pub first_failing_commit: Option<String>,
     /// Commit of the newest passed execution before the streak.
     pub last_passing_commit: Option<String>,
-    /// Reason of the newest failing execution of the streak.
+    /// `failure_reason` of the newest execution of the streak.
     pub failure_reason: Option<String>,
-    /// Start of the oldest attempt that is running.
+    /// Earliest start of a running attempt.
     pub running_start: Option<i64>,
-    /// When the oldest attempt that is pending was created.
+    /// Earliest creation of a pending attempt.
     pub pending_created: Option<i64>,
-    /// When the oldest attempt that is pending began to wait for a runner.
+    /// Earliest time at which a pending attempt began to wait for a runner.
     pub pending_since: Option<i64>,
 }
 
@@ -77,7 +76,7 @@ const PASSED: &str = "passed";
 const FAILED: &str = "failed";
 const ALLOWED_FAILURE: &str = "allowed_failure";
 
-/// The truth on every job, ordered by project, ref and name.
+/// The truth of every job, ordered by project and name.
 pub fn of(world: &World) -> Vec<JobTruth> {
     let watched = world.projects.values().filter(|project| !project.archived);
     let mut truths: Vec<JobTruth> = watched
@@ -91,7 +90,7 @@ fn of_project(world: &World, project: &Project) -> Vec<JobTruth> {
     let counts = |pipeline: &&Pipeline| {
         pipeline.ref_name == project.default_branch && SOURCES.contains(&pipeline.source.as_str())
     };
-    // By name: per pipeline, in order of their ids, the attempts in order of theirs.
+    // Job name -> pipeline id -> attempts, ordered by job id.
     let mut runs: BTreeMap<String, BTreeMap<u64, Vec<&Job>>> = BTreeMap::new();
     for pipeline in world.visible_pipelines(project.id).filter(counts) {
         let mut jobs = Vec::new();
@@ -107,7 +106,7 @@ fn of_project(world: &World, project: &Project) -> Vec<JobTruth> {
         .collect()
 }
 
-/// Every attempt of every job of a pipeline and of its children, by the name it counts under.
+/// Collects every attempt in a pipeline and its children, with the job name that counts it.
 fn with_children<'a>(
     world: &'a World,
     pipeline: u64,
@@ -157,16 +156,16 @@ fn of_job(
         first_failing_commit: streak.first().map(|e| e.sha.to_owned()),
         last_passing_commit: passing.map(|e| e.sha.to_owned()),
         failure_reason: streak.last().and_then(|e| e.reason.map(str::to_owned)),
-        running_start: earliest(open(Status::Running).filter_map(|job| job.started_at)),
-        pending_created: earliest(open(Status::Pending).map(|job| job.created_at)),
-        pending_since: earliest(open(Status::Pending).filter_map(|job| job.queued_at)),
+        running_start: earliest(open(CiStatus::Running).filter_map(|job| job.started_at)),
+        pending_created: earliest(open(CiStatus::Pending).map(|job| job.created_at)),
+        pending_since: earliest(open(CiStatus::Pending).filter_map(|job| job.queued_at)),
     }
 }
 
-/// Last attempts that are in this status.
+/// Last attempts with this status.
 fn attempts_in<'a>(
     pipelines: &'a BTreeMap<u64, Vec<&Job>>,
-    status: Status,
+    status: CiStatus,
 ) -> impl Iterator<Item = &'a Job> {
     let attempts = pipelines.values().flatten().copied();
     attempts.filter(move |job| !job.retried && job.status == status)
@@ -179,17 +178,17 @@ fn earliest(moments: impl IntoIterator<Item = Moment>) -> Option<i64> {
 fn execution<'a>(pipeline: &'a Pipeline, attempts: &[&'a Job]) -> Option<Execution<'a>> {
     let (last, earlier) = attempts.split_last()?;
     let outcome = match last.status {
-        Status::Success => PASSED,
-        Status::Failed if last.plan.allow_failure => ALLOWED_FAILURE,
-        Status::Failed => FAILED,
+        CiStatus::Success => PASSED,
+        CiStatus::Failed if last.plan.allow_failure => ALLOWED_FAILURE,
+        CiStatus::Failed => FAILED,
         _ => return None,
     };
     Some(Execution {
         outcome,
-        flaky: outcome == PASSED && earlier.iter().any(|job| job.status == Status::Failed),
+        flaky: outcome == PASSED && earlier.iter().any(|job| job.status == CiStatus::Failed),
         finished: last.finished_at,
         sha: &pipeline.sha,
-        // GitLab gives none where a bridge ends as its pipeline does.
+        // GitLab gives no reason for a bridge that failed with its pipeline; the exporter sets this one.
         reason: match last.downstream {
             Some(_) => Some("downstream_pipeline_failed"),
             None => last.failure_reason.as_deref(),

@@ -1,4 +1,4 @@
-//! A GitLab instance at one moment: what it holds, its agenda of things to come, and its time.
+//! The simulated GitLab instance: its entities, its time, and the agenda of future steps.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,18 +6,17 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::entity::{Group, Job, Pipeline, Project};
-use super::hooks::Hook;
+use super::delivery::Hook;
+use super::entity::{Group, Job, Pipeline, Project, Schedule};
 use super::moment::Moment;
-use super::schedules::Schedule;
 
-/// Something that happens at its time.
+/// A planned change of the world.
 pub(super) type Step = Box<dyn FnOnce(&mut World) + Send>;
 
 /// A simulated GitLab instance.
 ///
-/// Time moves only through [`World::advance`]. What is due at one moment happens in the order in
-/// which it was planned, so that one seed always gives one course of events.
+/// Only [`World::advance`] moves time. Steps that are due at the same moment run in the order in which they
+/// were planned, so that a seed always gives the same sequence of events.
 pub struct World {
     pub(super) now: Moment,
     pub(super) base_url: String,
@@ -31,9 +30,9 @@ pub struct World {
     pub(super) last_job_id: u64,
     pub(super) status_lag: Duration,
     pub(super) random: fastrand::Rng,
-    /// Logs that were written for a test, by job.
+    /// Logs set by [`World::set_log`], by job id.
     pub(super) logs: BTreeMap<u64, String>,
-    /// Files of repositories, by project and path.
+    /// Files of repositories, by project id and path.
     pub(super) files: BTreeMap<(u64, String), String>,
     pub(super) hooks: Vec<mpsc::UnboundedSender<Hook>>,
     started: Moment,
@@ -78,38 +77,38 @@ impl World {
         }
     }
 
-    /// The present moment.
+    /// The present simulated time.
     pub fn now(&self) -> Moment {
         self.now
     }
 
-    /// When this instance was started.
+    /// Simulated time at the start of the instance.
     pub fn started(&self) -> Moment {
         self.started
     }
 
-    /// From now on, the status of a pipeline follows its jobs' only after this time.
+    /// Delays further changes of a pipeline's status after changes of its jobs.
     pub fn set_status_lag(&mut self, lag: Duration) {
         self.status_lag = lag;
     }
 
-    /// Plans `step` for so long after the start of the instance, or for now where that has passed.
+    /// Plans `step` for a time after the start of the instance, or for now if that time has passed.
     pub fn at(&mut self, after_start: Duration, step: impl FnOnce(&mut Self) + Send + 'static) {
         let moment = (self.started + after_start).max(self.now);
         self.plan(moment, Box::new(step));
     }
 
-    /// Plans `step` for so long after now.
+    /// Plans `step` for a time from now.
     pub fn after(&mut self, time: Duration, step: impl FnOnce(&mut Self) + Send + 'static) {
         self.plan(self.now + time, Box::new(step));
     }
 
-    /// Lets so much time pass, with everything that is due in it.
+    /// Advances time and runs all steps that become due.
     pub fn advance(&mut self, by: Duration) {
         self.advance_to(self.now + by);
     }
 
-    /// Lets time pass up to `target`; does nothing more than what is due now where it has passed.
+    /// Advances time to `target` and runs all due steps. If `target` has passed, runs the steps due now.
     pub fn advance_to(&mut self, target: Moment) {
         let target = target.max(self.now);
         while let Some(entry) = self.agenda.first_entry() {
@@ -124,7 +123,7 @@ impl World {
         self.now = target;
     }
 
-    /// Creates a group, and those above it that are missing; gives the id of an existing one.
+    /// Creates a group and its missing parents. Returns the id of the new or existing group.
     pub fn create_group(&mut self, path: &str) -> u64 {
         if let Some(group) = self.group_by_path(path) {
             return group.id;
@@ -138,7 +137,7 @@ impl World {
         id
     }
 
-    /// Creates a project with default branch `main`, and its groups; gives its id.
+    /// Creates a project with default branch `main`, and its groups. Returns its id.
     pub fn create_project(&mut self, path: &str) -> u64 {
         if let Some((group, _)) = path.rsplit_once('/') {
             self.create_group(group);
@@ -158,7 +157,7 @@ impl World {
         id
     }
 
-    /// Deletes a project and all that is in it.
+    /// Deletes a project with its schedules, pipelines and jobs.
     pub fn delete_project(&mut self, id: u64) {
         self.projects.remove(&id);
         self.schedules
@@ -172,12 +171,12 @@ impl World {
             .retain(|pipeline, _| pipelines.contains_key(pipeline));
     }
 
-    /// A project, to be changed: archived, renamed, another default branch.
+    /// A project, for changes such as archiving, renaming or another default branch.
     pub fn project_mut(&mut self, id: u64) -> Option<&mut Project> {
         self.projects.get_mut(&id)
     }
 
-    /// A project.
+    /// A project by its id.
     pub fn project(&self, id: u64) -> Option<&Project> {
         self.projects.get(&id)
     }
@@ -192,17 +191,17 @@ impl World {
         self.groups.values().find(|group| group.path == path)
     }
 
-    /// A pipeline.
+    /// A pipeline by its id.
     pub fn pipeline(&self, id: u64) -> Option<&Pipeline> {
         self.pipelines.get(&id)
     }
 
-    /// A job.
+    /// An attempt of a job by its id.
     pub fn job(&self, id: u64) -> Option<&Job> {
         self.jobs.get(&id)
     }
 
-    /// Pipelines of a project that the API shows, oldest first.
+    /// The pipelines of a project that the API shows, oldest first.
     pub fn visible_pipelines(&self, project: u64) -> impl Iterator<Item = &Pipeline> {
         self.pipelines
             .values()
@@ -210,13 +209,13 @@ impl World {
             .filter(|pipeline| pipeline.visible_from <= self.now)
     }
 
-    /// Every attempt of every job of a pipeline, bridges too, oldest first.
+    /// Every attempt of every job and bridge of a pipeline, oldest first.
     pub fn jobs_of(&self, pipeline: u64) -> impl Iterator<Item = &Job> {
         let ids = self.jobs_by_pipeline.get(&pipeline);
         ids.into_iter().flatten().filter_map(|id| self.jobs.get(id))
     }
 
-    /// The last attempt of that job in a pipeline.
+    /// The last attempt of a job in a pipeline.
     pub fn latest(&self, pipeline: u64, name: &str) -> Option<&Job> {
         self.jobs_of(pipeline)
             .filter(|job| job.name() == name)

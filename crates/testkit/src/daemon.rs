@@ -1,4 +1,4 @@
-//! The real program, started by a test: where it works, what it says, what it serves, and its end.
+//! The exporter as a process: its folder, configuration, log, metrics and end.
 
 use std::env;
 use std::ffi::OsStr;
@@ -22,13 +22,13 @@ use crate::client;
 use crate::s3_servers::{KEY, SECRET};
 use crate::samples::Samples;
 
-/// No test waits longer for anything.
+/// Maximum time that a test waits for a condition.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Time between two looks at what is waited for.
-const LOOK: Duration = Duration::from_millis(20);
+/// Time between two checks of a condition.
+const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Looks until there is what is waited for; `look` says what is missing.
+/// Repeats `look` until it succeeds. Its error says what is missing.
 pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -36,11 +36,11 @@ pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T, Strin
             Ok(found) => return found,
             Err(missing) => assert!(Instant::now() < end, "waited for {what}: {missing}"),
         }
-        sleep(LOOK).await;
+        sleep(CHECK_INTERVAL).await;
     }
 }
 
-/// Says what is missing unless it holds.
+/// Turns a condition into a result. `missing` is the error.
 pub fn holds(it: bool, missing: impl Display) -> Result<(), String> {
     it.then_some(()).ok_or_else(|| missing.to_string())
 }
@@ -49,7 +49,7 @@ pub fn minutes(count: u64) -> Duration {
     Duration::from_mins(count)
 }
 
-/// A simulated GitLab with a scenario whose time stands at its start.
+/// A simulated GitLab with a scenario. Its time stands still at the start.
 pub async fn gitlab(scenario: &str) -> Handle {
     let options = Options {
         scenario: Some(Scenario::named(scenario).unwrap()),
@@ -58,7 +58,7 @@ pub async fn gitlab(scenario: &str) -> Handle {
     start(options).await.unwrap()
 }
 
-/// A folder with a configuration and a state directory, for one exporter after the other.
+/// A folder with a configuration and a state directory, for consecutive exporters.
 pub struct Place {
     folder: TempDir,
     token: String,
@@ -66,7 +66,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// Polls and saves as often as it can what `watch` says: keys of that section, in one line.
+    /// A configuration that polls and saves every 100 ms. `watch` has further keys of its section, in one line.
     pub fn new(gitlab: &str, watch: &str) -> Self {
         let place = Self {
             folder: tempfile::tempdir().unwrap(),
@@ -83,7 +83,7 @@ impl Place {
         place
     }
 
-    /// The same with the state in a bucket of the S3 at `endpoint`.
+    /// Like [`Self::new`], with the state in a bucket of the S3 server at `endpoint`.
     pub fn on_s3(gitlab: &str, watch: &str, endpoint: &str, bucket: &str) -> Self {
         let mut place = Self::new(gitlab, watch);
         let config = std::fs::read_to_string(place.config()).unwrap();
@@ -101,7 +101,7 @@ impl Place {
         place
     }
 
-    /// Only these variables besides the token.
+    /// Replaces the environment variables except the token.
     pub fn with_environment(mut self, variables: &[(&'static str, &str)]) -> Self {
         let own = |(name, value): &(&'static str, &str)| (*name, (*value).to_owned());
         self.environment = variables.iter().map(own).collect();
@@ -118,14 +118,14 @@ impl Place {
         std::fs::write(self.config(), text).unwrap();
     }
 
-    /// Changes one thing of the configuration.
+    /// Replaces a part of the configuration.
     pub fn reconfigure(&self, from: &str, to: &str) {
         let text = std::fs::read_to_string(self.config()).unwrap();
         assert!(text.contains(from), "{text}");
         self.configure(&text.replace(from, to));
     }
 
-    /// Adds sections to the configuration.
+    /// Appends sections to the configuration.
     pub fn configure_also(&self, sections: &str) {
         let text = std::fs::read_to_string(self.config()).unwrap();
         self.configure(&format!("{text}{sections}"));
@@ -135,18 +135,18 @@ impl Place {
         self.folder.path().join("config.yml")
     }
 
-    /// The state directory; there once an exporter was.
+    /// The state directory. The first exporter creates it.
     pub fn state(&self) -> PathBuf {
         self.folder.path().join("state")
     }
 
-    /// Every saved document, by path.
+    /// Every saved document with its path.
     pub fn documents(&self) -> Vec<(PathBuf, serde_json::Value)> {
         let mut found = Vec::new();
         for path in self.document_paths() {
             match std::fs::read(&path) {
                 Ok(text) => found.push((path, serde_json::from_slice(&text).unwrap())),
-                // An exporter that runs may have removed it meanwhile.
+                // A running exporter may have removed it meanwhile.
                 Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{error}"),
             }
         }
@@ -162,14 +162,14 @@ impl Place {
         files.filter(is_document).collect()
     }
 
-    /// The program with this configuration; `flags` go over it. Programs in `under` end up as it.
+    /// The daemon with this configuration and further flags. `under` is a program that executes it.
     fn command(&self, under: &[&str], flags: &[&str]) -> Command {
         let mut command = self.program(under);
         command.arg("--config.file").arg(self.config()).args(flags);
         command
     }
 
-    /// A command of the program with this configuration, to be ended by a signal or by itself.
+    /// A subcommand with this configuration, not started yet.
     pub fn tool(&self, args: &[&str]) -> Command {
         let mut command = self.program(&[]);
         let file = self.config();
@@ -178,10 +178,10 @@ impl Place {
         command
     }
 
-    /// Runs a command of the program with this configuration to its end.
+    /// Runs a subcommand with this configuration to its end.
     pub async fn run(&self, args: &[&str]) -> Ran {
         let output = tokio::time::timeout(PATIENCE, self.tool(args).output()).await;
-        Ran::of(&output.expect("it ends by itself").unwrap())
+        Ran::of(&output.expect("the command ends in time").unwrap())
     }
 
     fn program(&self, under: &[&str]) -> Command {
@@ -206,7 +206,7 @@ impl Place {
         self.start_under(&[]).await
     }
 
-    /// The same by way of a program that executes it.
+    /// Like [`Self::start`], through a program that executes the exporter.
     pub async fn start_under(&self, under: &[&str]) -> Daemon {
         let mut process = self.command(under, &[]).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
@@ -240,18 +240,18 @@ impl Place {
         }
     }
 
-    /// Starts the exporter, which is to refuse its work; gives what it said.
+    /// Starts an exporter that must fail, and returns its log.
     pub async fn refused(&self, flags: &[&str]) -> String {
         let output = self.command(&[], flags).output();
         let output = tokio::time::timeout(PATIENCE, output).await;
-        let output = output.expect("it ends by itself").unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        said
+        let output = output.expect("the exporter ends in time").unwrap();
+        let log = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{log}");
+        log
     }
 }
 
-/// What a command of the program came to.
+/// Exit code and output of a subcommand.
 #[derive(Debug)]
 pub struct Ran {
     pub code: Option<i32>,
@@ -269,14 +269,14 @@ impl Ran {
         }
     }
 
-    /// What it printed, where it did what it was asked for.
+    /// The standard output of a command that must succeed.
     #[track_caller]
     pub fn done(self) -> String {
         assert_eq!(self.code, Some(0), "{self:?}");
         self.out
     }
 
-    /// What it said, where it did not.
+    /// The standard error of a command that must fail with code 1.
     #[track_caller]
     pub fn refused(self) -> String {
         assert_eq!(self.code, Some(1), "{self:?}");
@@ -284,7 +284,7 @@ impl Ran {
     }
 }
 
-/// An exporter that runs; killed when dropped.
+/// A running exporter; killed when dropped.
 pub struct Daemon {
     address: SocketAddr,
     process: Child,
@@ -297,12 +297,12 @@ impl Daemon {
         self.address
     }
 
-    /// Of the process.
+    /// Process id.
     pub fn id(&self) -> u32 {
-        self.process.id().expect("it runs")
+        self.process.id().expect("the exporter runs")
     }
 
-    /// All it said so far.
+    /// The log so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
@@ -321,7 +321,7 @@ impl Daemon {
         Samples::parse(&page)
     }
 
-    /// Waits for metrics of which `look` says what is missing.
+    /// Scrapes until `look` succeeds. Its error says what is missing.
     pub async fn shows(
         &self,
         what: &str,
@@ -344,7 +344,7 @@ impl Daemon {
         .await;
     }
 
-    /// Waits until it has said this.
+    /// Waits until the log contains these words.
     pub async fn says(&self, words: &str) {
         until("words in the log", async || {
             let log = self.log();
@@ -358,7 +358,7 @@ impl Daemon {
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
-    /// Waits for the end; gives how it ended and all it said.
+    /// Waits for the end. Returns exit status and log.
     pub async fn ended(mut self) -> (ExitStatus, String) {
         let waited = tokio::time::timeout(PATIENCE, self.process.wait()).await;
         let status = waited.unwrap_or_else(|_| panic!("still running: {}", self.log()));
@@ -373,7 +373,7 @@ impl Daemon {
         self.ended().await;
     }
 
-    /// Ends it as an init system does.
+    /// Ends the exporter by SIGTERM, as an init system does.
     pub async fn stop(self) {
         self.signal(Signal::TERM);
         let (status, log) = self.ended().await;
@@ -381,7 +381,7 @@ impl Daemon {
     }
 }
 
-/// The exporter, which Cargo builds before it runs any test and puts beside the folder of the tests.
+/// Path of the exporter. Cargo builds it before it runs tests and puts it above their folder.
 pub fn program() -> PathBuf {
     let tests = env::current_exe().unwrap();
     let folder = tests
@@ -396,7 +396,7 @@ pub fn program() -> PathBuf {
     program
 }
 
-/// What is in a folder, sorted.
+/// The entries of a folder, sorted.
 pub fn folder(path: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(path).unwrap();
     let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();

@@ -1,67 +1,26 @@
-//! How many requests polling takes, counted at the simulated GitLab over a simulated hour of 200 projects.
+//! Counts the requests that polling 200 projects takes in a simulated hour.
 //!
-//! `cargo bench --bench requests` prints the same numbers.
+//! `cargo test --test soak -- requests` prints the same numbers.
+
+mod hour;
+mod projects;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use ci_history::{JobObservation, PipelineObservation, Timestamp};
-use gitlab_simulator::{DEFAULT_TOKEN, Handle, JobPlan, Options, PipelinePlan, Recorded, start};
+use gitlab_simulator::{DEFAULT_TOKEN, Handle, Options, Recorded, start};
 use job_failure_exporter::base::api::Endpoint;
 use job_failure_exporter::config::{Config, Overrides};
 use job_failure_exporter::gitlab::{Error, Observer, Project, Rejected};
 use job_failure_exporter::ingest::{Ingest, Resume, ScheduleSight, Sink};
 use tokio_util::sync::CancellationToken;
 
-const PROJECTS: usize = 200;
-
-/// Jobs of a busy project's pipeline; they take two pages.
-const JOBS: usize = 150;
-
-/// Jobs of a child pipeline; they take one.
-const CHILD_JOBS: usize = 30;
-
-/// Pipelines of an hour in a project that has some.
-const PIPELINES: usize = 6;
-
-/// What goes on in a project.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// One pipeline that has ended long since.
-    Idle,
-    /// A pipeline every ten minutes.
-    Busy,
-    /// The same, small, each with a child pipeline.
-    WithChildren,
-    /// A schedule, and no other pipelines than its own, every ten minutes.
-    Scheduled,
-}
-
-impl Kind {
-    const ALL: [Self; 4] = [Self::Idle, Self::Busy, Self::WithChildren, Self::Scheduled];
-
-    /// Of twenty projects two are busy, one has children, and one a schedule.
-    fn of(number: usize) -> Self {
-        match number % 20 {
-            0 | 10 => Self::Busy,
-            5 => Self::WithChildren,
-            15 => Self::Scheduled,
-            _ => Self::Idle,
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::Busy => "busy: 6 pipelines of 150 jobs",
-            Self::WithChildren => "6 pipelines of 2 jobs with a child of 30",
-            Self::Scheduled => "6 scheduled pipelines of 1 job",
-        }
-    }
-}
+use self::hour::Cost;
+pub use self::hour::Hour;
+use self::projects::fill;
 
 const HOUR: u64 = 3600;
 
@@ -71,38 +30,7 @@ const BRIDGES_OF: &str = "GET /projects/:id/pipelines/:pid/bridges";
 const SCHEDULES: &str = "GET /projects/:id/pipeline_schedules";
 const SCHEDULE: &str = "GET /projects/:id/pipeline_schedules/:sid";
 const PIPELINE: &str = "GET /projects/:id/pipelines/:pid";
-const DISCOVERY: &str = "GET /groups/:id/projects";
-
-/// What one project cost, and what it was for.
-#[derive(Debug, Default, Clone, Copy)]
-struct Cost {
-    cycles: usize,
-    pipelines_read: usize,
-    listings: usize,
-    job_pages: usize,
-    bridges: usize,
-    single_pipelines: usize,
-    schedules: usize,
-    single_schedules: usize,
-}
-
-impl Cost {
-    fn requests(&self) -> usize {
-        let of_pipelines = self.job_pages + self.bridges + self.single_pipelines;
-        self.listings + of_pipelines + self.schedules + self.single_schedules
-    }
-}
-
-/// What an hour took.
-pub struct Hour {
-    costs: BTreeMap<u64, Cost>,
-    kinds: BTreeMap<u64, Kind>,
-    /// Requests that were no project's, by endpoint.
-    others: BTreeMap<&'static str, usize>,
-    failed: usize,
-}
-
-/// Counts cycles and what they read, and the requests that were answered.
+/// Counts the cycles, their pipelines, and the answered requests.
 struct Counter {
     costs: Mutex<BTreeMap<u64, Cost>>,
     answered: AtomicUsize,
@@ -174,7 +102,7 @@ impl Observer for Counter {
     }
 }
 
-/// A GitLab on a runtime of its own: only the exporter's time is made to pass.
+/// A simulated GitLab on its own runtime, because the time of the exporter's runtime is paused.
 fn gitlab(stop: mpsc::Receiver<()>) -> Handle {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
@@ -190,47 +118,7 @@ fn gitlab(stop: mpsc::Receiver<()>) -> Handle {
     receiver.recv().unwrap()
 }
 
-/// Fills a GitLab; gives the projects.
-fn fill(gitlab: &Handle) -> BTreeMap<u64, Kind> {
-    let fill = |number: usize| {
-        let kind = Kind::of(number);
-        let id = gitlab.with(|world| {
-            let project = world.create_project(&format!("acme/project-{number:03}"));
-            let plan = PipelinePlan::new([JobPlan::passes("build")]).instant();
-            world.push_pipeline(project, plan);
-            if kind == Kind::Scheduled {
-                let plan = PipelinePlan::new([JobPlan::passes("nightly")]);
-                world.create_schedule(project, "nightly", Duration::from_mins(10), plan);
-            }
-            let jobs = match kind {
-                Kind::Idle | Kind::Scheduled => return project,
-                Kind::Busy => jobs("test", JOBS),
-                Kind::WithChildren => {
-                    let child = PipelinePlan::new(jobs("test", CHILD_JOBS));
-                    vec![JobPlan::passes("build"), JobPlan::triggers("child", child)]
-                }
-            };
-            for minute in (5..60).step_by(60 / PIPELINES) {
-                let plan = PipelinePlan::new(jobs.clone());
-                world.at(Duration::from_mins(minute), move |world| {
-                    world.push_pipeline(project, plan);
-                });
-            }
-            project
-        });
-        (id, kind)
-    };
-    (0..PROJECTS).map(fill).collect()
-}
-
-fn jobs(name: &str, count: usize) -> Vec<JobPlan> {
-    let job = |n| JobPlan::passes(format!("{name}-{n}"));
-    let jobs = (0..count).map(job);
-    jobs.map(|job| job.taking(Duration::from_secs(10), Duration::from_secs(100)))
-        .collect()
-}
-
-/// Waits, in real time, until every request that was begun has been answered.
+/// Waits in real time until every request has been answered.
 async fn settled(gitlab: &Handle, counter: &Counter, received_before: usize) {
     let mut quiet = 0;
     let mut last = usize::MAX;
@@ -263,7 +151,7 @@ fn tally(counter: &Counter, requests: &[Recorded], others: &mut BTreeMap<&'stati
             PIPELINE => cost.single_pipelines += 1,
             SCHEDULES => cost.schedules += 1,
             SCHEDULE => cost.single_schedules += 1,
-            other => panic!("{other} was asked of a project"),
+            other => panic!("unexpected request for a project: {other}"),
         };
         match project_of(request) {
             Some(project) => counter.of(project, count),
@@ -272,116 +160,8 @@ fn tally(counter: &Counter, requests: &[Recorded], others: &mut BTreeMap<&'stati
     }
 }
 
-impl Hour {
-    /// The numbers, a row for each kind of project.
-    pub fn table(&self) -> String {
-        let mut text = "| projects | cycles | listings | pages of jobs | trigger jobs | pipelines | schedules | \
-             requests a cycle |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n"
-            .to_owned();
-        for kind in Kind::ALL {
-            let mut sum = Cost::default();
-            let of_kind = self.costs.iter().filter(|(id, _)| self.kinds[id] == kind);
-            let mut projects = 0;
-            for (_, cost) in of_kind {
-                projects += 1;
-                sum.cycles += cost.cycles;
-                sum.listings += cost.listings;
-                sum.job_pages += cost.job_pages;
-                sum.bridges += cost.bridges;
-                sum.single_pipelines += cost.single_pipelines;
-                sum.schedules += cost.schedules;
-                sum.single_schedules += cost.single_schedules;
-            }
-            writeln!(
-                text,
-                "| {projects} {} | {} | {} | {} | {} | {} | {} | {:.2} |",
-                kind.words(),
-                sum.cycles,
-                sum.listings,
-                sum.job_pages,
-                sum.bridges,
-                sum.single_pipelines,
-                sum.schedules + sum.single_schedules,
-                sum.requests() as f64 / sum.cycles as f64
-            )
-            .unwrap();
-        }
-        let all: usize = self.costs.values().map(Cost::requests).sum();
-        let discovery = self.discovery();
-        writeln!(
-            text,
-            "{} requests in all, {discovery} of them to find the projects",
-            all + discovery
-        )
-        .unwrap();
-        text
-    }
-
-    fn discovery(&self) -> usize {
-        self.others.values().sum()
-    }
-
-    /// Fails where the budget is not kept.
-    #[track_caller]
-    pub fn is_within_the_budget(&self) {
-        assert_eq!(self.failed, 0);
-        assert_eq!(self.costs.len(), PROJECTS);
-        for (id, cost) in &self.costs {
-            let kind = self.kinds[id];
-            let about = format!("{id} {kind:?}: {cost:?}");
-            assert_eq!(cost.listings, cost.cycles, "{about}");
-            // What was asked for itself is handed over once more.
-            let read = cost.pipelines_read - cost.single_pipelines;
-            match kind {
-                Kind::Idle => {
-                    let of_pipelines = cost.job_pages + cost.bridges + cost.single_pipelines;
-                    assert_eq!(of_pipelines, 0, "{about}");
-                    // A quarter of an hour every 30 s, and every five minutes from then on.
-                    assert!((30..=50).contains(&cost.cycles), "{about}");
-                }
-                Kind::Busy => {
-                    assert!(read >= PIPELINES, "{about}");
-                    assert!(cost.job_pages <= read * JOBS.div_ceil(100), "{about}");
-                    // Once for each pipeline: they have no trigger jobs, and will have none.
-                    assert!(cost.bridges <= PIPELINES, "{about}");
-                }
-                Kind::WithChildren => {
-                    assert!(read >= PIPELINES, "{about}");
-                    // A parent and its one child: a page of jobs and the trigger jobs of each.
-                    let members = 2 * read;
-                    assert!(
-                        cost.job_pages <= members && cost.bridges <= members,
-                        "{about}"
-                    );
-                    assert!(cost.job_pages > read, "children were read: {about}");
-                }
-                Kind::Scheduled => {
-                    // It runs once more at the very end.
-                    assert!((PIPELINES..=read).contains(&cost.job_pages), "{about}");
-                    assert!(cost.bridges <= PIPELINES + 1, "{about}");
-                }
-            }
-            if kind == Kind::Scheduled {
-                // Every second idle interval, and two questions after each run.
-                assert!((5..=7).contains(&cost.schedules), "{about}");
-                assert!(cost.single_schedules <= 2 * (PIPELINES + 1), "{about}");
-                assert!(cost.single_schedules >= PIPELINES - 1, "{about}");
-            } else {
-                // None of them has schedules: asked every twelfth idle interval.
-                assert!(cost.schedules <= 2, "{about}");
-                assert_eq!(cost.single_schedules, 0, "{about}");
-            }
-        }
-        // Two pages every ten minutes.
-        assert!(
-            self.discovery() <= 14 && self.others.contains_key(DISCOVERY),
-            "{:?}",
-            self.others
-        );
-    }
-}
-
-/// An hour after the first minute, which reads what is there. Wants a runtime whose time stands still.
+/// Measures an hour of polling. The first minute before it reads the existing pipelines. Requires a runtime
+/// with paused time.
 pub async fn hour() -> Hour {
     let (end, ended) = mpsc::channel();
     let gitlab = gitlab(ended);
@@ -401,9 +181,9 @@ pub async fn hour() -> Hour {
         failed: AtomicUsize::new(0),
         now: AtomicUsize::new(1),
     });
-    let client = job_failure_exporter::daemon::client(&config, counter.clone()).unwrap();
+    let client = job_failure_exporter::daemon::client(&config.gitlab, counter.clone()).unwrap();
     let ingest = Ingest::new(client, config.watch, counter.clone());
-    // While a blocking task runs, time passes only by `advance`.
+    // Tokio does not advance paused time by itself while a blocking task runs.
     let (release, held) = mpsc::channel::<()>();
     let holding = tokio::task::spawn_blocking(move || held.recv());
     let stop = CancellationToken::new();

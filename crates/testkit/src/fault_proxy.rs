@@ -1,4 +1,4 @@
-//! A proxy before a server that lets answers go wrong, and can be gone.
+//! A proxy that injects faults into the answers of a server, and can go away.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -20,26 +20,26 @@ use tokio::task::JoinHandle;
 
 use crate::client;
 
-/// What is done to an answer.
+/// A fault of one answer.
 #[derive(Clone, Copy, Debug)]
 pub enum Trouble {
-    /// The request is not passed on; the answer has this status and this code of S3's.
+    /// The proxy answers with this status and S3 error code. The server gets no request.
     Refuse(u16, &'static str),
-    /// There is no answer, and no end.
+    /// The proxy never answers.
     Silence,
-    /// Half of a document is sent, of which the whole length was told.
+    /// The proxy announces the whole body and sends half of it.
     CutBody,
 }
 
 #[derive(Default)]
 struct Plan {
-    /// What happens to the next requests, then no more.
+    /// Faults of the next requests.
     next: VecDeque<Trouble>,
-    /// What happens to all others.
+    /// Fault of all requests after them.
     always: Option<Trouble>,
-    /// Only requests of this method are concerned.
+    /// Restricts the faults to this method.
     only: Option<Method>,
-    /// Only requests whose path ends like this are concerned.
+    /// Restricts the faults to paths with this end.
     only_at: Option<String>,
     requests: Vec<Method>,
 }
@@ -67,33 +67,33 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// The next requests of a method go wrong like this.
+    /// Injects faults into the next requests of a method.
     pub fn next(&self, method: Method, troubles: &[Trouble]) {
         let mut plan = self.plan.lock().unwrap();
         plan.only = Some(method);
         plan.next = troubles.to_vec().into();
     }
 
-    /// All requests of a method go wrong like this, or none.
+    /// Injects a fault into all requests of a method; `None` ends that.
     pub fn always(&self, method: Method, trouble: Option<Trouble>) {
         let mut plan = self.plan.lock().unwrap();
         plan.only = Some(method);
         plan.always = trouble;
     }
 
-    /// All writes of one document go wrong like this.
+    /// Injects a fault into all writes of one document.
     pub fn always_at(&self, path: &str, trouble: Trouble) {
         self.always(Method::PUT, Some(trouble));
         self.plan.lock().unwrap().only_at = Some(path.to_owned());
     }
 
-    /// How many requests of a method there were.
+    /// Number of requests of a method so far.
     pub fn count(&self, method: &Method) -> usize {
         let plan = self.plan.lock().unwrap();
         plan.requests.iter().filter(|seen| *seen == method).count()
     }
 
-    /// Nobody listens any more, and connections that stood are ended.
+    /// Stops listening and closes all connections.
     pub async fn go(&mut self) {
         if let Some(serving) = self.serving.take() {
             serving.abort();
@@ -101,13 +101,13 @@ impl Proxy {
         }
     }
 
-    /// Listens again, where it did before.
+    /// Listens again at the same address.
     pub async fn come_back(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
         self.address = listener.local_addr().unwrap();
         let (plan, target) = (self.plan.clone(), self.target.clone());
         self.serving = Some(tokio::spawn(async move {
-            // Dropped with this task, and all connections with it.
+            // Aborting this task drops the set and closes all connections.
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let (plan, target) = (plan.clone(), target.clone());
@@ -144,7 +144,7 @@ async fn answer(plan: &Mutex<Plan>, target: &str, request: Request<Incoming>) ->
             .as_ref()
             .is_none_or(|only| only == request.method())
             && plan.only_at.as_ref().is_none_or(ends_so);
-        // Lists are left alone.
+        // Listings never get a fault.
         if concerned && (is_document || *request.method() != Method::GET) {
             plan.next.pop_front().or(plan.always)
         } else {
@@ -177,7 +177,7 @@ async fn answer(plan: &Mutex<Plan>, target: &str, request: Request<Incoming>) ->
     }
     if matches!(trouble, Some(Trouble::CutBody)) && !body.is_empty() {
         let half = body.slice(..body.len() / 2);
-        // A pause lets the half go out before the connection ends.
+        // Yields, so that hyper sends the half before the connection ends.
         let end = stream::once(async {
             tokio::task::yield_now().await;
             Err(io::Error::other("cut"))

@@ -1,10 +1,21 @@
-//! What tests and soaks share: the exporter as a process, servers around it, and the truth to compare with.
+//! Shared helpers of the tests and soaks.
+//!
+//! | module | offers |
+//! | --- | --- |
+//! | [`daemon`] | the exporter as a process: configure, start, scrape, signal; waiting for conditions |
+//! | [`samples`] | a scraped page as samples to look up |
+//! | [`truth`] | comparison of metrics and documents with the truth of the simulated GitLab |
+//! | [`s3_servers`] | S3 servers: moto and rclone |
+//! | [`fault_proxy`] | a proxy that injects faults into answers of a server |
+//! | [`economy`] | the requests that polling takes in a simulated hour |
+//! | [`promptness`] | the time from a webhook to the scraped metric |
+//! | [`year`] | a simulated year, which shows that the state stays bounded |
 
 #![expect(missing_docs, clippy::missing_panics_doc, reason = "helpers of tests")]
-#![expect(clippy::unwrap_used, reason = "a test's helper may panic")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
 #![expect(
     clippy::return_self_not_must_use,
-    reason = "an unused one fails its test"
+    reason = "a test fails if it ignores the value"
 )]
 
 use std::sync::LazyLock;
@@ -19,8 +30,8 @@ pub mod samples;
 pub mod truth;
 pub mod year;
 
-/// One for all tests, since making one reads every certificate of the system. It keeps no connections:
-/// each belongs to the runtime of the test that opened it.
+/// One client for all tests, because building a client reads every certificate of the system. It keeps no
+/// connections, because a connection belongs to the runtime of one test.
 static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
     let client = reqwest::Client::builder().no_gzip().no_proxy();
     let client = client
@@ -29,7 +40,7 @@ static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
     client.build().unwrap()
 });
 
-/// Asks without a proxy and decompresses nothing.
+/// An HTTP client without proxy and decompression.
 pub fn client() -> reqwest::Client {
     CLIENT.clone()
 }

@@ -1,10 +1,10 @@
-//! How soon a finished job is visible once GitLab's webhook tells of it, with polling once an hour.
+//! Measures the time from a webhook to the scraped metric, with polling once an hour.
 //!
-//! `cargo bench --bench webhooks` prints the same times.
+//! `cargo test --test soak -- webhooks` prints the same times.
 
 use std::time::{Duration, Instant};
 
-use gitlab_simulator::{Handle, Hook, JobPlan, Options, PipelinePlan, Status, start};
+use gitlab_simulator::{CiStatus, Handle, Hook, JobPlan, Options, PipelinePlan, start};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::client;
@@ -13,21 +13,21 @@ use crate::samples::Samples;
 
 const PROJECT: &str = "acme/shop";
 
-/// The budget.
+/// Maximum median time from webhook to metric.
 pub const LIMIT: Duration = Duration::from_millis(100);
 
-/// From the first byte of a webhook until the job it tells of was scraped.
+/// Times from sending a webhook to a scrape with the finished job.
 #[derive(Debug, Default)]
 pub struct Times {
-    /// Counted at once.
+    /// Passed jobs. The exporter counts them at once.
     pub passed: Vec<Duration>,
-    /// After a look at its pipeline: whether it is retried no job hook says.
+    /// Failed jobs. The exporter first reads the pipeline, because a job hook does not tell about retries.
     pub failed: Vec<Duration>,
-    /// After a look at the project: only its parent gives it a name.
+    /// Jobs of a child pipeline. The exporter first polls the project, because the parent determines the name.
     pub in_a_child: Vec<Duration>,
 }
 
-/// A pipeline with so many jobs that wait, half of them in a child, and an exporter that waits for hooks.
+/// A pipeline and a child pipeline with pending jobs, and an exporter with webhooks.
 struct Stage {
     gitlab: Handle,
     exporter: Daemon,
@@ -65,7 +65,7 @@ impl Stage {
             hooks: gitlab.hooks(),
             gitlab,
             exporter,
-            // One for all: making one takes longer than what is measured.
+            // Shared, because building a client takes longer than the measured time.
             client: client(),
             parent,
             child: child.unwrap(),
@@ -77,8 +77,14 @@ impl Stage {
         format!("http://{}{path}", self.exporter.address())
     }
 
-    /// Ends a job, posts its hook, and scrapes until it is there under this name.
-    async fn seen(&mut self, pipeline: u64, job: &str, status: Status, name: &str) -> Duration {
+    /// Ends a job, posts its webhook, and measures the time until a scrape shows the job as `name`.
+    async fn measure(
+        &mut self,
+        pipeline: u64,
+        job: &str,
+        status: CiStatus,
+        name: &str,
+    ) -> Duration {
         self.gitlab.with(|world| {
             let id = world.latest(pipeline, job).unwrap().id;
             world.set_job_status(id, status);
@@ -89,7 +95,7 @@ impl Stage {
         let request = self.client.post(self.url("/hooks/gitlab"));
         let request = request.header("X-Gitlab-Token", "secret").body(body);
         let outcome = match status {
-            Status::Success => "passed",
+            CiStatus::Success => "passed",
             _ => "failed",
         };
         let labels = [("job_name", name), ("outcome", outcome)];
@@ -107,24 +113,25 @@ impl Stage {
     }
 }
 
-/// So many of each kind; not more than a project's hooks may cause reads at once.
-pub async fn measured(jobs: usize) -> Times {
+/// Measures a number of jobs of each kind. The number must not exceed the limit of concurrent reads that the
+/// webhooks of a project cause.
+pub async fn measure(jobs: usize) -> Times {
     let mut times = Times::default();
     let mut stage = Stage::new(jobs).await;
     let (parent, child) = (stage.parent, stage.child);
     for n in 0..jobs {
         let name = format!("passes-{n}");
-        let time = stage.seen(parent, &name, Status::Success, &name).await;
+        let time = stage.measure(parent, &name, CiStatus::Success, &name).await;
         times.passed.push(time);
     }
     for n in 0..jobs {
         let name = format!("fails-{n}");
-        let time = stage.seen(parent, &name, Status::Failed, &name).await;
+        let time = stage.measure(parent, &name, CiStatus::Failed, &name).await;
         times.failed.push(time);
     }
     for n in 0..jobs {
         let (job, name) = (format!("inner-{n}"), format!("child / inner-{n}"));
-        let time = stage.seen(child, &job, Status::Failed, &name).await;
+        let time = stage.measure(child, &job, CiStatus::Failed, &name).await;
         times.in_a_child.push(time);
     }
     stage.exporter.stop().await;

@@ -1,5 +1,5 @@
-//! S3 servers for the tests, over real HTTP: moto, whose answers are those of AWS, and rclone, which checks
-//! credentials and ignores conditions.
+//! S3 servers over real HTTP: moto, which answers as AWS does, and rclone, which checks credentials and
+//! ignores conditional writes.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use regex::Regex;
 
 use crate::client;
 
-/// Serves on a free port until its standard input ends: with the tests, however those end.
+/// Serves on a free port until standard input is closed. That happens even if the tests crash.
 const MOTO: &str = "
 import os, sys, threading
 from moto.server import main
@@ -24,7 +24,7 @@ threading.Thread(target=watch, daemon=True).start()
 main(['-H', '127.0.0.1', '-p', '0'])
 ";
 
-/// A program of the tests' Python environment.
+/// Path of an installed tool.
 #[track_caller]
 pub fn tool(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -38,7 +38,7 @@ pub fn tool(name: &str) -> PathBuf {
     path
 }
 
-/// Starts a server and waits until it says its address.
+/// Starts a server and waits until its log contains the address.
 fn start(mut command: Command) -> (Child, String) {
     let name = format!("{command:?}");
     let mut child = command
@@ -49,23 +49,23 @@ fn start(mut command: Command) -> (Child, String) {
         .unwrap_or_else(|error| panic!("{name} did not start: {error}"));
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let address = Regex::new(r"http://127\.0\.0\.1:\d+").unwrap();
-    let mut said = String::new();
+    let mut log = String::new();
     let url = loop {
         let line = lines
             .next()
-            .unwrap_or_else(|| panic!("{name} ended: {said}"));
+            .unwrap_or_else(|| panic!("{name} ended: {log}"));
         let line = line.unwrap();
         if let Some(found) = address.find(&line) {
             break found.as_str().to_owned();
         }
-        said.push_str(&line);
+        log.push_str(&line);
     };
-    // Whoever writes into a pipe that nobody reads stands still.
+    // The server would block on a full pipe.
     thread::spawn(move || lines.for_each(drop));
     (child, url)
 }
 
-/// The address of moto, one for all tests: each has buckets of its own.
+/// URL of the moto server for all tests. Each test has its own buckets.
 pub fn moto() -> &'static str {
     static MOTO_SERVER: OnceLock<(Child, String)> = OnceLock::new();
     let (_, url) = MOTO_SERVER.get_or_init(|| {
@@ -76,7 +76,7 @@ pub fn moto() -> &'static str {
     url
 }
 
-/// An rclone that serves a folder as S3; ends when dropped.
+/// An rclone that serves a folder as S3; killed when dropped.
 pub struct Rclone {
     process: Child,
     pub url: String,
@@ -86,7 +86,7 @@ pub const KEY: &str = "testaccesskey";
 pub const SECRET: &str = "testsecretkey123";
 
 impl Rclone {
-    /// Each folder in `folder` is a bucket.
+    /// Serves each subfolder of `folder` as a bucket.
     pub fn serve(folder: &Path) -> Self {
         let mut command = Command::new(tool("rclone"));
         command
@@ -117,7 +117,7 @@ impl Drop for Rclone {
     }
 }
 
-/// A bucket of moto's, and a way into it past the exporter.
+/// A bucket in moto, with direct access for tests.
 #[derive(Clone)]
 pub struct TestBucket {
     pub name: String,
@@ -125,7 +125,6 @@ pub struct TestBucket {
 }
 
 impl TestBucket {
-    /// A new one.
     pub async fn create() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let bucket = Self {
@@ -140,7 +139,7 @@ impl TestBucket {
     fn request(&self, method: Method, key: &str) -> reqwest::RequestBuilder {
         let key = key.replace('%', "%25");
         let url = format!("{}/{}/{key}", self.server, self.name);
-        // moto looks only whether there is a signature.
+        // moto only checks that a signature exists.
         let signed = "AWS4-HMAC-SHA256 Credential=test/20260105/us-east-1/s3/aws4_request";
         client()
             .request(method, url)

@@ -1,11 +1,11 @@
-//! A scraped page as samples that can be looked up: the text format, read back.
+//! Parser of the exposition format, and samples to look up.
 
 use std::collections::BTreeMap;
 
 /// Labels by name.
 pub type Labels = BTreeMap<String, String>;
 
-/// One line of a scraped page.
+/// One sample of a scraped page.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
     pub name: String,
@@ -13,12 +13,12 @@ pub struct Sample {
     pub value: f64,
 }
 
-/// All lines of a scraped page, by name.
+/// All samples of a scraped page, by name.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Samples(BTreeMap<String, Vec<Sample>>);
 
 impl Samples {
-    /// Reads the text format; a line that is none fails the test.
+    /// Parses the text format. Panics at a line that is not a sample.
     #[track_caller]
     pub fn parse(page: &str) -> Self {
         let mut families: BTreeMap<String, Vec<Sample>> = BTreeMap::new();
@@ -34,7 +34,7 @@ impl Samples {
         self.0.values().flatten()
     }
 
-    /// The samples of a family that have these labels among theirs.
+    /// The samples of a family that have at least these labels.
     pub fn of(&self, name: &str, labels: &[(&str, &str)]) -> Vec<&Sample> {
         let has = |sample: &Sample, (label, value): &(&str, &str)| {
             sample
@@ -48,11 +48,11 @@ impl Samples {
             .collect()
     }
 
-    /// The only sample of a family with these labels.
+    /// The only sample of a family with these labels. Panics if there are several.
     #[track_caller]
     pub fn one(&self, name: &str, labels: &[(&str, &str)]) -> Option<&Sample> {
         let found = self.of(name, labels);
-        assert!(found.len() < 2, "{name}{labels:?} is there twice");
+        assert!(found.len() < 2, "more than one {name}{labels:?}");
         found.first().copied()
     }
 
@@ -69,8 +69,8 @@ impl Samples {
             .sum()
     }
 
-    /// The lines of jobs and pipelines, which are kept over a restart, in order. Left out is the
-    /// one whose value is worked out anew from GitLab's clock, which tells whole seconds.
+    /// The sorted samples of jobs and pipelines, which must survive a restart. Omits the start of waits,
+    /// which depends on GitLab's clock with its whole seconds.
     pub fn kept(&self) -> String {
         let is_kept = |name: &str| {
             (name.starts_with("job_") || name.starts_with("pipeline_"))
@@ -100,7 +100,7 @@ fn sample(line: &str) -> Option<Sample> {
     })
 }
 
-/// Reads up to the closing brace; gives what follows it, too.
+/// Parses labels up to the closing brace. Returns them with the rest of the line.
 fn read_labels(mut rest: &str) -> Option<(Labels, &str)> {
     let mut labels = Labels::new();
     loop {
@@ -115,7 +115,7 @@ fn read_labels(mut rest: &str) -> Option<(Labels, &str)> {
     }
 }
 
-/// Reads up to the closing quote.
+/// Parses a label value up to the closing quote. Returns it with the rest of the line.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut characters = text.char_indices();

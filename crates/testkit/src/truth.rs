@@ -1,20 +1,21 @@
-//! The served gauges of every job against the truth of the simulated GitLab, step by step.
+//! Compares the metrics and documents of the exporter with the truth of the simulated GitLab.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use gitlab_simulator::truth::{self, JobTruth};
-use gitlab_simulator::{Handle, Status};
+use gitlab_simulator::{CiStatus, Handle};
 
 use crate::daemon::{Daemon, Place, holds, until};
 use crate::samples::Samples;
 
-/// What is asked for once a cycle of a project.
+/// The endpoint that the exporter requests once in each polling cycle of a project.
 const LISTING: &str = "GET /projects/:id/pipelines";
 
-/// A pending job's start is worked out from its wait so far, by a `Date` in whole seconds.
+/// Tolerance in seconds for the start of a wait. The exporter computes it from the `Date` header, which has
+/// whole seconds.
 const WAIT_TOLERANCE: f64 = 2.0;
 
-/// An exporter that watches the whole scenario.
+/// A place for an exporter that watches the whole scenario.
 pub fn place(gitlab: &Handle) -> Place {
     Place::new(gitlab.url(), "groups: [{path: acme}]")
 }
@@ -25,11 +26,10 @@ pub fn project_ids(gitlab: &Handle) -> BTreeSet<u64> {
     paths.iter().map(id).collect()
 }
 
-/// Waits until every project has gone through one whole cycle that began after now: its next one
-/// has begun, too.
+/// Waits for one complete polling cycle of every project, which ends when the next cycle begins.
 pub async fn polled(gitlab: &Handle, daemon: &Daemon, projects: &BTreeSet<u64>) {
     gitlab.forget_requests();
-    until("a cycle of each project", async || {
+    until("a polling cycle of each project", async || {
         let mut listings: BTreeMap<u64, usize> = BTreeMap::new();
         for request in gitlab.requests() {
             if request.endpoint == LISTING {
@@ -41,13 +41,13 @@ pub async fn polled(gitlab: &Handle, daemon: &Daemon, projects: &BTreeSet<u64>) 
             .iter()
             .filter(|id| listings.get(id).is_none_or(|count| *count < 2))
             .collect();
-        let missing = || format!("projects {waiting:?} do not move: {}", daemon.log());
+        let missing = || format!("projects {waiting:?} are not polled: {}", daemon.log());
         waiting.is_empty().then_some(()).ok_or_else(missing)
     })
     .await;
 }
 
-/// What is served otherwise than the truth has it.
+/// The differences between samples and truths.
 pub fn differences(samples: &Samples, truths: &[JobTruth]) -> Vec<String> {
     let mut found: Vec<String> = truths.iter().flat_map(|t| of_job(samples, t)).collect();
     let known: BTreeSet<_> = truths
@@ -58,7 +58,7 @@ pub fn differences(samples: &Samples, truths: &[JobTruth]) -> Vec<String> {
         let label = |name: &str| sample.labels.get(name).map_or("", String::as_str);
         let job = (label("project"), label("ref"), label("job_name"));
         if sample.labels.contains_key("job_name") && !known.contains(&job) {
-            found.push(format!("{job:?} is not known: {}", sample.name));
+            found.push(format!("{job:?} does not exist: {}", sample.name));
         }
     }
     found
@@ -119,7 +119,7 @@ fn of_job(samples: &Samples, truth: &JobTruth) -> Vec<String> {
     found
 }
 
-/// Compares what is told of the streak.
+/// Compares `job_failure_info`.
 fn of_failure(samples: &Samples, truth: &JobTruth, job: &[(&str, &str)]) -> Option<String> {
     let served = samples.one("job_failure_info", job).map(|info| {
         [
@@ -145,7 +145,7 @@ pub fn equal(samples: &Samples, truths: &[JobTruth]) -> Result<(), String> {
     holds(found.is_empty(), found.join("\n"))
 }
 
-/// Compares the windows in the documents, oldest execution first.
+/// Asserts that the documents contain the true windows.
 pub fn windows_are_saved(place: &Place, truths: &[JobTruth]) {
     let mut saved: BTreeMap<(String, String), Vec<bool>> = BTreeMap::new();
     for (_, document) in place.documents() {
@@ -163,7 +163,7 @@ pub fn windows_are_saved(place: &Place, truths: &[JobTruth]) {
     }
 }
 
-/// A job's retries and passed executions: the counters that do not depend on when somebody looked.
+/// Retries and passed executions of a job. These counters do not depend on the times of polls.
 pub fn counters(gitlab: &Handle, job: &JobTruth) -> (u64, u64) {
     let (mut retries, mut passed) = (0, 0);
     gitlab.with(|world| {
@@ -177,13 +177,13 @@ pub fn counters(gitlab: &Handle, job: &JobTruth) -> (u64, u64) {
             let attempts: Vec<_> = attempts.collect();
             retries += attempts.len().saturating_sub(1) as u64;
             let last = attempts.last().map(|attempt| attempt.status);
-            passed += u64::from(last == Some(Status::Success));
+            passed += u64::from(last == Some(CiStatus::Success));
         }
     });
     (retries, passed)
 }
 
-/// Compares the counters that do not depend on when somebody looked.
+/// Asserts the counters that do not depend on the times of polls.
 pub fn counters_are_true(samples: &Samples, gitlab: &Handle) {
     let own = |job: &JobTruth| !job.job_name.contains(" / ");
     for job in gitlab.truth().into_iter().filter(own) {
@@ -193,13 +193,13 @@ pub fn counters_are_true(samples: &Samples, gitlab: &Handle) {
         let served = samples.sum("job_retries_total", &labels);
         assert!(
             (served - retries).abs() < 0.5,
-            "{labels:?}: {served} {retries}"
+            "{labels:?}: {served} retries, truth {retries}"
         );
         let with_outcome = [labels[0], labels[1], ("outcome", "passed")];
         let served = samples.sum("job_executions_total", &with_outcome);
         assert!(
             (served - passed).abs() < 0.5,
-            "{labels:?}: {served} {passed}"
+            "{labels:?}: {served} passed, truth {passed}"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! A simulated year of branches and jobs that come and go: what is kept does not grow.
+//! A simulated year in which branches and jobs come and go, to show that the state stays bounded.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,15 +9,15 @@ use gitlab_simulator::{JobPlan, Options, PipelinePlan, start};
 use crate::daemon::{Daemon, Place};
 use crate::truth::polled;
 
-/// Jobs that every pipeline has.
+/// Jobs of every pipeline.
 const JOBS: [&str; 5] = ["build", "unit", "lint", "package", "deploy"];
 
-/// As the configuration's default has it.
+/// Default of `retention`.
 const RETENTION_DAYS: u64 = 30;
 
-/// What is kept at the end of a day.
+/// Size of the exporter's state at the end of a day.
 #[derive(Debug)]
-pub struct Kept {
+pub struct Size {
     pub day: u64,
     pub timelines: u64,
     pub jobs: u64,
@@ -27,9 +27,11 @@ pub struct Kept {
     pub kibibytes: u64,
 }
 
-/// Every `step` days each project has a pipeline of its default branch, with one job that comes only
-/// once, and a branch that has one pipeline and no more.
-pub async fn lived(projects: u64, step: u64) -> Vec<Kept> {
+/// Plays a year and returns the sizes after every `step` days.
+///
+/// At each step every project gets a pipeline of its default branch with a job that never returns, and a new
+/// branch with a single pipeline.
+pub async fn play(projects: u64, step: u64) -> Vec<Size> {
     let gitlab = start(Options::default()).await.unwrap();
     let ids: BTreeSet<u64> = (0..projects)
         .map(|n| gitlab.with(|world| world.create_project(&format!("acme/app-{n}"))))
@@ -37,7 +39,7 @@ pub async fn lived(projects: u64, step: u64) -> Vec<Kept> {
     let place = Place::new(gitlab.url(), "groups: [{path: acme}], refs: ['.*']");
     let daemon = place.start().await;
     daemon.is_ready().await;
-    let mut kept = Vec::new();
+    let mut sizes = Vec::new();
     for day in (step..=365).step_by(usize::try_from(step).unwrap()) {
         for id in &ids {
             let once = format!("once-{day}");
@@ -51,13 +53,13 @@ pub async fn lived(projects: u64, step: u64) -> Vec<Kept> {
         }
         gitlab.advance(Duration::from_hours(24 * step));
         polled(&gitlab, &daemon, &ids).await;
-        kept.push(look(day, &daemon, &place).await);
+        sizes.push(measure(day, &daemon, &place).await);
     }
     daemon.stop().await;
-    kept
+    sizes
 }
 
-async fn look(day: u64, daemon: &Daemon, place: &Place) -> Kept {
+async fn measure(day: u64, daemon: &Daemon, place: &Place) -> Size {
     let samples = daemon.scrape().await;
     let gauge = |name: &str| {
         let found = samples.value(&format!("job_failure_exporter_{name}"), &[]);
@@ -66,7 +68,7 @@ async fn look(day: u64, daemon: &Daemon, place: &Place) -> Kept {
     let status = fs::read_to_string(format!("/proc/{}/status", daemon.id())).unwrap();
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let resident = resident.and_then(|line| line.split_whitespace().next());
-    Kept {
+    Size {
         day,
         timelines: gauge("timelines"),
         jobs: gauge("jobs"),
@@ -76,39 +78,50 @@ async fn look(day: u64, daemon: &Daemon, place: &Place) -> Kept {
     }
 }
 
-/// The most of a figure in a span of days.
-pub fn most(kept: &[Kept], days: (u64, u64), figure: impl Fn(&Kept) -> u64) -> u64 {
-    let in_span = kept.iter().filter(|it| (days.0..=days.1).contains(&it.day));
+/// The maximum of a figure in a span of days.
+pub fn max(sizes: &[Size], days: (u64, u64), figure: impl Fn(&Size) -> u64) -> u64 {
+    let in_span = sizes
+        .iter()
+        .filter(|it| (days.0..=days.1).contains(&it.day));
     in_span.map(figure).max().unwrap()
 }
 
-/// Fails unless no more is kept than what lived within the retention.
+/// Asserts that the state contains only branches and jobs of the retention time.
 #[track_caller]
-pub fn is_bounded(kept: &[Kept], projects: u64, step: u64) {
-    // What was pushed on the last day of the retention, and what is just about to go.
+pub fn assert_bounded(sizes: &[Size], projects: u64, step: u64) {
+    // Two more steps: the pushes on the last day of the retention, and those about to expire.
     let young = RETENTION_DAYS / step + 2;
     let timelines = projects * (1 + young);
     let jobs = timelines * JOBS.len() as u64 + projects * young;
     let year = (0, 365);
-    let most_timelines = most(kept, year, |it| it.timelines);
-    assert!(most_timelines <= timelines, "{most_timelines} {timelines}");
-    let most_jobs = most(kept, year, |it| it.jobs);
-    assert!(most_jobs <= jobs, "{most_jobs} {jobs}");
-    let most_documents = most(kept, year, |it| it.documents);
-    assert!(most_documents <= timelines, "{most_documents} {timelines}");
-    // And it is no less than what lives: the year was lived.
+    let max_timelines = max(sizes, year, |it| it.timelines);
+    assert!(
+        max_timelines <= timelines,
+        "{max_timelines} timelines, at most {timelines} expected"
+    );
+    let max_jobs = max(sizes, year, |it| it.jobs);
+    assert!(max_jobs <= jobs, "{max_jobs} jobs, at most {jobs} expected");
+    let max_documents = max(sizes, year, |it| it.documents);
+    assert!(
+        max_documents <= timelines,
+        "{max_documents} documents, at most {timelines} expected"
+    );
+    // All living branches are there: the year was really played.
     let least = projects * RETENTION_DAYS / step;
-    assert!(most_timelines >= least, "{most_timelines} {least}");
+    assert!(
+        max_timelines >= least,
+        "{max_timelines} timelines, at least {least} expected"
+    );
     let (first, second) = ((RETENTION_DAYS * 2, 180), (181, 365));
     let (before, after) = (
-        most(kept, first, |it| it.series),
-        most(kept, second, |it| it.series),
+        max(sizes, first, |it| it.series),
+        max(sizes, second, |it| it.series),
     );
     assert!(
         after <= before + before / 10,
         "{before} series, then {after}"
     );
-    let memory = |days| most(kept, days, |it| it.kibibytes);
+    let memory = |days| max(sizes, days, |it| it.kibibytes);
     let (before, after) = (memory(first), memory(second));
     assert!(after <= before + before / 5, "{before} KiB, then {after}");
 }

@@ -14,10 +14,12 @@ use anyhow::{Context as _, bail};
 use ci_history::{
     JobObservation, PipelineObservation, Rules, Status, Timeline, TimelineKey, Timestamp,
 };
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use self::input::Record;
 use self::table::Table;
+use crate::config::{Preset, Word as _};
 use crate::store::{decode, decode_v2, encode_v2};
 
 /// Arguments of `replay`.
@@ -38,7 +40,8 @@ pub struct ReplayArgs {
     #[arg(
         long = "counting.preset",
         value_name = "PRESET",
-        default_value = "default"
+        default_value = Preset::Default.word(),
+        value_parser = presets()
     )]
     pub counting_preset: Preset,
     /// State to start from: a `job_executions.v2.json` or a later document.
@@ -49,13 +52,9 @@ pub struct ReplayArgs {
     pub output: ReplayOutput,
 }
 
-/// A set of counting rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Preset {
-    /// The exporter's own.
-    Default,
-    /// As datadog-agent's notify task counted.
-    DatadogAgent,
+fn presets() -> impl TypedValueParser<Value = Preset> {
+    PossibleValuesParser::new(Preset::words())
+        .map(|word| Preset::from_word(&word).unwrap_or(Preset::Default))
 }
 
 /// What `replay` prints.
@@ -66,16 +65,6 @@ pub enum ReplayOutput {
     /// The state as a v2 document, one line after each pipeline.
     #[value(name = "datadog-v2")]
     DatadogV2,
-}
-
-impl Preset {
-    /// The rules it stands for.
-    pub fn rules(self) -> Rules {
-        match self {
-            Self::Default => Rules::default(),
-            Self::DatadogAgent => Rules::datadog_agent(),
-        }
-    }
 }
 
 /// The input names no project.
@@ -159,7 +148,7 @@ impl Replay {
                 return (timeline, false);
             }
             if pipeline.id == timeline.newest_finished() {
-                timeline.begin_again(&self.rules);
+                timeline.reopen_newest_pipeline(&self.rules);
             }
         }
         let now = pipeline.updated_at.unwrap_or(Timestamp::of_clock(0));

@@ -36,12 +36,8 @@ pub enum Format {
     DatadogV2,
 }
 
-pub(super) async fn run(
-    args: &ExportArgs,
-    env: &dyn Fn(&str) -> Option<String>,
-    console: &mut Console<'_>,
-) -> anyhow::Result<()> {
-    let config = args.store.config(None, env)?;
+pub(super) async fn run(args: &ExportArgs, console: &mut Console<'_>) -> anyhow::Result<()> {
+    let config = args.store.config()?;
     let found = selected(&config, &args.filter, console).await?;
     let [saved] = &found[..] else {
         let named = names(found.iter().map(|saved| &saved.timeline));

@@ -9,10 +9,10 @@ use anyhow::{Context as _, bail};
 use ci_history::{Rules, TimelineKey, Timestamp};
 use clap::Args;
 
-use super::super::common::{Console, StoreArgs};
+use super::super::common::{Console, StoreArgs, unusable};
 use super::super::saved::name;
 use super::super::table::{counted, printable};
-use crate::config::Config;
+use crate::config::{GitLab, Overrides, StateConfig};
 use crate::daemon::{client, storage};
 use crate::store::{Saved, Store, decode, decode_v2, names_a_version};
 
@@ -63,7 +63,7 @@ pub(super) async fn run(
     env: &dyn Fn(&str) -> Option<String>,
     console: &mut Console<'_>,
 ) -> anyhow::Result<()> {
-    let config = args.store.config(args.gitlab_url.as_ref(), env)?;
+    let config = args.store.config()?;
     let text = read(&args.file)?;
     let refused = || format!("{} cannot be imported", args.file.display());
     let own = names_a_version(&text).with_context(refused)?;
@@ -74,7 +74,7 @@ pub(super) async fn run(
     } else {
         // Refuses a bad document before GitLab is asked.
         of_v2(&text, nobody(), &config.counting).with_context(refused)?;
-        let identity = args.identity(&config).await?;
+        let identity = args.identity(env).await?;
         of_v2(&text, identity, &config.counting).with_context(refused)?
     };
     let timeline = &saved.timeline;
@@ -159,7 +159,7 @@ impl ImportArgs {
     }
 
     /// By the flags, and by GitLab where they are not given.
-    async fn identity(&self, config: &Config) -> anyhow::Result<Identity> {
+    async fn identity(&self, env: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Identity> {
         let Some(project) = &self.project else {
             bail!(
                 "a job_executions.v2.json does not name its project: give --project, by path or id"
@@ -181,7 +181,13 @@ impl ImportArgs {
                 project_url: None,
             });
         }
-        let found = client(config, Arc::new(()))?.project(project).await;
+        let overrides = Overrides {
+            gitlab_url: self.gitlab_url.clone(),
+            ..Overrides::default()
+        };
+        let gitlab = GitLab::load(self.store.config_file.as_deref(), &overrides, env);
+        let gitlab = gitlab.map_err(unusable)?;
+        let found = client(&gitlab, Arc::new(()))?.project(project).await;
         let found = found.context(
             "GitLab does not tell the project's id (give --project-id and --ref to do without)",
         )?;
@@ -201,7 +207,7 @@ impl ImportArgs {
 }
 
 /// Puts a timeline into the store; returns whether it replaced one.
-async fn save(saved: Saved, own: bool, force: bool, config: &Config) -> anyhow::Result<bool> {
+async fn save(saved: Saved, own: bool, force: bool, config: &StateConfig) -> anyhow::Result<bool> {
     let store = storage::open(&config.store).await?;
     let loaded = store.load().await?;
     storage::say_set_aside(&loaded.set_aside);

@@ -37,8 +37,8 @@ pub async fn run(
     console: &mut Console<'_>,
 ) -> anyhow::Result<()> {
     match command {
-        StateCommand::Show(args) => show::run(&args, env, console).await,
-        StateCommand::Export(args) => export::run(&args, env, console).await,
+        StateCommand::Show(args) => show::run(&args, console).await,
+        StateCommand::Export(args) => export::run(&args, console).await,
         StateCommand::Import(args) => Box::pin(import::run(&args, env, console)).await,
     }
 }

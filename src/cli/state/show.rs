@@ -61,12 +61,8 @@ struct TimelineView<'a> {
     jobs: Vec<JobView<'a>>,
 }
 
-pub(super) async fn run(
-    args: &ShowArgs,
-    env: &dyn Fn(&str) -> Option<String>,
-    console: &mut Console<'_>,
-) -> anyhow::Result<()> {
-    let config = args.store.config(None, env)?;
+pub(super) async fn run(args: &ShowArgs, console: &mut Console<'_>) -> anyhow::Result<()> {
+    let config = args.store.config()?;
     let saved = selected(&config, &args.filter, console).await?;
     if let Some(job) = &args.job {
         let is_known = |saved: &Saved| saved.timeline.row(job, &config.counting).is_some();

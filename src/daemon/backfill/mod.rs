@@ -102,7 +102,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<Outcome, DaemonError> {
     let clock = Arc::new(GitLabClock::new(clock));
-    let client = client(&config, Arc::new(ClockReader(clock.clone())))?;
+    let client = client(&config.gitlab, Arc::new(ClockReader(clock.clone())))?;
     let store = storage::open(&config.store).await?;
     let loaded = store.load_shard(config.watch.shard).await?;
     storage::say_set_aside(&loaded.set_aside);

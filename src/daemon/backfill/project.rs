@@ -107,7 +107,7 @@ impl Backfill {
         for (key, read) in read {
             let mut timeline = match own.remove(&key) {
                 Some(mut timeline) if !self.reach.rebuild => {
-                    own_stays |= timeline.adopt(read, &self.rules);
+                    own_stays |= timeline.merge_backfill(read, &self.rules);
                     timeline
                 }
                 _ => read,
@@ -115,7 +115,7 @@ impl Backfill {
             timeline.project = project.path.clone();
             timeline.project_url.clone_from(&project.web_url);
             timeline.expire(self.expired);
-            if timeline.last_sign().is_none_or(|at| at >= self.expired) {
+            if timeline.last_activity().is_none_or(|at| at >= self.expired) {
                 timelines.push(timeline);
             }
         }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-pub use verify::{InvalidKey, Refusal, Verifier};
+pub use verify::{Refusal, Verifier};
 
 use super::record::{Listing, Reader, RejectReason, Rejected};
 use super::validate;

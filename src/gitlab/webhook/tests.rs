@@ -1,12 +1,16 @@
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName};
 
 use super::*;
 use crate::model::Timestamp;
 
-/// The example of the Standard Webhooks specification.
-const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+/// The example of the Standard Webhooks specification: `whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw`.
+fn key() -> Vec<u8> {
+    STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap()
+}
 const BODY: &[u8] = br#"{"test": 2432232314}"#;
 const SENT: i64 = 1_614_265_330;
 const SIGNATURE: &str = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
@@ -151,7 +155,7 @@ fn what_cannot_be_used_is_rejected_and_one_bad_job_spoils_no_other() {
 
 #[test]
 fn only_the_right_token_opens() {
-    let verifier = Verifier::new(Some("secret"), None).unwrap();
+    let verifier = Verifier::new(Some("secret"), None);
     let check = |pairs: &[(&'static str, &str)]| verifier.check(&headers(pairs), b"", at(1));
     assert_eq!(check(&[("x-gitlab-token", "secret")]), Ok(()));
     for wrong in ["", "secre", "secrets", "Secret"] {
@@ -162,7 +166,7 @@ fn only_the_right_token_opens() {
 
 #[test]
 fn a_signature_holds_for_its_id_its_time_and_its_body() {
-    let fresh = || Verifier::new(None, Some(KEY)).unwrap();
+    let fresh = || Verifier::new(None, Some(&key()));
     assert_eq!(
         fresh().check(&headers(&signed()), BODY, at(SENT + 300)),
         Ok(())
@@ -185,7 +189,7 @@ fn a_signature_holds_for_its_id_its_time_and_its_body() {
 
 #[test]
 fn a_signed_hook_is_taken_once_and_not_after_five_minutes() {
-    let verifier = Verifier::new(None, Some(KEY)).unwrap();
+    let verifier = Verifier::new(None, Some(&key()));
     let check = |now| verifier.check(&headers(&signed()), BODY, at(now));
     assert_eq!(check(SENT + 301), Err(Refusal::Stale));
     assert_eq!(check(SENT - 301), Err(Refusal::Stale));
@@ -195,15 +199,10 @@ fn a_signed_hook_is_taken_once_and_not_after_five_minutes() {
 
 #[test]
 fn where_both_are_configured_both_are_wanted() {
-    let verifier = Verifier::new(Some("secret"), Some(KEY)).unwrap();
+    let verifier = Verifier::new(Some("secret"), Some(&key()));
     let refused = verifier.check(&headers(&signed()), BODY, at(SENT));
     assert_eq!(refused, Err(Refusal::Token));
     let mut all = signed().to_vec();
     all.push(("x-gitlab-token", "secret"));
     assert_eq!(verifier.check(&headers(&all), BODY, at(SENT)), Ok(()));
-}
-
-#[test]
-fn a_key_that_is_no_base64_is_refused() {
-    assert!(Verifier::new(None, Some("whsec_not base64")).is_err());
 }

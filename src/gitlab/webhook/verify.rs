@@ -18,8 +18,6 @@ const TOLERANCE: i64 = 5 * 60;
 /// Signed hooks that are remembered; those older than the tolerance are refused anyway.
 const REMEMBERED: usize = 100_000;
 
-const KEY_PREFIX: &str = "whsec_";
-
 /// Checks what was configured: the secret token, the signature, or both.
 pub struct Verifier {
     token: Option<Box<[u8]>>,
@@ -55,28 +53,19 @@ pub enum Refusal {
     Replayed,
 }
 
-/// A text that is no signing key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the signing key is not base64, such as `whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw`")]
-pub struct InvalidKey;
-
 impl Verifier {
-    /// Checks the token and the signature, each where it is given.
+    /// Checks the token and the signature, each where it is given. The key is decoded.
     ///
-    /// # Errors
+    /// # Panics
     ///
-    /// Where the key is not `whsec_` and base64.
-    pub fn new(token: Option<&str>, signing_key: Option<&str>) -> Result<Self, InvalidKey> {
-        let key = signing_key.map(|text| {
-            let encoded = text.strip_prefix(KEY_PREFIX).unwrap_or(text);
-            let key = STANDARD.decode(encoded).map_err(|_| InvalidKey)?;
-            Hmac::new_from_slice(&key).map_err(|_| InvalidKey)
-        });
-        Ok(Self {
+    /// Never: HMAC takes keys of any length.
+    pub fn new(token: Option<&str>, signing_key: Option<&[u8]>) -> Self {
+        let key = |key| Hmac::new_from_slice(key).expect("HMAC takes a key of any length");
+        Self {
             token: token.map(|token| token.as_bytes().into()),
-            key: key.transpose()?,
+            key: signing_key.map(key),
             seen: Mutex::default(),
-        })
+        }
     }
 
     /// Checks what the headers alone can show, so that a stranger's body is not even read.

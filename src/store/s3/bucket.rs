@@ -14,11 +14,11 @@ use aws_sdk_s3::types::ServerSideEncryption;
 use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 
-use super::S3Options;
 use super::credentials::Source;
 use super::error::{Fault, S3Error};
 use crate::base::backoff::Backoff;
 use crate::base::error_chain::error_chain;
+use crate::base::s3_options::{Encryption, S3Options};
 
 /// Attempts of one request. Only what may pass is repeated.
 const ATTEMPTS: u32 = 3;
@@ -96,7 +96,7 @@ impl Bucket {
         }
         // Of S3 alone: whoever gives the credentials is elsewhere.
         if let Some(url) = &options.endpoint_url {
-            s3 = s3.endpoint_url(url);
+            s3 = s3.endpoint_url(url.as_str().trim_end_matches('/'));
         }
         let source = config.credentials_provider().map(Source::of);
         s3.set_credentials_provider(source.clone().map(SharedCredentialsProvider::new));
@@ -109,10 +109,11 @@ impl Bucket {
                 "" => String::new(),
                 _ => format!("{prefix}/"),
             },
-            encryption: options
-                .server_side_encryption
-                .as_deref()
-                .map(ServerSideEncryption::from),
+            encryption: options.encryption.map(|encryption| match encryption {
+                Encryption::Aes256 => ServerSideEncryption::Aes256,
+                Encryption::Kms => ServerSideEncryption::AwsKms,
+                Encryption::KmsDsse => ServerSideEncryption::AwsKmsDsse,
+            }),
             kms_key_id: options.kms_key_id,
             timeout: options.timeout,
         }

@@ -9,7 +9,6 @@ mod load;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
 use aws_config::{BehaviorVersion, ConfigLoader};
 use tokio::time::sleep;
@@ -18,6 +17,7 @@ use self::bucket::{BACKOFF, Bucket, Condition, Object};
 pub use self::error::{Fault, S3Error};
 use super::layout::document_path;
 use super::{DocumentError, Saved, SetAside, Written, decode, encode};
+use crate::base::s3_options::S3Options;
 use crate::model::{Rules, TimelineKey};
 
 /// Requests that run at a time.
@@ -28,28 +28,6 @@ const TRIES: u32 = 8;
 
 /// Written twice at the start, to see whether the second time is refused.
 const PROBE: &str = ".conditional-write-probe";
-
-/// Which bucket, and how to reach it. Credentials are looked for where AWS' tools look for them:
-/// environment, profile, web identity, container, instance.
-#[derive(Debug, Clone)]
-pub struct S3Options {
-    /// Name of the bucket.
-    pub bucket: String,
-    /// What the names of all objects begin with; `/` at either end is of no meaning.
-    pub prefix: String,
-    /// Region; `None`: from the environment, the profile or the instance.
-    pub region: Option<String>,
-    /// Address of a store that is not AWS'.
-    pub endpoint_url: Option<String>,
-    /// Whether the bucket is in the path and not in the name of the host.
-    pub force_path_style: bool,
-    /// Encryption by the store, in S3's words; `None`: what the bucket has as its default.
-    pub server_side_encryption: Option<String>,
-    /// KMS key for it; `None`: the account's own for S3.
-    pub kms_key_id: Option<String>,
-    /// Longest time of one attempt of a request.
-    pub timeout: Duration,
-}
 
 /// Documents in a bucket.
 #[derive(Debug)]

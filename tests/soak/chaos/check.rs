@@ -1,4 +1,4 @@
-//! What is served and saved against what GitLab knows.
+//! Compares metrics and documents with the truth of the simulated GitLab.
 
 use std::path::{Path, PathBuf};
 
@@ -8,11 +8,11 @@ use gitlab_simulator::truth::JobTruth;
 
 use testkit::truth;
 
-use super::{Chaos, SPOILED};
+use super::{Chaos, FAULT_SHARE};
 
 impl Chaos {
-    /// Waits until all is as GitLab has it, and looks at every document.
-    pub(crate) async fn look_at_everything(&mut self) {
+    /// Waits until all metrics are true, then compares every document.
+    pub(crate) async fn compare_all(&mut self) {
         self.gitlab.faults(|faults| faults.probability = 0.0);
         let truths = self.gitlab.truth();
         for exporter in &self.exporters {
@@ -29,17 +29,18 @@ impl Chaos {
         }
         let saved = self.check_bucket().await;
         self.compare(&saved, &truths);
-        self.gitlab.faults(|faults| faults.probability = SPOILED);
+        self.gitlab
+            .faults(|faults| faults.probability = FAULT_SHARE);
     }
 
-    /// Reads what an exporter has on disk; nothing may be broken, and nothing older than before.
+    /// Reads the documents of an exporter's directory. None may be broken or older than before.
     pub(crate) fn check_directory(&mut self, which: usize) -> Vec<Timeline> {
         let exporter = &mut self.exporters[which];
         let mut timelines = Vec::new();
         for project in entries(&exporter.place.state()) {
             for document in entries(&project) {
                 let name = document.to_string_lossy().into_owned();
-                // A temporary file of a save that was cut off goes at the next start.
+                // Temporary files of interrupted saves stay until the next start.
                 if is_document(&name) {
                     let text = std::fs::read(&document).unwrap();
                     timelines.extend(self.report.read(&name, &text));
@@ -54,7 +55,7 @@ impl Chaos {
             let newest = timeline.newest_finished();
             let known = exporter.saved.insert(key, newest).unwrap_or(0);
             if newest < known {
-                println!("{}: {:?} fell back", exporter.name, timeline.key);
+                println!("{}: {:?} is older than before", exporter.name, timeline.key);
                 self.report.losses += 1;
             }
         }
@@ -88,7 +89,7 @@ impl Chaos {
                 continue;
             };
             let figures = row.figures;
-            // The truth counts the jobs of children by their windows only.
+            // For jobs of child pipelines the truth has windows, but no counters.
             if !job.job_name.contains(" / ") {
                 let found = figures.executions.get(Outcome::Passed);
                 self.report.count(&format!("{name}: passed"), found, passed);
@@ -101,7 +102,7 @@ impl Chaos {
     }
 }
 
-/// The truths on the projects of a shard.
+/// The truths of a shard's projects.
 fn own(gitlab: &Handle, truths: &[JobTruth], shard: Shard) -> Vec<JobTruth> {
     let id = |job: &JobTruth| gitlab.with(|world| world.project_by_path(&job.project).unwrap().id);
     let own = truths.iter().filter(|job| shard.owns(id(job)));

@@ -11,11 +11,10 @@ use tokio::time::{Instant, sleep};
 use testkit::daemon::{Daemon, Place};
 use testkit::truth;
 
-/// How long it may take until all is well again: an exporter that could not save waits ever longer
-/// before it tries again.
+/// Maximum time to recover. An exporter that failed to save backs off before it tries again.
 const PATIENCE: Duration = Duration::from_mins(3);
 
-/// Lets a limit on the size of files fail the write and not end the process.
+/// Ignores SIGXFSZ, so that exceeding a file size limit fails the write and does not end the process.
 const UNDER: [&str; 3] = ["/bin/sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""];
 
 /// An exporter, running or not.
@@ -25,7 +24,7 @@ pub(crate) struct Exporter {
     pub(crate) shard: Shard,
     pub(crate) on_disk: bool,
     pub(crate) running: Option<Daemon>,
-    /// The newest pipeline that was seen saved, by document: none ever goes back.
+    /// The newest saved pipeline by document. It must never decrease.
     pub(crate) saved: BTreeMap<(u64, String), u64>,
 }
 
@@ -36,7 +35,7 @@ impl Exporter {
         }
     }
 
-    /// Waits until it serves the truth and has saved it; gives how much is wrong in the end.
+    /// Waits until the exporter serves and has saved the truth. Returns the number of remaining differences.
     pub(crate) async fn becomes_true(&self, truths: &[JobTruth]) -> usize {
         let daemon = self.running.as_ref().unwrap();
         let end = Instant::now() + PATIENCE;
@@ -45,7 +44,7 @@ impl Exporter {
             let mut found = truth::differences(&samples, truths);
             let unsaved = samples.value("job_failure_exporter_state_unsaved_timelines", &[]);
             if unsaved != Some(0.0) {
-                found.push(format!("timelines that are not saved: {unsaved:?}"));
+                found.push(format!("unsaved timelines: {unsaved:?}"));
             }
             if found.is_empty() || Instant::now() > end {
                 break found;
@@ -56,18 +55,18 @@ impl Exporter {
         if count > 0 {
             found.truncate(3);
             println!(
-                "{} is not as it should be, such as:\n{}",
+                "{} differs from the truth, for example:\n{}",
                 self.name,
                 found.join("\n")
             );
             let log = daemon.log();
             let last: Vec<_> = log.lines().rev().take(20).collect();
-            println!("its last words, newest first:\n{}", last.join("\n"));
+            println!("the end of its log, newest first:\n{}", last.join("\n"));
         }
         count
     }
 
-    /// Sets how large the exporter's files may become.
+    /// Limits the size of the exporter's files, in bytes.
     pub(crate) fn limit_files(&self, current: Option<u64>) {
         if let Some(daemon) = &self.running {
             let pid = Pid::from_raw(i32::try_from(daemon.id()).unwrap());

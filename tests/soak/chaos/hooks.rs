@@ -1,4 +1,4 @@
-//! Webhooks on their way to the exporters: some are lost, some come twice, and none in its order.
+//! Delivers webhooks to the exporters: shuffled, some of them lost, some twice.
 
 use std::iter;
 
@@ -13,23 +13,23 @@ use testkit::daemon::{Daemon, Place};
 
 const TOKEN: &str = "of-the-hooks";
 
-/// So many at a time; more are lost.
-const AT_A_TIME: usize = 30;
+/// Maximum number of webhooks per delivery. Further ones are lost.
+const MAX_PER_DELIVERY: usize = 30;
 
-/// What became of some webhooks.
+/// Result of a delivery.
 #[derive(Default)]
 pub(crate) struct Delivered {
     pub(crate) lost: usize,
     pub(crate) twice: usize,
 }
 
-/// Lets an exporter take webhooks.
-pub(crate) fn open(place: &Place) {
+/// Configures an exporter to accept webhooks.
+pub(crate) fn enable(place: &Place) {
     std::fs::write(place.config().with_file_name("hook-token"), TOKEN).unwrap();
     place.configure_also("webhooks: {gitlab: {token_file: hook-token}}\n");
 }
 
-/// The webhooks of a GitLab.
+/// The undelivered webhooks of a GitLab.
 pub(crate) struct Hooks {
     waiting: UnboundedReceiver<Hook>,
     client: reqwest::Client,
@@ -43,15 +43,15 @@ impl Hooks {
         }
     }
 
-    /// Sends what there is to the exporters that run.
+    /// Sends all waiting webhooks to the running exporters.
     pub(crate) async fn deliver(&mut self, exporters: &[Exporter], random: &mut Rng) -> Delivered {
         let mut hooks: Vec<Hook> = iter::from_fn(|| self.waiting.try_recv().ok()).collect();
         random.shuffle(&mut hooks);
         let mut delivered = Delivered {
-            lost: hooks.len().saturating_sub(AT_A_TIME),
+            lost: hooks.len().saturating_sub(MAX_PER_DELIVERY),
             twice: 0,
         };
-        hooks.truncate(AT_A_TIME);
+        hooks.truncate(MAX_PER_DELIVERY);
         for hook in hooks {
             let times = [0, 1, 1, 2][random.usize(..4)];
             delivered.lost += usize::from(times == 0);
@@ -68,6 +68,9 @@ impl Hooks {
         let url = format!("http://{}/hooks/gitlab", daemon.address());
         let request = self.client.post(url).header("X-Gitlab-Token", TOKEN);
         let sent = request.body(hook.body.to_string()).send().await;
-        assert!(sent.unwrap().status() != 401, "the token is right");
+        assert!(
+            sent.unwrap().status() != 401,
+            "the exporter refused the webhook token"
+        );
     }
 }

@@ -1,9 +1,10 @@
-//! Chaos: four exporters and everything around them fail at random for a while; nothing may be lost and
-//! nothing count twice. Run by `make chaos`; `CHAOS_FOR` says how long and `CHAOS_SEED` how.
+//! Chaos: four exporters and their surroundings fail at random. No execution may be lost or count twice.
 //!
-//! One simulated GitLab is polled by two shards, each with a directory, and by two replicas on one
-//! bucket behind a proxy; webhooks are lost, repeated and out of order. Now and then all faults end, and
-//! everything that is served and saved is compared with what GitLab knows.
+//! `make chaos` runs it. `CHAOS_FOR` sets the duration, `CHAOS_SEED` the seed.
+//!
+//! Two shards, each with a directory, and two replicas on one bucket behind a proxy poll one simulated
+//! GitLab. Webhooks are lost, repeated and reordered. After every few rounds all faults end, and all metrics
+//! and documents are compared with the truth.
 
 mod check;
 mod exporter;
@@ -30,11 +31,11 @@ use self::exporter::Exporter;
 use self::hooks::{Delivered, Hooks};
 use self::report::Report;
 
-/// Rounds of faults between two looks at everything.
+/// Rounds of faults between two comparisons.
 const ROUNDS: u32 = 8;
 
-/// Share of the requests that the simulated GitLab spoils.
-const SPOILED: f64 = 0.05;
+/// Share of GitLab's answers with a random fault.
+const FAULT_SHARE: f64 = 0.05;
 
 struct Chaos {
     gitlab: Handle,
@@ -47,17 +48,17 @@ struct Chaos {
 }
 
 impl Chaos {
-    async fn begin(seed: u64) -> Self {
+    async fn start(seed: u64) -> Self {
         let options = Options {
             scenario: Scenario::named("demo"),
             seed,
             ..Options::default()
         };
         let gitlab = start(options).await.unwrap();
-        // Not part of the demo.
+        // The demo does not include this scenario.
         let children = Scenario::named("child-pipelines").unwrap();
         gitlab.with(|world| children.fill(world));
-        gitlab.faults(|faults| faults.probability = SPOILED);
+        gitlab.faults(|faults| faults.probability = FAULT_SHARE);
         let bucket = TestBucket::create().await;
         let proxy = Proxy::before(bucket.server).await;
         let watch = |shard: &str| format!("groups: [{{path: acme}}], shard: {shard}");
@@ -77,7 +78,7 @@ impl Chaos {
             on_s3("replica b"),
         ];
         let exporters = exporters.map(|(name, shard, place, on_disk)| {
-            hooks::open(&place);
+            hooks::enable(&place);
             Exporter {
                 name,
                 place,
@@ -98,23 +99,23 @@ impl Chaos {
         }
     }
 
-    /// Some faults at a time, for a moment.
+    /// Injects one to three faults, then ends them.
     async fn round(&mut self) {
         for _ in 0..self.random.u32(1..=3) {
             match self.random.u32(..10) {
-                0..4 => self.end_one().await,
+                0..4 => self.stop_one().await,
                 4..6 => self.gitlab_fails(),
                 6..9 => self.s3_fails().await,
                 _ => self.disk_is_full(),
             }
-            self.pass().await;
+            self.pass_time().await;
         }
         self.heal().await;
-        self.pass().await;
+        self.pass_time().await;
     }
 
-    /// Lets real time pass, and simulated time more.
-    async fn pass(&mut self) {
+    /// Lets simulated time and less real time pass, and delivers webhooks.
+    async fn pass_time(&mut self) {
         let simulated = self.random.u64(1..30);
         self.gitlab.advance(Duration::from_secs(simulated));
         let delivering = self.hooks.deliver(&self.exporters, &mut self.random);
@@ -124,7 +125,7 @@ impl Chaos {
         sleep(Duration::from_millis(self.random.u64(10..400))).await;
     }
 
-    async fn end_one(&mut self) {
+    async fn stop_one(&mut self) {
         let which = self.random.usize(..self.exporters.len());
         let orderly = self.random.u32(..4) == 0;
         let exporter = &mut self.exporters[which];
@@ -132,7 +133,7 @@ impl Chaos {
             return;
         };
         if orderly {
-            // It may well not be able to save, and says so.
+            // It may fail to save; its exit status does not matter.
             daemon.signal(Signal::TERM);
             daemon.ended().await;
             self.report.injected("SIGTERM", 1);
@@ -185,7 +186,7 @@ impl Chaos {
         self.report.injected("disk full", 1);
     }
 
-    /// What failed works again; who was ended comes back.
+    /// Ends all faults and starts the stopped exporters.
     async fn heal(&mut self) {
         self.gitlab.faults(|faults| faults.outage = None);
         self.proxy.always(Method::GET, None);
@@ -197,39 +198,39 @@ impl Chaos {
         }
         let requests = self.gitlab.requests();
         self.gitlab.forget_requests();
-        let spoiled = requests.iter().filter(|request| request.fault.is_some());
+        let faulty = requests.iter().filter(|request| request.fault.is_some());
         self.report
-            .injected("requests that GitLab spoiled", spoiled.count());
+            .injected("faulty answers of GitLab", faulty.count());
     }
 }
 
-/// Goes on for `CHAOS_FOR`; fails where something was lost or counted twice.
+/// Runs for `CHAOS_FOR`. Fails if an execution was lost or counted twice.
 pub(crate) async fn run() -> ExitCode {
-    let given = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
-    let time = given("CHAOS_FOR").unwrap_or_else(|| "120s".to_owned());
+    let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let time = variable("CHAOS_FOR").unwrap_or_else(|| "120s".to_owned());
     let time = duration::parse(&time).expect("CHAOS_FOR is a duration such as 120s");
-    let seed = given("CHAOS_SEED").map(|seed| seed.parse().expect("CHAOS_SEED is a number"));
+    let seed = variable("CHAOS_SEED").map(|seed| seed.parse().expect("CHAOS_SEED is a number"));
     let seed = seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
     println!("chaos for {}, CHAOS_SEED={seed}", duration::format(time));
     let end = Instant::now() + time;
-    let mut chaos = Chaos::begin(seed).await;
+    let mut chaos = Chaos::start(seed).await;
     chaos.heal().await;
-    let mut looks = 0;
+    let mut comparisons = 0;
     while Instant::now() < end {
         for _ in 0..ROUNDS {
             chaos.round().await;
         }
-        chaos.look_at_everything().await;
-        looks += 1;
+        chaos.compare_all().await;
+        comparisons += 1;
     }
     for exporter in std::mem::take(&mut chaos.exporters) {
         exporter.running.unwrap().stop().await;
     }
-    println!("everything compared {looks} times\n{}", chaos.report);
+    println!("{comparisons} comparisons\n{}", chaos.report);
     if chaos.report.is_good() {
         ExitCode::SUCCESS
     } else {
-        println!("again with: CHAOS_SEED={seed} make chaos");
+        println!("repeat with: CHAOS_SEED={seed} make chaos");
         ExitCode::FAILURE
     }
 }

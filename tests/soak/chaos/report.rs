@@ -1,4 +1,4 @@
-//! What the chaos did, and what it found.
+//! Injected faults and found differences.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,7 +6,6 @@ use std::fmt;
 use ci_history::Timeline;
 use job_failure_exporter::store::decode;
 
-/// What was done and found.
 #[derive(Default)]
 pub(crate) struct Report {
     pub(crate) faults: BTreeMap<&'static str, usize>,
@@ -26,7 +25,7 @@ impl Report {
         *self.faults.entry(fault).or_default() += count;
     }
 
-    /// Reads a document.
+    /// Reads a document, and counts it as broken if it is unreadable.
     pub(crate) fn read(&mut self, name: &str, text: &[u8]) -> Option<Timeline> {
         self.documents += 1;
         match decode(text) {
@@ -39,7 +38,7 @@ impl Report {
         }
     }
 
-    /// Compares a counter of one job.
+    /// Compares a counter of one job and adds the difference to losses or duplicates.
     pub(crate) fn count(&mut self, what: &str, found: u64, wanted: u64) {
         if found != wanted {
             println!("{what}: {found}, truth {wanted}");

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use gitlab_simulator::{Ending, Fate, JobPlan, PipelinePlan, World};
+use gitlab_simulator::{Ending, JobPlan, PipelinePlan, RunBehavior, World};
 use serde_json::json;
 
 use super::{Chain, gitlab, name_and_subject};
@@ -65,7 +65,7 @@ fn troubles(world: &mut World) {
     let schedule = world.create_schedule(nightly, "backup", minutes(60), backup.clone());
     world.push_pipeline(nightly, backup);
     if let Some(schedule) = world.schedule_mut(schedule) {
-        schedule.fate = Fate::IsForgotten;
+        schedule.behavior = RunBehavior::IsForgotten;
     }
 }
 

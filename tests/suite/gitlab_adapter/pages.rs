@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ci_history::{Span, Status, Timestamp};
 use gitlab_simulator::{JobPlan, Options as Simulated, PipelinePlan, start};
-use job_failure_exporter::gitlab::{Client, Options, Order, PipelineQuery, Token};
+use job_failure_exporter::gitlab::{Client, Options, Order, PipelineQuery};
 
 use super::scripted::{Server, ok, reply};
 use super::{Heard, client, options, page, pipeline_ids};
@@ -106,8 +106,7 @@ async fn an_attempt_that_fails_and_is_retried_while_the_pages_are_read_comes_wit
     });
     // The first page is on its way while the job fails.
     gitlab.faults(|faults| faults.latency = Duration::from_millis(500));
-    let token = Token::new(gitlab.token().to_owned()).unwrap();
-    let options = Options::new(gitlab.url().parse().unwrap(), Some(token));
+    let options = Options::new(gitlab.url().parse().unwrap(), Some(gitlab.token().into()));
     let client = Client::new(options, Arc::new(())).unwrap();
     let reading = tokio::spawn(async move { client.pipeline_jobs(project, pipeline).await });
     until("the first page", async || {

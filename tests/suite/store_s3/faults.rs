@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
-use job_failure_exporter::store::{Fault, S3, S3Options, Store, StoreError, encode};
+use job_failure_exporter::base::s3_options::S3Options;
+use job_failure_exporter::store::{Fault, S3, Store, StoreError, encode};
 
 use super::{load, options, rules, save, saved, store, store_of};
 use testkit::fault_proxy::{Proxy, Trouble};

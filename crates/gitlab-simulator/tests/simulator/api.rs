@@ -1,6 +1,6 @@
 //! Routes, paging, filters and payloads.
 
-use gitlab_simulator::{JobPlan, Options, PipelinePlan, Status, start};
+use gitlab_simulator::{CiStatus, JobPlan, Options, PipelinePlan, start};
 use serde_json::json;
 
 use super::{column, empty, get, get_json, header, minutes, scenario, seconds};
@@ -179,9 +179,9 @@ async fn the_status_of_a_pipeline_may_lag_behind_its_jobs() {
     let status = || gitlab.with(|world| world.pipeline(pipeline).unwrap().status);
     gitlab.advance(seconds(23));
     let job = gitlab.with(|world| world.latest(pipeline, "test").unwrap().status);
-    assert_eq!((job, status()), (Status::Failed, Status::Running));
+    assert_eq!((job, status()), (CiStatus::Failed, CiStatus::Running));
     gitlab.advance(seconds(7));
-    assert_eq!(status(), Status::Failed);
+    assert_eq!(status(), CiStatus::Failed);
 }
 
 #[tokio::test]
@@ -199,9 +199,9 @@ async fn a_failed_job_skips_later_stages_and_an_allowed_failure_does_not() {
         })
     };
     let failed = run(JobPlan::fails("test"));
-    assert_eq!(failed, (Status::Failed, Status::Skipped));
+    assert_eq!(failed, (CiStatus::Failed, CiStatus::Skipped));
     let allowed = run(JobPlan::fails("test").allowed_to_fail());
-    assert_eq!(allowed, (Status::Success, Status::Success));
+    assert_eq!(allowed, (CiStatus::Success, CiStatus::Success));
 }
 
 #[tokio::test]
@@ -213,11 +213,11 @@ async fn a_job_held_back_moves_as_it_is_told() {
         (pipeline, world.latest(pipeline, "test").unwrap().id)
     });
     let status = || gitlab.with(|world| world.pipeline(pipeline).unwrap().status);
-    assert_eq!(status(), Status::Pending);
-    gitlab.with(|world| world.set_job_status(job, Status::Running));
-    assert_eq!(status(), Status::Running);
+    assert_eq!(status(), CiStatus::Pending);
+    gitlab.with(|world| world.set_job_status(job, CiStatus::Running));
+    assert_eq!(status(), CiStatus::Running);
     gitlab.with(|world| world.fail_job(job, "stuck_or_timeout_failure"));
-    assert_eq!(status(), Status::Failed);
+    assert_eq!(status(), CiStatus::Failed);
     let shown = get_json(&gitlab, &format!("/projects/acme%2Fshop/jobs/{job}")).await;
     assert_eq!(shown["failure_reason"], "stuck_or_timeout_failure");
 }

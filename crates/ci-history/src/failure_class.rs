@@ -1,51 +1,51 @@
-//! Why a job failed, as a small closed set: GitLab's `failure_reason` grouped for labels.
+//! Failure classes: GitLab's `failure_reason` grouped into a small closed set of label values.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
-/// Group of failure reasons; the label `failure_class`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// Group of failure reasons.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    EnumCount,
+    VariantArray,
+    IntoStaticStr,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 #[repr(u8)]
 pub enum FailureClass {
-    /// The job's own script.
+    /// The job's script failed.
     Script,
-    /// Runner or GitLab.
+    /// The runner or GitLab failed.
     Infrastructure,
-    /// The job ran longer than it may.
+    /// The job exceeded its time limit.
     Timeout,
-    /// A job, artifact or downstream pipeline it needs.
+    /// A needed job, artifact or downstream pipeline failed or is missing.
     Dependency,
-    /// The pipeline's, the job's or the runner's configuration.
+    /// The configuration of the pipeline, job or runner is wrong.
     Configuration,
-    /// Quota, protection or permission.
+    /// A quota, protection or missing permission stopped the job.
     Policy,
-    /// GitLab gave no reason, or one this program does not know.
+    /// GitLab gave no reason or an unknown one.
     Unknown,
 }
 
 impl FailureClass {
-    /// All classes, in the order of their declaration.
-    pub const ALL: [Self; 7] = [
-        Self::Script,
-        Self::Infrastructure,
-        Self::Timeout,
-        Self::Dependency,
-        Self::Configuration,
-        Self::Policy,
-        Self::Unknown,
-    ];
+    /// Every class, in order of declaration.
+    pub const ALL: [Self; Self::COUNT] = *Self::VARIANTS.as_array().expect("every variant once");
 
-    /// The label's value.
+    /// Value of the label `failure_class`.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Script => "script",
-            Self::Infrastructure => "infrastructure",
-            Self::Timeout => "timeout",
-            Self::Dependency => "dependency",
-            Self::Configuration => "configuration",
-            Self::Policy => "policy",
-            Self::Unknown => "unknown",
-        }
+        self.into()
     }
 
     /// Groups GitLab's reason (`Enums::Ci::CommitStatus.failure_reasons`, 19.x).
@@ -80,7 +80,7 @@ impl FailureClass {
             ) => Self::Timeout,
             Some(
                 "downstream_pipeline_creation_failed"
-                // Said by the adapter where GitLab says nothing.
+                // Set by the exporter: GitLab gives no reason here.
                 | "downstream_pipeline_failed"
                 | "missing_dependency_failure"
                 | "reached_downstream_pipeline_trigger_rate_limit",

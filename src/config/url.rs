@@ -1,10 +1,11 @@
-//! Addresses of HTTP servers.
+//! URLs of HTTP servers.
 
 use url::Url;
 
-/// The address of an HTTP server. Its path ends in `/`, so that paths can be joined to it.
-pub(super) fn base_url(text: &str) -> Result<Url, String> {
-    let mut url = http_url(text)?;
+/// The URL of an HTTP server. Its path ends in `/`, so that paths can be joined to it. `advice` says where
+/// credentials go instead.
+pub(super) fn base_url(text: &str, advice: &str) -> Result<Url, String> {
+    let mut url = http_url(text, advice)?;
     if url.query().is_some() || url.fragment().is_some() {
         return Err("leave out what follows `?` or `#`".to_owned());
     }
@@ -12,8 +13,8 @@ pub(super) fn base_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// An address of `http` or `https` without a user in it.
-pub(super) fn http_url(text: &str) -> Result<Url, String> {
+/// An `http` or `https` URL without a user.
+pub(super) fn http_url(text: &str, advice: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| match error {
         url::ParseError::RelativeUrlWithoutBase => "`https://` is missing".to_owned(),
         other => other.to_string(),
@@ -22,7 +23,7 @@ pub(super) fn http_url(text: &str) -> Result<Url, String> {
         return Err("neither http nor https".to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("credentials are not taken from here".to_owned());
+        return Err(advice.to_owned());
     }
     Ok(url)
 }

@@ -1,4 +1,4 @@
-//! The shipped rules and routes with shorter waits, for whoever watches them for a minute.
+//! Shortens the waits of the shipped rules and routes, so that alerts arrive within a minute.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use regex::{Captures, Regex};
 
 use ci_history::duration;
 
-/// The text of a rule file or of Alertmanager's configuration with every waiting time divided, and all
-/// else as it stands.
-pub fn hastened(text: &str, by: u32) -> String {
+/// Divides every wait in the text of a rule file or of Alertmanager's configuration. The rest of the text
+/// stays the same.
+pub fn shorten_waits(text: &str, divisor: u32) -> String {
     let keys = "for|keep_firing_for|group_wait|group_interval|repeat_interval";
     let pattern = format!(r"(?m)^(?<key>\s*(?:- )?(?:{keys}): *)(?<time>[0-9a-z]+)\b");
     let Ok(waits) = Regex::new(&pattern) else {
@@ -16,7 +16,7 @@ pub fn hastened(text: &str, by: u32) -> String {
     };
     let shorter = |found: &Captures<'_>| {
         let time = duration::parse(&found["time"]).unwrap_or(Duration::ZERO);
-        format!("{}{}", &found["key"], duration::format(time / by))
+        format!("{}{}", &found["key"], duration::format(time / divisor))
     };
     waits.replace_all(text, shorter).into_owned()
 }
@@ -26,9 +26,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waiting_times_are_divided_and_nothing_else_is_touched() {
+    fn waits_are_divided_and_nothing_else_changes() {
         let text = "expr: x[10m]\n  for: 1m # why\n  keep_firing_for: 10m\n- for: 0s\n";
         let shorter = "expr: x[10m]\n  for: 5s # why\n  keep_firing_for: 50s\n- for: 0s\n";
-        assert_eq!(hastened(text, 12), shorter);
+        assert_eq!(shorten_waits(text, 12), shorter);
     }
 }

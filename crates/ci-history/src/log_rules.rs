@@ -1,17 +1,17 @@
-//! Why a job failed, told from the end of its log where GitLab's reason does not say.
+//! Finds the failure class in the end of a log if GitLab's reason does not tell it.
 
 use regex::RegexSet;
 
 use super::FailureClass;
 
-/// Patterns of logs and the classes they stand for; the first one that is found counts.
+/// Log patterns with their failure classes. The first matching pattern decides.
 #[derive(Debug, Clone)]
 pub struct LogRules {
     patterns: RegexSet,
     classes: Vec<FailureClass>,
 }
 
-/// What the runner and GitLab write where the job's script is not to blame: datadog-agent's list.
+/// Messages of infrastructure failures, from runner and GitLab. The list is datadog-agent's.
 const BUILT_IN: [&str; 8] = [
     r"no basic auth credentials \(.*\)",
     r"net/http: TLS handshake timeout \(.*\)",
@@ -24,11 +24,11 @@ const BUILT_IN: [&str; 8] = [
 ];
 
 impl LogRules {
-    /// One's own patterns, which come first, and the built-in ones.
+    /// The configured patterns, followed by the built-in ones.
     ///
     /// # Errors
     ///
-    /// Where one of them is no regular expression.
+    /// If a pattern is not a valid regular expression.
     pub fn new(own: Vec<(String, FailureClass)>) -> Result<Self, regex::Error> {
         let (own, mut classes): (Vec<String>, Vec<FailureClass>) = own.into_iter().unzip();
         let built_in = BUILT_IN.iter().map(ToString::to_string);
@@ -37,8 +37,10 @@ impl LogRules {
         Ok(Self { patterns, classes })
     }
 
-    /// The class of a failure with this reason of GitLab's and this log, as [`LogText`](super::LogText)
-    /// has it: what the reason says, else an empty log, else a pattern, else the script.
+    /// Failure class by GitLab's reason and the text of a [`LogText`](super::LogText).
+    ///
+    /// Precedence: the reason, unless it is `Script` or `Unknown`; an empty log (infrastructure); the first
+    /// matching pattern; the script.
     pub fn class(&self, reason: Option<&str>, log: &str) -> FailureClass {
         let by_reason = FailureClass::of_reason(reason);
         if by_reason.is_decided_by_reason() {
@@ -57,7 +59,7 @@ impl LogRules {
 }
 
 impl FailureClass {
-    /// Whether GitLab's reason alone tells the class, so that the log cannot change it.
+    /// Whether GitLab's reason is specific enough that the log cannot change the class.
     fn is_decided_by_reason(self) -> bool {
         !matches!(self, Self::Script | Self::Unknown)
     }
@@ -77,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_reason_empty_log_and_pattern_that_says_something_counts() {
+    fn reason_goes_before_empty_log_before_pattern_before_script() {
         const SCRIPT: Option<&str> = Some("script_failure");
         for (reason, log, wanted) in [
             (
@@ -108,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_runner_and_gitlab_write_is_infrastructure() {
+    fn messages_of_runner_and_gitlab_are_infrastructure_failures() {
         for line in [
             "ERROR: no basic auth credentials (manager.go:237:0s)",
             "net/http: TLS handshake timeout (manager.go:237:10s)",

@@ -1,4 +1,4 @@
-//! Everything the demo runs, from setting it up to clearing it away.
+//! The running demo: its parts, and their start, report and stop.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -9,29 +9,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use ci_history::clock::SystemClock;
+use ci_history::duration;
+use gitlab_simulator::{Handle, Options, Pace, Scenario};
 use tokio::process::Command;
 use tokio::time::{self, Instant};
 
 use super::events;
-use super::files::{Addresses, Files, HASTE};
-use super::program::{Program, Reserved, beside_this_one, find};
-use super::receiver::{Bulletin, Receiver};
+use super::files::{Addresses, Files, WAIT_DIVISOR};
+use super::program::{Program, ReservedPort, find_in_path, find_sibling};
+use super::receiver::{AlertLog, Receiver};
 use super::streaks::Streaks;
-use ci_history::clock::SystemClock;
-use ci_history::duration;
-use gitlab_simulator::{Handle, Options, Pace, Scenario};
 
-/// How much of the past the simulated GitLab plays, and how fast.
+/// Start of simulated time before the start of the demo.
 const PAST: Duration = Duration::from_mins(45);
+/// Simulated seconds per second until simulated time reaches the present.
 const SPEED: f64 = 90.0;
-/// How long a program may take to end before it is killed.
+/// Time for a program to end after SIGTERM before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
-/// How often the state is looked at.
-const LOOK: Duration = Duration::from_secs(3);
-/// A state that does not change is said again after so many looks.
-const LOOKS_IN_SILENCE: u32 = 10;
+/// Interval of scrapes for the summary line.
+const SUMMARY_INTERVAL: Duration = Duration::from_secs(3);
+/// Number of scrapes after which an unchanged summary line is printed again.
+const REPEAT_AFTER: u32 = 10;
 
-/// Programs that have to be installed.
+/// Paths of the programs.
 #[derive(Debug)]
 pub(super) struct Binaries {
     exporter: PathBuf,
@@ -39,48 +40,48 @@ pub(super) struct Binaries {
     alertmanager: PathBuf,
 }
 
-/// Ports kept for the programs until they start.
+/// Ports that are reserved for the programs until they start.
 #[derive(Debug)]
 pub(super) struct Ports {
-    exporter: Reserved,
-    alertmanager: Reserved,
-    prometheus: Reserved,
+    exporter: ReservedPort,
+    alertmanager: ReservedPort,
+    prometheus: ReservedPort,
 }
 
-/// What runs in this process, and the programs beside it.
-pub(super) struct Stage {
+/// The parts of the demo: GitLab and the receiver in this process, and the programs.
+pub(super) struct Demo {
     gitlab: Handle,
     receiver: Receiver,
     programs: Vec<Program>,
     files: Files,
     addresses: Addresses,
     client: reqwest::Client,
-    bulletin: Bulletin,
+    alerts: AlertLog,
     started: Instant,
 }
 
 impl Binaries {
     pub(super) fn find() -> anyhow::Result<Self> {
         Ok(Self {
-            exporter: beside_this_one("job-failure-exporter")?,
-            prometheus: find(&["prometheus"])?,
-            alertmanager: find(&["prometheus-alertmanager", "alertmanager"])?,
+            exporter: find_sibling("job-failure-exporter")?,
+            prometheus: find_in_path(&["prometheus"])?,
+            alertmanager: find_in_path(&["prometheus-alertmanager", "alertmanager"])?,
         })
     }
 }
 
-impl Stage {
-    /// Starts what runs in this process and writes what the programs read.
-    pub(super) async fn set(directory: &Path, seed: u64) -> anyhow::Result<(Self, Ports)> {
+impl Demo {
+    /// Starts GitLab and the receiver, and writes the configurations of the programs.
+    pub(super) async fn prepare(directory: &Path, seed: u64) -> anyhow::Result<(Self, Ports)> {
         let ports = Ports {
-            exporter: Reserved::near(10_141)?,
-            alertmanager: Reserved::near(9093)?,
-            prometheus: Reserved::near(9090)?,
+            exporter: ReservedPort::near(10_141)?,
+            alertmanager: ReservedPort::near(9093)?,
+            prometheus: ReservedPort::near(9090)?,
         };
-        let receiver = Receiver::listen(Reserved::near(10_142)?.release()).await;
+        let receiver = Receiver::listen(ReservedPort::near(10_142)?.release()).await;
         let receiver = receiver.context("cannot listen for alerts")?;
         let options = Options {
-            listen: Reserved::near(8929)?.release(),
+            listen: ReservedPort::near(8929)?.release(),
             scenario: Scenario::named("demo"),
             seed,
             pace: Pace::catching_up(Arc::new(SystemClock), PAST, SPEED),
@@ -96,22 +97,22 @@ impl Stage {
             alertmanager: ports.alertmanager.address,
             receiver: receiver.address,
         };
-        let stage = Self {
+        let demo = Self {
             files: Files::write(directory, &addresses)?,
-            // Nothing here may go through a proxy.
+            // All connections are local.
             client: reqwest::Client::builder().no_proxy().build()?,
             gitlab,
             receiver,
             programs: Vec::new(),
             addresses,
-            bulletin: Bulletin::new(format!("http://{}", addresses.exporter)),
+            alerts: AlertLog::new(format!("http://{}", addresses.exporter)),
             started: Instant::now(),
         };
-        Ok((stage, ports))
+        Ok((demo, ports))
     }
 
-    /// Starts the programs and tells what happens, until something fails.
-    pub(super) async fn play(
+    /// Starts the programs and reports events until something fails.
+    pub(super) async fn run(
         &mut self,
         binaries: &Binaries,
         ports: Ports,
@@ -126,21 +127,21 @@ impl Stage {
         let prometheus = self.prometheus(&binaries.prometheus);
         self.start("prometheus", prometheus, ports.prometheus)
             .await?;
-        self.tell(out).await
+        self.report(out).await
     }
 
-    /// Whether the alert the demo is about has arrived.
+    /// Whether the required alert was delivered.
     pub(super) fn has_delivered(&self) -> bool {
-        self.bulletin.delivered()
+        self.alerts.delivered()
     }
 
-    /// Which alerts were delivered, and which of them are over.
+    /// The names of the delivered and of the resolved alerts.
     pub(super) fn summary(&self) -> String {
-        self.bulletin.summary()
+        self.alerts.summary()
     }
 
-    /// Ends everything, the last started first.
-    pub(super) async fn clear(self) {
+    /// Stops everything in reverse order of start.
+    pub(super) async fn stop(self) {
         for program in self.programs.into_iter().rev() {
             program.stop(GRACE).await;
         }
@@ -161,10 +162,10 @@ impl Stage {
   Alertmanager        http://{alertmanager}/
   files and logs      {files}
 
-GitLab plays {past} of the past within {played} and goes on in real time. Rules and routing are
-the shipped ones, with every waiting time divided by {HASTE} (`for: 1m` becomes 5s) and every
-receiver replaced by this program. {outage} after the start the runners of five projects fail
-for a while: many jobs, one alert. Ctrl-C ends it all.
+GitLab plays the last {past} within {played} and continues in real time. The demo uses the shipped
+rules and routes, with every wait divided by {WAIT_DIVISOR} (`for: 1m` becomes 5s), and receives all alerts
+itself. {outage} after the start the runners of five projects fail for a while: many jobs, one alert.
+Ctrl-C ends the demo.
 ",
             outage = duration::format(events::OUTAGE_AFTER),
             gitlab = self.gitlab.url(),
@@ -194,7 +195,7 @@ for a while: many jobs, one alert. Ctrl-C ends it all.
             .arg(flag("storage.path", self.files.path("alertmanager")))
             .arg(format!("--web.listen-address={address}"))
             .arg(format!("--web.external-url=http://{address}"))
-            // Alone it needs no cluster, and need not wait for one to settle.
+            // Without a cluster, Alertmanager does not wait for one to settle.
             .arg("--cluster.listen-address=")
             .arg("--log.level=warn");
         command
@@ -208,7 +209,7 @@ for a while: many jobs, one alert. Ctrl-C ends it all.
             .arg(flag("storage.tsdb.path", self.files.path("prometheus")))
             .arg(format!("--web.listen-address={address}"))
             .arg(format!("--web.external-url=http://{address}"))
-            // An alert that was dropped before Alertmanager was known is sent again soon.
+            // Soon resends alerts that were dropped before Prometheus knew Alertmanager.
             .arg("--rules.alert.resend-delay=1s")
             .arg("--log.level=warn");
         command
@@ -219,37 +220,37 @@ for a while: many jobs, one alert. Ctrl-C ends it all.
         &mut self,
         name: &'static str,
         command: Command,
-        port: Reserved,
+        port: ReservedPort,
     ) -> anyhow::Result<()> {
         let log = self.files.path(&format!("{name}.log"));
         let url = format!("http://{}/-/ready", port.release());
         self.programs.push(Program::start(name, command, log)?);
         match self.programs.last_mut() {
-            Some(program) => program.answers(&self.client, &url).await,
+            Some(program) => program.wait_until_ready(&self.client, &url).await,
             None => Ok(()),
         }
     }
 
-    async fn tell(&mut self, out: &mut dyn Write) -> anyhow::Result<Infallible> {
-        let mut looks = time::interval(LOOK);
-        let mut said = (Streaks::default(), 0);
+    async fn report(&mut self, out: &mut dyn Write) -> anyhow::Result<Infallible> {
+        let mut ticks = time::interval(SUMMARY_INTERVAL);
+        let (mut printed, mut unchanged) = (Streaks::default(), 0);
         loop {
             tokio::select! {
                 delivery = self.receiver.next() => {
-                    let delivery = delivery.context("the receiver has ended")?;
-                    self.files.keep(&delivery.body)?;
-                    write!(out, "{}", self.bulletin.tell(&delivery))?;
+                    let delivery = delivery.context("the receiver of alerts ended")?;
+                    self.files.append_delivery(&delivery.body)?;
+                    write!(out, "{}", self.alerts.record(&delivery))?;
                 }
-                _ = looks.tick() => {
+                _ = ticks.tick() => {
                     for program in &mut self.programs {
                         program.check()?;
                     }
-                    let seen = self.look().await;
-                    said.1 += 1;
-                    if seen != said.0 || said.1 >= LOOKS_IN_SILENCE {
+                    let streaks = self.streaks().await;
+                    unchanged += 1;
+                    if streaks != printed || unchanged >= REPEAT_AFTER {
                         let passed = self.started.elapsed().as_secs();
-                        writeln!(out, "{:>3}:{:02}  {seen}", passed / 60, passed % 60)?;
-                        said = (seen, 0);
+                        writeln!(out, "{:>3}:{:02}  {streaks}", passed / 60, passed % 60)?;
+                        (printed, unchanged) = (streaks, 0);
                     }
                 }
             }
@@ -257,8 +258,8 @@ for a while: many jobs, one alert. Ctrl-C ends it all.
         }
     }
 
-    /// What the exporter says now; nothing where it does not answer.
-    async fn look(&self) -> Streaks {
+    /// The present streaks; empty if the exporter does not answer.
+    async fn streaks(&self) -> Streaks {
         let url = format!("http://{}/metrics", self.addresses.exporter);
         let page = async { self.client.get(url).send().await?.text().await };
         page.await

@@ -1,23 +1,25 @@
-//! Histories that were read anew from further back, in place of those that were saved.
+//! Replaces saved histories by histories that a backfill read from further back.
 
 use super::history::History;
 use super::timeline::Timeline;
 use super::{Outcome, Rules};
 
 impl Timeline {
-    /// Takes over what was read anew, without a gap from some time on, wherever its own histories do not
-    /// reach further back. Returns whether any of its own was preferred.
-    pub fn adopt(&mut self, read: Self, rules: &Rules) -> bool {
-        self.newest_finished = self.newest_finished.max(read.newest_finished);
+    /// Replaces each history by the backfilled one unless its own is more complete. The backfill has no gap
+    /// between its beginning and now. Returns whether any own history stayed.
+    pub fn merge_backfill(&mut self, backfill: Self, rules: &Rules) -> bool {
+        self.newest_finished = self.newest_finished.max(backfill.newest_finished);
         let mut own_stays = false;
-        if self.pipelines.reaches_further(&read.pipelines, rules) {
+        if (self.pipelines).is_more_complete_than(&backfill.pipelines, rules) {
             own_stays = true;
         } else {
-            self.pipelines = read.pipelines;
+            self.pipelines = backfill.pipelines;
         }
-        for (name, job) in read.jobs {
+        for (name, job) in backfill.jobs {
             match self.jobs.get(&name) {
-                Some(own) if own.history.reaches_further(&job.history, rules) => own_stays = true,
+                Some(own) if own.history.is_more_complete_than(&job.history, rules) => {
+                    own_stays = true;
+                }
                 _ => {
                     self.jobs.insert(name, job);
                 }
@@ -26,28 +28,28 @@ impl Timeline {
         own_stays
     }
 
-    /// Whether no pipeline was observed in it: it is nothing but an import, or empty.
+    /// Whether the timeline has no pipelines: it is empty or only imported.
     pub fn is_bare(&self) -> bool {
-        self.pipelines.kept.is_empty() && self.pipelines.carried.floor == 0
+        self.pipelines.kept.is_empty() && self.pipelines.baseline.settled_through == 0
     }
 }
 
 impl History {
-    /// Whether it tells of a time before the first execution of `read`.
-    fn reaches_further(&self, read: &Self, rules: &Rules) -> bool {
+    /// Whether the history covers a time before the first execution of the backfill.
+    fn is_more_complete_than(&self, backfill: &Self, rules: &Rules) -> bool {
         if !self.imported.is_empty() {
             return true;
         }
-        let (own, theirs) = (self.figures(rules, None), read.figures(rules, None));
+        let (own, theirs) = (self.figures(rules, None), backfill.figures(rules, None));
         let count = |outcome| theirs.executions.get(outcome);
         let never_passed = count(Outcome::Passed) + count(Outcome::AllowedFailure) == 0;
-        // The beginning of a streak that was broken off must not come later than it was known to be.
+        // A backfill that ends within a streak must not shorten it.
         if never_passed && own.consecutive_failures > theirs.consecutive_failures {
             return true;
         }
-        match (self.first_seen, read.first_seen) {
-            // Of the same beginning: whoever has a gap has counted less. What has seen executions change
-            // has counted more, and its counters must not go back.
+        match (self.first_seen, backfill.first_seen) {
+            // With the same beginning, a history with a gap has counted less. A history that saw executions
+            // change their outcome has counted more, and its counters must not go back.
             (Some(own_first), Some(first)) if own_first == first => {
                 own.executions.total() >= theirs.executions.total()
             }
@@ -113,24 +115,24 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_later_or_has_a_gap_gives_way_to_what_was_read_anew() {
+    fn a_backfill_replaces_histories_that_begin_later_or_have_a_gap() {
         let whole = counted(1..=100);
         for mut own in [counted(60..=100), counted((1..=20).chain(60..=100))] {
-            assert!(!own.adopt(whole.clone(), &Rules::default()));
+            assert!(!own.merge_backfill(whole.clone(), &Rules::default()));
             assert_eq!(own, whole);
         }
     }
 
     #[test]
-    fn what_reaches_further_back_stays() {
+    fn a_history_that_reaches_further_back_stays() {
         let whole = counted(1..=100);
         let mut own = whole.clone();
-        assert!(own.adopt(counted(60..=100), &Rules::default()));
+        assert!(own.merge_backfill(counted(60..=100), &Rules::default()));
         assert_eq!(own, whole);
     }
 
     #[test]
-    fn an_import_stays_and_so_does_the_streak_it_brought() {
+    fn an_imported_history_and_its_streak_stay() {
         let rules = Rules::default();
         let mut own = counted([]);
         let entries = (0..10).map(|id| (Some(id), true, None)).collect();
@@ -143,7 +145,7 @@ mod tests {
         for id in 51..=100 {
             observe(&mut own, id, Status::Failed);
         }
-        assert!(own.adopt(read, &rules));
+        assert!(own.merge_backfill(read, &rules));
         assert_eq!(
             own.row("build", &rules)
                 .unwrap()

@@ -1,0 +1,113 @@
+//! What a history knows of executions that it no longer keeps.
+
+use std::sync::Arc;
+
+use super::attempt::Attempt;
+use super::execution::{Counted, Execution};
+use super::{ClassCounts, FailureClass, Outcome, OutcomeCounts, Rules, Timestamp};
+
+/// An execution of an imported document, which names no pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Imported {
+    /// The attempt that failed.
+    pub id: Option<u64>,
+    /// Whether the execution counts as failing.
+    pub failing: bool,
+    /// Commit of the pipeline.
+    pub commit: Option<Arc<str>>,
+}
+
+/// Sums over the executions that a history no longer keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Baseline {
+    /// Newest pipeline whose outcome is final. A new execution of an older pipeline is not counted.
+    pub settled_through: u64,
+    /// The same for executions that do not enter the window (skipped, canceled, manual).
+    pub idle_settled_through: u64,
+    /// Consecutive failing executions up to `settled_through`.
+    pub streak: u64,
+    /// End of the streak's first execution.
+    pub streak_since: Option<Timestamp>,
+    /// Commit of the streak's first execution.
+    pub first_failing_commit: Option<Arc<str>>,
+    /// Commit of the newest passed execution up to `settled_through`.
+    pub last_passing_commit: Option<Arc<str>>,
+    /// Executions by outcome.
+    pub executions: OutcomeCounts,
+    /// Failures by class.
+    pub failures: ClassCounts,
+    /// Flaky executions.
+    pub flaky: u64,
+    /// Attempts that followed another attempt of the same execution.
+    pub retries: u64,
+    /// End of the latest decided execution.
+    pub last_execution: Option<Timestamp>,
+    /// End of the latest passed execution.
+    pub last_success: Option<Timestamp>,
+    /// End of the latest failed execution.
+    pub last_failure: Option<Timestamp>,
+    /// The attempt that passed or failed last.
+    pub last_ended: Option<Box<Attempt>>,
+}
+
+impl Baseline {
+    /// Adds an execution to the counters and latest times. They do not depend on its place in the order.
+    pub(crate) fn tally(&mut self, execution: &Execution, rules: &Rules) {
+        self.count(execution.counted);
+        self.retries += execution.retries();
+        for attempt in execution.attempts.iter().filter(|a| a.phase.is_decided()) {
+            self.note_ended(attempt);
+        }
+        if let Some(outcome) = execution.outcome(rules).filter(|o| o.enters_window()) {
+            let at = execution.deciding(rules).and_then(|attempt| attempt.at);
+            self.last_execution = self.last_execution.max(at);
+            match outcome {
+                Outcome::Passed => self.last_success = self.last_success.max(at),
+                Outcome::Failed => self.last_failure = self.last_failure.max(at),
+                _ => {}
+            }
+        }
+    }
+
+    /// Keeps the attempt as `last_ended` if it ended later than the known one.
+    pub(crate) fn note_ended(&mut self, attempt: &Attempt) {
+        let known = self.last_ended.as_deref().map(Attempt::order_of_end);
+        if known < Some(attempt.order_of_end()) {
+            self.last_ended = Some(Box::new(attempt.clone()));
+        }
+    }
+
+    /// Adds one execution to the counters.
+    pub(crate) fn count(&mut self, counted: Counted) {
+        for outcome in Outcome::ALL {
+            *self.executions.get_mut(outcome) += u64::from(counted.has(outcome));
+        }
+        for class in FailureClass::ALL {
+            *self.failures.get_mut(class) += u64::from(counted.has_class(class));
+        }
+        self.flaky += u64::from(counted.has_flaky());
+    }
+
+    /// Moves `settled_through` past an execution and continues or ends the streak.
+    pub(crate) fn settle(&mut self, execution: &Execution, outcome: Outcome, rules: &Rules) {
+        self.settled_through = self.settled_through.max(execution.pipeline_id);
+        if outcome == Outcome::Failed {
+            if self.streak == 0 {
+                self.streak_since = execution.deciding(rules).and_then(|attempt| attempt.at);
+                self.first_failing_commit = Some(execution.commit.clone());
+            }
+            self.streak += 1;
+        } else {
+            self.streak = 0;
+            self.streak_since = None;
+            self.first_failing_commit = None;
+            if outcome == Outcome::Passed {
+                self.last_passing_commit = Some(execution.commit.clone());
+            }
+        }
+    }
+    /// Moves `idle_settled_through` past an execution.
+    pub(crate) fn settle_idle(&mut self, execution: &Execution) {
+        self.idle_settled_through = self.idle_settled_through.max(execution.pipeline_id);
+    }
+}

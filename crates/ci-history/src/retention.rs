@@ -1,0 +1,56 @@
+//! The latest activity of histories, by which they expire.
+
+use std::sync::Arc;
+
+use super::Timestamp;
+use super::history::History;
+use super::timeline::Timeline;
+
+impl Timeline {
+    /// Sets `first_seen` to `now` in histories without any time, such as imported ones: they would never
+    /// expire otherwise. Returns whether there were any.
+    pub fn stamp_undated(&mut self, now: Timestamp) -> bool {
+        let jobs = self.jobs.values_mut().map(|job| &mut job.history);
+        let undated = jobs
+            .chain([&mut self.pipelines])
+            .filter(|history| history.last_activity().is_none());
+        let mut any = false;
+        for history in undated {
+            history.first_seen = Some(now);
+            any = true;
+        }
+        any
+    }
+
+    /// Drops the jobs without activity since `cutoff`; returns their names.
+    pub fn expire(&mut self, cutoff: Timestamp) -> Vec<Arc<str>> {
+        let expired: Vec<Arc<str>> = self
+            .jobs
+            .iter()
+            .filter(|(_, job)| job.history.last_activity().is_some_and(|at| at < cutoff))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in &expired {
+            self.jobs.remove(name);
+        }
+        expired
+    }
+
+    /// The latest time in any history of the ref.
+    pub fn last_activity(&self) -> Option<Timestamp> {
+        let of_jobs = self.jobs.values().map(|job| job.history.last_activity());
+        self.pipelines.last_activity().max(of_jobs.max().flatten())
+    }
+}
+
+impl History {
+    fn last_activity(&self) -> Option<Timestamp> {
+        self.kept
+            .iter()
+            .flat_map(|execution| &execution.attempts)
+            .filter_map(|attempt| attempt.at)
+            .max()
+            .max(self.baseline.last_execution)
+            .max(self.first_seen)
+    }
+}
