@@ -114,6 +114,7 @@ fn counting(c: &mut Criterion) {
             let saved = Saved {
                 timeline,
                 watermark: None,
+                has_gap: false,
             };
             encode(&saved, &rules)
         })

@@ -33,6 +33,3 @@ pub mod http;
 pub mod ingest;
 pub mod metrics;
 pub mod store;
-
-// Kept until every file names the crate itself.
-pub(crate) use ci_history::{self as model, clock};

@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::common::{ConfigArgs, LogFormat};
 use super::interrupt::Interrupts;
-use crate::config::{Config, duration};
-use crate::daemon::backfill::{self, Outcome, Progress, Reach};
+use crate::config::Config;
+use crate::daemon::backfill::{self, BackfillOutcome, Progress, Reach};
+use ci_history::duration;
 
 /// Time between two log lines without a progress bar.
 const BETWEEN_LINES: Duration = Duration::from_secs(15);
@@ -84,8 +85,8 @@ pub async fn run(
     finish(&outcome)
 }
 
-fn say(outcome: &Outcome, out: &mut dyn Write) -> std::io::Result<()> {
-    let Outcome {
+fn say(outcome: &BackfillOutcome, out: &mut dyn Write) -> std::io::Result<()> {
+    let BackfillOutcome {
         projects,
         of,
         pipelines,
@@ -101,7 +102,7 @@ fn say(outcome: &Outcome, out: &mut dyn Write) -> std::io::Result<()> {
     )
 }
 
-fn finish(outcome: &Outcome) -> anyhow::Result<ExitCode> {
+fn finish(outcome: &BackfillOutcome) -> anyhow::Result<ExitCode> {
     if outcome.stopped {
         bail!(
             "ended before everything was read; what was read is kept: run the same command again to go on"

@@ -8,8 +8,8 @@ use ci_history::Shard;
 
 use super::args::CheckConfigArgs;
 use super::common::Console;
-use crate::config::duration::format as span;
 use crate::config::{Config, Problems, describe_rules};
+use ci_history::duration::format as span;
 
 /// Checks the configuration; the exit code says whether it can be used.
 pub fn run(

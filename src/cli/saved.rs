@@ -47,7 +47,7 @@ pub(super) async fn selected(
     console: &mut Console<'_>,
 ) -> anyhow::Result<Vec<Saved>> {
     let loaded = storage::look(&config.store).await?;
-    for aside in &loaded.set_aside {
+    for aside in &loaded.quarantined {
         writeln!(
             console.err,
             "left out: {}: {}",

@@ -4,8 +4,6 @@
 //! into nodes with their lines, flags are laid over it, and each key parses its value once. Every problem is noted;
 //! a [`Config`] exists only without problems.
 
-pub(crate) use ci_history::duration;
-
 mod classification;
 mod counting;
 mod file;

@@ -1,18 +1,18 @@
-//! GitLab's clock, told from the `Date` of its answers.
+//! GitLab's clock, read from the `Date` of its answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::UNIX_EPOCH;
 
-use crate::clock::Clock;
-use crate::model::Timestamp;
+use ci_history::Timestamp;
+use ci_history::clock::Clock;
 
 /// Our clock, and how far GitLab's is ahead of it.
 pub(super) struct GitLabClock {
     clock: Arc<dyn Clock>,
     /// Seconds.
     offset: AtomicI64,
-    /// Whether GitLab has told its time.
+    /// Whether an answer with a `Date` came.
     is_told: AtomicBool,
 }
 

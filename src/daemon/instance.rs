@@ -1,4 +1,4 @@
-//! GitLab's version, and what our token may and until when: asked at the start and every hour.
+//! GitLab's version, and scopes and end of the token: asked at the start and every hour.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::metrics::Telemetry;
 
 const INTERVAL: Duration = Duration::from_hours(1);
 
-/// From so many days before its end on, the end of the token is told.
+/// The end of the token is logged from so many days before it on.
 const DAYS_OF_NOTICE: i64 = 14;
 
-/// Asks for what concerns all projects.
+/// Asks GitLab about itself and the token.
 pub(super) struct Instance {
     pub(super) client: Client,
     pub(super) telemetry: Telemetry,
@@ -24,21 +24,21 @@ pub(super) struct Instance {
     pub(super) has_token: bool,
 }
 
-/// What was told already.
+/// What was logged already.
 #[derive(Default)]
-struct Told {
+struct Logged {
     version: Option<String>,
     scopes: Option<Vec<String>>,
     days_left: Option<i64>,
 }
 
 impl Instance {
-    /// Until `stop`. Nothing here stops anything else from working.
+    /// Runs until `stop`. Errors are only logged.
     pub(super) async fn run(self, stop: CancellationToken) {
-        let mut told = Told::default();
+        let mut logged = Logged::default();
         let asking = async {
             loop {
-                self.ask(&mut told).await;
+                self.ask(&mut logged).await;
                 tokio::time::sleep(INTERVAL).await;
             }
         };
@@ -48,28 +48,28 @@ impl Instance {
         }
     }
 
-    async fn ask(&self, told: &mut Told) {
+    async fn ask(&self, logged: &mut Logged) {
         match self.client.version().await {
-            Ok(version) if told.version.as_ref() != Some(&version) => {
+            Ok(version) if logged.version.as_ref() != Some(&version) => {
                 tracing::info!("GitLab {version}");
-                told.version = Some(version);
+                logged.version = Some(version);
             }
             Ok(_) => {}
-            Err(error) => tracing::debug!("GitLab does not tell its version: {error}"),
+            Err(error) => tracing::debug!("GitLab gives no version: {error}"),
         }
         if !self.has_token {
             return;
         }
         match self.client.token_facts().await {
-            Ok(facts) => self.note(&facts, told),
+            Ok(facts) => self.note(&facts, logged),
             // Not every kind of token can ask about itself.
-            Err(error) => tracing::debug!("GitLab does not tell about the token: {error}"),
+            Err(error) => tracing::debug!("GitLab says nothing about the token: {error}"),
         }
     }
 
-    fn note(&self, facts: &TokenFacts, told: &mut Told) {
+    fn note(&self, facts: &TokenFacts, logged: &mut Logged) {
         self.telemetry.token_expiry(facts.expires_at);
-        if told.scopes.as_ref() != Some(&facts.scopes) {
+        if logged.scopes.as_ref() != Some(&facts.scopes) {
             self.telemetry.token_scopes(&facts.scopes);
             let scopes = facts.scopes.join(", ");
             let end = facts.expires_at;
@@ -81,15 +81,15 @@ impl Instance {
                      what is asked will be refused"
                 );
             }
-            told.scopes = Some(facts.scopes.clone());
+            logged.scopes = Some(facts.scopes.clone());
         }
         let Some(end) = facts.expires_at else {
             return;
         };
         let days_left = (end.unix() - self.clock.gitlab_now().unix()).div_euclid(DAY);
-        if days_left < DAYS_OF_NOTICE && told.days_left != Some(days_left) {
+        if days_left < DAYS_OF_NOTICE && logged.days_left != Some(days_left) {
             tracing::warn!("the GitLab token ends in {days_left} days; renew it");
-            told.days_left = Some(days_left);
+            logged.days_left = Some(days_left);
         }
     }
 }

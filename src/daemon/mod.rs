@@ -5,18 +5,22 @@
 //! ```
 
 pub mod backfill;
+mod client;
+mod error;
+mod expiry;
 mod gitlab_clock;
 mod instance;
-mod logs;
-mod owners_files;
-mod retention;
+mod loading;
+mod log_queue;
+mod log_reader;
+mod owners_cache;
+mod owners_reader;
+mod policy;
 mod saver;
 mod signals;
-mod sink;
 mod state;
 pub mod storage;
 mod telemetry;
-mod view;
 mod webhooks;
 
 use std::io;
@@ -25,44 +29,23 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+pub use self::client::client;
+pub use self::error::DaemonError;
 use self::gitlab_clock::GitLabClock;
 use self::instance::Instance;
-use self::logs::LogReader;
+use self::log_reader::LogReader;
+use self::owners_reader::OwnersReader;
+use self::policy::Policy;
 use self::saver::Saver;
 use self::signals::Signals;
-use self::state::{Policy, State};
+use self::state::State;
 use self::telemetry::Traffic;
 use self::webhooks::{Inbox, Work};
-use crate::clock::Clock;
-use crate::config::{self, Config};
-use crate::gitlab::{BuildError, Client, Observer, Options};
-use crate::http::{BindError, Bound, Server, Service};
-use crate::ingest::Ingest;
+use crate::config::Config;
+use crate::http::{Bound, Server, Service};
+use crate::ingest::Poller;
 use crate::metrics::{Build, Exposition, Telemetry};
-use crate::store::StoreError;
-
-/// Why the daemon did not start, or ended badly.
-#[derive(Debug, thiserror::Error)]
-pub enum DaemonError {
-    /// The place of the state.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The address to serve on.
-    #[error(transparent)]
-    Bind(#[from] BindError),
-    /// How to reach GitLab.
-    #[error(transparent)]
-    GitLab(#[from] BuildError),
-    /// The exporter's own metrics.
-    #[error("cannot set up the exporter's own metrics: {0}")]
-    Metrics(#[from] prometheus::Error),
-    /// The operating system.
-    #[error("cannot catch signals: {0}")]
-    Signals(#[from] io::Error),
-    /// What changed last is not saved.
-    #[error("the last changes are not saved: {0}")]
-    NotSaved(#[source] StoreError),
-}
+use ci_history::clock::Clock;
 
 /// How the daemon ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,11 +60,9 @@ pub enum Ended {
 pub struct Daemon {
     /// Whether the saved state could be read at once.
     loaded: bool,
-    /// Where logs are read.
     logs: Option<LogReader>,
-    /// Where the projects' repositories say whose their jobs are.
-    owners: Option<(Client, String)>,
-    ingest: Ingest,
+    owners: Option<OwnersReader>,
+    poller: Poller,
     webhooks: Option<(Arc<Inbox>, Work)>,
     instance: Instance,
     saver: Saver,
@@ -108,31 +89,30 @@ impl Daemon {
             clock: clock.clone(),
         };
         let client = client(&config.gitlab, Arc::new(traffic))?;
-        let repository_file = config.owners.repository_file.clone();
-        let policy = Policy::of(&config);
-        let how = &config.classification;
-        let exposition = Exposition::new(telemetry);
-        let state = Arc::new(State::new(policy, exposition, clock.clone()));
-        let logs = how
+        let exposition = Exposition::new(telemetry.clone());
+        let state = Arc::new(State::new(Policy::of(&config), exposition, clock.clone()));
+        let logs = &config.classification;
+        let logs = logs
             .read_logs
-            .then(|| LogReader::new(client.clone(), Arc::clone(&state), how));
-        let owners = repository_file.map(|path| (client.clone(), path));
-        let loaded = storage::load_at_once(&store, &state).await?;
+            .then(|| LogReader::new(client.clone(), state.clone(), logs));
+        let owners = config.owners.repository_file.clone();
+        let owners = owners.map(|path| OwnersReader::new(client.clone(), path, state.clone()));
+        let loaded = loading::load_at_once(&store, &state).await?;
         let instance = Instance {
             client: client.clone(),
-            telemetry: state.exposition.telemetry().clone(),
+            telemetry,
             clock: clock.clone(),
             has_token: config.gitlab.token.is_some(),
         };
-        let ingest = Ingest::new(client, config.watch.clone(), state.clone());
+        let poller = Poller::new(client, config.watch.clone(), state.clone());
         let webhooks = config.webhooks.gitlab.as_ref();
         let webhooks = webhooks
-            .map(|hooks| webhooks::open(hooks, &config.watch, &state, &clock, ingest.waker()));
+            .map(|hooks| webhooks::open(hooks, &config.watch, &state, &clock, poller.waker()));
         Ok(Self {
             loaded,
             logs,
             owners,
-            ingest,
+            poller,
             webhooks,
             instance,
             saver: Saver {
@@ -160,7 +140,7 @@ impl Daemon {
             loaded,
             logs,
             owners,
-            ingest,
+            poller,
             webhooks,
             instance,
             saver,
@@ -181,13 +161,10 @@ impl Daemon {
         let serving = tokio::spawn(server.serve(service, stop.clone().cancelled_owned()));
         let work = async {
             let mut saved = Ok(0);
-            if loaded || storage::load(&saver.store, &state, &stop).await {
-                let polling = tokio::spawn(ingest.run(stop.clone()));
+            if loaded || loading::load(&saver.store, &state, &stop).await {
+                let polling = tokio::spawn(poller.run(stop.clone()));
                 let logs = logs.map(|logs| tokio::spawn(logs.run(stop.clone())));
-                let owners = owners.map(|(client, path)| {
-                    let state = Arc::clone(&state);
-                    tokio::spawn(owners_files::run(client, path, state, stop.clone()))
-                });
+                let owners = owners.map(|owners| tokio::spawn(owners.run(stop.clone())));
                 saver.run(stop.clone()).await;
                 // All end at once, in the middle of their work: what was not read will be read again.
                 let _ = polling.await;
@@ -218,13 +195,4 @@ impl Daemon {
             }
         }
     }
-}
-
-/// The GitLab of a configuration.
-pub fn client(gitlab: &config::GitLab, observer: Arc<dyn Observer>) -> Result<Client, BuildError> {
-    let mut options = Options::new(gitlab.url.clone(), gitlab.token.clone());
-    options.certificates.clone_from(&gitlab.certificates);
-    options.timeout = gitlab.timeout;
-    options.requests_per_second = gitlab.requests_per_second;
-    Client::new(options, observer)
 }

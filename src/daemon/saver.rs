@@ -8,16 +8,15 @@ use futures_util::{StreamExt as _, stream};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::expiry::ExpiryTimer;
 use super::gitlab_clock::GitLabClock;
-use super::retention::Expiry;
-use super::state::{State, Unsaved};
-use super::storage::tell_set_aside;
+use super::loading::report_quarantined;
+use super::state::{ProjectBatch, State};
 use crate::base::backoff::Backoff;
-use crate::model::{Timeline, Timestamp};
 use crate::store::{Saved, Store, StoreError, Written};
 
-/// Longest pause between two attempts to save into a store that is away. One that is back is to have
-/// everything soon, and an attempt costs a request or a few.
+/// Longest pause between two attempts to save into a store that is away. An attempt costs few requests, and a
+/// store that is back is to have everything soon.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// Saves the state.
@@ -28,12 +27,12 @@ pub(super) struct Saver {
     pub(super) interval: Duration,
 }
 
-/// How saving goes, from one time to the next.
+/// How saving went lately.
 #[derive(Default)]
 struct Trouble {
-    /// Since something could not be saved, and nothing was saved after it.
+    /// Whether saving failed, and nothing was saved since.
     failing: bool,
-    /// How often in a row the store was away, and took nothing at all.
+    /// Rounds in a row in which the store was away and nothing was saved.
     outages: u32,
 }
 
@@ -41,7 +40,7 @@ impl Saver {
     /// Saves what changed every `interval` until `stop`. The caller saves once more, when nothing
     /// changes the state any longer.
     pub(super) async fn run(&self, stop: CancellationToken) {
-        let mut expiry = Expiry::default();
+        let mut expiry = ExpiryTimer::default();
         let mut trouble = Trouble::default();
         let mut next = Instant::now();
         let backoff = Backoff::new(self.interval, LONGEST_PAUSE).with_jitter(0.5);
@@ -68,7 +67,7 @@ impl Saver {
         let Round { saved, error } = self.save_round().await;
         match error {
             Some(error) => {
-                // One request that takes too long among others that do not is no outage.
+                // A single slow request is no outage.
                 let is_outage = error.is_outage() && saved == 0;
                 trouble.outages = if is_outage { trouble.outages + 1 } else { 0 };
                 if std::mem::replace(&mut trouble.failing, true) {
@@ -94,13 +93,13 @@ impl Saver {
         error.map_or(Ok(saved), Err)
     }
 
-    /// Removes the documents of what was dropped, and saves everything that changed since it was saved.
-    /// What fails stays to be saved, and the others go on, unless the store is away.
+    /// Removes the documents of dropped timelines, and saves the changed ones. A document that fails is tried again
+    /// in the next round, and the others go on, unless the store is away.
     async fn save_round(&self) -> Round {
         let away = AtomicBool::new(false);
         let mut round = Round {
             saved: 0,
-            error: self.remove_gone(&away).await,
+            error: self.remove_dropped(&away).await,
         };
         let batches = self.state.take_unsaved();
         let saving = batches
@@ -111,20 +110,20 @@ impl Saver {
             round.saved += batch.saved;
             round.error = round.error.or(batch.error);
         }
-        let telemetry = self.state.exposition.telemetry();
+        let telemetry = self.state.telemetry();
         telemetry.unsaved_timelines(self.state.unsaved_count());
         round
     }
 
-    /// Removes the documents of what was dropped; those of which it fails stay to be removed.
-    async fn remove_gone(&self, away: &AtomicBool) -> Option<StoreError> {
+    /// Removes the documents of dropped timelines.
+    async fn remove_dropped(&self, away: &AtomicBool) -> Option<StoreError> {
         let mut first_error = None;
-        for key in self.state.take_gone() {
+        for key in self.state.take_removed() {
             if away.load(Ordering::Relaxed) {
-                self.state.not_removed(key);
+                self.state.remove_again(key);
             } else if let Err(error) = self.store.remove(key.clone()).await {
                 away.fetch_or(error.is_outage(), Ordering::Relaxed);
-                self.state.not_removed(key);
+                self.state.remove_again(key);
                 first_error.get_or_insert(error);
             }
         }
@@ -133,26 +132,23 @@ impl Saver {
 
     /// Saves the changed timelines of one project. Only the last document gets the new watermark, and
     /// only if all before it are saved: a watermark never promises more than the documents hold.
-    async fn save_batch(&self, batch: Unsaved, away: &AtomicBool) -> Round {
+    async fn save_batch(&self, batch: ProjectBatch, away: &AtomicBool) -> Round {
         let mut result = Round::default();
         let last = batch.timelines.len() - 1;
-        for (index, timeline) in batch.timelines.into_iter().enumerate() {
+        for (index, mut saved) in batch.timelines.into_iter().enumerate() {
             if away.load(Ordering::Relaxed) {
-                self.state.unsaved(&timeline.key);
+                self.state.save_again(&saved.timeline.key);
                 continue;
             }
             let complete = index == last && result.saved == last;
-            let watermark = if complete {
-                batch.watermark
-            } else {
-                batch.former_watermark
-            };
-            let project_id = timeline.key.project_id;
-            match self.save_one(timeline, watermark).await {
+            if complete {
+                saved.watermark = batch.watermark;
+            }
+            match self.save_one(saved).await {
                 Ok(()) => {
                     result.saved += 1;
                     if complete {
-                        self.state.saved_up_to(project_id, watermark);
+                        self.state.saved_up_to(batch.project_id, batch.watermark);
                     }
                 }
                 Err(error) => {
@@ -164,44 +160,35 @@ impl Saver {
         result
     }
 
-    async fn save_one(
-        &self,
-        timeline: Timeline,
-        watermark: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
-        let key = timeline.key.clone();
-        let saved = Saved {
-            timeline,
-            watermark,
-        };
-        let rules = &self.state.policy.rules;
-        let telemetry = self.state.exposition.telemetry();
-        match self.store.save(saved, rules).await {
+    async fn save_one(&self, saved: Saved) -> Result<(), StoreError> {
+        let key = saved.timeline.key.clone();
+        let telemetry = self.state.telemetry();
+        match self.store.save(saved, &self.state.policy.rules).await {
             Ok(written) => {
                 telemetry.state_saved(self.clock.local_now());
-                self.take_in(&written);
+                self.take_written(&written);
                 Ok(())
             }
             Err(error) => {
                 telemetry.state_save_failed();
-                self.state.unsaved(&key);
+                self.state.save_again(&key);
                 Err(error)
             }
         }
     }
 
-    /// What another replica had saved meanwhile becomes part of the state.
-    fn take_in(&self, written: &Written) {
-        let telemetry = self.state.exposition.telemetry();
+    /// Joins what another replica saved meanwhile.
+    fn take_written(&self, written: &Written) {
+        let telemetry = self.state.telemetry();
         telemetry.state_conflicts(written.conflicts);
-        tell_set_aside(&self.state, &written.set_aside);
+        report_quarantined(&self.state, &written.quarantined);
         if let Some(merged) = &written.merged {
-            self.state.take_in(merged);
+            self.state.merge_saved(merged);
         }
     }
 }
 
-/// How saving went: of everything, or of the timelines of one project.
+/// What was saved in one round, of all projects or of one.
 #[derive(Default)]
 struct Round {
     saved: usize,

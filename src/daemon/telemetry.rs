@@ -1,13 +1,13 @@
-//! From what the adapter tells to the exporter's own metrics.
+//! Counts the adapter's traffic in the exporter's own metrics.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::gitlab_clock::GitLabClock;
 use crate::base::api::{CircuitState, Endpoint};
-use crate::gitlab::Observer;
+use crate::gitlab::TransportMetrics;
 use crate::metrics::Telemetry;
-use crate::model::Timestamp;
+use ci_history::Timestamp;
 
 /// Counts the adapter's traffic.
 pub(super) struct Traffic {
@@ -15,7 +15,7 @@ pub(super) struct Traffic {
     pub(super) clock: Arc<GitLabClock>,
 }
 
-impl Observer for Traffic {
+impl TransportMetrics for Traffic {
     fn answered(&self, endpoint: Endpoint, status_class: &'static str, elapsed: Duration) {
         self.telemetry.api_request(endpoint, status_class, elapsed);
     }

@@ -1,4 +1,4 @@
-//! Webhooks: let in or not, queued, and what they say joined with what polling sees.
+//! Webhooks: checked, queued, and handed to the state and to polling.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,23 +7,25 @@ use bytes::Bytes;
 use http::HeaderMap;
 use secrecy::ExposeSecret;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tracing::field::Empty;
+use tracing::{Span, error_span};
 
 use super::gitlab_clock::GitLabClock;
 use super::state::State;
+use crate::base::label::Label as _;
 use crate::config::{ChildPipelines, GitLabHooks, SourceSelector, Watch};
-use crate::gitlab::webhook::{Hook, HookKind, HookProject, Refusal, Verifier, decode, kind_of};
+use crate::gitlab::webhook::{self, HookKind, HookProject, Refusal, Verifier};
 use crate::http::Webhooks;
-use crate::ingest::{Sink as _, Wake, Waker};
+use crate::ingest::{Observations as _, Waker};
 use crate::metrics::WebhookResult;
-use crate::model::{JobObservation, Status, TimelineKey};
 
 /// Webhooks that wait to be worked on.
 const QUEUE: usize = 4096;
 
-/// What starts a child pipeline.
+/// The source of a child pipeline.
 const CHILD: &str = "parent_pipeline";
 
-/// Bytes of all of them together.
+/// Bytes of all waiting webhooks together.
 const QUEUE_BYTES: usize = 64 << 20;
 
 /// Takes webhooks from the server.
@@ -33,10 +35,10 @@ pub(super) struct Inbox {
     clock: Arc<GitLabClock>,
     queue: mpsc::Sender<Queued>,
     room: Arc<Semaphore>,
-    refusal_told: AtomicBool,
+    refusal_logged: AtomicBool,
 }
 
-/// Works on them, one after the other.
+/// Works on webhooks, one after the other.
 pub(super) struct Work {
     state: Arc<State>,
     waker: Waker,
@@ -62,15 +64,15 @@ pub(super) fn open(
     let token = config.token.as_ref().map(ExposeSecret::expose_secret);
     let key = config.signing_key.as_ref().map(ExposeSecret::expose_secret);
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let kinds = HookKind::ALL.map(HookKind::as_str);
-    state.exposition.telemetry().webhooks_expected(&kinds);
+    let kinds: Vec<_> = HookKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    state.telemetry().webhooks_expected(&kinds);
     let inbox = Inbox {
         verifier: Verifier::new(token, key),
         state: state.clone(),
         clock: clock.clone(),
         queue: sender,
         room: Arc::new(Semaphore::new(QUEUE_BYTES)),
-        refusal_told: AtomicBool::new(false),
+        refusal_logged: AtomicBool::new(false),
     };
     let work = Work {
         state: state.clone(),
@@ -84,13 +86,13 @@ pub(super) fn open(
 
 impl Inbox {
     fn count(&self, kind: HookKind, result: WebhookResult) {
-        let telemetry = self.state.exposition.telemetry();
+        let telemetry = self.state.telemetry();
         telemetry.webhook(kind.as_str(), result);
     }
 
     fn refuse(&self, refusal: Refusal) -> String {
         self.count(HookKind::Other, WebhookResult::Unauthorized);
-        if self.refusal_told.swap(true, Ordering::Relaxed) {
+        if self.refusal_logged.swap(true, Ordering::Relaxed) {
             tracing::debug!("a webhook was refused again: {refusal}");
         } else {
             tracing::warn!("a webhook was refused: {refusal}");
@@ -98,7 +100,7 @@ impl Inbox {
         refusal.to_string()
     }
 
-    /// Too many at once are dropped: polling finds what they would have told.
+    /// A full queue drops webhooks: polling finds the same later.
     fn enqueue(&self, kind: HookKind, body: Bytes) {
         let size = u32::try_from(body.len()).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).try_acquire_many_owned(size);
@@ -125,14 +127,14 @@ impl Webhooks for Inbox {
         match self.verifier.check(headers, &body, now) {
             Ok(()) => {}
             Err(Refusal::Replayed) => {
-                let kind = kind_of(&body).unwrap_or(HookKind::Other);
+                let kind = webhook::kind_of(&body).unwrap_or(HookKind::Other);
                 self.count(kind, WebhookResult::Replayed);
                 return Ok(());
             }
             Err(refusal) => return Err(self.refuse(refusal)),
         }
-        self.refusal_told.store(false, Ordering::Relaxed);
-        match kind_of(&body) {
+        self.refusal_logged.store(false, Ordering::Relaxed);
+        match webhook::kind_of(&body) {
             Some(HookKind::Other) => self.count(HookKind::Other, WebhookResult::Ignored),
             Some(kind) => self.enqueue(kind, body),
             None => self.count(HookKind::Other, WebhookResult::Invalid),
@@ -149,120 +151,55 @@ impl Work {
     /// Until the server is gone.
     pub(super) async fn run(mut self) {
         while let Some(queued) = self.queue.recv().await {
-            let result = self.work(&queued.body);
-            let telemetry = self.state.exposition.telemetry();
+            let span = error_span!(
+                "hook",
+                kind = queued.kind.as_str(),
+                project = Empty,
+                pipeline = Empty
+            );
+            let result = span.in_scope(|| self.work(queued.kind, &queued.body));
+            let telemetry = self.state.telemetry();
             telemetry.webhook(queued.kind.as_str(), result);
         }
     }
 
-    fn work(&self, body: &[u8]) -> WebhookResult {
-        let hook = match decode(body) {
+    fn work(&self, kind: HookKind, body: &[u8]) -> WebhookResult {
+        let hook = match webhook::decode(kind, body) {
             Ok(Some(hook)) => hook,
             Ok(None) => return WebhookResult::Ignored,
             Err(rejected) => {
-                self.state.rejected("a webhook", &rejected);
+                self.state.rejected(&rejected);
                 return WebhookResult::Invalid;
             }
         };
+        let span = Span::current();
+        match &hook.project {
+            HookProject::Id(id) => span.record("project", id),
+            HookProject::Path(path) => span.record("project", &**path),
+        };
+        span.record("pipeline", hook.pipeline_id);
         for rejected in &hook.jobs.rejected {
-            self.state.rejected("a webhook", rejected);
+            self.state.rejected(rejected);
         }
         if !self.is_watched(hook.source.as_deref()) {
             return WebhookResult::Ignored;
         }
-        match self.state.hooked(&hook) {
+        match self.state.take_hook(&hook) {
             None => WebhookResult::Ignored,
-            Some((project, wake)) => {
-                self.waker.wake(project, wake);
+            Some((project, hint)) => {
+                self.waker.wake(project, hint);
                 WebhookResult::Taken
             }
         }
     }
-}
 
-impl Work {
-    /// Whether a pipeline that was started so counts, by itself or as a part of its parent. A job hook does
-    /// not say what started its pipeline.
+    /// Whether a pipeline of this source counts, by itself or as a part of its parent. A job hook has no source.
     fn is_watched(&self, source: Option<&str>) -> bool {
         if source == Some(CHILD) {
             self.children == ChildPipelines::Follow
         } else {
             self.sources.matches(source)
         }
-    }
-}
-
-impl State {
-    /// Counts what a hook says for sure, and says what polling is to look at; `None` for what is not
-    /// watched.
-    ///
-    /// Only of a pipeline that polling has seen it is known that it counts, and by which names: what started
-    /// it, and whether it is a child, no job hook says. And a job that failed may just be retried by itself, which only a look
-    /// at the whole pipeline shows.
-    fn hooked(&self, hook: &Hook) -> Option<(u64, Wake)> {
-        let rules = &self.policy.rules;
-        let now = self.gitlab_now();
-        let mut held = self.held();
-        let facts = match &hook.project {
-            HookProject::Id(id) => held.projects.get(id)?.facts.as_ref()?,
-            HookProject::Path(path) => held
-                .projects
-                .values()
-                .filter_map(|watched| watched.facts.as_ref())
-                .find(|facts| facts.path == *path)?,
-        };
-        let id = facts.id;
-        let default_branch = facts.default_branch.as_deref();
-        if !self.policy.refs.matches(&hook.ref_name, default_branch) {
-            return None;
-        }
-        let key = TimelineKey {
-            project_id: id,
-            ref_name: hook.ref_name.clone(),
-        };
-        let Some(tracked) = held.timelines.get_mut(&key).filter(|tracked| tracked.shown) else {
-            return Some((id, Wake::Everything));
-        };
-        let Some(known) = tracked.timeline.known_pipeline(hook.pipeline_id) else {
-            return Some((id, Wake::Everything));
-        };
-        let jobs = hook.jobs.items.iter();
-        let (sure, unsure): (Vec<_>, Vec<_>) = jobs
-            .filter(|job| self.policy.jobs.matches(&job.name))
-            .filter(|job| tells_more(job.status))
-            .filter(|job| !tracked.timeline.knows(hook.pipeline_id, job, rules))
-            .cloned()
-            .partition(|job| is_sure(job, hook.pipeline_status));
-        let changes = tracked
-            .timeline
-            .observe_attempts(hook.pipeline_id, &sure, rules, now)?;
-        tracked.note(!changes.is_empty());
-        self.publish_project(&mut held, id);
-        let wake = wake(hook, known.status, !sure.is_empty(), !unsure.is_empty());
-        Some((id, wake))
-    }
-}
-
-/// What is waiting has no time in a hook that could be relied on.
-fn tells_more(status: Status) -> bool {
-    status.is_terminal() || matches!(status, Status::Running | Status::Canceling)
-}
-
-/// Whether an attempt counts as it is. Once a pipeline has ended, no retry by itself follows.
-fn is_sure(job: &JobObservation, pipeline: Option<Status>) -> bool {
-    job.status != Status::Failed || pipeline.is_some_and(Status::is_terminal)
-}
-
-fn wake(hook: &Hook, known: Status, counted: bool, unsure: bool) -> Wake {
-    let id = hook.pipeline_id;
-    match (known.is_terminal(), hook.pipeline_status) {
-        // It has ended.
-        (false, Some(status)) if status.is_terminal() => Wake::Everything,
-        // It goes on after its end.
-        (true, Some(status)) if !status.is_terminal() => Wake::Everything,
-        (true, _) if counted || unsure => Wake::Everything,
-        (false, _) if unsure => Wake::Pipeline(id),
-        _ => Wake::Nothing,
     }
 }
 
@@ -274,7 +211,7 @@ mod tests {
     #[tokio::test]
     async fn what_a_full_queue_does_not_take_is_answered_well_and_counted() {
         let (state, watch) = test_state();
-        let clock = state.clock.clone();
+        let clock = Arc::new(GitLabClock::new(Arc::new(ci_history::clock::SystemClock)));
         let hooks = GitLabHooks {
             token: Some("secret".into()),
             signing_key: None,

@@ -2,24 +2,25 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use ci_history::Timestamp;
+use http::Response;
 use http::header::{self, HeaderMap};
-use http::{Response, StatusCode};
 use url::Url;
 
-use super::fault::Fault;
-use super::observer::Observer;
-use crate::model::Timestamp;
+use super::error_kind::ErrorKind;
+use super::transport_metrics::TransportMetrics;
 
 /// Longest part of an error body that is repeated in a message.
 const EXCERPT: usize = 200;
 
-/// Tells the observer what stands in the headers of any answer.
-pub(super) fn report_headers(headers: &HeaderMap, observer: &dyn Observer) {
+/// Counts the budget and the date in the headers of any answer.
+pub(super) fn report_headers(headers: &HeaderMap, metrics: &dyn TransportMetrics) {
     if let Some(remaining) = number(headers, "ratelimit-remaining") {
-        observer.budget_remaining(remaining);
+        metrics.budget_remaining(remaining);
     }
     if let Some(date) = date(headers).and_then(Timestamp::from_unix) {
-        observer.server_date(date);
+        metrics.server_date(date);
     }
 }
 
@@ -44,41 +45,49 @@ pub(super) fn budget(headers: &HeaderMap) -> Option<(u64, Duration)> {
     Some((remaining, Duration::from_secs(left)))
 }
 
-/// The fault a status stands for; `None` for a success. `said` is what [`said`] found in the body.
-pub(super) fn fault_of(status: StatusCode, headers: &HeaderMap, said: String) -> Option<Fault> {
+/// The error that a status stands for; `None` for a success.
+pub(super) fn error_of(answer: &Response<Bytes>) -> Option<ErrorKind> {
+    let status = answer.status();
     if status.is_success() {
         return None;
     }
+    let message = server_message(answer.body());
+    let headers = answer.headers();
     Some(match status.as_u16() {
-        401 => Fault::Unauthorized(said),
-        403 => Fault::Forbidden(said),
-        404 => Fault::NotFound(said),
-        429 => Fault::RateLimited {
+        401 => ErrorKind::Unauthorized(message),
+        403 => ErrorKind::Forbidden(message),
+        404 => ErrorKind::NotFound(message),
+        429 => ErrorKind::RateLimited {
             retry_after: wait_asked_for(headers),
         },
-        301..=303 | 307 | 308 => Fault::Redirect {
+        301..=303 | 307 | 308 => ErrorKind::Redirect {
             to: redirect_target(headers),
         },
-        code @ 500.. => Fault::ServerError {
-            status: code,
-            message: said,
-        },
-        code => Fault::Refused {
-            status: code,
-            message: said,
-        },
+        status @ 500.. => ErrorKind::ServerError { status, message },
+        status => ErrorKind::Refused { status, message },
     })
 }
 
-/// GitLab's own words in an error body (`message`, `error`, or plain text), as one short line.
-pub(super) fn said(body: &[u8]) -> String {
+/// Why a body is no JSON. A cut answer can come with a length that agrees: only its text shows it.
+pub(super) fn invalid_json(error: &serde_json::Error, body: &[u8]) -> ErrorKind {
+    if error.is_eof() {
+        let length = body.len();
+        ErrorKind::Truncated(format!("the JSON ends after {length} bytes, in the middle"))
+    } else {
+        ErrorKind::InvalidJson(error.to_string())
+    }
+}
+
+/// The message in an error body (`message`, `error`, or plain text), as one short line.
+fn server_message(body: &[u8]) -> String {
     let words = match serde_json::from_slice::<serde_json::Value>(body) {
         Ok(value) => ["error_description", "message", "error"]
             .iter()
             .find_map(|key| value.get(key))
-            .map(|said| {
-                said.as_str()
-                    .map_or_else(|| said.to_string(), str::to_owned)
+            .map(|message| {
+                message
+                    .as_str()
+                    .map_or_else(|| message.to_string(), str::to_owned)
             })
             .unwrap_or_default(),
         Err(_) if body.trim_ascii_start().starts_with(b"<") => String::new(),
@@ -106,14 +115,14 @@ pub(super) fn next_page<B>(
     current: &Url,
     answer: &Response<B>,
     is_ours: impl Fn(&Url) -> bool,
-) -> Result<Option<Url>, Fault> {
+) -> Result<Option<Url>, ErrorKind> {
     let link = next_link(current, answer.headers());
     match link {
         Some(url) if is_ours(&url) => Ok(Some(url)),
         foreign => match (next_number(answer.headers()), foreign) {
             (Some(page), _) => Ok(Some(with_page(current, &page))),
             (None, None) => Ok(None),
-            (None, Some(url)) => Err(Fault::Paging(format!(
+            (None, Some(url)) => Err(ErrorKind::Paging(format!(
                 "the next page is said to be at {}, which is not this GitLab's API; not followed, so that the token stays here",
                 origin_and_path(&url)
             ))),
@@ -154,7 +163,7 @@ fn with_page(current: &Url, page: &str) -> Url {
     url
 }
 
-/// An address without what may be secret in it: user, password and query.
+/// An address without its parts that may be secret: user, password and query.
 pub(super) fn origin_and_path(url: &Url) -> String {
     excerpt(&format!(
         "{}{}",
@@ -203,7 +212,7 @@ mod tests {
             .collect()
     }
 
-    fn next(pairs: &[(&'static str, &str)]) -> Result<Option<String>, Fault> {
+    fn next(pairs: &[(&'static str, &str)]) -> Result<Option<String>, ErrorKind> {
         let current = Url::parse("https://git.example/api/v4/x?per_page=100&page=1").unwrap();
         let mut answer = Response::new(());
         *answer.headers_mut() = headers(pairs);
@@ -264,7 +273,7 @@ mod tests {
             r#"<https://evil.example/api/v4/x?page=2&t=1>; rel="next""#,
         );
         let refused = next(&[link]).unwrap_err();
-        assert_eq!(refused.reason(), "paging");
+        assert_eq!(<&str>::from(&refused), "paging");
         assert!(format!("{refused:?}").contains("https://evil.example/api/v4/x,"));
         let numbered = Ok(Some(
             "https://git.example/api/v4/x?per_page=100&page=2".into(),
@@ -293,8 +302,11 @@ mod tests {
             ("[]", ""),
             ("", ""),
         ] {
-            assert_eq!(said(body.as_bytes()), wanted);
+            assert_eq!(server_message(body.as_bytes()), wanted);
         }
-        assert_eq!(said("x".repeat(5000).as_bytes()).len(), EXCERPT + 2);
+        assert_eq!(
+            server_message("x".repeat(5000).as_bytes()).len(),
+            EXCERPT + 2
+        );
     }
 }

@@ -1,11 +1,13 @@
-//! The circuit breaker: a GitLab that keeps failing is left alone, but for one probe now and then.
+//! The circuit breaker: a GitLab that keeps failing gets one probe now and then, and no other request.
+//!
+//! By hand: it counts over all projects and tells its callers when the next probe is due.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::observer::Observer;
+use super::transport_metrics::TransportMetrics;
 use crate::base::api::CircuitState;
 use crate::base::backoff::Backoff;
 
@@ -55,7 +57,7 @@ impl Circuit {
         *self = Self::new();
     }
 
-    /// It did not. Only the probe's failure says anything new while the circuit is not closed.
+    /// GitLab did not answer. While the circuit is not closed, only the failure of the probe counts.
     fn failed(&mut self, now: Duration, was_probe: bool) {
         match self.state {
             CircuitState::Closed => {
@@ -90,10 +92,10 @@ impl Circuit {
 pub(super) struct Breaker {
     start: Instant,
     circuit: Mutex<Circuit>,
-    observer: Arc<dyn Observer>,
+    metrics: Arc<dyn TransportMetrics>,
 }
 
-/// A request that was let through; how it ends has to be told.
+/// A request that was let through. The caller reports its end.
 pub(super) struct Pass<'a> {
     breaker: &'a Breaker,
     is_probe: bool,
@@ -101,11 +103,11 @@ pub(super) struct Pass<'a> {
 }
 
 impl Breaker {
-    pub(super) fn new(observer: Arc<dyn Observer>) -> Self {
+    pub(super) fn new(metrics: Arc<dyn TransportMetrics>) -> Self {
         Self {
             start: Instant::now(),
             circuit: Mutex::new(Circuit::new()),
-            observer,
+            metrics,
         }
     }
 
@@ -138,7 +140,7 @@ impl Breaker {
         let before = circuit.state;
         let result = change(&mut circuit);
         if circuit.state != before {
-            self.observer.circuit(circuit.state);
+            self.metrics.circuit(circuit.state);
         }
         result
     }

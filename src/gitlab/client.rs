@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use gitlab::api::Endpoint as GitlabEndpoint;
+use ci_history::{PipelineObservation, Timestamp};
 use gitlab::api::common::{NameOrId, SortOrder};
 use gitlab::api::groups::projects::{GroupProjects, GroupProjectsOrderBy};
 use gitlab::api::projects::Project as GetProject;
@@ -12,19 +12,17 @@ use gitlab::api::projects::pipelines::{
     Pipeline as GetPipeline, PipelineBridges, PipelineJobs as GetPipelineJobs, PipelineOrderBy,
     Pipelines,
 };
-use serde_json::value::RawValue;
 
-use super::downstream::{self, Bridge};
+use super::call::Call;
+use super::downstream::Bridge;
 use super::error::Error;
-use super::fault::Fault;
-use super::observer::Observer;
+use super::listing::Listing;
 use super::options::{BuildError, Options};
 use super::paging::Limit;
-use super::record::{Listing, Rejected};
-use super::transport::{Call, Transport, Wanted};
-use super::validate::{self, PipelineJobs, Project, Timed};
+use super::transport::{Expected, Transport};
+use super::transport_metrics::TransportMetrics;
+use super::validate::{PipelineJobs, Project};
 use crate::base::api::Endpoint;
-use crate::model::{PipelineObservation, Timestamp};
 
 /// Pages after which wanted pipelines are not searched for any further.
 const SEARCHED_PAGES: usize = 20;
@@ -42,7 +40,7 @@ pub struct PipelineQuery {
     pub updated_after: Option<Timestamp>,
     /// Only those of this branch or tag.
     pub ref_name: Option<String>,
-    /// What comes first.
+    /// Descending.
     pub order: Order,
     /// Only that many, the first ones in the order.
     pub at_most: Option<usize>,
@@ -69,9 +67,9 @@ impl fmt::Debug for Client {
 
 impl Client {
     /// Sets up the client. Asks nothing: a GitLab that is down does not stop the start.
-    pub fn new(options: Options, observer: Arc<dyn Observer>) -> Result<Self, BuildError> {
+    pub fn new(options: Options, metrics: Arc<dyn TransportMetrics>) -> Result<Self, BuildError> {
         Ok(Self {
-            transport: Arc::new(Transport::new(options, observer)?),
+            transport: Arc::new(Transport::new(options, metrics)?),
         })
     }
 
@@ -83,7 +81,7 @@ impl Client {
                 .project(name_or_id(id_or_path))
                 .build(),
         )?;
-        call.one(&endpoint, validate::project).await
+        call.one(&endpoint).await
     }
 
     /// The projects of a group that are not archived and belong to it, not those shared with it.
@@ -105,7 +103,7 @@ impl Client {
                 .sort(SortOrder::Ascending)
                 .build(),
         )?;
-        call.list(&endpoint, Limit::ALL, validate::project).await
+        call.list(&endpoint, Limit::ALL).await
     }
 
     /// Pipelines of a project, without child pipelines (GitLab leaves them out).
@@ -116,8 +114,15 @@ impl Client {
     ) -> Result<Listing<PipelineObservation>, Error> {
         let call = self.call(Endpoint::Pipelines, format!("project {project}"));
         let endpoint = pipelines_endpoint(&call, project, query)?;
-        let limit = query.at_most.map_or(Limit::ALL, Limit::first);
-        call.list(&endpoint, limit, validate::decode_pipeline).await
+        let items = query.at_most.unwrap_or(usize::MAX);
+        call.list(
+            &endpoint,
+            Limit {
+                items,
+                ..Limit::ALL
+            },
+        )
+        .await
     }
 
     /// The first pipelines of a project that are `wanted`, as many as the query says at most. What
@@ -131,11 +136,10 @@ impl Client {
         let call = self.call(Endpoint::Pipelines, format!("project {project}"));
         let endpoint = pipelines_endpoint(&call, project, query)?;
         let limit = Limit {
-            pages: Some(SEARCHED_PAGES),
-            ..query.at_most.map_or(Limit::ALL, Limit::first)
+            items: query.at_most.unwrap_or(usize::MAX),
+            pages: SEARCHED_PAGES,
         };
-        call.list_wanted(&endpoint, limit, validate::decode_pipeline, wanted)
-            .await
+        call.list_wanted(&endpoint, limit, wanted).await
     }
 
     /// One pipeline.
@@ -152,7 +156,7 @@ impl Client {
                 .pipeline(pipeline)
                 .build(),
         )?;
-        call.one(&endpoint, validate::decode_pipeline).await
+        call.one(&endpoint).await
     }
 
     /// Every attempt of every job of a pipeline.
@@ -166,8 +170,7 @@ impl Client {
                 .include_retried(true)
                 .build(),
         )?;
-        let listing: Listing<Timed> = call.list_growing(&endpoint, validate::job).await?;
-        Ok(listing.into())
+        Ok(call.list_growing(&endpoint).await?.into())
     }
 
     /// The trigger jobs of a pipeline: of each the last attempt, as GitLab gives no other.
@@ -180,7 +183,7 @@ impl Client {
                 .pipeline(pipeline)
                 .build(),
         )?;
-        call.list(&endpoint, Limit::ALL, downstream::bridge).await
+        call.list(&endpoint, Limit::ALL).await
     }
 
     pub(super) fn call(&self, endpoint: Endpoint, subject: String) -> Call<'_> {
@@ -188,33 +191,8 @@ impl Client {
             transport: &self.transport,
             endpoint,
             subject,
-            wanted: Wanted::Json,
+            expected: Expected::Json,
         }
-    }
-}
-
-impl Call<'_> {
-    /// The one record that an endpoint answers with.
-    pub(super) async fn one<T>(
-        &self,
-        endpoint: &(impl GitlabEndpoint + Sync),
-        decode: fn(&RawValue) -> Result<T, Rejected>,
-    ) -> Result<T, Error> {
-        let url = self.url_of(endpoint)?;
-        let answer = self.get(&url).await?;
-        let text = String::from_utf8_lossy(answer.body());
-        let unexpected = |detail| self.error(&url, 1, Fault::Unexpected(detail));
-        let record: &RawValue =
-            serde_json::from_str(&text).map_err(|error| unexpected(error.to_string()))?;
-        decode(record).map_err(|rejected| unexpected(rejected.to_string()))
-    }
-
-    /// The endpoint, or the error of a builder that misses a parameter.
-    pub(super) fn built<E>(&self, endpoint: Result<E, impl std::error::Error>) -> Result<E, Error> {
-        endpoint.map_err(|error| {
-            let fault = Fault::Unexpected(error.to_string());
-            self.error(self.transport.api(), 0, fault)
-        })
     }
 }
 

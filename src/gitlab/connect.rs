@@ -1,4 +1,4 @@
-//! The HTTP client underneath: address, certificates, redirects, and what its errors mean.
+//! The HTTP client underneath: address, certificates, redirects and the meaning of its errors.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use reqwest::redirect::Policy;
 use url::Url;
 
 use super::answer::excerpt;
-use super::fault::Fault;
+use super::error_kind::ErrorKind;
 use super::options::{BuildError, Options};
 use crate::base::error_chain::error_chain;
 use crate::base::loopback::is_loopback;
@@ -106,22 +106,22 @@ pub(super) fn http_client(options: &Options, api: &Url) -> Result<reqwest::Clien
     })
 }
 
-/// What an error of the HTTP client means. Its address is left out: it is told elsewhere.
-pub(super) fn fault_of(error: reqwest::Error, timeout: Duration) -> Fault {
+/// The kind of an error of the HTTP client, without the address, which [`Error`](super::Error) has.
+pub(super) fn error_of(error: reqwest::Error, timeout: Duration) -> ErrorKind {
     let error = error.without_url();
     let detail = excerpt(&error_chain(&error));
     if error.is_timeout() {
-        Fault::Timeout { after: timeout }
+        ErrorKind::Timeout { after: timeout }
     } else if error.is_redirect() {
-        Fault::Redirect {
+        ErrorKind::Redirect {
             to: "itself, again and again".into(),
         }
     } else if error.is_body() || error.is_decode() {
-        Fault::Truncated(detail)
+        ErrorKind::Truncated(detail)
     } else if detail.contains("certificate") {
-        Fault::Certificate(detail)
+        ErrorKind::Certificate(detail)
     } else {
-        Fault::Connection(detail)
+        ErrorKind::Connection(detail)
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
+use ci_history::{JobObservation, Status, Timestamp};
 
-use super::record::{Identified, Reader, RejectReason, Rejected};
+use super::listing::{RejectReason, Rejected};
+use super::record::{Reader, Record};
 use super::validate::{Project, attempt};
-use super::wire;
-use crate::model::{JobObservation, Status, Timestamp};
+use super::wire::{self, Value};
 
 /// A trigger job, which GitLab calls a bridge.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,9 +23,9 @@ pub struct Bridge {
 pub struct Downstream {
     /// GitLab's global pipeline id.
     pub id: u64,
-    /// Where it runs; not told before GitLab 14.
+    /// Where it runs; missing before GitLab 14.
     pub project_id: Option<u64>,
-    /// `parent_pipeline` of a child pipeline, `pipeline` of another; not told before GitLab 14.
+    /// `parent_pipeline` of a child pipeline, `pipeline` of another; missing before GitLab 14.
     pub source: Option<Arc<str>>,
     /// Its status.
     pub status: Status,
@@ -35,20 +35,14 @@ pub struct Downstream {
     pub web_url: Option<Arc<str>>,
 }
 
-/// What a trigger job failed for where GitLab only says that it did: it ends as its pipeline does.
+/// Failure reason of a trigger job that failed with its pipeline, where GitLab gives no reason.
 const DOWNSTREAM_FAILED: &str = "downstream_pipeline_failed";
 
-/// What GitLab says where it says nothing.
+/// GitLab's placeholder for a missing reason.
 const UNKNOWN_FAILURE: &str = "unknown_failure";
 
 /// `source` of a child pipeline.
 const CHILD: &str = "parent_pipeline";
-
-impl Identified for Bridge {
-    fn id(&self) -> u64 {
-        self.job.id
-    }
-}
 
 impl Downstream {
     /// Whether this is a child pipeline: one of the same project that is part of its parent, and not
@@ -67,43 +61,46 @@ impl Downstream {
     }
 }
 
-pub(super) fn bridge(record: &RawValue) -> Result<Bridge, Rejected> {
-    let mut job = attempt("bridge", record)?.job;
-    let (mut read, wire): (_, wire::Bridge<'_>) = Reader::open("bridge", record)?;
-    read.id(wire.id)?;
-    let downstream = match wire.downstream_pipeline {
-        Some(record) => Some(downstream(record)?),
-        None => None,
-    };
-    let has_failed = downstream
-        .as_ref()
-        .is_some_and(|downstream| downstream.status == Status::Failed);
-    let says_nothing = job
-        .failure_reason
-        .as_deref()
-        .is_none_or(|reason| reason == UNKNOWN_FAILURE);
-    if job.status == Status::Failed && has_failed && says_nothing {
-        job.failure_reason = Some(Arc::from(DOWNSTREAM_FAILED));
+impl Record for Bridge {
+    const KIND: &'static str = "bridge";
+    type Wire<'a> = wire::Job<'a>;
+
+    fn read(read: &mut Reader, mut wire: wire::Job<'_>) -> Result<Self, Rejected> {
+        let mut job = attempt(read, &wire)?.job;
+        let downstream = match std::mem::take(&mut wire.downstream_pipeline) {
+            Value::Missing => None,
+            pipeline => Some(downstream(pipeline)?),
+        };
+        let has_failed = downstream
+            .as_ref()
+            .is_some_and(|downstream| downstream.status == Status::Failed);
+        let says_nothing = job
+            .failure_reason
+            .as_deref()
+            .is_none_or(|reason| reason == UNKNOWN_FAILURE);
+        if job.status == Status::Failed && has_failed && says_nothing {
+            job.failure_reason = Some(Arc::from(DOWNSTREAM_FAILED));
+        }
+        job.moved_at = downstream.as_ref().and_then(|pipeline| pipeline.updated_at);
+        Ok(Self { job, downstream })
     }
-    job.moved_at = downstream.as_ref().and_then(|pipeline| pipeline.updated_at);
-    Ok(Bridge { job, downstream })
 }
 
-fn downstream(record: &RawValue) -> Result<Downstream, Rejected> {
-    let (mut read, wire): (_, wire::Pipeline<'_>) = Reader::open("downstream_pipeline", record)?;
-    let id = read.id(wire.id)?;
-    let status = read.required("status", wire.status, RejectReason::MissingStatus)?;
-    let project_id = match wire.project_id {
-        raw @ Some(_) => Some(read.other_id("project_id", raw)?),
-        None => None,
+fn downstream(pipeline: Value<'_, wire::Pipeline<'_>>) -> Result<Downstream, Rejected> {
+    let (mut read, wire) = Reader::open("downstream_pipeline", pipeline)?;
+    let id = read.id(&wire.id)?;
+    let status = read.required("status", &wire.status, RejectReason::MissingStatus)?;
+    let project_id = match &wire.project_id {
+        Value::Missing => None,
+        id => Some(read.other_id("project_id", id)?),
     };
     Ok(Downstream {
         id,
         project_id,
-        source: read.text("source", wire.source)?,
-        status: Status::parse(&status),
-        updated_at: read.time("updated_at", wire.updated_at)?,
-        web_url: read.link("web_url", wire.web_url)?,
+        source: read.text("source", &wire.source)?.map(Arc::from),
+        status: Status::parse(status),
+        updated_at: read.time("updated_at", &wire.updated_at)?,
+        web_url: read.link("web_url", &wire.web_url)?,
     })
 }
 
@@ -111,6 +108,7 @@ fn downstream(record: &RawValue) -> Result<Downstream, Rejected> {
 mod tests {
     use serde_json::{Value, json};
 
+    use super::super::record::decode_one;
     use super::*;
 
     fn project() -> Project {
@@ -128,7 +126,7 @@ mod tests {
             "id": 7, "name": "frontend", "stage": "test", "status": status,
             "failure_reason": "unknown_failure", "downstream_pipeline": downstream,
         });
-        bridge(&serde_json::value::to_raw_value(&record).unwrap())
+        decode_one(&record.to_string()).map(|(_, bridge)| bridge)
     }
 
     fn is_child(downstream: &Value) -> bool {

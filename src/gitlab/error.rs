@@ -1,16 +1,16 @@
-//! A request that was given up, told so that somebody can act on it.
+//! A request that failed for good, with a message that says what to do.
 
 use std::fmt;
 
-use super::fault::Fault;
+use super::error_kind::ErrorKind;
 use crate::base::api::ErrorClass;
 
-/// A request that was given up, with what was asked and what came instead.
+/// A request that failed for good.
 #[derive(Debug, Clone)]
-pub struct Error(Box<Report>);
+pub struct Error(Box<Details>);
 
 #[derive(Debug, Clone)]
-pub(super) struct Report {
+pub(super) struct Details {
     /// Method and path, for example `GET /api/v4/projects/7/pipelines`.
     pub(super) asked: String,
     /// Whom it was about, for example `project group/app`.
@@ -19,64 +19,43 @@ pub(super) struct Report {
     pub(super) with_token: bool,
     /// How often it was sent.
     pub(super) attempts: u32,
-    pub(super) fault: Fault,
+    pub(super) kind: ErrorKind,
 }
 
 impl Error {
-    /// Every value of [`Error::reason`], so that label values can start at zero.
-    pub const REASONS: [&'static str; 17] = [
-        "unauthorized",
-        "forbidden",
-        "not_found",
-        "refused",
-        "rate_limited",
-        "server_error",
-        "circuit_open",
-        "ci_disabled",
-        "timeout",
-        "connection",
-        "certificate",
-        "truncated",
-        "invalid_json",
-        "unexpected",
-        "too_large",
-        "redirect",
-        "paging",
-    ];
-
-    pub(super) fn new(report: Report) -> Self {
-        Self(Box::new(report))
+    pub(super) fn new(details: Details) -> Self {
+        Self(Box::new(details))
     }
 
-    /// What came instead of an answer.
-    pub fn fault(&self) -> &Fault {
-        &self.0.fault
+    /// Why the request failed.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.kind
     }
 
-    /// The fault as a label value, one of [`Error::REASONS`].
+    /// The kind as a word.
     pub fn reason(&self) -> &'static str {
-        self.0.fault.reason()
+        self.kind().into()
     }
 
-    /// What is counted of the error.
+    /// The class that the error is counted under.
     pub fn class(&self) -> ErrorClass {
-        self.0.fault.class()
+        self.kind().class()
     }
 
-    /// Whether the same request may be answered later without anybody changing anything.
+    /// Whether the same request may succeed later without a change of the configuration.
     pub fn is_retryable(&self) -> bool {
-        self.0.fault.is_retryable()
+        self.kind().is_retryable()
     }
 
-    /// The same request with what turned out to be behind its error.
-    pub(super) fn because(mut self, fault: Fault) -> Self {
-        self.0.fault = fault;
+    /// The same request with the cause that turned out to be behind its error.
+    pub(super) fn because(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
         self
     }
 
-    /// Whether GitLab knows no such thing, or hides it.
+    /// 404: GitLab knows no such thing, or hides it.
     pub fn is_not_found(&self) -> bool {
-        matches!(self.fault(), Fault::NotFound(_))
+        matches!(self.kind(), ErrorKind::NotFound(_))
     }
 
     /// How often the request was sent; 0 where it was held back.
@@ -89,71 +68,75 @@ impl std::error::Error for Error {}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let report = &*self.0;
-        write!(f, "{}: ", report.asked)?;
-        report.write_fault(f)?;
-        if report.attempts > 1 {
-            write!(f, " ({} attempts)", report.attempts)?;
+        let details = &*self.0;
+        write!(f, "{}: ", details.asked)?;
+        details.write_refusal(f)?;
+        if details.attempts > 1 {
+            write!(f, " ({} attempts)", details.attempts)?;
         }
         Ok(())
     }
 }
 
-impl Report {
-    fn write_fault(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Details {
+    fn write_refusal(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let subject = &self.subject;
-        match &self.fault {
-            Fault::Unauthorized(said) if self.with_token => write!(
-                f,
-                "401 Unauthorized{}: the token is wrong, expired or revoked; {subject} needs one with scope `read_api`",
-                Said(said)
-            ),
-            Fault::Unauthorized(said) => write!(
-                f,
-                "401 Unauthorized{}: no token was given; {subject} needs one with scope `read_api`",
-                Said(said)
-            ),
-            Fault::Forbidden(said) => write!(
+        match &self.kind {
+            ErrorKind::Unauthorized(message) => {
+                let problem = if self.with_token {
+                    "the token is wrong, expired or revoked"
+                } else {
+                    "no token was given"
+                };
+                let message = Quoted(message);
+                write!(
+                    f,
+                    "401 Unauthorized{message}: {problem}; {subject} needs one with scope `read_api`"
+                )
+            }
+            ErrorKind::Forbidden(message) => write!(
                 f,
                 "403 Forbidden{}: the token may not read {subject}; it needs scope `read_api` and at least the Reporter role there",
-                Said(said)
+                Quoted(message)
             ),
-            Fault::CiDisabled => write!(
+            ErrorKind::CiDisabled => write!(
                 f,
-                "403 Forbidden: CI/CD is switched off in {subject}; asked again every hour, and no longer if it is left out of what is watched"
+                "403 Forbidden: CI/CD is switched off in {subject}; it is asked again every hour until it is left out of `watch`"
             ),
-            Fault::NotFound(said) => write!(
+            ErrorKind::NotFound(message) => write!(
                 f,
                 "404 Not Found{}: {subject} does not exist or is hidden from this token; check its spelling, and that the token has scope `read_api` and is a member there",
-                Said(said)
+                Quoted(message)
             ),
-            Fault::Refused { status, message } => write!(
+            ErrorKind::Refused { status, message } => write!(
                 f,
                 "status {status}{}: GitLab does not answer this for {subject}",
-                Said(message)
+                Quoted(message)
             ),
-            Fault::RateLimited {
-                retry_after: Some(wait),
-            } => write!(
-                f,
-                "429 Too Many Requests: GitLab wants {} s without requests; lower `requests_per_second` or watch less often",
-                wait.as_secs_f64().ceil()
-            ),
-            Fault::RateLimited { retry_after: None } => f.write_str(
-                "429 Too Many Requests: lower `requests_per_second` or watch less often",
-            ),
-            Fault::ServerError { status, message } => {
-                write!(f, "status {status}{}: GitLab has a problem", Said(message))
+            ErrorKind::RateLimited { retry_after } => {
+                f.write_str("429 Too Many Requests: ")?;
+                if let Some(wait) = retry_after {
+                    let seconds = wait.as_secs_f64().ceil();
+                    write!(f, "GitLab wants {seconds} s without requests; ")?;
+                }
+                f.write_str("lower `requests_per_second` or watch less often")
             }
-            other => other.write_transport(f),
+            ErrorKind::ServerError { status, message } => {
+                write!(
+                    f,
+                    "status {status}{}: GitLab has a problem",
+                    Quoted(message)
+                )
+            }
+            other => other.write_no_answer(f),
         }
     }
 }
 
-/// GitLab's own words, in brackets, where it said any.
-struct Said<'a>(&'a str);
+/// A message of the server, in brackets, where there is one.
+struct Quoted<'a>(&'a str);
 
-impl fmt::Display for Said<'_> {
+impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
             Ok(())
@@ -167,24 +150,24 @@ impl fmt::Display for Said<'_> {
 mod tests {
     use super::*;
 
-    fn error(fault: Fault, with_token: bool) -> Error {
-        Error::new(Report {
+    fn error(kind: ErrorKind, with_token: bool) -> Error {
+        Error::new(Details {
             asked: "GET /api/v4/projects/group%2Fapp/pipelines".into(),
             subject: "project group/app".into(),
             with_token,
             attempts: 1,
-            fault,
+            kind,
         })
     }
 
     #[test]
     fn missing_rights_name_the_scope_and_the_project() {
-        for fault in [
-            Fault::Unauthorized("401 Unauthorized".into()),
-            Fault::Forbidden("insufficient_scope".into()),
-            Fault::NotFound("404 Project Not Found".into()),
+        for kind in [
+            ErrorKind::Unauthorized("401 Unauthorized".into()),
+            ErrorKind::Forbidden("insufficient_scope".into()),
+            ErrorKind::NotFound("404 Project Not Found".into()),
         ] {
-            let error = error(fault, true);
+            let error = error(kind, true);
             let text = error.to_string();
             assert!(text.contains("`read_api`"), "{text}");
             assert!(text.contains("project group/app"), "{text}");
@@ -195,7 +178,7 @@ mod tests {
 
     #[test]
     fn without_a_token_the_message_says_that_none_was_given() {
-        let text = error(Fault::Unauthorized(String::new()), false).to_string();
+        let text = error(ErrorKind::Unauthorized(String::new()), false).to_string();
         assert!(text.contains("no token was given"), "{text}");
     }
 }

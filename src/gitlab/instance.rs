@@ -2,31 +2,34 @@
 
 use std::borrow::Cow;
 
+use ci_history::Timestamp;
 use gitlab::api::Endpoint as GitlabEndpoint;
 use gitlab::api::personal_access_tokens::PersonalAccessTokenSelf;
 use gitlab::api::projects::Project as GetProject;
 use http::Method;
 use serde_json::value::RawValue;
 
+use super::answer::excerpt;
 use super::client::Client;
 use super::error::Error;
-use super::fault::Fault;
-use super::record::{Reader, RejectReason, Rejected};
-use super::{times, wire};
+use super::error_kind::ErrorKind;
+use super::listing::{RejectReason, Rejected};
+use super::record::{Reader, Record};
+use super::times;
+use super::wire::{self, Value};
 use crate::base::api::Endpoint;
-use crate::model::Timestamp;
 
-/// What GitLab says of the token that asks.
+/// Scopes and end of the own token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenFacts {
-    /// What it may do: `api`, `read_api`, ..
+    /// `api`, `read_api`, ..
     pub scopes: Vec<String>,
     /// When it ends; `None`: never.
     pub expires_at: Option<Timestamp>,
 }
 
 impl TokenFacts {
-    /// Whether it may read all that is asked for.
+    /// Whether the scopes suffice for every request of this program.
     pub fn reads_the_api(&self) -> bool {
         self.scopes
             .iter()
@@ -52,72 +55,92 @@ impl Client {
     pub async fn token_facts(&self) -> Result<TokenFacts, Error> {
         let call = self.call(Endpoint::Token, "the access token".to_owned());
         let endpoint = call.built(PersonalAccessTokenSelf::builder().build())?;
-        call.one(&endpoint, token).await
+        call.one(&endpoint).await
     }
 
     /// GitLab's version, such as `18.4.0-ee`.
     pub async fn version(&self) -> Result<String, Error> {
         let call = self.call(Endpoint::Metadata, "GitLab's version".to_owned());
-        call.one(&GetMetadata, version).await
+        Ok(call.one::<Version>(&GetMetadata).await?.0)
     }
 
     /// Whether a refusal to list pipelines comes from CI/CD being switched off in the project, where
     /// GitLab answers 403 whatever the token may do. Any other error stays as it is.
     pub async fn why_refused(&self, project: u64, error: Error) -> Error {
-        if !matches!(error.fault(), Fault::Forbidden(_)) {
+        if !matches!(error.kind(), ErrorKind::Forbidden(_)) {
             return error;
         }
         let call = self.call(Endpoint::Project, format!("project {project}"));
         let Ok(endpoint) = call.built(GetProject::builder().project(project).build()) else {
             return error;
         };
-        match call.one(&endpoint, has_no_ci).await {
-            Ok(true) => error.because(Fault::CiDisabled),
+        match call.one(&endpoint).await {
+            Ok(CiIsDisabled(true)) => error.because(ErrorKind::CiDisabled),
             _ => error,
         }
     }
 }
 
-fn token(record: &RawValue) -> Result<TokenFacts, Rejected> {
-    let (read, wire): (_, wire::Token<'_>) = Reader::open("token", record)?;
-    let scopes = wire.scopes.map_or("[]", RawValue::get);
-    let expires_at = read.text("expires_at", wire.expires_at)?;
-    Ok(TokenFacts {
-        scopes: serde_json::from_str(scopes).unwrap_or_default(),
-        // A day; the token ends when it begins, in UTC.
-        expires_at: expires_at
-            .and_then(|day| times::parse(&format!("{day}T00:00:00Z")))
-            .and_then(times::whole_seconds),
-    })
+impl Record for TokenFacts {
+    const KIND: &'static str = "token";
+    type Wire<'a> = wire::Token<'a>;
+
+    fn read(read: &mut Reader, wire: wire::Token<'_>) -> Result<Self, Rejected> {
+        let scopes = wire.scopes.map_or("[]", RawValue::get);
+        let expires_at = read.text("expires_at", &wire.expires_at)?;
+        Ok(Self {
+            scopes: serde_json::from_str(scopes).unwrap_or_default(),
+            // A day; the token ends when it begins, in UTC.
+            expires_at: expires_at
+                .and_then(|day| times::parse(&format!("{day}T00:00:00Z")))
+                .and_then(times::whole_seconds),
+        })
+    }
 }
 
-fn version(record: &RawValue) -> Result<String, Rejected> {
-    let (read, wire): (_, wire::Metadata<'_>) = Reader::open("metadata", record)?;
-    let version = read.required("version", wire.version, RejectReason::WrongType)?;
-    Ok(super::answer::excerpt(&version))
+/// GitLab's version, such as `18.4.0-ee`.
+struct Version(String);
+
+impl Record for Version {
+    const KIND: &'static str = "metadata";
+    type Wire<'a> = wire::Metadata<'a>;
+
+    fn read(read: &mut Reader, wire: wire::Metadata<'_>) -> Result<Self, Rejected> {
+        let version = read.required("version", &wire.version, RejectReason::WrongType)?;
+        Ok(Self(excerpt(version)))
+    }
 }
 
-fn has_no_ci(record: &RawValue) -> Result<bool, Rejected> {
-    let (read, wire): (_, wire::Ci<'_>) = Reader::open("project", record)?;
-    let level = read.text("builds_access_level", wire.builds_access_level)?;
-    let enabled = wire.jobs_enabled.map(RawValue::get);
-    Ok(level.as_deref() == Some("disabled") || enabled == Some("false"))
+/// Whether CI/CD is switched off in a project.
+#[derive(Debug, PartialEq, Eq)]
+struct CiIsDisabled(bool);
+
+impl Record for CiIsDisabled {
+    const KIND: &'static str = "project";
+    type Wire<'a> = wire::Project<'a>;
+
+    fn read(read: &mut Reader, wire: wire::Project<'_>) -> Result<Self, Rejected> {
+        let level = read.text("builds_access_level", &wire.builds_access_level)?;
+        let is_disabled = matches!(wire.jobs_enabled, Value::Flag(false));
+        Ok(Self(level == Some("disabled") || is_disabled))
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::record::decode_one;
     use super::*;
 
-    fn raw(text: &str) -> Box<RawValue> {
-        serde_json::from_str(text).unwrap()
+    fn token(json: &str) -> TokenFacts {
+        decode_one(json).unwrap().1
     }
 
     #[test]
     fn a_token_ends_at_the_beginning_of_its_day() {
-        let facts = token(&raw(r#"{"scopes":["read_api"],"expires_at":"2026-04-05"}"#)).unwrap();
+        let facts = token(r#"{"scopes":["read_api"],"expires_at":"2026-04-05"}"#);
         assert!(facts.reads_the_api());
         assert_eq!(facts.expires_at, Timestamp::from_unix(1_775_347_200));
-        let facts = token(&raw(r#"{"scopes":["read_user"],"expires_at":null}"#)).unwrap();
+        let facts = token(r#"{"scopes":["read_user"],"expires_at":null}"#);
         assert!(!facts.reads_the_api());
         assert_eq!(facts.expires_at, None);
     }
@@ -133,7 +156,8 @@ mod tests {
             ),
             ("{}", false),
         ] {
-            assert_eq!(has_no_ci(&raw(text)), Ok(wanted), "{text}");
+            let (_, found): (_, CiIsDisabled) = decode_one(text).unwrap();
+            assert_eq!(found, CiIsDisabled(wanted), "{text}");
         }
     }
 }

@@ -1,29 +1,31 @@
 //! The GitLab adapter: from a question to validated observations, or to an error that says why not.
 //!
 //! ```text
-//! Client -> gitlab::api endpoint -> Call (transport, retries) -> pages -> wire -> validate -> model
+//! Client -> gitlab::api endpoint -> Call (retries, pages) -> Transport -> wire -> validate -> model
 //! ```
 //!
-//! The `gitlab` crate gives the endpoints; the transport below them is our own, as that crate's
-//! client has no timeouts, does not start while GitLab is down, and drops the headers of a 429.
+//! The `gitlab` crate gives the endpoints and the traits they are asked through. The transport below them
+//! is our own, as the crate's client has no timeouts and does not start while GitLab is down.
 
 mod answer;
 mod breaker;
+mod call;
 mod client;
 mod connect;
 mod downstream;
 mod error;
-mod fault;
-mod gate;
+mod error_kind;
 mod instance;
-mod observer;
+mod listing;
 mod options;
 mod paging;
+mod rate_limiter;
 mod record;
 mod schedules;
 mod text;
 mod times;
 mod transport;
+mod transport_metrics;
 mod validate;
 pub mod webhook;
 mod wire;
@@ -31,12 +33,11 @@ mod wire;
 pub use client::{Client, Order, PipelineQuery};
 pub use downstream::{Bridge, Downstream};
 pub use error::Error;
-pub use fault::Fault;
+pub use error_kind::ErrorKind;
 pub use instance::TokenFacts;
-pub use observer::Observer;
+pub use listing::{Listing, RejectReason, Rejected};
 pub use options::{BuildError, Options};
-pub use record::{Listing, RejectReason, Rejected};
 pub use schedules::Schedule;
 pub use text::LogTail;
-pub use times::{Run, running_time};
-pub use validate::{PipelineJobs, Project, decode_jobs, decode_pipeline, decode_pipeline_jobs};
+pub use transport_metrics::TransportMetrics;
+pub use validate::{PipelineJobs, Project, decode_pipeline, decode_pipeline_jobs};

@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::base::backoff::Backoff;
 
-/// What a [`Client`](super::Client) is built from.
+/// Settings of a [`Client`](super::Client).
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Address of GitLab; may have a path (installations below a relative URL).

@@ -1,286 +1,179 @@
 //! Reading one record on its own: its fields, and why it is rejected if it is.
 
-use std::collections::HashSet;
-use std::fmt;
-use std::sync::Arc;
-
+use ci_history::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::answer::excerpt;
+use super::listing::{Decoded, RejectReason, Rejected};
 use super::times;
-use super::wire::Raw;
-use crate::model::Timestamp;
+use super::wire::{Field, OnlyId, Value};
 
-/// Records of one kind, those that could be read and those that could not.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Listing<T> {
-    /// In GitLab's order, each id once: the first that came.
-    pub items: Vec<T>,
-    /// What could not be read.
-    pub rejected: Vec<Rejected>,
+/// A record of GitLab's API.
+pub(super) trait Record: Sized {
+    /// The kind in [`Rejected`].
+    const KIND: &'static str;
+    /// Its shape in JSON.
+    type Wire<'a>: Deserialize<'a>;
+
+    /// Checks the fields and takes the needed ones.
+    fn read(reader: &mut Reader, wire: Self::Wire<'_>) -> Result<Self, Rejected>;
 }
 
-/// A record that was left out, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejected {
-    /// `pipeline`, `job`, `bridge`, `downstream_pipeline`, `schedule`, `project` or `webhook`.
-    pub kind: &'static str,
-    /// The record's id, where it has a usable one.
-    pub id: Option<u64>,
-    /// Why, as a label.
-    pub reason: RejectReason,
-    /// Why, in words: what was found and what was wanted.
-    pub detail: String,
+/// Checks a record whose fields were found.
+pub(super) fn decode<'a, R: Record>(value: Value<'a, R::Wire<'a>>) -> Decoded<R> {
+    let (mut reader, wire) = Reader::open(R::KIND, value)?;
+    let record = R::read(&mut reader, wire)?;
+    Ok((reader.id, record))
 }
 
-/// Why a record is rejected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RejectReason {
-    /// No id.
-    MissingId,
-    /// A job without a name.
-    MissingName,
-    /// No status.
-    MissingStatus,
-    /// A pipeline without a ref.
-    MissingRef,
-    /// A project without a path.
-    MissingPath,
-    /// A field, or the whole record, is of another type than GitLab documents.
-    WrongType,
-    /// A time that is no time.
-    InvalidTime,
-}
-
-impl RejectReason {
-    /// Every reason, so that label values can start at zero.
-    pub const ALL: [Self; 7] = [
-        Self::MissingId,
-        Self::MissingName,
-        Self::MissingStatus,
-        Self::MissingRef,
-        Self::MissingPath,
-        Self::WrongType,
-        Self::InvalidTime,
-    ];
-
-    /// The reason as a label value.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::MissingId => "missing_id",
-            Self::MissingName => "missing_name",
-            Self::MissingStatus => "missing_status",
-            Self::MissingRef => "missing_ref",
-            Self::MissingPath => "missing_path",
-            Self::WrongType => "wrong_type",
-            Self::InvalidTime => "invalid_time",
-        }
-    }
-}
-
-impl fmt::Display for Rejected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind)?;
-        if let Some(id) = self.id {
-            write!(f, " {id}")?;
-        }
-        write!(f, " rejected, {}: {}", self.reason.as_str(), self.detail)
-    }
-}
-
-/// What has an id that is unique within a listing.
-pub(super) trait Identified {
-    fn id(&self) -> u64;
-}
-
-impl<T> Listing<T> {
-    /// Nothing at all.
-    pub fn new() -> Self {
-        Self {
-            items: Vec::new(),
-            rejected: Vec::new(),
-        }
-    }
-
-    /// Decodes each record by itself; an id that is in `seen` came on an earlier page. Returns whether
-    /// there was one.
-    pub(super) fn extend(
-        &mut self,
-        records: &[&RawValue],
-        seen: &mut HashSet<u64>,
-        decode: impl Fn(&RawValue) -> Result<T, Rejected>,
-    ) -> bool
-    where
-        T: Identified,
-    {
-        let mut came_before = false;
-        for record in records {
-            match decode(record) {
-                Ok(item) if seen.insert(item.id()) => self.items.push(item),
-                Ok(_) => came_before = true,
-                Err(rejected) => self.rejected.push(rejected),
+/// The one record of a JSON text.
+pub(super) fn decode_one<R: Record>(json: &str) -> Decoded<R> {
+    match serde_json::from_str(json) {
+        Ok(value) => decode(value),
+        Err(error) => {
+            let mut reader = Reader::new(R::KIND);
+            if let Ok(record) = serde_json::from_str::<OnlyId<'_>>(json) {
+                let _ = reader.id(&record.id);
             }
-        }
-        came_before
-    }
-
-    /// Puts what was read later in front, and in the place of what was read of the same records before.
-    pub(super) fn renew(&mut self, later: Self)
-    where
-        T: Identified,
-    {
-        let Self { items, rejected } = later;
-        let renewed: HashSet<u64> = items.iter().map(Identified::id).collect();
-        let earlier = std::mem::replace(&mut self.items, items);
-        let others = earlier.into_iter().filter(|it| !renewed.contains(&it.id()));
-        self.items.extend(others);
-        for rejected in rejected {
-            if !self.rejected.contains(&rejected) {
-                self.rejected.push(rejected);
-            }
+            Err(reader.reject(RejectReason::WrongType, error.to_string()))
         }
     }
 }
 
-impl<T> Default for Listing<T> {
-    fn default() -> Self {
-        Self::new()
+/// The records of a JSON list, in one pass over the text; one by one where a record is no JSON that can
+/// be read, such as a text with half a surrogate pair, so that the others are kept.
+pub(super) fn decode_list<R: Record>(json: &str) -> serde_json::Result<Vec<Decoded<R>>> {
+    if let Ok(values) = serde_json::from_str::<Vec<Value<'_, R::Wire<'_>>>>(json) {
+        return Ok(values.into_iter().map(decode).collect());
     }
+    let records: Vec<&RawValue> = serde_json::from_str(json)?;
+    Ok(records.iter().map(|json| decode_one(json.get())).collect())
 }
 
-/// Reads the fields of one record; knows its kind and id for what it rejects.
+/// Reads the fields of one record; puts kind and id into a rejection.
 pub(super) struct Reader {
     kind: &'static str,
     id: Option<u64>,
 }
 
 impl Reader {
-    /// Takes a record apart into the raw fields of its wire shape.
-    pub(super) fn open<'a, W: Deserialize<'a>>(
-        kind: &'static str,
-        record: &'a RawValue,
-    ) -> Result<(Self, W), Rejected> {
-        let reader = Self { kind, id: None };
-        if !record.get().starts_with('{') {
-            return Err(reader.wrong("the record", record, "an object"));
-        }
-        match serde_json::from_str(record.get()) {
-            Ok(fields) => Ok((reader, fields)),
-            Err(error) => Err(reader.reject(RejectReason::WrongType, error.to_string())),
+    fn new(kind: &'static str) -> Self {
+        Self { kind, id: None }
+    }
+
+    /// The fields of a record that has to be an object.
+    pub(super) fn open<W>(kind: &'static str, value: Value<'_, W>) -> Result<(Self, W), Rejected> {
+        let reader = Self::new(kind);
+        match value {
+            Value::Object(fields) => Ok((reader, fields)),
+            found => Err(reader.wrong("the record", &found, "an object")),
         }
     }
 
-    /// The record's id; what is rejected later carries it.
-    pub(super) fn id(&mut self, raw: Raw<'_>) -> Result<u64, Rejected> {
-        let id = self.other_id("id", raw)?;
+    /// The record's id; a later rejection carries it.
+    pub(super) fn id(&mut self, field: &Field<'_>) -> Result<u64, Rejected> {
+        let id = self.other_id("id", field)?;
         self.id = Some(id);
         Ok(id)
     }
 
+    /// Another id that must be there, such as that of the record's project.
+    pub(super) fn other_id(&self, name: &str, field: &Field<'_>) -> Result<u64, Rejected> {
+        match field {
+            Value::Missing => Err(self.missing(name, RejectReason::MissingId)),
+            Value::Whole(id) if *id > 0 => Ok(*id),
+            found => Err(self.wrong(&format!("`{name}`"), found, "a whole number above 0")),
+        }
+    }
+
     /// A text that must be there and not be empty.
-    pub(super) fn required(
+    pub(super) fn required<'f>(
         &self,
-        field: &'static str,
-        raw: Raw<'_>,
+        name: &str,
+        field: &'f Field<'_>,
         reason: RejectReason,
-    ) -> Result<Arc<str>, Rejected> {
-        self.text(field, raw)?
-            .filter(|text| !text.is_empty())
-            .ok_or_else(|| self.missing(field, reason))
+    ) -> Result<&'f str, Rejected> {
+        let text = self.text(name, field)?;
+        text.filter(|text| !text.is_empty())
+            .ok_or_else(|| self.missing(name, reason))
     }
 
-    pub(super) fn text(
+    pub(super) fn text<'f>(
         &self,
-        field: &'static str,
-        raw: Raw<'_>,
-    ) -> Result<Option<Arc<str>>, Rejected> {
-        self.value(field, raw, "a text")
+        name: &str,
+        field: &'f Field<'_>,
+    ) -> Result<Option<&'f str>, Rejected> {
+        match field {
+            Value::Missing => Ok(None),
+            Value::Text(text) => Ok(Some(text)),
+            found => Err(self.wrong(&format!("`{name}`"), found, "a text")),
+        }
     }
 
-    pub(super) fn number(
-        &self,
-        field: &'static str,
-        raw: Raw<'_>,
-    ) -> Result<Option<f64>, Rejected> {
-        self.value(field, raw, "a number")
+    pub(super) fn number(&self, name: &str, field: &Field<'_>) -> Result<Option<f64>, Rejected> {
+        match field {
+            Value::Missing => Ok(None),
+            Value::Whole(number) => Ok(Some(*number as f64)),
+            Value::Number(number) => Ok(Some(*number)),
+            found => Err(self.wrong(&format!("`{name}`"), found, "a number")),
+        }
     }
 
-    pub(super) fn flag(&self, field: &'static str, raw: Raw<'_>) -> Result<bool, Rejected> {
-        Ok(self.value(field, raw, "true or false")?.unwrap_or_default())
+    /// False where the field is missing.
+    pub(super) fn flag(&self, name: &str, field: &Field<'_>) -> Result<bool, Rejected> {
+        match field {
+            Value::Missing => Ok(false),
+            Value::Flag(flag) => Ok(*flag),
+            found => Err(self.wrong(&format!("`{name}`"), found, "true or false")),
+        }
     }
 
     /// A time with all its digits.
     pub(super) fn instant(
         &self,
-        field: &'static str,
-        raw: Raw<'_>,
+        name: &str,
+        field: &Field<'_>,
     ) -> Result<Option<jiff::Timestamp>, Rejected> {
-        let Some(text) = self.text(field, raw)? else {
+        let Some(text) = self.text(name, field)? else {
             return Ok(None);
         };
-        times::parse(&text).map(Some).ok_or_else(|| {
-            self.reject(
-                RejectReason::InvalidTime,
-                format!(
-                    "`{field}` is \"{}\", wanted a time such as 2016-08-12T15:23:28.000Z",
-                    excerpt(&text)
-                ),
-            )
+        times::parse(text).map(Some).ok_or_else(|| {
+            let found = excerpt(text);
+            let detail =
+                format!("`{name}` is \"{found}\", wanted a time such as 2016-08-12T15:23:28.000Z");
+            self.reject(RejectReason::InvalidTime, detail)
         })
     }
 
     pub(super) fn time(
         &self,
-        field: &'static str,
-        raw: Raw<'_>,
+        name: &str,
+        field: &Field<'_>,
     ) -> Result<Option<Timestamp>, Rejected> {
-        Ok(self.instant(field, raw)?.and_then(times::whole_seconds))
+        Ok(self.instant(name, field)?.and_then(times::whole_seconds))
     }
 
     /// An address that may be linked to; anything else than http and https is dropped.
-    pub(super) fn link(
+    pub(super) fn link<T: for<'f> From<&'f str>>(
         &self,
-        field: &'static str,
-        raw: Raw<'_>,
-    ) -> Result<Option<Arc<str>>, Rejected> {
-        Ok(self
-            .text(field, raw)?
-            .filter(|url| url.starts_with("https://") || url.starts_with("http://")))
-    }
-
-    fn value<'a, T: Deserialize<'a>>(
-        &self,
-        field: &'static str,
-        raw: Raw<'a>,
-        wanted: &str,
+        name: &str,
+        field: &Field<'_>,
     ) -> Result<Option<T>, Rejected> {
-        raw.map(|raw| {
-            serde_json::from_str(raw.get())
-                .map_err(|_| self.wrong(&format!("`{field}`"), raw, wanted))
-        })
-        .transpose()
+        let url = self.text(name, field)?;
+        Ok(url
+            .filter(|url| url.starts_with("https://") || url.starts_with("http://"))
+            .map(T::from))
     }
 
-    /// Another id that must be there, such as that of the record's project.
-    pub(super) fn other_id(&self, field: &'static str, raw: Raw<'_>) -> Result<u64, Rejected> {
-        let raw = raw.ok_or_else(|| self.missing(field, RejectReason::MissingId))?;
-        match serde_json::from_str::<u64>(raw.get()) {
-            Ok(id) if id > 0 => Ok(id),
-            _ => Err(self.wrong(&format!("`{field}`"), raw, "a whole number above 0")),
-        }
+    pub(super) fn missing(&self, name: &str, reason: RejectReason) -> Rejected {
+        self.reject(reason, format!("`{name}` is missing, null or empty"))
     }
 
-    pub(super) fn missing(&self, field: &str, reason: RejectReason) -> Rejected {
-        self.reject(reason, format!("`{field}` is missing, null or empty"))
-    }
-
-    fn wrong(&self, what: &str, found: &RawValue, wanted: &str) -> Rejected {
-        let found = excerpt(found.get());
-        self.reject(
-            RejectReason::WrongType,
-            format!("{what} is {found}, wanted {wanted}"),
-        )
+    fn wrong<W>(&self, what: &str, found: &Value<'_, W>, wanted: &str) -> Rejected {
+        let found = excerpt(&found.to_string());
+        let detail = format!("{what} is {found}, wanted {wanted}");
+        self.reject(RejectReason::WrongType, detail)
     }
 
     fn reject(&self, reason: RejectReason, detail: String) -> Rejected {

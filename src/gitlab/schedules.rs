@@ -1,53 +1,44 @@
-//! Pipeline schedules: the questions about them, and what is read of the answers.
+//! Pipeline schedules: requests and records.
 
 use std::sync::Arc;
 
+use ci_history::Timestamp;
 use gitlab::api::projects::pipeline_schedules::{PipelineSchedule, PipelineSchedules};
-use serde_json::value::RawValue;
 
 use super::client::Client;
 use super::error::Error;
+use super::listing::{Listing, RejectReason, Rejected};
 use super::paging::Limit;
-use super::record::{Identified, Listing, Reader, RejectReason, Rejected};
-use super::wire;
+use super::record::{Reader, Record};
+use super::wire::{self, Value};
 use crate::base::api::Endpoint;
-use crate::model::Timestamp;
 
 /// A pipeline schedule of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
     /// GitLab's id.
     pub id: u64,
-    /// What somebody wrote to say what it is for; empty where nobody did.
+    /// May be empty.
     pub description: Arc<str>,
     /// Branch or tag that it runs on, without `refs/heads/` or `refs/tags/`.
     pub ref_name: Arc<str>,
     /// When GitLab is going to run it, or should have.
     pub next_run_at: Option<Timestamp>,
-    /// Whether it is switched on.
+    /// Whether GitLab runs it.
     pub active: bool,
     /// When it last changed: each run moves [`Schedule::next_run_at`].
     pub updated_at: Option<Timestamp>,
 }
 
-/// What only the schedule alone tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Detail {
-    last_run: Option<Timestamp>,
-}
-
-impl Identified for Schedule {
-    fn id(&self) -> u64 {
-        self.id
-    }
-}
+/// When the last pipeline of a schedule was created; only the single schedule tells.
+struct LastRun(Option<Timestamp>);
 
 impl Client {
     /// The pipeline schedules of a project.
     pub async fn schedules(&self, project: u64) -> Result<Listing<Schedule>, Error> {
         let call = self.call(Endpoint::Schedules, format!("project {project}"));
         let endpoint = call.built(PipelineSchedules::builder().project(project).build())?;
-        call.list(&endpoint, Limit::ALL, schedule).await
+        call.list(&endpoint, Limit::ALL).await
     }
 
     /// When the last pipeline of a schedule was created; `None` if there is none.
@@ -64,54 +55,61 @@ impl Client {
                 .id(schedule)
                 .build(),
         )?;
-        Ok(call.one(&endpoint, detail).await?.last_run)
+        Ok(call.one::<LastRun>(&endpoint).await?.0)
     }
 }
 
-pub(super) fn schedule(record: &RawValue) -> Result<Schedule, Rejected> {
-    let (mut read, wire): (_, wire::Schedule<'_>) = Reader::open("schedule", record)?;
-    let id = read.id(wire.id)?;
-    let ref_name = read.required("ref", wire.ref_name, RejectReason::MissingRef)?;
-    Ok(Schedule {
-        id,
-        description: read
-            .text("description", wire.description)?
-            .unwrap_or_default(),
-        ref_name: short_ref(&ref_name),
-        next_run_at: read.time("next_run_at", wire.next_run_at)?,
-        active: read.flag("active", wire.active)?,
-        updated_at: read.time("updated_at", wire.updated_at)?,
-    })
+impl Record for Schedule {
+    const KIND: &'static str = "schedule";
+    type Wire<'a> = wire::Schedule<'a>;
+
+    fn read(read: &mut Reader, wire: wire::Schedule<'_>) -> Result<Self, Rejected> {
+        let id = read.id(&wire.id)?;
+        let ref_name = read.required("ref", &wire.ref_name, RejectReason::MissingRef)?;
+        let description = read.text("description", &wire.description)?;
+        Ok(Self {
+            id,
+            description: description.unwrap_or_default().into(),
+            ref_name: short_ref(ref_name).into(),
+            next_run_at: read.time("next_run_at", &wire.next_run_at)?,
+            active: read.flag("active", &wire.active)?,
+            updated_at: read.time("updated_at", &wire.updated_at)?,
+        })
+    }
+}
+
+impl Record for LastRun {
+    const KIND: &'static str = "schedule";
+    type Wire<'a> = wire::Schedule<'a>;
+
+    fn read(read: &mut Reader, wire: wire::Schedule<'_>) -> Result<Self, Rejected> {
+        read.id(&wire.id)?;
+        if matches!(wire.last_pipeline, Value::Missing) {
+            return Ok(Self(None));
+        }
+        let (read, pipeline) = Reader::open(Self::KIND, wire.last_pipeline)?;
+        let created_at = read.time("last_pipeline.created_at", &pipeline.created_at)?;
+        Ok(Self(created_at))
+    }
 }
 
 /// Since 17 GitLab gives full names of refs.
-fn short_ref(name: &Arc<str>) -> Arc<str> {
-    let short = name
-        .strip_prefix("refs/heads/")
+fn short_ref(name: &str) -> &str {
+    name.strip_prefix("refs/heads/")
         .or_else(|| name.strip_prefix("refs/tags/"))
-        .filter(|short| !short.is_empty());
-    short.map_or_else(|| name.clone(), Arc::from)
-}
-
-pub(super) fn detail(record: &RawValue) -> Result<Detail, Rejected> {
-    let (mut read, wire): (_, wire::Schedule<'_>) = Reader::open("schedule", record)?;
-    read.id(wire.id)?;
-    let Some(pipeline) = wire.last_pipeline else {
-        return Ok(Detail { last_run: None });
-    };
-    let (read, wire): (_, wire::Pipeline<'_>) = Reader::open("schedule", pipeline)?;
-    let last_run = read.time("last_pipeline.created_at", wire.created_at)?;
-    Ok(Detail { last_run })
+        .filter(|short| !short.is_empty())
+        .unwrap_or(name)
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
+    use super::super::record::decode_one;
     use super::*;
 
-    fn raw(value: &Value) -> Box<RawValue> {
-        serde_json::value::to_raw_value(value).unwrap()
+    fn schedule(record: &Value) -> Result<Schedule, Rejected> {
+        decode_one(&record.to_string()).map(|(_, schedule)| schedule)
     }
 
     fn documented() -> Value {
@@ -126,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_schedule_is_read_with_the_short_name_of_its_ref() {
-        let found = schedule(&raw(&documented())).unwrap();
+        let found = schedule(&documented()).unwrap();
         assert_eq!(
             (found.id, &*found.ref_name, found.active),
             (13, "main", true)
@@ -139,7 +137,7 @@ mod tests {
         ] {
             let mut record = documented();
             record["ref"] = json!(full);
-            assert_eq!(&*schedule(&raw(&record)).unwrap().ref_name, short);
+            assert_eq!(&*schedule(&record).unwrap().ref_name, short);
         }
     }
 
@@ -148,9 +146,9 @@ mod tests {
         let mut record = documented();
         record["description"] = Value::Null;
         record["next_run_at"] = Value::Null;
-        assert_eq!(&*schedule(&raw(&record)).unwrap().description, "");
+        assert_eq!(&*schedule(&record).unwrap().description, "");
         record["ref"] = json!("");
-        let rejected = schedule(&raw(&record)).unwrap_err();
+        let rejected = schedule(&record).unwrap_err();
         assert_eq!(rejected.reason, RejectReason::MissingRef);
     }
 
@@ -159,7 +157,8 @@ mod tests {
         let last_run = |pipeline: Value| {
             let mut record = documented();
             record["last_pipeline"] = pipeline;
-            detail(&raw(&record)).unwrap().last_run.map(Timestamp::unix)
+            let (_, LastRun(time)) = decode_one(&record.to_string()).unwrap();
+            time.map(Timestamp::unix)
         };
         let created = json!({"id": 332, "created_at": "2017-05-19T13:40:00.000Z"});
         assert_eq!(last_run(created), Some(1_495_201_200));

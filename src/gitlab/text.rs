@@ -1,24 +1,21 @@
 //! Answers that are text: logs of jobs and files of repositories.
 
-use gitlab::api::Endpoint as GitlabEndpoint;
 use gitlab::api::projects::jobs::JobTrace;
 use gitlab::api::projects::repository::files::FileRaw;
-use http::Request;
-use http::header::ACCEPT;
 
 use super::client::Client;
 use super::error::Error;
-use super::fault::Fault;
-use super::transport::{Call, LeftOut, Wanted};
+use super::error_kind::ErrorKind;
+use super::transport::Expected;
 use crate::base::api::Endpoint;
 
-/// Bytes of a log that are read at most: twice what a runner lets a job write by default.
+/// Longest part of a log that is read, in bytes: twice the default limit of a runner.
 const LONGEST_LOG: usize = 8 << 20;
 
-/// Bytes of a log that are kept while it is read.
+/// End of a log that is kept, in bytes.
 const KEPT_OF_LOG: usize = 64 << 10;
 
-/// Bytes of a file that is read from a repository.
+/// Largest file that is read from a repository, in bytes.
 const LONGEST_FILE: usize = 1 << 20;
 
 /// The end of a job's log. It may hold secrets.
@@ -26,9 +23,9 @@ const LONGEST_FILE: usize = 1 << 20;
 pub struct LogTail {
     /// The last bytes that were read.
     pub bytes: Vec<u8>,
-    /// Whether something lies before them.
+    /// Whether the log has bytes before them.
     pub cut_before: bool,
-    /// Whether the log is longer than what is read of one, so that its end is not known.
+    /// Whether the log is longer than the limit, so that its end is not known.
     pub cut_after: bool,
 }
 
@@ -45,14 +42,14 @@ impl Client {
             Endpoint::JobTrace,
             format!("job {job} of project {project}"),
         );
-        call.wanted = Wanted::Tail {
+        call.expected = Expected::Tail {
             keep: KEPT_OF_LOG,
             read: LONGEST_LOG,
         };
         let endpoint = call.built(JobTrace::builder().project(project).job(job).build())?;
         let text = call.text(&endpoint).await?;
         Ok(text.map(|(bytes, left_out)| LogTail {
-            bytes,
+            bytes: bytes.into(),
             cut_before: left_out.before > 0,
             cut_after: left_out.after,
         }))
@@ -67,7 +64,7 @@ impl Client {
     ) -> Result<Option<String>, Error> {
         let subject = format!("file {path} of project {project}");
         let mut call = self.call(Endpoint::RepositoryFile, subject);
-        call.wanted = Wanted::Tail {
+        call.expected = Expected::Tail {
             keep: LONGEST_FILE,
             read: LONGEST_FILE,
         };
@@ -78,29 +75,10 @@ impl Client {
             return Ok(None);
         };
         if left_out.after {
-            let fault = Fault::TooLarge {
-                limit: LONGEST_FILE,
-            };
-            return Err(call.error(&call.url_of(&endpoint)?, 1, fault));
+            let limit = LONGEST_FILE;
+            let kind = ErrorKind::TooLarge { limit };
+            return Err(call.error(&call.url_of(&endpoint)?, 1, kind));
         }
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
-    }
-}
-
-impl Call<'_> {
-    async fn text(
-        &self,
-        endpoint: &(impl GitlabEndpoint + Sync),
-    ) -> Result<Option<(Vec<u8>, LeftOut)>, Error> {
-        let url = self.url_of(endpoint)?;
-        let request = Request::get(url.as_str()).header(ACCEPT, "text/plain, */*;q=0.1");
-        match self.ask(&url, request).await {
-            Ok(answer) => {
-                let left_out = answer.extensions().get().copied().unwrap_or_default();
-                Ok(Some((answer.into_body().into(), left_out)))
-            }
-            Err(error) if matches!(error.fault(), Fault::NotFound(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 }

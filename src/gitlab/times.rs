@@ -2,30 +2,29 @@
 
 use std::collections::HashMap;
 
+use ci_history::{Span, Status, Timestamp};
 use jiff::Timestamp as Instant;
-
-use crate::model::{Span, Status, Timestamp};
 
 /// When one attempt of a job ran, with all the digits GitLab gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Run<'a> {
+pub(super) struct Run<'a> {
     /// The attempt's id.
-    pub id: u64,
+    pub(super) id: u64,
     /// The job's name: of several attempts the one with the highest id is the last.
-    pub name: &'a str,
+    pub(super) name: &'a str,
     /// Its status.
-    pub status: Status,
+    pub(super) status: Status,
     /// When a runner took it, in microseconds since the Unix epoch.
-    pub started_at: Option<i64>,
+    pub(super) started_at: Option<i64>,
     /// When it ended, in microseconds since the Unix epoch.
-    pub finished_at: Option<i64>,
+    pub(super) finished_at: Option<i64>,
 }
 
 /// The time during which at least one of the jobs' last attempts ran, as GitLab reckons a
 /// pipeline's duration (`Gitlab::Ci::Pipeline::Duration`): the union of their intervals.
 ///
 /// `None` while one of them runs, and where none has run.
-pub fn running_time<'a>(attempts: impl IntoIterator<Item = Run<'a>>) -> Option<Span> {
+pub(super) fn running_time<'a>(attempts: impl IntoIterator<Item = Run<'a>>) -> Option<Span> {
     let mut last: HashMap<&str, Run<'a>> = HashMap::new();
     for attempt in attempts {
         let known = last.entry(attempt.name).or_insert(attempt);

@@ -1,14 +1,14 @@
-//! From wire shapes to what the model observes, each record on its own.
+//! From wire shapes to observations, each record on its own.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
+use ci_history::{JobObservation, PipelineObservation, Span, Status};
 use serde_json::value::RawValue;
 
-use super::record::{Identified, Listing, Reader, RejectReason, Rejected};
+use super::listing::{Listing, Pages, RejectReason, Rejected};
+use super::record::{Reader, Record, decode_list, decode_one};
 use super::times::{self, Run, running_time};
 use super::wire;
-use crate::model::{JobObservation, PipelineObservation, Span, Status};
 
 /// A project as far as watching it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,50 +30,21 @@ pub struct Project {
 pub struct PipelineJobs {
     /// All attempts, retried ones too; trigger jobs are not among them.
     pub jobs: Listing<JobObservation>,
-    /// See [`running_time`]; `None` while a job runs.
+    /// As GitLab's duration of a pipeline; `None` while a job runs.
     pub running_time: Option<Span>,
 }
 
 /// A job with the digits of its times that [`JobObservation`] has no room for.
-pub(super) struct Timed {
+pub(super) struct TimedJob {
     pub(super) job: JobObservation,
     /// Microseconds since the Unix epoch.
     started_at: Option<i64>,
     finished_at: Option<i64>,
 }
 
-impl Identified for PipelineObservation {
-    fn id(&self) -> u64 {
-        self.id
-    }
-}
-
-impl Identified for JobObservation {
-    fn id(&self) -> u64 {
-        self.id
-    }
-}
-
-impl Identified for Timed {
-    fn id(&self) -> u64 {
-        self.job.id
-    }
-}
-
-impl Identified for Project {
-    fn id(&self) -> u64 {
-        self.id
-    }
-}
-
-impl From<Timed> for JobObservation {
-    fn from(timed: Timed) -> Self {
-        timed.job
-    }
-}
-
-impl From<Listing<Timed>> for PipelineJobs {
-    fn from(listing: Listing<Timed>) -> Self {
+impl From<Pages<TimedJob>> for PipelineJobs {
+    fn from(pages: Pages<TimedJob>) -> Self {
+        let listing = Listing::from(pages);
         let running_time = running_time(listing.items.iter().map(|timed| Run {
             id: timed.job.id,
             name: &timed.job.name,
@@ -93,79 +64,77 @@ impl From<Listing<Timed>> for PipelineJobs {
 
 /// Reads a pipeline as GitLab's API gives it, from a list or alone.
 pub fn decode_pipeline(record: &RawValue) -> Result<PipelineObservation, Rejected> {
-    let (mut read, wire): (_, wire::Pipeline<'_>) = Reader::open("pipeline", record)?;
-    let id = read.id(wire.id)?;
-    let status = read.required("status", wire.status, RejectReason::MissingStatus)?;
-    let status = Status::parse(&status);
-    let duration = read.number("duration", wire.duration)?;
-    Ok(PipelineObservation {
-        id,
-        ref_name: read.required("ref", wire.ref_name, RejectReason::MissingRef)?,
-        sha: read.text("sha", wire.sha)?.unwrap_or_default(),
-        status,
-        source: read.text("source", wire.source)?,
-        created_at: read.time("created_at", wire.created_at)?,
-        updated_at: read.time("updated_at", wire.updated_at)?,
-        // After a retry a running pipeline still shows the duration of before.
-        duration: duration
-            .filter(|_| status.is_terminal())
-            .and_then(Span::from_seconds),
-        web_url: read
-            .link("web_url", wire.web_url)?
-            .as_deref()
-            .map(Box::from),
-    })
+    Ok(decode_one(record.get())?.1)
 }
 
-/// Reads the jobs of one pipeline from a JSON array; what is no array is one rejected record.
-pub fn decode_jobs(array: &RawValue) -> Listing<JobObservation> {
-    decode_pipeline_jobs(array).jobs
-}
-
-/// As [`decode_jobs`], with the time the pipeline ran.
+/// Reads the jobs of one pipeline from a JSON array; anything else is one rejected record.
 pub fn decode_pipeline_jobs(array: &RawValue) -> PipelineJobs {
-    let mut listing = Listing::new();
-    match serde_json::from_str::<Vec<&RawValue>>(array.get()) {
-        Ok(records) => {
-            listing.extend(&records, &mut HashSet::new(), job);
-        }
-        Err(_) => listing.rejected.push(Rejected {
+    let mut jobs = Pages::default();
+    jobs.extend(decode_list::<TimedJob>(array.get()).unwrap_or_else(|_| {
+        vec![Err(Rejected {
             kind: "job",
             id: None,
             reason: RejectReason::WrongType,
             detail: "the jobs are no JSON array".into(),
-        }),
+        })]
+    }));
+    jobs.into()
+}
+
+impl Record for PipelineObservation {
+    const KIND: &'static str = "pipeline";
+    type Wire<'a> = wire::Pipeline<'a>;
+
+    fn read(read: &mut Reader, wire: wire::Pipeline<'_>) -> Result<Self, Rejected> {
+        let id = read.id(&wire.id)?;
+        let status = read.required("status", &wire.status, RejectReason::MissingStatus)?;
+        let status = Status::parse(status);
+        let duration = read.number("duration", &wire.duration)?;
+        let ref_name = read.required("ref", &wire.ref_name, RejectReason::MissingRef)?;
+        Ok(Self {
+            id,
+            ref_name: ref_name.into(),
+            sha: read.text("sha", &wire.sha)?.unwrap_or_default().into(),
+            status,
+            source: read.text("source", &wire.source)?.map(Arc::from),
+            created_at: read.time("created_at", &wire.created_at)?,
+            updated_at: read.time("updated_at", &wire.updated_at)?,
+            // After a retry a running pipeline still shows the duration of before.
+            duration: duration
+                .filter(|_| status.is_terminal())
+                .and_then(Span::from_seconds),
+            web_url: read.link("web_url", &wire.web_url)?,
+        })
     }
-    listing.into()
 }
 
-pub(super) fn job(record: &RawValue) -> Result<Timed, Rejected> {
-    attempt("job", record)
+impl Record for TimedJob {
+    const KIND: &'static str = "job";
+    type Wire<'a> = wire::Job<'a>;
+
+    fn read(read: &mut Reader, wire: wire::Job<'_>) -> Result<Self, Rejected> {
+        attempt(read, &wire)
+    }
 }
 
-pub(super) fn attempt(kind: &'static str, record: &RawValue) -> Result<Timed, Rejected> {
-    let (read, wire): (_, wire::Job<'_>) = Reader::open(kind, record)?;
-    attempt_of(read, &wire)
-}
-
-/// Reads an attempt whose fields were found under whatever names.
-pub(super) fn attempt_of(mut read: Reader, wire: &wire::Job<'_>) -> Result<Timed, Rejected> {
-    let id = read.id(wire.id)?;
-    let name = read.required("name", wire.name, RejectReason::MissingName)?;
-    let status = read.required("status", wire.status, RejectReason::MissingStatus)?;
-    let status = Status::parse(&status);
-    let started_at = read.instant("started_at", wire.started_at)?;
-    let finished_at = read.instant("finished_at", wire.finished_at)?;
-    let duration = read.number("duration", wire.duration)?;
-    let queued = read.number("queued_duration", wire.queued_duration)?;
-    let reason = read.text("failure_reason", wire.failure_reason)?;
+/// Reads one attempt of a job or of a trigger job.
+pub(super) fn attempt(read: &mut Reader, wire: &wire::Job<'_>) -> Result<TimedJob, Rejected> {
+    let id = read.id(&wire.id)?;
+    let name = read.required("name", &wire.name, RejectReason::MissingName)?;
+    let status = read.required("status", &wire.status, RejectReason::MissingStatus)?;
+    let status = Status::parse(status);
+    let started_at = read.instant("started_at", &wire.started_at)?;
+    let finished_at = read.instant("finished_at", &wire.finished_at)?;
+    let duration = read.number("duration", &wire.duration)?;
+    let queued = read.number("queued_duration", &wire.queued_duration)?;
+    let reason = read.text("failure_reason", &wire.failure_reason)?;
     let job = JobObservation {
         id,
-        name,
-        stage: read.text("stage", wire.stage)?.unwrap_or_default(),
+        name: name.into(),
+        stage: read.text("stage", &wire.stage)?.unwrap_or_default().into(),
         status,
-        allow_failure: read.flag("allow_failure", wire.allow_failure)?,
-        created_at: read.time("created_at", wire.created_at)?,
+        allow_failure: read.flag("allow_failure", &wire.allow_failure)?,
+        created_at: read.time("created_at", &wire.created_at)?,
         started_at: started_at.and_then(times::whole_seconds),
         finished_at: finished_at.and_then(times::whole_seconds),
         // Grows while the job runs.
@@ -178,32 +147,37 @@ pub(super) fn attempt_of(mut read: Reader, wire: &wire::Job<'_>) -> Result<Timed
             .and_then(Span::from_seconds),
         moved_at: None,
         // Webhooks send `unknown_failure` with a success too.
-        failure_reason: reason.filter(|word| status == Status::Failed && !word.is_empty()),
-        web_url: read
-            .link("web_url", wire.web_url)?
-            .as_deref()
-            .map(Box::from),
+        failure_reason: reason
+            .filter(|word| status == Status::Failed && !word.is_empty())
+            .map(Arc::from),
+        web_url: read.link("web_url", &wire.web_url)?,
     };
-    Ok(Timed {
+    Ok(TimedJob {
         job,
         started_at: started_at.map(jiff::Timestamp::as_microsecond),
         finished_at: finished_at.map(jiff::Timestamp::as_microsecond),
     })
 }
 
-pub(super) fn project(record: &RawValue) -> Result<Project, Rejected> {
-    let (mut read, wire): (_, wire::Project<'_>) = Reader::open("project", record)?;
-    let id = read.id(wire.id)?;
-    let path = wire.path_with_namespace;
-    Ok(Project {
-        id,
-        path: read.required("path_with_namespace", path, RejectReason::MissingPath)?,
-        web_url: read.link("web_url", wire.web_url)?,
-        default_branch: read
-            .text("default_branch", wire.default_branch)?
-            .filter(|branch| !branch.is_empty()),
-        archived: read.flag("archived", wire.archived)?,
-    })
+impl Record for Project {
+    const KIND: &'static str = "project";
+    type Wire<'a> = wire::Project<'a>;
+
+    fn read(read: &mut Reader, wire: wire::Project<'_>) -> Result<Self, Rejected> {
+        let id = read.id(&wire.id)?;
+        let path = &wire.path_with_namespace;
+        let path = read.required("path_with_namespace", path, RejectReason::MissingPath)?;
+        let default_branch = read.text("default_branch", &wire.default_branch)?;
+        Ok(Self {
+            id,
+            path: path.into(),
+            web_url: read.link("web_url", &wire.web_url)?,
+            default_branch: default_branch
+                .filter(|branch| !branch.is_empty())
+                .map(Arc::from),
+            archived: read.flag("archived", &wire.archived)?,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -1,134 +1,213 @@
-//! The shapes GitLab sends, field by field as they came; what they mean is decided in `validate`.
+//! The shapes GitLab sends, field by field as they came; `validate` decides what they mean.
+//!
+//! A field takes any JSON value, so that one odd field spoils neither its page nor the other fields.
 
-use serde::Deserialize;
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// A field as it came; `None` for a missing one and for `null`.
-pub(super) type Raw<'a> = Option<&'a RawValue>;
-
-/// An element of `GET /projects/:id/pipelines`, or the single pipeline.
-#[derive(Deserialize)]
-pub(super) struct Pipeline<'a> {
-    #[serde(borrow)]
-    pub(super) id: Raw<'a>,
-    #[serde(borrow, rename = "ref")]
-    pub(super) ref_name: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) sha: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) status: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) source: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) created_at: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) updated_at: Raw<'a>,
-    /// Only on the single pipeline.
-    #[serde(borrow)]
-    pub(super) duration: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) web_url: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) project_id: Raw<'a>,
+/// A JSON value; an object becomes a `W`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) enum Value<'a, W> {
+    /// Also `null`.
+    #[default]
+    Missing,
+    Flag(bool),
+    /// A whole number that is not negative.
+    Whole(u64),
+    Number(f64),
+    Text(Cow<'a, str>),
+    List,
+    Object(W),
 }
 
-/// What only an element of `GET /projects/:id/pipelines/:id/bridges` has.
-#[derive(Deserialize)]
-pub(super) struct Bridge<'a> {
-    #[serde(borrow)]
-    pub(super) id: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) downstream_pipeline: Raw<'a>,
+/// A value that should be no object.
+pub(super) type Field<'a> = Value<'a, IgnoredAny>;
+
+impl<W> Value<'_, W> {
+    pub(super) fn or(self, other: Self) -> Self {
+        match self {
+            Self::Missing => other,
+            value => value,
+        }
+    }
+
+    /// The object, if the value is one.
+    pub(super) fn object(self) -> Option<W> {
+        match self {
+            Self::Object(object) => Some(object),
+            _ => None,
+        }
+    }
 }
 
-/// An element of `GET /projects/:id/pipelines/:id/jobs` or `../bridges`.
-#[derive(Deserialize)]
-pub(super) struct Job<'a> {
-    #[serde(borrow)]
-    pub(super) id: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) name: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) stage: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) status: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) allow_failure: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) created_at: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) started_at: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) finished_at: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) duration: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) queued_duration: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) failure_reason: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) web_url: Raw<'a>,
+/// As in JSON, without the content of lists and objects.
+impl<W> fmt::Display for Value<'_, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("null"),
+            Self::Flag(flag) => write!(f, "{flag}"),
+            Self::Whole(number) => write!(f, "{number}"),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Text(text) => write!(f, "\"{text}\""),
+            Self::List => f.write_str("a list"),
+            Self::Object(_) => f.write_str("an object"),
+        }
+    }
 }
 
-/// An element of `GET /projects/:id/pipeline_schedules`, or the single schedule.
-#[derive(Deserialize)]
-pub(super) struct Schedule<'a> {
-    #[serde(borrow)]
-    pub(super) id: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) description: Raw<'a>,
-    #[serde(borrow, rename = "ref")]
-    pub(super) ref_name: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) next_run_at: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) active: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) updated_at: Raw<'a>,
-    /// Only on the single schedule.
-    #[serde(borrow)]
-    pub(super) last_pipeline: Raw<'a>,
+impl<'de: 'a, 'a, W: Deserialize<'de>> Deserialize<'de> for Value<'a, W> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyValue(PhantomData))
+    }
 }
 
-/// `GET /projects/:id`, or an element of `GET /groups/:id/projects`.
-#[derive(Deserialize)]
-pub(super) struct Project<'a> {
-    #[serde(borrow)]
-    pub(super) id: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) path_with_namespace: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) web_url: Raw<'a>,
-    /// `null` in a project without commits.
-    #[serde(borrow)]
-    pub(super) default_branch: Raw<'a>,
-    #[serde(borrow)]
-    pub(super) archived: Raw<'a>,
+struct AnyValue<'a, W>(PhantomData<Value<'a, W>>);
+
+impl<'de: 'a, 'a, W: Deserialize<'de>> Visitor<'de> for AnyValue<'a, W> {
+    type Value = Value<'a, W>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Value::Missing)
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
+        Ok(Value::Flag(flag))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Value::Whole(number))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Value::Number(number as f64))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(Value::Number(number))
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Value::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Value::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Value::List)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        W::deserialize(MapAccessDeserializer::new(map)).map(Value::Object)
+    }
 }
 
-/// `GET /personal_access_tokens/self`.
-#[derive(Deserialize)]
-pub(super) struct Token<'a> {
-    #[serde(borrow)]
-    pub(super) scopes: Raw<'a>,
-    /// A day without a time, or `null`.
-    #[serde(borrow)]
-    pub(super) expires_at: Raw<'a>,
+/// Declares shapes whose fields are of type [`Field`] unless they name another type.
+macro_rules! shapes {
+    ($($(#[$about:meta])* $name:ident {
+        $($(#[$of_field:meta])* $field:ident $(: $type:ty)?),+ $(,)?
+    })+) => {
+        $(
+            $(#[$about])*
+            #[derive(Default, serde::Deserialize)]
+            #[serde(default, bound(deserialize = "'de: 'a"))]
+            pub(in crate::gitlab) struct $name<'a> {
+                $(
+                    $(#[$of_field])*
+                    pub(in crate::gitlab) $field: $crate::gitlab::wire::shapes!(@type $($type)?),
+                )+
+            }
+        )+
+    };
+    (@type $type:ty) => { $type };
+    (@type) => { $crate::gitlab::wire::Field<'a> };
 }
+pub(super) use shapes;
 
-/// `GET /metadata`.
-#[derive(Deserialize)]
-pub(super) struct Metadata<'a> {
-    #[serde(borrow)]
-    pub(super) version: Raw<'a>,
-}
+shapes! {
+    /// An element of `GET /projects/:id/pipelines`, or the single pipeline.
+    Pipeline {
+        id,
+        #[serde(rename = "ref")]
+        ref_name,
+        sha,
+        status,
+        source,
+        created_at,
+        updated_at,
+        /// Only on the single pipeline.
+        duration,
+        web_url,
+        project_id,
+    }
 
-/// Of `GET /projects/:id` what says whether CI/CD is on; lists of a group leave it out.
-#[derive(Deserialize)]
-pub(super) struct Ci<'a> {
-    #[serde(borrow)]
-    pub(super) builds_access_level: Raw<'a>,
-    /// Deprecated in favour of the other.
-    #[serde(borrow)]
-    pub(super) jobs_enabled: Raw<'a>,
+    /// An element of `GET /projects/:id/pipelines/:id/jobs` or `../bridges`.
+    Job {
+        id,
+        name,
+        stage,
+        status,
+        allow_failure,
+        created_at,
+        started_at,
+        finished_at,
+        duration,
+        queued_duration,
+        failure_reason,
+        web_url,
+        /// Only on bridges.
+        downstream_pipeline: Value<'a, Pipeline<'a>>,
+    }
+
+    /// An element of `GET /projects/:id/pipeline_schedules`, or the single schedule.
+    Schedule {
+        id,
+        description,
+        #[serde(rename = "ref")]
+        ref_name,
+        next_run_at,
+        active,
+        updated_at,
+        /// Only on the single schedule.
+        last_pipeline: Value<'a, Pipeline<'a>>,
+    }
+
+    /// `GET /projects/:id`, or an element of `GET /groups/:id/projects`.
+    Project {
+        id,
+        path_with_namespace,
+        web_url,
+        /// `null` in a project without commits.
+        default_branch,
+        archived,
+        /// Whether CI/CD is on. Lists of a group leave it out.
+        builds_access_level,
+        /// Deprecated in favour of `builds_access_level`.
+        jobs_enabled,
+    }
+
+    /// `GET /personal_access_tokens/self`.
+    Token {
+        scopes: Option<&'a RawValue>,
+        /// A day without a time, or `null`.
+        expires_at,
+    }
+
+    /// `GET /metadata`.
+    Metadata { version }
+
+    /// The id of a record whose other fields cannot be read.
+    OnlyId { id }
 }

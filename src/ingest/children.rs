@@ -1,101 +1,113 @@
-//! Following trigger jobs: the jobs of a pipeline together with those of its child pipelines.
+//! Following trigger jobs: reads the jobs of a pipeline and of its child pipelines.
 //!
-//! They are all executions of the parent: a child's job is named `trigger job / job`, and a trigger job
-//! that was retried has started another child, whose jobs are later attempts of the same names.
+//! All are executions of the parent. A child's job is named `trigger job / job`. A retried trigger job
+//! starts another child, whose jobs are later attempts of the same names.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::Ingest;
-use super::cursor::{Sight, is_settled, may_move_on};
+use super::reader::Reader;
+use super::sight::{Sight, is_settled, may_move_on};
 use crate::config::ChildPipelines;
 use crate::gitlab::{Bridge, Error, Listing, PipelineJobs, Project, Rejected};
-use crate::model::{JobObservation, Span, Status};
+use ci_history::{JobObservation, PipelineObservation, Span, Status};
 
-/// How deep children are followed; GitLab itself allows two levels.
+/// Levels of children that are followed. GitLab allows two.
 const DEEPEST: usize = 5;
 
-/// How many pipelines are read for one at the most; GitLab's own limit is 1000 too.
+/// Pipelines that are read for one parent at most. GitLab has the same limit.
 const LARGEST_FAMILY: usize = 1000;
 
-/// What is put between the name of a trigger job and that of a job it led to.
+/// Stands between the names of a trigger job and of a job in its child pipeline.
 const SEPARATOR: &str = " / ";
 
-/// What is known of a pipeline's children, so that nothing is read twice for nothing.
+/// What is known of a pipeline's children, so that none is read twice without need.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Family {
-    /// It has no trigger jobs, and will have none: all jobs are created with the pipeline.
+    /// No trigger jobs. It stays so: GitLab creates all jobs with the pipeline.
     childless: bool,
-    /// Children that were read after they and all of theirs had ended, as they were seen.
+    /// Children that were read after they and all their descendants had ended.
     ended: HashMap<u64, Sight>,
-    /// The others: they or one of theirs had not ended.
     unended: HashMap<u64, Sight>,
-    /// Whether a child goes on by itself.
+    /// Whether a child goes on without a user.
     open: bool,
 }
 
 impl Family {
-    /// Whether a child goes on by itself, whatever became of the parent.
+    /// Whether a child goes on without a user, even if the parent has ended.
     pub(super) fn is_open(&self) -> bool {
         self.open
     }
 
-    /// Whether a child has not ended, be it that it waits for somebody, whose doing moves no parent.
+    /// Whether a child has not ended. It may wait for a user, whose action moves no parent.
     pub(super) fn has_unended(&self) -> bool {
         !self.unended.is_empty()
     }
 
-    #[cfg(test)]
-    pub(super) fn with_unended(child: u64, sight: Sight) -> Self {
-        Self {
-            unended: HashMap::from([(child, sight)]),
-            ..Self::default()
-        }
-    }
-
-    /// Whether this child, at whatever depth, had not ended.
+    /// Whether this descendant had not ended.
     pub(super) fn includes(&self, child: u64) -> bool {
         self.unended.contains_key(&child)
     }
+
+    #[cfg(test)]
+    pub(super) fn waiting(child: u64) -> Self {
+        Self {
+            unended: HashMap::from([(child, (None, Status::Blocked))]),
+            ..Self::default()
+        }
+    }
 }
 
-/// A pipeline as it was read, with its children where they are followed.
+/// The jobs of a pipeline and of the children that are followed.
 #[derive(Debug)]
-pub(super) struct Reading {
-    /// Every attempt of every job, named as it is counted.
-    pub(super) jobs: Vec<JobObservation>,
-    pub(super) rejected: Vec<Rejected>,
+pub(super) struct FamilyJobs {
+    /// Every attempt of every job, under the name it is counted by.
+    jobs: Vec<JobObservation>,
+    rejected: Vec<Rejected>,
     /// How long the pipeline ran, without its children.
-    pub(super) running_time: Option<Span>,
-    /// Whether nothing is left to happen to its own jobs.
+    running_time: Option<Span>,
+    /// Whether all its own jobs stay as they are until a user acts.
     pub(super) settled: bool,
     pub(super) family: Family,
-    /// Why the children could not be read to the end.
+    /// Why some children could not be read.
     pub(super) failed: Option<Error>,
 }
 
-/// A pipeline whose trigger jobs are looked at.
+impl FamilyJobs {
+    fn of(found: PipelineJobs) -> Self {
+        let jobs = found.jobs.items;
+        Self {
+            settled: jobs.iter().all(|job| is_settled(job.status)),
+            jobs,
+            rejected: found.jobs.rejected,
+            running_time: found.running_time,
+            family: Family::default(),
+            failed: None,
+        }
+    }
+}
+/// A pipeline whose trigger jobs are followed.
 struct Member {
     id: u64,
-    /// What its jobs' names begin with.
+    /// Prefix of its jobs' names.
     prefix: String,
     depth: usize,
-    /// Which one started it, as an index; `None` for the one that was asked for.
+    /// Index of the member that started it; `None` for the first.
     parent: Option<usize>,
     sight: Sight,
 }
 
-impl Ingest {
-    /// Reads the jobs of a pipeline, and of its children as far as `known` does not say that it is in
-    /// vain. An error that only concerns children is part of the reading.
+impl Reader {
+    /// Reads the jobs of a pipeline and of its children, except for children that ended and have not moved
+    /// since `known`. An error that concerns only children is in the result.
     pub(super) async fn read_pipeline(
         &self,
         project: &Project,
         pipeline: u64,
         known: Family,
-    ) -> Result<Reading, Error> {
+    ) -> Result<FamilyJobs, Error> {
         let found = self.client.pipeline_jobs(project.id, pipeline).await?;
-        let mut reading = Reading::of(found);
+        let mut reading = FamilyJobs::of(found);
         if known.childless || self.watch.child_pipelines == ChildPipelines::Ignore {
             reading.family = known;
         } else if let Err(error) = self.follow(project, pipeline, known, &mut reading).await {
@@ -104,12 +116,27 @@ impl Ingest {
         Ok(reading)
     }
 
+    /// Hands over what was read; returns the watched jobs.
+    pub(super) fn hand_over(
+        &self,
+        project: &Project,
+        pipeline: &mut PipelineObservation,
+        read: FamilyJobs,
+    ) -> Vec<JobObservation> {
+        self.report_rejected(&read.rejected);
+        let mut jobs = read.jobs;
+        jobs.retain(|job| self.watch.jobs.matches(&job.name));
+        pipeline.duration = pipeline.duration.or(read.running_time);
+        self.observed(project, pipeline, &jobs);
+        jobs
+    }
+
     async fn follow(
         &self,
         project: &Project,
         pipeline: u64,
         known: Family,
-        reading: &mut Reading,
+        reading: &mut FamilyJobs,
     ) -> Result<(), Error> {
         let has_jobs = !reading.jobs.is_empty();
         let mut members = vec![Member::first(pipeline)];
@@ -124,7 +151,7 @@ impl Ingest {
             if at == 0 {
                 let mut own = bridges.items.iter();
                 reading.settled &= own.clone().all(|bridge| is_settled(bridge.job.status));
-                // A replica that lags shows neither jobs nor trigger jobs.
+                // A lagging replica shows neither jobs nor trigger jobs.
                 let none = own.next().is_none() && bridges.rejected.is_empty();
                 reading.family.childless = has_jobs && none;
             }
@@ -132,8 +159,7 @@ impl Ingest {
             let mut children = Vec::new();
             for bridge in bridges.items {
                 if let Some(child) = member.child(at, &bridge, project) {
-                    let is_known = known.ended.get(&child.id) == Some(&child.sight);
-                    if is_known {
+                    if known.ended.get(&child.id) == Some(&child.sight) {
                         ended.insert(child.id, child.sight);
                     } else if child.depth <= DEEPEST && met.insert(child.id) {
                         children.push(child);
@@ -145,25 +171,27 @@ impl Ingest {
             members.truncate(LARGEST_FAMILY);
             at += 1;
         }
-        reading.family.open = with_descendants(&members, may_move_on)[0];
-        let unended = with_descendants(&members, |status| !status.is_terminal());
-        for (member, unended) in members.iter().zip(unended).skip(1) {
-            if unended {
-                reading.family.unended.insert(member.id, member.sight);
+        let is_unended = with_descendants(&members, |status| !status.is_terminal());
+        let family = &mut reading.family;
+        family.open = with_descendants(&members, may_move_on)[0];
+        family.ended = ended;
+        for (member, is_unended) in members.iter().zip(is_unended).skip(1) {
+            let kind = if is_unended {
+                &mut family.unended
             } else {
-                ended.insert(member.id, member.sight);
-            }
+                &mut family.ended
+            };
+            kind.insert(member.id, member.sight);
         }
-        reading.family.ended = ended;
         Ok(())
     }
 
-    /// Adds the jobs of a child; none where GitLab does not know it any more.
+    /// Adds the jobs of a child. GitLab may have deleted it: then there are none.
     async fn read_child(
         &self,
         project: &Project,
         child: &Member,
-        reading: &mut Reading,
+        reading: &mut FamilyJobs,
     ) -> Result<(), Error> {
         match self.client.pipeline_jobs(project.id, child.id).await {
             Ok(found) => {
@@ -179,25 +207,11 @@ impl Ingest {
         }
     }
 
-    /// The trigger jobs of a pipeline; none where GitLab does not know it any more.
+    /// The trigger jobs of a pipeline. GitLab may have deleted it: then there are none.
     async fn bridges(&self, project: &Project, pipeline: u64) -> Result<Listing<Bridge>, Error> {
         match self.client.bridges(project.id, pipeline).await {
-            Err(error) if error.is_not_found() => Ok(Listing::new()),
+            Err(error) if error.is_not_found() => Ok(Listing::default()),
             answer => answer,
-        }
-    }
-}
-
-impl Reading {
-    fn of(found: PipelineJobs) -> Self {
-        let jobs = found.jobs.items;
-        Self {
-            settled: jobs.iter().all(|job| is_settled(job.status)),
-            jobs,
-            rejected: found.jobs.rejected,
-            running_time: found.running_time,
-            family: Family::default(),
-            failed: None,
         }
     }
 }
@@ -213,7 +227,7 @@ impl Member {
         }
     }
 
-    /// The child pipeline that a trigger job of this one (the `at`-th) started, if it did.
+    /// The child pipeline that a trigger job of this member, the `at`-th, started.
     fn child(&self, at: usize, bridge: &Bridge, project: &Project) -> Option<Self> {
         let downstream = bridge.downstream.as_ref()?;
         downstream.is_child_of(project).then(|| Self {
@@ -233,8 +247,8 @@ fn named(mut job: JobObservation, prefix: &str) -> JobObservation {
     job
 }
 
-/// Of each one whether a descendant, or for children they themselves, is of such a status. Parents come
-/// before their children.
+/// For each member, whether a descendant has a status that matches. Children count themselves as well.
+/// Parents come before their children.
 fn with_descendants(members: &[Member], of: impl Fn(Status) -> bool) -> Vec<bool> {
     let mut found: Vec<bool> = members
         .iter()

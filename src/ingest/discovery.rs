@@ -1,84 +1,103 @@
-//! From the configuration's projects and groups to the projects there are.
+//! From the configuration's projects and groups to the projects that exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Ingest;
-use crate::gitlab::{Error, Project};
-use crate::model::Shard;
+use tracing::Instrument as _;
 
-/// What the configuration's projects and groups turned out to be, as far as is known.
+use super::reader::Reader;
+use super::span::project_span;
+use crate::config::Group;
+use crate::gitlab::{Error, Project};
+use ci_history::Shard;
+
+/// The projects of the configuration's names, as they were found last.
 #[derive(Default)]
 pub(super) struct Catalog {
-    /// The projects that each name of the configuration brought when it was last found.
     found: BTreeMap<Name, Vec<Project>>,
 }
 
-/// What the configuration names.
+/// A name in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Name {
     Group(String),
     Project(String),
 }
 
-impl Ingest {
-    /// Asks GitLab for every project and group of the configuration. One that fails is told to the
-    /// sink, keeps the projects it brought before, and the others go on. Returns whether all were
-    /// found.
-    pub(super) async fn discover(&self, catalog: &mut Catalog) -> bool {
-        let mut complete = true;
-        for group in &self.watch.groups {
-            let listing = self
-                .client
-                .group_projects(&group.path, group.include_subgroups)
-                .await;
-            let name = Name::Group(group.path.clone());
-            let listing = listing.map(|listing| {
-                for rejected in &listing.rejected {
-                    self.sink.rejected(&group.path, rejected);
-                }
-                let mut projects = listing.items;
-                if !listing.rejected.is_empty() {
-                    // Which project a record without its fields is cannot be known.
-                    complete = false;
-                    projects.extend(catalog.not_among(&name, &projects));
-                }
-                projects
-                    .retain(|project| !project.archived && !group.exclude.is_match(&*project.path));
-                projects
-            });
-            complete &= self.note(catalog, name, &group.path, listing);
-        }
-        for wanted in &self.watch.projects {
-            // A project that is named is watched even if it is archived: it costs little.
-            let project = self.client.project(wanted).await.map(|found| vec![found]);
-            let name = Name::Project(wanted.clone());
-            complete &= self.note(catalog, name, wanted, project);
-        }
-        complete
+/// What one discovery found.
+#[derive(Debug, Default)]
+pub struct Discovery {
+    /// The watched projects of this shard, by id.
+    pub projects: BTreeMap<u64, Project>,
+    /// Names of the configuration that could not be found, and why.
+    pub failures: Vec<(String, Error)>,
+    /// Whether every name was found, and every record in the answers was valid.
+    pub complete: bool,
+}
+
+impl Reader {
+    /// Asks once for the projects and groups of the configuration.
+    pub async fn discover(&self) -> Discovery {
+        self.discover_again(&mut Catalog::default()).await
     }
 
-    fn note(
-        &self,
-        catalog: &mut Catalog,
-        name: Name,
-        what: &str,
-        found: Result<Vec<Project>, Error>,
-    ) -> bool {
-        match found {
-            Ok(projects) => {
-                catalog.found.insert(name, projects);
-                true
-            }
-            Err(error) => {
-                self.sink.poll_failed(what, &error);
-                false
+    /// Asks for the projects and groups of the configuration. A name that fails keeps the projects of the
+    /// last time.
+    pub(super) async fn discover_again(&self, catalog: &mut Catalog) -> Discovery {
+        let mut complete = true;
+        let mut failures = Vec::new();
+        for group in &self.watch.groups {
+            let name = Name::Group(group.path.clone());
+            let asking = self.group(group, &name, catalog);
+            match asking.instrument(project_span(&group.path)).await {
+                Ok((projects, whole)) => {
+                    complete &= whole;
+                    catalog.found.insert(name, projects);
+                }
+                Err(error) => failures.push((group.path.clone(), error)),
             }
         }
+        for path in &self.watch.projects {
+            // A project that is named is watched even if it is archived: it costs little.
+            match self.client.project(path).await {
+                Ok(found) => {
+                    let name = Name::Project(path.clone());
+                    catalog.found.insert(name, vec![found]);
+                }
+                Err(error) => failures.push((path.clone(), error)),
+            }
+        }
+        Discovery {
+            projects: catalog.projects(self.watch.shard),
+            complete: complete && failures.is_empty(),
+            failures,
+        }
+    }
+
+    /// The projects of a group, and whether every record of the answer was valid.
+    async fn group(
+        &self,
+        group: &Group,
+        name: &Name,
+        catalog: &Catalog,
+    ) -> Result<(Vec<Project>, bool), Error> {
+        let asking = self
+            .client
+            .group_projects(&group.path, group.include_subgroups);
+        let listing = asking.await?;
+        self.report_rejected(&listing.rejected);
+        let whole = listing.rejected.is_empty();
+        let mut projects = listing.items;
+        if !whole {
+            // An invalid record does not say which project it is.
+            projects.extend(catalog.not_among(name, &projects));
+        }
+        projects.retain(|project| !project.archived && !group.exclude.is_match(&*project.path));
+        Ok((projects, whole))
     }
 }
 
 impl Catalog {
-    /// The projects that a name brought before and that are not among those it brings now.
+    /// The projects that were found for a name before, and are not among these.
     fn not_among(&self, name: &Name, now: &[Project]) -> Vec<Project> {
         let ids: BTreeSet<u64> = now.iter().map(|project| project.id).collect();
         let before = self.found.get(name).into_iter().flatten();
@@ -86,8 +105,7 @@ impl Catalog {
         missing.cloned().collect()
     }
 
-    /// The projects of a shard that are to be watched, by id.
-    pub(super) fn projects(&self, shard: Shard) -> BTreeMap<u64, Project> {
+    fn projects(&self, shard: Shard) -> BTreeMap<u64, Project> {
         let all = self.found.values().flatten();
         let own = all.filter(|project| shard.owns(project.id));
         own.map(|project| (project.id, project.clone())).collect()

@@ -1,38 +1,37 @@
-//! When each project is polled: one task a project, few cycles at a time.
+//! When each project is polled: one task per project, few cycles at a time.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
-use super::cursor::Cursor;
-use super::cycle::Failure;
-use super::discovery::Catalog;
+use super::cursor::PollCursor;
+use super::cycle::CycleError;
+use super::discovery::{Catalog, Discovery};
+use super::hints::{Calls, Debounce, Wanted};
+use super::pace::Pace;
+use super::poller::Poller;
+use super::span::project_span;
 use super::timetable::Timetable;
-use super::wake::{Allowance, Asked, Calls};
-use super::{CONCURRENT_CYCLES, DISCOVERY_INTERVAL, Ingest};
-use crate::base::backoff::Backoff;
-use crate::config::Watch;
-use crate::gitlab::{Fault, Project};
+use crate::gitlab::Project;
 
-/// After this time without anything going on, a project is quiet.
-const QUIET_AFTER: Duration = Duration::from_mins(15);
+/// Time between two discoveries.
+const DISCOVERY_INTERVAL: Duration = Duration::from_mins(10);
 
-/// How often a project without CI/CD is looked at.
-const CI_DISABLED: Duration = Duration::from_hours(1);
+/// Cycles under way at a time. So many that some projects that hang do not hold up the others; the rate of
+/// requests is bounded elsewhere.
+const CONCURRENT_CYCLES: usize = 32;
 
-/// How many intervals a project waits at most while GitLab refuses it.
-const LONGEST_REFUSED: u32 = 16;
-
-/// Held for a project of the first discovery until it was tried or is dropped.
+/// Held by a project of the first discovery until it was polled or is dropped.
 type Untried = mpsc::Sender<Infallible>;
 
-/// Whether each project of the first discovery was tried.
+/// Whether each project of the first discovery was polled.
 struct FirstRound {
     /// Until the first discovery has brought its projects.
     untried: Option<Untried>,
@@ -58,212 +57,175 @@ impl FirstRound {
 }
 
 /// A project that is polled.
-struct Polled {
+struct PolledProject {
     facts: watch::Sender<Project>,
     stop: CancellationToken,
 }
 
-/// Discovers projects, starts and stops the polling of each, until `stop`.
-pub(super) async fn run(ingest: &Ingest, stop: CancellationToken) {
-    let permits = Semaphore::new(CONCURRENT_CYCLES);
-    let mut polled: BTreeMap<u64, Polled> = BTreeMap::new();
-    let mut polling = FuturesUnordered::new();
-    let mut first_round = FirstRound::new();
-    let mut discovery = Box::pin(discover_after(ingest, Duration::ZERO, Catalog::default()));
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => break,
-            (catalog, complete) = &mut discovery => {
-                let projects = catalog.projects(ingest.watch.shard);
-                let wait = if complete { DISCOVERY_INTERVAL } else { ingest.watch.interval };
-                discovery.set(discover_after(ingest, wait, catalog));
-                drop_missing(ingest, &mut polled, &projects, complete);
-                if projects.is_empty() && !complete {
-                    continue;
-                }
-                let untried = first_round.untried.take();
-                for (id, project) in projects {
-                    ingest.sink.watched(&project);
-                    if let Some(known) = polled.get(&id) {
-                        known.facts.send_replace(project);
+impl Poller {
+    /// Discovers projects, starts and stops the polling of each, until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        let permits = Semaphore::new(CONCURRENT_CYCLES);
+        let mut polled: BTreeMap<u64, PolledProject> = BTreeMap::new();
+        let mut polling = FuturesUnordered::new();
+        let mut first_round = FirstRound::new();
+        let mut discovery = Box::pin(self.discover_after(Duration::ZERO, Catalog::default()));
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                (catalog, found) = &mut discovery => {
+                    let Discovery { projects, complete, .. } = found;
+                    let wait = if complete { DISCOVERY_INTERVAL } else { self.reader.watch.interval };
+                    discovery.set(self.discover_after(wait, catalog));
+                    self.drop_missing(&mut polled, &projects, complete);
+                    if projects.is_empty() && !complete {
                         continue;
                     }
-                    let (facts, receiver) = watch::channel(project);
-                    let stop = stop.child_token();
-                    polling.push(poll(ingest, &permits, receiver, stop.clone(), untried.clone()));
-                    polled.insert(id, Polled { facts, stop });
+                    let untried = first_round.untried.take();
+                    for (id, project) in projects {
+                        self.events.watched(&project);
+                        if let Some(known) = polled.get(&id) {
+                            known.facts.send_replace(project);
+                            continue;
+                        }
+                        let (facts, receiver) = watch::channel(project);
+                        let stop = stop.child_token();
+                        let task = ProjectTask::new(&self, &permits, receiver);
+                        polling.push(task.run(stop.clone(), untried.clone()));
+                        polled.insert(id, PolledProject { facts, stop });
+                    }
                 }
+                () = first_round.ended(), if !first_round.is_over => {
+                    self.events.first_round_ended();
+                }
+                Some(()) = polling.next(), if !polling.is_empty() => {}
             }
-            () = first_round.ended(), if !first_round.is_over => ingest.sink.first_round_ended(),
-            Some(()) = polling.next(), if !polling.is_empty() => {}
         }
+    }
+
+    async fn discover_after(&self, wait: Duration, mut catalog: Catalog) -> (Catalog, Discovery) {
+        sleep(wait).await;
+        let found = self.reader.discover_again(&mut catalog).await;
+        for (name, error) in &found.failures {
+            project_span(name).in_scope(|| self.events.poll_failed(name, error));
+        }
+        (catalog, found)
+    }
+
+    /// Stops the polling of projects that were not found.
+    fn drop_missing(
+        &self,
+        polled: &mut BTreeMap<u64, PolledProject>,
+        projects: &BTreeMap<u64, Project>,
+        complete: bool,
+    ) {
+        polled.retain(|id, project| {
+            let stays = projects.contains_key(id);
+            if !stays {
+                project.stop.cancel();
+            }
+            stays
+        });
+        self.events.watched_are(projects, complete);
     }
 }
 
-async fn discover_after(ingest: &Ingest, wait: Duration, mut catalog: Catalog) -> (Catalog, bool) {
-    tokio::time::sleep(wait).await;
-    let complete = ingest.discover(&mut catalog).await;
-    (catalog, complete)
-}
-
-/// Stops the polling of projects that are there no more.
-fn drop_missing(
-    ingest: &Ingest,
-    polled: &mut BTreeMap<u64, Polled>,
-    projects: &BTreeMap<u64, Project>,
-    complete: bool,
-) {
-    polled.retain(|id, project| {
-        let stays = projects.contains_key(id);
-        if !stays {
-            project.stop.cancel();
-        }
-        stays
-    });
-    ingest.sink.watched_are(projects, complete);
-}
-
-/// Polls one project until `stop`.
-async fn poll(
-    ingest: &Ingest,
-    permits: &Semaphore,
+/// The polling of one project.
+struct ProjectTask<'a> {
+    poller: &'a Poller,
+    permits: &'a Semaphore,
     facts: watch::Receiver<Project>,
-    stop: CancellationToken,
-    mut untried: Option<Untried>,
-) {
-    let resume = ingest.sink.resume(&facts.borrow());
-    let mut cursor = Cursor::new(resume);
-    let mut timetable = Timetable::default();
-    let mut pace = Pace::new();
-    let calls = ingest.waker.of(facts.borrow().id);
-    let mut allowance = Allowance::new(ingest.watch.interval);
-    let mut default_branch = facts.borrow().default_branch.clone();
-    loop {
-        let project = facts.borrow().clone();
-        if default_branch != project.default_branch {
-            default_branch.clone_from(&project.default_branch);
-            let default_branch = default_branch.as_deref();
-            cursor.rescope(|ref_name| ingest.watch.refs.matches(ref_name, default_branch));
+    cursor: PollCursor,
+    timetable: Timetable,
+    pace: Pace,
+}
+
+impl<'a> ProjectTask<'a> {
+    fn new(poller: &'a Poller, permits: &'a Semaphore, facts: watch::Receiver<Project>) -> Self {
+        let resume = poller.events.resume(&facts.borrow());
+        Self {
+            poller,
+            permits,
+            facts,
+            cursor: PollCursor::new(resume),
+            timetable: Timetable::default(),
+            pace: Pace::new(),
         }
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => break,
-            outcome = one_cycle(ingest, permits, &project, &mut cursor, &mut timetable) => {
-                pace.note(&outcome, cursor.is_active());
-                match &outcome {
-                    Ok(()) => ingest.sink.polled(&project, cursor.watermark()),
-                    Err(failure) => ingest.sink.poll_failed(&project.path, &failure.error),
-                }
+    }
+
+    async fn run(mut self, stop: CancellationToken, mut untried: Option<Untried>) {
+        let watch = &self.poller.reader.watch;
+        let calls = self.poller.waker.of(self.facts.borrow().id);
+        let mut debounce = Debounce::new(watch.interval);
+        let mut default_branch = self.facts.borrow().default_branch.clone();
+        loop {
+            let project = self.facts.borrow().clone();
+            if default_branch != project.default_branch {
+                default_branch.clone_from(&project.default_branch);
+                let default_branch = default_branch.as_deref();
+                self.cursor
+                    .rescope(|ref_name| watch.refs.matches(ref_name, default_branch));
+            }
+            let span = project_span(&project.path);
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = self.cycle(&project).instrument(span) => {}
+            }
+            drop(untried.take());
+            let next = Instant::now() + self.pace.wait(watch, calls.are_usual());
+            let heeds_calls = !self.pace.backs_off();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = sleep_until(next) => {}
+                () = self.serve(&calls, &mut debounce), if heeds_calls => {}
             }
         }
-        drop(untried.take());
-        let next = Instant::now() + pace.wait(&ingest.watch, calls.are_usual());
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => break,
-            () = tokio::time::sleep_until(next) => {}
-            () = woken(ingest, permits, &facts, &mut cursor, &calls, &mut allowance),
-                if !pace.backs_off() => {}
-        }
     }
-}
 
-/// Reads the pipelines that somebody asks for, until a whole cycle is needed before its time.
-async fn woken(
-    ingest: &Ingest,
-    permits: &Semaphore,
-    facts: &watch::Receiver<Project>,
-    cursor: &mut Cursor,
-    calls: &Calls,
-    allowance: &mut Allowance,
-) {
-    loop {
-        let Asked::Pipelines(ids) = calls.asked(allowance).await else {
-            return;
-        };
-        let project = facts.borrow().clone();
-        let _permit = permits.acquire().await.ok();
-        if !ingest.read_open(&project, cursor, &ids).await {
-            return;
-        }
-    }
-}
-
-async fn one_cycle(
-    ingest: &Ingest,
-    permits: &Semaphore,
-    project: &Project,
-    cursor: &mut Cursor,
-    timetable: &mut Timetable,
-) -> Result<(), Failure> {
-    // The semaphore is never closed.
-    let _permit = permits.acquire().await.ok();
-    ingest.cycle(project, cursor).await?;
-    ingest.look_at_schedules(project, timetable).await;
-    Ok(())
-}
-
-/// How long to wait between the cycles of a project.
-struct Pace {
-    last_active: Instant,
-    refused: u32,
-    ci_disabled: bool,
-}
-
-impl Pace {
-    fn new() -> Self {
-        Self {
-            last_active: Instant::now(),
-            refused: 0,
-            ci_disabled: false,
+    async fn cycle(&mut self, project: &Project) {
+        let outcome = self.read_all(project).await;
+        self.pace.note(&outcome, self.cursor.is_active());
+        let events = &self.poller.events;
+        match &outcome {
+            Ok(()) => events.polled(project, self.cursor.watermark()),
+            Err(failed) => events.poll_failed(&project.path, &failed.error),
         }
     }
 
-    fn note(&mut self, outcome: &Result<(), Failure>, active: bool) {
-        if active {
-            self.last_active = Instant::now();
-        }
-        let general = outcome.as_ref().err().filter(|failure| failure.is_general);
-        let error = general.map(|failure| &failure.error);
-        self.ci_disabled = error.is_some_and(|error| matches!(error.fault(), Fault::CiDisabled));
-        self.refused = match error {
-            Some(error) if !error.is_retryable() => self.refused.saturating_add(1),
-            _ => 0,
-        };
+    async fn read_all(&mut self, project: &Project) -> Result<(), CycleError> {
+        // The semaphore is never closed.
+        let _permit = self.permits.acquire().await.ok();
+        self.poller.cycle(project, &mut self.cursor).await?;
+        self.poller
+            .read_schedules(project, &mut self.timetable)
+            .await;
+        Ok(())
     }
 
-    /// Whether asking more often than that is in vain, whoever calls.
-    fn backs_off(&self) -> bool {
-        self.ci_disabled || self.refused > 0
-    }
-
-    /// `called`: webhooks tell when something is going on.
-    fn wait(&self, watch: &Watch, called: bool) -> Duration {
-        if self.ci_disabled {
-            return CI_DISABLED.max(watch.idle_interval);
+    /// Reads the pipelines that webhooks tell of, until a whole cycle is needed before its time.
+    async fn serve(&mut self, calls: &Calls, debounce: &mut Debounce) {
+        loop {
+            let Wanted::Pipelines(ids) = calls.wanted(debounce).await else {
+                return;
+            };
+            let project = self.facts.borrow().clone();
+            let _permit = self.permits.acquire().await.ok();
+            let reading = self.poller.read_open(&project, &mut self.cursor, &ids);
+            if !reading.instrument(project_span(&project.path)).await {
+                return;
+            }
         }
-        let quiet_after = if called { watch.interval } else { QUIET_AFTER };
-        let quiet = self.last_active.elapsed() >= quiet_after;
-        let interval = if quiet {
-            watch.idle_interval.max(watch.interval)
-        } else {
-            watch.interval
-        };
-        // A little shorter by chance, so that projects do not ask in step.
-        let backoff = Backoff::new(interval, interval * LONGEST_REFUSED).with_jitter(0.1);
-        backoff.delay(self.refused)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use futures_util::FutureExt as _;
 
     use super::*;
-    use crate::config::{Config, Overrides};
 
     #[tokio::test]
     async fn the_first_round_ends_when_each_of_its_projects_was_tried_or_dropped() {
@@ -275,20 +237,5 @@ mod tests {
         drop(dropped);
         assert_eq!(round.ended().now_or_never(), Some(()));
         assert!(round.is_over);
-    }
-
-    #[test]
-    fn a_project_whose_hooks_come_is_quiet_sooner_and_still_polled() {
-        let overrides = Overrides {
-            projects: vec!["group/app".to_owned()],
-            ..Overrides::default()
-        };
-        let env: BTreeMap<String, String> = BTreeMap::new();
-        let config = Config::load(None, &overrides, &|name| env.get(name).cloned()).unwrap();
-        let mut pace = Pace::new();
-        pace.last_active -= Duration::from_mins(2);
-        assert!(pace.wait(&config.watch, false) <= config.watch.interval);
-        let wait = pace.wait(&config.watch, true);
-        assert!(wait > config.watch.interval && wait <= config.watch.idle_interval);
     }
 }

@@ -1,87 +1,79 @@
-//! What is known of a project's pipeline schedules, and when they are looked at again.
+//! What is known of a project's pipeline schedules, and when they are read again.
 //!
-//! A look costs one request, and one more for each schedule that ran or changed since: only the schedule
-//! alone tells of its last pipeline.
+//! This costs one request, and one more for each schedule that ran or changed: only the schedule itself tells its
+//! last pipeline.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::Ingest;
+use super::events::ScheduleSight;
+use super::poller::Poller;
+use super::reader::Reader;
 use crate::gitlab::{Error, Project, Schedule};
-use crate::model::Timestamp;
 
-/// Looks at the schedules of a project that has some come this many idle intervals apart.
+/// Idle intervals between two readings of a project with schedules.
 const INTERVALS: u32 = 2;
 
-/// And of one that has none, or does not show them.
+/// The same for a project without schedules, or that does not show them.
 const INTERVALS_WITHOUT: u32 = 12;
 
-/// Schedules of one project whose last pipeline is asked for in one look; the others wait for the next.
+/// Schedules of one project whose last pipeline is asked for in one reading; the others wait for the next.
 const MOST_DETAILS: usize = 20;
-
-/// A schedule, and when it last ran.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScheduleSight {
-    /// As GitLab told.
-    pub schedule: Schedule,
-    /// When its last pipeline was created, if it ever was.
-    pub last_run: Option<Timestamp>,
-}
 
 /// The schedules of one project.
 #[derive(Debug, Default)]
 pub(super) struct Timetable {
-    known: BTreeMap<u64, Known>,
-    next_look: Option<Instant>,
-    /// Where the project was when they were told.
+    known: BTreeMap<u64, KnownSchedule>,
+    next_reading: Option<Instant>,
+    /// The project's path when they were last reported.
     path: Option<Arc<str>>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownSchedule {
     sight: ScheduleSight,
-    /// How often its last pipeline is still to be asked for.
+    /// How often its last run is still to be asked for.
     questions: u8,
 }
 
-impl Ingest {
-    /// Looks at the schedules of a project if it is time to. That this fails is no error of the cycle.
-    pub(super) async fn look_at_schedules(&self, project: &Project, timetable: &mut Timetable) {
+impl Poller {
+    /// Reads the schedules of a project if it is time to. A failure does not fail the cycle.
+    pub(super) async fn read_schedules(&self, project: &Project, timetable: &mut Timetable) {
         let now = Instant::now();
-        if !self.watch.schedules || !timetable.is_due(project, now) {
+        if !self.reader.watch.schedules || !timetable.is_due(project, now) {
             return;
         }
-        let read = self.read_schedules(project, timetable).await;
+        let read = self.reader.read_schedules(project, timetable).await;
         if let Err(error) = &read {
-            self.sink.schedules_not_read(project, error);
+            self.events.schedules_not_read(project, error);
             if !error.is_retryable() {
-                // What cannot be seen any more must not look as if it had not run.
+                // A schedule that cannot be seen any more must not look as if it had not run.
                 timetable.known.clear();
             }
         }
         let sights: Vec<_> = timetable.known.values().map(|k| k.sight.clone()).collect();
-        self.sink.schedules(project, &sights);
+        self.events.schedules(project, &sights);
         let is_seldom = sights.is_empty() && !read.is_err_and(|error| error.is_retryable());
         let intervals = if is_seldom {
             INTERVALS_WITHOUT
         } else {
             INTERVALS
         };
-        timetable.next_look = Some(now + self.watch.idle_interval * intervals);
+        timetable.next_reading = Some(now + self.reader.watch.idle_interval * intervals);
         timetable.path = Some(project.path.clone());
     }
+}
 
+impl Reader {
     async fn read_schedules(
         &self,
         project: &Project,
         timetable: &mut Timetable,
     ) -> Result<(), Error> {
         let listing = self.client.schedules(project.id).await?;
-        for rejected in &listing.rejected {
-            self.sink.rejected(&project.path, rejected);
-        }
+        self.report_rejected(&listing.rejected);
         let default_branch = project.default_branch.as_deref();
         let mut schedules = listing.items;
         schedules.retain(|s| self.watch.refs.matches(&s.ref_name, default_branch));
@@ -104,10 +96,10 @@ impl Ingest {
 
 impl Timetable {
     fn is_due(&self, project: &Project, now: Instant) -> bool {
-        self.path.as_ref() != Some(&project.path) || self.next_look.is_none_or(|at| at <= now)
+        self.path.as_ref() != Some(&project.path) || self.next_reading.is_none_or(|at| at <= now)
     }
 
-    /// Takes a listing: others than these there are not.
+    /// Takes a listing of all schedules.
     fn take(&mut self, schedules: Vec<Schedule>) {
         let mut before = std::mem::take(&mut self.known);
         for schedule in schedules {
@@ -121,7 +113,7 @@ impl Timetable {
             let last_run = known.and_then(|known| known.sight.last_run);
             let id = schedule.id;
             let sight = ScheduleSight { schedule, last_run };
-            self.known.insert(id, Known { sight, questions });
+            self.known.insert(id, KnownSchedule { sight, questions });
         }
     }
 }
@@ -136,6 +128,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ci_history::Timestamp;
 
     fn schedule(id: u64, next_run_at: i64) -> Schedule {
         Schedule {

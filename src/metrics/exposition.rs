@@ -4,17 +4,18 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use ci_history::{TimelineKey, TimelineRows, Timestamp};
+
 use super::families::{JOBS, PIPELINES, PROJECTS};
 use super::fragments::{Deflater, Fragments};
 use super::page::{Group, Snapshot};
 use super::polls::ProjectPolls;
 use super::render::{exposed, headers, render, render_project};
+use super::render_cache::{RenderCache, Rendered, SortKey};
 use super::schedules::{self, SCHEDULES, ScheduleRow};
-use super::shelf::{Place, Rendered, Shelf};
 use super::telemetry::Telemetry;
 use super::text::shown;
 use crate::base::api::ErrorClass;
-use crate::model::{TimelineKey, TimelineRows, Timestamp};
 
 /// Everything that is exposed. Clones share it.
 #[derive(Clone)]
@@ -26,19 +27,28 @@ struct Shared {
     project_headers: Arc<Fragments>,
     schedule_headers: Arc<Fragments>,
     own_header: Arc<Fragments>,
+    /// For timelines, whose rendering takes a while.
     deflater: Mutex<Deflater>,
-    timelines: Shelf,
+    /// For projects and schedules, which never wait for a timeline.
+    project_deflater: Mutex<Deflater>,
+    timelines: RenderCache,
     /// Locked to put text in its place or to copy references, never to render.
     projects: RwLock<Projects>,
     /// As the projects.
     schedules: RwLock<BTreeMap<Arc<str>, Arc<Fragments>>>,
 }
 
-/// Projects by path, with what is rendered of them.
+/// A timeline's text, not shown yet.
+pub struct RenderedTimeline {
+    rendered: Rendered,
+    sort_key: SortKey,
+}
+
+/// Projects by path, with their rendered text.
 type Projects = BTreeMap<Arc<str>, (ProjectPolls, Arc<Fragments>)>;
 
 impl Exposition {
-    /// Nothing but the exporter's own metrics.
+    /// Starts with the exporter's own metrics alone.
     pub fn new(telemetry: Telemetry) -> Self {
         let timelines = JOBS.iter().map(|family| family.described);
         let timelines = timelines.chain(PIPELINES.iter().map(|family| family.described));
@@ -56,7 +66,8 @@ impl Exposition {
                 deflater.finish(0)
             }),
             deflater: Mutex::new(deflater),
-            timelines: Shelf::default(),
+            project_deflater: Mutex::new(Deflater::new()),
+            timelines: RenderCache::default(),
             projects: RwLock::default(),
             schedules: RwLock::default(),
         }))
@@ -67,28 +78,45 @@ impl Exposition {
         &self.0.telemetry
     }
 
-    /// Renders a timeline and shows it in place of what was shown for the key.
-    ///
-    /// `team` says who owns a job, given the project's path and the job's name. Calls for one key
-    /// must come one after the other; the last one stays.
+    /// Renders a timeline and replaces the text that was published for the key.
     pub fn publish(
         &self,
         key: TimelineKey,
         rows: &TimelineRows,
         team: &dyn Fn(&str, &str) -> Option<Arc<str>>,
     ) {
+        self.show(key, self.render(rows, team));
+    }
+
+    /// Renders and compresses a timeline, and shows nothing yet.
+    ///
+    /// `team` says who owns a job, given the project's path and the job's name.
+    pub fn render(
+        &self,
+        rows: &TimelineRows,
+        team: &dyn Fn(&str, &str) -> Option<Arc<str>>,
+    ) -> RenderedTimeline {
         let jobs = exposed(rows, team);
-        let rendered = Rendered {
-            fragments: Arc::new(render(&mut self.deflater(), rows, &jobs)),
-            timelines: 1,
-            jobs: jobs.len() as u64,
-        };
-        let place = Place {
-            project: Arc::from(shown(&rows.project)),
-            ref_name: Arc::from(shown(&rows.ref_name)),
-            newest_first: Reverse(key.project_id),
-        };
-        self.0.timelines.put(key, place, rendered);
+        RenderedTimeline {
+            rendered: Rendered {
+                fragments: Arc::new(render(&mut self.deflater(), rows, &jobs)),
+                timelines: 1,
+                jobs: jobs.len() as u64,
+            },
+            sort_key: SortKey {
+                project: Arc::from(shown(&rows.project)),
+                ref_name: Arc::from(shown(&rows.ref_name)),
+                newest_first: Reverse(rows.project_id),
+            },
+        }
+    }
+
+    /// Shows a rendered timeline in place of what was shown for the key. Quick: takes no time to render. Calls
+    /// for one key must come in the order of their renderings; the last one stays.
+    pub fn show(&self, key: TimelineKey, timeline: RenderedTimeline) {
+        self.0
+            .timelines
+            .put(key, timeline.sort_key, timeline.rendered);
     }
 
     /// Shows nothing for the key any longer.
@@ -123,7 +151,7 @@ impl Exposition {
 
     /// Shows these schedules of the project, and no others; in the order of their ids.
     pub fn publish_schedules(&self, project: &str, rows: &[ScheduleRow]) {
-        let mut deflater = self.deflater();
+        let mut deflater = self.project_deflater();
         let fragments = schedules::render(&mut deflater, project, rows);
         let project = Arc::from(shown(project));
         let mut schedules = self
@@ -205,7 +233,7 @@ impl Exposition {
             std::borrow::Cow::Owned(text) => Arc::from(text),
         };
         // Held to the end, so that no change made meanwhile is lost.
-        let mut deflater = self.deflater();
+        let mut deflater = self.project_deflater();
         let mut polls = self.project(&project).unwrap_or_default();
         change(&mut polls);
         let fragments = Arc::new(render_project(&mut deflater, &project, &polls));
@@ -217,6 +245,13 @@ impl Exposition {
     fn deflater(&self) -> MutexGuard<'_, Deflater> {
         self.0
             .deflater
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn project_deflater(&self) -> MutexGuard<'_, Deflater> {
+        self.0
+            .project_deflater
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }

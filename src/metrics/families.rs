@@ -2,48 +2,15 @@
 
 use std::sync::Arc;
 
+use ci_history::{Failing, FailureClass, Figures, JobRow, Outcome};
+
+use super::catalog::{Described, Family, Kind, OfRow};
 use super::polls::ProjectPolls;
 use super::schedules::SCHEDULES;
 use super::telemetry::OWN;
 use super::text::Lines;
 use crate::base::api::ErrorClass;
 use crate::base::label::Label as _;
-use crate::model::{Failing, FailureClass, Figures, JobRow, Outcome};
-
-/// Type of a family, as the exposition format names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Goes up and down.
-    Gauge,
-    /// Goes up; ends in `_total`.
-    Counter,
-    /// Distribution over buckets.
-    Histogram,
-}
-
-impl Kind {
-    /// The word of the TYPE line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Gauge => "gauge",
-            Self::Counter => "counter",
-            Self::Histogram => "histogram",
-        }
-    }
-}
-
-/// What is said of a family: in its HELP and TYPE lines and in `docs/metrics.md`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Described {
-    /// Name, with the unit as its suffix.
-    pub name: &'static str,
-    /// Type.
-    pub kind: Kind,
-    /// Text of the HELP line.
-    pub help: &'static str,
-    /// Names of all labels, in the order of the text.
-    pub labels: &'static [&'static str],
-}
 
 /// Every family that this program exposes, but those of the process.
 pub fn families() -> impl Iterator<Item = Described> {
@@ -57,13 +24,7 @@ pub fn families() -> impl Iterator<Item = Described> {
         .chain(OWN.iter().copied())
 }
 
-/// A family and what makes its samples.
-pub(super) struct Family<Emit> {
-    pub(super) described: Described,
-    pub(super) emit: Emit,
-}
-
-/// A job with what only others know of it.
+/// A job with its owner.
 pub(super) struct Job<'a> {
     pub(super) row: &'a JobRow,
     pub(super) team: Option<Arc<str>>,
@@ -71,10 +32,6 @@ pub(super) struct Job<'a> {
 
 /// Makes the samples of one job.
 pub(super) type OfJob = fn(&Job<'_>, &mut Lines<'_>);
-/// Makes the samples of one ref's pipelines.
-pub(super) type OfPipelines = fn(&Figures, &mut Lines<'_>);
-/// Makes the samples of one project.
-pub(super) type OfProject = fn(&ProjectPolls, &mut Lines<'_>);
 
 macro_rules! family {
     ($kind:ident $name:literal, [$($label:literal),+], $help:literal, $emit:expr) => {
@@ -182,7 +139,7 @@ pub(super) static JOBS: &[Family<OfJob>] = &[
 ];
 
 /// The families of a ref's pipelines.
-pub(super) static PIPELINES: &[Family<OfPipelines>] = &[
+pub(super) static PIPELINES: &[Family<OfRow<Figures>>] = &[
     pipeline!(Gauge "pipeline_consecutive_failures",
         "Failing pipelines of the ref in a row, up to the newest.",
         |figures, lines| lines.sample(figures.consecutive_failures)),
@@ -201,7 +158,7 @@ pub(super) static PIPELINES: &[Family<OfPipelines>] = &[
 ];
 
 /// The families of projects.
-pub(super) static PROJECTS: &[Family<OfProject>] = &[
+pub(super) static PROJECTS: &[Family<OfRow<ProjectPolls>>] = &[
     family!(Gauge "project_last_successful_poll_timestamp_seconds", ["project"],
         "When the project was last polled without an error.",
         |polls, lines| lines.maybe(polls.last_success)),

@@ -15,14 +15,14 @@ pub(super) struct Fragments {
     pub(super) samples: u64,
 }
 
-/// One piece: deflated bytes and what is needed to join them.
+/// One piece: deflated bytes, their length and checksum.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Piece<'a> {
     /// Raw deflate, ended by a full flush.
     pub(super) deflated: &'a [u8],
     /// Length of the text.
     pub(super) len: u32,
-    /// What the text does to a running checksum.
+    /// Checksum of the text, ready to be joined.
     pub(super) sum: Sum,
 }
 

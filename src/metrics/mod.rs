@@ -6,20 +6,22 @@
 //!
 //! Text is rendered when a timeline changes, not when it is scraped: a scrape joins what is there.
 
+mod catalog;
 mod exposition;
 mod families;
 mod fragments;
 mod page;
 mod polls;
 mod render;
+mod render_cache;
 mod schedules;
-mod shelf;
 mod telemetry;
 mod text;
 mod webhooks;
 
-pub use exposition::Exposition;
-pub use families::{Described, Kind, families};
+pub use catalog::{Described, Kind};
+pub use exposition::{Exposition, RenderedTimeline};
+pub use families::families;
 pub use page::{Page, Snapshot};
 pub use polls::ProjectPolls;
 pub use schedules::ScheduleRow;

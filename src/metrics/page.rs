@@ -1,4 +1,4 @@
-//! The page of one scrape, streamed frame by frame from what was rendered ahead.
+//! The page of one scrape, streamed frame by frame from text that was rendered ahead.
 
 use std::io;
 use std::pin::Pin;
@@ -33,7 +33,7 @@ impl Snapshot {
         }
     }
 
-    /// The page as one gzip member: joins what was deflated ahead.
+    /// The page as one gzip member: joins pieces that were deflated ahead.
     pub fn gzip(&self) -> Page {
         let encoder = Encoder::Gzip { crc: 0, len: 0 };
         self.page(encoder)
@@ -47,7 +47,7 @@ impl Snapshot {
     fn page(&self, encoder: Encoder) -> Page {
         Page {
             snapshot: self.clone(),
-            cursor: Cursor::default(),
+            position: Position::default(),
             encoder,
             stage: Stage::Start,
         }
@@ -58,7 +58,7 @@ impl Snapshot {
 #[derive(Debug)]
 pub struct Page {
     snapshot: Snapshot,
-    cursor: Cursor,
+    position: Position,
     encoder: Encoder,
     stage: Stage,
 }
@@ -85,7 +85,7 @@ impl Page {
             self.stage = Stage::Pieces;
         }
         while frame.len() < FRAME {
-            let Some(piece) = self.cursor.next(&self.snapshot.groups) else {
+            let Some(piece) = self.position.next(&self.snapshot.groups) else {
                 self.encoder.end(&mut frame);
                 self.stage = Stage::End;
                 break;
@@ -114,14 +114,14 @@ impl Body for Page {
 
 /// Goes through the pieces in the order of the page: by family, then by timeline.
 #[derive(Debug, Default)]
-struct Cursor {
+struct Position {
     group: usize,
     family: usize,
     item: usize,
     headed: bool,
 }
 
-impl Cursor {
+impl Position {
     fn next<'a>(&mut self, groups: &'a [Group]) -> Option<Piece<'a>> {
         loop {
             let group = groups.get(self.group)?;

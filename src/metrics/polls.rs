@@ -1,8 +1,9 @@
 //! How polling a project went.
 
+use ci_history::Timestamp;
+
 use crate::base::api::ErrorClass;
 use crate::base::label::Label as _;
-use crate::model::Timestamp;
 
 /// How polling a project went so far.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use super::families::{Described, JOBS, Job, PIPELINES, PROJECTS};
+use ci_history::{JobRow, TimelineRows};
+
+use super::catalog::{Described, push_families};
+use super::families::{JOBS, Job, PIPELINES, PROJECTS};
 use super::fragments::{Deflater, Fragments};
 use super::polls::ProjectPolls;
-use super::text::{Lines, push_header, push_label, shown};
-use crate::model::{JobRow, TimelineRows};
+use super::text::{labels, push_header, shown};
+use crate::base::label::Label as _;
 
 /// The HELP and TYPE lines of the families, a piece each.
 pub(super) fn headers(
@@ -44,46 +47,12 @@ pub(super) fn exposed<'a>(
 
 /// The families of jobs and pipelines, a piece each.
 pub(super) fn render(deflater: &mut Deflater, rows: &TimelineRows, jobs: &[Job<'_>]) -> Fragments {
-    let mut base = String::new();
-    push_label(&mut base, "project", &rows.project);
-    base.push(',');
-    push_label(&mut base, "ref", &rows.ref_name);
-    let bases: Vec<String> = jobs.iter().map(|job| job_base(&base, job.row)).collect();
-    let mut text = String::new();
-    let mut count = 0;
-    for family in JOBS {
-        text.clear();
-        for (job, base) in jobs.iter().zip(&bases) {
-            let mut lines = Lines {
-                out: &mut text,
-                count: &mut count,
-                name: family.described.name,
-                base,
-            };
-            (family.emit)(job, &mut lines);
-        }
-        deflater.push(&text);
-    }
-    for family in PIPELINES {
-        text.clear();
-        let mut lines = Lines {
-            out: &mut text,
-            count: &mut count,
-            name: family.described.name,
-            base: &base,
-        };
-        (family.emit)(&rows.pipelines, &mut lines);
-        deflater.push(&text);
-    }
-    deflater.finish(count)
-}
-
-fn job_base(base: &str, row: &JobRow) -> String {
-    let mut labels = String::with_capacity(base.len() + row.name.len() + 16);
-    labels.push_str(base);
-    labels.push(',');
-    push_label(&mut labels, "job_name", &row.name);
-    labels
+    let base = labels(&[("project", &rows.project), ("ref", &rows.ref_name)]);
+    let job_base = |job: &Job<'_>| format!("{base},{}", labels(&[("job_name", &job.row.name)]));
+    let jobs: Vec<_> = jobs.iter().map(|job| (job, job_base(job))).collect();
+    let count = push_families(deflater, JOBS, &jobs);
+    let pipelines = push_families(deflater, PIPELINES, &[(&rows.pipelines, base)]);
+    deflater.finish(count + pipelines)
 }
 
 /// The families of projects, a piece each.
@@ -92,19 +61,7 @@ pub(super) fn render_project(
     project: &str,
     polls: &ProjectPolls,
 ) -> Fragments {
-    let mut base = String::new();
-    push_label(&mut base, "project", project);
-    let mut count = 0;
-    for family in PROJECTS {
-        let mut text = String::new();
-        let mut lines = Lines {
-            out: &mut text,
-            count: &mut count,
-            name: family.described.name,
-            base: &base,
-        };
-        (family.emit)(polls, &mut lines);
-        deflater.push(&text);
-    }
+    let base = labels(&[("project", project)]);
+    let count = push_families(deflater, PROJECTS, &[(polls, base)]);
     deflater.finish(count)
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::families::{Described, Family, Kind};
-use super::fragments::{Deflater, Fragments};
-use super::text::{Lines, push_label, shown};
-use crate::model::Timestamp;
+use ci_history::Timestamp;
 
-/// What is exposed of one schedule.
+use super::catalog::{Described, Family, Kind, OfRow, push_families};
+use super::fragments::{Deflater, Fragments};
+use super::text::{labels, shown};
+
+/// One schedule, as it is exposed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduleRow {
     /// GitLab's id, which tells schedules with one description apart.
@@ -21,13 +22,15 @@ pub struct ScheduleRow {
     pub next_run: Option<Timestamp>,
     /// When it last ran.
     pub last_run: Option<Timestamp>,
-    /// Whether it is switched on.
+    /// Whether GitLab runs it.
     pub active: bool,
 }
 
-type OfSchedule = fn(&ScheduleRow, &mut Lines<'_>);
-
-const fn family(name: &'static str, help: &'static str, emit: OfSchedule) -> Family<OfSchedule> {
+const fn family(
+    name: &'static str,
+    help: &'static str,
+    emit: OfRow<ScheduleRow>,
+) -> Family<OfRow<ScheduleRow>> {
     Family {
         described: Described {
             name,
@@ -40,7 +43,7 @@ const fn family(name: &'static str, help: &'static str, emit: OfSchedule) -> Fam
 }
 
 /// The families of schedules.
-pub(super) static SCHEDULES: &[Family<OfSchedule>] = &[
+pub(super) static SCHEDULES: &[Family<OfRow<ScheduleRow>>] = &[
     family(
         "schedule_next_run_timestamp_seconds",
         "When GitLab is to run the schedule next; in the past if it has not. Only while it is active.",
@@ -60,41 +63,26 @@ pub(super) static SCHEDULES: &[Family<OfSchedule>] = &[
 
 /// The families of schedules, a piece each; rows in the order of their ids.
 pub(super) fn render(deflater: &mut Deflater, project: &str, rows: &[ScheduleRow]) -> Fragments {
-    let bases = bases(project, rows);
-    let mut count = 0;
-    for family in SCHEDULES {
-        let mut text = String::new();
-        for (row, base) in rows.iter().zip(&bases) {
-            let mut lines = Lines {
-                out: &mut text,
-                count: &mut count,
-                name: family.described.name,
-                base,
-            };
-            (family.emit)(row, &mut lines);
-        }
-        deflater.push(&text);
-    }
+    let rows: Vec<_> = rows.iter().zip(bases(project, rows)).collect();
+    let count = push_families(deflater, SCHEDULES, &rows);
     deflater.finish(count)
 }
 
 /// The labels of each row. The first of several with one description keeps it, so that its series go on.
 fn bases(project: &str, rows: &[ScheduleRow]) -> Vec<String> {
     let mut taken = BTreeSet::new();
-    let labels = rows.iter().map(|row| {
+    let bases = rows.iter().map(|row| {
         let mut name = shown(&row.description).into_owned();
         while !taken.insert((shown(&row.ref_name), name.clone())) {
             name = format!("{name} (id {})", row.id);
         }
-        let mut base = String::new();
-        push_label(&mut base, "project", project);
-        base.push(',');
-        push_label(&mut base, "ref", &row.ref_name);
-        base.push(',');
-        push_label(&mut base, "schedule", &name);
-        base
+        labels(&[
+            ("project", project),
+            ("ref", &row.ref_name),
+            ("schedule", &name),
+        ])
     });
-    labels.collect()
+    bases.collect()
 }
 
 #[cfg(test)]

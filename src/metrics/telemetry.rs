@@ -2,86 +2,107 @@
 
 use std::time::Duration;
 
+use ci_history::Timestamp;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
     GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, Result, TextEncoder,
 };
+use strum::{IntoStaticStr, VariantArray};
 
-use super::families::{Described, Kind};
+use super::catalog::{Described, Kind};
 use super::webhooks::WebhookResult;
 use crate::base::api::{CircuitState, Endpoint};
 use crate::base::label::Label as _;
-use crate::model::Timestamp;
 
+/// One row a family: the field of [`Telemetry`], its metric, and its description.
 macro_rules! own {
-    ($($row:ident: $kind:ident $name:literal, [$($label:literal),*], $help:literal;)+) => {
-        $(const $row: Described = Described {
+    ($($field:ident: $metric:ident, $kind:ident $name:literal, $labels:tt, $help:literal;)+) => {
+        /// The families of the exporter's own, but those of the process.
+        pub(super) const OWN: &[Described] = &[$(own!(@family $kind $name, $labels, $help)),+];
+
+        /// The exporter's own metrics. Clones share them.
+        ///
+        /// A gauge that was never set has no sample: none of them starts with a made-up zero.
+        #[derive(Clone)]
+        pub struct Telemetry {
+            registry: Registry,
+            $($field: $metric,)+
+        }
+
+        impl Telemetry {
+            fn registered(registry: Registry) -> Result<Self> {
+                $(let family = own!(@family $kind $name, $labels, $help);
+                let $field = $metric::registered(&registry, family)?;)+
+                Ok(Self { registry, $($field,)+ })
+            }
+        }
+    };
+    (@family $kind:ident $name:literal, [$($label:literal),*], $help:literal) => {
+        Described {
             name: concat!("job_failure_exporter_", $name),
             kind: Kind::$kind,
             help: $help,
             labels: &[$($label),*],
-        };)+
-        /// The families of the exporter's own, but those of the process.
-        pub(super) const OWN: &[Described] = &[$($row),+];
+        }
     };
 }
 
 own! {
-    BUILD_INFO: Gauge "build_info", ["version", "revision"],
+    build_info: IntGaugeVec, Gauge "build_info", ["version", "revision"],
         "Always 1; the version and the commit that this program was built from.";
-    API_REQUESTS: Counter "api_requests_total", ["endpoint", "code"],
+    api_requests: IntCounterVec, Counter "api_requests_total", ["endpoint", "code"],
         "Requests to the GitLab API, by endpoint and class of the status; `error` for no answer.";
-    API_SECONDS: Histogram "api_request_duration_seconds", ["endpoint"],
+    api_seconds: HistogramVec, Histogram "api_request_duration_seconds", ["endpoint"],
         "How long requests to the GitLab API took until the answer was read.";
-    API_RETRIES: Counter "api_retries_total", [],
+    api_retries: IntCounter, Counter "api_retries_total", [],
         "Requests to the GitLab API that repeated one that had failed.";
-    API_BUDGET: Gauge "api_budget_remaining", [],
+    api_budget: IntGaugeVec, Gauge "api_budget_remaining", [],
         "Requests that GitLab still allows in the current period of its rate limit, as it said last.";
-    POLLS: Counter "polls_total", ["result"],
+    polls: IntCounterVec, Counter "polls_total", ["result"],
         "Polls of a project, by result.";
-    REJECTED: Counter "records_rejected_total", ["kind", "reason"],
+    rejected: IntCounterVec, Counter "records_rejected_total", ["kind", "reason"],
         "Records of GitLab that were left out as invalid, by kind and reason.";
-    TIMELINES: Gauge "timelines", [],
+    timelines: IntGauge, Gauge "timelines", [],
         "Refs of projects that are exposed.";
-    JOBS: Gauge "jobs", [],
+    jobs: IntGauge, Gauge "jobs", [],
         "Jobs that are exposed, over all refs.";
-    SERIES: Gauge "series", [],
+    series: IntGauge, Gauge "series", [],
         "Series that are exposed of jobs, pipelines, projects and schedules.";
-    SAVES: Counter "state_saves_total", ["result"],
+    saves: IntCounterVec, Counter "state_saves_total", ["result"],
         "Saves of a timeline's state, by result.";
-    SAVED: Gauge "state_last_successful_save_timestamp_seconds", [],
+    saved: IntGaugeVec, Gauge "state_last_successful_save_timestamp_seconds", [],
         "When state was last saved without an error.";
-    SET_ASIDE: Counter "state_documents_set_aside_total", [],
+    quarantined: IntCounter, Counter "state_documents_set_aside_total", [],
         "State documents that could not be read and were moved aside.";
-    UNSAVED: Gauge "state_unsaved_timelines", [],
+    unsaved: IntGauge, Gauge "state_unsaved_timelines", [],
         "Timelines that changed since they were saved.";
-    CONFLICTS: Counter "state_conflicts_total", [],
+    conflicts: IntCounter, Counter "state_conflicts_total", [],
         "Saves that met a document of another replica, and were merged with it.";
-    CONDITIONAL: Gauge "state_conditional_writes", [],
+    conditional: IntGaugeVec, Gauge "state_conditional_writes", [],
         "1 if the S3 store honours conditional writes; 0 if it ignores them, and of two replicas the last to write wins.";
-    CLOCK_OFFSET: Gauge "gitlab_clock_offset_seconds", [],
+    clock_offset: GaugeVec, Gauge "gitlab_clock_offset_seconds", [],
         "How far GitLab's clock is ahead of this machine's.";
-    LOG_READS: Counter "log_reads_total", ["result"],
+    log_reads: IntCounterVec, Counter "log_reads_total", ["result"],
         "Logs of failing jobs that were asked for, by result: read, missing in GitLab, or failed.";
-    LOGS_WAITING: Gauge "logs_waiting", [],
+    logs_waiting: IntGauge, Gauge "logs_waiting", [],
         "Failing jobs whose logs wait to be read.";
-    WEBHOOKS: Counter "webhook_events_total", ["kind", "result"],
+    webhooks: IntCounterVec, Counter "webhook_events_total", ["kind", "result"],
         "Webhooks of GitLab by kind (job, pipeline, other) and what became of them.";
-    CIRCUIT: Gauge "circuit_breaker_state", ["state"],
+    circuit: IntGaugeVec, Gauge "circuit_breaker_state", ["state"],
         "1 for the state that the circuit breaker of GitLab is in (closed, half_open, open), else 0.";
-    TOKEN_EXPIRY: Gauge "gitlab_token_expiry_timestamp_seconds", [],
+    token_expiry: IntGaugeVec, Gauge "gitlab_token_expiry_timestamp_seconds", [],
         "When the GitLab token ends; absent if it never does, or if GitLab does not say.";
-    TOKEN_SCOPES: Gauge "gitlab_token_scope", ["scope"],
+    token_scopes: IntGaugeVec, Gauge "gitlab_token_scope", ["scope"],
         "Always 1, for each scope of the GitLab token; absent if GitLab does not say.";
-    CONFIG_OK: Gauge "config_last_load_successful", [],
+    config_ok: IntGaugeVec, Gauge "config_last_load_successful", [],
         "1 if the last attempt to load the configuration succeeded, else 0.";
-    CONFIG_LOADED: Gauge "config_last_load_success_timestamp_seconds", [],
+    config_loaded: IntGaugeVec, Gauge "config_last_load_success_timestamp_seconds", [],
         "When the configuration in force was loaded.";
 }
 
-/// What this program was built from.
+/// Version of this program.
 #[derive(Debug, Clone, Copy)]
 pub struct Build<'a> {
     /// The crate's version.
@@ -90,40 +111,9 @@ pub struct Build<'a> {
     pub revision: &'a str,
 }
 
-/// The exporter's own metrics. Clones share them.
-///
-/// A gauge that was never set has no sample: none of them starts with a made-up zero.
-#[derive(Clone)]
-pub struct Telemetry {
-    registry: Registry,
-    api_requests: IntCounterVec,
-    api_seconds: HistogramVec,
-    api_retries: IntCounter,
-    api_budget: IntGaugeVec,
-    polls: IntCounterVec,
-    rejected: IntCounterVec,
-    timelines: IntGauge,
-    jobs: IntGauge,
-    series: IntGauge,
-    saves: IntCounterVec,
-    saved: IntGaugeVec,
-    set_aside: IntCounter,
-    unsaved: IntGauge,
-    conflicts: IntCounter,
-    conditional: IntGaugeVec,
-    clock_offset: GaugeVec,
-    log_reads: IntCounterVec,
-    logs_waiting: IntGauge,
-    webhooks: IntCounterVec,
-    circuit: IntGaugeVec,
-    token_expiry: IntGaugeVec,
-    token_scopes: IntGaugeVec,
-    config_ok: IntGaugeVec,
-    config_loaded: IntGaugeVec,
-}
-
-/// What became of a log that was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Result of a request for a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum LogRead {
     /// Its end was read.
     Read,
@@ -131,18 +121,6 @@ pub enum LogRead {
     Missing,
     /// GitLab did not answer, or refused.
     Failed,
-}
-
-impl LogRead {
-    const ALL: [Self; 3] = [Self::Read, Self::Missing, Self::Failed];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Missing => "missing",
-            Self::Failed => "failed",
-        }
-    }
 }
 
 const SUCCESS: &str = "success";
@@ -157,45 +135,14 @@ impl Telemetry {
     /// # Errors
     /// Fails only if two families have the same name.
     pub fn new(build: Build<'_>) -> Result<Self> {
-        let registry = Registry::new();
-        let r = &registry;
-        let telemetry = Self {
-            api_requests: registered(
-                r,
-                IntCounterVec::new(opts(API_REQUESTS), API_REQUESTS.labels),
-            )?,
-            api_seconds: registered(r, seconds(API_SECONDS))?,
-            api_retries: registered(r, IntCounter::with_opts(opts(API_RETRIES)))?,
-            api_budget: registered(r, int_gauges(API_BUDGET))?,
-            polls: registered(r, IntCounterVec::new(opts(POLLS), POLLS.labels))?,
-            rejected: registered(r, IntCounterVec::new(opts(REJECTED), REJECTED.labels))?,
-            timelines: registered(r, IntGauge::with_opts(opts(TIMELINES)))?,
-            jobs: registered(r, IntGauge::with_opts(opts(JOBS)))?,
-            series: registered(r, IntGauge::with_opts(opts(SERIES)))?,
-            saves: registered(r, IntCounterVec::new(opts(SAVES), SAVES.labels))?,
-            saved: registered(r, int_gauges(SAVED))?,
-            set_aside: registered(r, IntCounter::with_opts(opts(SET_ASIDE)))?,
-            unsaved: registered(r, IntGauge::with_opts(opts(UNSAVED)))?,
-            conflicts: registered(r, IntCounter::with_opts(opts(CONFLICTS)))?,
-            conditional: registered(r, int_gauges(CONDITIONAL))?,
-            clock_offset: registered(r, GaugeVec::new(opts(CLOCK_OFFSET), CLOCK_OFFSET.labels))?,
-            log_reads: registered(r, IntCounterVec::new(opts(LOG_READS), LOG_READS.labels))?,
-            logs_waiting: registered(r, IntGauge::with_opts(opts(LOGS_WAITING)))?,
-            webhooks: registered(r, IntCounterVec::new(opts(WEBHOOKS), WEBHOOKS.labels))?,
-            circuit: registered(r, int_gauges(CIRCUIT))?,
-            token_expiry: registered(r, int_gauges(TOKEN_EXPIRY))?,
-            token_scopes: registered(r, int_gauges(TOKEN_SCOPES))?,
-            config_ok: registered(r, int_gauges(CONFIG_OK))?,
-            config_loaded: registered(r, int_gauges(CONFIG_LOADED))?,
-            registry,
-        };
+        let telemetry = Self::registered(Registry::new())?;
         telemetry.start(build)?;
         Ok(telemetry)
     }
 
     fn start(&self, build: Build<'_>) -> Result<()> {
-        let info = registered(&self.registry, int_gauges(BUILD_INFO))?;
-        info.with_label_values(&[build.version, build.revision])
+        self.build_info
+            .with_label_values(&[build.version, build.revision])
             .set(1);
         self.registry
             .register(Box::new(ProcessCollector::for_self()))?;
@@ -247,8 +194,8 @@ impl Telemetry {
     }
 
     /// A state document was moved aside.
-    pub fn document_set_aside(&self) {
-        self.set_aside.inc();
+    pub fn document_quarantined(&self) {
+        self.quarantined.inc();
     }
 
     /// So many timelines wait to be saved.
@@ -322,7 +269,7 @@ impl Telemetry {
         }
     }
 
-    /// What the GitLab token may do.
+    /// The scopes of the GitLab token.
     pub fn token_scopes(&self, scopes: &[String]) {
         self.token_scopes.reset();
         for scope in scopes {
@@ -362,23 +309,41 @@ impl Telemetry {
 /// No label values. A family without labels is still a vector where it may have no sample.
 const NONE: &[&str] = &[];
 
-fn registered<T: Collector + Clone + 'static>(registry: &Registry, metric: Result<T>) -> Result<T> {
-    let metric = metric?;
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
+/// A kind of metric of the `prometheus` crate.
+trait Metric: Collector + Clone + 'static {
+    fn of(family: Described) -> Result<Self>;
+
+    fn registered(registry: &Registry, family: Described) -> Result<Self> {
+        let metric = Self::of(family)?;
+        registry.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+}
+
+macro_rules! metrics {
+    ($($metric:ident: $family:ident => $new:expr;)+) => {
+        $(impl Metric for $metric {
+            fn of($family: Described) -> Result<Self> {
+                $new
+            }
+        })+
+    };
+}
+
+metrics! {
+    IntCounter: family => Self::with_opts(opts(family));
+    IntGauge: family => Self::with_opts(opts(family));
+    IntCounterVec: family => Self::new(opts(family), family.labels);
+    IntGaugeVec: family => Self::new(opts(family), family.labels);
+    GaugeVec: family => Self::new(opts(family), family.labels);
+    HistogramVec: family => {
+        let opts = HistogramOpts::from(opts(family)).buckets(SECONDS.to_vec());
+        Self::new(opts, family.labels)
+    };
 }
 
 fn opts(family: Described) -> Opts {
     Opts::new(family.name, family.help)
-}
-
-fn int_gauges(family: Described) -> Result<IntGaugeVec> {
-    IntGaugeVec::new(opts(family), family.labels)
-}
-
-fn seconds(family: Described) -> Result<HistogramVec> {
-    let opts = HistogramOpts::new(family.name, family.help).buckets(SECONDS.to_vec());
-    HistogramVec::new(opts, family.labels)
 }
 
 fn clamped(count: u64) -> i64 {

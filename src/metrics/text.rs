@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use ci_history::{Span, Timestamp};
+
 /// A sample's value.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Number {
@@ -16,34 +18,22 @@ pub(super) enum Number {
     Real(f64),
 }
 
-impl From<u64> for Number {
-    fn from(count: u64) -> Self {
-        Self::Count(count)
-    }
+macro_rules! numbers {
+    ($($type:ty: $value:ident => $number:expr;)+) => {
+        $(impl From<$type> for Number {
+            fn from($value: $type) -> Self {
+                $number
+            }
+        })+
+    };
 }
 
-impl From<usize> for Number {
-    fn from(count: usize) -> Self {
-        Self::Count(count as u64)
-    }
-}
-
-impl From<f64> for Number {
-    fn from(value: f64) -> Self {
-        Self::Real(value)
-    }
-}
-
-impl From<crate::model::Timestamp> for Number {
-    fn from(time: crate::model::Timestamp) -> Self {
-        Self::Seconds(time.unix())
-    }
-}
-
-impl From<crate::model::Span> for Number {
-    fn from(span: crate::model::Span) -> Self {
-        Self::Real(span.seconds())
-    }
+numbers! {
+    u64: count => Self::Count(count);
+    usize: count => Self::Count(count as u64);
+    f64: value => Self::Real(value);
+    Timestamp: time => Self::Seconds(time.unix());
+    Span: span => Self::Real(span.seconds());
 }
 
 /// Writes the samples of one family for one set of base labels.
@@ -87,8 +77,20 @@ impl Lines<'_> {
     }
 }
 
+/// `a="b",c="d"`, the values escaped.
+pub(super) fn labels(pairs: &[(&str, &str)]) -> String {
+    let mut out = String::new();
+    for (name, value) in pairs {
+        if !out.is_empty() {
+            out.push(',');
+        }
+        push_label(&mut out, name, value);
+    }
+    out
+}
+
 /// Appends `name="value"`, the value escaped.
-pub(super) fn push_label(out: &mut String, name: &str, value: &str) {
+fn push_label(out: &mut String, name: &str, value: &str) {
     out.push_str(name);
     out.push_str("=\"");
     let mut rest = value;
@@ -121,19 +123,8 @@ pub(super) fn shown(text: &str) -> Cow<'_, str> {
 /// Appends a family's HELP and TYPE lines.
 pub(super) fn push_header(out: &mut String, name: &str, kind: &str, help: &str) {
     let help = help.replace('\\', "\\\\").replace('\n', "\\n");
-    for part in [
-        "# HELP ",
-        name,
-        " ",
-        &help,
-        "\n# TYPE ",
-        name,
-        " ",
-        kind,
-        "\n",
-    ] {
-        out.push_str(part);
-    }
+    // Writing to a string cannot fail.
+    let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
 }
 
 fn push_number(out: &mut String, value: Number) {

@@ -4,9 +4,11 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use super::layout::{document_path, draft_path};
-use super::{DocumentError, Saved, decode};
-use crate::model::{Shard, TimelineKey};
+use ci_history::{Shard, TimelineKey};
+
+use super::document::decode;
+use super::layout::document_path;
+use super::outcome::{Loaded, Quarantined, ReadError};
 
 const LOCK_FILE: &str = ".lock";
 const TEMP_PREFIX: &str = ".tmp-";
@@ -24,10 +26,10 @@ pub enum OpenError {
     Locked {
         /// The directory.
         directory: PathBuf,
-        /// What the holder wrote into the lock file.
+        /// The process in the lock file.
         holder: String,
     },
-    /// There is none to look into.
+    /// It does not exist.
     #[error(
         "there is no state directory {directory}: nothing was saved there yet, or it is another one, which \
          --config.file or --store.directory says",
@@ -37,7 +39,7 @@ pub enum OpenError {
         /// The directory.
         directory: PathBuf,
     },
-    /// It is there, and cannot be looked into.
+    /// It exists and cannot be read.
     #[error(
         "cannot read the state directory {directory}: {source}",
         directory = .directory.display()
@@ -45,7 +47,7 @@ pub enum OpenError {
     Unreadable {
         /// The directory.
         directory: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// Something about the directory failed.
@@ -57,9 +59,9 @@ pub enum OpenError {
     Io {
         /// The directory.
         directory: PathBuf,
-        /// What was tried.
+        /// The step that failed.
         action: &'static str,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }
@@ -73,44 +75,6 @@ pub struct SaveError {
     source: io::Error,
 }
 
-/// A document that could not be read, and was moved aside if possible.
-#[derive(Debug)]
-pub struct SetAside {
-    /// Where it was.
-    pub path: PathBuf,
-    /// Where it is now; `None` if it stayed: moving failed, or a newer version wrote it or another document.
-    pub moved_to: Option<PathBuf>,
-    /// Why it could not be read.
-    pub error: ReadError,
-}
-
-/// Why a document could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The file.
-    #[error("{0}")]
-    Io(#[from] io::Error),
-    /// Its content.
-    #[error("{0}")]
-    Document(#[from] DocumentError),
-}
-
-impl SetAside {
-    /// Whether a newer version of this program wrote it.
-    pub(super) fn is_newer(&self) -> bool {
-        matches!(self.error, ReadError::Document(DocumentError::Newer { .. }))
-    }
-}
-
-/// Everything a directory held.
-#[derive(Debug, Default)]
-pub struct Loaded {
-    /// What was saved, by path.
-    pub timelines: Vec<Saved>,
-    /// What could not be read.
-    pub set_aside: Vec<SetAside>,
-}
-
 /// A state directory, locked against other processes as long as this lives.
 #[derive(Debug)]
 pub struct Directory {
@@ -119,7 +83,7 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Creates the directory where it is missing, locks it, and removes what an interrupted save left.
+    /// Creates the directory where it is missing, locks it, and removes the leftovers of an interrupted save.
     pub fn open(root: &Path) -> Result<Self, OpenError> {
         let failed = |action| {
             move |source| OpenError::Io {
@@ -164,23 +128,19 @@ impl Directory {
         Ok(directory)
     }
 
-    /// Reads all documents, as [`Self::load_shard`] does.
-    pub fn load(&self) -> Loaded {
-        self.load_shard(Shard::WHOLE)
-    }
-
     /// Reads the documents of a shard. One that cannot be read is moved aside, never deleted, and the others go on.
     /// Where one is of a newer version, nothing is moved.
     pub fn load_shard(&self, shard: Shard) -> Loaded {
-        read_all(&self.root, shard, |path| set_aside(path).ok())
+        read_all(&self.root, shard, |path| quarantine(path).ok())
     }
 
-    /// Replaces a timeline's document; what was there stays whole until the new one is safely on disk.
+    /// Replaces a timeline's document; the former one stays whole until the new one is safely on disk.
     pub fn save(&self, key: &TimelineKey, text: &[u8]) -> Result<(), SaveError> {
-        self.write(&self.root.join(document_path(key)), text)
+        self.write(&document_path(key), text)
     }
 
-    fn write(&self, path: &Path, text: &[u8]) -> Result<(), SaveError> {
+    pub(super) fn write(&self, name: &str, text: &[u8]) -> Result<(), SaveError> {
+        let path = &self.root.join(name);
         let failed = |action| {
             move |source| SaveError {
                 path: path.to_owned(),
@@ -205,27 +165,25 @@ impl Directory {
         sync(folder).map_err(failed("syncing its folder"))
     }
 
-    /// Removes a timeline's document, if there is one.
-    pub fn remove(&self, key: &TimelineKey) -> Result<(), SaveError> {
-        remove(self.root.join(document_path(key)))
-    }
-
-    /// What a backfill has left of a project, if there is anything.
-    pub fn draft(&self, project_id: u64) -> io::Result<Option<Vec<u8>>> {
-        match fs::read(self.root.join(draft_path(project_id))) {
+    /// A file; `None` if there is none.
+    pub(super) fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        match fs::read(self.root.join(name)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             read => read.map(Some),
         }
     }
 
-    /// Keeps what a backfill has read of a project so far.
-    pub fn save_draft(&self, project_id: u64, text: &[u8]) -> Result<(), SaveError> {
-        self.write(&self.root.join(draft_path(project_id)), text)
-    }
-
-    /// Removes what a backfill has left of a project.
-    pub fn remove_draft(&self, project_id: u64) -> Result<(), SaveError> {
-        remove(self.root.join(draft_path(project_id)))
+    /// Removes a file, if there is one.
+    pub(super) fn remove(&self, name: &str) -> Result<(), SaveError> {
+        let path = self.root.join(name);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(SaveError {
+                path,
+                action: "removing",
+                source,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Reads all documents of a directory that may be in use, and changes nothing. What cannot be read is
@@ -245,17 +203,6 @@ impl Directory {
     }
 }
 
-fn remove(path: PathBuf) -> Result<(), SaveError> {
-    match fs::remove_file(&path) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(SaveError {
-            path,
-            action: "removing",
-            source,
-        }),
-        _ => Ok(()),
-    }
-}
-
 /// Reads the documents of a shard below a directory; `move_aside` moves one that cannot be read.
 fn read_all(root: &Path, shard: Shard, move_aside: impl Fn(&Path) -> Option<PathBuf>) -> Loaded {
     let mut loaded = Loaded::default();
@@ -271,15 +218,15 @@ fn read_all(root: &Path, shard: Shard, move_aside: impl Fn(&Path) -> Option<Path
             .and_then(|text| Ok(decode(&text)?));
         match read {
             Ok(saved) => loaded.timelines.push(saved),
-            Err(error) => loaded.set_aside.push(SetAside {
+            Err(error) => loaded.quarantined.push(Quarantined {
                 path,
                 moved_to: None,
                 error,
             }),
         }
     }
-    if !loaded.set_aside.iter().any(SetAside::is_newer) {
-        for aside in &mut loaded.set_aside {
+    if !loaded.quarantined.iter().any(Quarantined::is_newer) {
+        for aside in &mut loaded.quarantined {
             aside.moved_to = move_aside(&aside.path);
         }
     }
@@ -331,7 +278,7 @@ fn sync(folder: &Path) -> io::Result<()> {
 }
 
 /// Gives an unreadable document a name that is not loaded and not taken.
-fn set_aside(path: &Path) -> io::Result<PathBuf> {
+fn quarantine(path: &Path) -> io::Result<PathBuf> {
     for number in 1.. {
         let mut name = path.as_os_str().to_owned();
         name.push(format!(".broken-{number}"));

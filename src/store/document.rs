@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ci_history::{Rules, Timeline, TimelineKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::shapes::{HistoryShape, Interner, ProjectShape};
-use crate::model::{Rules, Timeline, TimelineKey, Timestamp};
+use super::history_document::{HistoryDocument, Interner, ProjectDocument};
 
 /// Version this program writes; the highest it reads.
 const VERSION: u32 = 3;
@@ -29,7 +29,7 @@ pub enum DocumentError {
     Malformed {
         /// Where in the document.
         path: String,
-        /// What was found and wanted.
+        /// Found and wanted.
         message: String,
     },
 }
@@ -41,13 +41,27 @@ pub struct Saved {
     pub timeline: Timeline,
     /// Up to when everything of the project's pipelines is in the saved documents.
     pub watermark: Option<Timestamp>,
+    /// Whether some of its past pipelines may not have been read, so that it is backfilled as a new ref is.
+    pub has_gap: bool,
+}
+
+impl Saved {
+    /// Joins what another replica saved of the same timeline.
+    pub fn merge(&mut self, other: &Self, rules: &Rules) {
+        self.timeline.merge(&other.timeline);
+        self.timeline.trim(rules);
+        // Each says up to when everything is in the documents, and it still is.
+        self.watermark = self.watermark.max(other.watermark);
+        // Whoever has read everything brings it along.
+        self.has_gap &= other.has_gap;
+    }
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document {
+struct TimelineDocument {
     version: u32,
-    project: ProjectShape,
+    project: ProjectDocument,
     #[serde(rename = "ref")]
     ref_name: Arc<str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,13 +70,13 @@ struct Document {
     has_gap: bool,
     /// The newest finished pipeline, as in version 2.
     pipeline_id: u64,
-    pipelines: HistoryShape,
-    jobs: BTreeMap<Arc<str>, HistoryShape>,
+    pipelines: HistoryDocument,
+    jobs: BTreeMap<Arc<str>, HistoryDocument>,
 }
 
 /// Writes a timeline's document.
 pub fn encode(saved: &Saved, rules: &Rules) -> Vec<u8> {
-    let mut text = to_json(&Document::of(saved, rules));
+    let mut text = to_json(&TimelineDocument::of(saved, rules));
     text.push(b'\n');
     text
 }
@@ -73,28 +87,28 @@ pub fn encode(saved: &Saved, rules: &Rules) -> Vec<u8> {
     reason = "maps with string keys and plain numbers always serialize"
 )]
 pub(super) fn embed(saved: &Saved, rules: &Rules) -> Box<RawValue> {
-    to_raw_value(&Document::of(saved, rules)).expect("a document that serializes")
+    to_raw_value(&TimelineDocument::of(saved, rules)).expect("a document that serializes")
 }
 
-impl Document {
+impl TimelineDocument {
     fn of(saved: &Saved, rules: &Rules) -> Self {
         let timeline = &saved.timeline;
         Self {
             version: VERSION,
-            project: ProjectShape {
+            project: ProjectDocument {
                 id: timeline.key.project_id,
                 path: timeline.project.clone(),
                 web_url: timeline.project_url.clone(),
             },
             ref_name: timeline.key.ref_name.clone(),
             watermark: saved.watermark.map(Timestamp::unix),
-            has_gap: timeline.has_gap,
+            has_gap: saved.has_gap,
             pipeline_id: timeline.newest_finished,
-            pipelines: HistoryShape::of(&timeline.pipelines, rules),
+            pipelines: HistoryDocument::of(&timeline.pipelines, rules),
             jobs: timeline
                 .jobs
                 .iter()
-                .map(|(name, job)| (name.clone(), HistoryShape::of_job(job, rules)))
+                .map(|(name, job)| (name.clone(), HistoryDocument::of_job(job, rules)))
                 .collect(),
         }
     }
@@ -122,7 +136,7 @@ pub fn decode(text: &[u8]) -> Result<Saved, DocumentError> {
             ),
         });
     }
-    let document: Document = parse(text)?;
+    let document: TimelineDocument = parse(text)?;
     let mut commits = Interner::default();
     let mut timeline = Timeline::new(
         TimelineKey {
@@ -132,7 +146,6 @@ pub fn decode(text: &[u8]) -> Result<Saved, DocumentError> {
         document.project.path,
         document.project.web_url,
     );
-    timeline.has_gap = document.has_gap;
     timeline.newest_finished = document.pipeline_id;
     timeline.pipelines = document.pipelines.into_history(&mut commits);
     timeline.jobs = document
@@ -143,10 +156,11 @@ pub fn decode(text: &[u8]) -> Result<Saved, DocumentError> {
     Ok(Saved {
         timeline,
         watermark: document.watermark.and_then(Timestamp::from_unix),
+        has_gap: document.has_gap,
     })
 }
 
-/// Whether a text says that it is a document of our own: it names its version.
+/// Whether a text names a version, as only the documents of this program do.
 pub fn names_a_version(text: &[u8]) -> Result<bool, DocumentError> {
     Ok(parse::<VersionOnly>(text)?.version != 0)
 }
@@ -230,7 +244,7 @@ pub fn encode_v2(timeline: &Timeline, rules: &Rules) -> Vec<u8> {
     let rows = timeline.rows(rules);
     let jobs = rows.jobs.into_iter().map(|row| {
         let entries = row.figures.window.into_iter().map(|entry| {
-            let failing = entry.outcome == crate::model::Outcome::Failed;
+            let failing = entry.outcome == ci_history::Outcome::Failed;
             // What was imported is given back as it was; of our own, the original knows failures only.
             let told = failing || entry.pipeline_id.is_none();
             EntryV2 {

@@ -1,8 +1,7 @@
 //! Names of the documents: `<project id>/<percent-encoded ref>.json`.
 
+use ci_history::TimelineKey;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-
-use crate::model::TimelineKey;
 
 /// Everything but letters, digits, `-`, `_` and `.` is encoded; so `~` is free to mark a cut name.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
@@ -15,8 +14,8 @@ pub(super) fn document_path(key: &TimelineKey) -> String {
     format!("{}/{}.json", key.project_id, file_stem(&key.ref_name))
 }
 
-/// Path of what a backfill has read of a project so far; its name keeps it from being loaded.
-pub(super) fn draft_path(project_id: u64) -> String {
+/// Path of the checkpoint of a backfill; its name keeps it from being loaded.
+pub(super) fn checkpoint_path(project_id: u64) -> String {
     format!("{project_id}/.backfill")
 }
 

@@ -1,22 +1,25 @@
 //! Where timelines are saved: documents, and the places that hold them.
 
+mod checkpoint;
 mod directory;
 mod document;
-mod draft;
+mod history_document;
 mod layout;
+mod outcome;
 mod s3;
-mod shapes;
 
 use std::sync::Arc;
 
+use ci_history::{Rules, Shard, TimelineKey};
 use tokio::task::spawn_blocking;
 
-pub use directory::{Directory, Loaded, OpenError, ReadError, SaveError, SetAside};
+pub use checkpoint::BackfillCheckpoint;
+pub use directory::{Directory, OpenError, SaveError};
 pub use document::{DocumentError, Saved, decode, decode_v2, encode, encode_v2, names_a_version};
-pub use draft::Draft;
-pub use s3::{Fault, S3, S3Error};
+pub use outcome::{Loaded, Quarantined, ReadError, Written};
+pub use s3::{S3, S3Error, S3ErrorKind};
 
-use crate::model::{Rules, Shard, Timeline, TimelineKey};
+use self::layout::{checkpoint_path, document_path};
 
 /// A place that holds documents. Clones share it.
 #[derive(Debug, Clone)]
@@ -51,27 +54,16 @@ pub enum StoreError {
     },
 }
 
-/// What a save came to.
-#[derive(Debug, Default)]
-pub struct Written {
-    /// What was saved, where another replica had saved meanwhile and the two were merged.
-    pub merged: Option<Timeline>,
-    /// How often another replica's document was in the way.
-    pub conflicts: u32,
-    /// A document that was in the way and could not be read.
-    pub set_aside: Vec<SetAside>,
-}
-
 impl StoreError {
-    /// Whether what failed once will fail for the other documents, too, so that it is better to wait.
+    /// Whether the other documents will fail, too, so that it is better to wait.
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::S3(error) if error.fault().is_outage())
+        matches!(self, Self::S3(error) if error.kind().is_outage())
     }
 
-    /// Whether waiting cannot help: somebody has to change the configuration, or a right.
+    /// Whether only a change of the configuration or of a right helps.
     pub fn is_lasting(&self) -> bool {
         match self {
-            Self::S3(error) => error.fault().is_lasting(),
+            Self::S3(error) => error.kind().is_lasting(),
             Self::Open(_) | Self::Directory(_) | Self::Newer { .. } => true,
         }
     }
@@ -95,11 +87,6 @@ impl Store {
         }
     }
 
-    /// Reads all documents, as [`Self::load_shard`] does.
-    pub async fn load(&self) -> Result<Loaded, StoreError> {
-        self.load_shard(Shard::WHOLE).await
-    }
-
     /// Reads the documents of a shard. One that cannot be read is moved aside, never deleted, and the others go on.
     ///
     /// # Errors
@@ -113,10 +100,10 @@ impl Store {
             }
             Self::S3(s3) => Box::pin(s3.load_shard(shard)).await?,
         };
-        match loaded.set_aside.iter().position(SetAside::is_newer) {
+        match loaded.quarantined.iter().position(Quarantined::is_newer) {
             None => Ok(loaded),
             Some(at) => {
-                let newer = loaded.set_aside.swap_remove(at);
+                let newer = loaded.quarantined.swap_remove(at);
                 Err(StoreError::Newer {
                     document: newer.path.display().to_string(),
                     error: newer.error,
@@ -141,52 +128,60 @@ impl Store {
     /// Removes a timeline's document, if there is one.
     pub async fn remove(&self, key: TimelineKey) -> Result<(), StoreError> {
         match self {
-            Self::Directory(directory) => {
-                let directory = directory.clone();
-                Ok(blocking(move || directory.remove(&key)).await?)
-            }
+            Self::Directory(_) => self.delete(document_path(&key)).await,
             Self::S3(s3) => Ok(Box::pin(s3.remove(&key)).await?),
         }
     }
 
-    /// What a backfill has left of a project that it has not done with.
-    pub async fn draft(&self, project_id: u64) -> Result<Option<Draft>, StoreError> {
+    /// The checkpoint of a project's backfill that was interrupted.
+    pub async fn checkpoint(
+        &self,
+        project_id: u64,
+    ) -> Result<Option<BackfillCheckpoint>, StoreError> {
+        let name = checkpoint_path(project_id);
         let text = match self {
             Self::Directory(directory) => {
                 let directory = directory.clone();
-                // One that cannot be read is read from GitLab again, as one that does not parse.
-                blocking(move || directory.draft(project_id).ok().flatten()).await
+                // A file that cannot be read counts as one that does not parse: the backfill starts anew.
+                blocking(move || directory.read(&name).ok().flatten()).await
             }
-            Self::S3(s3) => s3.draft(project_id).await?,
+            Self::S3(s3) => s3.read(&name).await?,
         };
-        Ok(text.and_then(|text| Draft::decode(&text).ok().flatten()))
+        Ok(text.and_then(|text| BackfillCheckpoint::decode(&text).ok().flatten()))
     }
 
-    /// Keeps what a backfill has read of a project so far.
-    pub async fn save_draft(
+    /// Saves how far the backfill of a project has come. Of two backfills at a time the last to write
+    /// wins: they come to the same.
+    pub async fn save_checkpoint(
         &self,
         project_id: u64,
-        draft: Draft,
+        checkpoint: BackfillCheckpoint,
         rules: &Rules,
     ) -> Result<(), StoreError> {
-        match self {
-            Self::Directory(directory) => {
-                let (directory, rules) = (directory.clone(), rules.clone());
-                let write = move || directory.save_draft(project_id, &draft.encode(&rules));
-                Ok(blocking(write).await?)
-            }
-            Self::S3(s3) => Ok(s3.save_draft(project_id, draft.encode(rules)).await?),
-        }
-    }
-
-    /// Removes what a backfill has left of a project.
-    pub async fn remove_draft(&self, project_id: u64) -> Result<(), StoreError> {
+        let rules = rules.clone();
+        let text = blocking(move || checkpoint.encode(&rules)).await;
         match self {
             Self::Directory(directory) => {
                 let directory = directory.clone();
-                Ok(blocking(move || directory.remove_draft(project_id)).await?)
+                let name = checkpoint_path(project_id);
+                Ok(blocking(move || directory.write(&name, &text)).await?)
             }
-            Self::S3(s3) => Ok(s3.remove_draft(project_id).await?),
+            Self::S3(s3) => Ok(s3.write(&checkpoint_path(project_id), text).await?),
+        }
+    }
+
+    /// Removes the checkpoint of a backfill that is done.
+    pub async fn remove_checkpoint(&self, project_id: u64) -> Result<(), StoreError> {
+        self.delete(checkpoint_path(project_id)).await
+    }
+
+    async fn delete(&self, name: String) -> Result<(), StoreError> {
+        match self {
+            Self::Directory(directory) => {
+                let directory = directory.clone();
+                Ok(blocking(move || directory.remove(&name)).await?)
+            }
+            Self::S3(s3) => Ok(s3.delete_always(&name).await?),
         }
     }
 

@@ -527,6 +527,7 @@ fn what_a_log_tells_stays_with_the_attempt_and_its_lines_while_the_job_fails() {
     let saved = Saved {
         timeline: timeline.clone(),
         watermark: None,
+        has_gap: false,
     };
     assert_eq!(decode(&encode(&saved, &rules)).unwrap(), saved);
 
@@ -801,7 +802,7 @@ proptest! {
         let rules = Rules::default();
         let mut sights: Vec<_> = attempts.iter().flat_map(sights).collect();
         fastrand::Rng::with_seed(seed).shuffle(&mut sights);
-        let saved = Saved { timeline: observed(&sights, &rules), watermark: Some(at(7)) };
+        let saved = Saved { timeline: observed(&sights, &rules), watermark: Some(at(7)), has_gap: false };
         prop_assert_eq!(&decode(&encode(&saved, &rules)).unwrap(), &saved);
     }
 }

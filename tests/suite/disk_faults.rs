@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Instant;
 
 use ci_history::{
-    JobObservation, PipelineObservation, Rules, Status, Timeline, TimelineKey, Timestamp,
+    JobObservation, PipelineObservation, Rules, Shard, Status, Timeline, TimelineKey, Timestamp,
 };
 use job_failure_exporter::store::{Directory, OpenError, Saved, encode};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
@@ -74,11 +74,11 @@ fn open(root: &Path) -> Directory {
 /// What the directory holds, by project; a broken document or a leftover fails the test.
 fn loaded(root: &Path, when: &str) -> BTreeMap<u64, Timeline> {
     let directory = open(root);
-    let loaded = directory.load();
+    let loaded = directory.load_shard(Shard::WHOLE);
     assert!(
-        loaded.set_aside.is_empty(),
+        loaded.quarantined.is_empty(),
         "{when}: {:?}",
-        loaded.set_aside
+        loaded.quarantined
     );
     for project in folder(root).iter().filter(|path| path.is_dir()) {
         let files = folder(project);
@@ -110,6 +110,7 @@ fn write_until_killed(root: &Path) -> ! {
         let saved = Saved {
             timeline: timeline.clone(),
             watermark: None,
+            has_gap: false,
         };
         let text = encode(&saved, &Rules::default());
         // One write, so that a line is whole or not there.

@@ -13,7 +13,7 @@ use ci_history::Timestamp;
 use job_failure_exporter::base::api::Endpoint;
 use job_failure_exporter::base::backoff::Backoff;
 use job_failure_exporter::base::label::Label as _;
-use job_failure_exporter::gitlab::{Client, Observer, Options, PipelineQuery};
+use job_failure_exporter::gitlab::{Client, Options, PipelineQuery, TransportMetrics};
 use scripted::Server;
 
 const SECRET: &str = "glpat-top-secret";
@@ -32,7 +32,7 @@ impl Heard {
     }
 }
 
-impl Observer for Heard {
+impl TransportMetrics for Heard {
     fn answered(&self, endpoint: Endpoint, status_class: &'static str, _: Duration) {
         self.hear(format!("{} {status_class}", endpoint.as_str()));
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ci_history::Timestamp;
 use http_body_util::BodyExt as _;
 use job_failure_exporter::base::api::Endpoint;
+use job_failure_exporter::base::label::Label as _;
 use job_failure_exporter::metrics::{Telemetry, WebhookResult, families};
 
 use crate::metrics_rows::exposition;
@@ -19,7 +20,7 @@ pub(crate) fn touch_everything(telemetry: &Telemetry) {
     telemetry.record_rejected("job", "id");
     telemetry.state_saved(now);
     telemetry.state_save_failed();
-    telemetry.document_set_aside();
+    telemetry.document_quarantined();
     telemetry.unsaved_timelines(2);
     telemetry.state_conflicts(1);
     telemetry.state_conditional_writes(true);

@@ -62,6 +62,7 @@ fn shown(timeline: &Timeline) -> Vec<String> {
     let saved = Saved {
         timeline: timeline.clone(),
         watermark: None,
+        has_gap: false,
     };
     let text = encode(&saved, &Rules::default());
     let value: serde_json::Value = serde_json::from_slice(&text).unwrap();

@@ -1,4 +1,4 @@
-//! What a history knows of executions that it no longer keeps.
+//! The baseline of a history: sums over its older executions.
 
 use std::sync::Arc;
 

@@ -1,4 +1,6 @@
 //! Durations in the notation of Prometheus: `30s`, `1h30m`, `200ms`, `30d`.
+//!
+//! By hand, because other crates have other rules: in `humantime` a year has 365.25 days.
 
 use std::fmt::Write as _;
 use std::time::Duration;

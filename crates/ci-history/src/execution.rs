@@ -45,7 +45,7 @@ pub struct Execution {
     pub attempts: SmallVec<[Attempt; 1]>,
     /// The counters that the execution has moved.
     pub counted: Counted,
-    /// Whether the pipeline has finished. Recorded only where that decides the outcome.
+    /// Whether the pipeline has finished. Recorded only if that decides the outcome.
     pub finished: bool,
 }
 

@@ -50,7 +50,7 @@ impl Timeline {
 
     /// Turns all histories into imported ones, so that the newest pipeline can be counted once more.
     ///
-    /// This is what datadog-agent's task does when it runs twice for one pipeline.
+    /// Reproduces datadog-agent's task, which counts a pipeline again when it runs twice for it.
     pub fn reopen_newest_pipeline(&mut self, rules: &Rules) {
         let before_newest = self.newest_finished.saturating_sub(1);
         for job in self.jobs.values_mut() {

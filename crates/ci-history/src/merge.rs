@@ -15,13 +15,11 @@ use super::{FailureClass, Outcome, Rules, Timestamp};
 impl Timeline {
     /// Merges another replica's state of the same timeline.
     pub fn merge(&mut self, other: &Self) {
-        // Nothing here tells which path of a moved project is the newer one. The next poll corrects it.
+        // The newer path of a moved project is unknown here. The next poll corrects a wrong choice.
         if (&other.project, &other.project_url) > (&self.project, &self.project_url) {
             self.project = other.project.clone();
             self.project_url.clone_from(&other.project_url);
         }
-        // Whoever has read everything brings it along.
-        self.has_gap &= other.has_gap;
         self.newest_finished = self.newest_finished.max(other.newest_finished);
         self.pipelines.merge(&other.pipelines);
         for (name, theirs) in &other.jobs {

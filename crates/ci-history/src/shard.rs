@@ -53,8 +53,9 @@ impl fmt::Display for Shard {
 
 /// The bucket of a key. When a bucket is added, a key either stays or moves to the new bucket.
 ///
-/// Written by hand because crates for it hash the key as well, and shards must stay the same in every
-/// version. Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm", 2014, arXiv:1406.2294.
+/// By hand, because these few lines must give the same shard in every version.
+///
+/// Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm", 2014, arXiv:1406.2294.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -19,6 +19,16 @@ pub struct TimelineKey {
     pub ref_name: Arc<str>,
 }
 
+impl TimelineKey {
+    /// The key of a project's branch or tag.
+    pub fn new(project_id: u64, ref_name: impl Into<Arc<str>>) -> Self {
+        Self {
+            project_id,
+            ref_name: ref_name.into(),
+        }
+    }
+}
+
 /// The histories that an observation changed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Changes {
@@ -59,8 +69,6 @@ pub struct Timeline {
     pub project: Arc<str>,
     /// Page of the project in GitLab.
     pub project_url: Option<Arc<str>>,
-    /// Whether pipelines of its past may not have been read: it is read back as a ref that is new.
-    pub has_gap: bool,
     /// Id of the newest finished pipeline; 0 for none.
     pub newest_finished: u64,
     /// History of the pipelines themselves.
@@ -76,7 +84,6 @@ impl Timeline {
             key,
             project,
             project_url,
-            has_gap: false,
             newest_finished: 0,
             pipelines: History::default(),
             jobs: BTreeMap::new(),
@@ -86,7 +93,7 @@ impl Timeline {
     /// Counts one observation of a pipeline: its status and attempts of its jobs.
     ///
     /// The result depends neither on the order of observations nor on repeated ones. `now` is the time of
-    /// the observation by GitLab's clock; it tells since when a job has been waiting.
+    /// the observation by GitLab's clock, for the start of a pending job's wait.
     pub fn observe(
         &mut self,
         pipeline: &PipelineObservation,

@@ -151,7 +151,7 @@ impl Job {
     }
 }
 
-/// What a schedule does at the time of a run.
+/// Behavior of a schedule at the time of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunBehavior {
     /// Creates a pipeline.
@@ -179,7 +179,7 @@ pub struct Schedule {
     pub next_run_at: Moment,
     /// Whether it is switched on.
     pub active: bool,
-    /// What a run does.
+    /// Behavior at the time of a run.
     pub behavior: RunBehavior,
     /// The pipeline that a run creates.
     pub plan: PipelinePlan,

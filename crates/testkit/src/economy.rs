@@ -14,8 +14,8 @@ use ci_history::{JobObservation, PipelineObservation, Timestamp};
 use gitlab_simulator::{DEFAULT_TOKEN, Handle, Options, Recorded, start};
 use job_failure_exporter::base::api::Endpoint;
 use job_failure_exporter::config::{Config, Overrides};
-use job_failure_exporter::gitlab::{Error, Observer, Project, Rejected};
-use job_failure_exporter::ingest::{Ingest, Resume, ScheduleSight, Sink};
+use job_failure_exporter::gitlab::{Error, Project, Rejected, TransportMetrics};
+use job_failure_exporter::ingest::{Observations, PollEvents, Poller, Resume, ScheduleSight};
 use tokio_util::sync::CancellationToken;
 
 use self::hour::Cost;
@@ -44,15 +44,7 @@ impl Counter {
     }
 }
 
-impl Sink for Counter {
-    fn resume(&self, _: &Project) -> Resume {
-        Resume::default()
-    }
-
-    fn watched(&self, _: &Project) {}
-
-    fn watched_are(&self, _: &BTreeMap<u64, Project>, _: bool) {}
-
+impl Observations for Counter {
     fn observed(
         &self,
         project: &Project,
@@ -63,9 +55,26 @@ impl Sink for Counter {
         self.of(project.id, |cost| cost.pipelines_read += 1);
     }
 
-    fn gone(&self, _: &Project, _: &PipelineObservation) {}
+    fn pipeline_removed(&self, _: &Project, _: &PipelineObservation) {}
 
-    fn show(&self, _: &Project) {}
+    fn rejected(&self, _: &Rejected) {}
+
+    fn gitlab_now(&self) -> Timestamp {
+        let seconds = self.now.load(Ordering::Relaxed);
+        Timestamp::from_unix(i64::try_from(seconds).unwrap()).unwrap()
+    }
+}
+
+impl PollEvents for Counter {
+    fn resume(&self, _: &Project) -> Resume {
+        Resume::default()
+    }
+
+    fn watched(&self, _: &Project) {}
+
+    fn watched_are(&self, _: &BTreeMap<u64, Project>, _: bool) {}
+
+    fn publish(&self, _: &Project) {}
 
     fn polled(&self, project: &Project, _: Option<Timestamp>) {
         self.of(project.id, |cost| cost.cycles += 1);
@@ -75,8 +84,6 @@ impl Sink for Counter {
         self.failed.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn rejected(&self, _: &str, _: &Rejected) {}
-
     fn schedules(&self, _: &Project, _: &[ScheduleSight]) {}
 
     fn schedules_not_read(&self, _: &Project, _: &Error) {
@@ -84,14 +91,9 @@ impl Sink for Counter {
     }
 
     fn first_round_ended(&self) {}
-
-    fn gitlab_now(&self) -> Timestamp {
-        let seconds = self.now.load(Ordering::Relaxed);
-        Timestamp::from_unix(i64::try_from(seconds).unwrap()).unwrap()
-    }
 }
 
-impl Observer for Counter {
+impl TransportMetrics for Counter {
     fn answered(&self, _: Endpoint, _: &'static str, _: Duration) {
         self.answered.fetch_add(1, Ordering::Relaxed);
     }
@@ -182,12 +184,12 @@ pub async fn hour() -> Hour {
         now: AtomicUsize::new(1),
     });
     let client = job_failure_exporter::daemon::client(&config.gitlab, counter.clone()).unwrap();
-    let ingest = Ingest::new(client, config.watch, counter.clone());
+    let poller = Poller::new(client, config.watch, counter.clone());
     // Tokio does not advance paused time by itself while a blocking task runs.
     let (release, held) = mpsc::channel::<()>();
     let holding = tokio::task::spawn_blocking(move || held.recv());
     let stop = CancellationToken::new();
-    let polling = tokio::spawn(ingest.run(stop.clone()));
+    let polling = tokio::spawn(poller.run(stop.clone()));
 
     let mut received = 0;
     let mut others = BTreeMap::new();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use ci_history::{Rules, TimelineKey, Timestamp};
+use ci_history::{Rules, Shard, TimelineKey, Timestamp};
 use clap::Args;
 
 use super::super::common::{Console, StoreArgs, unusable};
@@ -124,6 +124,7 @@ fn of_v2(text: &[u8], identity: Identity, rules: &Rules) -> anyhow::Result<Saved
     Ok(Saved {
         timeline,
         watermark: None,
+        has_gap: false,
     })
 }
 
@@ -209,8 +210,8 @@ impl ImportArgs {
 /// Puts a timeline into the store; returns whether it replaced one.
 async fn save(saved: Saved, own: bool, force: bool, config: &StateConfig) -> anyhow::Result<bool> {
     let store = storage::open(&config.store).await?;
-    let loaded = store.load().await?;
-    storage::say_set_aside(&loaded.set_aside);
+    let loaded = store.load_shard(Shard::WHOLE).await?;
+    storage::log_quarantined(&loaded.quarantined);
     let key = saved.timeline.key.clone();
     let there = loaded
         .timelines

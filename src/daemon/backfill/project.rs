@@ -1,79 +1,113 @@
-//! The backfill of one project: what is left to be read, drafts on the way, and the end in the store.
+//! The backfill of one project: what is left to read, checkpoints on the way, and the end in the store.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
 
-use super::super::storage;
-use super::{Backfill, Known, Progress, before};
-use crate::daemon::DaemonError;
+use super::report::Progress;
+use super::timelines::{BackfillTimelines, SavedTimelines};
+use crate::daemon::storage;
 use crate::gitlab::{Error, Project};
-use crate::ingest::{LISTING_OVERLAP, Past};
-use crate::model::{PipelineObservation, Timestamp};
-use crate::store::{Draft, Saved, StoreError};
+use crate::ingest::{BackfillListing, LISTING_OVERLAP, Reader};
+use crate::store::{BackfillCheckpoint, Saved, Store, StoreError};
+use ci_history::{PipelineObservation, Rules, Timestamp};
+
+/// Reads one project after the other.
+pub(super) struct ProjectReader {
+    pub(super) reader: Reader,
+    /// What `reader` fills.
+    pub(super) timelines: Arc<BackfillTimelines>,
+    pub(super) store: Store,
+    pub(super) rules: Rules,
+    /// See [`BackfillCheckpoint::scope`].
+    pub(super) scope: String,
+    pub(super) rebuild: bool,
+    /// How far back to read.
+    pub(super) target: Timestamp,
+    pub(super) save_interval: Duration,
+    /// Histories without activity since then are not kept.
+    pub(super) cutoff: Timestamp,
+    pub(super) progress: Arc<dyn Progress>,
+    pub(super) stop: CancellationToken,
+}
+
+/// What is saved of a project.
+#[derive(Default)]
+pub(super) struct SavedProject {
+    pub(super) timelines: SavedTimelines,
+    pub(super) watermark: Option<Timestamp>,
+}
 
 /// What a project came to.
-pub(super) enum Ended {
+pub(super) enum ProjectEnd {
     Done { timelines: usize },
     Stopped,
     Failed(Error),
 }
 
-impl Backfill {
-    pub(super) async fn project(
+impl ProjectReader {
+    /// `place`: number of the project, and of all projects.
+    pub(super) async fn read(
         &self,
         project: &Project,
-        known: Known,
+        saved: SavedProject,
         place: (usize, usize),
-        progress: &dyn Progress,
-    ) -> Result<Ended, DaemonError> {
-        let since = known.watermark.map_or(self.target, |end| {
+    ) -> Result<ProjectEnd, StoreError> {
+        let since = saved.watermark.map_or(self.target, |end| {
             before(end, LISTING_OVERLAP).min(self.target)
         });
-        let draft = self.store.draft(project.id).await?;
-        let draft = draft.filter(|draft| draft.scope == self.scope && draft.since <= since);
-        let since = draft.as_ref().map_or(since, |draft| draft.since);
-        let Past {
+        let checkpoint = self.store.checkpoint(project.id).await?;
+        let checkpoint = checkpoint
+            .filter(|checkpoint| checkpoint.scope == self.scope && checkpoint.since <= since);
+        let since = checkpoint
+            .as_ref()
+            .map_or(since, |checkpoint| checkpoint.since);
+        let BackfillListing {
             mut pipelines,
             latest,
         } = tokio::select! {
-            past = self.ingest.past(project, since) => match past {
-                Ok(past) => past,
-                Err(error) => return Ok(Ended::Failed(error)),
+            listing = self.reader.backfill_listing(project, since) => match listing {
+                Ok(listing) => listing,
+                Err(error) => return Ok(ProjectEnd::Failed(error)),
             },
-            () = self.stop.cancelled() => return Ok(Ended::Stopped),
+            () = self.stop.cancelled() => return Ok(ProjectEnd::Stopped),
         };
         let all = pipelines.len();
-        let is_resumed = draft.is_some();
-        let draft = draft.unwrap_or_else(|| Draft {
+        let is_resumed = checkpoint.is_some();
+        let checkpoint = checkpoint.unwrap_or_else(|| BackfillCheckpoint {
             scope: self.scope.clone(),
             since,
             listed: latest,
             done: 0,
             timelines: Vec::new(),
         });
-        pipelines.retain(|pipeline| !is_done(&draft, pipeline.id, pipeline.updated_at));
-        progress.begins(&project.path, place, all, all - pipelines.len());
-        self.reading.begin(&draft, known.timelines);
-        let read = self.read(project, pipelines, &draft).await?;
-        self.save_draft(project, &draft).await?;
+        pipelines.retain(|pipeline| !is_done(&checkpoint, pipeline.id, pipeline.updated_at));
+        let before = all - pipelines.len();
+        self.progress.begins(&project.path, place, all, before);
+        self.timelines.begin(&checkpoint, saved.timelines);
+        let read = self.read_pipelines(project, pipelines, &checkpoint).await?;
+        self.save_checkpoint(project, &checkpoint).await?;
         match read {
             Some(Ok(())) => {}
-            Some(Err(error)) => return Ok(Ended::Failed(error)),
-            None => return Ok(Ended::Stopped),
+            Some(Err(error)) => return Ok(ProjectEnd::Failed(error)),
+            None => return Ok(ProjectEnd::Stopped),
         }
         let timelines = self
-            .commit(project, known.watermark, latest, is_resumed)
+            .commit(project, saved.watermark, latest, is_resumed)
             .await?;
-        Ok(Ended::Done { timelines })
+        Ok(ProjectEnd::Done { timelines })
     }
 
-    /// Reads pipelines and now and then keeps what was read; `None` if it is to stop.
-    async fn read(
+    /// Reads pipelines, and saves the checkpoint now and then; `None` if it was stopped.
+    async fn read_pipelines(
         &self,
         project: &Project,
         pipelines: Vec<PipelineObservation>,
-        draft: &Draft,
+        checkpoint: &BackfillCheckpoint,
     ) -> Result<Option<Result<(), Error>>, StoreError> {
-        let reading = self.ingest.read_past(project, pipelines);
+        let reading = self.reader.read_in_order(project, pipelines);
         tokio::pin!(reading);
         let mut saves = tokio::time::interval(self.save_interval);
         saves.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -83,17 +117,23 @@ impl Backfill {
                 biased;
                 () = self.stop.cancelled() => return Ok(None),
                 read = &mut reading => return Ok(Some(read)),
-                _ = saves.tick() => self.save_draft(project, draft).await?,
+                _ = saves.tick() => self.save_checkpoint(project, checkpoint).await?,
             }
         }
     }
 
-    async fn save_draft(&self, project: &Project, begun: &Draft) -> Result<(), StoreError> {
-        let draft = self.reading.draft(begun);
-        self.store.save_draft(project.id, draft, &self.rules).await
+    async fn save_checkpoint(
+        &self,
+        project: &Project,
+        begun: &BackfillCheckpoint,
+    ) -> Result<(), StoreError> {
+        let checkpoint = self.timelines.checkpoint(begun);
+        self.store
+            .save_checkpoint(project.id, checkpoint, &self.rules)
+            .await
     }
 
-    /// Puts what was read in the place of what was saved; returns how many timelines were.
+    /// Replaces what was saved by what was read; returns the number of timelines.
     async fn commit(
         &self,
         project: &Project,
@@ -101,50 +141,58 @@ impl Backfill {
         latest: Option<Timestamp>,
         is_resumed: bool,
     ) -> Result<usize, StoreError> {
-        let (read, mut own) = self.reading.end();
+        let (read, mut own) = self.timelines.end();
         let mut own_stays = false;
         let mut timelines = Vec::with_capacity(read.len());
         for (key, read) in read {
-            let mut timeline = match own.remove(&key) {
-                Some(mut timeline) if !self.reach.rebuild => {
-                    own_stays |= timeline.merge_backfill(read, &self.rules);
-                    timeline
+            let mut saved = match own.remove(&key) {
+                Some(mut own) if !self.rebuild => {
+                    own_stays |= own.timeline.merge_backfill(read, &self.rules);
+                    own
                 }
-                _ => read,
+                _ => Saved {
+                    timeline: read,
+                    watermark: None,
+                    has_gap: false,
+                },
             };
+            let timeline = &mut saved.timeline;
             timeline.project = project.path.clone();
             timeline.project_url.clone_from(&project.web_url);
-            timeline.expire(self.expired);
-            if timeline.last_activity().is_none_or(|at| at >= self.expired) {
-                timelines.push(timeline);
+            timeline.expire(self.cutoff);
+            if timeline.last_activity().is_none_or(|at| at >= self.cutoff) {
+                timelines.push(saved);
             }
         }
-        // What an earlier run has read was not counted into the saved histories: the daemon reads it.
+        // What an earlier run has read was not counted into the saved histories: the daemon reads it again.
         let watermark = if is_resumed && own_stays {
             former
         } else {
             former.max(latest)
         };
         let count = timelines.len();
-        for (number, timeline) in (1..).zip(timelines) {
+        for (number, mut saved) in (1..).zip(timelines) {
             // As the daemon does: the last document promises what is in all of them.
-            let watermark = if number == count { watermark } else { former };
-            let saved = Saved {
-                timeline,
-                watermark,
-            };
+            saved.watermark = if number == count { watermark } else { former };
             let written = self.store.save(saved, &self.rules).await?;
-            storage::say_set_aside(&written.set_aside);
+            storage::log_quarantined(&written.quarantined);
         }
         Ok(count)
     }
 }
 
 /// Whether an earlier run has read a pipeline, which has not moved since.
-fn is_done(draft: &Draft, id: u64, updated_at: Option<Timestamp>) -> bool {
-    let moved_since = match (updated_at, draft.listed) {
+fn is_done(checkpoint: &BackfillCheckpoint, id: u64, updated_at: Option<Timestamp>) -> bool {
+    let moved_since = match (updated_at, checkpoint.listed) {
         (Some(moved), Some(listed)) => moved >= before(listed, LISTING_OVERLAP),
         _ => true,
     };
-    id <= draft.done && !moved_since
+    id <= checkpoint.done && !moved_since
+}
+
+/// So long before a time.
+pub(super) fn before(time: Timestamp, span: Duration) -> Timestamp {
+    let span = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+    // Not before the epoch: GitLab takes no negative years.
+    Timestamp::of_clock(time.unix().saturating_sub(span).max(1))
 }

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::super::downstream::bridge;
+use super::super::downstream::Bridge;
 use super::*;
+use crate::base::label::Label as _;
 
 fn raw(value: &Value) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).unwrap()
@@ -19,7 +20,7 @@ fn job_of(changes: &Value) -> Result<JobObservation, Rejected> {
     for (key, value) in changes.as_object().unwrap() {
         record[key] = value.clone();
     }
-    job(&raw(&record)).map(|timed| timed.job)
+    decode_one::<TimedJob>(&record.to_string()).map(|(_, timed)| timed.job)
 }
 
 fn rejected(changes: &Value) -> (Option<u64>, &'static str, String) {
@@ -47,7 +48,7 @@ fn every_collected_answer_of_gitlab_decodes_whole() {
         };
         assert!(!records.is_empty(), "{name}");
         for record in records {
-            let result = decode_by_name(&name, &raw(&record));
+            let result = decode_by_name(&name, &record.to_string());
             assert_eq!(result, Ok(record["id"].as_u64().unwrap()), "{name}");
             decoded += 1;
         }
@@ -55,15 +56,15 @@ fn every_collected_answer_of_gitlab_decodes_whole() {
     assert!(decoded > 130, "{decoded}");
 }
 
-fn decode_by_name(file: &str, record: &RawValue) -> Result<u64, Rejected> {
+fn decode_by_name(file: &str, record: &str) -> Result<u64, Rejected> {
     if file.contains("bridge") {
-        bridge(record).map(|bridge| bridge.job.id)
+        decode_one::<Bridge>(record).map(|(_, bridge)| bridge.job.id)
     } else if file.contains("job") {
-        job(record).map(|timed| timed.job.id)
+        decode_one::<TimedJob>(record).map(|(_, timed)| timed.job.id)
     } else if file.contains("pipeline") {
-        decode_pipeline(record).map(|pipeline| pipeline.id)
+        decode_one::<PipelineObservation>(record).map(|(_, pipeline)| pipeline.id)
     } else {
-        project(record).map(|project| project.id)
+        decode_one::<Project>(record).map(|(_, project)| project.id)
     }
 }
 
@@ -185,7 +186,7 @@ fn bad_records_do_not_take_the_good_ones_with_them() {
     let array = r#"[{"id":3,"name":"a","status":"success"}, null, 5, "x", {}, {"id":1},
         {"id":2,"name":"\ud800","status":"failed"}, {"id":4,"id":4},
         {"id":3,"name":"a again","status":"failed"}, {"id":9,"name":"b","status":"failed"}]"#;
-    let listing = decode_jobs(&RawValue::from_string(array.into()).unwrap());
+    let listing = decode_pipeline_jobs(&RawValue::from_string(array.into()).unwrap()).jobs;
     let ids: Vec<u64> = listing.items.iter().map(|job| job.id).collect();
     assert_eq!(ids, [3, 9]);
     assert_eq!(&*listing.items[0].name, "a");
@@ -210,7 +211,7 @@ fn bad_records_do_not_take_the_good_ones_with_them() {
 
 #[test]
 fn what_is_no_array_of_jobs_is_one_rejected_record() {
-    let listing = decode_jobs(&raw(&json!({"id": 1})));
+    let listing = decode_pipeline_jobs(&raw(&json!({"id": 1}))).jobs;
     assert_eq!((listing.items.len(), listing.rejected.len()), (0, 1));
 }
 

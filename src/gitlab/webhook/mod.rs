@@ -1,4 +1,4 @@
-//! Webhooks of GitLab: who sent one, and what it says of jobs.
+//! Webhooks of GitLab: their sender and the jobs in them.
 //!
 //! ```text
 //! headers, body -> Verifier -> decode -> Hook (the same observations that polling makes)
@@ -10,20 +10,23 @@
 mod verify;
 mod wire;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
+use serde::Deserialize;
+use strum::{IntoStaticStr, VariantArray};
 
 pub use verify::{Refusal, Verifier};
 
-use super::record::{Listing, Reader, RejectReason, Rejected};
-use super::validate;
-use super::wire::Job;
-use crate::model::{JobObservation, Status};
+use ci_history::{JobObservation, Status};
 
-/// What a hook is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+use super::listing::{Listing, Pages, RejectReason, Rejected};
+use super::record::{self, Reader};
+use super::validate::{self, PipelineJobs, TimedJob};
+use super::wire::{Field, Job, Value};
+
+/// The subject of a hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum HookKind {
     /// `object_kind: build`, the Job Hook.
     Job,
@@ -31,20 +34,6 @@ pub enum HookKind {
     Pipeline,
     /// Anything else: pushes, merge requests, deployments, ..
     Other,
-}
-
-impl HookKind {
-    /// Every kind, so that label values can start at zero.
-    pub const ALL: [Self; 3] = [Self::Job, Self::Pipeline, Self::Other];
-
-    /// The kind as a label value.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Job => "job",
-            Self::Pipeline => "pipeline",
-            Self::Other => "other",
-        }
-    }
 }
 
 /// How a hook names its project.
@@ -56,7 +45,7 @@ pub enum HookProject {
     Path(Arc<str>),
 }
 
-/// What a job or a pipeline hook says.
+/// A job hook or a pipeline hook.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hook {
     /// Which project.
@@ -65,7 +54,7 @@ pub struct Hook {
     pub pipeline_id: u64,
     /// Branch or tag.
     pub ref_name: Arc<str>,
-    /// What started the pipeline; `None` in a job hook, which does not say.
+    /// `source` of the pipeline; job hooks lack it.
     pub source: Option<Arc<str>>,
     /// Status of the pipeline; `None` in a job hook, where it is not reliable.
     pub pipeline_status: Option<Status>,
@@ -73,53 +62,46 @@ pub struct Hook {
     pub jobs: Listing<JobObservation>,
 }
 
-/// What is in the body of a hook; looks at nothing but its kind. `None`: the body is no JSON object.
+/// The kind of a hook; looks at nothing else. `None`: the body is no JSON object.
 pub fn kind_of(body: &[u8]) -> Option<HookKind> {
-    let envelope: wire::Envelope<'_> = serde_json::from_slice(body).ok()?;
-    let text = |raw: &RawValue| serde_json::from_str::<String>(raw.get()).unwrap_or_default();
-    let kind = envelope.object_kind.map(text).unwrap_or_default();
-    Some(match &*kind {
-        "build" => HookKind::Job,
-        "pipeline" => HookKind::Pipeline,
+    let envelope: Value<'_, wire::Envelope<'_>> = serde_json::from_slice(body).ok()?;
+    Some(match envelope.object()?.object_kind {
+        Value::Text(kind) if kind == "build" => HookKind::Job,
+        Value::Text(kind) if kind == "pipeline" => HookKind::Pipeline,
         _ => HookKind::Other,
     })
 }
 
-/// Reads a hook; `None` for one that is neither of a job nor of a pipeline.
-pub fn decode(body: &[u8]) -> Result<Option<Hook>, Rejected> {
+/// Reads a hook of the kind that [`kind_of`] found; `None` for one that is neither of a job nor of a
+/// pipeline.
+pub fn decode(kind: HookKind, body: &[u8]) -> Result<Option<Hook>, Rejected> {
     let text = String::from_utf8_lossy(body);
-    let Ok(record) = serde_json::from_str::<&RawValue>(&text) else {
-        return Err(no_object("the body is no JSON".to_owned()));
-    };
-    match kind_of(text.as_bytes()) {
-        Some(HookKind::Job) => job(record).map(Some),
-        Some(HookKind::Pipeline) => pipeline(record).map(Some),
-        Some(HookKind::Other) => Ok(None),
-        None => Err(no_object("the body is no JSON object".to_owned())),
+    match kind {
+        HookKind::Job => job(parse(&text)?).map(Some),
+        HookKind::Pipeline => pipeline(parse(&text)?).map(Some),
+        HookKind::Other => Ok(None),
     }
 }
 
-fn no_object(detail: String) -> Rejected {
-    Rejected {
+fn parse<'a, W: Deserialize<'a>>(json: &'a str) -> Result<Value<'a, W>, Rejected> {
+    serde_json::from_str(json).map_err(|error| Rejected {
         kind: "webhook",
         id: None,
         reason: RejectReason::WrongType,
-        detail,
-    }
+        detail: format!("the body cannot be read: {error}"),
+    })
 }
 
-fn job(record: &RawValue) -> Result<Hook, Rejected> {
-    let (mut read, wire): (_, wire::JobHook<'_>) = Reader::open("job", record)?;
-    let job_id = wire.build_id;
-    read.id(job_id)?;
-    let project = wire.project.and_then(|project| project.id);
-    let project = read.other_id("project_id", wire.project_id.or(project))?;
+fn job(hook: Value<'_, wire::JobHook<'_>>) -> Result<Hook, Rejected> {
+    let (mut read, wire) = Reader::open("job", hook)?;
+    read.id(&wire.build_id)?;
+    let project = read.other_id("project_id", &wire.project_id.or(id_of(wire.project)))?;
     // Older versions give the pipeline's id only as that of the "commit".
-    let commit = wire.commit.and_then(|commit| commit.id);
-    let pipeline_id = read.other_id("pipeline_id", wire.pipeline_id.or(commit))?;
-    let ref_name = read.required("ref", wire.ref_name, RejectReason::MissingRef)?;
+    let pipeline_id = read.other_id("pipeline_id", &wire.pipeline_id.or(id_of(wire.commit)))?;
+    let ref_name = read.required("ref", &wire.ref_name, RejectReason::MissingRef)?;
+    let ref_name = Arc::from(ref_name);
     let attempt = Job {
-        id: job_id,
+        id: wire.build_id,
         name: wire.build_name,
         stage: wire.build_stage,
         status: wire.build_status,
@@ -130,9 +112,9 @@ fn job(record: &RawValue) -> Result<Hook, Rejected> {
         duration: wire.build_duration,
         queued_duration: wire.build_queued_duration,
         failure_reason: wire.build_failure_reason,
-        web_url: None,
+        ..Job::default()
     };
-    let job = validate::attempt_of(read, &attempt)?.into();
+    let job = validate::attempt(&mut read, &attempt)?.job;
     Ok(Hook {
         project: HookProject::Id(project),
         pipeline_id,
@@ -146,39 +128,38 @@ fn job(record: &RawValue) -> Result<Hook, Rejected> {
     })
 }
 
-fn pipeline(record: &RawValue) -> Result<Hook, Rejected> {
-    let (mut read, wire): (_, wire::PipelineHook<'_>) = Reader::open("pipeline", record)?;
-    let attributes = wire.object_attributes;
-    let attributes =
-        attributes.ok_or_else(|| read.missing("object_attributes.id", RejectReason::MissingId))?;
-    let pipeline_id = read.id(attributes.id)?;
-    let id = wire.project.as_ref().and_then(|project| project.id);
-    let path = wire.project.and_then(|project| project.path_with_namespace);
-    let project = match (id, path) {
-        (None, Some(path)) => {
-            let field = "project.path_with_namespace";
-            let path = read.required(field, Some(path), RejectReason::MissingPath)?;
-            HookProject::Path(path)
+fn id_of<'a>(related: Value<'a, wire::Related<'a>>) -> Field<'a> {
+    related.object().unwrap_or_default().id
+}
+
+fn pipeline(hook: Value<'_, wire::PipelineHook<'_>>) -> Result<Hook, Rejected> {
+    let (mut read, wire) = Reader::open("pipeline", hook)?;
+    let pipeline = wire.object_attributes.object().unwrap_or_default();
+    let pipeline_id = read.id(&pipeline.id)?;
+    let project = wire.project.object().unwrap_or_default();
+    let project = match (&project.id, &project.path_with_namespace) {
+        (Value::Missing, path @ Value::Text(_)) => {
+            let name = "project.path_with_namespace";
+            let path = read.required(name, path, RejectReason::MissingPath)?;
+            HookProject::Path(path.into())
         }
-        _ => HookProject::Id(read.other_id("project.id", id)?),
+        (id, _) => HookProject::Id(read.other_id("project.id", id)?),
     };
-    let status = read.required("status", attributes.status, RejectReason::MissingStatus)?;
-    let mut jobs = Listing::new();
-    jobs.extend(
-        &wire.builds.unwrap_or_default(),
-        &mut HashSet::new(),
-        |build| {
-            let job: JobObservation = validate::job(build)?.into();
-            Ok(with_known_reason(job))
-        },
-    );
+    let status = read.required("status", &pipeline.status, RejectReason::MissingStatus)?;
+    let ref_name = read.required("ref", &pipeline.ref_name, RejectReason::MissingRef)?;
+    let mut jobs = Pages::<TimedJob>::default();
+    jobs.extend(wire.builds.into_iter().flatten().map(record::decode));
+    let jobs = PipelineJobs::from(jobs).jobs;
     Ok(Hook {
         project,
         pipeline_id,
-        ref_name: read.required("ref", attributes.ref_name, RejectReason::MissingRef)?,
-        source: read.text("source", attributes.source)?,
-        pipeline_status: Some(Status::parse(&status)),
-        jobs,
+        ref_name: ref_name.into(),
+        source: read.text("source", &pipeline.source)?.map(Arc::from),
+        pipeline_status: Some(Status::parse(status)),
+        jobs: Listing {
+            items: jobs.items.into_iter().map(with_known_reason).collect(),
+            rejected: jobs.rejected,
+        },
     })
 }
 

@@ -2,10 +2,10 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ci_history::Timestamp;
 use http::{HeaderMap, HeaderName};
 
 use super::*;
-use crate::model::Timestamp;
 
 /// The example of the Standard Webhooks specification: `whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw`.
 fn key() -> Vec<u8> {
@@ -37,6 +37,14 @@ fn at(seconds: i64) -> Timestamp {
 fn recorded(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/webhooks");
     std::fs::read(folder.join(name)).unwrap()
+}
+
+/// Reads a hook of any kind.
+fn decode(body: &[u8]) -> Result<Option<Hook>, Rejected> {
+    kind_of(body).map_or_else(
+        || super::decode(HookKind::Job, body),
+        |kind| super::decode(kind, body),
+    )
 }
 
 #[test]

@@ -5,12 +5,11 @@ use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ci_history::Timestamp;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::HeaderMap;
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
-
-use crate::model::Timestamp;
 
 /// Seconds by which a signed hook may be older or newer than GitLab's clock.
 const TOLERANCE: i64 = 5 * 60;

@@ -15,12 +15,12 @@ use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 
 use super::credentials::Source;
-use super::error::{Fault, S3Error};
+use super::error::{S3Error, S3ErrorKind};
 use crate::base::backoff::Backoff;
 use crate::base::error_chain::error_chain;
 use crate::base::s3_options::{Encryption, S3Options};
 
-/// Attempts of one request. Only what may pass is repeated.
+/// Attempts of one request. Only transient errors are repeated.
 const ATTEMPTS: u32 = 3;
 
 /// Pauses between attempts, and between the writes of replicas that are in each other's way.
@@ -30,10 +30,10 @@ pub(super) const BACKOFF: Backoff =
 /// Longest time until a connection stands.
 const CONNECT: Duration = Duration::from_secs(3);
 
-/// Asked by a store of one's own, most of which do not care.
+/// Stores other than AWS accept any region.
 const REGION_OF_AN_ENDPOINT: &str = "us-east-1";
 
-/// What must hold for a write to take place.
+/// The condition of a write.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Condition<'a> {
     /// Nothing.
@@ -63,7 +63,7 @@ pub(super) struct Listed {
 #[derive(Debug, Clone)]
 pub(super) struct Bucket {
     client: Client,
-    /// Of the credentials, if there may be any.
+    /// Of the credentials.
     source: Option<Source>,
     name: String,
     /// Empty, or ending in `/`.
@@ -74,7 +74,7 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// `sdk` says what is to hold for all of AWS' services, such as where credentials come from.
+    /// `sdk` has the settings of all AWS services, such as the source of credentials.
     pub(super) async fn new(options: S3Options, sdk: ConfigLoader) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT.min(options.timeout))
@@ -135,11 +135,11 @@ impl Bucket {
         let target = self.address(name);
         let source = self.source.clone();
         move |error| {
-            let fault = match (Fault::of(&error), source.and_then(|it| it.trouble())) {
-                (Fault::Timeout, Some(trouble)) => Fault::Credentials(trouble),
-                (fault, _) => fault,
+            let kind = match (S3ErrorKind::of(&error), source.and_then(|it| it.trouble())) {
+                (S3ErrorKind::Timeout, Some(trouble)) => S3ErrorKind::Credentials(trouble),
+                (kind, _) => kind,
             };
-            S3Error::new(action, target, fault)
+            S3Error::new(action, target, kind)
         }
     }
 
@@ -151,13 +151,13 @@ impl Bucket {
             let request = self.client.get_object().bucket(&self.name).key(key);
             let answer = request.send().await.map_err(self.error("read", name));
             let output = match answer {
-                Err(error) if matches!(error.fault(), Fault::NoSuchKey) => return Ok(None),
+                Err(error) if matches!(error.kind(), S3ErrorKind::NoSuchKey) => return Ok(None),
                 answer => answer?,
             };
             match read_whole(output, self.timeout).await {
                 Ok(object) => return Ok(Some(object)),
-                Err(fault) if attempt == ATTEMPTS => {
-                    return Err(S3Error::new("read", self.address(name), fault));
+                Err(kind) if attempt == ATTEMPTS => {
+                    return Err(S3Error::new("read", self.address(name), kind));
                 }
                 Err(_) => sleep(BACKOFF.delay(attempt - 1)).await,
             }
@@ -199,7 +199,12 @@ impl Bucket {
             .key(format!("{}{name}", self.prefix))
             .set_if_match(etag.map(str::to_owned));
         match request.send().await.map_err(self.error("remove", name)) {
-            Err(error) if !matches!(error.fault(), Fault::NoSuchKey | Fault::Precondition) => {
+            Err(error)
+                if !matches!(
+                    error.kind(),
+                    S3ErrorKind::NoSuchKey | S3ErrorKind::Precondition
+                ) =>
+            {
                 Err(error)
             }
             _ => Ok(()),
@@ -241,17 +246,18 @@ impl Bucket {
 }
 
 /// The body to its end: the SDK's timeouts and attempts only reach to its beginning.
-async fn read_whole(output: GetObjectOutput, longest: Duration) -> Result<Object, Fault> {
+async fn read_whole(output: GetObjectOutput, longest: Duration) -> Result<Object, S3ErrorKind> {
     let length = output.content_length;
     let body = match timeout(longest, output.body.collect()).await {
-        Err(_) => return Err(Fault::Timeout),
-        Ok(Err(error)) => return Err(Fault::Cut(error_chain(&error))),
+        Err(_) => return Err(S3ErrorKind::Timeout),
+        Ok(Err(error)) => return Err(S3ErrorKind::Cut(error_chain(&error))),
         Ok(Ok(body)) => body.into_bytes(),
     };
     match length.and_then(|length| usize::try_from(length).ok()) {
-        Some(length) if length != body.len() => {
-            Err(Fault::Cut(format!("{} of {length} bytes came", body.len())))
-        }
+        Some(length) if length != body.len() => Err(S3ErrorKind::Cut(format!(
+            "{} of {length} bytes came",
+            body.len()
+        ))),
         _ => Ok(Object {
             etag: output.e_tag,
             body,

@@ -1,4 +1,4 @@
-//! Where credentials come from, and what became of the last look there.
+//! The source of credentials, and why it gave none the last time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

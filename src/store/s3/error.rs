@@ -1,4 +1,4 @@
-//! What goes wrong with S3, and what to do about it.
+//! Errors of S3, with advice.
 
 use std::error::Error as StdError;
 
@@ -7,20 +7,20 @@ use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use crate::base::error_chain::error_chain;
-use crate::store::DocumentError;
+use crate::store::document::DocumentError;
 
 /// A request to S3 failed.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {target}: {fault}")]
+#[error("cannot {action} {target}: {kind}")]
 pub struct S3Error {
     action: &'static str,
     target: String,
-    fault: Fault,
+    kind: S3ErrorKind,
 }
 
 /// Why a request to S3 failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum S3ErrorKind {
     /// There are no credentials.
     #[error(
         "no credentials were found: neither in the environment (AWS_ACCESS_KEY_ID and \
@@ -60,7 +60,7 @@ pub enum Fault {
         /// Where it is, where S3 says so.
         region: Option<String>,
     },
-    /// Nothing was sent, because of what is configured.
+    /// The settings allow no request.
     #[error("the settings cannot be used: {0}; check store.s3 and the AWS_ variables")]
     Settings(String),
     /// S3 does not want this request, and will not want it a second time.
@@ -95,7 +95,7 @@ pub enum Fault {
         "other replicas changed it {0} times while it was to be written; the next save tries again"
     )]
     Contended(u32),
-    /// What is there was written by a newer version, and is not overwritten.
+    /// The document is of a newer version and is not overwritten.
     #[error("it is not overwritten: {0}")]
     Newer(DocumentError),
     /// There is no such object.
@@ -104,28 +104,28 @@ pub enum Fault {
     /// The object is not as the request demands.
     #[error("it was changed by somebody else")]
     Precondition,
-    /// The store does not know such a request.
+    /// The store does not implement the request.
     #[error("the store does not know this kind of request ({0})")]
     NotImplemented(String),
 }
 
 impl S3Error {
-    pub(super) fn new(action: &'static str, target: String, fault: Fault) -> Self {
+    pub(super) fn new(action: &'static str, target: String, kind: S3ErrorKind) -> Self {
         Self {
             action,
             target,
-            fault,
+            kind,
         }
     }
 
     /// Why it failed.
-    pub fn fault(&self) -> &Fault {
-        &self.fault
+    pub fn kind(&self) -> &S3ErrorKind {
+        &self.kind
     }
 }
 
-impl Fault {
-    /// Whether the other documents will meet the same.
+impl S3ErrorKind {
+    /// Whether the other documents will fail, too.
     pub(crate) fn is_outage(&self) -> bool {
         !matches!(
             self,
@@ -224,17 +224,19 @@ impl Fault {
     }
 }
 
-/// What is wrong with the credentials, where that is what it is.
-fn of_credentials(error: &(dyn StdError + 'static)) -> Option<Fault> {
+/// The problem with the credentials, if that is the cause.
+fn of_credentials(error: &(dyn StdError + 'static)) -> Option<S3ErrorKind> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         match error.downcast_ref::<CredentialsError>() {
-            Some(CredentialsError::CredentialsNotLoaded(_)) => return Some(Fault::NoCredentials),
+            Some(CredentialsError::CredentialsNotLoaded(_)) => {
+                return Some(S3ErrorKind::NoCredentials);
+            }
             Some(invalid @ CredentialsError::InvalidConfiguration(_)) => {
-                return Some(Fault::Settings(error_chain(invalid)));
+                return Some(S3ErrorKind::Settings(error_chain(invalid)));
             }
             Some(other) => {
-                return Some(Fault::Credentials(error_chain(other)));
+                return Some(S3ErrorKind::Credentials(error_chain(other)));
             }
             None => cause = error.source(),
         }

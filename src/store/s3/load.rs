@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
+use ci_history::Shard;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::bucket::{Bucket, Listed, Object};
-use super::{PARALLEL_REQUESTS, S3, S3Error, document_path};
-use crate::model::Shard;
-use crate::store::{DocumentError, Loaded, Saved, SetAside, decode};
+use super::error::S3Error;
+use super::{PARALLEL_REQUESTS, S3};
+use crate::store::document::{DocumentError, Saved, decode};
+use crate::store::layout::document_path;
+use crate::store::outcome::{Loaded, Quarantined};
 
 /// How often a document that does not parse is read before it counts as broken and not the answer.
 const READINGS: u32 = 2;
@@ -20,11 +23,6 @@ struct Read {
 }
 
 impl S3 {
-    /// Reads all documents, as [`Self::load_shard`] does.
-    pub async fn load(&self) -> Result<Loaded, S3Error> {
-        self.load_shard(Shard::WHOLE).await
-    }
-
     /// Reads the documents of a shard. One that cannot be read is moved aside, never deleted, and the others go on.
     /// Where one is of a newer version, nothing is moved.
     ///
@@ -52,21 +50,21 @@ impl S3 {
         Ok(self.sort_out(documents).await)
     }
 
-    /// Reads all documents and writes nothing. What cannot be read is told and stays where it is.
+    /// Reads all documents and writes nothing. Unreadable documents are listed and stay where they are.
     pub async fn look(&self) -> Result<Loaded, S3Error> {
         let mut loaded = Loaded::default();
         for (name, read) in self.read_all(self.list(Shard::WHOLE).await?).await? {
             match read.content {
                 Ok(saved) => loaded.timelines.push(saved),
-                Err(error) => loaded.set_aside.push(self.left(&name, error)),
+                Err(error) => loaded.quarantined.push(self.left(&name, error)),
             }
         }
         Ok(loaded)
     }
 
     /// A document that cannot be read and stays where it is.
-    fn left(&self, name: &str, error: DocumentError) -> SetAside {
-        SetAside {
+    fn left(&self, name: &str, error: DocumentError) -> Quarantined {
+        Quarantined {
             path: PathBuf::from(self.bucket.address(name)),
             moved_to: None,
             error: error.into(),
@@ -87,10 +85,10 @@ impl S3 {
                     }
                     loaded.timelines.push(saved);
                 }
-                Err(error) if stays => loaded.set_aside.push(self.left(&name, error)),
+                Err(error) if stays => loaded.quarantined.push(self.left(&name, error)),
                 Err(error) => {
-                    let aside = self.set_aside(&name, read.object, error).await;
-                    loaded.set_aside.push(aside);
+                    let aside = self.quarantine(&name, read.object, error).await;
+                    loaded.quarantined.push(aside);
                 }
             }
         }

@@ -2,7 +2,6 @@
 
 mod bucket;
 mod credentials;
-mod draft;
 mod error;
 mod load;
 
@@ -11,14 +10,15 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use aws_config::{BehaviorVersion, ConfigLoader};
+use ci_history::{Rules, TimelineKey};
 use tokio::time::sleep;
 
 use self::bucket::{BACKOFF, Bucket, Condition, Object};
-pub use self::error::{Fault, S3Error};
+pub use self::error::{S3Error, S3ErrorKind};
+use super::document::{DocumentError, Saved, decode, encode};
 use super::layout::document_path;
-use super::{DocumentError, Saved, SetAside, Written, decode, encode};
+use super::outcome::{Quarantined, Written};
 use crate::base::s3_options::S3Options;
-use crate::model::{Rules, TimelineKey};
 
 /// Requests that run at a time.
 pub(super) const PARALLEL_REQUESTS: usize = 16;
@@ -40,7 +40,7 @@ pub struct S3 {
 }
 
 impl S3 {
-    /// Makes ready, without any request to S3.
+    /// Sends no request to S3.
     pub async fn new(options: S3Options) -> Self {
         Self::with(options, aws_config::defaults(BehaviorVersion::latest())).await
     }
@@ -70,11 +70,11 @@ impl S3 {
         for _ in 0..2 {
             match self.put(PROBE, b"{}\n".to_vec(), Condition::Absent).await {
                 Ok(_) => {}
-                Err(error) if matches!(error.fault(), Fault::Precondition) => {
+                Err(error) if matches!(error.kind(), S3ErrorKind::Precondition) => {
                     honoured = true;
                     break;
                 }
-                Err(error) if matches!(error.fault(), Fault::NotImplemented(_)) => break,
+                Err(error) if matches!(error.kind(), S3ErrorKind::NotImplemented(_)) => break,
                 Err(error) => return Err(error),
             }
         }
@@ -83,7 +83,7 @@ impl S3 {
     }
 
     /// Replaces a timeline's document. Where another replica has written it meanwhile, the two are
-    /// merged, and what came out is given back.
+    /// merged, and the result is returned.
     pub async fn save(&self, saved: Saved, rules: &Rules) -> Result<Written, S3Error> {
         let key = saved.timeline.key.clone();
         let name = document_path(&key);
@@ -96,11 +96,15 @@ impl S3 {
             match self.put(&name, encode(&current, rules), condition).await {
                 Ok(etag) => {
                     self.remember(key, etag);
-                    written.merged = merged.then_some(current.timeline);
+                    written.merged = merged.then_some(current);
                     return Ok(written);
                 }
                 // Some stores say so of an object that is gone.
-                Err(error) if matches!(error.fault(), Fault::Precondition | Fault::NoSuchKey) => {}
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        S3ErrorKind::Precondition | S3ErrorKind::NoSuchKey
+                    ) => {}
                 Err(error) => return Err(error),
             }
             written.conflicts += 1;
@@ -108,21 +112,18 @@ impl S3 {
             let Some(stored) = self.stored(&key, &name, &mut written).await? else {
                 continue;
             };
-            current.timeline.merge(&stored.timeline);
-            current.timeline.trim(rules);
-            // Each says up to when everything is in the documents, and it still is.
-            current.watermark = current.watermark.max(stored.watermark);
+            current.merge(&stored, rules);
             merged = true;
             if current == stored {
-                written.merged = Some(current.timeline);
+                written.merged = Some(current);
                 return Ok(written);
             }
         }
         let target = self.bucket.address(&name);
-        Err(S3Error::new("write", target, Fault::Contended(TRIES)))
+        Err(S3Error::new("write", target, S3ErrorKind::Contended(TRIES)))
     }
 
-    /// What is there in the way of a save; `None` where nothing is, or nothing readable.
+    /// The document that another replica has saved; `None` if there is no readable one.
     async fn stored(
         &self,
         key: &TimelineKey,
@@ -140,11 +141,11 @@ impl S3 {
             }
             Err(error @ DocumentError::Newer { .. }) => {
                 let target = self.bucket.address(name);
-                Err(S3Error::new("write", target, Fault::Newer(error)))
+                Err(S3Error::new("write", target, S3ErrorKind::Newer(error)))
             }
             Err(error) => {
-                let aside = self.set_aside(name, object, error).await;
-                written.set_aside.push(aside);
+                let aside = self.quarantine(name, object, error).await;
+                written.quarantined.push(aside);
                 Ok(None)
             }
         }
@@ -156,6 +157,22 @@ impl S3 {
         self.delete(&document_path(key), etag.as_deref()).await?;
         self.remember(key.clone(), None);
         Ok(())
+    }
+
+    /// An object; `None` if there is none.
+    pub(super) async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, S3Error> {
+        let object = self.bucket.get(name).await?;
+        Ok(object.map(|object| object.body.to_vec()))
+    }
+
+    /// Replaces an object, whatever another replica has written.
+    pub(super) async fn write(&self, name: &str, text: Vec<u8>) -> Result<(), S3Error> {
+        self.bucket.put(name, text, Condition::None).await.map(drop)
+    }
+
+    /// Removes an object, whatever another replica has written.
+    pub(super) async fn delete_always(&self, name: &str) -> Result<(), S3Error> {
+        self.bucket.delete(name, None).await
     }
 
     async fn put(
@@ -175,7 +192,7 @@ impl S3 {
         let etag = etag.filter(|_| self.conditional_writes() == Some(true));
         match self.bucket.delete(name, etag).await {
             // Not every store that knows conditions knows them for removals.
-            Err(error) if matches!(error.fault(), Fault::NotImplemented(_)) => {
+            Err(error) if matches!(error.kind(), S3ErrorKind::NotImplemented(_)) => {
                 self.bucket.delete(name, None).await
             }
             done => done,
@@ -183,12 +200,12 @@ impl S3 {
     }
 
     /// Gives an unreadable document a name that is not loaded and not taken.
-    async fn set_aside(&self, name: &str, object: Object, error: DocumentError) -> SetAside {
+    async fn quarantine(&self, name: &str, object: Object, error: DocumentError) -> Quarantined {
         let moved = self.move_aside(name, &object).await;
         if let Err(error) = &moved {
             tracing::warn!("an unreadable document stays where it is: {error}");
         }
-        SetAside {
+        Quarantined {
             path: PathBuf::from(self.bucket.address(name)),
             moved_to: moved.ok().map(PathBuf::from),
             error: error.into(),
@@ -210,7 +227,7 @@ impl S3 {
                 .await
             {
                 Ok(_) => break target,
-                Err(error) if matches!(error.fault(), Fault::Precondition) => {}
+                Err(error) if matches!(error.kind(), S3ErrorKind::Precondition) => {}
                 Err(error) => return Err(error),
             }
         };

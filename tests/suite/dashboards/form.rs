@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use job_failure_exporter::base::label::Label as _;
 use job_failure_exporter::metrics::families;
 use regex::Regex;
 use serde_json::{Value, json};

@@ -108,7 +108,7 @@ async fn no_error_repeats_the_token_even_if_gitlab_does() {
         let server = Server::start((0..4).map(|_| answer.clone())).await;
         let client = client(&server);
         let error = client.bridges(7, 70).await.unwrap_err();
-        let text = format!("{error} {error:?} {:?} {client:?}", error.fault());
+        let text = format!("{error} {error:?} {:?} {client:?}", error.kind());
         assert!(!text.contains(SECRET), "{text}");
     }
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ci_history::Shard;
 use http::Method;
 use job_failure_exporter::base::s3_options::S3Options;
-use job_failure_exporter::store::{Fault, S3, Store, StoreError, encode};
+use job_failure_exporter::store::{S3, S3ErrorKind, Store, StoreError, encode};
 
 use super::{load, options, rules, save, saved, store, store_of};
 use testkit::fault_proxy::{Proxy, Trouble};
@@ -36,10 +37,10 @@ async fn documents_that_cannot_be_read_are_kept_aside_and_the_others_are_loaded(
         .await;
     bucket.put("state/jobs/7/text.json", "hello").await;
     let store = store(&bucket).await;
-    let loaded = store.load().await.unwrap();
+    let loaded = store.load_shard(Shard::WHOLE).await.unwrap();
     assert_eq!(loaded.timelines, std::slice::from_ref(&good));
     let mut told: Vec<String> = loaded
-        .set_aside
+        .quarantined
         .iter()
         .map(|aside| {
             let to = aside.moved_to.as_ref().unwrap().display();
@@ -66,7 +67,11 @@ async fn a_document_of_a_newer_version_is_an_error_of_the_load_and_stays() {
     let name = "state/jobs/7/newer.json";
     bucket.put(name, r#"{"version": 9}"#).await;
     let store = Store::S3(Arc::new(store(&bucket).await));
-    let error = store.load().await.unwrap_err().to_string();
+    let error = store
+        .load_shard(Shard::WHOLE)
+        .await
+        .unwrap_err()
+        .to_string();
     let wanted = format!("s3://{}/{name}: the document is of version 9", bucket.name);
     assert!(error.starts_with(&wanted), "{error}");
     let kept = bucket.get(name).await.unwrap();
@@ -81,7 +86,7 @@ async fn a_document_of_a_newer_version_in_the_way_of_a_save_is_not_overwritten()
         .put("state/jobs/7/main.json", r#"{"version": 9}"#)
         .await;
     let error = store.save(saved("main", &[1]), &rules()).await.unwrap_err();
-    assert!(matches!(error.fault(), Fault::Newer(_)), "{error}");
+    assert!(matches!(error.kind(), S3ErrorKind::Newer(_)), "{error}");
     assert!(
         error.to_string().contains("run the version that wrote it"),
         "{error}"
@@ -94,7 +99,7 @@ async fn a_document_of_a_newer_version_in_the_way_of_a_save_is_not_overwritten()
 async fn a_bucket_that_is_not_there_is_told() {
     let bucket = TestBucket::create().await;
     let store = store_of(options("no-such-bucket", bucket.server), SECRET).await;
-    let error = store.load().await.unwrap_err();
+    let error = store.load_shard(Shard::WHOLE).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "cannot list s3://no-such-bucket/state/jobs/: there is no such bucket: \
@@ -133,7 +138,7 @@ async fn a_server_that_checks_credentials_takes_the_right_ones_and_refuses_other
     let wrong = store_of(options("ci-state", &rclone.url), "not-the-secret").await;
     let error = wrong.check().await.unwrap_err();
     assert!(
-        matches!(error.fault(), Fault::BadCredentials { .. }),
+        matches!(error.kind(), S3ErrorKind::BadCredentials { .. }),
         "{error}"
     );
     assert!(!error.to_string().contains("not-the-secret"), "{error}");
@@ -163,7 +168,10 @@ async fn a_server_that_is_gone_is_an_outage_and_is_written_to_when_it_is_back() 
         .save(saved("main", &[1, 2]), &rules())
         .await
         .unwrap_err();
-    assert!(matches!(error.fault(), Fault::Unreachable(_)), "{error}");
+    assert!(
+        matches!(error.kind(), S3ErrorKind::Unreachable(_)),
+        "{error}"
+    );
     let error = StoreError::from(error);
     assert!(error.is_outage() && !error.is_lasting(), "{error}");
     proxy.come_back().await;
@@ -186,10 +194,10 @@ async fn a_server_that_does_not_answer_is_given_up_after_the_configured_time() {
         proxy.always(method.clone(), Some(Trouble::Silence));
         let error = match method {
             Method::PUT => hasty.save(saved("main", &[1, 2]), &rules()).await.err(),
-            _ => hasty.load().await.err(),
+            _ => hasty.load_shard(Shard::WHOLE).await.err(),
         };
         let error = error.unwrap();
-        assert!(matches!(error.fault(), Fault::Timeout), "{error}");
+        assert!(matches!(error.kind(), S3ErrorKind::Timeout), "{error}");
         assert!(error.to_string().contains("store.s3.timeout"), "{error}");
         let error = StoreError::from(error);
         assert!(error.is_outage() && !error.is_lasting(), "{error}");
@@ -215,7 +223,7 @@ async fn one_answer_of_500_or_slow_down_is_tried_again_and_many_are_told() {
         .await
         .unwrap_err();
     assert!(
-        matches!(error.fault(), Fault::Unavailable { .. }),
+        matches!(error.kind(), S3ErrorKind::Unavailable { .. }),
         "{error}"
     );
     assert!(
@@ -237,7 +245,7 @@ async fn a_write_whose_answer_was_lost_is_recognized_as_ones_own() {
         .put("state/jobs/7/main.json", encode(&ours, &rules()))
         .await;
     let written = store.save(ours.clone(), &rules()).await.unwrap();
-    assert_eq!(written.merged, Some(ours.timeline));
+    assert_eq!(written.merged, Some(ours));
 }
 
 #[tokio::test]
@@ -249,8 +257,8 @@ async fn a_body_that_is_cut_off_is_read_again_and_never_taken_for_a_broken_docum
     proxy.next(Method::GET, &[Trouble::CutBody; 2]);
     assert_eq!(load(&store).await, [saved("main", &[1])]);
     proxy.always(Method::GET, Some(Trouble::CutBody));
-    let error = store.load().await.unwrap_err();
-    assert!(matches!(error.fault(), Fault::Cut(_)), "{error}");
+    let error = store.load_shard(Shard::WHOLE).await.unwrap_err();
+    assert!(matches!(error.kind(), S3ErrorKind::Cut(_)), "{error}");
     proxy.always(Method::GET, None);
     assert_eq!(load(&store).await, [saved("main", &[1])]);
 }

@@ -46,7 +46,7 @@ async fn a_project_is_found_by_path_and_by_number_also_below_a_prefix() {
 }
 
 #[tokio::test]
-async fn the_pages_of_a_list_join_to_the_whole_and_their_headers_say_where_they_stand() {
+async fn the_pages_of_a_list_are_complete_and_their_headers_give_the_position() {
     let gitlab = empty().await;
     gitlab.with(|world| {
         let project = world.create_project("acme/shop");
@@ -205,7 +205,7 @@ async fn a_failed_job_skips_later_stages_and_an_allowed_failure_does_not() {
 }
 
 #[tokio::test]
-async fn a_job_held_back_moves_as_it_is_told() {
+async fn a_held_job_takes_the_status_that_is_set() {
     let gitlab = empty().await;
     let (pipeline, job) = gitlab.with(|world| {
         let project = world.create_project("acme/shop");
@@ -273,7 +273,7 @@ async fn a_child_pipeline_is_listed_only_by_its_source_and_found_through_its_bri
 }
 
 #[tokio::test]
-async fn a_deleted_project_is_gone_with_everything_in_it() {
+async fn deleting_a_project_deletes_its_pipelines() {
     let gitlab = scenario("breaks-and-is-fixed").await;
     gitlab.advance(minutes(2));
     gitlab.with(|world| {
@@ -286,7 +286,7 @@ async fn a_deleted_project_is_gone_with_everything_in_it() {
 }
 
 #[tokio::test]
-async fn answers_are_compressed_where_asked_for_and_carry_the_simulated_date() {
+async fn answers_are_compressed_on_request_and_have_the_simulated_date() {
     let gitlab = scenario("breaks-and-is-fixed").await;
     gitlab.advance(minutes(1));
     let url = format!("{}/api/v4/projects/acme%2Fshop/pipelines", gitlab.url());

@@ -8,7 +8,7 @@ use tokio::process::Command;
 use rustix::process::{Pid, Signal, kill_process};
 
 #[tokio::test]
-async fn it_says_its_address_serves_and_ends_well_on_sigterm() {
+async fn it_prints_its_address_serves_and_ends_successfully_on_sigterm() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gitlab-simulator"));
     let line = ["--listen-address", "127.0.0.1:0"];
     let mut simulator = command

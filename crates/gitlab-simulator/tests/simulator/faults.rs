@@ -1,4 +1,4 @@
-//! What goes wrong on demand.
+//! Faults on demand.
 
 use gitlab_simulator::{Fault, Handle};
 use reqwest::{Response, StatusCode};
@@ -21,7 +21,7 @@ async fn attempt(gitlab: &Handle) -> reqwest::Result<Response> {
 }
 
 #[tokio::test]
-async fn an_injected_error_hits_one_request_and_the_next_is_well() {
+async fn an_injected_error_affects_one_request() {
     let gitlab = shop().await;
     for (fault, status) in [
         (Fault::InternalError, StatusCode::INTERNAL_SERVER_ERROR),
@@ -62,7 +62,7 @@ async fn a_reset_gives_no_answer_at_all() {
 }
 
 #[tokio::test]
-async fn a_record_without_id_stands_among_the_true_ones() {
+async fn a_record_without_id_is_added_to_the_true_ones() {
     let gitlab = shop().await;
     gitlab.faults(|faults| faults.inject_at("/pipelines", Fault::RecordWithoutId));
     assert_eq!(get(&gitlab, "/user").await.status(), 200);
@@ -73,7 +73,7 @@ async fn a_record_without_id_stands_among_the_true_ones() {
 }
 
 #[tokio::test]
-async fn an_outage_lasts_until_it_is_over() {
+async fn an_outage_affects_every_request_until_it_ends() {
     let gitlab = shop().await;
     gitlab.faults(|faults| faults.outage = Some(Fault::Unavailable));
     for _ in 0..3 {
@@ -99,7 +99,7 @@ async fn an_outage_is_started_and_ended_over_http() {
 }
 
 #[tokio::test]
-async fn the_rate_limit_counts_down_refuses_and_begins_anew_with_the_minute() {
+async fn the_rate_limit_counts_down_refuses_and_restarts_with_the_minute() {
     let gitlab = shop().await;
     gitlab.faults(|faults| faults.limit_rate(Some(2)));
     let first = get(&gitlab, PIPELINES).await;
@@ -121,7 +121,7 @@ async fn one_seed_always_gives_the_same_faults() {
         let gitlab = shop().await;
         gitlab.faults(|faults| faults.probability = 0.5);
         for _ in 0..40 {
-            // Some are cut off, which is an answer here, too.
+            // Some answers are cut off; they count as answered.
             drop(attempt(&gitlab).await);
         }
         let requests = gitlab.requests();

@@ -1,6 +1,6 @@
 //! The simulated GitLab over real HTTP: its API, its faults, and the truth of its scenarios.
 
-#![expect(clippy::unwrap_used, reason = "a test's helper may panic")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
 mod api;
 mod command;
@@ -14,7 +14,7 @@ use gitlab_simulator::{Handle, Options, Scenario, start};
 use reqwest::Response;
 use serde_json::Value;
 
-/// A simulator with a scenario whose time stands at its start.
+/// A simulator with a scenario. Its time stands still at the start.
 async fn scenario(name: &str) -> Handle {
     let options = Options {
         scenario: Some(Scenario::named(name).unwrap()),
@@ -23,12 +23,12 @@ async fn scenario(name: &str) -> Handle {
     start(options).await.unwrap()
 }
 
-/// A simulator without anything in it.
+/// A simulator with an empty world.
 async fn empty() -> Handle {
     start(Options::default()).await.unwrap()
 }
 
-/// `GET /api/v4<path>` with the right token.
+/// `GET /api/v4<path>` with the valid token.
 async fn get(gitlab: &Handle, path: &str) -> Response {
     reqwest::Client::new()
         .get(format!("{}/api/v4{path}", gitlab.url()))

@@ -1,4 +1,4 @@
-//! How simulated time follows a clock.
+//! Simulated time follows a clock.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ async fn paced(pace: Pace) -> Handle {
     start(options).await.unwrap()
 }
 
-/// Seconds by which the simulator is ahead of the clock's first moment.
+/// Simulated time minus the initial time of the clock, in seconds.
 fn ahead(gitlab: &Handle) -> i64 {
     gitlab.with(|world| world.now().unix()) - Moment::from_unix(NOW.cast_signed()).unix()
 }
 
 #[tokio::test]
-async fn it_goes_with_the_clock_it_follows() {
+async fn simulated_time_follows_the_clock() {
     let clock = ManualClock::at_unix(NOW);
     let gitlab = paced(Pace::follow(Arc::new(clock.clone()))).await;
     assert_eq!(ahead(&gitlab), 0);
@@ -32,7 +32,7 @@ async fn it_goes_with_the_clock_it_follows() {
 }
 
 #[tokio::test]
-async fn it_hurries_until_it_has_caught_up_and_goes_with_the_clock_from_then_on() {
+async fn simulated_time_is_faster_until_it_reaches_the_clock_and_then_follows_it() {
     let clock = ManualClock::at_unix(NOW);
     let pace = Pace::catching_up(Arc::new(clock.clone()), minutes(10), 61.0);
     let gitlab = paced(pace).await;

@@ -1,4 +1,4 @@
-//! The truth of every scenario, spelled out in figures.
+//! The truth of every scenario in figures.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn told(gitlab: &Handle, project: &str, job: &str) -> String {
     format!("{} {window}", truth.consecutive_failures)
 }
 
-/// Lets time pass up to so many minutes after the start.
+/// Advances time to a number of minutes after the start.
 fn reach(gitlab: &Handle, minute: u64, second: u64) {
     let target = minutes(minute) + seconds(second);
     let passed = gitlab.with(|world| world.now().seconds_since(world.started()));
@@ -112,7 +112,7 @@ async fn an_allowed_failure_is_recorded_and_breaks_the_streak() {
 }
 
 #[tokio::test]
-async fn the_jobs_of_a_matrix_stand_each_for_itself() {
+async fn each_job_of_a_matrix_counts_separately() {
     let gitlab = scenario("matrix").await;
     reach(&gitlab, 9, 0);
     assert_eq!(told(&gitlab, "acme/compiler", "test 2/3"), "6 pppffffff");
@@ -122,7 +122,7 @@ async fn the_jobs_of_a_matrix_stand_each_for_itself() {
 }
 
 #[tokio::test]
-async fn a_canceled_execution_is_no_outcome_and_takes_back_what_it_had_been() {
+async fn a_canceled_execution_has_no_outcome_and_replaces_the_earlier_one() {
     let gitlab = scenario("canceled").await;
     let e2e = |minute, second| {
         reach(&gitlab, minute, second);
@@ -183,7 +183,7 @@ async fn an_outage_fails_forty_five_jobs_at_once_and_is_over_two_minutes_later()
 }
 
 #[tokio::test]
-async fn the_demo_world_holds_every_scenario_and_one_seed_gives_one_course() {
+async fn the_demo_contains_every_scenario_and_a_seed_always_gives_the_same_events() {
     let demo = async |seed, steps: &[u64]| {
         let options = Options {
             scenario: Scenario::named("demo"),

@@ -5,25 +5,26 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::fragments::Fragments;
-use crate::model::TimelineKey;
+use ci_history::TimelineKey;
 
-/// All rendered timelines. Its lock is held to put text in its place or to copy references, never
+use super::fragments::Fragments;
+
+/// All rendered timelines. Its lock is held to put text in or to copy references, never
 /// to render or to join.
 #[derive(Default)]
-pub(super) struct Shelf(RwLock<Content>);
+pub(super) struct RenderCache(RwLock<Content>);
 
 #[derive(Default)]
 struct Content {
     shards: BTreeMap<u64, Shard>,
-    places: HashMap<TimelineKey, Place>,
+    sort_keys: HashMap<TimelineKey, SortKey>,
 }
 
 /// A scrape reads every piece of text: from thousands of timelines it would wait for memory most
 /// of the time. So some timelines share one run of text for each family.
 #[derive(Default)]
 struct Shard {
-    timelines: BTreeMap<Place, Arc<Rendered>>,
+    timelines: BTreeMap<SortKey, Arc<Rendered>>,
     /// Of all timelines; none after a change.
     joined: Option<Arc<Rendered>>,
     /// Counts the changes.
@@ -39,7 +40,7 @@ const SHARDS: u64 = 512;
 /// A project that was deleted and created again has two ids for the same labels until the old one
 /// is retired; the newer one is shown, since no series may appear twice.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct SortKey {
     /// Label `project`.
     pub(super) project: Arc<str>,
     /// Label `ref`.
@@ -56,24 +57,24 @@ pub(super) struct Rendered {
     pub(super) jobs: u64,
 }
 
-impl Shelf {
-    /// Puts a timeline in its place, and takes what was there for the key.
-    pub(super) fn put(&self, key: TimelineKey, place: Place, rendered: Rendered) {
+impl RenderCache {
+    /// Puts a timeline where its sort key says, in place of the former text of the key.
+    pub(super) fn put(&self, key: TimelineKey, sort_key: SortKey, rendered: Rendered) {
         let mut content = self.write();
-        let former = content.places.insert(key, place.clone());
-        if let Some(former) = former.filter(|former| *former != place) {
+        let former = content.sort_keys.insert(key, sort_key.clone());
+        if let Some(former) = former.filter(|former| *former != sort_key) {
             content.take(&former);
         }
-        let shard = content.shards.entry(place.shard()).or_default();
-        shard.timelines.insert(place, Arc::new(rendered));
+        let shard = content.shards.entry(sort_key.shard()).or_default();
+        shard.timelines.insert(sort_key, Arc::new(rendered));
         shard.changed();
     }
 
-    /// Takes what is there for the key.
+    /// Removes the text of a key.
     pub(super) fn take(&self, key: &TimelineKey) {
         let mut content = self.write();
-        if let Some(place) = content.places.remove(key) {
-            content.take(&place);
+        if let Some(sort_key) = content.sort_keys.remove(key) {
+            content.take(&sort_key);
         }
     }
 
@@ -114,19 +115,19 @@ impl Shelf {
 }
 
 impl Content {
-    fn take(&mut self, place: &Place) {
-        let at = place.shard();
+    fn take(&mut self, sort_key: &SortKey) {
+        let at = sort_key.shard();
         let Some(shard) = self.shards.get_mut(&at) else {
             return;
         };
-        shard.timelines.remove(place);
+        shard.timelines.remove(sort_key);
         shard.changed();
         if shard.timelines.is_empty() {
             self.shards.remove(&at);
         }
     }
 
-    /// Keeps what was joined, where nothing changed meanwhile.
+    /// Keeps the joined text of shards that did not change meanwhile.
     fn keep(&mut self, fresh: Vec<(u64, u64, Arc<Rendered>)>) {
         for (at, version, joined) in fresh {
             let shard = self.shards.get_mut(&at);
@@ -157,11 +158,11 @@ impl Shard {
 
     /// The timelines, without those that a newer project hides.
     fn visible(&self) -> Vec<Arc<Rendered>> {
-        let mut last: Option<&Place> = None;
-        let timelines = self.timelines.iter().filter(|(place, _)| {
-            let labels = (&place.project, &place.ref_name);
+        let mut last: Option<&SortKey> = None;
+        let timelines = self.timelines.iter().filter(|(sort_key, _)| {
+            let labels = (&sort_key.project, &sort_key.ref_name);
             let hidden = last.is_some_and(|last| (&last.project, &last.ref_name) == labels);
-            last = Some(place);
+            last = Some(sort_key);
             !hidden
         });
         timelines
@@ -170,7 +171,7 @@ impl Shard {
     }
 }
 
-impl Place {
+impl SortKey {
     /// By the labels alone: those that hide one another share a shard.
     fn shard(&self) -> u64 {
         let mut hasher = DefaultHasher::new();

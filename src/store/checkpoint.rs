@@ -1,18 +1,18 @@
-//! What a backfill has read of a project so far, kept beside the documents until it is done.
+//! Checkpoint of a backfill, kept beside the documents of its project until it is done.
 
+use ci_history::{Rules, Timeline, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::document::{DocumentError, Saved, decode, embed, parse, to_json};
-use crate::model::{Rules, Timeline, Timestamp};
 
-/// Version this program writes, and the only one it reads: a draft does not outlive an upgrade.
+/// Version this program writes, and the only one it reads: a checkpoint does not outlive an upgrade.
 const VERSION: u32 = 1;
 
-/// What a backfill has read of a project so far.
+/// The timelines that a backfill has read of a project so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Draft {
-    /// What is read and how it is counted, in words: a draft of another scope is of no use.
+pub struct BackfillCheckpoint {
+    /// Selection and counting rules, in words: a checkpoint of another scope is not used.
     pub scope: String,
     /// From when on pipelines are read.
     pub since: Timestamp,
@@ -20,13 +20,13 @@ pub struct Draft {
     pub listed: Option<Timestamp>,
     /// Pipelines up to this one were read.
     pub done: u64,
-    /// What came out so far.
+    /// Without watermarks.
     pub timelines: Vec<Timeline>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Shape {
+struct CheckpointDocument {
     version: u32,
     scope: String,
     since: i64,
@@ -35,7 +35,7 @@ struct Shape {
     timelines: Vec<Box<RawValue>>,
 }
 
-impl Draft {
+impl BackfillCheckpoint {
     pub(super) fn encode(self, rules: &Rules) -> Vec<u8> {
         let document = |timeline| {
             let watermark = None;
@@ -43,11 +43,12 @@ impl Draft {
                 &Saved {
                     timeline,
                     watermark,
+                    has_gap: false,
                 },
                 rules,
             )
         };
-        to_json(&Shape {
+        to_json(&CheckpointDocument {
             version: VERSION,
             scope: self.scope,
             since: self.since.unix(),
@@ -57,19 +58,19 @@ impl Draft {
         })
     }
 
-    /// `None` for the draft of another version.
+    /// `None` for a checkpoint of another version.
     pub(super) fn decode(text: &[u8]) -> Result<Option<Self>, DocumentError> {
-        let shape: Shape = parse(text)?;
-        if shape.version != VERSION {
+        let document: CheckpointDocument = parse(text)?;
+        if document.version != VERSION {
             return Ok(None);
         }
-        let timelines = shape.timelines.iter();
+        let timelines = document.timelines.iter();
         let timelines = timelines.map(|text| Ok(decode(text.get().as_bytes())?.timeline));
         Ok(Some(Self {
-            scope: shape.scope,
-            since: Timestamp::of_clock(shape.since),
-            listed: shape.listed.and_then(Timestamp::from_unix),
-            done: shape.done,
+            scope: document.scope,
+            since: Timestamp::of_clock(document.since),
+            listed: document.listed.and_then(Timestamp::from_unix),
+            done: document.done,
             timelines: timelines.collect::<Result<_, DocumentError>>()?,
         }))
     }

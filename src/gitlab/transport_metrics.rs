@@ -1,21 +1,21 @@
-//! What the adapter tells about its traffic while it works, for whoever counts it.
+//! The events of the transport that are counted.
 
 use std::time::Duration;
 
-use crate::base::api::{CircuitState, Endpoint};
-use crate::model::Timestamp;
+use ci_history::Timestamp;
 
-/// Hears of every request as it ends. All methods do nothing unless they are implemented.
-///
-/// The methods are called on the way of a request: they must return at once.
-pub trait Observer: Send + Sync {
+use crate::base::api::{CircuitState, Endpoint};
+
+/// Counts requests as they end. A method that is not implemented does nothing. The transport calls the
+/// methods between requests: they must return at once.
+pub trait TransportMetrics: Send + Sync {
     /// One request ended after `elapsed`; `status_class` is `2xx` to `5xx`, or `error` where no
-    /// whole answer came. Each attempt of a retried request is told.
+    /// whole answer came. Called for each attempt.
     fn answered(&self, endpoint: Endpoint, status_class: &'static str, elapsed: Duration) {
         let _ = (endpoint, status_class, elapsed);
     }
 
-    /// A request is going to be sent again; `reason` is that of [`Error::reason`](super::Error::reason).
+    /// A request will be sent again, because of [`Error::reason`](super::Error::reason).
     fn retried(&self, endpoint: Endpoint, reason: &'static str) {
         let _ = (endpoint, reason);
     }
@@ -37,4 +37,4 @@ pub trait Observer: Send + Sync {
 }
 
 /// Nobody listens.
-impl Observer for () {}
+impl TransportMetrics for () {}

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use crate::base::api::ErrorClass;
 
-/// What came instead of an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Why a request failed. Its words are those of [`Error::reason`](super::Error::reason).
+#[derive(Debug, Clone, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 #[non_exhaustive]
-pub enum Fault {
+pub enum ErrorKind {
     /// 401; with GitLab's words.
     Unauthorized(String),
     /// 403; with GitLab's words.
@@ -70,29 +71,7 @@ pub enum Fault {
     Paging(String),
 }
 
-impl Fault {
-    pub(super) fn reason(&self) -> &'static str {
-        match self {
-            Self::Unauthorized(_) => "unauthorized",
-            Self::Forbidden(_) => "forbidden",
-            Self::NotFound(_) => "not_found",
-            Self::Refused { .. } => "refused",
-            Self::RateLimited { .. } => "rate_limited",
-            Self::ServerError { .. } => "server_error",
-            Self::CircuitOpen { .. } => "circuit_open",
-            Self::CiDisabled => "ci_disabled",
-            Self::Timeout { .. } => "timeout",
-            Self::Connection(_) => "connection",
-            Self::Certificate(_) => "certificate",
-            Self::Truncated(_) => "truncated",
-            Self::InvalidJson(_) => "invalid_json",
-            Self::Unexpected(_) => "unexpected",
-            Self::TooLarge { .. } => "too_large",
-            Self::Redirect { .. } => "redirect",
-            Self::Paging(_) => "paging",
-        }
-    }
-
+impl ErrorKind {
     pub(super) fn class(&self) -> ErrorClass {
         match self {
             Self::Timeout { .. } => ErrorClass::Timeout,
@@ -114,7 +93,7 @@ impl Fault {
         }
     }
 
-    /// The same fault with each text that came from outside put through `change`.
+    /// The same error with each text that came from outside put through `change`.
     pub(super) fn map_text(mut self, change: impl FnOnce(&str) -> String) -> Self {
         match &mut self {
             Self::Unauthorized(text)
@@ -138,7 +117,7 @@ impl Fault {
         self
     }
 
-    /// Whether GitLab answered at all, whatever it said.
+    /// Whether GitLab itself answered, also with a refusal.
     pub(super) fn is_an_answer(&self) -> bool {
         !matches!(
             self,
@@ -163,11 +142,9 @@ impl Fault {
             _ => false,
         }
     }
-}
 
-impl Fault {
-    /// Those that are told without their subject.
-    pub(super) fn write_transport(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Writes the kinds that need no subject.
+    pub(super) fn write_no_answer(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CircuitOpen { retry_in } => write!(
                 f,
@@ -201,60 +178,31 @@ impl Fault {
                 "redirected to {to}, outside of this GitLab's API; not followed, so that the token stays here: put the right address into `url`"
             ),
             Self::Paging(detail) => write!(f, "the list has no end that can be reached: {detail}"),
-            _ => f.write_str(self.reason()),
+            _ => f.write_str(self.into()),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::error::Error;
     use super::*;
 
     #[test]
-    fn every_reason_is_listed_once() {
-        let text = String::new;
-        let faults = [
-            Fault::Unauthorized(text()),
-            Fault::Forbidden(text()),
-            Fault::NotFound(text()),
-            Fault::Refused {
-                status: 400,
-                message: text(),
-            },
-            Fault::RateLimited { retry_after: None },
-            Fault::ServerError {
-                status: 500,
-                message: text(),
-            },
-            Fault::CircuitOpen {
-                retry_in: Duration::ZERO,
-            },
-            Fault::CiDisabled,
-            Fault::Timeout {
-                after: Duration::ZERO,
-            },
-            Fault::Connection(text()),
-            Fault::Certificate(text()),
-            Fault::Truncated(text()),
-            Fault::InvalidJson(text()),
-            Fault::Unexpected(text()),
-            Fault::TooLarge { limit: 0 },
-            Fault::Redirect { to: text() },
-            Fault::Paging(text()),
-        ];
-        assert_eq!(faults.map(|fault| fault.reason()), Error::REASONS);
+    fn the_reason_is_a_word_for_the_kind() {
+        let kind = ErrorKind::InvalidJson(String::new());
+        assert_eq!(<&str>::from(&kind), "invalid_json");
+        assert_eq!(<&str>::from(&ErrorKind::CiDisabled), "ci_disabled");
     }
 
     #[test]
     fn only_statuses_that_pass_by_themselves_are_retried() {
         for status in [500, 502, 503, 504] {
             let message = String::new();
-            assert!(Fault::ServerError { status, message }.is_retryable());
+            assert!(ErrorKind::ServerError { status, message }.is_retryable());
         }
         for status in [501, 505, 511] {
             let message = String::new();
-            assert!(!Fault::ServerError { status, message }.is_retryable());
+            assert!(!ErrorKind::ServerError { status, message }.is_retryable());
         }
     }
 }

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use crate::model::stored::{
+use ci_history::stored::{
     Attempt, Baseline, Counted, Detail, Execution, History, Imported, Job, Phase,
 };
-use crate::model::{
+use ci_history::{
     ClassCounts, FailureClass, LogExcerpt, Outcome, OutcomeCounts, Rules, Span, Timestamp,
 };
+use serde::{Deserialize, Serialize};
 
 /// Gives equal commits one allocation: all jobs of a pipeline share its commit.
 #[derive(Default)]
@@ -28,51 +27,52 @@ impl Interner {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ProjectShape {
+pub(super) struct ProjectDocument {
     pub(super) id: u64,
     pub(super) path: Arc<str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) web_url: Option<Arc<str>>,
 }
 
-/// What a job has besides its history.
+/// The fields of a job besides its history.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct DescriptionShape {
+struct DescriptionDocument {
     stage: Arc<str>,
     allow_failure: bool,
     newest_attempt: u64,
 }
 
-/// A history: `consecutive_failures` and `jobs_info` as in version 2, and what version 2 does not know.
+/// A history: `consecutive_failures` and `jobs_info` as in version 2, and fields that version 2 lacks.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct HistoryShape {
+pub(super) struct HistoryDocument {
     consecutive_failures: u64,
     /// The window, oldest first.
-    jobs_info: Vec<EntryShape>,
+    jobs_info: Vec<EntryDocument>,
     /// Executions kept beyond the window.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    before_window: Vec<EntryShape>,
+    before_window: Vec<EntryDocument>,
     /// Executions without an outcome of the window.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    outside_window: Vec<EntryShape>,
+    outside_window: Vec<EntryDocument>,
     #[serde(default, skip_serializing_if = "is_zero")]
     imported_window: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     first_seen: Option<i64>,
-    carried: CarriedShape,
+    #[serde(rename = "carried")]
+    baseline: BaselineDocument,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    excerpt: Option<ExcerptShape>,
+    excerpt: Option<ExcerptDocument>,
     /// Of jobs; the pipelines as a unit have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    job: Option<DescriptionShape>,
+    job: Option<DescriptionDocument>,
 }
 
-impl HistoryShape {
+impl HistoryDocument {
     pub(super) fn of_job(job: &Job, rules: &Rules) -> Self {
         Self {
-            job: Some(DescriptionShape {
+            job: Some(DescriptionDocument {
                 stage: job.stage.clone(),
                 allow_failure: job.allow_failure,
                 newest_attempt: job.newest_attempt,
@@ -96,7 +96,7 @@ impl HistoryShape {
         let counted: Vec<(&Execution, Outcome)> = history.window_candidates(rules).collect();
         let first_of_window = counted.len().saturating_sub(history.window(rules));
         let shape = |(execution, outcome): &(&Execution, Outcome)| {
-            EntryShape::of(execution, *outcome == Outcome::Failed, rules)
+            EntryDocument::of(execution, *outcome == Outcome::Failed, rules)
         };
         let is_counted = |execution: &Execution| {
             counted
@@ -108,7 +108,7 @@ impl HistoryShape {
             jobs_info: history
                 .imported
                 .iter()
-                .map(EntryShape::imported)
+                .map(EntryDocument::imported)
                 .chain(counted[first_of_window..].iter().map(shape))
                 .collect(),
             before_window: counted[..first_of_window].iter().map(shape).collect(),
@@ -116,12 +116,12 @@ impl HistoryShape {
                 .kept
                 .iter()
                 .filter(|execution| !is_counted(execution))
-                .map(|execution| EntryShape::of(execution, false, rules))
+                .map(|execution| EntryDocument::of(execution, false, rules))
                 .collect(),
             imported_window: history.imported_window as u64,
             first_seen: history.first_seen.map(Timestamp::unix),
-            carried: CarriedShape::of(&history.baseline),
-            excerpt: history.excerpt.as_deref().map(ExcerptShape::of),
+            baseline: BaselineDocument::of(&history.baseline),
+            excerpt: history.excerpt.as_deref().map(ExcerptDocument::of),
             job: None,
         }
     }
@@ -129,7 +129,7 @@ impl HistoryShape {
     pub(super) fn into_history(self, commits: &mut Interner) -> History {
         let mut history = History {
             imported_window: usize::try_from(self.imported_window).unwrap_or(0),
-            baseline: self.carried.into_carried(commits),
+            baseline: self.baseline.into_baseline(commits),
             first_seen: self.first_seen.and_then(Timestamp::from_unix),
             excerpt: self.excerpt.map(|excerpt| Box::new(excerpt.into_excerpt())),
             ..History::default()
@@ -153,12 +153,12 @@ impl HistoryShape {
 /// The last lines of a failure's log.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ExcerptShape {
+struct ExcerptDocument {
     id: u64,
     text: Arc<str>,
 }
 
-impl ExcerptShape {
+impl ExcerptDocument {
     fn of(excerpt: &LogExcerpt) -> Self {
         Self {
             id: excerpt.job_id,
@@ -177,11 +177,11 @@ impl ExcerptShape {
 /// An entry of `jobs_info`: `id`, `failing` and `commit` as in version 2.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct EntryShape {
+struct EntryDocument {
     id: Option<u64>,
     failing: bool,
     commit: Option<Arc<str>>,
-    /// Absent in what was imported from version 2.
+    /// Absent in entries that were imported from version 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pipeline_id: Option<u64>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -190,10 +190,10 @@ struct EntryShape {
     #[serde(default, skip_serializing_if = "is_default")]
     counted: (u8, u8),
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    attempts: Vec<AttemptShape>,
+    attempts: Vec<AttemptDocument>,
 }
 
-impl EntryShape {
+impl EntryDocument {
     fn of(execution: &Execution, failing: bool, rules: &Rules) -> Self {
         Self {
             id: execution.deciding(rules).map(|attempt| attempt.id),
@@ -202,7 +202,7 @@ impl EntryShape {
             pipeline_id: Some(execution.pipeline_id),
             finished: execution.finished,
             counted: (execution.counted.outcomes, execution.counted.classes),
-            attempts: execution.attempts.iter().map(AttemptShape::of).collect(),
+            attempts: execution.attempts.iter().map(AttemptDocument::of).collect(),
         }
     }
 
@@ -246,7 +246,7 @@ impl EntryShape {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AttemptShape {
+struct AttemptDocument {
     id: u64,
     phase: Phase,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -271,7 +271,7 @@ struct AttemptShape {
     log_class: Option<FailureClass>,
 }
 
-impl AttemptShape {
+impl AttemptDocument {
     fn of(attempt: &Attempt) -> Self {
         let detail = attempt.detail.as_deref().cloned().unwrap_or_default();
         Self {
@@ -309,10 +309,10 @@ impl AttemptShape {
     }
 }
 
-/// What lies before the kept executions.
+/// Totals of the executions before the kept ones.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CarriedShape {
+struct BaselineDocument {
     floor: u64,
     idle_floor: u64,
     streak: u64,
@@ -333,34 +333,34 @@ struct CarriedShape {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_failure: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    last_ended: Option<AttemptShape>,
+    last_ended: Option<AttemptDocument>,
 }
 
-impl CarriedShape {
-    fn of(carried: &Baseline) -> Self {
+impl BaselineDocument {
+    fn of(baseline: &Baseline) -> Self {
         Self {
-            floor: carried.settled_through,
-            idle_floor: carried.idle_settled_through,
-            streak: carried.streak,
-            streak_since: carried.streak_since.map(Timestamp::unix),
-            first_failing_commit: carried.first_failing_commit.clone(),
-            last_passing_commit: carried.last_passing_commit.clone(),
+            floor: baseline.settled_through,
+            idle_floor: baseline.idle_settled_through,
+            streak: baseline.streak,
+            streak_since: baseline.streak_since.map(Timestamp::unix),
+            first_failing_commit: baseline.first_failing_commit.clone(),
+            last_passing_commit: baseline.last_passing_commit.clone(),
             executions: Outcome::ALL
-                .map(|outcome| (outcome, carried.executions.get(outcome)))
+                .map(|outcome| (outcome, baseline.executions.get(outcome)))
                 .into(),
             failures: FailureClass::ALL
-                .map(|class| (class, carried.failures.get(class)))
+                .map(|class| (class, baseline.failures.get(class)))
                 .into(),
-            flaky: carried.flaky,
-            retries: carried.retries,
-            last_execution: carried.last_execution.map(Timestamp::unix),
-            last_success: carried.last_success.map(Timestamp::unix),
-            last_failure: carried.last_failure.map(Timestamp::unix),
-            last_ended: carried.last_ended.as_deref().map(AttemptShape::of),
+            flaky: baseline.flaky,
+            retries: baseline.retries,
+            last_execution: baseline.last_execution.map(Timestamp::unix),
+            last_success: baseline.last_success.map(Timestamp::unix),
+            last_failure: baseline.last_failure.map(Timestamp::unix),
+            last_ended: baseline.last_ended.as_deref().map(AttemptDocument::of),
         }
     }
 
-    fn into_carried(self, commits: &mut Interner) -> Baseline {
+    fn into_baseline(self, commits: &mut Interner) -> Baseline {
         let time = |seconds: Option<i64>| seconds.and_then(Timestamp::from_unix);
         let mut executions = OutcomeCounts::default();
         for (outcome, count) in self.executions {

@@ -1,27 +1,32 @@
 //! When the next request may go: one rate and one pause for all clones of a client, in fair shares.
+//!
+//! By hand: `governor` can neither pause everybody nor slow down to a budget that GitLab tells.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex as Turnstile, Notify};
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 /// The longest period GitLab's limits are counted in by default; a longer pause is asked for again.
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
+/// Lets one request at a time stand in the queue of a project.
+type Lane = tokio::sync::Mutex<()>;
+
 /// Spreads requests over time, and holds them while GitLab asked for a pause.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(super) struct RateLimiter {
     /// Distance between two requests in the long run.
     interval: Duration,
     /// How far requests may run ahead of that after a quiet time.
     burst: Duration,
     state: Mutex<State>,
-    /// Requests that wait may go sooner than they were told.
+    /// Wakes the requests that wait when they may go sooner.
     faster: Notify,
-    /// One request of each project stands in the queue at a time, so that they take turns.
-    shares: Mutex<HashMap<Box<str>, Arc<Turnstile<()>>>>,
+    /// A lane for each project, so that projects take turns.
+    lanes: Mutex<HashMap<Box<str>, Arc<Lane>>>,
 }
 
 #[derive(Debug)]
@@ -32,7 +37,7 @@ struct State {
     slow: Option<(Duration, Instant)>,
 }
 
-impl Gate {
+impl RateLimiter {
     /// Lets through `per_second` requests, after a quiet second as many at once.
     pub(super) fn new(per_second: f64) -> Self {
         let interval = Duration::try_from_secs_f64(1.0 / per_second).unwrap_or(LONGEST_PAUSE);
@@ -46,15 +51,15 @@ impl Gate {
                 slow: None,
             }),
             faster: Notify::new(),
-            shares: Mutex::default(),
+            lanes: Mutex::default(),
         }
     }
 
-    /// Waits for this request's turn; an error is the rest of a pause longer than `patience`. Those of
-    /// the same `share` come one after the other, and all shares in turn.
-    pub(super) async fn admit(&self, share: &str, patience: Duration) -> Result<(), Duration> {
-        let turnstile = self.turnstile(share);
-        let _turn = turnstile.lock().await;
+    /// Waits for this request's turn; an error is the rest of a pause longer than `patience`. Requests
+    /// of one lane go one after the other, and lanes take turns.
+    pub(super) async fn admit(&self, lane: &str, patience: Duration) -> Result<(), Duration> {
+        let lane = self.lane(lane);
+        let _turn = lane.lock().await;
         loop {
             if let Some(end) = self.pause_end(patience)? {
                 sleep_until(end).await;
@@ -105,25 +110,19 @@ impl Gate {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn turnstile(&self, share: &str) -> Arc<Turnstile<()>> {
-        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = shares.get(share) {
-            return Arc::clone(known);
+    fn lane(&self, name: &str) -> Arc<Lane> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lane) = lanes.get(name) {
+            return Arc::clone(lane);
         }
-        // Those nobody waits at are made again when they are needed.
-        shares.retain(|_, turnstile| Arc::strong_count(turnstile) > 1);
-        let new = Arc::<Turnstile<()>>::default();
-        shares.insert(share.into(), Arc::clone(&new));
-        new
+        // An empty lane is made again when it is needed.
+        lanes.retain(|_, lane| Arc::strong_count(lane) > 1);
+        Arc::clone(lanes.entry(name.into()).or_default())
     }
 
     fn pause_end(&self, patience: Duration) -> Result<Option<Instant>, Duration> {
         let now = Instant::now();
-        let end = self
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .paused_until;
+        let end = self.state().paused_until;
         let left = end.saturating_duration_since(now);
         if left > patience {
             return Err(left);
@@ -134,7 +133,7 @@ impl Gate {
     fn take_slot(&self) -> Instant {
         let now = Instant::now();
         let earliest = now.checked_sub(self.burst).unwrap_or(now);
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         let slot = state.next_slot.max(earliest);
         let next = slot + self.interval;
         // From the time on at which GitLab counts anew, the usual rate holds.
@@ -154,52 +153,52 @@ mod tests {
 
     #[tokio::test]
     async fn requests_keep_to_the_rate() {
-        let gate = Gate::new(200.0);
+        let limiter = RateLimiter::new(200.0);
         let start = Instant::now();
         for _ in 0..21 {
-            gate.admit("", PATIENCE).await.unwrap();
+            limiter.admit("", PATIENCE).await.unwrap();
         }
         assert!(start.elapsed() >= Duration::from_millis(100));
     }
 
     #[tokio::test]
     async fn less_than_one_request_a_second_is_a_rate_too() {
-        let gate = Gate::new(0.5);
+        let limiter = RateLimiter::new(0.5);
         let start = Instant::now();
-        assert!(gate.take_slot() <= Instant::now());
-        assert!(gate.take_slot() >= start + Duration::from_secs(2));
+        assert!(limiter.take_slot() <= Instant::now());
+        assert!(limiter.take_slot() >= start + Duration::from_secs(2));
     }
 
     #[tokio::test]
     async fn a_pause_holds_everybody_until_it_ends() {
-        let gate = Gate::new(f64::INFINITY);
+        let limiter = RateLimiter::new(f64::INFINITY);
         let start = Instant::now();
-        gate.pause(Duration::from_millis(60));
-        gate.pause(Duration::from_millis(5));
-        let (one, two) = tokio::join!(gate.admit("a", PATIENCE), gate.admit("b", PATIENCE));
+        limiter.pause(Duration::from_millis(60));
+        limiter.pause(Duration::from_millis(5));
+        let (one, two) = tokio::join!(limiter.admit("a", PATIENCE), limiter.admit("b", PATIENCE));
         assert_eq!((one, two), (Ok(()), Ok(())));
         assert!(start.elapsed() >= Duration::from_millis(60));
     }
 
     #[tokio::test]
     async fn a_pause_longer_than_the_patience_is_told_at_once() {
-        let gate = Gate::new(1.0);
-        gate.pause(Duration::from_hours(1));
-        let left = gate.admit("", PATIENCE).await.unwrap_err();
+        let limiter = RateLimiter::new(1.0);
+        limiter.pause(Duration::from_hours(1));
+        let left = limiter.admit("", PATIENCE).await.unwrap_err();
         assert!(left > Duration::from_mins(59), "{left:?}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_project_with_much_to_ask_lets_the_others_take_their_turns() {
-        let gate = Arc::new(Gate::new(10.0));
+        let limiter = Arc::new(RateLimiter::new(10.0));
         let served = Arc::new(Mutex::new(Vec::new()));
         let mut asking = Vec::new();
         let busy = (0..40).map(|_| "busy");
-        for share in busy.chain(["quiet", "other"]) {
-            let (gate, served) = (Arc::clone(&gate), Arc::clone(&served));
+        for lane in busy.chain(["quiet", "other"]) {
+            let (limiter, served) = (Arc::clone(&limiter), Arc::clone(&served));
             asking.push(tokio::spawn(async move {
-                gate.admit(share, PATIENCE).await.unwrap();
-                served.lock().unwrap().push(share);
+                limiter.admit(lane, PATIENCE).await.unwrap();
+                served.lock().unwrap().push(lane);
             }));
             tokio::task::yield_now().await;
         }
@@ -208,21 +207,24 @@ mod tests {
         }
         let served = served.lock().unwrap();
         assert_eq!(served.len(), 42);
-        for share in ["quiet", "other"] {
-            let place = served.iter().position(|one| *one == share).unwrap();
+        for lane in ["quiet", "other"] {
+            let place = served.iter().position(|one| *one == lane).unwrap();
             // The burst of a quiet second is gone before they ask.
-            assert!(place < 15, "{share} was number {place}: {served:?}");
+            assert!(place < 15, "{lane} was number {place}: {served:?}");
         }
     }
 
     /// Thirty projects ask at once; how long after the start each was let through.
-    async fn thirty_ask(gate: &Arc<Gate>, meanwhile: impl Future<Output = ()>) -> Vec<Duration> {
+    async fn thirty_ask(
+        limiter: &Arc<RateLimiter>,
+        meanwhile: impl Future<Output = ()>,
+    ) -> Vec<Duration> {
         let start = Instant::now();
         let asking: Vec<_> = (0..30)
-            .map(|share: u32| {
-                let gate = Arc::clone(gate);
+            .map(|lane: u32| {
+                let limiter = Arc::clone(limiter);
                 tokio::spawn(async move {
-                    gate.admit(&share.to_string(), PATIENCE).await.unwrap();
+                    limiter.admit(&lane.to_string(), PATIENCE).await.unwrap();
                     start.elapsed()
                 })
             })
@@ -238,21 +240,21 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn projects_that_wait_go_at_the_usual_rate_once_gitlab_counts_anew() {
-        let gate = Arc::new(Gate::new(10.0));
-        gate.spread(2, Duration::from_secs(10));
-        let passed = thirty_ask(&gate, async {}).await;
+        let limiter = Arc::new(RateLimiter::new(10.0));
+        limiter.spread(2, Duration::from_secs(10));
+        let passed = thirty_ask(&limiter, async {}).await;
         assert!(passed[2] >= Duration::from_secs(10), "{passed:?}");
         assert!(passed[29] < Duration::from_secs(13), "{passed:?}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn projects_that_wait_go_sooner_once_gitlab_says_that_much_is_left() {
-        let gate = Arc::new(Gate::new(10.0));
-        gate.spread(2, Duration::from_mins(10));
+        let limiter = Arc::new(RateLimiter::new(10.0));
+        limiter.spread(2, Duration::from_mins(10));
         let second = Duration::from_secs(1);
-        let passed = thirty_ask(&gate, async {
+        let passed = thirty_ask(&limiter, async {
             tokio::time::sleep(second).await;
-            gate.spread(1_900, Duration::from_secs(50));
+            limiter.spread(1_900, Duration::from_secs(50));
         });
         let passed = passed.await;
         assert!(passed[1] > second, "{passed:?}");
@@ -261,25 +263,25 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_gitlab_still_allows_is_spread_over_the_time_until_it_counts_anew() {
-        let gate = Gate::new(10.0);
-        gate.spread(4, Duration::from_secs(20));
+        let limiter = RateLimiter::new(10.0);
+        limiter.spread(4, Duration::from_secs(20));
         let start = Instant::now();
         for _ in 0..4 {
-            gate.admit("", PATIENCE).await.unwrap();
+            limiter.admit("", PATIENCE).await.unwrap();
         }
         let passed = start.elapsed();
         assert!(passed >= Duration::from_secs(14), "{passed:?}");
         tokio::time::advance(Duration::from_secs(20)).await;
         let start = Instant::now();
         for _ in 0..10 {
-            gate.admit("", PATIENCE).await.unwrap();
+            limiter.admit("", PATIENCE).await.unwrap();
         }
         assert!(start.elapsed() < Duration::from_secs(2));
-        gate.spread(1_900, Duration::from_secs(50));
-        assert_eq!(gate.state().slow, None);
-        gate.spread(0, Duration::from_secs(30));
+        limiter.spread(1_900, Duration::from_secs(50));
+        assert_eq!(limiter.state().slow, None);
+        limiter.spread(0, Duration::from_secs(30));
         let start = Instant::now();
-        gate.admit("", PATIENCE).await.unwrap();
+        limiter.admit("", PATIENCE).await.unwrap();
         assert!(start.elapsed() >= Duration::from_secs(30));
     }
 }

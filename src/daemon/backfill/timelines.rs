@@ -1,0 +1,125 @@
+//! The timelines of a project that is backfilled: new ones, and the saved ones that go on.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::report::Progress;
+use crate::daemon::gitlab_clock::GitLabClock;
+use crate::gitlab::{Project, Rejected};
+use crate::ingest::Observations;
+use crate::store::{BackfillCheckpoint, Saved};
+use ci_history::{JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp};
+
+/// What is read of one project after the other.
+pub(super) struct BackfillTimelines {
+    rules: Rules,
+    clock: Arc<GitLabClock>,
+    progress: Arc<dyn Progress>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    /// What was read, and nothing else.
+    read: Timelines,
+    /// What was saved, and what was read now.
+    own: SavedTimelines,
+    /// Pipelines up to this id were read.
+    done: u64,
+    /// Pipelines that were read by this run.
+    count: usize,
+}
+
+type Timelines = BTreeMap<TimelineKey, Timeline>;
+
+pub(super) type SavedTimelines = BTreeMap<TimelineKey, Saved>;
+
+impl BackfillTimelines {
+    pub(super) fn new(rules: Rules, clock: Arc<GitLabClock>, progress: Arc<dyn Progress>) -> Self {
+        Self {
+            rules,
+            clock,
+            progress,
+            inner: Mutex::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a project where a checkpoint left off.
+    pub(super) fn begin(&self, checkpoint: &BackfillCheckpoint, own: SavedTimelines) {
+        let timelines = checkpoint.timelines.iter().cloned();
+        let mut inner = self.lock();
+        inner.read = timelines.map(|t| (t.key.clone(), t)).collect();
+        inner.own = own;
+        inner.done = checkpoint.done;
+    }
+
+    /// What was read so far.
+    pub(super) fn checkpoint(&self, begun: &BackfillCheckpoint) -> BackfillCheckpoint {
+        let inner = self.lock();
+        BackfillCheckpoint {
+            scope: begun.scope.clone(),
+            since: begun.since,
+            listed: begun.listed,
+            done: inner.done,
+            timelines: inner.read.values().cloned().collect(),
+        }
+    }
+
+    /// Ends a project; returns what was read, and what was saved and has gone on.
+    pub(super) fn end(&self) -> (Timelines, SavedTimelines) {
+        let mut inner = self.lock();
+        (
+            std::mem::take(&mut inner.read),
+            std::mem::take(&mut inner.own),
+        )
+    }
+
+    /// Pipelines read since the last call.
+    pub(super) fn take_count(&self) -> usize {
+        std::mem::take(&mut self.lock().count)
+    }
+
+    fn passed(&self, inner: &mut Inner, pipeline: u64) {
+        inner.done = inner.done.max(pipeline);
+        inner.count += 1;
+        self.progress.has_read();
+    }
+}
+
+impl Observations for BackfillTimelines {
+    fn observed(
+        &self,
+        project: &Project,
+        pipeline: &PipelineObservation,
+        jobs: &[JobObservation],
+        at: Timestamp,
+    ) {
+        let mut inner = self.lock();
+        let key = TimelineKey::new(project.id, pipeline.ref_name.clone());
+        if let Some(own) = inner.own.get_mut(&key) {
+            own.timeline.observe(pipeline, jobs, &self.rules, at);
+        }
+        let read = inner
+            .read
+            .entry(key.clone())
+            .or_insert_with(|| Timeline::new(key, project.path.clone(), project.web_url.clone()));
+        read.observe(pipeline, jobs, &self.rules, at);
+        self.passed(&mut inner, pipeline.id);
+    }
+
+    fn pipeline_removed(&self, _: &Project, pipeline: &PipelineObservation) {
+        self.passed(&mut self.lock(), pipeline.id);
+    }
+
+    fn rejected(&self, rejected: &Rejected) {
+        tracing::warn!("left out of what GitLab sent: {rejected}");
+    }
+
+    fn gitlab_now(&self) -> Timestamp {
+        self.clock.gitlab_now()
+    }
+}

@@ -1,0 +1,30 @@
+//! Why the daemon or a backfill failed.
+
+use std::io;
+
+use crate::gitlab::BuildError;
+use crate::http::BindError;
+use crate::store::StoreError;
+
+/// Why the daemon did not start, or failed at its end.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The store of the state.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The address to serve on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// How to reach GitLab.
+    #[error(transparent)]
+    GitLab(#[from] BuildError),
+    /// The exporter's own metrics.
+    #[error("cannot set up the exporter's own metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// The operating system.
+    #[error("cannot catch signals: {0}")]
+    Signals(#[from] io::Error),
+    /// The last changes were lost.
+    #[error("the last changes are not saved: {0}")]
+    NotSaved(#[source] StoreError),
+}

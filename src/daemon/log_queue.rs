@@ -1,0 +1,156 @@
+//! The logs of jobs that newly fail, waiting to be read.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use ci_history::{TimelineKey, TimelineRows};
+
+/// Logs that wait at most. A log that finds no room is offered again when its timeline changes.
+const LONGEST_QUEUE: usize = 1000;
+
+/// How often one log is tried while GitLab does not answer.
+const TRIES: u32 = 3;
+
+/// Attempts that are remembered as given up.
+const REMEMBERED: usize = 10_000;
+
+/// The log of a failed attempt, to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct WantedLog {
+    pub(super) key: TimelineKey,
+    /// Name of the job's history.
+    pub(super) job: Arc<str>,
+    pub(super) pipeline_id: u64,
+    pub(super) job_id: u64,
+    pub(super) failure_reason: Option<Arc<str>>,
+    tries: u32,
+}
+
+/// Logs that wait to be read, each once.
+#[derive(Default)]
+pub(super) struct LogQueue {
+    waiting: Mutex<Waiting>,
+    filled: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    queue: VecDeque<WantedLog>,
+    /// Attempts in the queue or being read.
+    known: HashSet<u64>,
+    /// Attempts whose logs are not read.
+    given_up: HashSet<u64>,
+}
+
+impl LogQueue {
+    /// Takes the failures whose logs were not read yet.
+    pub(super) fn offer(&self, project_id: u64, rows: &TimelineRows) {
+        let mut waiting = self.waiting();
+        for row in &rows.jobs {
+            let Some(failing) = row.figures.failing.as_ref().filter(|f| !f.log_was_read) else {
+                continue;
+            };
+            let (Some(job_id), Some(pipeline_id)) = (failing.job_id, failing.pipeline_id) else {
+                continue;
+            };
+            let is_known = waiting.known.contains(&job_id) || waiting.given_up.contains(&job_id);
+            if is_known || waiting.queue.len() >= LONGEST_QUEUE {
+                continue;
+            }
+            waiting.known.insert(job_id);
+            waiting.queue.push_back(WantedLog {
+                key: TimelineKey::new(project_id, rows.ref_name.clone()),
+                job: row.name.clone(),
+                pipeline_id,
+                job_id,
+                failure_reason: failing.failure_reason.clone(),
+                tries: 0,
+            });
+        }
+        drop(waiting);
+        self.filled.notify_one();
+    }
+
+    /// How many logs wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting().queue.len()
+    }
+
+    /// Waits for a log to read.
+    pub(super) async fn next(&self) -> WantedLog {
+        loop {
+            if let Some(wanted) = self.waiting().queue.pop_front() {
+                return wanted;
+            }
+            self.filled.notified().await;
+        }
+    }
+
+    /// Puts a log back that was not asked for.
+    pub(super) fn put_back(&self, wanted: WantedLog) {
+        self.waiting().queue.push_back(wanted);
+    }
+
+    /// Puts a log back that could not be read, a few times.
+    pub(super) fn again(&self, mut wanted: WantedLog) {
+        wanted.tries += 1;
+        if wanted.tries < TRIES {
+            self.waiting().queue.push_back(wanted);
+        } else {
+            self.give_up(&wanted);
+        }
+    }
+
+    /// Drops a log for good.
+    pub(super) fn give_up(&self, wanted: &WantedLog) {
+        let mut waiting = self.waiting();
+        waiting.known.remove(&wanted.job_id);
+        if waiting.given_up.len() >= REMEMBERED {
+            waiting.given_up.clear();
+        }
+        waiting.given_up.insert(wanted.job_id);
+    }
+
+    /// Drops a log. It may be offered again.
+    pub(super) fn forget(&self, wanted: &WantedLog) {
+        self.waiting().known.remove(&wanted.job_id);
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted() -> WantedLog {
+        WantedLog {
+            key: TimelineKey::new(7, "main"),
+            job: "unit".into(),
+            pipeline_id: 1,
+            job_id: 10,
+            failure_reason: None,
+            tries: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_log_that_was_never_asked_for_is_not_given_up_however_often_it_waits() {
+        let logs = LogQueue::default();
+        logs.put_back(wanted());
+        for _ in 0..10 * TRIES {
+            let next = logs.next().await;
+            assert_eq!(next, wanted());
+            logs.put_back(next);
+        }
+        for left in (0..TRIES).rev() {
+            let next = logs.next().await;
+            logs.again(next);
+            assert_eq!(logs.len(), usize::from(left > 0));
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Reading the logs of jobs that newly fail: a few a minute, one after the other, beside polling.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::log_queue::WantedLog;
+use super::state::State;
+use crate::config::Classification;
+use crate::gitlab::{Client, Error, ErrorKind, LogTail};
+use crate::metrics::LogRead;
+use ci_history::{FailureClass, LogFinding, LogRules, LogText};
+
+/// How long nothing is read after GitLab did not answer.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(30);
+
+/// How long nothing is read of a project whose logs the token may not see.
+const PAUSE_OF_PROJECT: Duration = Duration::from_hours(1);
+
+/// Reads the logs in the queue of the state.
+pub(super) struct LogReader {
+    client: Client,
+    state: Arc<State>,
+    rules: LogRules,
+    /// From the start of one reading to the start of the next.
+    pause: Duration,
+    /// Projects whose logs the token may not see, and until when they are skipped.
+    closed: HashMap<u64, Instant>,
+}
+
+impl LogReader {
+    pub(super) fn new(client: Client, state: Arc<State>, how: &Classification) -> Self {
+        let a_minute = u32::try_from(how.log_reads_per_minute).unwrap_or(u32::MAX);
+        Self {
+            client,
+            state,
+            rules: how.rules.clone(),
+            pause: Duration::from_mins(1) / a_minute.max(1),
+            closed: HashMap::new(),
+        }
+    }
+
+    /// Reads until `stop`.
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = self.read_all() => {}
+        }
+    }
+
+    async fn read_all(&mut self) {
+        let state = Arc::clone(&self.state);
+        let (telemetry, logs) = (state.telemetry(), &state.log_queue);
+        loop {
+            let wanted = logs.next().await;
+            telemetry.logs_waiting(logs.len());
+            if self.is_closed(wanted.key.project_id) || !state.wants_log(&wanted) {
+                logs.forget(&wanted);
+                continue;
+            }
+            let next = Instant::now() + self.pause;
+            let reading = self.client.job_log(wanted.key.project_id, wanted.job_id);
+            match reading.await {
+                Ok(log) => {
+                    telemetry.log_read(match log {
+                        Some(_) => LogRead::Read,
+                        None => LogRead::Missing,
+                    });
+                    let finding = classify(self.rules.clone(), wanted.clone(), log).await;
+                    state.log_was_read(&wanted, &finding);
+                    logs.forget(&wanted);
+                }
+                Err(error) => self.failed(wanted, &error).await,
+            }
+            sleep_until(next).await;
+        }
+    }
+
+    fn is_closed(&self, project_id: u64) -> bool {
+        self.closed
+            .get(&project_id)
+            .is_some_and(|until| Instant::now() < *until)
+    }
+
+    async fn failed(&mut self, wanted: WantedLog, error: &Error) {
+        let logs = &self.state.log_queue;
+        let is_unasked = error.attempts() == 0 && error.is_retryable();
+        if let Some(wait) = held_back_for(error.kind(), is_unasked) {
+            tracing::debug!("a log is not read yet: {error}");
+            logs.put_back(wanted);
+            sleep(wait).await;
+            return;
+        }
+        let telemetry = self.state.telemetry();
+        telemetry.log_read(LogRead::Failed);
+        if matches!(
+            error.kind(),
+            ErrorKind::Unauthorized(_) | ErrorKind::Forbidden(_)
+        ) {
+            logs.forget(&wanted);
+            let until = Instant::now() + PAUSE_OF_PROJECT;
+            if self.closed.insert(wanted.key.project_id, until).is_none() {
+                tracing::warn!("logs of this project's jobs cannot be read: {error}");
+            }
+            return;
+        }
+        tracing::debug!("a log was not read: {error}");
+        if !error.is_retryable() {
+            logs.give_up(&wanted);
+            return;
+        }
+        logs.again(wanted);
+        sleep(PAUSE_AFTER_FAILURE).await;
+    }
+}
+
+/// How long to wait before a log that GitLab was not asked for, or does not give yet, is tried again; `None` if
+/// GitLab answered, or could not be reached.
+fn held_back_for(fault: &ErrorKind, is_unasked: bool) -> Option<Duration> {
+    match fault {
+        ErrorKind::CircuitOpen { retry_in } => Some(*retry_in),
+        ErrorKind::RateLimited { retry_after } => Some(retry_after.unwrap_or(PAUSE_AFTER_FAILURE)),
+        _ if is_unasked => Some(PAUSE_AFTER_FAILURE),
+        _ => None,
+    }
+}
+
+/// Classifies and masks, off the async threads: it takes its time.
+async fn classify(rules: LogRules, wanted: WantedLog, log: Option<LogTail>) -> LogFinding {
+    let work = move || {
+        let reason = wanted.failure_reason.as_deref();
+        let mut finding = LogFinding {
+            pipeline_id: wanted.pipeline_id,
+            job_id: wanted.job_id,
+            class: FailureClass::of_reason(reason),
+            excerpt: None,
+        };
+        if let Some(log) = log {
+            let text = LogText::read(&log.bytes, !log.cut_before);
+            finding.class = rules.class(reason, text.unmasked());
+            // The last lines of a log that was cut short are not its last lines.
+            finding.excerpt = text.excerpt().filter(|_| !log.cut_after);
+        }
+        finding
+    };
+    match tokio::task::spawn_blocking(work).await {
+        Ok(finding) => finding,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The runtime ends, and with it whoever waits here.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_waits_as_long_as_the_open_circuit_or_gitlab_says() {
+        let told = Duration::from_secs(5);
+        let open = ErrorKind::CircuitOpen { retry_in: told };
+        assert_eq!(held_back_for(&open, true), Some(told));
+        for (retry_after, wait) in [(Some(told), told), (None, PAUSE_AFTER_FAILURE)] {
+            let limited = ErrorKind::RateLimited { retry_after };
+            assert_eq!(held_back_for(&limited, false), Some(wait));
+        }
+        let late = ErrorKind::Timeout { after: told };
+        assert_eq!(held_back_for(&late, true), Some(PAUSE_AFTER_FAILURE));
+        assert_eq!(held_back_for(&late, false), None, "it was asked for");
+    }
+}

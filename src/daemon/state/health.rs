@@ -1,0 +1,192 @@
+//! Health: whether the saved state is loaded, and what cannot be polled or read, and why.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use crate::gitlab::{Error, ErrorKind, Rejected};
+use crate::http::Readiness;
+
+/// Rejected records that are remembered, so that each is logged once.
+const REMEMBERED_REJECTIONS: usize = 10_000;
+
+/// How polling, loading and reading schedules go.
+#[derive(Default)]
+pub(super) struct Health {
+    loading: Loading,
+    first_round_ended: bool,
+    /// Whether any project was polled.
+    any_polled: bool,
+    /// The last error of each project, or name of the configuration, by its path.
+    poll_failures: BTreeMap<String, PollFailure>,
+    /// By project id.
+    schedule_failures: BTreeMap<u64, ScheduleFailure>,
+    logged_rejections: HashSet<(&'static str, Option<u64>)>,
+}
+
+#[derive(Default)]
+enum Loading {
+    #[default]
+    UnderWay,
+    /// To be tried again; why.
+    Failed(String),
+    Done,
+}
+
+struct PollFailure {
+    reason: &'static str,
+    message: String,
+}
+
+struct ScheduleFailure {
+    reason: &'static str,
+    /// The reading that failed is still to report the schedules that are known all the same.
+    is_under_way: bool,
+}
+
+/// What is new about a failed poll.
+pub(super) struct FailureNews {
+    /// Whether the project fails for another reason than before.
+    pub(super) is_news: bool,
+    /// CI/CD was switched off since the last poll.
+    pub(super) ci_was_disabled: bool,
+}
+
+impl Health {
+    pub(super) fn loaded(&mut self) {
+        self.loading = Loading::Done;
+    }
+
+    /// The saved state could not be read; returns whether the error is a new one.
+    pub(super) fn not_loaded(&mut self, error: &str) -> bool {
+        let former = std::mem::replace(&mut self.loading, Loading::Failed(error.to_owned()));
+        !matches!(former, Loading::Failed(former) if former == error)
+    }
+
+    pub(super) fn first_round_ended(&mut self) {
+        self.first_round_ended = true;
+    }
+
+    pub(super) fn has_first_round_ended(&self) -> bool {
+        self.first_round_ended
+    }
+
+    pub(super) fn any_polled(&self) -> bool {
+        self.any_polled
+    }
+
+    /// A cycle succeeded; `path` unless the project is no longer watched. Returns whether the one before failed.
+    pub(super) fn polled(&mut self, path: Option<&str>) -> bool {
+        self.any_polled = true;
+        path.is_some_and(|path| self.poll_failures.remove(path).is_some())
+    }
+
+    pub(super) fn poll_failed(&mut self, name: &str, error: &Error) -> FailureNews {
+        let (reason, message) = (error.reason(), error.to_string());
+        let known = self.poll_failures.get(name);
+        // Not by the message: it may count down seconds.
+        let is_known = known.is_some_and(|known| known.reason == reason);
+        let ci_is_disabled = matches!(error.kind(), ErrorKind::CiDisabled);
+        // Without CI/CD there is nothing to poll, and no last poll that could be too long ago.
+        self.any_polled |= ci_is_disabled;
+        // The error that opened the circuit was told, and stays to be seen.
+        let is_left_alone = matches!(error.kind(), ErrorKind::CircuitOpen { .. });
+        if !is_left_alone || known.is_none() {
+            let failure = PollFailure { reason, message };
+            self.poll_failures.insert(name.to_owned(), failure);
+        }
+        FailureNews {
+            is_news: !is_left_alone && !is_known,
+            ci_was_disabled: ci_is_disabled && !is_known,
+        }
+    }
+
+    pub(super) fn project_moved(&mut self, from: &str, to: &str) {
+        if let Some(failure) = self.poll_failures.remove(from) {
+            self.poll_failures.insert(to.to_owned(), failure);
+        }
+    }
+
+    /// Forgets the failures of all other paths, and returns them.
+    pub(super) fn forget_failures_but(&mut self, paths: &BTreeSet<&str>) -> Vec<String> {
+        let failures = std::mem::take(&mut self.poll_failures).into_iter();
+        let (stay, go): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            failures.partition(|(name, _)| paths.contains(name.as_str()));
+        self.poll_failures = stay;
+        go.into_keys().collect()
+    }
+
+    /// Why the last poll of a path failed.
+    pub(super) fn failure(&self, path: &str) -> Option<&str> {
+        Some(&self.poll_failures.get(path)?.message)
+    }
+
+    /// All failures by path, with their messages.
+    pub(super) fn failures(&self) -> impl Iterator<Item = (&str, &str)> {
+        let failures = self.poll_failures.iter();
+        failures.map(|(name, failure)| (name.as_str(), failure.message.as_str()))
+    }
+
+    /// Schedules are reported; returns whether they are read again after a failure.
+    pub(super) fn schedules_reported(&mut self, project_id: u64) -> bool {
+        match self.schedule_failures.get_mut(&project_id) {
+            Some(failure) if failure.is_under_way => {
+                failure.is_under_way = false;
+                false
+            }
+            Some(_) => self.schedule_failures.remove(&project_id).is_some(),
+            None => false,
+        }
+    }
+
+    /// Returns whether the schedules of the project fail for another reason than before.
+    pub(super) fn schedules_failed(&mut self, project_id: u64, reason: &'static str) -> bool {
+        let failure = ScheduleFailure {
+            reason,
+            is_under_way: true,
+        };
+        let known = self.schedule_failures.insert(project_id, failure);
+        known.is_none_or(|known| known.reason != reason)
+    }
+
+    /// Returns whether to log an invalid record.
+    pub(super) fn rejected(&mut self, rejected: &Rejected) -> bool {
+        self.logged_rejections.len() < REMEMBERED_REJECTIONS
+            && self.logged_rejections.insert((rejected.kind, rejected.id))
+    }
+
+    /// `watches_any`: whether any project is watched.
+    pub(super) fn readiness(&self, watches_any: bool) -> Readiness {
+        let why = match &self.loading {
+            Loading::UnderWay => "the saved state is being read".to_owned(),
+            Loading::Failed(error) => format!("the saved state cannot be read: {error}"),
+            Loading::Done => {
+                let nothing_to_poll = self.poll_failures.is_empty() && !watches_any;
+                if self.first_round_ended && (self.any_polled || nothing_to_poll) {
+                    return Readiness::Ready;
+                }
+                match self.failures().next() {
+                    Some((name, message)) if !self.any_polled => {
+                        format!("no project could be polled yet; {name}: {message}")
+                    }
+                    _ => "the first round of polling is under way".to_owned(),
+                }
+            }
+        };
+        Readiness::NotReady(why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedules_that_are_read_again_are_no_known_trouble_any_more() {
+        let mut health = Health::default();
+        assert!(health.schedules_failed(7, "forbidden"));
+        assert!(!health.schedules_reported(7), "the reading that failed");
+        assert!(!health.schedules_failed(7, "forbidden"), "known");
+        assert!(!health.schedules_reported(7));
+        assert!(health.schedules_reported(7));
+        assert!(!health.schedules_reported(7), "known to be well");
+    }
+}

@@ -1,0 +1,28 @@
+//! The state: projects, timelines and health, behind one short lock that no scrape takes.
+//!
+//! ```text
+//! polling, hooks, logs, saver -> State (shell) -> lock -> projects | timelines | health -> Effects
+//!                                      |
+//!                                      +-> outside the lock: render, log; then, under it: expose or hide
+//! ```
+//!
+//! Each part has private fields. Its methods return effects, which the shell applies.
+
+mod effects;
+mod health;
+mod hooks;
+mod polling;
+mod projects;
+mod retention;
+mod saving;
+mod shell;
+#[cfg(test)]
+mod tests;
+mod timelines;
+mod transitions;
+mod view;
+
+pub(super) use saving::ProjectBatch;
+pub(super) use shell::State;
+#[cfg(test)]
+pub(super) use tests::{page, test_state};

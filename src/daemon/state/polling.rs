@@ -1,0 +1,201 @@
+//! What polling tells the state.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::projects::Found;
+use super::shell::State;
+use crate::base::label::Label as _;
+use crate::gitlab::{Error, Project, Rejected};
+use crate::ingest::{Observations, PollEvents, Resume, ScheduleSight};
+use crate::metrics::ScheduleRow;
+use ci_history::{JobObservation, PipelineObservation, TimelineKey, Timestamp};
+
+impl Observations for State {
+    fn observed(
+        &self,
+        project: &Project,
+        pipeline: &PipelineObservation,
+        jobs: &[JobObservation],
+        at: Timestamp,
+    ) {
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        // Since the cycle began the project may have moved, or be no longer watched.
+        let facts = inner.projects.facts(project.id);
+        let default_branch = facts.and_then(|facts| facts.default_branch.as_deref());
+        let refs = &self.policy.refs;
+        let is_visible = facts.is_some() && refs.matches(&pipeline.ref_name, default_branch);
+        let project = facts.unwrap_or(project);
+        inner
+            .timelines
+            .observe(project, is_visible, pipeline, jobs, at);
+    }
+
+    fn pipeline_removed(&self, project: &Project, pipeline: &PipelineObservation) {
+        tracing::info!("GitLab no longer knows this pipeline");
+        let key = TimelineKey::new(project.id, pipeline.ref_name.clone());
+        self.lock().timelines.change(&key, |timeline, rules| {
+            timeline.cancel_in_flight(pipeline.id, rules)
+        });
+    }
+
+    fn rejected(&self, rejected: &Rejected) {
+        let reason = rejected.reason.as_str();
+        self.telemetry().record_rejected(rejected.kind, reason);
+        if self.lock().health.rejected(rejected) {
+            tracing::warn!("left out of what GitLab sent: {rejected}");
+        }
+    }
+
+    fn gitlab_now(&self) -> Timestamp {
+        self.clock.gitlab_now()
+    }
+}
+
+impl PollEvents for State {
+    fn resume(&self, project: &Project) -> Resume {
+        let inner = self.lock();
+        let watermark = inner.projects.watermark(project.id);
+        // A watermark from the future would hide what comes until then.
+        let watermark = watermark.map(|at| at.min(self.clock.gitlab_now()));
+        inner.timelines.resume(project.id, watermark)
+    }
+
+    fn watched(&self, project: &Project) {
+        self.owners_cache.request_reading();
+        let mut inner = self.lock();
+        self.exposition.watch_project(&project.path);
+        let found = inner.projects.found(project);
+        if found == Found::AsBefore {
+            return;
+        }
+        if let Found::Moved { from } = &found {
+            self.exposition.remove_project(from);
+            inner.health.project_moved(from, &project.path);
+        }
+        let default_branch = project.default_branch.as_deref();
+        let refs = &self.policy.refs;
+        let is_watched = |ref_name: &str| refs.matches(ref_name, default_branch);
+        let effects = inner.timelines.project_found(project, is_watched);
+        drop(inner);
+        if let Found::Moved { from } = found {
+            tracing::info!(%from, to = %project.path, "project moved");
+        }
+        self.apply(effects);
+    }
+
+    fn watched_are(&self, projects: &BTreeMap<u64, Project>, complete: bool) {
+        let mut inner = self.lock();
+        let inner_mut = &mut *inner;
+        let dropped = inner_mut.projects.drop_missing(projects);
+        for path in &dropped {
+            self.exposition.remove_project(path);
+        }
+        let known = &inner_mut.projects;
+        let effects = inner_mut.timelines.hide_projects(|id| {
+            // A project that was not found since the start may be behind a name that was not found.
+            !projects.contains_key(&id) && (complete || known.was_found(id))
+        });
+        if complete {
+            let paths: BTreeSet<&str> = projects.values().map(|it| &*it.path).collect();
+            for name in inner_mut.health.forget_failures_but(&paths) {
+                self.exposition.remove_project(&name);
+            }
+        }
+        drop(inner);
+        for path in dropped {
+            tracing::info!(project = %path, "project is no longer watched");
+        }
+        self.apply(effects);
+    }
+
+    fn publish(&self, project: &Project) {
+        self.publish_project(project.id);
+    }
+
+    fn polled(&self, project: &Project, watermark: Option<Timestamp>) {
+        let mut inner = self.lock();
+        // Since the cycle began the project may have moved, or be no longer watched.
+        let path = inner.projects.facts(project.id);
+        let path = path.map(|facts| facts.path.clone());
+        if let Some(path) = &path {
+            let now = self.clock.local_now();
+            self.exposition.poll_succeeded(path, now);
+        }
+        let has_recovered = inner.health.polled(path.as_deref());
+        let is_as_it_began = inner.projects.polled(project, watermark);
+        // A ref that is visible only since then was not read to the end.
+        if watermark.is_some() && is_as_it_began {
+            inner.timelines.close_gaps(project.id);
+        }
+        drop(inner);
+        if has_recovered {
+            tracing::info!("polled again");
+        }
+        self.expire_read(project.id);
+        self.publish_project(project.id);
+    }
+
+    fn poll_failed(&self, name: &str, error: &Error) {
+        let mut inner = self.lock();
+        let project_id = inner.projects.take_at(name);
+        let facts = project_id.and_then(|id| inner.projects.facts(id));
+        let path = facts.map_or_else(|| Arc::from(name), |facts| facts.path.clone());
+        let news = inner.health.poll_failed(&path, error);
+        if news.ci_was_disabled {
+            self.exposition.remove_project(&path);
+            self.exposition.watch_project(&path);
+        }
+        self.exposition.poll_failed(&path, error.class());
+        drop(inner);
+        if news.is_news {
+            tracing::warn!("not polled: {error}");
+        } else {
+            tracing::debug!("still not polled: {error}");
+        }
+        // What was read before the error counts.
+        if let Some(id) = project_id {
+            self.publish_project(id);
+        }
+    }
+
+    fn schedules(&self, project: &Project, schedules: &[ScheduleSight]) {
+        let rows = schedules
+            .iter()
+            .map(|ScheduleSight { schedule, last_run }| ScheduleRow {
+                id: schedule.id,
+                description: schedule.description.clone(),
+                ref_name: schedule.ref_name.clone(),
+                next_run: schedule.next_run_at,
+                last_run: *last_run,
+                active: schedule.active,
+            });
+        let rows: Vec<_> = rows.collect();
+        let mut inner = self.lock();
+        let has_recovered = inner.health.schedules_reported(project.id);
+        if let Some(facts) = inner.projects.facts(project.id) {
+            self.exposition.publish_schedules(&facts.path, &rows);
+        }
+        drop(inner);
+        if has_recovered {
+            tracing::info!("schedules read again");
+        }
+    }
+
+    fn schedules_not_read(&self, project: &Project, error: &Error) {
+        let mut inner = self.lock();
+        let is_news = inner.health.schedules_failed(project.id, error.reason());
+        drop(inner);
+        // The token may be allowed to see pipelines and no schedules: then nothing is broken.
+        if is_news {
+            tracing::info!("schedules not read: {error}");
+        } else {
+            tracing::debug!("schedules still not read: {error}");
+        }
+    }
+
+    fn first_round_ended(&self) {
+        self.lock().health.first_round_ended();
+    }
+}

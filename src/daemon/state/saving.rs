@@ -1,0 +1,101 @@
+//! The state as it is loaded and saved, and as logs complete it.
+
+use super::shell::State;
+use crate::daemon::log_queue::WantedLog;
+use crate::store::Saved;
+use ci_history::{LogFinding, TimelineKey, Timestamp};
+
+/// The changed timelines of one project.
+pub(in crate::daemon) struct ProjectBatch {
+    pub(in crate::daemon) project_id: u64,
+    /// Each with the watermark of the documents saved so far.
+    pub(in crate::daemon) timelines: Vec<Saved>,
+    /// Up to when everything of GitLab's is in the documents once all of these are saved.
+    pub(in crate::daemon) watermark: Option<Timestamp>,
+}
+
+impl State {
+    /// Takes over what was saved, and exposes it. Only other refs are backfilled.
+    pub(in crate::daemon) fn restore(&self, saved: Vec<Saved>) {
+        for saved in saved {
+            let key = saved.timeline.key.clone();
+            let mut inner = self.lock();
+            inner.projects.restore(key.project_id, saved.watermark);
+            inner.timelines.restore(saved);
+            drop(inner);
+            self.publish(vec![key]);
+        }
+        self.lock().health.loaded();
+    }
+
+    /// The saved state could not be read; returns whether the error is a new one.
+    pub(in crate::daemon) fn not_loaded(&self, error: &str) -> bool {
+        self.lock().health.not_loaded(error)
+    }
+
+    /// Joins what another replica knows of a timeline, as it was just saved.
+    pub(in crate::daemon) fn merge_saved(&self, saved: &Saved) {
+        let cutoff = self.told_time().map(|now| self.policy.cutoff(now));
+        self.lock().timelines.merge_saved(saved, cutoff);
+        self.publish(vec![saved.timeline.key.clone()]);
+    }
+
+    /// The changed timelines of each project, to be saved.
+    pub(in crate::daemon) fn take_unsaved(&self) -> Vec<ProjectBatch> {
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        let projects = &inner.projects;
+        let unsaved = inner
+            .timelines
+            .take_unsaved(|id| projects.saved_watermark(id));
+        let batches = unsaved
+            .into_iter()
+            .map(|(project_id, timelines)| ProjectBatch {
+                project_id,
+                timelines,
+                watermark: projects.watermark(project_id),
+            });
+        batches.collect()
+    }
+
+    /// All changes of a project are saved up to this time.
+    pub(in crate::daemon) fn saved_up_to(&self, project_id: u64, watermark: Option<Timestamp>) {
+        self.lock().projects.saved(project_id, watermark);
+    }
+
+    /// Saving failed: to be tried again.
+    pub(in crate::daemon) fn save_again(&self, key: &TimelineKey) {
+        self.lock().timelines.save_again(key);
+    }
+
+    pub(in crate::daemon) fn unsaved_count(&self) -> usize {
+        self.lock().timelines.unsaved_count()
+    }
+
+    /// The documents of dropped timelines, to be removed.
+    pub(in crate::daemon) fn take_removed(&self) -> Vec<TimelineKey> {
+        self.lock().timelines.take_removed()
+    }
+
+    /// Removing a document failed: to be tried again.
+    pub(in crate::daemon) fn remove_again(&self, key: TimelineKey) {
+        self.lock().timelines.remove_again(key);
+    }
+
+    /// Whether a log is still that of its job's last failure, and was not read.
+    pub(in crate::daemon) fn wants_log(&self, log: &WantedLog) -> bool {
+        let inner = self.lock();
+        let timeline = inner.timelines.get_visible(&log.key);
+        let row = timeline.and_then(|it| it.row(&log.job, &self.policy.rules));
+        let failing = row.and_then(|row| row.figures.failing);
+        failing.is_some_and(|it| it.job_id == Some(log.job_id) && !it.log_was_read)
+    }
+
+    /// Takes over what a log says.
+    pub(in crate::daemon) fn log_was_read(&self, log: &WantedLog, finding: &LogFinding) {
+        self.lock().timelines.change(&log.key, |timeline, rules| {
+            timeline.note_log(&log.job, finding, rules)
+        });
+        self.publish(vec![log.key.clone()]);
+    }
+}

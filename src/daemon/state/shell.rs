@@ -1,0 +1,150 @@
+//! The lock around the parts of the state. Renders, exposes and logs what they ask for.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::effects::{Effects, RenderRequest};
+use super::health::Health;
+use super::projects::Projects;
+use super::timelines::Timelines;
+use crate::daemon::gitlab_clock::GitLabClock;
+use crate::daemon::log_queue::LogQueue;
+use crate::daemon::owners_cache::OwnersCache;
+use crate::daemon::policy::Policy;
+use crate::gitlab::Project;
+use crate::metrics::{Exposition, RenderedTimeline, Telemetry};
+use ci_history::duration;
+use ci_history::{TimelineKey, Timestamp};
+
+/// The only owner of the state.
+pub(in crate::daemon) struct State {
+    pub(in crate::daemon) policy: Policy,
+    pub(in crate::daemon) exposition: Exposition,
+    pub(in crate::daemon) log_queue: LogQueue,
+    pub(in crate::daemon) owners_cache: OwnersCache,
+    pub(in crate::daemon) clock: Arc<GitLabClock>,
+    inner: Mutex<Inner>,
+}
+
+/// What the lock guards.
+pub(super) struct Inner {
+    pub(super) projects: Projects,
+    pub(super) timelines: Timelines,
+    pub(super) health: Health,
+}
+
+impl State {
+    pub(in crate::daemon) fn new(
+        policy: Policy,
+        exposition: Exposition,
+        clock: Arc<GitLabClock>,
+    ) -> Self {
+        let inner = Inner {
+            projects: Projects::default(),
+            timelines: Timelines::new(policy.rules.clone()),
+            health: Health::default(),
+        };
+        Self {
+            policy,
+            exposition,
+            log_queue: LogQueue::default(),
+            owners_cache: OwnersCache::default(),
+            clock,
+            inner: Mutex::new(inner),
+        }
+    }
+
+    pub(in crate::daemon) fn telemetry(&self) -> &Telemetry {
+        self.exposition.telemetry()
+    }
+
+    /// The time by GitLab's clock; `None` until an answer had a `Date`.
+    pub(in crate::daemon) fn told_time(&self) -> Option<Timestamp> {
+        self.clock.is_told().then(|| self.clock.gitlab_now())
+    }
+
+    pub(in crate::daemon) fn watched_projects(&self) -> Vec<Project> {
+        self.lock().projects.watched().cloned().collect()
+    }
+
+    /// Renders a project once more: its owners may have changed.
+    pub(in crate::daemon) fn render_again(&self, project_id: u64) {
+        let keys = self.lock().timelines.render_again(project_id);
+        self.publish(keys);
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does what a change asks for. Not to be called while the lock is held.
+    pub(super) fn apply(&self, effects: Effects) {
+        for expired in &effects.expired {
+            let retention = duration::format(self.policy.retention);
+            let (project, ref_name) = (&*expired.project, &*expired.ref_name);
+            match &expired.jobs {
+                None => tracing::info!(
+                    project,
+                    "ref" = ref_name,
+                    "no activity on this ref for {retention} (`retention`): dropping its history"
+                ),
+                Some(jobs) => tracing::info!(
+                    project,
+                    "ref" = ref_name,
+                    ?jobs,
+                    "no activity of these jobs for {retention} (`retention`): dropping their histories"
+                ),
+            }
+        }
+        for key in effects.hide {
+            let inner = self.lock();
+            // It may be visible again meanwhile.
+            if inner.timelines.get_visible(&key).is_none() {
+                self.exposition.remove(&key);
+            }
+        }
+        self.publish(effects.render);
+    }
+
+    /// Renders what changed in a project.
+    pub(super) fn publish_project(&self, project_id: u64) {
+        let keys = self.lock().timelines.dirty_of(project_id);
+        self.publish(keys);
+    }
+
+    /// Renders timelines as they are now, one after the other, unless they are hidden or rendered already.
+    pub(super) fn publish(&self, keys: Vec<TimelineKey>) {
+        for key in keys {
+            let request = self.lock().timelines.take_rows(&key);
+            if let Some(request) = request {
+                let rendered = self.render(&request);
+                self.expose(request, rendered);
+            }
+        }
+    }
+
+    /// Takes long, and no lock.
+    pub(super) fn render(&self, request: &RenderRequest) -> RenderedTimeline {
+        let rows = &request.rows;
+        for transition in &request.transitions {
+            transition.log(rows);
+        }
+        if self.policy.read_logs {
+            self.log_queue.offer(rows.project_id, rows);
+            self.telemetry().logs_waiting(self.log_queue.len());
+        }
+        let file = self.owners_cache.of(rows.project_id);
+        let owners = &self.policy.owners;
+        self.exposition.render(rows, &|project, job| {
+            owners.team(project, job, file.as_deref()).cloned()
+        })
+    }
+
+    /// Exposes a rendering, unless the timeline was hidden or a newer rendering was begun meanwhile. Under the
+    /// lock, so that of two renderings the newer one stays, whichever is done first.
+    pub(super) fn expose(&self, request: RenderRequest, rendered: RenderedTimeline) {
+        let inner = self.lock();
+        if inner.timelines.accepts(&request.key, request.revision) {
+            self.exposition.show(request.key, rendered);
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! Tests of the whole state: what a page shows after what polling tells, and in which order.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use super::shell::State;
+use crate::config::{Config, Overrides, Watch};
+use crate::daemon::gitlab_clock::GitLabClock;
+use crate::daemon::policy::Policy;
+use crate::gitlab::Project;
+use crate::ingest::{Observations as _, PollEvents as _};
+use crate::metrics::{Build, Exposition, Telemetry};
+use ci_history::clock::SystemClock;
+use ci_history::{JobObservation, PipelineObservation, Status, TimelineKey, Timestamp};
+
+pub(in crate::daemon) fn test_state() -> (Arc<State>, Watch) {
+    let overrides = Overrides {
+        projects: vec!["group/app".to_owned()],
+        ..Overrides::default()
+    };
+    let config = Config::load(None, &overrides, &|_| None).unwrap();
+    let build = Build {
+        version: "1",
+        revision: "x",
+    };
+    let exposition = Exposition::new(Telemetry::new(build).unwrap());
+    let clock = Arc::new(GitLabClock::new(Arc::new(SystemClock)));
+    let policy = Policy {
+        read_logs: false,
+        ..Policy::of(&config)
+    };
+    let state = State::new(policy, exposition, clock);
+    (Arc::new(state), config.watch)
+}
+
+pub(in crate::daemon) async fn page(state: &State) -> String {
+    use http_body_util::BodyExt as _;
+
+    let page = state.exposition.snapshot().identity().collect();
+    String::from_utf8(page.await.unwrap().to_bytes().into()).unwrap()
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_unix(1_700_000_000 + seconds).unwrap()
+}
+
+fn project(path: &str, default_branch: &str) -> Project {
+    Project {
+        id: 7,
+        path: path.into(),
+        web_url: None,
+        default_branch: Some(default_branch.into()),
+        archived: false,
+    }
+}
+
+fn fails_on(ref_name: &str) -> (PipelineObservation, JobObservation) {
+    run(1, ref_name, Status::Failed)
+}
+
+/// A pipeline of one job, which ended as its job did.
+fn run(id: u64, ref_name: &str, status: Status) -> (PipelineObservation, JobObservation) {
+    let start = i64::try_from(id).unwrap() * 100;
+    let pipeline = PipelineObservation {
+        id,
+        ref_name: ref_name.into(),
+        sha: format!("c{id}").into(),
+        status,
+        source: None,
+        created_at: Some(at(start)),
+        updated_at: Some(at(start + 9)),
+        duration: None,
+        web_url: None,
+    };
+    let job = JobObservation {
+        id: id * 10,
+        name: "unit".into(),
+        stage: "test".into(),
+        status,
+        allow_failure: false,
+        created_at: Some(at(start)),
+        started_at: Some(at(start + 1)),
+        finished_at: Some(at(start + 9)),
+        duration: None,
+        queued_duration: None,
+        moved_at: None,
+        failure_reason: None,
+        web_url: None,
+    };
+    (pipeline, job)
+}
+
+#[tokio::test]
+async fn a_cycle_that_began_before_its_project_moved_shows_nothing_of_the_old_path() {
+    let (state, _) = test_state();
+    let (old, new) = (project("acme/old", "main"), project("acme/new", "main"));
+    state.watched(&old);
+    state.watched(&new);
+    let (pipeline, job) = fails_on("main");
+    state.observed(&old, &pipeline, &[job], at(10));
+    state.polled(&old, Some(at(10)));
+    let page = page(&state).await;
+    assert!(!page.contains("acme/old"), "{page}");
+    for series in [
+        "job_consecutive_failures{project=\"acme/new\"",
+        "project_last_successful_poll_timestamp_seconds{project=\"acme/new\"}",
+    ] {
+        assert!(page.contains(series), "{series} is not in: {page}");
+    }
+}
+
+#[tokio::test]
+async fn a_cycle_that_began_with_another_default_branch_shows_only_what_matches_now() {
+    let (state, _) = test_state();
+    let (old, new) = (project("acme/app", "main"), project("acme/app", "trunk"));
+    state.watched(&old);
+    let (pipeline, job) = fails_on("main");
+    state.observed(&old, &pipeline, std::slice::from_ref(&job), at(10));
+    state.polled(&old, Some(at(10)));
+    assert!(page(&state).await.contains("job_consecutive_failures{"));
+
+    state.watched(&new);
+    let (other, _) = fails_on("trunk");
+    state.observed(&old, &pipeline, std::slice::from_ref(&job), at(20));
+    state.observed(&new, &other, &[job], at(20));
+    state.polled(&old, Some(at(20)));
+    let page = page(&state).await;
+    assert!(page.contains("ref=\"trunk\""), "{page}");
+    assert!(!page.contains("ref=\"main\""), "{page}");
+    assert!(
+        state.resume(&new).known_refs.is_empty(),
+        "the old cycle has not read the new branch"
+    );
+}
+
+#[tokio::test]
+async fn a_cycle_of_a_project_that_is_watched_no_more_shows_nothing() {
+    let (state, _) = test_state();
+    let project = project("acme/app", "main");
+    state.watched(&project);
+    state.watched_are(&BTreeMap::new(), true);
+    let (pipeline, job) = fails_on("main");
+    state.observed(&project, &pipeline, &[job], at(10));
+    state.polled(&project, Some(at(10)));
+    state.schedules(&project, &[]);
+    let page = page(&state).await;
+    assert!(!page.contains("acme/app"), "{page}");
+}
+
+#[test]
+fn an_error_of_a_cycle_that_began_before_a_move_is_one_of_the_new_path() {
+    let (state, _) = test_state();
+    state.watched(&project("acme/old", "main"));
+    state.watched(&project("acme/new", "main"));
+    let projects = &mut state.lock().projects;
+    assert_eq!(projects.take_at("acme/old"), Some(7));
+    assert_eq!(projects.take_at("acme/old"), None, "the next cycle knows");
+    assert_eq!(projects.take_at("acme/new"), Some(7));
+}
+
+fn key() -> TimelineKey {
+    TimelineKey::new(7, "main")
+}
+
+/// Observes one pipeline.
+fn observe(state: &State, project: &Project, id: u64, status: Status) {
+    let (pipeline, job) = run(id, "main", status);
+    state.observed(project, &pipeline, &[job], at(100_000));
+}
+
+fn streak(page: &str) -> Option<u64> {
+    let mut lines = page.lines();
+    let line = lines.find(|line| line.starts_with("job_consecutive_failures{"))?;
+    line.rsplit_once(' ')?.1.parse().ok()
+}
+
+#[tokio::test]
+async fn of_two_renderings_the_newer_one_stays_whichever_is_done_first() {
+    let (state, _) = test_state();
+    let project = project("acme/app", "main");
+    state.watched(&project);
+    let begin = |id| {
+        observe(&state, &project, id, Status::Failed);
+        let request = state.lock().timelines.take_rows(&key()).unwrap();
+        let rendered = state.render(&request);
+        (request, rendered)
+    };
+    let (first, second) = (begin(1), begin(2));
+    state.expose(second.0, second.1);
+    state.expose(first.0, first.1);
+    assert_eq!(streak(&page(&state).await), Some(2));
+}
+
+#[tokio::test]
+async fn a_rendering_that_is_done_after_its_timeline_was_hidden_shows_nothing() {
+    let (state, _) = test_state();
+    let project = project("acme/app", "main");
+    state.watched(&project);
+    observe(&state, &project, 1, Status::Failed);
+    let request = state.lock().timelines.take_rows(&key()).unwrap();
+    let rendered = state.render(&request);
+    state.watched_are(&BTreeMap::new(), true);
+    state.expose(request, rendered);
+    assert_eq!(streak(&page(&state).await), None);
+}
+
+#[tokio::test]
+async fn in_any_order_of_renderings_hiding_and_showing_the_page_ends_as_the_state_is() {
+    let project = project("acme/app", "main");
+    for seed in 0..40 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (state, _) = test_state();
+        state.watched(&project);
+        let mut is_watched = true;
+        let mut under_way = Vec::new();
+        let mut late_effects = Vec::new();
+        let mut failures = 0;
+        for _ in 0..60 {
+            match random.u8(..8) {
+                0..3 => {
+                    failures += 1;
+                    observe(&state, &project, failures, Status::Failed);
+                }
+                3..5 => under_way.extend(state.lock().timelines.take_rows(&key())),
+                5 => {
+                    // Its series go later.
+                    let mut inner = state.lock();
+                    inner.projects.drop_missing(&BTreeMap::new());
+                    late_effects.push(inner.timelines.hide_projects(|_| true));
+                    is_watched = false;
+                }
+                6 => {
+                    state.watched(&project);
+                    is_watched = true;
+                }
+                _ if under_way.is_empty() => {}
+                _ => {
+                    let request = under_way.swap_remove(random.usize(..under_way.len()));
+                    let rendered = state.render(&request);
+                    state.expose(request, rendered);
+                }
+            }
+        }
+        state.publish_project(7);
+        random.shuffle(&mut under_way);
+        for request in under_way {
+            let rendered = state.render(&request);
+            state.expose(request, rendered);
+        }
+        for effects in late_effects {
+            state.apply(effects);
+        }
+        let wanted = (is_watched && failures > 0).then_some(failures);
+        assert_eq!(streak(&page(&state).await), wanted, "seed {seed}");
+    }
+}
+
+/// What `work` logs.
+fn logged(work: impl FnOnce()) -> String {
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::with_default(subscriber, work);
+    let bytes = lines.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn a_job_that_begins_to_fail_and_one_that_recovers_are_logged_once() {
+    let (state, _) = test_state();
+    let project = project("acme/app", "main");
+    state.watched(&project);
+    let cycle = |id, status| {
+        logged(|| {
+            observe(&state, &project, id, status);
+            state.polled(&project, Some(at(100_000)));
+        })
+    };
+    assert_eq!(cycle(1, Status::Success), "");
+    let began = cycle(2, Status::Failed);
+    let fields = [
+        "job began to fail project=\"acme/app\"",
+        "job=\"unit\"",
+        "streak=1",
+        "commit=\"c2\"",
+        "ref=\"main\"",
+    ];
+    for field in fields {
+        assert!(began.contains(field), "{field} is not in: {began}");
+    }
+    assert_eq!(began.lines().count(), 1, "{began}");
+    assert_eq!(cycle(2, Status::Failed), "", "observed again");
+    assert_eq!(cycle(3, Status::Failed), "", "fails on");
+    let recovered = cycle(4, Status::Success);
+    assert!(recovered.contains("job recovered"), "{recovered}");
+    assert!(recovered.contains("streak=2 commit=\"c4\""), "{recovered}");
+    assert_eq!(recovered.lines().count(), 1, "{recovered}");
+    assert_eq!(logged(|| state.render_again(7)), "", "rendered again");
+}
+
+#[test]
+fn a_job_that_failed_when_the_state_was_saved_begins_nothing_when_it_is_restored() {
+    let (state, _) = test_state();
+    let project = project("acme/app", "main");
+    state.watched(&project);
+    for id in 1..=2 {
+        observe(&state, &project, id, Status::Failed);
+    }
+    state.polled(&project, Some(at(100_000)));
+    let saved = state.take_unsaved().remove(0).timelines;
+    let (restarted, _) = test_state();
+    assert_eq!(logged(|| restarted.restore(saved)), "");
+    restarted.watched(&project);
+    let more = logged(|| {
+        observe(&restarted, &project, 3, Status::Failed);
+        restarted.polled(&project, Some(at(100_000)));
+    });
+    assert_eq!(more, "");
+    let ended = logged(|| {
+        observe(&restarted, &project, 4, Status::Canceled);
+        observe(&restarted, &project, 5, Status::Success);
+        restarted.polled(&project, Some(at(100_000)));
+    });
+    assert!(ended.contains("job recovered"), "{ended}");
+    assert!(ended.contains("streak=3"), "{ended}");
+}

@@ -1,0 +1,312 @@
+//! All timelines: which are to be rendered, hidden, saved and removed.
+
+mod entry;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use self::entry::{RenderState, SaveState, TimelineEntry};
+use super::effects::{Effects, RenderRequest};
+use super::transitions::Rank;
+use crate::gitlab::Project;
+use crate::ingest::Resume;
+use crate::store::Saved;
+use ci_history::{
+    Changes, JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp,
+};
+
+/// Every timeline that is known, by project and ref.
+pub(super) struct Timelines {
+    rules: Rules,
+    entries: BTreeMap<TimelineKey, TimelineEntry>,
+    /// Entries that may have to be rendered.
+    dirty: BTreeSet<TimelineKey>,
+    /// Entries that have to be saved.
+    unsaved: BTreeSet<TimelineKey>,
+    /// Timelines that were dropped and may have a document.
+    removed: BTreeSet<TimelineKey>,
+    /// Renderings so far. Never counts back, so that a timeline that was dropped and came back has no old number.
+    renderings: u64,
+}
+
+impl Timelines {
+    pub(super) fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            entries: BTreeMap::new(),
+            dirty: BTreeSet::new(),
+            unsaved: BTreeSet::new(),
+            removed: BTreeSet::new(),
+            renderings: 0,
+        }
+    }
+
+    /// Takes over a saved timeline, to be rendered.
+    pub(super) fn restore(&mut self, saved: Saved) {
+        let key = saved.timeline.key.clone();
+        self.dirty.insert(key.clone());
+        self.entries.insert(key, TimelineEntry::restored(saved));
+    }
+
+    /// Where polling of a project goes on.
+    pub(super) fn resume(&self, project_id: u64, watermark: Option<Timestamp>) -> Resume {
+        let mut resume = Resume {
+            watermark,
+            ..Resume::default()
+        };
+        for (key, entry) in self.entries.range(refs_of(project_id)) {
+            // Without a watermark the first backfill of the project was broken off.
+            if watermark.is_some() && !entry.has_gap {
+                resume.known_refs.insert(key.ref_name.clone());
+            }
+            if entry.is_visible() {
+                resume.open.extend(entry.timeline.open_pipelines());
+            }
+        }
+        resume
+    }
+
+    /// Counts what was read of a pipeline.
+    pub(super) fn observe(
+        &mut self,
+        project: &Project,
+        is_visible: bool,
+        pipeline: &PipelineObservation,
+        jobs: &[JobObservation],
+        at: Timestamp,
+    ) {
+        let key = TimelineKey::new(project.id, pipeline.ref_name.clone());
+        self.entries
+            .entry(key.clone())
+            .or_insert_with(|| TimelineEntry::new(key.clone(), project));
+        self.edit(&key, |entry, rules| {
+            let changes = entry.timeline.observe(pipeline, jobs, rules, at);
+            entry.note(&changes);
+            if is_visible {
+                entry.show();
+            }
+        });
+    }
+
+    /// Changes a timeline.
+    pub(super) fn change(
+        &mut self,
+        key: &TimelineKey,
+        change: impl FnOnce(&mut Timeline, &Rules) -> Changes,
+    ) {
+        self.edit(key, |entry, rules| {
+            let changes = change(&mut entry.timeline, rules);
+            entry.note(&changes);
+        });
+    }
+
+    /// A project was found, perhaps under a new path or with another default branch.
+    pub(super) fn project_found(
+        &mut self,
+        project: &Project,
+        is_watched: impl Fn(&str) -> bool,
+    ) -> Effects {
+        let mut effects = Effects::default();
+        for key in self.keys_of(project.id) {
+            self.edit(&key, |entry, _| {
+                let moved = entry.relocate(project);
+                if !is_watched(&key.ref_name) {
+                    if entry.hide() {
+                        effects.hide.push(key.clone());
+                    }
+                    // What happens to it from now on is not read.
+                    entry.set_gap(true);
+                } else if entry.show() || moved {
+                    effects.render.push(key.clone());
+                }
+            });
+        }
+        effects
+    }
+
+    /// Hides the timelines of these projects.
+    pub(super) fn hide_projects(&mut self, is_hidden: impl Fn(u64) -> bool) -> Effects {
+        let mut effects = Effects::default();
+        for (key, entry) in &mut self.entries {
+            if is_hidden(key.project_id) && entry.hide() {
+                effects.hide.push(key.clone());
+            }
+        }
+        effects
+    }
+
+    /// Everything of a project's visible refs was read.
+    pub(super) fn close_gaps(&mut self, project_id: u64) {
+        for key in self.keys_of(project_id) {
+            self.edit(&key, |entry, _| {
+                if entry.is_visible() {
+                    entry.set_gap(false);
+                }
+            });
+        }
+    }
+
+    /// The changed timelines of a project.
+    pub(super) fn dirty_of(&self, project_id: u64) -> Vec<TimelineKey> {
+        self.dirty.range(refs_of(project_id)).cloned().collect()
+    }
+
+    /// All timelines of a project, to be rendered once more.
+    pub(super) fn render_again(&mut self, project_id: u64) -> Vec<TimelineKey> {
+        let keys = self.keys_of(project_id);
+        for key in &keys {
+            self.edit(key, |entry, _| entry.render = RenderState::Dirty);
+        }
+        keys
+    }
+
+    /// Begins the rendering of a timeline; `None` if it is hidden, or not changed since the last one.
+    pub(super) fn take_rows(&mut self, key: &TimelineKey) -> Option<RenderRequest> {
+        let entry = self.entries.get_mut(key);
+        let entry = entry.filter(|entry| entry.is_visible() && entry.is_dirty())?;
+        self.dirty.remove(key);
+        self.renderings += 1;
+        Some(entry.take_rows(&self.rules, self.renderings))
+    }
+
+    /// Whether a rendering is to be exposed: the timeline is visible, and no newer rendering was begun.
+    pub(super) fn accepts(&self, key: &TimelineKey, revision: u64) -> bool {
+        let entry = self.entries.get(key);
+        entry.is_some_and(|entry| entry.is_visible() && entry.revision == revision)
+    }
+
+    /// The timelines whose series are exposed, with the jobs to show.
+    pub(super) fn visible(&self) -> impl Iterator<Item = (&Timeline, &[Rank])> {
+        let visible = self.entries.values().filter(|entry| entry.is_visible());
+        visible.map(|entry| (&entry.timeline, &*entry.ranks))
+    }
+
+    /// A timeline whose series are exposed.
+    pub(super) fn get_visible(&self, key: &TimelineKey) -> Option<&Timeline> {
+        let entry = self.entries.get(key).filter(|entry| entry.is_visible())?;
+        Some(&entry.timeline)
+    }
+
+    /// Joins what another replica saved of a timeline, and drops jobs without activity since `cutoff`.
+    pub(super) fn merge_saved(&mut self, saved: &Saved, cutoff: Option<Timestamp>) {
+        self.edit(&saved.timeline.key, |entry, rules| {
+            entry.merge_saved(saved, rules, cutoff);
+        });
+    }
+
+    /// The timelines that are not being read, or hidden. A backfill may still bring what the history of one that is
+    /// being read goes on with.
+    pub(super) fn at_rest(&self) -> Vec<TimelineKey> {
+        let entries = self.entries.iter();
+        let at_rest = entries.filter(|(_, entry)| !entry.is_visible() || !entry.is_dirty());
+        at_rest.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Drops the jobs of these timelines without activity since `cutoff`, and timelines without any.
+    pub(super) fn expire(
+        &mut self,
+        keys: Vec<TimelineKey>,
+        now: Timestamp,
+        cutoff: Timestamp,
+    ) -> Effects {
+        let mut effects = Effects::default();
+        for key in keys {
+            let Some(expired) = self
+                .edit(&key, |entry, _| entry.expire(now, cutoff))
+                .flatten()
+            else {
+                continue;
+            };
+            if expired.jobs.is_some() {
+                effects.render.push(key);
+            } else {
+                self.drop_entry(&key);
+                effects.hide.push(key);
+            }
+            effects.expired.push(expired);
+        }
+        effects
+    }
+
+    fn drop_entry(&mut self, key: &TimelineKey) {
+        self.entries.remove(key);
+        self.dirty.remove(key);
+        self.unsaved.remove(key);
+        self.removed.insert(key.clone());
+    }
+
+    /// The projects with timelines.
+    pub(super) fn project_ids(&self) -> BTreeSet<u64> {
+        self.entries.keys().map(|key| key.project_id).collect()
+    }
+
+    /// The timelines to save, by project, each with the watermark of its project's documents.
+    pub(super) fn take_unsaved(
+        &mut self,
+        watermark: impl Fn(u64) -> Option<Timestamp>,
+    ) -> BTreeMap<u64, Vec<Saved>> {
+        let mut by_project: BTreeMap<u64, Vec<Saved>> = BTreeMap::new();
+        for key in std::mem::take(&mut self.unsaved) {
+            if let Some(entry) = self.entries.get_mut(&key) {
+                let id = key.project_id;
+                // Until it fails.
+                entry.save = SaveState::Saved;
+                by_project.entry(id).or_default().push(Saved {
+                    timeline: entry.timeline.clone(),
+                    watermark: watermark(id),
+                    has_gap: entry.has_gap,
+                });
+            }
+        }
+        by_project
+    }
+
+    /// Saving failed: to be tried again.
+    pub(super) fn save_again(&mut self, key: &TimelineKey) {
+        self.edit(key, |entry, _| entry.save = SaveState::Unsaved);
+    }
+
+    pub(super) fn unsaved_count(&self) -> usize {
+        self.unsaved.len()
+    }
+
+    /// The documents to remove. A timeline that came back is saved over its document.
+    pub(super) fn take_removed(&mut self) -> Vec<TimelineKey> {
+        let removed = std::mem::take(&mut self.removed).into_iter();
+        removed
+            .filter(|key| !self.entries.contains_key(key))
+            .collect()
+    }
+
+    /// Removing a document failed: to be tried again.
+    pub(super) fn remove_again(&mut self, key: TimelineKey) {
+        self.removed.insert(key);
+    }
+
+    fn keys_of(&self, project_id: u64) -> Vec<TimelineKey> {
+        let entries = self.entries.range(refs_of(project_id));
+        entries.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Changes an entry, and notes whether it is to be rendered or saved.
+    fn edit<T>(
+        &mut self,
+        key: &TimelineKey,
+        change: impl FnOnce(&mut TimelineEntry, &Rules) -> T,
+    ) -> Option<T> {
+        let entry = self.entries.get_mut(key)?;
+        let result = change(entry, &self.rules);
+        if entry.is_dirty() {
+            self.dirty.insert(key.clone());
+        }
+        if entry.save == SaveState::Unsaved {
+            self.unsaved.insert(key.clone());
+        }
+        Some(result)
+    }
+}
+
+/// The keys of a project's timelines.
+fn refs_of(project_id: u64) -> Range<TimelineKey> {
+    TimelineKey::new(project_id, "")..TimelineKey::new(project_id.saturating_add(1), "")
+}

@@ -1,0 +1,186 @@
+//! One timeline, and how far it is exposed and saved.
+
+use std::sync::Arc;
+
+use super::super::effects::{Expired, RenderRequest};
+use super::super::transitions::{Rank, Transition};
+use crate::gitlab::Project;
+use crate::store::Saved;
+use ci_history::{Changes, Rules, Timeline, TimelineKey, Timestamp};
+
+/// A timeline, and whether it is exposed, rendered and saved as it is.
+pub(super) struct TimelineEntry {
+    pub(super) timeline: Timeline,
+    /// As of the newest rendering, sorted by name.
+    pub(super) ranks: Vec<Rank>,
+    pub(super) visibility: Visibility,
+    pub(super) render: RenderState,
+    pub(super) save: SaveState,
+    /// Whether some of its past pipelines may not have been read, so that it is backfilled as a new ref is.
+    pub(super) has_gap: bool,
+    /// Number of the newest rendering.
+    pub(super) revision: u64,
+}
+
+/// Whether the series of a timeline are exposed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Visibility {
+    Visible,
+    /// The project or ref is not watched, or not known to be.
+    Hidden,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RenderState {
+    /// Not rendered yet, and as it was saved.
+    Restored,
+    /// Changed since the newest rendering.
+    Dirty,
+    /// As in the newest rendering.
+    Rendered,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SaveState {
+    /// Saved as it is, or being saved.
+    Saved,
+    Unsaved,
+}
+
+impl TimelineEntry {
+    /// A ref that is seen for the first time: until all its listed pipelines are read it has a gap.
+    pub(super) fn new(key: TimelineKey, project: &Project) -> Self {
+        Self {
+            timeline: Timeline::new(key, project.path.clone(), project.web_url.clone()),
+            ranks: Vec::new(),
+            visibility: Visibility::Hidden,
+            render: RenderState::Dirty,
+            save: SaveState::Saved,
+            has_gap: true,
+            revision: 0,
+        }
+    }
+
+    pub(super) fn restored(saved: Saved) -> Self {
+        Self {
+            // Nothing was read of an import.
+            has_gap: saved.has_gap || saved.timeline.is_bare(),
+            timeline: saved.timeline,
+            ranks: Vec::new(),
+            visibility: Visibility::Visible,
+            render: RenderState::Restored,
+            save: SaveState::Saved,
+            revision: 0,
+        }
+    }
+
+    pub(super) fn is_visible(&self) -> bool {
+        self.visibility == Visibility::Visible
+    }
+
+    pub(super) fn is_dirty(&self) -> bool {
+        self.render != RenderState::Rendered
+    }
+
+    pub(super) fn note(&mut self, changes: &Changes) {
+        if !changes.is_empty() {
+            self.changed();
+        }
+    }
+
+    fn changed(&mut self) {
+        self.render = RenderState::Dirty;
+        self.save = SaveState::Unsaved;
+    }
+
+    /// Returns whether it was hidden.
+    pub(super) fn show(&mut self) -> bool {
+        let was_hidden = !self.is_visible();
+        if was_hidden {
+            self.visibility = Visibility::Visible;
+            self.render = RenderState::Dirty;
+        }
+        was_hidden
+    }
+
+    /// Returns whether it was visible.
+    pub(super) fn hide(&mut self) -> bool {
+        std::mem::replace(&mut self.visibility, Visibility::Hidden) == Visibility::Visible
+    }
+
+    pub(super) fn set_gap(&mut self, has_gap: bool) {
+        if std::mem::replace(&mut self.has_gap, has_gap) != has_gap {
+            self.save = SaveState::Unsaved;
+        }
+    }
+
+    /// Takes over path and page of its project; returns whether they are new.
+    pub(super) fn relocate(&mut self, project: &Project) -> bool {
+        let timeline = &mut self.timeline;
+        let moved = timeline.project != project.path || timeline.project_url != project.web_url;
+        if moved {
+            timeline.project = project.path.clone();
+            timeline.project_url.clone_from(&project.web_url);
+            self.changed();
+        }
+        moved
+    }
+
+    /// Joins what another replica saved.
+    pub(super) fn merge_saved(&mut self, saved: &Saved, rules: &Rules, cutoff: Option<Timestamp>) {
+        let former = self.timeline.clone();
+        self.timeline.merge(&saved.timeline);
+        self.timeline.trim(rules);
+        self.has_gap &= saved.has_gap;
+        if let Some(cutoff) = cutoff {
+            self.timeline.expire(cutoff);
+        }
+        if self.timeline != former {
+            self.render = RenderState::Dirty;
+        }
+        // More was observed while it was saved, or less is to be kept.
+        if self.timeline != saved.timeline || self.has_gap != saved.has_gap {
+            self.save = SaveState::Unsaved;
+        }
+    }
+
+    /// Drops jobs without activity since `cutoff`; returns what was dropped, or is to be: the whole timeline.
+    /// Histories without any time count from now on.
+    pub(super) fn expire(&mut self, now: Timestamp, cutoff: Timestamp) -> Option<Expired> {
+        if self.timeline.stamp_undated(now) {
+            self.save = SaveState::Unsaved;
+        }
+        let is_over = self.timeline.last_activity().is_some_and(|at| at < cutoff);
+        let jobs: Option<Vec<Arc<str>>> = (!is_over).then(|| self.timeline.expire(cutoff));
+        if jobs.as_ref().is_some_and(Vec::is_empty) {
+            return None;
+        }
+        self.changed();
+        Some(Expired {
+            project: self.timeline.project.clone(),
+            ref_name: self.timeline.key.ref_name.clone(),
+            jobs,
+        })
+    }
+
+    /// Begins a rendering.
+    pub(super) fn take_rows(&mut self, rules: &Rules, revision: u64) -> RenderRequest {
+        let rows = self.timeline.rows(rules);
+        let transitions = match self.render {
+            // What was saved was logged before.
+            RenderState::Restored => Vec::new(),
+            _ => Transition::between(&self.ranks, &rows.jobs),
+        };
+        let shown = rows.jobs.iter();
+        let shown = shown.filter(|row| row.figures.is_worth_showing());
+        self.ranks = shown.map(Rank::of).collect();
+        self.render = RenderState::Rendered;
+        self.revision = revision;
+        RenderRequest {
+            key: self.timeline.key.clone(),
+            revision,
+            rows,
+            transitions,
+        }
+    }
+}

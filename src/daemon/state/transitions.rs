@@ -1,0 +1,104 @@
+//! Jobs that begin to fail or recover: one line in the log each time.
+
+use std::sync::Arc;
+
+use ci_history::{JobRow, Outcome, TimelineRows};
+
+/// How bad a job was when its timeline was rendered last: its place on the status page.
+pub(super) struct Rank {
+    pub(super) name: Arc<str>,
+    pub(super) consecutive_failures: u64,
+    pub(super) failure_ratio: f64,
+}
+
+impl Rank {
+    pub(super) fn of(row: &JobRow) -> Self {
+        Self {
+            name: row.name.clone(),
+            consecutive_failures: row.figures.consecutive_failures,
+            failure_ratio: row.figures.failure_ratio(),
+        }
+    }
+}
+
+/// A streak that began or ended between two renderings of a timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Transition {
+    job: Arc<str>,
+    kind: Kind,
+    /// Consecutive failures: of the new streak, or of the one that ended.
+    streak: u64,
+    /// Of the first failing execution, or of the one that ended the streak.
+    commit: Option<Arc<str>>,
+    /// Page in GitLab of the last failed attempt, or of the one that ended the streak.
+    link: Option<Box<str>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    BeganToFail,
+    Recovered,
+    /// The streak ended without a pass: its failures were reclassified, or the job may fail now.
+    NoLongerCounts,
+}
+
+impl Transition {
+    /// The transitions since the last rendering. `before` is sorted by name.
+    pub(super) fn between(before: &[Rank], jobs: &[JobRow]) -> Vec<Self> {
+        let transitions = jobs.iter().filter_map(|row| {
+            let known = before.binary_search_by(|rank| rank.name.cmp(&row.name));
+            let former = known.map_or(0, |at| before[at].consecutive_failures);
+            match (former, row.figures.consecutive_failures) {
+                (0, 0) => None,
+                (0, streak) => Some(Self::began(row, streak)),
+                (streak, 0) => Some(Self::ended(row, streak)),
+                _ => None,
+            }
+        });
+        transitions.collect()
+    }
+
+    fn began(row: &JobRow, streak: u64) -> Self {
+        let failing = row.figures.failing.as_ref();
+        Self {
+            job: row.name.clone(),
+            kind: Kind::BeganToFail,
+            streak,
+            commit: failing.and_then(|failing| failing.first_failing_commit.clone()),
+            link: failing.and_then(|failing| failing.web_url.clone()),
+        }
+    }
+
+    fn ended(row: &JobRow, streak: u64) -> Self {
+        let last = row.figures.window.last();
+        let passed = last.is_some_and(|last| last.outcome == Outcome::Passed);
+        Self {
+            job: row.name.clone(),
+            kind: if passed {
+                Kind::Recovered
+            } else {
+                Kind::NoLongerCounts
+            },
+            streak,
+            commit: last.and_then(|last| last.commit.clone()),
+            link: last.and_then(|last| last.web_url.clone()),
+        }
+    }
+
+    pub(super) fn log(&self, timeline: &TimelineRows) {
+        let message = match self.kind {
+            Kind::BeganToFail => "job began to fail",
+            Kind::Recovered => "job recovered",
+            Kind::NoLongerCounts => "job no longer counts as failing",
+        };
+        tracing::info!(
+            project = &*timeline.project,
+            "ref" = &*timeline.ref_name,
+            job = &*self.job,
+            streak = self.streak,
+            commit = self.commit.as_deref(),
+            link = self.link.as_deref(),
+            "{message}"
+        );
+    }
+}

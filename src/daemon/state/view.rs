@@ -1,0 +1,121 @@
+//! The state as the status page and the probes see it.
+
+use std::time::Duration;
+
+use super::shell::{Inner, State};
+use crate::http::{
+    Candidate, DaemonStatus, JobEntry, JobFilter, JobPage, Paging, ProjectStatus, Readiness, select,
+};
+use ci_history::TimelineKey;
+
+/// What is shown is called old after so many missed polls of a quiet project ..
+const LONG_MISSED: u32 = 3;
+
+/// .. and not before this time.
+const OLD: Duration = Duration::from_mins(15);
+
+impl DaemonStatus for State {
+    fn readiness(&self) -> Readiness {
+        let inner = self.lock();
+        let watches_any = inner.projects.watched().next().is_some();
+        inner.health.readiness(watches_any)
+    }
+
+    fn staleness(&self) -> Option<String> {
+        let inner = self.lock();
+        if !inner.health.any_polled() {
+            return None;
+        }
+        let facts = inner.projects.watched();
+        let polls = facts.filter_map(|facts| self.exposition.project(&facts.path)?.last_success);
+        let newest = polls.max()?;
+        let age = self.clock.local_now().unix() - newest.unix();
+        let usual = (LONG_MISSED * self.policy.idle_interval).max(OLD);
+        let is_cut_off = !self.telemetry().circuit_is_closed();
+        let is_old = u64::try_from(age).is_ok_and(|age| age > usual.as_secs());
+        let words = if is_cut_off {
+            "GitLab keeps failing"
+        } else if is_old {
+            "no project could be polled"
+        } else {
+            return None;
+        };
+        Some(format!(
+            "{words}; what is shown is of {age} s ago and older"
+        ))
+    }
+
+    fn projects(&self) -> Vec<ProjectStatus> {
+        let inner = self.lock();
+        let watched = inner.projects.watched().map(|facts| ProjectStatus {
+            path: facts.path.clone(),
+            url: facts.web_url.clone(),
+            last_successful_poll: self
+                .exposition
+                .project(&facts.path)
+                .and_then(|polls| polls.last_success),
+            error: inner.health.failure(&facts.path).map(str::to_owned),
+        });
+        let mut projects: Vec<_> = watched.collect();
+        // Names of the configuration that were not found.
+        for (name, message) in inner.health.failures() {
+            if !projects.iter().any(|project| *project.path == *name) {
+                projects.push(ProjectStatus {
+                    path: name.into(),
+                    url: None,
+                    last_successful_poll: None,
+                    error: Some(message.to_owned()),
+                });
+            }
+        }
+        projects
+    }
+
+    fn jobs(&self, filter: &JobFilter, paging: Paging) -> JobPage {
+        let inner = self.lock();
+        let owners = (!filter.text.is_empty()).then_some(&self.policy.owners);
+        let files = self.owners_cache.all();
+        let candidates = inner.timelines.visible().flat_map(|(timeline, ranks)| {
+            let (key, project) = (&timeline.key, &timeline.project);
+            let file = files.get(&key.project_id).map(|file| &**file);
+            ranks.iter().map(move |rank| Candidate {
+                project,
+                ref_name: &key.ref_name,
+                job_name: &rank.name,
+                // Needed only for a search by words; working it out for all jobs takes time.
+                team: owners.and_then(|owners| Some(&**owners.team(project, &rank.name, file)?)),
+                consecutive_failures: rank.consecutive_failures,
+                failure_ratio: rank.failure_ratio,
+                item: (key, &rank.name),
+            })
+        });
+        select(candidates, filter, paging).look_up(|(key, name)| self.entry(&inner, key, name))
+    }
+
+    fn job(&self, project: &str, ref_name: &str, job: &str) -> Option<JobEntry> {
+        let inner = self.lock();
+        let mut visible = inner.timelines.visible();
+        let (timeline, _) = visible.find(|(timeline, _)| {
+            *timeline.key.ref_name == *ref_name && *timeline.project == *project
+        })?;
+        let entry = self.entry(&inner, &timeline.key, job)?;
+        entry.row.figures.is_worth_showing().then_some(entry)
+    }
+}
+
+impl State {
+    fn entry(&self, inner: &Inner, key: &TimelineKey, job: &str) -> Option<JobEntry> {
+        let timeline = inner.timelines.get_visible(key)?;
+        let row = timeline.row(job, &self.policy.rules)?;
+        let file = self.owners_cache.of(key.project_id);
+        let owners = &self.policy.owners;
+        let team = owners.team(&timeline.project, job, file.as_deref());
+        Some(JobEntry {
+            project: timeline.project.clone(),
+            project_url: timeline.project_url.clone(),
+            ref_name: key.ref_name.clone(),
+            team: team.cloned(),
+            row,
+        })
+    }
+}

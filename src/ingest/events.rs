@@ -1,0 +1,79 @@
+//! What reading and polling tell the state. Calls come from many tasks and must return soon.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::gitlab::{Error, Project, Rejected, Schedule};
+use ci_history::{JobObservation, PipelineObservation, Timestamp};
+
+/// Where polling of a project left off.
+#[derive(Debug, Clone, Default)]
+pub struct Resume {
+    /// Up to when everything was observed; `None` for a new project.
+    pub watermark: Option<Timestamp>,
+    /// Refs with a history. Only other refs are backfilled.
+    pub known_refs: BTreeSet<Arc<str>>,
+    /// Pipelines that had not ended.
+    pub open: Vec<PipelineObservation>,
+}
+
+/// A schedule, and when it last ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleSight {
+    /// As GitLab lists it.
+    pub schedule: Schedule,
+    /// When its last pipeline was created, if it ever was.
+    pub last_run: Option<Timestamp>,
+}
+
+/// Takes what was read of pipelines.
+pub trait Observations: Send + Sync + 'static {
+    /// A pipeline and all attempts of its jobs were read at `at`, by GitLab's clock.
+    fn observed(
+        &self,
+        project: &Project,
+        pipeline: &PipelineObservation,
+        jobs: &[JobObservation],
+        at: Timestamp,
+    );
+
+    /// GitLab no longer knows a pipeline that it had listed.
+    fn pipeline_removed(&self, project: &Project, pipeline: &PipelineObservation);
+
+    /// An answer held an invalid record, which was left out. The current span says whose it is.
+    fn rejected(&self, rejected: &Rejected);
+
+    /// The current time by GitLab's clock.
+    fn gitlab_now(&self) -> Timestamp;
+}
+
+/// Takes how polling goes.
+pub trait PollEvents: Send + Sync + 'static {
+    /// Where polling of a project left off. Asked once per project.
+    fn resume(&self, project: &Project) -> Resume;
+
+    /// A project is watched, perhaps under a new path.
+    fn watched(&self, project: &Project);
+
+    /// No project but these is watched any more. `complete` is false if something that the configuration
+    /// names was not found: a project that was watched before the start may then still exist.
+    fn watched_are(&self, projects: &BTreeMap<u64, Project>, complete: bool);
+
+    /// Publish what was observed of a project, although its cycle goes on.
+    fn publish(&self, project: &Project);
+
+    /// A cycle of a project succeeded: everything up to `watermark` was observed.
+    fn polled(&self, project: &Project, watermark: Option<Timestamp>);
+
+    /// A cycle failed, or the configuration names a project or group that was not found. `name` is its path.
+    fn poll_failed(&self, name: &str, error: &Error);
+
+    /// All schedules of a project, in the order of their ids.
+    fn schedules(&self, project: &Project, schedules: &[ScheduleSight]);
+
+    /// Some or all schedules of a project could not be read.
+    fn schedules_not_read(&self, project: &Project, error: &Error);
+
+    /// Every project of the first discovery was polled once, or dropped.
+    fn first_round_ended(&self);
+}

@@ -1,0 +1,73 @@
+//! Reads watched pipelines from GitLab, and hands them to the observations. Polling and backfill share it.
+
+use std::sync::Arc;
+
+use super::events::Observations;
+use crate::config::Watch;
+use crate::gitlab::{Client, Error, Project, Rejected};
+use ci_history::{JobObservation, PipelineObservation};
+
+/// Requests for jobs under way at a time per project.
+pub(super) const CONCURRENT_REQUESTS: usize = 4;
+
+/// Reads pipelines with their jobs and children.
+pub struct Reader {
+    pub(super) client: Client,
+    pub(super) watch: Arc<Watch>,
+    pub(super) observations: Arc<dyn Observations>,
+}
+
+impl Reader {
+    /// Reads what `watch` says through `client`, into `observations`.
+    pub fn new(client: Client, watch: Watch, observations: Arc<dyn Observations>) -> Self {
+        Self {
+            client,
+            watch: Arc::new(watch),
+            observations,
+        }
+    }
+
+    /// Asks for a pipeline whose jobs answered 404: a lagging replica may not have it yet.
+    ///
+    /// # Errors
+    ///
+    /// `missed` if GitLab still knows the pipeline.
+    pub(super) async fn confirm_removed(
+        &self,
+        project: &Project,
+        pipeline: &PipelineObservation,
+        missed: Error,
+    ) -> Result<(), Error> {
+        match self.client.pipeline(project.id, pipeline.id).await {
+            Err(error) if error.is_not_found() => {
+                self.observations.pipeline_removed(project, pipeline);
+                Ok(())
+            }
+            Err(error) => Err(error),
+            Ok(_) => Err(missed),
+        }
+    }
+
+    pub(super) fn observed(
+        &self,
+        project: &Project,
+        pipeline: &PipelineObservation,
+        jobs: &[JobObservation],
+    ) {
+        let at = self.observations.gitlab_now();
+        self.observations.observed(project, pipeline, jobs, at);
+    }
+
+    pub(super) fn report_rejected(&self, rejected: &[Rejected]) {
+        for rejected in rejected {
+            self.observations.rejected(rejected);
+        }
+    }
+
+    /// Whether a pipeline's ref and source are watched.
+    pub(super) fn watches(&self, project: &Project, pipeline: &PipelineObservation) -> bool {
+        let default_branch = project.default_branch.as_deref();
+        self.watch.refs.matches(&pipeline.ref_name, default_branch)
+            && self.watch.sources.matches(pipeline.source.as_deref())
+    }
+}
