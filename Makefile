@@ -1,17 +1,17 @@
-# Everything CI does is a target here; `make` alone lists them.
+# Every CI step is a target here. `make` alone lists the targets.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# Where rustup puts cargo, for shells that have not read its settings yet.
+# The directory where rustup installs cargo, for shells that have not loaded its settings yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
-# For check-rules: other versions of the tools than those in PATH.
+# check-rules: paths of other tools than those in PATH.
 export PROMTOOL
 export AMTOOL
-# For the demo: how long it runs, such as 60s. Empty: until Ctrl-C.
+# demo: duration, for example 60s. Default: until Ctrl-C.
 export DEMO_FOR
-# For the chaos: how long it goes on, and the number that decides what happens. Empty: 120s, and any.
+# chaos: duration and random seed. Default: 120s and a random seed.
 export CHAOS_FOR
 export CHAOS_SEED
 
@@ -20,12 +20,12 @@ help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
 .PHONY: demo
-demo: ## See it work: simulated GitLab, exporter, Prometheus, Alertmanager (DEMO_FOR=60s ends by itself)
+demo: ## Run simulated GitLab, exporter, Prometheus and Alertmanager (DEMO_FOR=60s: stop after 60s)
 	@scripts/install-tools.sh demo
 	@exec scripts/demo.sh
 
 .PHONY: test
-test: ## Everything CI checks: formatting, lints, docs, tests, rules
+test: ## Run all CI checks: formatting, lints, docs, tests, rules
 	@scripts/install-tools.sh test
 	cargo fmt --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
@@ -36,13 +36,13 @@ test: ## Everything CI checks: formatting, lints, docs, tests, rules
 	SUITES=sid WHERE_POSSIBLE=1 scripts/other-versions.sh
 
 .PHONY: soak
-soak: chaos ## Everything that takes long: chaos, and the budgets of requests, retention and webhooks
+soak: chaos ## Run the long tests: chaos, and the budgets of requests, retention and webhooks
 	cargo test --locked --test soak -- requests
 	cargo test --locked --test soak -- retention
 	cargo test --locked --release --test soak -- webhooks
 
 .PHONY: chaos
-chaos: ## Kill exporters, break GitLab, S3 and the disk at random; nothing may be lost (CHAOS_FOR=120s CHAOS_SEED=..)
+chaos: ## Kill exporters, break GitLab, S3 and the disk at random, check that nothing is lost (CHAOS_FOR=120s CHAOS_SEED=..)
 	@scripts/install-tools.sh test
 	cargo test --locked --test soak -- chaos
 
@@ -52,7 +52,7 @@ bench: ## Measure counting, loading and scraping against their budgets
 	cargo bench --locked --bench exposition
 
 .PHONY: deny
-deny: ## Check dependencies: known vulnerabilities (where the database can be had), licences, sources
+deny: ## Check dependencies: known vulnerabilities (if the database can be fetched), licences, sources
 	scripts/deny.sh
 
 .PHONY: build
@@ -60,21 +60,21 @@ build: ## Build the release binary
 	cargo build --locked --release --package job-failure-exporter
 
 .PHONY: check-rules
-check-rules: ## Check and test the alert rules and the example configurations (PROMTOOL=/path, AMTOOL=/path: with others)
+check-rules: ## Check and test the alert rules and the example configurations (PROMTOOL=/path, AMTOOL=/path: other tools)
 	scripts/check-rules.sh
 
 .PHONY: other-versions
-other-versions: ## The same with the Prometheus and Alertmanager of Debian's newer releases
+other-versions: ## Run check-rules with Prometheus and Alertmanager of newer Debian releases
 	scripts/other-versions.sh
 
 .PHONY: kubernetes
-kubernetes: ## Write deploy/kubernetes/ anew from the rules and the configurations
+kubernetes: ## Generate deploy/kubernetes/ from the rules and the configurations
 	WRITE_KUBERNETES=1 cargo test --locked --test suite kubernetes::the_files_are
 
 .PHONY: install-tools
-install-tools: ## Install what the tests run: Prometheus, Alertmanager, a C compiler, S3 servers
+install-tools: ## Install the tools that the tests run: Prometheus, Alertmanager, a C compiler, S3 servers
 	@scripts/install-tools.sh test
 
 .PHONY: clean
-clean: ## Remove what was built
+clean: ## Remove build results
 	cargo clean

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the shipped rules and configurations with promtool and amtool; PROMTOOL and AMTOOL name others than those in PATH.
+# Checks the shipped rules and configurations with promtool and amtool. PROMTOOL and AMTOOL override those in PATH.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,7 +19,7 @@ done
 "$promtool" check config deploy/prometheus/prometheus.yml
 "$amtool" check-config "$alertmanager"
 "$amtool" check-config deploy/alertmanager/receivers.example.yml
-# Alertmanager 0.25 has nothing for Microsoft Teams.
+# Alertmanager before 0.28 does not support this configuration of Microsoft Teams.
 case $("$amtool" --version 2>&1 | head -1) in
     *\ 0.2[0-7].*) ;;
     *) "$amtool" check-config deploy/alertmanager/receivers.msteams.example.yml ;;
@@ -28,7 +28,7 @@ esac
 while read -r receivers labels; do
     case $receivers in '#'* | '') continue ;; esac
     read -r -a labels <<<"$labels"
-    # Read from nowhere: the labels are the arguments.
+    # The labels are arguments. Without the redirection amtool would read routes.txt.
     "$amtool" config routes test --config.file="$alertmanager" --verify.receivers="$receivers" "${labels[@]}" \
         </dev/null >/dev/null 2>&1 || {
         echo "An alert with ${labels[*]} does not go to $receivers but to:" >&2
@@ -36,4 +36,4 @@ while read -r receivers labels; do
         exit 1
     }
 done <deploy/alertmanager/routes.txt
-echo "Routes go where deploy/alertmanager/routes.txt says."
+echo "All routes match deploy/alertmanager/routes.txt."

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the dependencies with cargo-deny, which it builds below target/tools where it is missing. The database of known
-# vulnerabilities comes from GitHub: where that cannot be reached, this is said, and the rest is checked.
+# Checks the dependencies with cargo-deny. If cargo-deny is missing, the script builds it below target/tools. The database of
+# known vulnerabilities comes from GitHub. If GitHub is unreachable, the script says so and checks the rest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,5 +14,5 @@ cargo deny --workspace check bans licenses sources
 if cargo deny --workspace fetch db >/dev/null 2>&1; then
     cargo deny --workspace check advisories
 else
-    echo "The database of known vulnerabilities could not be fetched: advisories were not checked." >&2
+    echo "Could not fetch the database of known vulnerabilities: advisories were not checked." >&2
 fi

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the demo and the tests run besides Rust: Prometheus, Alertmanager and a C compiler, as Debian packages.
-# Does nothing where all is there. `install-tools.sh test` also asks for rustfmt and clippy, and installs the S3 servers of
-# the tests into a Python environment below target/tools.
+# Installs the tools of the demo and the tests as Debian packages: Prometheus, Alertmanager and a C compiler. Skips tools that
+# are installed. `install-tools.sh test` also requires rustfmt and clippy, and installs the S3 servers of the tests into a
+# Python environment below target/tools.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -31,13 +31,14 @@ missing_packages() {
     if ! have prometheus || ! have promtool; then echo prometheus; fi
     if ! have amtool || { ! have prometheus-alertmanager && ! have alertmanager; }; then echo prometheus-alertmanager; fi
     if ! have cc; then echo gcc libc6-dev; fi
-    # Debian's python3 has no ensurepip of its own, which `venv` needs.
+    # `venv` needs ensurepip, which Debian's python3 lacks.
     if [ "$purpose" = test ] && ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then echo python3-venv; fi
-    # The status page is tested in a real browser.
+    # A test opens the status page in a real browser.
     if [ "$purpose" = test ] && ! have chromium; then echo chromium; fi
 }
 
-# Below target, so that it goes with `cargo clean`. The mark is written last: an installation that was cut off is done anew.
+# Installs below target, so that `cargo clean` removes it. Writes installed.txt last, so that the next run repeats an
+# interrupted installation.
 install_python_tools() {
     local environment=$root/target/tools wanted=$root/tests/requirements.txt
     if cmp -s "$wanted" "$environment/installed.txt"; then return; fi
@@ -47,8 +48,8 @@ install_python_tools() {
     cp "$wanted" "$environment/installed.txt"
 }
 
-# Debian starts a server as soon as it is installed, here on the ports 9090 and 9093. A policy-rc.d that says no to these
-# two, only while they are installed, keeps them from that. One that is there already is the administrator's and stays.
+# Debian starts a server at its installation, here on the ports 9090 and 9093. A temporary policy-rc.d prevents this for the
+# two servers. An existing policy-rc.d belongs to the administrator: the script leaves it alone.
 install_as_root() {
     local policy=/usr/sbin/policy-rc.d
     if [ ! -e "$policy" ]; then
@@ -75,9 +76,9 @@ if [ "${#packages[@]}" -eq 0 ]; then
 fi
 
 if ! have apt-get; then
-    say "Missing: ${packages[*]} (names of Debian packages), and there is no apt-get here."
-    say "Install Prometheus 2.42 or newer (prometheus, promtool), Alertmanager 0.25 or newer (alertmanager, amtool)"
-    say "a C compiler (cc) and, for the tests, Python 3 with its venv module, so that they are found in PATH, and run this again."
+    say "Missing: ${packages[*]} (Debian package names), and this system has no apt-get."
+    say "Install Prometheus 2.42 or newer (prometheus, promtool), Alertmanager 0.25 or newer (alertmanager, amtool),"
+    say "a C compiler (cc) and, for the tests, Python 3 with its venv module into PATH, and run this again."
     exit 1
 fi
 say "Installing ${packages[*]}"
@@ -86,12 +87,12 @@ if [ "$(id -u)" -eq 0 ]; then
 elif have sudo; then
     sudo "$(realpath "$0")" --as-root "${packages[@]}"
 else
-    say "Not root, and no sudo. As root: apt-get install --no-install-recommends ${packages[*]}"
+    say "Not root, and sudo is missing. As root: apt-get install --no-install-recommends ${packages[*]}"
     exit 1
 fi
 left=$(missing_packages)
 if [ -n "$left" ]; then
-    say "Installed, but still not found in PATH: $left"
+    say "Installed, but not found in PATH: $left"
     exit 1
 fi
 [ "$purpose" != test ] || install_python_tools

@@ -1,26 +1,26 @@
 #!/usr/bin/env bash
-# Checks the shipped rules and configurations with newer versions of Prometheus and Alertmanager than the installed ones: those
-# of Debian's later releases, unpacked below target/versions and not installed. Needs apt-get, and no root.
+# Checks the shipped rules and configurations with the Prometheus and Alertmanager of newer Debian releases. Unpacks them
+# below target/versions without installing them. Needs apt-get, but not root.
 set -euo pipefail
 cd "$(dirname "$(realpath "$0")")/.."
 
-# Releases of Debian: in 2026 trixie has 2.53 and 0.28, sid 3.5 and 0.33.
+# Debian releases. In 2026 trixie has Prometheus 2.53 and Alertmanager 0.28, sid has 3.5 and 0.33.
 suites=${SUITES:-trixie sid}
-# With this set, a release that cannot be fetched is said and left out.
+# If set, the script reports a release that it cannot fetch, and skips it.
 where_possible=${WHERE_POSSIBLE:-}
 
-# The mirror that this machine installs from.
+# The Debian mirror of this machine.
 mirror() {
     apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(REPO_URI)' 'Created-By: Packages' |
         awk '$1 == "Debian" && $2 !~ /-/ && !found { print $3; found = 1 }'
 }
 
-# Unpacks a release's packages, by an apt of its own, which knows no other release.
+# Unpacks the packages of a release, with a separate apt configuration that has only this release.
 fetch() {
     local suite=$1 into=$2 mirror
     mirror=$(mirror)
     if [ -z "$mirror" ]; then
-        echo "apt-get knows no mirror of Debian; on Debian, run 'apt-get update' once." >&2
+        echo "apt-get has no Debian mirror. On Debian, run 'apt-get update' once." >&2
         exit 1
     fi
     rm -rf "$into"
@@ -49,7 +49,7 @@ for suite in $suites; do
     at=$PWD/target/versions/$suite
     if [ ! -x "$at/usr/bin/promtool" ] || [ ! -x "$at/usr/bin/amtool" ]; then
         if ! scripts/other-versions.sh --fetch "$suite" "$at"; then
-            echo "Prometheus and Alertmanager of Debian $suite could not be fetched." >&2
+            echo "Could not fetch Prometheus and Alertmanager of Debian $suite." >&2
             [ -n "$where_possible" ] || exit 1
             continue
         fi

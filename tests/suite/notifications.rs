@@ -52,7 +52,7 @@ fn alert(number: usize, status: &str) -> Value {
             "project": "acme/shop", "ref": "main", "job_name": format!("unit-{number} {HOSTILE}"),
         },
         "annotations": {
-            "summary": "A CI job fails again and again.",
+            "summary": "A CI job fails repeatedly.",
             "description": format!("It failed 3 times in a row. {HOSTILE}"),
             "dashboard_url": "http://prometheus.test/graph?g0.expr=up&g0.tab=0",
         },
@@ -76,7 +76,7 @@ fn notification(status: &str, alerts: &[Value]) -> Value {
         "groupLabels": { "alertname": "CIJobFailingRepeatedly" },
         "commonLabels": common,
         "commonAnnotations": {
-            "summary": "A CI job fails again and again.",
+            "summary": "A CI job fails repeatedly.",
             "runbook_url": "http://runbooks.test/CIJobFailingRepeatedly.md",
         },
         "externalURL": "http://alertmanager.test",

@@ -13,13 +13,17 @@ struct Block {
     text: String,
 }
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 12] = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "RELEASE.md",
+    "SECURITY.md",
     "docs/alerting.md",
+    "docs/api.md",
     "docs/architecture.md",
     "docs/dashboards.md",
+    "docs/metrics.md",
     "docs/state.md",
     "docs/webhooks.md",
 ];
@@ -143,8 +147,17 @@ fn every_make_target_that_is_named_exists() {
     assert!(named >= 5, "only {named} found");
 }
 
+/// The anchor that GitHub and GitLab give a heading.
+fn slug(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    text.chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
+}
+
 #[test]
-fn every_link_to_a_file_leads_to_one() {
+fn every_link_leads_to_a_file_and_to_a_heading_of_it() {
     let runbooks = fs::read_dir(at_root("alert-rules/runbooks")).unwrap();
     let runbooks = runbooks.map(|entry| entry.unwrap().path());
     for page in PAGES.iter().map(|page| at_root(page)).chain(runbooks) {
@@ -154,10 +167,22 @@ fn every_link_to_a_file_leads_to_one() {
             .skip(1)
             .filter_map(|rest| rest.split(')').next())
         {
-            if !link.starts_with("https://") {
-                let target = page.parent().unwrap().join(link.split('#').next().unwrap());
-                assert!(target.exists(), "{}: {link}", page.display());
+            if link.starts_with("https://") {
+                continue;
             }
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = match path {
+                "" => page.clone(),
+                path => page.parent().unwrap().join(path),
+            };
+            assert!(target.exists(), "{}: {link}", page.display());
+            let leads_to_a_heading = anchor.is_empty()
+                || fs::read_to_string(&target)
+                    .unwrap()
+                    .lines()
+                    .filter(|line| line.starts_with('#'))
+                    .any(|heading| slug(heading) == anchor);
+            assert!(leads_to_a_heading, "{}: {link}", page.display());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A job that fails again and again, and is fixed.
+//! A job that fails repeatedly and is fixed.
 
 use std::collections::BTreeSet;
 
