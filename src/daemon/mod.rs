@@ -9,6 +9,7 @@ mod client;
 mod error;
 mod expiry;
 mod gitlab_clock;
+mod hook_filter;
 mod instance;
 mod loading;
 mod log_queue;
@@ -26,6 +27,7 @@ mod webhooks;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio_util::sync::CancellationToken;
 
@@ -87,6 +89,7 @@ impl Daemon {
         let traffic = Traffic {
             telemetry: telemetry.clone(),
             clock: clock.clone(),
+            jobs_cut_logged: AtomicBool::new(false),
         };
         let client = client(&config.gitlab, Arc::new(traffic))?;
         let exposition = Exposition::new(telemetry.clone());

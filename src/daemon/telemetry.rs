@@ -1,18 +1,20 @@
 //! Counts the adapter's traffic in the exporter's own metrics.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::gitlab_clock::GitLabClock;
 use crate::base::api::{CircuitState, Endpoint};
 use crate::gitlab::TransportMetrics;
-use crate::metrics::Telemetry;
+use crate::metrics::{Limit, Telemetry};
 use ci_history::Timestamp;
 
 /// Counts the adapter's traffic.
 pub(super) struct Traffic {
     pub(super) telemetry: Telemetry,
     pub(super) clock: Arc<GitLabClock>,
+    pub(super) jobs_cut_logged: AtomicBool,
 }
 
 impl TransportMetrics for Traffic {
@@ -38,6 +40,15 @@ impl TransportMetrics for Traffic {
             _ => {}
         }
         self.telemetry.circuit_breaker(state);
+    }
+
+    fn jobs_cut(&self) {
+        self.telemetry.limit_reached(Limit::JobsPerPipeline, 1);
+        if !self.jobs_cut_logged.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "a pipeline has more jobs than are read of one; the oldest attempts are left out"
+            );
+        }
     }
 
     fn server_date(&self, date: Timestamp) {

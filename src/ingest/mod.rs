@@ -8,8 +8,10 @@ mod backfill;
 mod children;
 mod cursor;
 mod cycle;
+mod debounce;
 mod discovery;
 mod events;
+mod hinted;
 mod hints;
 mod listing;
 mod pace;
@@ -19,6 +21,7 @@ mod reader;
 mod schedule;
 mod sight;
 mod span;
+mod strangers;
 mod timetable;
 
 pub use backfill::BackfillListing;
