@@ -74,7 +74,7 @@ pub(super) struct FamilyJobs {
 }
 
 impl FamilyJobs {
-    fn of(found: PipelineJobs) -> Self {
+    pub(super) fn of(found: PipelineJobs) -> Self {
         let jobs = found.jobs.items;
         Self {
             settled: jobs.iter().all(|job| is_settled(job.status)),

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use super::children::FamilyJobs;
 use super::cursor::PollCursor;
 use super::hints::Hinted;
 use super::poller::Poller;
 use super::reader::Reader;
+use super::sight::may_move_on;
 use super::strangers::Strangers;
 use crate::config::ChildPipelines;
-use crate::gitlab::Project;
+use crate::gitlab::{Error, Project};
 use ci_history::PipelineObservation;
 
 /// The source of a child pipeline.
@@ -16,8 +18,10 @@ const CHILD: &str = "parent_pipeline";
 
 /// What a hint comes to.
 enum Found {
-    /// The jobs of this pipeline are to be read.
+    /// The jobs of this pipeline and of its children are to be read.
     Pipeline(PipelineObservation),
+    /// Only its own jobs are: one of them moved, and it goes on.
+    OwnJobs(PipelineObservation),
     /// Nothing is to be read.
     Nothing,
     /// Only a whole cycle shows what happened.
@@ -35,6 +39,7 @@ impl Poller {
     ) -> bool {
         // Several children may ask for the same parent.
         let mut wanted = BTreeMap::new();
+        let mut own = Vec::new();
         let mut needs_cycle = hinted.overflowed;
         for (id, moved) in hinted.pipelines {
             let found = self.reader.find(project, cursor, strangers, id, moved);
@@ -42,9 +47,15 @@ impl Poller {
                 Found::Pipeline(pipeline) => {
                     wanted.insert(pipeline.id, pipeline);
                 }
+                Found::OwnJobs(pipeline) => own.push(pipeline),
                 Found::Nothing => {}
                 Found::NeedsCycle => needs_cycle = true,
             }
+        }
+        own.retain(|pipeline| !wanted.contains_key(&pipeline.id));
+        for pipeline in own {
+            let read = self.reader.read_own_jobs(project, pipeline).await;
+            needs_cycle |= read.is_err();
         }
         let wanted = wanted.into_values().collect();
         // The whole cycle will meet an error again, and report it.
@@ -55,6 +66,18 @@ impl Poller {
 }
 
 impl Reader {
+    /// Reads the own jobs of a pipeline that has not ended, with one request. Its children are left to the next
+    /// cycle.
+    async fn read_own_jobs(
+        &self,
+        project: &Project,
+        mut pipeline: PipelineObservation,
+    ) -> Result<(), Error> {
+        let found = self.client.pipeline_jobs(project.id, pipeline.id).await?;
+        self.hand_over(project, &mut pipeline, FamilyJobs::of(found));
+        Ok(())
+    }
+
     /// Finds the pipeline whose jobs are to be read, with at most one request.
     async fn find(
         &self,
@@ -66,7 +89,11 @@ impl Reader {
     ) -> Found {
         let open = cursor.open(id);
         if let Some(pipeline) = open.filter(|open| !moved || open.id != id) {
-            return Found::Pipeline(pipeline);
+            return if pipeline.id == id && may_move_on(pipeline.status) {
+                Found::OwnJobs(pipeline)
+            } else {
+                Found::Pipeline(pipeline)
+            };
         }
         if strangers.include(id) {
             return Found::Nothing;
