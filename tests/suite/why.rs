@@ -255,7 +255,7 @@ async fn the_team_comes_from_rules_else_from_the_repository_else_from_the_local_
             .await;
     }
     daemon
-        .says("left out of .gitlab/JOBOWNERS: line 3: `bad[` is no pattern")
+        .says("left out of .gitlab/JOBOWNERS: line 3: `bad[` is not a pattern")
         .await;
     until("a look into both repositories", async || {
         let asked = gitlab.requests().into_iter().filter(|r| r.endpoint == FILE);
