@@ -1,4 +1,6 @@
 //! Owners files: the syntax of CODEOWNERS, with job names in place of paths.
+//!
+//! By hand: the crates that read CODEOWNERS match paths of files, where `*` stops at `/`.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,7 @@
-//! What is exposed: rendered when it changes, handed to a scrape as it is.
+//! The exposed text: rendered when a timeline changes, handed to a scrape as it is.
+//!
+//! By hand: the registry of `prometheus` renders every series at every scrape, which at 200,000 jobs takes several
+//! times the time and memory. It keeps to the exporter's own metrics.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
