@@ -5,6 +5,7 @@
 //! ```
 
 mod backfill;
+mod child_names;
 mod children;
 mod cursor;
 mod cycle;

@@ -32,6 +32,11 @@ impl Observations for State {
             .observe(project, is_visible, pipeline, jobs, at);
     }
 
+    fn knows_job(&self, project: &Project, ref_name: &str, job: &str) -> bool {
+        let key = TimelineKey::new(project.id, ref_name);
+        self.lock().timelines.knows_job(&key, job)
+    }
+
     fn pipeline_removed(&self, project: &Project, pipeline: &PipelineObservation) {
         tracing::info!("GitLab no longer knows this pipeline");
         let key = TimelineKey::new(project.id, pipeline.ref_name.clone());
@@ -60,6 +65,30 @@ impl PollEvents for State {
         // A watermark from the future would hide what comes until then.
         let watermark = watermark.map(|at| at.min(self.clock.gitlab_now()));
         inner.timelines.resume(project.id, watermark)
+    }
+
+    fn contradicted(
+        &self,
+        project: &Project,
+        listed: &[PipelineObservation],
+    ) -> Vec<PipelineObservation> {
+        self.lock().timelines.contradicted(project.id, listed)
+    }
+
+    fn replaced(&self, project: &Project, known: &PipelineObservation) {
+        let key = TimelineKey::new(project.id, known.ref_name.clone());
+        self.lock().timelines.begin_again(&key);
+        self.telemetry().ref_rebuilt();
+        tracing::warn!(
+            "ref" = &*known.ref_name,
+            "GitLab no longer has pipeline {}, or has another one under its id: was it restored from a backup? The \
+             history of this ref is read anew; the former one is in the attic (`state restore`)",
+            known.id
+        );
+    }
+
+    fn refs_to_read_back(&self, project: &Project) -> BTreeSet<Arc<str>> {
+        self.lock().timelines.take_read_back(project.id)
     }
 
     fn watched(&self, project: &Project) {
