@@ -138,6 +138,11 @@ impl Exposition {
         self.update_project(project, |polls| polls.last_success = Some(at));
     }
 
+    /// The schedules of a project were read without an error.
+    pub fn schedules_read(&self, project: &Arc<str>, at: Timestamp) {
+        self.update_project(project, |polls| polls.schedules_read = Some(at));
+    }
+
     /// A poll of a project failed.
     pub fn poll_failed(&self, project: &Arc<str>, reason: ErrorClass) {
         self.telemetry().polls(false).inc();
