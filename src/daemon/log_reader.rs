@@ -95,7 +95,8 @@ impl LogReader {
     }
 
     async fn failed(&mut self, wanted: WantedLog, error: &Error) {
-        let logs = &self.state.log_queue;
+        let state = Arc::clone(&self.state);
+        let logs = &state.log_queue;
         let is_unasked = error.attempts() == 0 && error.is_retryable();
         if let Some(wait) = held_back_for(error.kind(), is_unasked) {
             tracing::debug!("a log is not read yet: {error}");

@@ -71,7 +71,7 @@ async fn full_pages_without_headers_about_pages_are_followed() {
 
 #[tokio::test]
 async fn a_page_that_is_too_large_is_asked_for_in_smaller_ones() {
-    let size = page(1..=50).len() + 10;
+    let size = page(151..=200).len() + 10;
     let server = Server::start([
         ok(&page(101..=200)),
         ok(&page(151..=200)).with("X-Next-Page", "2"),
