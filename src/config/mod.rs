@@ -16,6 +16,7 @@ mod node;
 mod overrides;
 mod owners;
 mod owners_file;
+mod owners_line;
 mod problem;
 mod secret;
 mod secret_file;

@@ -70,14 +70,9 @@ impl LogReader {
                 continue;
             }
             let next = Instant::now() + self.pause;
-            let reading = self.client.job_log(wanted.key.project_id, wanted.job_id);
-            match reading.await {
-                Ok(log) => {
-                    telemetry.log_read(match log {
-                        Some(_) => LogRead::Read,
-                        None => LogRead::Missing,
-                    });
-                    let finding = classify(self.rules.clone(), wanted.clone(), log).await;
+            match self.read(&wanted).await {
+                Ok((result, finding)) => {
+                    telemetry.log_read(result);
                     state.log_was_read(&wanted, &finding);
                     logs.forget(&wanted);
                     self.refused.remove(&wanted.key.project_id);
@@ -86,6 +81,20 @@ impl LogReader {
             }
             sleep_until(next).await;
         }
+    }
+
+    /// Reads a log, and asks whether it was erased if it is empty.
+    async fn read(&self, wanted: &WantedLog) -> Result<(LogRead, LogFinding), Error> {
+        let (project, job) = (wanted.key.project_id, wanted.job_id);
+        let Some(log) = self.client.job_log(project, job).await? else {
+            return Ok((LogRead::Missing, unclassified(wanted)));
+        };
+        let (rules, failed) = (self.rules.clone(), wanted.clone());
+        let (text, finding) = off_thread(move || classified(&rules, &failed, &log)).await;
+        if text.is_blank() && self.client.log_was_erased(project, job).await? {
+            return Ok((LogRead::Missing, unclassified(wanted)));
+        }
+        Ok((LogRead::Read, finding))
     }
 
     fn is_closed(&self, project_id: u64) -> bool {
@@ -154,26 +163,32 @@ fn held_back_for(fault: &ErrorKind, is_unasked: bool) -> Option<Duration> {
     }
 }
 
-/// Classifies and masks, off the async threads: it takes its time.
-async fn classify(rules: LogRules, wanted: WantedLog, log: Option<LogTail>) -> LogFinding {
-    let work = move || {
-        let reason = wanted.failure_reason.as_deref();
-        let mut finding = LogFinding {
-            pipeline_id: wanted.pipeline_id,
-            job_id: wanted.job_id,
-            class: FailureClass::of_reason(reason),
-            excerpt: None,
-        };
-        if let Some(log) = log {
-            let text = LogText::read(&log.bytes, !log.cut_before);
-            finding.class = rules.class(reason, text.unmasked());
-            // The last lines of a log that was cut short are not its last lines.
-            finding.excerpt = text.excerpt().filter(|_| !log.cut_after);
-        }
-        finding
+/// The finding about an attempt that has no log: by GitLab's reason alone.
+fn unclassified(wanted: &WantedLog) -> LogFinding {
+    LogFinding {
+        pipeline_id: wanted.pipeline_id,
+        job_id: wanted.job_id,
+        class: FailureClass::of_reason(wanted.failure_reason.as_deref()),
+        excerpt: None,
+    }
+}
+
+/// Classifies and masks.
+fn classified(rules: &LogRules, wanted: &WantedLog, log: &LogTail) -> (LogText, LogFinding) {
+    let text = LogText::read(&log.bytes, !log.cut_before);
+    let finding = LogFinding {
+        class: rules.class(wanted.failure_reason.as_deref(), text.unmasked()),
+        // The last lines of a log that was cut short are not its last lines.
+        excerpt: text.excerpt().filter(|_| !log.cut_after),
+        ..unclassified(wanted)
     };
+    (text, finding)
+}
+
+/// Does work that takes its time off the async threads.
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
-        Ok(finding) => finding,
+        Ok(done) => done,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         // The runtime ends, and with it whoever waits here.
         Err(_) => std::future::pending().await,

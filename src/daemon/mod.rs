@@ -82,7 +82,7 @@ impl Daemon {
             revision: option_env!("JOB_FAILURE_EXPORTER_REVISION").unwrap_or("unknown"),
         })?;
         telemetry.config_loaded(clock.local_now());
-        let store = storage::open(&config.store).await?;
+        let store = storage::open(&config.store, Some(&config.gitlab.url)).await?;
         let server = Server::bind(&config.listen_address).await?;
         let traffic = Traffic {
             telemetry: telemetry.clone(),

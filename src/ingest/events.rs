@@ -24,6 +24,10 @@ pub struct ScheduleSight {
     pub schedule: Schedule,
     /// When its last pipeline was created, if it ever was.
     pub last_run: Option<Timestamp>,
+    /// The newest time at which GitLab should have run it and created no pipeline.
+    pub missed: Option<Timestamp>,
+    /// When GitLab itself switched it off.
+    pub switched_off: Option<Timestamp>,
 }
 
 /// Takes what was read of pipelines.
@@ -70,6 +74,9 @@ pub trait PollEvents: Send + Sync + 'static {
 
     /// All schedules of a project, in the order of their ids.
     fn schedules(&self, project: &Project, schedules: &[ScheduleSight]);
+
+    /// All schedules of a project and their last runs were read.
+    fn schedules_read(&self, project: &Project);
 
     /// Some or all schedules of a project could not be read.
     fn schedules_not_read(&self, project: &Project, error: &Error);

@@ -17,6 +17,7 @@ mod pending;
 mod poller;
 mod reader;
 mod schedule;
+mod schedule_track;
 mod sight;
 mod span;
 mod timetable;

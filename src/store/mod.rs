@@ -3,6 +3,8 @@
 mod checkpoint;
 mod directory;
 mod document;
+mod envelope;
+mod files;
 mod history_document;
 mod layout;
 mod outcome;
@@ -42,14 +44,14 @@ pub enum StoreError {
     /// S3.
     #[error(transparent)]
     S3(#[from] S3Error),
-    /// A document of a newer version.
+    /// A document of a newer version, or of another GitLab.
     #[error(
         "{document}: {error}; or move the document away, and its history is read from GitLab again"
     )]
-    Newer {
+    Refused {
         /// The document.
         document: String,
-        /// Which versions.
+        /// Which versions, or which GitLab.
         error: ReadError,
     },
 }
@@ -64,7 +66,7 @@ impl StoreError {
     pub fn is_lasting(&self) -> bool {
         match self {
             Self::S3(error) => error.kind().is_lasting(),
-            Self::Open(_) | Self::Directory(_) | Self::Newer { .. } => true,
+            Self::Open(_) | Self::Directory(_) | Self::Refused { .. } => true,
         }
     }
 }
@@ -91,7 +93,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Also where a newer version wrote one: to go on without it would overwrite it.
+    /// Also where one is of a newer version or another GitLab: to go on without it would overwrite it.
     pub async fn load_shard(&self, shard: Shard) -> Result<Loaded, StoreError> {
         let mut loaded = match self {
             Self::Directory(directory) => {
@@ -100,13 +102,13 @@ impl Store {
             }
             Self::S3(s3) => Box::pin(s3.load_shard(shard)).await?,
         };
-        match loaded.quarantined.iter().position(Quarantined::is_newer) {
+        match loaded.quarantined.iter().position(Quarantined::is_refused) {
             None => Ok(loaded),
             Some(at) => {
-                let newer = loaded.quarantined.swap_remove(at);
-                Err(StoreError::Newer {
-                    document: newer.path.display().to_string(),
-                    error: newer.error,
+                let refused = loaded.quarantined.swap_remove(at);
+                Err(StoreError::Refused {
+                    document: refused.path.display().to_string(),
+                    error: refused.error,
                 })
             }
         }

@@ -86,6 +86,8 @@ impl PollEvents for Counter {
 
     fn schedules(&self, _: &Project, _: &[ScheduleSight]) {}
 
+    fn schedules_read(&self, _: &Project) {}
+
     fn schedules_not_read(&self, _: &Project, _: &Error) {
         self.failed.fetch_add(1, Ordering::Relaxed);
     }

@@ -56,7 +56,7 @@ pub async fn run(
 ) -> Result<BackfillOutcome, DaemonError> {
     let clock = Arc::new(GitLabClock::new(clock));
     let client = client(&config.gitlab, Arc::new(ClockReader(clock.clone())))?;
-    let store = storage::open(&config.store).await?;
+    let store = storage::open(&config.store, Some(&config.gitlab.url)).await?;
     let loaded = store.load_shard(config.watch.shard).await?;
     storage::log_quarantined(&loaded.quarantined);
     let scope = scope(&config.watch, &config.counting);

@@ -161,16 +161,16 @@ impl PollEvents for State {
     }
 
     fn schedules(&self, project: &Project, schedules: &[ScheduleSight]) {
-        let rows = schedules
-            .iter()
-            .map(|ScheduleSight { schedule, last_run }| ScheduleRow {
-                id: schedule.id,
-                description: schedule.description.clone(),
-                ref_name: schedule.ref_name.clone(),
-                next_run: schedule.next_run_at,
-                last_run: *last_run,
-                active: schedule.active,
-            });
+        let rows = schedules.iter().map(|sight| ScheduleRow {
+            id: sight.schedule.id,
+            description: sight.schedule.description.clone(),
+            ref_name: sight.schedule.ref_name.clone(),
+            next_run: sight.schedule.next_run_at,
+            last_run: sight.last_run,
+            missed: sight.missed,
+            switched_off: sight.switched_off,
+            active: sight.schedule.active,
+        });
         let rows: Vec<_> = rows.collect();
         let mut inner = self.lock();
         let has_recovered = inner.health.schedules_reported(project.id);
@@ -180,6 +180,14 @@ impl PollEvents for State {
         drop(inner);
         if has_recovered {
             tracing::info!("schedules read again");
+        }
+    }
+
+    fn schedules_read(&self, project: &Project) {
+        let inner = self.lock();
+        if let Some(facts) = inner.projects.facts(project.id) {
+            let now = self.clock.local_now();
+            self.exposition.schedules_read(&facts.path, now);
         }
     }
 
