@@ -13,6 +13,7 @@ use super::gitlab::{self, GitLab};
 use super::hints::variable_hint;
 use super::key::{Key, keys};
 use super::key_info::KeyInfo;
+use super::limits::{self, Limits};
 use super::node::Node;
 use super::overrides::Overrides;
 use super::owners::{self, Owners};
@@ -44,6 +45,8 @@ pub struct Config {
     pub store: Store,
     /// Who may send events.
     pub webhooks: Webhooks,
+    /// Bounds on what is kept.
+    pub limits: Limits,
     /// Time without activity after which a job is forgotten.
     pub retention: Duration,
     /// How long a jump of a clock has to hold before `retention` goes by it.
@@ -97,6 +100,7 @@ const ALL_KEYS: &[&[KeyInfo]] = &[
     owners::KEYS,
     store::KEYS,
     webhooks::KEYS,
+    limits::KEYS,
     services::KEYS,
     KEYS,
 ];
@@ -155,6 +159,7 @@ impl Config {
             owners: state.owners,
             store: state.store,
             webhooks: Webhooks::read(&root.section("webhooks")),
+            limits: Limits::read(&root.section("limits")),
             retention: root.get(&RETENTION),
             clock_jump_hold: root.get(&CLOCK_JUMP_HOLD),
             listen_address: root.section("web").get(&LISTEN_ADDRESS),
