@@ -28,7 +28,7 @@ pub async fn open(config: &config::Store, gitlab: Option<&Url>) -> Result<Store,
 
 /// Host, port unless it is the usual one, and path of a GitLab: `gitlab.example.com/git`. Not the scheme, which may
 /// change from `http` to `https`.
-fn instance_name(url: &Url) -> String {
+pub fn instance_name(url: &Url) -> String {
     let port = url.port().map(|port| format!(":{port}"));
     let host = url.host_str().unwrap_or_default();
     let path = url.path().trim_end_matches('/');

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ci_history::{Shard, TimelineKey};
 
+use super::attic::AtticName;
 use super::envelope::{self, seal};
 use super::files::{self, Owner, sync};
 use super::layout::{ATTIC, document_path};
@@ -212,6 +213,48 @@ impl Directory {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             read => read.map(Some),
         }
+    }
+
+    /// Moves a document into the attic, if there is one.
+    pub(super) fn rename(&self, from: &str, to: &str) -> Result<(), SaveError> {
+        let (from, to) = (self.root.join(from), self.root.join(to));
+        let failed = |action| {
+            let path = from.clone();
+            move |source| SaveError {
+                path,
+                action,
+                source,
+            }
+        };
+        let folder = to.parent().unwrap_or(&self.root);
+        self.create_folder(folder)
+            .map_err(failed("creating the attic"))?;
+        match fs::rename(&from, &to) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failed("moving it into the attic")(error)),
+            Ok(()) => sync(folder).map_err(failed("syncing the attic")),
+        }
+    }
+
+    /// Copies a document into the attic, if there is one.
+    pub(super) fn copy(&self, from: &str, to: &str) -> Result<(), SaveError> {
+        let text = self.read(from).map_err(|source| SaveError {
+            path: self.root.join(from),
+            action: "reading it",
+            source,
+        })?;
+        text.map_or(Ok(()), |text| self.write(to, &text))
+    }
+
+    /// The documents in the attic.
+    pub(super) fn attic(&self) -> Vec<AtticName> {
+        let folders = files::folders_in(&self.root.join(ATTIC)).into_iter();
+        let paths = folders.flat_map(|folder| files::files_in(&folder, |_| true));
+        let name = |path: PathBuf| {
+            let name = path.strip_prefix(&self.root).ok()?;
+            AtticName::parse(name.to_str()?)
+        };
+        paths.filter_map(name).collect()
     }
 
     /// Removes a file, if there is one.

@@ -7,7 +7,7 @@ use ci_history::{Rules, Timeline, TimelineKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::history_document::{HistoryDocument, Interner, ProjectDocument};
+use super::history_document::{HistoryDocument, Interner, ProjectDocument, is_zero};
 
 /// Version this program writes; the highest it reads.
 const VERSION: u32 = 3;
@@ -95,6 +95,9 @@ struct TimelineDocument {
     watermark: Option<i64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     has_gap: bool,
+    /// How often the ref began again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    generation: u64,
     /// The newest finished pipeline, as in version 2.
     pipeline_id: u64,
     pipelines: HistoryDocument,
@@ -142,6 +145,7 @@ impl TimelineDocument {
             ref_name: timeline.key.ref_name.clone(),
             watermark: saved.watermark.map(Timestamp::unix),
             has_gap: saved.has_gap,
+            generation: timeline.generation,
             pipeline_id: timeline.newest_finished,
             pipelines: HistoryDocument::of(&timeline.pipelines, rules),
             jobs: timeline
@@ -195,6 +199,7 @@ pub(super) fn decode_with_instance(text: &[u8]) -> Result<(Saved, EnvelopeFacts)
         document.project.path,
         document.project.web_url,
     );
+    timeline.generation = document.generation;
     timeline.newest_finished = document.pipeline_id;
     timeline.pipelines = document.pipelines.into_history(&mut commits);
     timeline.jobs = document

@@ -1,5 +1,6 @@
 //! Where timelines are saved: documents, and the places that hold them.
 
+mod attic;
 mod checkpoint;
 mod directory;
 mod document;
@@ -12,16 +13,17 @@ mod s3;
 
 use std::sync::Arc;
 
-use ci_history::{Rules, Shard, TimelineKey};
+use ci_history::{Rules, Shard};
 use tokio::task::spawn_blocking;
 
+pub use attic::{Aside, AtticName};
 pub use checkpoint::BackfillCheckpoint;
 pub use directory::{Directory, OpenError, SaveError};
 pub use document::{DocumentError, Saved, decode, decode_v2, encode, encode_v2, names_a_version};
 pub use outcome::{Loaded, Quarantined, ReadError, Written};
 pub use s3::{S3, S3Error, S3ErrorKind};
 
-use self::layout::{checkpoint_path, document_path};
+use self::layout::checkpoint_path;
 
 /// A place that holds documents. Clones share it.
 #[derive(Debug, Clone)]
@@ -127,12 +129,15 @@ impl Store {
         }
     }
 
-    /// Removes a timeline's document, if there is one.
-    pub async fn remove(&self, key: TimelineKey) -> Result<(), StoreError> {
-        match self {
-            Self::Directory(_) => self.delete(document_path(&key)).await,
-            Self::S3(s3) => Ok(Box::pin(s3.remove(&key)).await?),
-        }
+    /// The same store, for the documents of this GitLab; `None` if another part of the program uses it.
+    pub fn of_instance(self, instance: String) -> Option<Self> {
+        Some(match self {
+            Self::Directory(directory) => {
+                let directory = Arc::into_inner(directory)?;
+                Self::Directory(Arc::new(directory.of_instance(Some(instance))))
+            }
+            Self::S3(s3) => Self::S3(Arc::new(Arc::into_inner(s3)?.of_instance(Some(instance)))),
+        })
     }
 
     /// The checkpoint of a project's backfill that was interrupted.

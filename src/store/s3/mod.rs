@@ -15,6 +15,7 @@ use tokio::time::sleep;
 
 use self::bucket::{BACKOFF, Bucket, Condition, Object};
 pub use self::error::{S3Error, S3ErrorKind};
+use super::attic::AtticName;
 use super::document::{DocumentError, Saved, encode};
 use super::envelope::{self, seal};
 use super::layout::document_path;
@@ -169,6 +170,14 @@ impl S3 {
         self.delete(&document_path(key), etag.as_deref()).await?;
         self.remember(key.clone(), None);
         Ok(())
+    }
+
+    /// The documents in the attic.
+    pub(super) async fn attic(&self) -> Result<Vec<AtticName>, S3Error> {
+        let listed = self.bucket.list().await?.into_iter();
+        Ok(listed
+            .filter_map(|object| AtticName::parse(&object.name))
+            .collect())
     }
 
     /// An object; `None` if there is none.
