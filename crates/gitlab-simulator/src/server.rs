@@ -147,6 +147,10 @@ fn failure(fault: Fault, faults: &Faults) -> Option<Reply> {
             StatusCode::INTERNAL_SERVER_ERROR,
             json!({ "message": "500 Internal Server Error" }),
         )),
+        Fault::Forbidden => Some(Reply::json(
+            StatusCode::FORBIDDEN,
+            json!({ "message": "403 Forbidden" }),
+        )),
         Fault::OriginError => StatusCode::from_u16(520).ok().map(page),
         Fault::ProxyNotFound => Some(page(StatusCode::NOT_FOUND)),
         Fault::BadGateway => Some(page(StatusCode::BAD_GATEWAY)),
