@@ -12,7 +12,7 @@ use super::state::State;
 use crate::config::Classification;
 use crate::gitlab::{Client, Error, ErrorKind, LogTail};
 use crate::metrics::LogRead;
-use ci_history::{FailureClass, LogFinding, LogRules, LogText};
+use ci_history::{FailureClass, LogFinding, LogRules, LogText, Masker};
 
 /// How long nothing is read after GitLab did not answer.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(30);
@@ -154,7 +154,7 @@ fn classified(rules: &LogRules, wanted: &WantedLog, log: &LogTail) -> (LogText, 
     let finding = LogFinding {
         class: rules.class(wanted.failure_reason.as_deref(), text.unmasked()),
         // The last lines of a log that was cut short are not its last lines.
-        excerpt: text.excerpt().filter(|_| !log.cut_after),
+        excerpt: text.excerpt(&Masker::default()).filter(|_| !log.cut_after),
         ..unclassified(wanted)
     };
     (text, finding)

@@ -45,6 +45,7 @@ pub use figures::{
 };
 pub use log::{LogExcerpt, LogFinding, LogText};
 pub use log_rules::LogRules;
+pub use mask::Masker;
 pub use observation::{JobObservation, PipelineObservation, Status};
 pub use outcome::Outcome;
 pub use rules::{
