@@ -1,6 +1,8 @@
 //! Owners files: the syntax of CODEOWNERS, with job names in place of paths.
+//!
+//! By hand: the crates that read CODEOWNERS match paths of files, where `*` stops at `/`.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
@@ -213,7 +215,10 @@ impl BadLines {
     fn all(mut self) -> Vec<BadLine> {
         if let (1.., Some(last)) = (self.others, self.first.last_mut()) {
             let others = self.others;
-            last.problem += &format!(" (and {others} further lines that failed to parse)");
+            let _ = write!(
+                last.problem,
+                " (and {others} further lines that failed to parse)"
+            );
         }
         self.first
     }
@@ -287,7 +292,7 @@ mod tests {
         for content in contents {
             let (file, bad) = OwnersFile::parse(&content);
             assert!(file.len() <= MOST_PATTERNS && bad.len() <= MOST_BAD_LINES);
-            assert!(!bad.is_empty(), "{:.20}", content);
+            assert!(!bad.is_empty(), "{content:.20}");
         }
     }
 

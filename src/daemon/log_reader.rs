@@ -20,6 +20,10 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(30);
 /// How long nothing is read of a project whose logs the token may not see.
 const PAUSE_OF_PROJECT: Duration = Duration::from_hours(1);
 
+/// GitLab refuses single logs to some roles, such as those of jobs with `CI_DEBUG_TRACE`. So many in a row concern the
+/// project.
+const MOST_REFUSED: u32 = 5;
+
 /// Reads the logs in the queue of the state.
 pub(super) struct LogReader {
     client: Client,
@@ -29,6 +33,8 @@ pub(super) struct LogReader {
     pause: Duration,
     /// Projects whose logs the token may not see, and until when they are skipped.
     closed: HashMap<u64, Instant>,
+    /// Logs that the token may not see, in a row for each project.
+    refused: HashMap<u64, u32>,
 }
 
 impl LogReader {
@@ -40,6 +46,7 @@ impl LogReader {
             rules: how.rules.clone(),
             pause: Duration::from_mins(1) / a_minute.max(1),
             closed: HashMap::new(),
+            refused: HashMap::new(),
         }
     }
 
@@ -68,6 +75,7 @@ impl LogReader {
                     telemetry.log_read(result);
                     state.log_was_read(&wanted, &finding);
                     logs.forget(&wanted);
+                    self.refused.remove(&wanted.key.project_id);
                 }
                 Err(error) => self.failed(wanted, &error).await,
             }
@@ -96,7 +104,8 @@ impl LogReader {
     }
 
     async fn failed(&mut self, wanted: WantedLog, error: &Error) {
-        let logs = &self.state.log_queue;
+        let state = Arc::clone(&self.state);
+        let logs = &state.log_queue;
         let is_unasked = error.attempts() == 0 && error.is_retryable();
         if let Some(wait) = held_back_for(error.kind(), is_unasked) {
             tracing::debug!("a log is not read yet: {error}");
@@ -106,10 +115,7 @@ impl LogReader {
         }
         let telemetry = self.state.telemetry();
         telemetry.log_read(LogRead::Failed);
-        if matches!(
-            error.kind(),
-            ErrorKind::Unauthorized(_) | ErrorKind::Forbidden(_)
-        ) {
+        if self.concerns_project(wanted.key.project_id, error) {
             logs.forget(&wanted);
             let until = Instant::now() + PAUSE_OF_PROJECT;
             if self.closed.insert(wanted.key.project_id, until).is_none() {
@@ -124,6 +130,25 @@ impl LogReader {
         }
         logs.again(wanted);
         sleep(PAUSE_AFTER_FAILURE).await;
+    }
+}
+
+impl LogReader {
+    /// Whether a failure meets the other logs of its project, too: the token is refused, or many logs in a row are.
+    fn concerns_project(&mut self, project_id: u64, error: &Error) -> bool {
+        if error.is_of_the_token() {
+            return true;
+        }
+        if !matches!(error.kind(), ErrorKind::Forbidden(_)) {
+            return false;
+        }
+        let refused = self.refused.entry(project_id).or_default();
+        *refused += 1;
+        let are_many = *refused >= MOST_REFUSED;
+        if are_many {
+            self.refused.remove(&project_id);
+        }
+        are_many
     }
 }
 

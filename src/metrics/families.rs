@@ -162,6 +162,9 @@ pub(super) static PROJECTS: &[Family<OfRow<ProjectPolls>>] = &[
     family!(Gauge "project_last_successful_poll_timestamp_seconds", ["project"],
         "When the project was last polled without an error.",
         |polls, lines| lines.maybe(polls.last_success)),
+    family!(Gauge "project_last_successful_schedules_read_timestamp_seconds", ["project"],
+        "When the pipeline schedules of the project were last read without an error.",
+        |polls, lines| lines.maybe(polls.schedules_read)),
     family!(Counter "project_poll_errors_total", ["project", "reason"],
     "Polls of the project that failed, by reason.",
     |polls, lines| {

@@ -17,6 +17,11 @@ impl Timeline {
         self.as_observed(kept.get(at)?)
     }
 
+    /// Whether there is a history of jobs of this name.
+    pub fn has_job(&self, job: &str, rules: &Rules) -> bool {
+        self.jobs.contains_key(&*rules.job_names.history_name(job))
+    }
+
     /// Whether the attempt was already observed in this phase or a later one.
     pub fn knows(&self, pipeline_id: u64, job: &JobObservation, rules: &Rules) -> bool {
         let name = rules.job_names.history_name(&job.name);

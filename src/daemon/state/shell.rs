@@ -12,8 +12,8 @@ use crate::daemon::owners_cache::OwnersCache;
 use crate::daemon::policy::Policy;
 use crate::gitlab::Project;
 use crate::metrics::{Exposition, RenderedTimeline, Telemetry};
+use ci_history::TimelineKey;
 use ci_history::duration;
-use ci_history::{TimelineKey, Timestamp};
 
 /// The only owner of the state.
 pub(in crate::daemon) struct State {
@@ -55,11 +55,6 @@ impl State {
 
     pub(in crate::daemon) fn telemetry(&self) -> &Telemetry {
         self.exposition.telemetry()
-    }
-
-    /// The time by GitLab's clock; `None` until an answer had a `Date`.
-    pub(in crate::daemon) fn told_time(&self) -> Option<Timestamp> {
-        self.clock.is_told().then(|| self.clock.gitlab_now())
     }
 
     pub(in crate::daemon) fn watched_projects(&self) -> Vec<Project> {
