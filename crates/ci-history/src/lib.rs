@@ -47,6 +47,7 @@ pub use figures::{
 pub use identity::is_another;
 pub use log::{LogExcerpt, LogFinding, LogText};
 pub use log_rules::LogRules;
+pub use mask::Masker;
 pub use observation::{CONFIG_ERROR, JOBS_FAILED, JobObservation, PipelineObservation, Status};
 pub use outcome::Outcome;
 pub use rules::{
