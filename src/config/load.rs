@@ -49,6 +49,8 @@ pub struct Config {
     pub limits: Limits,
     /// Time without activity after which a job is forgotten.
     pub retention: Duration,
+    /// How long a jump of a clock has to hold before `retention` goes by it.
+    pub clock_jump_hold: Duration,
     /// Where `/metrics` is served.
     pub listen_address: ListenAddress,
 }
@@ -71,7 +73,11 @@ pub struct StateConfig {
 keys! {
     RETENTION: Key<Duration> = Key::duration("retention", Duration::from_secs(1))
         .default("30d")
-        .doc("Histories, series and documents of a job, branch or project end after this time without activity, by GitLab's clock.");
+        .doc("Histories, series and documents of a job, branch or project end after this time without activity, seen from the newest activity in the data. A job of a ref that lives, and the default branch, stay four times as long. Documents stay in `attic/` for 30 days more.");
+
+    CLOCK_JUMP_HOLD: Key<Duration> = Key::duration("clock_jump_hold", Duration::from_millis(100))
+        .default("30m")
+        .doc("`retention` ignores a jump of GitLab's clock, or of this machine's, until it has held for this time and over 20 answers.");
 
     LISTEN_ADDRESS: Key<ListenAddress> = Key::text(
         "web.listen_address",
@@ -155,6 +161,7 @@ impl Config {
             webhooks: Webhooks::read(&root.section("webhooks")),
             limits: Limits::read(&root.section("limits")),
             retention: root.get(&RETENTION),
+            clock_jump_hold: root.get(&CLOCK_JUMP_HOLD),
             listen_address: root.section("web").get(&LISTEN_ADDRESS),
         }
     }

@@ -14,12 +14,14 @@ mod instance;
 mod loading;
 mod log_queue;
 mod log_reader;
+mod own_secrets;
 mod owners_cache;
 mod owners_reader;
 mod policy;
 mod saver;
 mod signals;
 mod state;
+mod steady_offset;
 pub mod storage;
 mod telemetry;
 mod webhooks;
@@ -27,7 +29,6 @@ mod webhooks;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +37,7 @@ pub use self::error::DaemonError;
 use self::gitlab_clock::GitLabClock;
 use self::instance::Instance;
 use self::log_reader::LogReader;
+use self::own_secrets::OwnSecrets;
 use self::owners_reader::OwnersReader;
 use self::policy::Policy;
 use self::saver::Saver;
@@ -78,26 +80,23 @@ impl Daemon {
     /// Takes the store and binds the address. Asks GitLab nothing.
     pub async fn prepare(config: Config, clock: Arc<dyn Clock>) -> Result<Self, DaemonError> {
         let signals = Signals::catch()?;
-        let clock = Arc::new(GitLabClock::new(clock));
+        let clock = Arc::new(GitLabClock::new(clock, config.clock_jump_hold));
         let telemetry = Telemetry::new(Build {
             version: env!("CARGO_PKG_VERSION"),
             revision: option_env!("JOB_FAILURE_EXPORTER_REVISION").unwrap_or("unknown"),
         })?;
         telemetry.config_loaded(clock.local_now());
-        let store = storage::open(&config.store).await?;
+        let store = storage::open(&config.store, Some(&config.gitlab.url)).await?;
         let server = Server::bind(&config.listen_address).await?;
-        let traffic = Traffic {
-            telemetry: telemetry.clone(),
-            clock: clock.clone(),
-            jobs_cut_logged: AtomicBool::new(false),
-        };
+        let traffic = Traffic::new(telemetry.clone(), clock.clone());
         let client = client(&config.gitlab, Arc::new(traffic))?;
         let exposition = Exposition::new(telemetry.clone());
         let state = Arc::new(State::new(Policy::of(&config), exposition, clock.clone()));
         let logs = &config.classification;
+        let own = || OwnSecrets::of(&config);
         let logs = logs
             .read_logs
-            .then(|| LogReader::new(client.clone(), state.clone(), logs));
+            .then(|| LogReader::new(client.clone(), state.clone(), logs, own()));
         let owners = config.owners.repository_file.clone();
         let owners = owners.map(|path| OwnersReader::new(client.clone(), path, state.clone()));
         let loaded = loading::load_at_once(&store, &state).await?;

@@ -213,7 +213,10 @@ mod tests {
     #[tokio::test]
     async fn what_a_full_queue_does_not_take_is_answered_well_and_counted() {
         let (state, watch) = test_state();
-        let clock = Arc::new(GitLabClock::new(Arc::new(ci_history::clock::SystemClock)));
+        let clock = Arc::new(GitLabClock::new(
+            Arc::new(ci_history::clock::SystemClock),
+            std::time::Duration::ZERO,
+        ));
         let hooks = GitLabHooks {
             secrets: vec![HookSecret {
                 scope: HookScope::All,

@@ -5,6 +5,7 @@
 //! ```
 
 mod backfill;
+mod child_names;
 mod children;
 mod cursor;
 mod cycle;
@@ -19,6 +20,7 @@ mod pending;
 mod poller;
 mod reader;
 mod schedule;
+mod schedule_track;
 mod sight;
 mod span;
 mod strangers;

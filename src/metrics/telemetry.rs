@@ -85,6 +85,10 @@ own! {
         "1 if the S3 store honours conditional writes; 0 if it ignores them, and of two replicas the last to write wins.";
     clock_offset: GaugeVec, Gauge "gitlab_clock_offset_seconds", [],
         "How far GitLab's clock is ahead of this machine's.";
+    clock_suspect: IntGaugeVec, Gauge "clock_suspect", ["clock"],
+        "1 while GitLab's clock or this machine's has jumped, and `retention` does not go by it, else 0.";
+    rebuilt: IntCounter, Counter "refs_rebuilt_total", [],
+        "Refs whose history was read anew, because GitLab no longer has their pipelines or has others under their ids.";
     log_reads: IntCounterVec, Counter "log_reads_total", ["result"],
         "Logs of failing jobs that were asked for, by result: read, missing in GitLab, or failed.";
     logs_waiting: IntGauge, Gauge "logs_waiting", [],
@@ -236,6 +240,19 @@ impl Telemetry {
     /// GitLab's clock is ahead by so many seconds.
     pub fn clock_offset(&self, seconds: f64) {
         self.clock_offset.with_label_values(NONE).set(seconds);
+    }
+
+    /// Whether the clocks of GitLab and of this machine are suspect.
+    pub fn clock_suspects(&self, gitlab: bool, own: bool) {
+        for (clock, is_suspect) in [("gitlab", gitlab), ("own", own)] {
+            let gauge = self.clock_suspect.with_label_values(&[clock]);
+            gauge.set(is_suspect.into());
+        }
+    }
+
+    /// The history of a ref is read anew.
+    pub fn ref_rebuilt(&self) {
+        self.rebuilt.inc();
     }
 
     /// Webhooks of these kinds may come.

@@ -5,9 +5,23 @@ use std::collections::BTreeSet;
 use super::attempt::Phase;
 use super::execution::Execution;
 use super::timeline::Timeline;
-use super::{PipelineObservation, Status, Timestamp};
+use super::{PipelineObservation, Rules, Status, Timestamp};
 
 impl Timeline {
+    /// A kept pipeline as it was last observed.
+    pub(crate) fn known_pipeline(&self, pipeline_id: u64) -> Option<PipelineObservation> {
+        let kept = &self.pipelines.kept;
+        let at = kept
+            .binary_search_by_key(&pipeline_id, |pipeline| pipeline.pipeline_id)
+            .ok()?;
+        self.as_observed(kept.get(at)?)
+    }
+
+    /// Whether there is a history of jobs of this name.
+    pub fn has_job(&self, job: &str, rules: &Rules) -> bool {
+        self.jobs.contains_key(&*rules.job_names.history_name(job))
+    }
+
     /// Pipelines that may still change, as they were last observed: unfinished ones, and finished ones
     /// with unfinished jobs, because a child pipeline may outlive its parent.
     ///
@@ -42,6 +56,7 @@ impl Timeline {
             created_at: attempt.at.filter(|_| !status.is_terminal()),
             updated_at: Timestamp::from_unix(i64::from(attempt.version)),
             duration: None,
+            failure_reason: None,
             web_url: None,
         })
     }

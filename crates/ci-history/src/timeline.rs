@@ -69,6 +69,8 @@ pub struct Timeline {
     pub project: Arc<str>,
     /// Page of the project in GitLab.
     pub project_url: Option<Arc<str>>,
+    /// How often it began again, because GitLab was restored from a backup.
+    pub generation: u64,
     /// Id of the newest finished pipeline; 0 for none.
     pub newest_finished: u64,
     /// History of the pipelines themselves.
@@ -84,6 +86,7 @@ impl Timeline {
             key,
             project,
             project_url,
+            generation: 0,
             newest_finished: 0,
             pipelines: History::default(),
             jobs: BTreeMap::new(),

@@ -13,8 +13,8 @@ use crate::daemon::policy::Policy;
 use crate::gitlab::Project;
 use crate::gitlab::webhook::HookProject;
 use crate::metrics::{Exposition, RenderedTimeline, Telemetry};
+use ci_history::TimelineKey;
 use ci_history::duration;
-use ci_history::{TimelineKey, Timestamp};
 
 /// The only owner of the state.
 pub(in crate::daemon) struct State {
@@ -56,11 +56,6 @@ impl State {
 
     pub(in crate::daemon) fn telemetry(&self) -> &Telemetry {
         self.exposition.telemetry()
-    }
-
-    /// The time by GitLab's clock; `None` until an answer had a `Date`.
-    pub(in crate::daemon) fn told_time(&self) -> Option<Timestamp> {
-        self.clock.is_told().then(|| self.clock.gitlab_now())
     }
 
     pub(in crate::daemon) fn watched_projects(&self) -> Vec<Project> {

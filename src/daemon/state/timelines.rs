@@ -1,6 +1,7 @@
 //! All timelines: which are to be rendered, hidden, saved and removed.
 
 mod entry;
+mod lost;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -11,6 +12,7 @@ use super::effects::{Effects, RenderRequest};
 use super::limits::{LimitHit, admit};
 use super::transitions::Rank;
 use crate::config::Limits;
+use crate::daemon::policy::Cutoffs;
 use crate::gitlab::Project;
 use crate::ingest::Resume;
 use crate::metrics::Limit;
@@ -18,6 +20,9 @@ use crate::store::Saved;
 use ci_history::{
     Changes, JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp,
 };
+
+/// Dropped refs that are remembered.
+const MOST_DROPPED: usize = 10_000;
 
 /// The jobs of a timeline at one moment.
 pub(super) struct RankedTimeline {
@@ -37,6 +42,18 @@ pub(super) struct Timelines {
     unsaved: BTreeSet<TimelineKey>,
     /// Timelines that were dropped and may have a document.
     removed: BTreeSet<TimelineKey>,
+    /// Timelines whose document loses something when it is saved the next time.
+    to_copy: BTreeSet<TimelineKey>,
+    /// Refs that were dropped: one that comes back is read back.
+    dropped: BTreeSet<TimelineKey>,
+    /// Refs to read back in the next cycle of their project.
+    to_read_back: BTreeSet<TimelineKey>,
+    /// Timelines whose newest pipeline GitLab may no longer have.
+    suspected: BTreeSet<TimelineKey>,
+    /// Whether all were suspected since the start.
+    has_suspected: bool,
+    /// The latest time in any timeline.
+    newest_activity: Option<Timestamp>,
     /// Renderings so far. Never counts back, so that a timeline that was dropped and came back has no old number.
     renderings: u64,
 }
@@ -50,6 +67,12 @@ impl Timelines {
             dirty: BTreeSet::new(),
             unsaved: BTreeSet::new(),
             removed: BTreeSet::new(),
+            to_copy: BTreeSet::new(),
+            dropped: BTreeSet::new(),
+            to_read_back: BTreeSet::new(),
+            suspected: BTreeSet::new(),
+            has_suspected: false,
+            newest_activity: None,
             renderings: 0,
         }
     }
@@ -58,7 +81,12 @@ impl Timelines {
     pub(super) fn restore(&mut self, saved: Saved) {
         let key = saved.timeline.key.clone();
         self.dirty.insert(key.clone());
+        self.lives(saved.timeline.last_activity());
         self.entries.insert(key, TimelineEntry::restored(saved));
+    }
+
+    fn lives(&mut self, at: Option<Timestamp>) {
+        self.newest_activity = self.newest_activity.max(at);
     }
 
     /// Where polling of a project goes on.
@@ -89,11 +117,15 @@ impl Timelines {
         at: Timestamp,
     ) -> Option<LimitHit> {
         let key = TimelineKey::new(project.id, pipeline.ref_name.clone());
+        self.lives(newest_sign(pipeline, jobs).filter(|sign| *sign <= at));
         if !self.entries.contains_key(&key) {
             let refs = self.entries.range(refs_of(project.id)).count();
             if refs >= self.limits.refs_per_project {
                 let limit = Limit::RefsPerProject;
                 return Some(LimitHit { limit, count: 1 });
+            }
+            if self.dropped.remove(&key) {
+                self.to_read_back.insert(key.clone());
             }
             let entry = TimelineEntry::new(key.clone(), project);
             self.entries.insert(key.clone(), entry);
@@ -112,6 +144,12 @@ impl Timelines {
             }
         });
         hit
+    }
+
+    /// Whether a timeline has a history of a job of this name.
+    pub(super) fn knows_job(&self, key: &TimelineKey, job: &str) -> bool {
+        let entry = self.entries.get(key);
+        entry.is_some_and(|entry| entry.timeline.has_job(job, &self.rules))
     }
 
     /// Changes a timeline.
@@ -241,22 +279,34 @@ impl Timelines {
         at_rest.map(|(key, _)| key.clone()).collect()
     }
 
-    /// Drops the jobs of these timelines without activity since `cutoff`, and timelines without any.
+    /// The newest sign of life in any timeline.
+    pub(super) fn newest_activity(&self) -> Option<Timestamp> {
+        self.newest_activity
+    }
+
+    /// Drops the jobs of these timelines without activity for too long, and timelines without any. `is_seldom` names
+    /// the timelines that may be quiet for as long as their jobs.
     pub(super) fn expire(
         &mut self,
         keys: Vec<TimelineKey>,
         now: Timestamp,
-        cutoff: Timestamp,
+        cutoffs: Cutoffs,
+        is_seldom: impl Fn(&TimelineKey) -> bool,
     ) -> Effects {
         let mut effects = Effects::default();
         for key in keys {
-            let Some(expired) = self
-                .edit(&key, |entry, _| entry.expire(now, cutoff))
-                .flatten()
-            else {
+            let refs = if is_seldom(&key) {
+                cutoffs.seldom
+            } else {
+                cutoffs.refs
+            };
+            let cutoffs = Cutoffs { refs, ..cutoffs };
+            let expired = self.edit(&key, |entry, rules| entry.expire(now, cutoffs, rules));
+            let Some(expired) = expired.flatten() else {
                 continue;
             };
             if expired.jobs.is_some() {
+                self.to_copy.insert(key.clone());
                 effects.render.push(key);
             } else {
                 self.drop_entry(&key);
@@ -272,6 +322,9 @@ impl Timelines {
         self.dirty.remove(key);
         self.unsaved.remove(key);
         self.removed.insert(key.clone());
+        if self.dropped.len() < MOST_DROPPED {
+            self.dropped.insert(key.clone());
+        }
     }
 
     /// The projects with timelines.
@@ -322,6 +375,11 @@ impl Timelines {
         self.removed.insert(key);
     }
 
+    /// The documents to copy before they are saved the next time.
+    pub(super) fn take_to_copy(&mut self) -> BTreeSet<TimelineKey> {
+        std::mem::take(&mut self.to_copy)
+    }
+
     fn keys_of(&self, project_id: u64) -> Vec<TimelineKey> {
         let entries = self.entries.range(refs_of(project_id));
         entries.map(|(key, _)| key.clone()).collect()
@@ -343,6 +401,15 @@ impl Timelines {
         }
         Some(result)
     }
+}
+
+/// The newest time in what was read of a pipeline.
+fn newest_sign(pipeline: &PipelineObservation, jobs: &[JobObservation]) -> Option<Timestamp> {
+    let of_jobs = jobs
+        .iter()
+        .flat_map(|job| [job.created_at, job.started_at, job.finished_at]);
+    let of_pipeline = [pipeline.created_at, pipeline.updated_at];
+    of_jobs.chain(of_pipeline).flatten().max()
 }
 
 /// The keys of a project's timelines.
