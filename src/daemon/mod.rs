@@ -9,6 +9,7 @@ mod client;
 mod error;
 mod expiry;
 mod gitlab_clock;
+mod hook_filter;
 mod instance;
 mod loading;
 mod log_queue;

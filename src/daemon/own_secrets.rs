@@ -21,8 +21,12 @@ pub(super) struct OwnSecrets(Vec<SecretString>);
 impl OwnSecrets {
     /// The secrets of the configuration and of the environment.
     pub(super) fn of(config: &Config) -> Self {
-        let hooks = config.webhooks.gitlab.iter();
-        let hooks = hooks.filter_map(|hook| hook.token.clone());
+        let hooks = config
+            .webhooks
+            .gitlab
+            .iter()
+            .flat_map(|hooks| &hooks.secrets);
+        let hooks = hooks.filter_map(|secret| secret.token.clone());
         let variables = VARIABLES.iter().filter_map(|name| env::var(name).ok());
         Self(hooks.chain(variables.map(SecretString::from)).collect())
     }

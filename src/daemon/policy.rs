@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{Config, JobSelector, Owners, RefSelector};
+use crate::config::{Config, Limits, Owners, RefSelector};
 use ci_history::{Rules, Shard, Timestamp};
 
 /// A job of a ref that lives, and the default branch of a watched project, stay for so many times the retention: for
@@ -23,7 +23,7 @@ pub(super) struct Policy {
     pub(super) rules: Rules,
     pub(super) owners: Owners,
     pub(super) refs: RefSelector,
-    pub(super) jobs: JobSelector,
+    pub(super) limits: Limits,
     pub(super) shard: Shard,
     /// A job or ref without activity for so long is forgotten.
     pub(super) retention: Duration,
@@ -39,7 +39,7 @@ impl Policy {
             rules: config.counting.clone(),
             owners: config.owners.clone(),
             refs: config.watch.refs.clone(),
-            jobs: config.watch.jobs.clone(),
+            limits: config.limits,
             shard: config.watch.shard,
             retention: config.retention,
             idle_interval: config.watch.idle_interval,

@@ -8,7 +8,7 @@ use super::gitlab_clock::GitLabClock;
 use super::steady_offset::Verdict;
 use crate::base::api::{CircuitState, Endpoint};
 use crate::gitlab::TransportMetrics;
-use crate::metrics::Telemetry;
+use crate::metrics::{Limit, Telemetry};
 use ci_history::Timestamp;
 
 /// Counts the adapter's traffic.
@@ -17,6 +17,7 @@ pub(super) struct Traffic {
     clock: Arc<GitLabClock>,
     gitlab_jumps: JumpLog,
     own_jumps: JumpLog,
+    jobs_cut_logged: AtomicBool,
 }
 
 impl Traffic {
@@ -26,6 +27,7 @@ impl Traffic {
             clock,
             gitlab_jumps: JumpLog::default(),
             own_jumps: JumpLog::default(),
+            jobs_cut_logged: AtomicBool::new(false),
         }
     }
 }
@@ -77,6 +79,15 @@ impl TransportMetrics for Traffic {
             _ => {}
         }
         self.telemetry.circuit_breaker(state);
+    }
+
+    fn jobs_cut(&self) {
+        self.telemetry.limit_reached(Limit::JobsPerPipeline, 1);
+        if !self.jobs_cut_logged.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "a pipeline has more jobs than are read of one; the oldest attempts are left out"
+            );
+        }
     }
 
     fn server_date(&self, date: Timestamp) {

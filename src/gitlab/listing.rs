@@ -105,6 +105,10 @@ impl<T> Pages<T> {
         &self.seen
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
     /// Keeps the wanted records, `most` at the most. Returns whether there are that many.
     pub(super) fn retain(&mut self, most: usize, is_wanted: impl Fn(&T) -> bool) -> bool {
         self.items.retain(|(_, item)| is_wanted(item));

@@ -32,13 +32,13 @@ pub(super) fn next_page<B>(
         Some((_, url)) if is_ours(url) => return Ok(NextPage::At(url.clone())),
         _ => {}
     }
-    match (next_number(answer.headers()), link("next")) {
-        (Some(Some(page)), _) => Ok(NextPage::At(with(current, &[("page", page)]))),
+    match (numbered(current, answer.headers()), link("next")) {
+        (Some(NextPage::At(page)), _) => Ok(NextPage::At(page)),
         (_, Some((_, url))) => Err(ErrorKind::Paging(format!(
             "the next page is said to be at {}, which is not this GitLab's API; not followed, so that the token stays here",
             origin_and_path(url)
         ))),
-        (Some(None), None) => Ok(NextPage::None),
+        (Some(last), None) => Ok(last),
         (None, None) if GITLABS_RELATIONS.iter().any(|name| link(name).is_some()) => {
             Ok(NextPage::None)
         }
@@ -112,10 +112,10 @@ fn links(current: &Url, headers: &HeaderMap) -> Vec<(String, Url)> {
 }
 
 /// `X-Next-Page`: an empty one says that there is no other page.
-fn next_number(headers: &HeaderMap) -> Option<Option<u64>> {
+fn numbered(current: &Url, headers: &HeaderMap) -> Option<NextPage> {
     match headers.get("x-next-page")?.to_str().ok()?.trim() {
-        "" => Some(None),
-        page => page.parse().ok().map(Some),
+        "" => Some(NextPage::None),
+        page => Some(NextPage::At(with(current, &[("page", page.parse().ok()?)]))),
     }
 }
 

@@ -23,6 +23,9 @@ const LARGEST_PAGE: u64 = 100;
 /// More on full pages are a loop or a mistake.
 const MOST_RECORDS: u64 = 100_000;
 
+/// Records of a growing list that are read.
+const MOST_GROWING: usize = 20_000;
+
 /// How much of a listing is read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limit {
@@ -62,12 +65,20 @@ impl Call<'_> {
 
     /// All records of a list that grows at its head, newest first, while its pages are read. A new record
     /// moves an older one to the next page, where it comes a second time; the first page is read once
-    /// more then, so that no record is missed that is newer than the other pages.
+    /// more then, so that no record is missed that is newer than the other pages. Of a longer list than any
+    /// real one, the oldest records are left out.
     pub(super) async fn list_growing<R: Record + Send>(
         &self,
         endpoint: &(impl GitlabEndpoint + Pageable + Sync),
     ) -> Result<Pages<R>, Error> {
-        let mut pages = self.pages(endpoint, Limit::ALL, &|_| true).await?;
+        let limit = Limit {
+            items: MOST_GROWING,
+            ..Limit::ALL
+        };
+        let mut pages = self.pages(endpoint, limit, &|_| true).await?;
+        if pages.len() >= MOST_GROWING {
+            self.transport.metrics.jobs_cut();
+        }
         if pages.came_twice {
             let first_page = Limit {
                 pages: 1,

@@ -7,6 +7,7 @@
 //! A page is a file with a handler, and a row in the table of routes.
 
 mod api;
+mod connections;
 mod context;
 mod deadline;
 mod format;
@@ -16,11 +17,13 @@ mod job_path;
 mod job_table;
 mod job_view;
 mod layout;
+mod limits;
 mod probes;
 mod query;
 mod response;
 mod routes;
 mod scrape;
+mod search;
 mod selection;
 mod server;
 mod status;
@@ -30,7 +33,8 @@ mod window;
 pub use hooks::Webhooks;
 pub use job_path::job_path;
 pub use job_view::{FiguresView, JobView};
+pub use limits::Limits;
 pub use routes::Service;
 pub use selection::{Candidate, JobFilter, Paging, Selection, select};
-pub use server::{BindError, Bound, Limits, Server};
+pub use server::{BindError, Bound, Server};
 pub use status::{DaemonStatus, JobEntry, JobPage, ProjectStatus, Readiness};

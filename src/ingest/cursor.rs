@@ -106,6 +106,11 @@ impl PollCursor {
         self.open.contains_key(&id)
     }
 
+    /// Whether polling has read a pipeline, or is to read it.
+    pub(super) fn knows(&self, id: u64) -> bool {
+        self.is_open(id) || self.read.contains_key(&id) || self.pending.include(id)
+    }
+
     /// A pipeline that was not seen to end, by its own id or the id of a child that was not.
     pub(super) fn open(&self, id: u64) -> Option<PipelineObservation> {
         let parent = || self.open.values().find(|open| open.family.includes(id));

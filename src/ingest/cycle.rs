@@ -1,7 +1,5 @@
 //! One cycle of one project: lists what moved, reads its jobs, hands both over.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use futures_util::{StreamExt as _, stream};
 use tracing::Instrument as _;
 
@@ -86,31 +84,11 @@ impl Poller {
             }
         }
     }
-
-    /// Reads the jobs of pipelines that had not ended; false if a whole cycle is needed instead.
-    pub(super) async fn read_open(
-        &self,
-        project: &Project,
-        cursor: &mut PollCursor,
-        ids: &BTreeSet<u64>,
-    ) -> bool {
-        let open = ids.iter().map(|id| cursor.open(*id));
-        let Some(open) = open.collect::<Option<Vec<_>>>() else {
-            return false;
-        };
-        let by_id = open.into_iter().map(|pipeline| (pipeline.id, pipeline));
-        // Several children may ask for the same parent.
-        let open = by_id.collect::<BTreeMap<_, _>>().into_values().collect();
-        // The whole cycle will meet an error again, and report it.
-        let read = self.reader.read(project, cursor, open).await;
-        self.events.publish(project);
-        read.is_ok()
-    }
 }
 
 impl Reader {
     /// Reads the jobs of pipelines, and hands them over in the order of the pipelines.
-    async fn read(
+    pub(super) async fn read(
         &self,
         project: &Project,
         cursor: &mut PollCursor,

@@ -12,6 +12,7 @@ use prometheus::{
 use strum::{IntoStaticStr, VariantArray};
 
 use super::catalog::{Described, Kind};
+use super::limits::Limit;
 use super::webhooks::WebhookResult;
 use crate::base::api::{CircuitState, Endpoint};
 use crate::base::label::Label as _;
@@ -94,6 +95,10 @@ own! {
         "Failing jobs whose logs wait to be read.";
     webhooks: IntCounterVec, Counter "webhook_events_total", ["kind", "result"],
         "Webhooks of GitLab by kind (job, pipeline, other) and what became of them.";
+    connections: IntGaugeVec, Gauge "http_connections", [],
+        "Connections that are open to the exporter.";
+    limits: IntCounterVec, Counter "limit_reached_total", ["limit"],
+        "Jobs, refs and listings that were left out or cut because of a limit.";
     circuit: IntGaugeVec, Gauge "circuit_breaker_state", ["state"],
         "1 for the state that the circuit breaker of GitLab is in (closed, half_open, open), else 0.";
     token_expiry: IntGaugeVec, Gauge "gitlab_token_expiry_timestamp_seconds", [],
@@ -153,6 +158,9 @@ impl Telemetry {
         self.circuit_breaker(CircuitState::Closed);
         for result in LogRead::ALL {
             self.log_reads.with_label_values(&[result.as_str()]);
+        }
+        for limit in Limit::ALL {
+            self.limits.with_label_values(&[limit.as_str()]);
         }
         for result in [SUCCESS, FAILURE] {
             self.polls.with_label_values(&[result]);
@@ -260,6 +268,18 @@ impl Telemetry {
     pub fn webhook(&self, kind: &str, result: WebhookResult) {
         let labels = [kind, result.as_str()];
         self.webhooks.with_label_values(&labels).inc();
+    }
+
+    /// So much was left out or cut because of a limit.
+    pub fn limit_reached(&self, limit: Limit, count: usize) {
+        let counter = self.limits.with_label_values(&[limit.as_str()]);
+        counter.inc_by(count as u64);
+    }
+
+    /// So many connections are open.
+    pub fn http_connections(&self, count: usize) {
+        let gauge = self.connections.with_label_values(NONE);
+        gauge.set(clamped(count as u64));
     }
 
     /// The circuit breaker came to this state.

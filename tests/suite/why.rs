@@ -1,6 +1,6 @@
 //! Why a job fails, whose it is and since when: from the simulated GitLab to metrics, page, API and words.
 
-use gitlab_simulator::{Handle, JobPlan, Options, PipelinePlan, World, start};
+use gitlab_simulator::{Fault, Handle, JobPlan, Options, PipelinePlan, World, start};
 use serde_json::Value;
 
 use testkit::daemon::{Daemon, Place, holds, minutes, until};
@@ -79,6 +79,26 @@ async fn excerpt_is_saved(place: &Place, wanted: bool) {
         holds(job.is_object() && there == wanted, job)
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_log_that_the_token_may_not_see_stops_no_other() {
+    let gitlab = start(Options::default()).await.unwrap();
+    // Its log is asked for first.
+    let plan = PipelinePlan::new([JobPlan::fails("debug"), fails()]).instant();
+    let debug = gitlab.with(|world| {
+        let project = world.create_project(PROJECT);
+        let pipeline = world.push_pipeline(project, plan);
+        let unit = world.latest(pipeline, UNIT[0].1).unwrap().id;
+        world.set_log(unit, LOG);
+        world.latest(pipeline, "debug").unwrap().id
+    });
+    gitlab.faults(|faults| faults.inject_at(&format!("/{debug}/trace"), Fault::Forbidden));
+    let place = place(&gitlab, "classification: {log_reads_per_minute: 600}\n");
+    let daemon = place.start().await;
+    class_is(&daemon, "infrastructure").await;
+    assert_eq!(gitlab.count(TRACE), 2);
+    daemon.stop().await;
 }
 
 #[tokio::test]

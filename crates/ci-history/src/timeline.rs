@@ -130,29 +130,6 @@ impl Timeline {
         changes
     }
 
-    /// Counts attempts of jobs of a known pipeline and leaves the pipeline itself as it is.
-    ///
-    /// Returns `None` if the pipeline is not kept: whether it counts is then unknown.
-    pub fn observe_attempts(
-        &mut self,
-        pipeline_id: u64,
-        jobs: &[JobObservation],
-        rules: &Rules,
-        now: Timestamp,
-    ) -> Option<Changes> {
-        let pipeline = self.known_pipeline(pipeline_id)?;
-        let mut changes = Changes::default();
-        if rules.late_pipelines == LatePipelines::Skip && pipeline_id < self.newest_finished {
-            return Some(changes);
-        }
-        for (name, attempts) in self.by_history(jobs, rules, now) {
-            if self.observe_job(&name, &pipeline, &attempts, false, rules) {
-                changes.jobs.insert(name);
-            }
-        }
-        Some(changes)
-    }
-
     /// Id of the newest finished pipeline; 0 for none.
     pub fn newest_finished(&self) -> u64 {
         self.newest_finished

@@ -70,13 +70,15 @@ async fn respond<B>(
         .iter()
         .any(|value| value.to_str().is_ok_and(|value| value.contains("gzip")));
     let (reply, verdict, now) = decide(&request, &shared);
+    let ahead = lock_present(&shared).faults.date_ahead();
+    let date = Moment::from_unix(now.unix() + ahead.as_secs().cast_signed());
     if !verdict.delay.is_zero() {
         tokio::time::sleep(verdict.delay).await;
     }
     if verdict.fault == Some(Fault::Reset) {
         return Err(ConnectionReset);
     }
-    Ok(response(reply, verdict.fault, gzip, now))
+    Ok(response(reply, verdict.fault, gzip, date))
 }
 
 /// Decides on the answer under the lock. Delays come later, without the lock.
@@ -144,6 +146,10 @@ fn failure(fault: Fault, faults: &Faults) -> Option<Reply> {
         Fault::InternalError => Some(Reply::json(
             StatusCode::INTERNAL_SERVER_ERROR,
             json!({ "message": "500 Internal Server Error" }),
+        )),
+        Fault::Forbidden => Some(Reply::json(
+            StatusCode::FORBIDDEN,
+            json!({ "message": "403 Forbidden" }),
         )),
         Fault::OriginError => StatusCode::from_u16(520).ok().map(page),
         Fault::ProxyNotFound => Some(page(StatusCode::NOT_FOUND)),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::limits::LimitHit;
 use super::projects::Found;
 use super::shell::State;
 use crate::base::label::Label as _;
@@ -27,9 +28,21 @@ impl Observations for State {
         let refs = &self.policy.refs;
         let is_visible = facts.is_some() && refs.matches(&pipeline.ref_name, default_branch);
         let project = facts.unwrap_or(project);
-        inner
-            .timelines
-            .observe(project, is_visible, pipeline, jobs, at);
+        let timelines = &mut inner.timelines;
+        let Some(hit) = timelines.observe(project, is_visible, pipeline, jobs, at) else {
+            return;
+        };
+        let LimitHit { limit, count } = hit;
+        self.telemetry().limit_reached(limit, count);
+        if inner.health.limit_reached(project.id, limit) {
+            let (project, ref_name) = (&*project.path, &*pipeline.ref_name);
+            tracing::warn!(
+                project,
+                "ref" = ref_name,
+                "left out {count} because of the limit `{}`; raise it under `limits`, or watch less",
+                limit.as_str()
+            );
+        }
     }
 
     fn knows_job(&self, project: &Project, ref_name: &str, job: &str) -> bool {

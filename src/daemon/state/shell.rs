@@ -11,6 +11,7 @@ use crate::daemon::log_queue::LogQueue;
 use crate::daemon::owners_cache::OwnersCache;
 use crate::daemon::policy::Policy;
 use crate::gitlab::Project;
+use crate::gitlab::webhook::HookProject;
 use crate::metrics::{Exposition, RenderedTimeline, Telemetry};
 use ci_history::TimelineKey;
 use ci_history::duration;
@@ -40,7 +41,7 @@ impl State {
     ) -> Self {
         let inner = Inner {
             projects: Projects::default(),
-            timelines: Timelines::new(policy.rules.clone()),
+            timelines: Timelines::new(policy.rules.clone(), policy.limits),
             health: Health::default(),
         };
         Self {
@@ -59,6 +60,11 @@ impl State {
 
     pub(in crate::daemon) fn watched_projects(&self) -> Vec<Project> {
         self.lock().projects.watched().cloned().collect()
+    }
+
+    /// The watched project that a webhook names.
+    pub(in crate::daemon) fn project_of_hook(&self, project: &HookProject) -> Option<Project> {
+        self.lock().projects.of_hook(project).cloned()
     }
 
     /// Renders a project once more: its owners may have changed.

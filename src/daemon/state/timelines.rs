@@ -1,6 +1,7 @@
 //! All timelines: which are to be rendered, hidden, saved and removed.
 
 mod entry;
+mod lost;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -8,10 +9,13 @@ use std::sync::Arc;
 
 use self::entry::{RenderState, SaveState, TimelineEntry};
 use super::effects::{Effects, RenderRequest};
+use super::limits::{LimitHit, admit};
 use super::transitions::Rank;
+use crate::config::Limits;
 use crate::daemon::policy::Cutoffs;
 use crate::gitlab::Project;
 use crate::ingest::Resume;
+use crate::metrics::Limit;
 use crate::store::Saved;
 use ci_history::{
     Changes, JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp,
@@ -20,9 +24,17 @@ use ci_history::{
 /// Dropped refs that are remembered.
 const MOST_DROPPED: usize = 10_000;
 
+/// The jobs of a timeline at one moment.
+pub(super) struct RankedTimeline {
+    pub(super) key: TimelineKey,
+    pub(super) project: Arc<str>,
+    pub(super) ranks: Arc<[Rank]>,
+}
+
 /// Every timeline that is known, by project and ref.
 pub(super) struct Timelines {
     rules: Rules,
+    limits: Limits,
     entries: BTreeMap<TimelineKey, TimelineEntry>,
     /// Entries that may have to be rendered.
     dirty: BTreeSet<TimelineKey>,
@@ -47,9 +59,10 @@ pub(super) struct Timelines {
 }
 
 impl Timelines {
-    pub(super) fn new(rules: Rules) -> Self {
+    pub(super) fn new(rules: Rules, limits: Limits) -> Self {
         Self {
             rules,
+            limits,
             entries: BTreeMap::new(),
             dirty: BTreeSet::new(),
             unsaved: BTreeSet::new(),
@@ -94,7 +107,7 @@ impl Timelines {
         resume
     }
 
-    /// Counts what was read of a pipeline.
+    /// Counts what was read of a pipeline; returns what was left out because of a limit.
     pub(super) fn observe(
         &mut self,
         project: &Project,
@@ -102,23 +115,35 @@ impl Timelines {
         pipeline: &PipelineObservation,
         jobs: &[JobObservation],
         at: Timestamp,
-    ) {
+    ) -> Option<LimitHit> {
         let key = TimelineKey::new(project.id, pipeline.ref_name.clone());
         self.lives(newest_sign(pipeline, jobs).filter(|sign| *sign <= at));
         if !self.entries.contains_key(&key) {
+            let refs = self.entries.range(refs_of(project.id)).count();
+            if refs >= self.limits.refs_per_project {
+                let limit = Limit::RefsPerProject;
+                return Some(LimitHit { limit, count: 1 });
+            }
             if self.dropped.remove(&key) {
                 self.to_read_back.insert(key.clone());
             }
             let entry = TimelineEntry::new(key.clone(), project);
             self.entries.insert(key.clone(), entry);
         }
+        let timeline = &self.entries.get(&key)?.timeline;
+        let project_jobs = || {
+            let refs = self.entries.range(refs_of(project.id));
+            refs.map(|(_, entry)| entry.timeline.jobs.len()).sum()
+        };
+        let (jobs, hit) = admit(timeline, project_jobs, jobs, &self.rules, &self.limits);
         self.edit(&key, |entry, rules| {
-            let changes = entry.timeline.observe(pipeline, jobs, rules, at);
+            let changes = entry.timeline.observe(pipeline, &jobs, rules, at);
             entry.note(&changes);
             if is_visible {
                 entry.show();
             }
         });
+        hit
     }
 
     /// Whether a timeline has a history of a job of this name.
@@ -214,10 +239,23 @@ impl Timelines {
         entry.is_some_and(|entry| entry.is_visible() && entry.revision == revision)
     }
 
-    /// The timelines whose series are exposed, with the jobs to show.
-    pub(super) fn visible(&self) -> impl Iterator<Item = (&Timeline, &[Rank])> {
-        let visible = self.entries.values().filter(|entry| entry.is_visible());
-        visible.map(|entry| (&entry.timeline, &*entry.ranks))
+    /// The jobs of the timelines whose series are exposed. Shares them, and copies none.
+    pub(super) fn visible(&self) -> Vec<RankedTimeline> {
+        let visible = self.entries.iter().filter(|(_, entry)| entry.is_visible());
+        let ranked = visible.map(|(key, entry)| RankedTimeline {
+            key: key.clone(),
+            project: entry.timeline.project.clone(),
+            ranks: Arc::clone(&entry.ranks),
+        });
+        ranked.collect()
+    }
+
+    /// The key of a timeline whose series are exposed.
+    pub(super) fn find_visible(&self, project: &str, ref_name: &str) -> Option<TimelineKey> {
+        let mut visible = self.entries.iter().filter(|(_, entry)| entry.is_visible());
+        let found = visible
+            .find(|(key, entry)| *key.ref_name == *ref_name && *entry.timeline.project == *project);
+        found.map(|(key, _)| key.clone())
     }
 
     /// A timeline whose series are exposed.
@@ -287,58 +325,6 @@ impl Timelines {
         if self.dropped.len() < MOST_DROPPED {
             self.dropped.insert(key.clone());
         }
-    }
-
-    /// The known pipelines that listed ones contradict, one for each ref, and those of refs that are suspected.
-    pub(super) fn contradicted(
-        &mut self,
-        project_id: u64,
-        listed: &[PipelineObservation],
-    ) -> Vec<PipelineObservation> {
-        let mut found = BTreeMap::new();
-        for pipeline in listed {
-            let key = TimelineKey::new(project_id, pipeline.ref_name.clone());
-            let entry = self.entries.get(&key);
-            if let Some(known) = entry.and_then(|it| it.timeline.contradicted_by(pipeline)) {
-                found.entry(key).or_insert(known);
-            }
-        }
-        let suspected: Vec<TimelineKey> =
-            self.suspected.range(refs_of(project_id)).cloned().collect();
-        for key in suspected {
-            self.suspected.remove(&key);
-            let entry = self.entries.get(&key).filter(|entry| entry.is_visible());
-            if let Some(known) = entry.and_then(|it| it.timeline.newest_pipeline()) {
-                found.entry(key).or_insert(known);
-            }
-        }
-        found.into_values().collect()
-    }
-
-    /// Empties a timeline whose pipelines GitLab no longer has. Its ref is read back, and all others are suspected.
-    pub(super) fn begin_again(&mut self, key: &TimelineKey) {
-        self.edit(key, |entry, _| entry.begin_again());
-        self.to_copy.insert(key.clone());
-        self.to_read_back.insert(key.clone());
-        if std::mem::replace(&mut self.has_suspected, true) {
-            return;
-        }
-        let others = self.entries.keys().filter(|other| *other != key);
-        self.suspected.extend(others.cloned());
-    }
-
-    /// The refs of a project that are to be read back, once.
-    pub(super) fn take_read_back(&mut self, project_id: u64) -> BTreeSet<Arc<str>> {
-        let keys: Vec<TimelineKey> = self
-            .to_read_back
-            .range(refs_of(project_id))
-            .cloned()
-            .collect();
-        let names = keys.iter().map(|key| key.ref_name.clone()).collect();
-        for key in &keys {
-            self.to_read_back.remove(key);
-        }
-        names
     }
 
     /// The projects with timelines.

@@ -13,7 +13,7 @@ use ci_history::{Changes, Rules, Timeline, TimelineKey, Timestamp};
 pub(super) struct TimelineEntry {
     pub(super) timeline: Timeline,
     /// As of the newest rendering, sorted by name.
-    pub(super) ranks: Vec<Rank>,
+    pub(super) ranks: Arc<[Rank]>,
     pub(super) visibility: Visibility,
     pub(super) render: RenderState,
     pub(super) save: SaveState,
@@ -53,7 +53,7 @@ impl TimelineEntry {
     pub(super) fn new(key: TimelineKey, project: &Project) -> Self {
         Self {
             timeline: Timeline::new(key, project.path.clone(), project.web_url.clone()),
-            ranks: Vec::new(),
+            ranks: Arc::default(),
             visibility: Visibility::Hidden,
             render: RenderState::Dirty,
             save: SaveState::Saved,
@@ -67,7 +67,7 @@ impl TimelineEntry {
             // Nothing was read of an import.
             has_gap: saved.has_gap || saved.timeline.is_bare(),
             timeline: saved.timeline,
-            ranks: Vec::new(),
+            ranks: Arc::default(),
             visibility: Visibility::Visible,
             render: RenderState::Restored,
             save: SaveState::Saved,
