@@ -194,7 +194,8 @@ async fn the_log_of_the_last_failure_tells_its_class_and_its_last_lines_without_
 async fn own_rules_come_first_and_logs_are_left_alone_where_they_are_switched_off() {
     let gitlab = gitlab_with_failures(1).await;
     let rules = "classification: {rules: [{match: 'handshake', class: dependency}]}\n";
-    let daemon = place(&gitlab, rules).start().await;
+    let ruled = place(&gitlab, rules);
+    let daemon = ruled.start().await;
     class_is(&daemon, "dependency").await;
     daemon.stop().await;
 
@@ -235,9 +236,8 @@ async fn an_erased_log_says_nothing_and_an_empty_one_is_an_infrastructure_failur
     let unit = |world: &World, pipeline| world.latest(pipeline, UNIT[0].1).unwrap().id;
     let pipeline = push(&gitlab, fails());
     gitlab.with(|world| world.erase_log(unit(world, pipeline)));
-    let daemon = place(&gitlab, "counting: {infrastructure_failures: ignore}\n")
-        .start()
-        .await;
+    let ignoring = place(&gitlab, "counting: {infrastructure_failures: ignore}\n");
+    let daemon = ignoring.start().await;
     class_is(&daemon, "script").await;
     until("the question whether the log was erased", async || {
         holds(gitlab.count(JOB) == 1, gitlab.count(JOB))
@@ -249,7 +249,8 @@ async fn an_erased_log_says_nothing_and_an_empty_one_is_an_infrastructure_failur
 
     let pipeline = push(&gitlab, fails());
     gitlab.with(|world| world.set_log(unit(world, pipeline), ""));
-    let daemon = place(&gitlab, "").start().await;
+    let counting = place(&gitlab, "");
+    let daemon = counting.start().await;
     class_is(&daemon, "infrastructure").await;
     daemon.stop().await;
 }

@@ -1,5 +1,7 @@
 //! Ordinary logs stay readable: lines of well-known tools in `tests/data/logs`, in which there are no secrets.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it panics")]
+
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
@@ -66,8 +68,8 @@ fn the_time_of_masking_grows_with_the_length() {
         "\u{301}",
     ];
     for text in hostile {
-        let short = timed(&text.repeat(8 << 10 >> text.len().ilog2()));
-        let long = timed(&text.repeat(64 << 10 >> text.len().ilog2()));
+        let short = timed(&text.repeat((4 << 10) >> text.len().ilog2()));
+        let long = timed(&text.repeat((32 << 10) >> text.len().ilog2()));
         assert!(
             long < short * 30 + std::time::Duration::from_millis(300),
             "{text:?}: {short:?}, {long:?}"

@@ -25,17 +25,18 @@ pub(super) fn find(text: &str, spans: &mut Spans) {
             _ => text.len(),
         };
         let is_line = separator.is_colon && telling == Telling::Password && separator.is_spaced;
-        for mut value in values(&text[..end], separator.end, is_line) {
-            if let Some(end) = text[value.clone()]
-                .find('&')
-                .filter(|_| before(text, &name, b"?&"))
-            {
-                value.end = value.start + end;
-            }
-            if is_secret(&text[value.clone()], named, telling) {
-                done = value.end;
-                spans.add(value);
-            }
+        let Some(mut value) = value(&text[..end], separator.end, is_line) else {
+            continue;
+        };
+        if let Some(end) = text[value.clone()]
+            .find('&')
+            .filter(|_| before(text, &name, b"?&"))
+        {
+            value.end = value.start + end;
+        }
+        if is_secret(&text[value.clone()], named, telling) {
+            done = value.end;
+            spans.add(value);
         }
     }
 }
@@ -191,9 +192,8 @@ fn separator(text: &str, name_end: usize) -> Option<Separator> {
     let name_end = at;
     at = after_blanks(bytes, at);
     let (length, is_colon) = match (bytes.get(at)?, bytes.get(at + 1)) {
-        // A comparison.
-        (b'=', Some(b'=')) => return None,
-        (b':', Some(b':')) => return None,
+        // A comparison, or a path of modules.
+        (b'=', Some(b'=')) | (b':', Some(b':')) => return None,
         // `fatal: [host]: message`
         (b':', _) if is_bracket => return None,
         (b':', Some(b'=')) | (b'=', Some(b'>')) => (2, false),
@@ -221,8 +221,8 @@ fn after_blanks(bytes: &[u8], mut at: usize) -> usize {
     }
 }
 
-/// The value that begins at `start`: a quoted text, the texts of a list, the line, or one word.
-fn values(text: &str, start: usize, is_line: bool) -> Vec<Range<usize>> {
+/// The value that begins at `start`: a quoted text, the content of a list, the line, or one word.
+fn value(text: &str, start: usize, is_line: bool) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let escapes = bytes[start..]
         .iter()
@@ -230,7 +230,7 @@ fn values(text: &str, start: usize, is_line: bool) -> Vec<Range<usize>> {
         .take_while(|byte| **byte == b'\\')
         .count();
     match bytes.get(start + escapes) {
-        Some(b'"' | b'\'') => vec![start..quoted_end(bytes, start + escapes, escapes)],
+        Some(b'"' | b'\'') => Some(start..quoted_end(bytes, start + escapes, escapes)),
         Some(b'[' | b'(')
             if bytes
                 .get(start + 1)
@@ -240,11 +240,11 @@ fn values(text: &str, start: usize, is_line: bool) -> Vec<Range<usize>> {
             let end = bytes[start..line]
                 .iter()
                 .position(|byte| matches!(byte, b']' | b')'));
-            vec![start + 1..end.map_or(line, |end| start + end)]
+            Some(start + 1..end.map_or(line, |end| start + end))
         }
-        Some(b'[' | b'{' | b'(' | b'|' | b'>' | b'&') => Vec::new(),
-        _ if is_line => vec![start..line_end(bytes, start)],
-        _ => vec![start..word_end(bytes, start)],
+        Some(b'[' | b'{' | b'(' | b'|' | b'>' | b'&') => None,
+        _ if is_line => Some(start..line_end(bytes, start)),
+        _ => Some(start..word_end(bytes, start)),
     }
 }
 

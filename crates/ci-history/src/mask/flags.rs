@@ -23,6 +23,15 @@ pub(super) fn find(text: &str, spans: &mut Spans) {
     }
 }
 
+/// Whatever takes a password after `login`.
+const LOGIN: Tool = Tool {
+    names: &[],
+    letters: "p",
+    attached: "",
+    options: &[],
+    behind: &[],
+};
+
 struct Command<'a> {
     text: &'a str,
     words: Vec<Range<usize>>,
@@ -130,13 +139,6 @@ impl Command<'_> {
         let Some(login) = (0..self.words.len()).find(|index| self.word(*index) == "login") else {
             return;
         };
-        const LOGIN: Tool = Tool {
-            names: &[],
-            letters: "p",
-            attached: "",
-            options: &[],
-            behind: &[],
-        };
         self.secrets_of(&LOGIN, login, spans);
     }
 
@@ -207,7 +209,7 @@ fn attached(tool: &Tool, word: &str) -> Option<usize> {
 
 /// Whether the next word is the secret of this option.
 fn awaits(tool: &Tool, word: &str) -> bool {
-    if tool.options.iter().any(|option| *option == word) {
+    if tool.options.contains(&word) {
         return true;
     }
     let group = word

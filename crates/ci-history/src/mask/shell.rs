@@ -54,7 +54,7 @@ fn word(bytes: &[u8], start: usize, end: usize) -> Range<usize> {
             (Some(open), _) if byte == open => quote = None,
             // An apostrophe within a word of prose does not open a quoted text.
             (None, b'"' | b'\'') if at == start || !bytes[at - 1].is_ascii_alphanumeric() => {
-                quote = Some(byte)
+                quote = Some(byte);
             }
             (None, b'|' | b';') => break,
             (None, _) if byte.is_ascii_whitespace() => break,
