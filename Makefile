@@ -14,6 +14,8 @@ export DEMO_FOR
 # chaos: duration and random seed. Default: 120s and a random seed.
 export CHAOS_FOR
 export CHAOS_SEED
+# fuzz: duration of each target. Default: 20s.
+export FUZZ_FOR
 
 .PHONY: help
 help: ## List the targets
@@ -36,10 +38,14 @@ test: ## Run all CI checks: formatting, lints, docs, tests, rules
 	SUITES=sid WHERE_POSSIBLE=1 scripts/other-versions.sh
 
 .PHONY: soak
-soak: chaos ## Run the long tests: chaos, and the budgets of requests, retention and webhooks
+soak: chaos fuzz ## Run the long tests: chaos, fuzzing, and the budgets of requests, retention and webhooks
 	cargo test --locked --test soak -- requests
 	cargo test --locked --test soak -- retention
 	cargo test --locked --release --test soak -- webhooks
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for some seconds (FUZZ_FOR=20s)
+	scripts/fuzz.sh
 
 .PHONY: chaos
 chaos: ## Kill exporters, break GitLab, S3 and the disk at random, check that nothing is lost (CHAOS_FOR=120s CHAOS_SEED=..)

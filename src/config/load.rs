@@ -75,7 +75,7 @@ keys! {
         .default("30d")
         .doc("Histories, series and documents of a job, branch or project end after this time without activity, seen from the newest activity in the data. A job of a ref that lives, and the default branch, stay four times as long. Documents stay in `attic/` for 30 days more.");
 
-    CLOCK_JUMP_HOLD: Key<Duration> = Key::duration("clock_jump_hold", Duration::from_secs(1))
+    CLOCK_JUMP_HOLD: Key<Duration> = Key::duration("clock_jump_hold", Duration::from_millis(100))
         .default("30m")
         .doc("`retention` ignores a jump of GitLab's clock, or of this machine's, until it has held for this time and over 20 answers.");
 

@@ -8,11 +8,12 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::log_queue::WantedLog;
+use super::own_secrets::OwnSecrets;
 use super::state::State;
 use crate::config::Classification;
 use crate::gitlab::{Client, Error, ErrorKind, LogTail};
 use crate::metrics::LogRead;
-use ci_history::{FailureClass, LogFinding, LogRules, LogText};
+use ci_history::{FailureClass, LogFinding, LogRules, LogText, Masker};
 
 /// How long nothing is read after GitLab did not answer.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(30);
@@ -29,6 +30,7 @@ pub(super) struct LogReader {
     client: Client,
     state: Arc<State>,
     rules: LogRules,
+    own: OwnSecrets,
     /// From the start of one reading to the start of the next.
     pause: Duration,
     /// Projects whose logs the token may not see, and until when they are skipped.
@@ -38,12 +40,18 @@ pub(super) struct LogReader {
 }
 
 impl LogReader {
-    pub(super) fn new(client: Client, state: Arc<State>, how: &Classification) -> Self {
+    pub(super) fn new(
+        client: Client,
+        state: Arc<State>,
+        how: &Classification,
+        own: OwnSecrets,
+    ) -> Self {
         let a_minute = u32::try_from(how.log_reads_per_minute).unwrap_or(u32::MAX);
         Self {
             client,
             state,
             rules: how.rules.clone(),
+            own,
             pause: Duration::from_mins(1) / a_minute.max(1),
             closed: HashMap::new(),
             refused: HashMap::new(),
@@ -90,7 +98,9 @@ impl LogReader {
             return Ok((LogRead::Missing, unclassified(wanted)));
         };
         let (rules, failed) = (self.rules.clone(), wanted.clone());
-        let (text, finding) = off_thread(move || classified(&rules, &failed, &log)).await;
+        let masker = self.own.masker(&self.client);
+        let work = move || classified(&rules, &masker, &failed, &log);
+        let (text, finding) = off_thread(work).await;
         if text.is_blank() && self.client.log_was_erased(project, job).await? {
             return Ok((LogRead::Missing, unclassified(wanted)));
         }
@@ -174,12 +184,17 @@ fn unclassified(wanted: &WantedLog) -> LogFinding {
 }
 
 /// Classifies and masks.
-fn classified(rules: &LogRules, wanted: &WantedLog, log: &LogTail) -> (LogText, LogFinding) {
+fn classified(
+    rules: &LogRules,
+    masker: &Masker,
+    wanted: &WantedLog,
+    log: &LogTail,
+) -> (LogText, LogFinding) {
     let text = LogText::read(&log.bytes, !log.cut_before);
     let finding = LogFinding {
         class: rules.class(wanted.failure_reason.as_deref(), text.unmasked()),
         // The last lines of a log that was cut short are not its last lines.
-        excerpt: text.excerpt().filter(|_| !log.cut_after),
+        excerpt: text.excerpt(masker).filter(|_| !log.cut_after),
         ..unclassified(wanted)
     };
     (text, finding)

@@ -14,6 +14,7 @@ mod instance;
 mod loading;
 mod log_queue;
 mod log_reader;
+mod own_secrets;
 mod owners_cache;
 mod owners_reader;
 mod policy;
@@ -36,6 +37,7 @@ pub use self::error::DaemonError;
 use self::gitlab_clock::GitLabClock;
 use self::instance::Instance;
 use self::log_reader::LogReader;
+use self::own_secrets::OwnSecrets;
 use self::owners_reader::OwnersReader;
 use self::policy::Policy;
 use self::saver::Saver;
@@ -91,9 +93,10 @@ impl Daemon {
         let exposition = Exposition::new(telemetry.clone());
         let state = Arc::new(State::new(Policy::of(&config), exposition, clock.clone()));
         let logs = &config.classification;
+        let own = || OwnSecrets::of(&config);
         let logs = logs
             .read_logs
-            .then(|| LogReader::new(client.clone(), state.clone(), logs));
+            .then(|| LogReader::new(client.clone(), state.clone(), logs, own()));
         let owners = config.owners.repository_file.clone();
         let owners = owners.map(|path| OwnersReader::new(client.clone(), path, state.clone()));
         let loaded = loading::load_at_once(&store, &state).await?;

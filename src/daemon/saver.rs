@@ -154,7 +154,7 @@ impl Saver {
         match self.store.clear_attic(before).await {
             Ok(0) => {}
             Ok(count) => {
-                tracing::info!("removed {count} documents from the attic, {ATTIC_DAYS} days old")
+                tracing::info!("removed {count} documents from the attic, {ATTIC_DAYS} days old");
             }
             Err(error) => tracing::warn!("the attic was not cleared: {error}"),
         }

@@ -12,6 +12,7 @@ use gitlab::api::projects::pipelines::{
     Pipeline as GetPipeline, PipelineBridges, PipelineJobs as GetPipelineJobs, PipelineOrderBy,
     Pipelines,
 };
+use secrecy::SecretString;
 
 use super::call::Call;
 use super::downstream::Bridge;
@@ -72,6 +73,11 @@ impl Client {
         Ok(Self {
             transport: Arc::new(Transport::new(options, metrics)?),
         })
+    }
+
+    /// All access tokens that were in force since the start, to keep them out of what is shown.
+    pub fn secrets(&self) -> Vec<SecretString> {
+        self.transport.secrets()
     }
 
     /// One project, by its id or its full path.

@@ -99,6 +99,11 @@ impl Credentials {
         self.renewed.notified().await;
     }
 
+    /// All tokens that were in force.
+    pub(super) fn secrets(&self) -> Vec<SecretString> {
+        self.lock().secrets.clone()
+    }
+
     /// A text without any of the tokens.
     pub(super) fn redact(&self, text: &str) -> String {
         let state = self.lock();

@@ -8,6 +8,8 @@ use http::header::{ACCEPT, AUTHORIZATION};
 use http::{Request, Response};
 use url::Url;
 
+use secrecy::SecretString;
+
 use super::breaker::Breaker;
 use super::connect;
 use super::credentials::{Credentials, Token};
@@ -91,6 +93,11 @@ impl Transport {
 
     pub(super) fn has_token(&self) -> bool {
         self.credentials.has_token()
+    }
+
+    /// All tokens that were in force.
+    pub(super) fn secrets(&self) -> Vec<SecretString> {
+        self.credentials.secrets()
     }
 
     /// Whether the token may be sent there.

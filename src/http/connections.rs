@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::deadline::{Deadline, Rank};
-use super::server::Limits;
+use super::limits::Limits;
 use crate::metrics::Telemetry;
 
 /// A response that made no progress for so long may be cut in favour of another client.

@@ -9,7 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::server::Limits;
+use super::limits::Limits;
 
 /// The deadline of one connection. Each request moves it. Clones share it.
 #[derive(Clone)]

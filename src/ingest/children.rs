@@ -11,7 +11,7 @@ use super::reader::Reader;
 use super::sight::{Sight, is_settled, may_move_on};
 use crate::config::ChildPipelines;
 use crate::gitlab::{Bridge, Error, Listing, PipelineJobs, Project, Rejected};
-use ci_history::{JobObservation, PipelineObservation, Span, Status};
+use ci_history::{CONFIG_ERROR, JOBS_FAILED, JobObservation, PipelineObservation, Span, Status};
 
 /// Levels of children that are followed. GitLab allows two.
 const DEEPEST: usize = 5;
@@ -89,7 +89,23 @@ impl FamilyJobs {
             failed: None,
         }
     }
+
+    /// Why the pipeline failed, which has this status. GitLab creates a pipeline without jobs if its configuration
+    /// is invalid.
+    fn failure_reason(&self, status: Status, child_pipelines: ChildPipelines) -> Option<Arc<str>> {
+        if status != Status::Failed {
+            return None;
+        }
+        let has_jobs = !self.jobs.is_empty() || !self.child_jobs.is_empty();
+        if has_jobs || !self.rejected.is_empty() {
+            return Some(JOBS_FAILED.into());
+        }
+        // Without the trigger jobs it is unknown whether there are any jobs.
+        let is_known = self.failed.is_none() && child_pipelines == ChildPipelines::Follow;
+        is_known.then(|| CONFIG_ERROR.into())
+    }
 }
+
 /// A pipeline whose trigger jobs are followed.
 struct Member {
     id: u64,
@@ -130,6 +146,7 @@ impl Reader {
         read: FamilyJobs,
     ) -> Vec<JobObservation> {
         self.report_rejected(&read.rejected);
+        pipeline.failure_reason = read.failure_reason(pipeline.status, self.watch.child_pipelines);
         let (mut own, mut children) = (read.jobs, read.child_jobs);
         own.retain(|job| self.watch.jobs.matches(&job.name));
         children.retain(|child| self.watch.jobs.matches(&child.job.name));

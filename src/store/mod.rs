@@ -1,6 +1,7 @@
 //! Where timelines are saved: documents, and the places that hold them.
 
 mod attic;
+mod attic_access;
 mod checkpoint;
 mod directory;
 mod document;

@@ -35,8 +35,8 @@ fn hasty() -> Limits {
 
 /// A page that is larger than what the sockets' buffers take.
 fn many_jobs() -> Vec<JobRow> {
-    let long = "x".repeat(4_000);
-    (0..80)
+    let long = "x".repeat(400);
+    (0..800)
         .map(|n| job(&format!("{long}{n}"), failing()))
         .collect()
 }
@@ -220,28 +220,73 @@ async fn a_client_that_does_not_read_its_answer_is_cut() {
     assert!(read_to_close(&mut stream).await.len() < whole);
 }
 
+const HEALTHY: &[u8] = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
 #[tokio::test]
-async fn connections_beyond_the_bound_wait_for_their_turn() {
+async fn silent_connections_make_room_for_a_request() {
     let limits = Limits {
-        connections: 1,
+        connections: 4,
         ..Limits::default()
     };
     let serving = Serving::start(Daemon::default(), limits).await;
-    let mut first = serving.connect().await;
-    first
-        .write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .unwrap();
-    let mut byte = [0];
-    first.read_exact(&mut byte).await.unwrap();
-    let mut second = serving.connect().await;
-    let request = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    second.write_all(request).await.unwrap();
-    let early = tokio::time::timeout(Duration::from_millis(200), second.read(&mut byte)).await;
-    assert!(early.is_err(), "answered while the only place was taken");
-    drop(first);
-    let answer = read_to_close(&mut second).await;
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        silent.push(serving.connect().await);
+    }
+    let answer = serving.raw(HEALTHY).await;
     assert!(answer.ends_with("ealthy\n"), "{answer}");
+    // The oldest ones were closed.
+    assert_eq!(read_to_close(&mut silent[0]).await, "");
+}
+
+#[tokio::test]
+async fn a_connection_that_never_sends_a_request_is_closed_early() {
+    let limits = Limits {
+        first_head_timeout: Duration::from_millis(100),
+        ..Limits::default()
+    };
+    let serving = Serving::start(Daemon::default(), limits).await;
+    let mut silent = serving.connect().await;
+    assert_eq!(read_to_close(&mut silent).await, "");
+}
+
+#[tokio::test]
+async fn of_many_clients_that_do_not_read_their_page_the_oldest_are_cut() {
+    let daemon = Daemon {
+        timelines: vec![timeline("group/app", "main", many_jobs())],
+        ..Daemon::default()
+    };
+    let limits = Limits {
+        pages: 2,
+        ..Limits::default()
+    };
+    let serving = Serving::start(daemon, limits).await;
+    let mut slow = Vec::new();
+    for _ in 0..3 {
+        slow.push(slow_scrape(&serving).await);
+    }
+    // A scrape of each moment cuts one that has not progressed for a second.
+    let cut = async {
+        while slow[0].write_all(b"\r\n").await.is_ok() {
+            serving.text("/metrics").await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, cut).await.unwrap();
+    assert!(read_to_close(&mut slow[2]).await.ends_with("\r\n0\r\n\r\n"));
+}
+
+#[tokio::test]
+async fn a_search_beyond_its_bounds_is_refused_with_them() {
+    let serving = serving(vec![job("unit", failing())]).await;
+    let words = "j+".repeat(1_900);
+    for path in ["/?q=", "/api/v1/jobs?q="] {
+        let answer = serving.get(&format!("{path}{words}")).await;
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+        let text = answer.text().await.unwrap();
+        assert!(text.contains("at most 256"), "{text}");
+    }
+    let answer = serving.get("/?q=u+n+i+t+g+r+o+p").await;
+    assert_eq!(answer.status(), StatusCode::OK);
 }
 
 #[tokio::test]

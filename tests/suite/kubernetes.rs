@@ -72,6 +72,8 @@ spec:
 fn service_monitor() -> String {
     let config = parsed(&read(PROMETHEUS));
     let interval = config["global"]["scrape_interval"].as_str().unwrap();
+    let samples = &config["scrape_configs"][0]["sample_limit"];
+    let label_bytes = &config["scrape_configs"][0]["label_value_length_limit"];
     let job = config["scrape_configs"][0]["job_name"].as_str().unwrap();
     assert_eq!(job, NAME, "the service's name is the scrape job's");
     let target = config["scrape_configs"][0]["static_configs"][0]["targets"][0].as_str();
@@ -106,6 +108,8 @@ spec:
     - port: metrics
       path: /metrics
       interval: {interval}
+  sampleLimit: {samples}
+  labelValueLengthLimit: {label_bytes}
 "
     )
 }

@@ -29,6 +29,7 @@ pub(crate) fn touch_everything(telemetry: &Telemetry) {
     telemetry.ref_rebuilt();
     telemetry.token_expiry(Some(now));
     telemetry.token_scopes(&["read_api".to_owned()]);
+    telemetry.http_connections(1);
     telemetry.webhooks_expected(&["job"]);
     telemetry.webhook("job", WebhookResult::Taken);
     telemetry.config_loaded(now);

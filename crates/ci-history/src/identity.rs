@@ -71,6 +71,7 @@ mod tests {
             updated_at: at(minute + 5),
             duration: None,
             web_url: None,
+            failure_reason: None,
         }
     }
 

@@ -56,6 +56,7 @@ impl Timeline {
             created_at: attempt.at.filter(|_| !status.is_terminal()),
             updated_at: Timestamp::from_unix(i64::from(attempt.version)),
             duration: None,
+            failure_reason: None,
             web_url: None,
         })
     }

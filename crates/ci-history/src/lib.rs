@@ -47,7 +47,8 @@ pub use figures::{
 pub use identity::is_another;
 pub use log::{LogExcerpt, LogFinding, LogText};
 pub use log_rules::LogRules;
-pub use observation::{JobObservation, PipelineObservation, Status};
+pub use mask::Masker;
+pub use observation::{CONFIG_ERROR, JOBS_FAILED, JobObservation, PipelineObservation, Status};
 pub use outcome::Outcome;
 pub use rules::{
     AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs, Rules,

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use regex::Regex;
 
 use super::FailureClass;
-use super::mask::masked;
+use super::mask::Masker;
 use super::pattern::pattern;
 
 /// Maximum number of lines in an excerpt.
@@ -93,9 +93,9 @@ impl LogText {
     }
 
     /// The last lines, masked; `None` if all lines are blank.
-    pub fn excerpt(&self) -> Option<Arc<str>> {
+    pub fn excerpt(&self, masker: &Masker) -> Option<Arc<str>> {
         // Mask first: the rules would not recognize a secret that was cut.
-        let text = masked(&self.0);
+        let text = masker.masked(&self.0);
         let written = text.lines().filter(|line| !line.trim().is_empty());
         let mut lines: Vec<&str> = Vec::new();
         let mut room = EXCERPT_BYTES;
@@ -124,13 +124,16 @@ fn plain(line: &str) -> String {
     let line = ESCAPES.replace_all(&line, "");
     // Text after a carriage return overwrites the text before it.
     let shown = line.trim_end_matches('\r').rsplit('\r').next();
-    let is_kept = |c: &char| *c == '\t' || !(c.is_control() || is_direction(*c));
+    let is_kept = |c: &char| *c == '\t' || !(c.is_control() || is_invisible(*c));
     shown.unwrap_or_default().chars().filter(is_kept).collect()
 }
 
-/// Whether the character changes the direction of writing.
-fn is_direction(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Whether the character has no width, or changes the direction of writing.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The beginning of a line, at most `room` bytes.
@@ -168,12 +171,12 @@ mod tests {
     fn an_excerpt_is_the_last_twenty_lines_that_say_something() {
         let lines: Vec<_> = (1..=30).map(|n| format!("line {n}")).collect();
         let log = lines.join("\n\n");
-        let excerpt = read(&log).excerpt().unwrap();
+        let excerpt = read(&log).excerpt(&Masker::default()).unwrap();
         assert!(
             excerpt.starts_with("line 11\n") && excerpt.ends_with("\nline 30"),
             "{excerpt}"
         );
-        assert_eq!(read(" \n\x1b[0;m\n").excerpt(), None);
+        assert_eq!(read(" \n\x1b[0;m\n").excerpt(&Masker::default()), None);
     }
 
     #[test]
@@ -192,7 +195,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_make_a_short_excerpt(bytes in prop::collection::vec(any::<u8>(), 0..600), whole: bool) {
-            if let Some(excerpt) = LogText::read(&bytes, whole).excerpt() {
+            if let Some(excerpt) = LogText::read(&bytes, whole).excerpt(&Masker::default()) {
                 prop_assert!(excerpt.len() <= EXCERPT_BYTES && excerpt.lines().count() <= EXCERPT_LINES);
                 prop_assert!(!excerpt.chars().any(|c| c.is_control() && c != '\n' && c != '\t'));
             }

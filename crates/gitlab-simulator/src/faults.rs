@@ -75,6 +75,9 @@ pub struct Faults {
     pub outage: Option<Fault>,
     /// `Retry-After` of an injected 429, in seconds.
     pub retry_after: u32,
+    /// A node whose clock is so far ahead, and that gives every so many answers: its `Date` is wrong.
+    pub wrong_date: Option<(Duration, u32)>,
+    answers: u32,
     limit: Option<RateLimit>,
     next: VecDeque<(Fault, Option<String>)>,
     random: fastrand::Rng,
@@ -107,9 +110,20 @@ impl Faults {
             latency: Duration::ZERO,
             outage: None,
             retry_after: 1,
+            wrong_date: None,
+            answers: 0,
             limit: None,
             next: VecDeque::new(),
             random: fastrand::Rng::with_seed(seed),
+        }
+    }
+
+    /// How far the `Date` of the next answer is ahead.
+    pub(super) fn date_ahead(&mut self) -> Duration {
+        self.answers = self.answers.wrapping_add(1);
+        match self.wrong_date {
+            Some((ahead, every)) if self.answers.is_multiple_of(every) => ahead,
+            _ => Duration::ZERO,
         }
     }
 

@@ -70,13 +70,15 @@ async fn respond<B>(
         .iter()
         .any(|value| value.to_str().is_ok_and(|value| value.contains("gzip")));
     let (reply, verdict, now) = decide(&request, &shared);
+    let ahead = lock_present(&shared).faults.date_ahead();
+    let date = Moment::from_unix(now.unix() + ahead.as_secs().cast_signed());
     if !verdict.delay.is_zero() {
         tokio::time::sleep(verdict.delay).await;
     }
     if verdict.fault == Some(Fault::Reset) {
         return Err(ConnectionReset);
     }
-    Ok(response(reply, verdict.fault, gzip, now))
+    Ok(response(reply, verdict.fault, gzip, date))
 }
 
 /// Decides on the answer under the lock. Delays come later, without the lock.

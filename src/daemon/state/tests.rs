@@ -74,6 +74,7 @@ fn run(id: u64, ref_name: &str, status: Status) -> (PipelineObservation, JobObse
         created_at: Some(at(start)),
         updated_at: Some(at(start + 9)),
         duration: None,
+        failure_reason: None,
         web_url: None,
     };
     let job = JobObservation {
