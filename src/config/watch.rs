@@ -275,7 +275,7 @@ fn each_once(list: Vec<String>) -> Vec<String> {
 }
 
 /// A path or an id as GitLab's API takes them.
-fn path_or_id(text: &str) -> Result<String, String> {
+pub(super) fn path_or_id(text: &str) -> Result<String, String> {
     if text.contains("://") {
         return Err("leave out the address of the GitLab".to_owned());
     }

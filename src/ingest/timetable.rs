@@ -50,7 +50,7 @@ impl Poller {
         let read = self.reader.read_schedules(project, timetable).await;
         if let Err(error) = &read {
             self.events.schedules_not_read(project, error);
-            if !error.is_retryable() {
+            if error.is_refusal() {
                 // A schedule that cannot be seen any more must not look as if it had not run.
                 timetable.known.clear();
             }

@@ -19,6 +19,12 @@ pub enum Fault {
     BadGateway,
     /// 503 with HTML.
     Unavailable,
+    /// 520 with HTML, as from Cloudflare while GitLab does not answer it.
+    OriginError,
+    /// 404 with HTML, as from a proxy that does not find GitLab.
+    ProxyNotFound,
+    /// The true answer without headers about pages.
+    StrippedPaging,
     /// 429 of GitLab's request throttle: plain text with `Retry-After`.
     TooManyRequests,
     /// 429 of an application limit: JSON without headers.

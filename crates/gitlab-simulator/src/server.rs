@@ -110,6 +110,10 @@ fn decide<B>(request: &Request<B>, shared: &Shared) -> (Reply, Verdict, Moment) 
     if verdict.fault == Some(Fault::RecordWithoutId) {
         add_record_without_id(&mut reply);
     }
+    if verdict.fault == Some(Fault::StrippedPaging) {
+        let headers = &mut reply.headers;
+        headers.retain(|(name, _)| *name != "link" && !name.starts_with("x-"));
+    }
     let status = match verdict.fault {
         Some(Fault::Reset) => 0,
         _ => reply.status.as_u16(),
@@ -141,6 +145,8 @@ fn failure(fault: Fault, faults: &Faults) -> Option<Reply> {
             StatusCode::INTERNAL_SERVER_ERROR,
             json!({ "message": "500 Internal Server Error" }),
         )),
+        Fault::OriginError => StatusCode::from_u16(520).ok().map(page),
+        Fault::ProxyNotFound => Some(page(StatusCode::NOT_FOUND)),
         Fault::BadGateway => Some(page(StatusCode::BAD_GATEWAY)),
         Fault::Unavailable => Some(page(StatusCode::SERVICE_UNAVAILABLE)),
         Fault::TooManyRequests => Some(

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::limits::LimitHit;
 use super::projects::Found;
 use super::shell::State;
 use crate::base::label::Label as _;
@@ -27,9 +28,26 @@ impl Observations for State {
         let refs = &self.policy.refs;
         let is_visible = facts.is_some() && refs.matches(&pipeline.ref_name, default_branch);
         let project = facts.unwrap_or(project);
-        inner
-            .timelines
-            .observe(project, is_visible, pipeline, jobs, at);
+        let timelines = &mut inner.timelines;
+        let Some(hit) = timelines.observe(project, is_visible, pipeline, jobs, at) else {
+            return;
+        };
+        let LimitHit { limit, count } = hit;
+        self.telemetry().limit_reached(limit, count);
+        if inner.health.limit_reached(project.id, limit) {
+            let (project, ref_name) = (&*project.path, &*pipeline.ref_name);
+            tracing::warn!(
+                project,
+                "ref" = ref_name,
+                "left out {count} because of the limit `{}`; raise it under `limits`, or watch less",
+                limit.as_str()
+            );
+        }
+    }
+
+    fn knows_job(&self, project: &Project, ref_name: &str, job: &str) -> bool {
+        let key = TimelineKey::new(project.id, ref_name);
+        self.lock().timelines.knows_job(&key, job)
     }
 
     fn pipeline_removed(&self, project: &Project, pipeline: &PipelineObservation) {
@@ -60,6 +78,30 @@ impl PollEvents for State {
         // A watermark from the future would hide what comes until then.
         let watermark = watermark.map(|at| at.min(self.clock.gitlab_now()));
         inner.timelines.resume(project.id, watermark)
+    }
+
+    fn contradicted(
+        &self,
+        project: &Project,
+        listed: &[PipelineObservation],
+    ) -> Vec<PipelineObservation> {
+        self.lock().timelines.contradicted(project.id, listed)
+    }
+
+    fn replaced(&self, project: &Project, known: &PipelineObservation) {
+        let key = TimelineKey::new(project.id, known.ref_name.clone());
+        self.lock().timelines.begin_again(&key);
+        self.telemetry().ref_rebuilt();
+        tracing::warn!(
+            "ref" = &*known.ref_name,
+            "GitLab no longer has pipeline {}, or has another one under its id: was it restored from a backup? The \
+             history of this ref is read anew; the former one is in the attic (`state restore`)",
+            known.id
+        );
+    }
+
+    fn refs_to_read_back(&self, project: &Project) -> BTreeSet<Arc<str>> {
+        self.lock().timelines.take_read_back(project.id)
     }
 
     fn watched(&self, project: &Project) {

@@ -25,7 +25,10 @@ pub(in crate::daemon) fn test_state() -> (Arc<State>, Watch) {
         revision: "x",
     };
     let exposition = Exposition::new(Telemetry::new(build).unwrap());
-    let clock = Arc::new(GitLabClock::new(Arc::new(SystemClock)));
+    let clock = Arc::new(GitLabClock::new(
+        Arc::new(SystemClock),
+        config.clock_jump_hold,
+    ));
     let policy = Policy {
         read_logs: false,
         ..Policy::of(&config)
