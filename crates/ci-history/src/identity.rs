@@ -70,6 +70,7 @@ mod tests {
             created_at: at(minute),
             updated_at: at(minute + 5),
             duration: None,
+            failure_reason: None,
             web_url: None,
             failure_reason: None,
         }

@@ -86,6 +86,7 @@ mod tests {
             created_at: None,
             updated_at: None,
             duration: None,
+            failure_reason: None,
             web_url: None,
             failure_reason: None,
         };

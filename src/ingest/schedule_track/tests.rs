@@ -58,11 +58,15 @@ fn a_time_that_passes_without_a_pipeline_is_missed_whether_or_not_gitlab_sets_th
     let stays = (DUE + 60, schedule(DUE, DUE - DAY), DUE - DAY);
     let moves = (DUE + 60, schedule(DUE + DAY, DUE + 5), DUE - DAY);
     let never_ran = |(at, schedule, _): &(i64, Schedule, i64)| (*at, schedule.clone(), 0);
-    assert_eq!(missed(&[before.clone()]), None);
+    assert_eq!(missed(std::slice::from_ref(&before)), None);
     assert_eq!(missed(&[before.clone(), stays.clone()]), Some(DUE));
     assert_eq!(missed(&[before.clone(), moves.clone()]), Some(DUE));
     assert_eq!(missed(&[never_ran(&before), never_ran(&moves)]), Some(DUE));
-    assert_eq!(missed(&[stays.clone()]), Some(DUE), "at first sight");
+    assert_eq!(
+        missed(std::slice::from_ref(&stays)),
+        Some(DUE),
+        "at first sight"
+    );
     let later = (DUE + HOUR, schedule(DUE + DAY, DUE + 5), DUE - DAY);
     assert_eq!(
         missed(&[before, moves, later]),
@@ -139,7 +143,7 @@ fn gitlab_switches_off_at_the_time_or_without_an_edit_and_a_person_does_neither(
     assert_eq!(after(&[before.clone(), at_its_time.clone()]), [None, found]);
     assert_eq!(after(&[before.clone(), next_was_set]), [None, found]);
     assert_eq!(
-        after(&[at_its_time.clone()]),
+        after(std::slice::from_ref(&at_its_time)),
         [None, found],
         "at first sight"
     );
