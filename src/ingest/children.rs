@@ -6,11 +6,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::open::{ReadJobs, last_movement};
+use super::own_jobs::{OwnJobs, last_moved, moved_at};
 use super::reader::Reader;
-use super::sight::{Sight, is_settled, may_move_on};
+use super::recheck::{may_lack_jobs, may_lag};
+use super::sight::{Sight, may_move_on};
 use crate::config::ChildPipelines;
 use crate::gitlab::{Bridge, Error, Listing, PipelineJobs, Project, Rejected};
-use ci_history::{JobObservation, PipelineObservation, Span, Status};
+use ci_history::{JobObservation, PipelineObservation, Span, Status, Timestamp};
 
 /// Levels of children that are followed. GitLab allows two.
 const DEEPEST: usize = 5;
@@ -49,6 +52,12 @@ impl Family {
         self.unended.contains_key(&child)
     }
 
+    /// The last time at which a child is known to have moved.
+    pub(super) fn moved(&self) -> Option<Timestamp> {
+        let children = self.ended.values().chain(self.unended.values());
+        children.filter_map(|(updated_at, _)| *updated_at).max()
+    }
+
     #[cfg(test)]
     pub(super) fn waiting(child: u64) -> Self {
         Self {
@@ -66,8 +75,10 @@ pub(super) struct FamilyJobs {
     rejected: Vec<Rejected>,
     /// How long the pipeline ran, without its children.
     running_time: Option<Span>,
-    /// Whether all its own jobs stay as they are until a user acts.
-    pub(super) settled: bool,
+    /// What its own jobs and trigger jobs say of it.
+    own: OwnJobs,
+    /// The last time at which something happened to a job of the family.
+    moved: Option<Timestamp>,
     pub(super) family: Family,
     /// Why some children could not be read.
     pub(super) failed: Option<Error>,
@@ -76,16 +87,28 @@ pub(super) struct FamilyJobs {
 impl FamilyJobs {
     fn of(found: PipelineJobs) -> Self {
         let jobs = found.jobs.items;
+        let rejected = found.jobs.rejected;
         Self {
-            settled: jobs.iter().all(|job| is_settled(job.status)),
+            own: OwnJobs::of(&jobs, rejected.is_empty()),
+            moved: last_moved(&jobs),
             jobs,
-            rejected: found.jobs.rejected,
+            rejected,
             running_time: found.running_time,
             family: Family::default(),
             failed: None,
         }
     }
+
+    /// What was read means for the pipeline, which has this status.
+    pub(super) fn conclude(&self, status: Status) -> ReadJobs {
+        ReadJobs {
+            settled: self.own.is_settled(),
+            doubt: self.own.doubt(status),
+            moved: self.moved,
+        }
+    }
 }
+
 /// A pipeline whose trigger jobs are followed.
 struct Member {
     id: u64,
@@ -103,12 +126,16 @@ impl Reader {
     pub(super) async fn read_pipeline(
         &self,
         project: &Project,
-        pipeline: u64,
+        pipeline: &PipelineObservation,
         known: Family,
     ) -> Result<FamilyJobs, Error> {
-        let found = self.client.pipeline_jobs(project.id, pipeline).await?;
+        let found = self.client.pipeline_jobs(project.id, pipeline.id).await?;
         let mut reading = FamilyJobs::of(found);
-        if known.childless || self.watch.child_pipelines == ChildPipelines::Ignore {
+        if self.watch.child_pipelines == ChildPipelines::Ignore {
+            // Trigger jobs, which are not read, may explain the status.
+            reading.own.is_incomplete();
+            reading.family = known;
+        } else if known.childless {
             reading.family = known;
         } else if let Err(error) = self.follow(project, pipeline, known, &mut reading).await {
             reading.failed = Some(error);
@@ -134,26 +161,29 @@ impl Reader {
     async fn follow(
         &self,
         project: &Project,
-        pipeline: u64,
+        pipeline: &PipelineObservation,
         known: Family,
         reading: &mut FamilyJobs,
     ) -> Result<(), Error> {
         let has_jobs = !reading.jobs.is_empty();
+        let may_lack_jobs = may_lack_jobs(pipeline.created_at, self.observations.gitlab_now());
         let mut members = vec![Member::first(pipeline)];
-        let mut met = HashSet::from([pipeline]);
+        let mut met = HashSet::from([pipeline.id]);
         let mut ended = HashMap::new();
         let mut at = 0;
         while let Some(member) = members.get(at) {
             if member.parent.is_some() {
                 self.read_child(project, member, reading).await?;
             }
-            let bridges = self.bridges(project, member.id).await?;
+            let found = self.bridges(project, member).await?;
+            let none = found
+                .as_ref()
+                .is_some_and(|found| found.items.is_empty() && found.rejected.is_empty());
+            let bridges = found.unwrap_or_default();
             if at == 0 {
-                let mut own = bridges.items.iter();
-                reading.settled &= own.clone().all(|bridge| is_settled(bridge.job.status));
+                reading.own.add_trigger_jobs(&bridges);
                 // A lagging replica shows neither jobs nor trigger jobs.
-                let none = own.next().is_none() && bridges.rejected.is_empty();
-                reading.family.childless = has_jobs && none;
+                reading.family.childless = has_jobs && none && !may_lack_jobs;
             }
             reading.rejected.extend(bridges.rejected);
             let mut children = Vec::new();
@@ -165,6 +195,7 @@ impl Reader {
                         children.push(child);
                     }
                 }
+                reading.moved = reading.moved.max(moved_at(&bridge.job));
                 reading.jobs.push(named(bridge.job, &member.prefix));
             }
             members.extend(children);
@@ -196,34 +227,44 @@ impl Reader {
         match self.client.pipeline_jobs(project.id, child.id).await {
             Ok(found) => {
                 reading.rejected.extend(found.jobs.rejected);
-                let jobs = found.jobs.items.into_iter();
-                reading
-                    .jobs
-                    .extend(jobs.map(|job| named(job, &child.prefix)));
+                let jobs = found.jobs.items;
+                reading.moved = reading.moved.max(last_moved(&jobs));
+                let jobs = jobs.into_iter().map(|job| named(job, &child.prefix));
+                reading.jobs.extend(jobs);
                 Ok(())
             }
-            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) if self.is_gone(child, &error) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// The trigger jobs of a pipeline. GitLab may have deleted it: then there are none.
-    async fn bridges(&self, project: &Project, pipeline: u64) -> Result<Listing<Bridge>, Error> {
-        match self.client.bridges(project.id, pipeline).await {
-            Err(error) if error.is_not_found() => Ok(Listing::default()),
-            answer => answer,
+    /// The trigger jobs of a pipeline; `None` if GitLab does not know it any more.
+    async fn bridges(
+        &self,
+        project: &Project,
+        member: &Member,
+    ) -> Result<Option<Listing<Bridge>>, Error> {
+        match self.client.bridges(project.id, member.id).await {
+            Ok(bridges) => Ok(Some(bridges)),
+            Err(error) if self.is_gone(member, &error) => Ok(None),
+            Err(error) => Err(error),
         }
+    }
+
+    /// Whether GitLab no longer knows a pipeline. A replica that lags does not know a young one yet.
+    fn is_gone(&self, member: &Member, error: &Error) -> bool {
+        error.is_not_found() && !may_lag(member.sight.0, self.observations.gitlab_now())
     }
 }
 
 impl Member {
-    fn first(id: u64) -> Self {
+    fn first(pipeline: &PipelineObservation) -> Self {
         Self {
-            id,
+            id: pipeline.id,
             prefix: String::new(),
             depth: 0,
             parent: None,
-            sight: (None, Status::Unknown),
+            sight: (last_movement(pipeline), pipeline.status),
         }
     }
 
@@ -270,7 +311,9 @@ mod tests {
         Member {
             parent,
             sight: (None, status),
-            ..Member::first(id)
+            id,
+            prefix: String::new(),
+            depth: 0,
         }
     }
 

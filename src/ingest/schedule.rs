@@ -28,6 +28,9 @@ const DISCOVERY_INTERVAL: Duration = Duration::from_mins(10);
 /// requests is bounded elsewhere.
 const CONCURRENT_CYCLES: usize = 32;
 
+/// Time that a doubtful pipeline waits at least. The ages of pipelines are whole seconds.
+const SHORTEST_RECHECK: Duration = Duration::from_millis(200);
+
 /// Held by a project of the first discovery until it was polled or is dropped.
 type Untried = mpsc::Sender<Infallible>;
 
@@ -148,7 +151,7 @@ impl<'a> ProjectTask<'a> {
             poller,
             permits,
             facts,
-            cursor: PollCursor::new(resume),
+            cursor: PollCursor::new(resume, poller.reader.observations.gitlab_now()),
             timetable: Timetable::default(),
             pace: Pace::new(),
         }
@@ -175,19 +178,18 @@ impl<'a> ProjectTask<'a> {
             }
             drop(untried.take());
             let next = Instant::now() + self.pace.wait(watch, calls.are_usual());
-            let heeds_calls = !self.pace.backs_off();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                () = sleep_until(next) => {}
-                () = self.serve(&calls, &mut debounce), if heeds_calls => {}
+                () = self.until_next_cycle(next, &calls, &mut debounce) => {}
             }
         }
     }
 
     async fn cycle(&mut self, project: &Project) {
         let outcome = self.read_all(project).await;
-        self.pace.note(&outcome, self.cursor.is_active());
+        let now = self.poller.reader.observations.gitlab_now();
+        self.pace.note(&outcome, self.cursor.is_active(now));
         let events = &self.poller.events;
         match &outcome {
             Ok(()) => events.polled(project, self.cursor.watermark()),
@@ -205,17 +207,40 @@ impl<'a> ProjectTask<'a> {
         Ok(())
     }
 
-    /// Reads the pipelines that webhooks tell of, until a whole cycle is needed before its time.
-    async fn serve(&mut self, calls: &Calls, debounce: &mut Debounce) {
+    /// Waits for the time of the next cycle, or for a webhook that asks for one. Meanwhile reads what webhooks
+    /// tell of, and what was doubtful.
+    async fn until_next_cycle(&mut self, next: Instant, calls: &Calls, debounce: &mut Debounce) {
+        if self.pace.backs_off() {
+            return sleep_until(next).await;
+        }
         loop {
-            let Wanted::Pipelines(ids) = calls.wanted(debounce).await else {
-                return;
+            let now = self.poller.reader.observations.gitlab_now();
+            let recheck = self.cursor.doubtful_in(now).and_then(|seconds| {
+                let wait = Duration::from_secs(u64::try_from(seconds).ok()?);
+                Instant::now().checked_add(wait.max(SHORTEST_RECHECK))
+            });
+            let recheck = recheck.filter(|at| *at < next);
+            let wanted = tokio::select! {
+                biased;
+                () = sleep_until(recheck.unwrap_or(next)) => None,
+                wanted = calls.wanted(debounce) => Some(wanted),
             };
             let project = self.facts.borrow().clone();
-            let _permit = self.permits.acquire().await.ok();
-            let reading = self.poller.read_open(&project, &mut self.cursor, &ids);
-            if !reading.instrument(project_span(&project.path)).await {
-                return;
+            let span = project_span(&project.path);
+            match wanted {
+                None if recheck.is_none() => return,
+                None => {
+                    let reading = self.poller.read_doubtful(&project, &mut self.cursor);
+                    reading.instrument(span).await;
+                }
+                Some(Wanted::Everything) => return,
+                Some(Wanted::Pipelines(ids)) => {
+                    let _permit = self.permits.acquire().await.ok();
+                    let reading = self.poller.read_open(&project, &mut self.cursor, &ids);
+                    if !reading.instrument(span).await {
+                        return;
+                    }
+                }
             }
         }
     }
