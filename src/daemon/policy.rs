@@ -1,8 +1,9 @@
 //! What counts and who owns it, the same for the daemon's whole life.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, JobSelector, Owners, RefSelector};
+use crate::config::{ChildPipelines, Config, JobSelector, Owners, RefSelector};
 use ci_history::{Rules, Shard, Timestamp};
 
 /// The parts of the configuration that the state goes by.
@@ -11,6 +12,10 @@ pub(super) struct Policy {
     pub(super) owners: Owners,
     pub(super) refs: RefSelector,
     pub(super) jobs: JobSelector,
+    /// The watched sources of pipelines.
+    pub(super) sources: Vec<Arc<str>>,
+    /// Whether the jobs of child pipelines count.
+    pub(super) follows_children: bool,
     pub(super) shard: Shard,
     /// A job or ref without activity for so long is forgotten.
     pub(super) retention: Duration,
@@ -27,6 +32,8 @@ impl Policy {
             owners: config.owners.clone(),
             refs: config.watch.refs.clone(),
             jobs: config.watch.jobs.clone(),
+            sources: config.watch.sources.iter().map(Arc::from).collect(),
+            follows_children: config.watch.child_pipelines != ChildPipelines::Ignore,
             shard: config.watch.shard,
             retention: config.retention,
             idle_interval: config.watch.idle_interval,

@@ -6,23 +6,19 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::open::{ReadJobs, last_movement};
 use super::own_jobs::{OwnJobs, last_moved, moved_at};
 use super::reader::Reader;
 use super::recheck::{may_lack_jobs, may_lag};
-use super::sight::{Sight, may_move_on};
+use super::sight::{ReadJobs, Sight, last_movement, may_move_on};
 use crate::config::ChildPipelines;
 use crate::gitlab::{Bridge, Error, Listing, PipelineJobs, Project, Rejected};
-use ci_history::{JobObservation, PipelineObservation, Span, Status, Timestamp};
+use ci_history::{CHILD_SEPARATOR, JobObservation, PipelineObservation, Span, Status, Timestamp};
 
 /// Levels of children that are followed. GitLab allows two.
 const DEEPEST: usize = 5;
 
 /// Pipelines that are read for one parent at most. GitLab has the same limit.
 const LARGEST_FAMILY: usize = 1000;
-
-/// Stands between the names of a trigger job and of a job in its child pipeline.
-const SEPARATOR: &str = " / ";
 
 /// What is known of a pipeline's children, so that none is read twice without need.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -273,7 +269,7 @@ impl Member {
         let downstream = bridge.downstream.as_ref()?;
         downstream.is_child_of(project).then(|| Self {
             id: downstream.id,
-            prefix: format!("{}{}{SEPARATOR}", self.prefix, bridge.job.name),
+            prefix: format!("{}{}{CHILD_SEPARATOR}", self.prefix, bridge.job.name),
             depth: self.depth + 1,
             parent: Some(at),
             sight: (downstream.updated_at, downstream.status),

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::children::Family;
 use super::events::Resume;
-use super::open::{OpenPipelines, ReadJobs};
+use super::open::OpenPipelines;
 use super::pending::{PendingReads, ReadPlan};
-use super::sight::{Sight, sight_of};
+use super::sight::{ReadJobs, Sight, sight_of};
 use ci_history::{PipelineObservation, Timestamp};
 
 /// How far a listing reaches back into the one before: rows become visible some time after they are stamped
@@ -46,6 +46,11 @@ impl PollCursor {
             open: OpenPipelines::resumed(resume.open, now),
             ..Self::default()
         }
+    }
+
+    /// The default branch has another name. Its open pipelines count there from now on.
+    pub(super) fn rename_ref(&mut self, from: &str, to: &Arc<str>) {
+        self.open.rename_ref(from, to);
     }
 
     /// From now on other refs of the project are watched.

@@ -1,31 +1,12 @@
 //! Pipelines that are read again although they did not move. Pure.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::children::Family;
 use super::recheck::{Readings, Reason};
-use super::sight::may_move_on;
-use ci_history::{PipelineObservation, Timestamp};
-
-/// What a reading of a pipeline's jobs says about its future.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct ReadJobs {
-    /// Whether its own jobs stay as they are until a user acts.
-    pub(super) settled: bool,
-    /// How its jobs contradict its status, if they do.
-    pub(super) doubt: Option<Doubt>,
-    /// The last time at which something happened to its jobs.
-    pub(super) moved: Option<Timestamp>,
-}
-
-/// How the jobs of a pipeline that has ended contradict its status. A replica that lags shows such jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Doubt {
-    /// Some have not ended.
-    Unsettled,
-    /// The jobs that explain the status are missing.
-    Missing,
-}
+use super::sight::{Doubt, ReadJobs, last_movement, may_move_on};
+use ci_history::{PipelineObservation, Status, Timestamp};
 
 /// The open pipelines of a project, by id.
 #[derive(Debug, Default)]
@@ -62,6 +43,15 @@ impl OpenPipelines {
 
     pub(super) fn retain_refs(&mut self, is_watched: impl Fn(&str) -> bool) {
         self.0.retain(|_, open| is_watched(&open.pipeline.ref_name));
+    }
+
+    /// A ref has another name.
+    pub(super) fn rename_ref(&mut self, from: &str, to: &Arc<str>) {
+        for open in self.0.values_mut() {
+            if *open.pipeline.ref_name == *from {
+                open.pipeline.ref_name = Arc::clone(to);
+            }
+        }
     }
 
     /// A pipeline by its own id or the id of a child that has not ended.
@@ -201,8 +191,11 @@ impl OpenPipeline {
     }
 
     fn reason(&self) -> Reason {
-        if may_move_on(self.pipeline.status) || self.family.is_open() {
-            return Reason::Moving;
+        match self.pipeline.status {
+            Status::Pending | Status::Running | Status::Canceling => return Reason::Running,
+            status if may_move_on(status) => return Reason::Moving,
+            _ if self.family.is_open() => return Reason::Running,
+            _ => {}
         }
         match self.doubt {
             Some(Doubt::Missing) => Reason::Missing,
@@ -212,9 +205,4 @@ impl OpenPipeline {
             None => Reason::Unsettled,
         }
     }
-}
-
-/// The last time at which a pipeline itself is known to have moved.
-pub(super) fn last_movement(pipeline: &PipelineObservation) -> Option<Timestamp> {
-    pipeline.updated_at.max(pipeline.created_at)
 }

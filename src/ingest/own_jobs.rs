@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::open::Doubt;
-use super::sight::is_settled;
+use super::sight::{Doubt, is_settled};
 use crate::gitlab::{Bridge, Listing};
 use ci_history::{JobObservation, Status, Timestamp};
 

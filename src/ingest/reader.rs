@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::events::Observations;
-use super::open::last_movement;
 use super::recheck::may_lag;
+use super::sight::last_movement;
 use crate::config::Watch;
 use crate::gitlab::{Client, Error, Project, Rejected};
 use ci_history::{JobObservation, PipelineObservation};

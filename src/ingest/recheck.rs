@@ -5,8 +5,11 @@ use ci_history::Timestamp;
 
 const HOUR: i64 = 60 * 60;
 
-/// A pipeline is read every cycle until nothing has happened to it for so many seconds.
+/// A pipeline is read every cycle until nothing has happened to it for so many seconds ..
 const LIVELY: i64 = HOUR;
+
+/// .. and longer while a runner works on it, or is asked to.
+const RUNNING: i64 = 6 * HOUR;
 
 /// Afterwards the pause is this part of its age ..
 const PART_OF_AGE: i64 = 16;
@@ -29,7 +32,9 @@ const CREATION_LAG: i64 = 10;
 /// Why a pipeline is read again although no listing shows that it moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// It has not ended, or a child goes on without a user.
+    /// A runner works on it or on a child, or is asked to.
+    Running,
+    /// It has not ended, and no runner is asked to work on it.
     Moving,
     /// It has ended, and its children wait for a user.
     Waiting,
@@ -56,11 +61,21 @@ impl Reason {
         let doubling = 1 << readings.saturating_sub(1).min(30);
         let share = age / PART_OF_AGE;
         match self {
-            Self::Moving if age < LIVELY => 0,
-            Self::Moving => share.min(LONGEST_PAUSE),
-            Self::Waiting => age,
+            Self::Running | Self::Moving if age < self.lively() => 0,
+            Self::Running | Self::Moving => share.min(LONGEST_PAUSE),
+            Self::Waiting => share.max(doubling),
             Self::Unsettled | Self::Missing => share.max(doubling).min(LONGEST_PAUSE),
-            Self::Failing => doubling.min(LONGEST_PAUSE),
+            // Most errors are over soon.
+            Self::Failing => (doubling / 4).min(LONGEST_PAUSE),
+        }
+    }
+
+    /// Seconds after a movement in which a pipeline is read every cycle.
+    fn lively(self) -> i64 {
+        match self {
+            Self::Running => RUNNING,
+            Self::Moving => LIVELY,
+            _ => 0,
         }
     }
 
@@ -69,7 +84,7 @@ impl Reason {
         match self {
             Self::Waiting => age >= WAITING_FOR,
             Self::Missing => age >= MISSING_FOR,
-            Self::Moving | Self::Unsettled | Self::Failing => false,
+            Self::Running | Self::Moving | Self::Unsettled | Self::Failing => false,
         }
     }
 }
@@ -125,7 +140,7 @@ impl Readings {
 
     /// Whether the pipeline is read every cycle.
     pub(super) fn is_lively(&self, reason: Reason, now: Timestamp) -> bool {
-        reason == Reason::Moving && self.age(now) < LIVELY
+        self.age(now) < reason.lively()
     }
 
     /// See [`Reason::is_over`].

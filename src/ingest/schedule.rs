@@ -165,10 +165,17 @@ impl<'a> ProjectTask<'a> {
         loop {
             let project = self.facts.borrow().clone();
             if default_branch != project.default_branch {
+                let former = default_branch.take();
                 default_branch.clone_from(&project.default_branch);
-                let default_branch = default_branch.as_deref();
-                self.cursor
-                    .rescope(|ref_name| watch.refs.matches(ref_name, default_branch));
+                let is_watched =
+                    |ref_name: &str| watch.refs.matches(ref_name, default_branch.as_deref());
+                if let (Some(from), Some(to)) = (former, &default_branch)
+                    && !is_watched(&from)
+                    && is_watched(to)
+                {
+                    self.cursor.rename_ref(&from, to);
+                }
+                self.cursor.rescope(is_watched);
             }
             let span = project_span(&project.path);
             tokio::select! {

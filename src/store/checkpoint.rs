@@ -44,6 +44,7 @@ impl BackfillCheckpoint {
                     timeline,
                     watermark,
                     has_gap: false,
+                    scope: Default::default(),
                 },
                 rules,
             )

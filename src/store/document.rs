@@ -1,6 +1,6 @@
 //! The document of one timeline: version 3, a superset of `job_executions.v2.json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ci_history::{Rules, Timeline, TimelineKey, Timestamp};
@@ -43,6 +43,19 @@ pub struct Saved {
     pub watermark: Option<Timestamp>,
     /// Whether some of its past pipelines may not have been read, so that it is backfilled as a new ref is.
     pub has_gap: bool,
+    /// What was watched when it was saved.
+    pub scope: SavedScope,
+}
+
+/// What was watched when a timeline was saved.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SavedScope {
+    /// Whether the ref was the default branch of its project.
+    pub default_branch: bool,
+    /// The watched sources of pipelines; `None` in an older document.
+    pub sources: Option<Vec<Arc<str>>>,
+    /// Jobs that were no longer watched.
+    pub unwatched: BTreeSet<Arc<str>>,
 }
 
 impl Saved {
@@ -68,6 +81,12 @@ struct TimelineDocument {
     watermark: Option<i64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     has_gap: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    default_branch: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sources: Option<Vec<Arc<str>>>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    unwatched: BTreeSet<Arc<str>>,
     /// The newest finished pipeline, as in version 2.
     pipeline_id: u64,
     pipelines: HistoryDocument,
@@ -103,6 +122,9 @@ impl TimelineDocument {
             ref_name: timeline.key.ref_name.clone(),
             watermark: saved.watermark.map(Timestamp::unix),
             has_gap: saved.has_gap,
+            default_branch: saved.scope.default_branch,
+            sources: saved.scope.sources.clone(),
+            unwatched: saved.scope.unwatched.clone(),
             pipeline_id: timeline.newest_finished,
             pipelines: HistoryDocument::of(&timeline.pipelines, rules),
             jobs: timeline
@@ -157,6 +179,11 @@ pub fn decode(text: &[u8]) -> Result<Saved, DocumentError> {
         timeline,
         watermark: document.watermark.and_then(Timestamp::from_unix),
         has_gap: document.has_gap,
+        scope: SavedScope {
+            default_branch: document.default_branch,
+            sources: document.sources,
+            unwatched: document.unwatched,
+        },
     })
 }
 

@@ -154,6 +154,7 @@ impl ProjectReader {
                     timeline: read,
                     watermark: None,
                     has_gap: false,
+                    scope: Default::default(),
                 },
             };
             let timeline = &mut saved.timeline;

@@ -40,7 +40,7 @@ impl State {
     ) -> Self {
         let inner = Inner {
             projects: Projects::default(),
-            timelines: Timelines::new(policy.rules.clone()),
+            timelines: Timelines::new(policy.rules.clone(), policy.sources.clone()),
             health: Health::default(),
         };
         Self {
@@ -94,6 +94,14 @@ impl State {
                     "no activity of these jobs for {retention} (`retention`): dropping their histories"
                 ),
             }
+        }
+        for (from, to) in &effects.succeeded {
+            tracing::info!(
+                project_id = from.project_id,
+                from = &*from.ref_name,
+                to = &*to.ref_name,
+                "the default branch has another name: its histories go on there"
+            );
         }
         for key in effects.hide {
             let inner = self.lock();

@@ -1,9 +1,11 @@
 //! All timelines: which are to be rendered, hidden, saved and removed.
 
 mod entry;
+mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use self::entry::{RenderState, SaveState, TimelineEntry};
 use super::effects::{Effects, RenderRequest};
@@ -18,6 +20,8 @@ use ci_history::{
 /// Every timeline that is known, by project and ref.
 pub(super) struct Timelines {
     rules: Rules,
+    /// The watched sources of pipelines.
+    sources: Vec<Arc<str>>,
     entries: BTreeMap<TimelineKey, TimelineEntry>,
     /// Entries that may have to be rendered.
     dirty: BTreeSet<TimelineKey>,
@@ -25,27 +29,24 @@ pub(super) struct Timelines {
     unsaved: BTreeSet<TimelineKey>,
     /// Timelines that were dropped and may have a document.
     removed: BTreeSet<TimelineKey>,
+    /// Of a former default branch, the timeline that its histories went to.
+    successors: BTreeMap<TimelineKey, TimelineKey>,
     /// Renderings so far. Never counts back, so that a timeline that was dropped and came back has no old number.
     renderings: u64,
 }
 
 impl Timelines {
-    pub(super) fn new(rules: Rules) -> Self {
+    pub(super) fn new(rules: Rules, sources: Vec<Arc<str>>) -> Self {
         Self {
             rules,
+            sources,
             entries: BTreeMap::new(),
             dirty: BTreeSet::new(),
             unsaved: BTreeSet::new(),
             removed: BTreeSet::new(),
+            successors: BTreeMap::new(),
             renderings: 0,
         }
-    }
-
-    /// Takes over a saved timeline, to be rendered.
-    pub(super) fn restore(&mut self, saved: Saved) {
-        let key = saved.timeline.key.clone();
-        self.dirty.insert(key.clone());
-        self.entries.insert(key, TimelineEntry::restored(saved));
     }
 
     /// Where polling of a project goes on.
@@ -76,12 +77,16 @@ impl Timelines {
         at: Timestamp,
     ) {
         let key = TimelineKey::new(project.id, pipeline.ref_name.clone());
+        let is_default = project.default_branch.as_ref() == Some(&pipeline.ref_name);
+        let sources = self.sources.clone();
         self.entries
             .entry(key.clone())
             .or_insert_with(|| TimelineEntry::new(key.clone(), project));
         self.edit(&key, |entry, rules| {
             let changes = entry.timeline.observe(pipeline, jobs, rules, at);
             entry.note(&changes);
+            entry.watch_again(jobs, rules);
+            entry.note_scope(is_default, &sources);
             if is_visible {
                 entry.show();
             }
@@ -106,10 +111,15 @@ impl Timelines {
         project: &Project,
         is_watched: impl Fn(&str) -> bool,
     ) -> Effects {
-        let mut effects = Effects::default();
+        let mut effects = self.follow_default_branch(project, &is_watched);
         for key in self.keys_of(project.id) {
+            let sources = self.sources.clone();
             self.edit(&key, |entry, _| {
                 let moved = entry.relocate(project);
+                entry.note_scope(
+                    project.default_branch.as_ref() == Some(&key.ref_name),
+                    &sources,
+                );
                 if !is_watched(&key.ref_name) {
                     if entry.hide() {
                         effects.hide.push(key.clone());
@@ -255,6 +265,7 @@ impl Timelines {
                     timeline: entry.timeline.clone(),
                     watermark: watermark(id),
                     has_gap: entry.has_gap,
+                    scope: entry.scope.clone(),
                 });
             }
         }
@@ -273,9 +284,12 @@ impl Timelines {
     /// The documents to remove. A timeline that came back is saved over its document.
     pub(super) fn take_removed(&mut self) -> Vec<TimelineKey> {
         let removed = std::mem::take(&mut self.removed).into_iter();
-        removed
-            .filter(|key| !self.entries.contains_key(key))
-            .collect()
+        let gone = removed.filter(|key| !self.entries.contains_key(key));
+        // The histories of a former default branch are saved under their new name first.
+        let (waits, goes): (BTreeSet<_>, BTreeSet<_>) =
+            gone.partition(|key| self.is_successor_unsaved(key));
+        self.removed = waits;
+        goes.into_iter().collect()
     }
 
     /// Removing a document failed: to be tried again.

@@ -106,6 +106,9 @@ impl DaemonStatus for State {
 impl State {
     fn entry(&self, inner: &Inner, key: &TimelineKey, job: &str) -> Option<JobEntry> {
         let timeline = inner.timelines.get_visible(key)?;
+        if inner.timelines.is_unwatched(key, job) {
+            return None;
+        }
         let row = timeline.row(job, &self.policy.rules)?;
         let file = self.owners_cache.of(key.project_id);
         let owners = &self.policy.owners;
