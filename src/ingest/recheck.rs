@@ -1,4 +1,6 @@
-//! When an unsettled pipeline is read again: with pauses that grow with its age and with each reading. Pure.
+//! When an unsettled pipeline is read again: with pauses that grow with its age and with each reading. No I/O.
+
+use tokio::time::Instant;
 
 use crate::base::DAY;
 use ci_history::Timestamp;
@@ -50,7 +52,8 @@ pub(super) enum Reason {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Readings {
     count: u32,
-    last: Option<Timestamp>,
+    /// By GitLab's clock and by ours: one of them may stand still or be set back.
+    last: Option<(Timestamp, Instant)>,
     /// The last time at which something happened to the pipeline or its jobs.
     moved: Option<Timestamp>,
 }
@@ -100,20 +103,21 @@ impl Readings {
         let age = readings.age(now);
         if age >= DAY {
             let pause = Reason::Moving.pause(age, 0).max(1);
-            readings.last = Some(Timestamp::of_clock(now.unix() - age % pause));
+            let last = Timestamp::of_clock(now.unix() - age % pause);
+            readings.last = Some((last, Instant::now()));
         }
         readings
     }
 
     /// A reading begins, which may fail.
     pub(super) fn begin(&mut self, now: Timestamp) {
-        self.last = Some(now);
+        self.last = Some((now, Instant::now()));
     }
 
     /// The pipeline was read.
     pub(super) fn note(&mut self, now: Timestamp) {
         self.count = self.count.saturating_add(1);
-        self.last = Some(now);
+        self.begin(now);
         self.moved.get_or_insert(now);
     }
 
@@ -131,11 +135,12 @@ impl Readings {
 
     /// Seconds until the next reading. A reading by a clock that was ahead does not count.
     pub(super) fn due_in(&self, reason: Reason, now: Timestamp) -> i64 {
-        let Some(last) = self.last.filter(|last| *last <= now) else {
+        let Some((last, at)) = self.last.filter(|(last, _)| *last <= now) else {
             return 0;
         };
         let pause = reason.pause(self.age(last), self.count);
-        (pause - seconds_between(last, now)).max(0)
+        let elapsed = i64::try_from(at.elapsed().as_secs()).unwrap_or(i64::MAX);
+        (pause - seconds_between(last, now).max(elapsed)).max(0)
     }
 
     /// Whether the pipeline is read every cycle.

@@ -78,10 +78,13 @@ impl Poller {
                 biased;
                 () = stop.cancelled() => break,
                 (catalog, found) = &mut discovery => {
-                    let Discovery { projects, complete, .. } = found;
+                    let Discovery { projects, complete, lost, .. } = found;
                     let wait = if complete { DISCOVERY_INTERVAL } else { self.reader.watch.interval };
                     discovery.set(self.discover_after(wait, catalog));
                     self.drop_missing(&mut polled, &projects, complete);
+                    for (project, problem) in &lost {
+                        self.events.project_lost(project, *problem);
+                    }
                     if projects.is_empty() && !complete {
                         continue;
                     }

@@ -44,7 +44,7 @@ impl BackfillCheckpoint {
                     timeline,
                     watermark,
                     has_gap: false,
-                    scope: Default::default(),
+                    scope: crate::store::SavedScope::default(),
                 },
                 rules,
             )

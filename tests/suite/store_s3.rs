@@ -82,7 +82,7 @@ fn saved(ref_name: &str, pipelines: &[u64]) -> Saved {
         timeline,
         watermark: pipelines.iter().max().map(|id| at(*id)),
         has_gap: false,
-        scope: Default::default(),
+        scope: job_failure_exporter::store::SavedScope::default(),
     }
 }
 

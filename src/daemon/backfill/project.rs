@@ -154,7 +154,7 @@ impl ProjectReader {
                     timeline: read,
                     watermark: None,
                     has_gap: false,
-                    scope: Default::default(),
+                    scope: crate::store::SavedScope::default(),
                 },
             };
             let timeline = &mut saved.timeline;

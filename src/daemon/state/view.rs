@@ -68,6 +68,18 @@ impl DaemonStatus for State {
                 });
             }
         }
+        for (path, problem) in inner.health.problems() {
+            let advice = problem.advice().to_owned();
+            match projects.iter_mut().find(|project| project.path == *path) {
+                Some(project) => project.error = project.error.take().or(Some(advice)),
+                None => projects.push(ProjectStatus {
+                    path: path.clone(),
+                    url: None,
+                    last_successful_poll: None,
+                    error: Some(advice),
+                }),
+            }
+        }
         projects
     }
 
