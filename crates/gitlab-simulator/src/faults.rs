@@ -31,12 +31,21 @@ pub enum Fault {
     Reset,
     /// A list contains an additional record without `id`.
     RecordWithoutId,
+    /// 404, as from a replica that does not have the record yet. Only on demand: a 404 is an answer, too.
+    NotYetThere,
+    /// An empty list, as from a replica that does not have the records yet. Only on demand.
+    EmptyList,
 }
 
 impl Fault {
     /// Name of the fault on the command line.
     pub fn as_str(self) -> &'static str {
         self.into()
+    }
+
+    /// Whether a correct client cannot tell the fault from an answer at once.
+    fn is_lag(self) -> bool {
+        matches!(self, Self::NotYetThere | Self::EmptyList)
     }
 }
 
@@ -81,7 +90,10 @@ impl Faults {
     pub fn none(seed: u64) -> Self {
         Self {
             probability: 0.0,
-            kinds: Fault::VARIANTS.to_vec(),
+            kinds: {
+                let kinds = Fault::VARIANTS.iter().copied();
+                kinds.filter(|fault| !fault.is_lag()).collect()
+            },
             latency: Duration::ZERO,
             outage: None,
             retry_after: 1,
