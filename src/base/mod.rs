@@ -10,6 +10,7 @@ pub mod loopback;
 pub mod nearest;
 pub mod project_problem;
 pub mod s3_options;
+pub mod secret_source;
 
 /// Seconds of a day.
 pub const DAY: i64 = 24 * 60 * 60;

@@ -3,8 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{ChildPipelines, Config, JobSelector, Owners, RefSelector};
+use crate::config::{ChildPipelines, Config, JobSelector, Limits, Owners, RefSelector};
 use ci_history::{Rules, Shard, Timestamp};
+
+/// A job of a ref that lives, and the default branch of a watched project, stay for so many times the retention: for
+/// jobs that run once a month or once a quarter.
+pub(super) const SELDOM: i64 = 4;
+
+/// Activity before these times is too old.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cutoffs {
+    /// Of a whole ref.
+    pub(super) refs: Timestamp,
+    /// Of a job whose ref lives, and of a default branch.
+    pub(super) seldom: Timestamp,
+}
 
 /// The parts of the configuration that the state goes by.
 pub(super) struct Policy {
@@ -16,6 +29,7 @@ pub(super) struct Policy {
     pub(super) sources: Vec<Arc<str>>,
     /// Whether the jobs of child pipelines count.
     pub(super) follows_children: bool,
+    pub(super) limits: Limits,
     pub(super) shard: Shard,
     /// A job or ref without activity for so long is forgotten.
     pub(super) retention: Duration,
@@ -34,6 +48,7 @@ impl Policy {
             jobs: config.watch.jobs.clone(),
             sources: config.watch.sources.iter().map(Arc::from).collect(),
             follows_children: config.watch.child_pipelines != ChildPipelines::Ignore,
+            limits: config.limits,
             shard: config.watch.shard,
             retention: config.retention,
             idle_interval: config.watch.idle_interval,
@@ -41,9 +56,13 @@ impl Policy {
         }
     }
 
-    /// Activity before this time is older than the retention.
-    pub(super) fn cutoff(&self, now: Timestamp) -> Timestamp {
+    /// Before which times activity is too old, seen from the newest sign of life.
+    pub(super) fn cutoffs(&self, now: Timestamp) -> Cutoffs {
         let retention = i64::try_from(self.retention.as_secs()).unwrap_or(i64::MAX);
-        Timestamp::of_clock(now.unix().saturating_sub(retention))
+        let before = |span: i64| Timestamp::of_clock(now.unix().saturating_sub(span).max(1));
+        Cutoffs {
+            refs: before(retention),
+            seldom: before(retention.saturating_mul(SELDOM)),
+        }
     }
 }

@@ -6,13 +6,17 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::child_names::{ChildJob, below, tell_apart};
 use super::own_jobs::{OwnJobs, last_moved, moved_at};
 use super::reader::Reader;
 use super::recheck::{may_lack_jobs, may_lag};
 use super::sight::{ReadJobs, Sight, last_movement, may_move_on};
 use crate::config::ChildPipelines;
 use crate::gitlab::{Bridge, Error, Listing, PipelineJobs, Project, Rejected};
-use ci_history::{CHILD_SEPARATOR, JobObservation, PipelineObservation, Span, Status, Timestamp};
+use ci_history::{
+    CHILD_SEPARATOR, CONFIG_ERROR, JOBS_FAILED, JobObservation, PipelineObservation, Span, Status,
+    Timestamp,
+};
 
 /// Levels of children that are followed. GitLab allows two.
 const DEEPEST: usize = 5;
@@ -66,8 +70,10 @@ impl Family {
 /// The jobs of a pipeline and of the children that are followed.
 #[derive(Debug)]
 pub(super) struct FamilyJobs {
-    /// Every attempt of every job, under the name it is counted by.
+    /// Every attempt of the jobs of the pipeline itself.
     jobs: Vec<JobObservation>,
+    /// Every attempt of the jobs of its children.
+    child_jobs: Vec<ChildJob>,
     rejected: Vec<Rejected>,
     /// How long the pipeline ran, without its children.
     running_time: Option<Span>,
@@ -88,6 +94,7 @@ impl FamilyJobs {
             own: OwnJobs::of(&jobs, rejected.is_empty()),
             moved: last_moved(&jobs),
             jobs,
+            child_jobs: Vec::new(),
             rejected,
             running_time: found.running_time,
             family: Family::default(),
@@ -103,6 +110,21 @@ impl FamilyJobs {
             moved: self.moved,
         }
     }
+
+    /// Why the pipeline failed, which has this status. GitLab creates a pipeline without jobs if its configuration
+    /// is invalid.
+    fn failure_reason(&self, status: Status, child_pipelines: ChildPipelines) -> Option<Arc<str>> {
+        if status != Status::Failed {
+            return None;
+        }
+        let has_jobs = !self.jobs.is_empty() || !self.child_jobs.is_empty();
+        if has_jobs || !self.rejected.is_empty() {
+            return Some(JOBS_FAILED.into());
+        }
+        // Without the trigger jobs it is unknown whether there are any jobs.
+        let is_known = self.failed.is_none() && child_pipelines == ChildPipelines::Follow;
+        is_known.then(|| CONFIG_ERROR.into())
+    }
 }
 
 /// A pipeline whose trigger jobs are followed.
@@ -110,6 +132,8 @@ struct Member {
     id: u64,
     /// Prefix of its jobs' names.
     prefix: String,
+    /// The trigger jobs that lead to it.
+    path: Arc<str>,
     depth: usize,
     /// Index of the member that started it; `None` for the first.
     parent: Option<usize>,
@@ -147,8 +171,14 @@ impl Reader {
         read: FamilyJobs,
     ) -> Vec<JobObservation> {
         self.report_rejected(&read.rejected);
-        let mut jobs = read.jobs;
-        jobs.retain(|job| self.watch.jobs.matches(&job.name));
+        pipeline.failure_reason = read.failure_reason(pipeline.status, self.watch.child_pipelines);
+        let (mut own, mut children) = (read.jobs, read.child_jobs);
+        own.retain(|job| self.watch.jobs.matches(&job.name));
+        children.retain(|child| self.watch.jobs.matches(&child.job.name));
+        let jobs = tell_apart(own, children, |name| {
+            self.observations
+                .knows_job(project, &pipeline.ref_name, name)
+        });
         pipeline.duration = pipeline.duration.or(read.running_time);
         self.observed(project, pipeline, &jobs);
         jobs
@@ -192,7 +222,11 @@ impl Reader {
                     }
                 }
                 reading.moved = reading.moved.max(moved_at(&bridge.job));
-                reading.jobs.push(named(bridge.job, &member.prefix));
+                if member.parent.is_some() {
+                    reading.child_jobs.push(member.named(bridge.job));
+                } else {
+                    reading.jobs.push(bridge.job);
+                }
             }
             members.extend(children);
             members.truncate(LARGEST_FAMILY);
@@ -225,8 +259,8 @@ impl Reader {
                 reading.rejected.extend(found.jobs.rejected);
                 let jobs = found.jobs.items;
                 reading.moved = reading.moved.max(last_moved(&jobs));
-                let jobs = jobs.into_iter().map(|job| named(job, &child.prefix));
-                reading.jobs.extend(jobs);
+                let jobs = jobs.into_iter().map(|job| child.named(job));
+                reading.child_jobs.extend(jobs);
                 Ok(())
             }
             Err(error) if self.is_gone(child, &error) => Ok(()),
@@ -258,9 +292,19 @@ impl Member {
         Self {
             id: pipeline.id,
             prefix: String::new(),
+            path: Arc::from(""),
             depth: 0,
             parent: None,
             sight: (last_movement(pipeline), pipeline.status),
+        }
+    }
+
+    /// A job of this child, under its name below the parent.
+    fn named(&self, mut job: JobObservation) -> ChildJob {
+        job.name = Arc::from(format!("{}{}", self.prefix, job.name));
+        ChildJob {
+            path: self.path.clone(),
+            job,
         }
     }
 
@@ -270,18 +314,12 @@ impl Member {
         downstream.is_child_of(project).then(|| Self {
             id: downstream.id,
             prefix: format!("{}{}{CHILD_SEPARATOR}", self.prefix, bridge.job.name),
+            path: below(&self.path, &bridge.job.name),
             depth: self.depth + 1,
             parent: Some(at),
             sight: (downstream.updated_at, downstream.status),
         })
     }
-}
-
-fn named(mut job: JobObservation, prefix: &str) -> JobObservation {
-    if !prefix.is_empty() {
-        job.name = Arc::from(format!("{prefix}{}", job.name));
-    }
-    job
 }
 
 /// For each member, whether a descendant has a status that matches. Children count themselves as well.
@@ -305,6 +343,7 @@ mod tests {
 
     fn member(id: u64, parent: Option<usize>, status: Status) -> Member {
         Member {
+            path: Arc::from(""),
             parent,
             sight: (None, status),
             id,

@@ -5,11 +5,14 @@
 //! ```
 
 mod backfill;
+mod child_names;
 mod children;
 mod cursor;
 mod cycle;
+mod debounce;
 mod discovery;
 mod events;
+mod hinted;
 mod hints;
 mod listing;
 mod open;
@@ -20,8 +23,10 @@ mod poller;
 mod reader;
 mod recheck;
 mod schedule;
+mod schedule_track;
 mod sight;
 mod span;
+mod strangers;
 mod timetable;
 
 pub use backfill::BackfillListing;

@@ -48,6 +48,10 @@ impl PendingReads {
         pending.is_some_and(|pending| sight_of(&pending.pipeline) == sight_of(pipeline))
     }
 
+    pub(super) fn include(&self, id: u64) -> bool {
+        self.0.contains_key(&id)
+    }
+
     pub(super) fn retain_refs(&mut self, is_watched: impl Fn(&str) -> bool) {
         self.0
             .retain(|_, pending| is_watched(&pending.pipeline.ref_name));

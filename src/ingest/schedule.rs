@@ -13,11 +13,13 @@ use tracing::Instrument as _;
 
 use super::cursor::PollCursor;
 use super::cycle::CycleError;
+use super::debounce::Debounce;
 use super::discovery::{Catalog, Discovery};
-use super::hints::{Calls, Debounce, Wanted};
+use super::hints::Calls;
 use super::pace::Pace;
 use super::poller::Poller;
 use super::span::project_span;
+use super::strangers::Strangers;
 use super::timetable::Timetable;
 use crate::gitlab::Project;
 
@@ -143,6 +145,7 @@ struct ProjectTask<'a> {
     permits: &'a Semaphore,
     facts: watch::Receiver<Project>,
     cursor: PollCursor,
+    strangers: Strangers,
     timetable: Timetable,
     pace: Pace,
 }
@@ -155,6 +158,7 @@ impl<'a> ProjectTask<'a> {
             permits,
             facts,
             cursor: PollCursor::new(resume, poller.reader.observations.gitlab_now()),
+            strangers: Strangers::new(),
             timetable: Timetable::default(),
             pace: Pace::new(),
         }
@@ -243,10 +247,10 @@ impl<'a> ProjectTask<'a> {
                     let reading = self.poller.read_doubtful(&project, &mut self.cursor);
                     reading.instrument(span).await;
                 }
-                Some(Wanted::Everything) => return,
-                Some(Wanted::Pipelines(ids)) => {
+                Some(hinted) => {
                     let _permit = self.permits.acquire().await.ok();
-                    let reading = self.poller.read_open(&project, &mut self.cursor, &ids);
+                    let (cursor, strangers) = (&mut self.cursor, &mut self.strangers);
+                    let reading = self.poller.read_hinted(&project, cursor, strangers, hinted);
                     if !reading.instrument(span).await {
                         return;
                     }

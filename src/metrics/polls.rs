@@ -13,6 +13,8 @@ pub struct ProjectPolls {
     pub last_success: Option<Timestamp>,
     /// Why the project is not watched as the configuration says.
     pub(super) problem: Option<ProjectProblem>,
+    /// When its schedules were last read without an error.
+    pub schedules_read: Option<Timestamp>,
     pub(super) errors: [u64; ErrorClass::ALL.len()],
 }
 

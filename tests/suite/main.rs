@@ -41,6 +41,7 @@ mod s3_credentials;
 mod schedules;
 mod scope;
 mod shards;
+mod state_at_rest;
 mod state_commands;
 mod state_import;
 mod state_on_disk;

@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | input | `observation`, `rules`, `name`, `shard` |
 //! | counting | `attempt` -> `execution` -> `baseline` -> `history` -> `timeline` |
-//! | further operations on timelines | `backfill`, `import`, `known`, `merge`, `retention` |
+//! | further operations on timelines | `backfill`, `identity`, `import`, `known`, `merge`, `retention` |
 //! | output | `figures`, `summary` |
 //! | failures | `failure_class`, `log`, `log_rules`, `mask` |
 //! | time | `clock`, `duration`, `time` |
@@ -22,6 +22,7 @@ mod execution;
 mod failure_class;
 mod figures;
 mod history;
+mod identity;
 mod import;
 mod known;
 mod log;
@@ -44,9 +45,10 @@ pub use failure_class::FailureClass;
 pub use figures::{
     ClassCounts, Failing, Figures, JobRow, OutcomeCounts, TimelineRows, WindowEntry,
 };
+pub use identity::is_another;
 pub use log::{LogExcerpt, LogFinding, LogText};
 pub use log_rules::LogRules;
-pub use observation::{JobObservation, PipelineObservation, Status};
+pub use observation::{CONFIG_ERROR, JOBS_FAILED, JobObservation, PipelineObservation, Status};
 pub use outcome::Outcome;
 pub use rules::{
     AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs, Rules,

@@ -111,6 +111,14 @@ impl Observations for BackfillTimelines {
         self.passed(&mut inner, pipeline.id);
     }
 
+    fn knows_job(&self, project: &Project, ref_name: &str, job: &str) -> bool {
+        let inner = self.lock();
+        let key = TimelineKey::new(project.id, ref_name);
+        let own = inner.own.get(&key).map(|saved| &saved.timeline);
+        let known = own.into_iter().chain(inner.read.get(&key));
+        known.into_iter().any(|it| it.has_job(job, &self.rules))
+    }
+
     fn pipeline_removed(&self, _: &Project, pipeline: &PipelineObservation) {
         self.passed(&mut self.lock(), pipeline.id);
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::base::project_problem::ProjectProblem;
 use crate::gitlab::{Error, ErrorKind, Project, Rejected};
 use crate::http::Readiness;
+use crate::metrics::Limit;
 
 /// Rejected records that are remembered, so that each is logged once.
 const REMEMBERED_REJECTIONS: usize = 10_000;
@@ -24,6 +25,8 @@ pub(super) struct Health {
     /// By project id.
     schedule_failures: BTreeMap<u64, ScheduleFailure>,
     logged_rejections: HashSet<(&'static str, Option<u64>)>,
+    /// By project id.
+    logged_limits: HashSet<(u64, Limit)>,
 }
 
 #[derive(Default)]
@@ -171,6 +174,12 @@ impl Health {
         };
         let known = self.schedule_failures.insert(project_id, failure);
         known.is_none_or(|known| known.reason != reason)
+    }
+
+    /// Returns whether to log that a limit of a project is reached.
+    pub(super) fn limit_reached(&mut self, project_id: u64, limit: Limit) -> bool {
+        self.logged_limits.len() < REMEMBERED_REJECTIONS
+            && self.logged_limits.insert((project_id, limit))
     }
 
     /// Returns whether to log an invalid record.

@@ -19,6 +19,7 @@ impl Timelines {
         policy: &Policy,
     ) -> BTreeSet<Arc<str>> {
         let key = saved.timeline.key.clone();
+        self.lives(saved.timeline.last_activity());
         let mut entry = TimelineEntry::restored(saved);
         let unwatched = entry.narrow(policy, &self.sources);
         if entry.save == SaveState::Unsaved {
