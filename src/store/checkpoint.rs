@@ -44,7 +44,7 @@ impl BackfillCheckpoint {
                     timeline,
                     watermark,
                     has_gap: false,
-                    scope: crate::store::SavedScope::default(),
+                    scope: super::document::SavedScope::default(),
                 },
                 rules,
             )

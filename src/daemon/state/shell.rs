@@ -104,6 +104,8 @@ impl State {
                 "the default branch has another name: its histories go on there"
             );
         }
+        // First, so that a streak that goes on under another name is never missing.
+        self.publish(effects.render);
         for key in effects.hide {
             let inner = self.lock();
             // It may be visible again meanwhile.
@@ -111,7 +113,6 @@ impl State {
                 self.exposition.remove(&key);
             }
         }
-        self.publish(effects.render);
     }
 
     /// Renders what changed in a project.
