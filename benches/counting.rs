@@ -116,6 +116,7 @@ fn counting(c: &mut Criterion) {
                 timeline,
                 watermark: None,
                 has_gap: false,
+                scope: job_failure_exporter::store::SavedScope::default(),
             };
             encode(&saved, &rules)
         })

@@ -8,6 +8,7 @@ pub mod label;
 pub mod listen_address;
 pub mod loopback;
 pub mod nearest;
+pub mod project_problem;
 pub mod s3_options;
 pub mod secret_source;
 

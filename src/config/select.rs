@@ -118,6 +118,11 @@ impl RefSelector {
         is_default || any_matches(&self.patterns, ref_name)
     }
 
+    /// Whether the default branch is watched, whatever its name.
+    pub fn includes_default(&self) -> bool {
+        self.default_branch
+    }
+
     /// Whether only the default branch is watched, so that GitLab can be asked for it alone.
     pub fn only_default(&self) -> bool {
         self.default_branch && self.patterns.is_empty()

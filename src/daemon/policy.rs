@@ -1,8 +1,9 @@
 //! What counts and who owns it, the same for the daemon's whole life.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, Limits, Owners, RefSelector};
+use crate::config::{ChildPipelines, Config, JobSelector, Limits, Owners, RefSelector};
 use ci_history::{Rules, Shard, Timestamp};
 
 /// A job of a ref that lives, and the default branch of a watched project, stay for so many times the retention: for
@@ -23,6 +24,11 @@ pub(super) struct Policy {
     pub(super) rules: Rules,
     pub(super) owners: Owners,
     pub(super) refs: RefSelector,
+    pub(super) jobs: JobSelector,
+    /// The watched sources of pipelines.
+    pub(super) sources: Vec<Arc<str>>,
+    /// Whether the jobs of child pipelines count.
+    pub(super) follows_children: bool,
     pub(super) limits: Limits,
     pub(super) shard: Shard,
     /// A job or ref without activity for so long is forgotten.
@@ -39,6 +45,9 @@ impl Policy {
             rules: config.counting.clone(),
             owners: config.owners.clone(),
             refs: config.watch.refs.clone(),
+            jobs: config.watch.jobs.clone(),
+            sources: config.watch.sources.iter().map(Arc::from).collect(),
+            follows_children: config.watch.child_pipelines != ChildPipelines::Ignore,
             limits: config.limits,
             shard: config.watch.shard,
             retention: config.retention,

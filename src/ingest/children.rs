@@ -7,20 +7,22 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::child_names::{ChildJob, below, tell_apart};
+use super::own_jobs::{OwnJobs, last_moved, moved_at};
 use super::reader::Reader;
-use super::sight::{Sight, is_settled, may_move_on};
+use super::recheck::{may_lack_jobs, may_lag};
+use super::sight::{ReadJobs, Sight, last_movement, may_move_on};
 use crate::config::ChildPipelines;
 use crate::gitlab::{Bridge, Error, Listing, PipelineJobs, Project, Rejected};
-use ci_history::{CONFIG_ERROR, JOBS_FAILED, JobObservation, PipelineObservation, Span, Status};
+use ci_history::{
+    CHILD_SEPARATOR, CONFIG_ERROR, JOBS_FAILED, JobObservation, PipelineObservation, Span, Status,
+    Timestamp,
+};
 
 /// Levels of children that are followed. GitLab allows two.
 const DEEPEST: usize = 5;
 
 /// Pipelines that are read for one parent at most. GitLab has the same limit.
 const LARGEST_FAMILY: usize = 1000;
-
-/// Stands between the names of a trigger job and of a job in its child pipeline.
-const SEPARATOR: &str = " / ";
 
 /// What is known of a pipeline's children, so that none is read twice without need.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,6 +52,12 @@ impl Family {
         self.unended.contains_key(&child)
     }
 
+    /// The last time at which a child is known to have moved.
+    pub(super) fn moved(&self) -> Option<Timestamp> {
+        let children = self.ended.values().chain(self.unended.values());
+        children.filter_map(|(updated_at, _)| *updated_at).max()
+    }
+
     #[cfg(test)]
     pub(super) fn waiting(child: u64) -> Self {
         Self {
@@ -69,8 +77,10 @@ pub(super) struct FamilyJobs {
     rejected: Vec<Rejected>,
     /// How long the pipeline ran, without its children.
     running_time: Option<Span>,
-    /// Whether all its own jobs stay as they are until a user acts.
-    pub(super) settled: bool,
+    /// What its own jobs and trigger jobs say of it.
+    own: OwnJobs,
+    /// The last time at which something happened to a job of the family.
+    moved: Option<Timestamp>,
     pub(super) family: Family,
     /// Why some children could not be read.
     pub(super) failed: Option<Error>,
@@ -79,14 +89,25 @@ pub(super) struct FamilyJobs {
 impl FamilyJobs {
     pub(super) fn of(found: PipelineJobs) -> Self {
         let jobs = found.jobs.items;
+        let rejected = found.jobs.rejected;
         Self {
-            settled: jobs.iter().all(|job| is_settled(job.status)),
+            own: OwnJobs::of(&jobs, rejected.is_empty()),
+            moved: last_moved(&jobs),
             jobs,
             child_jobs: Vec::new(),
-            rejected: found.jobs.rejected,
+            rejected,
             running_time: found.running_time,
             family: Family::default(),
             failed: None,
+        }
+    }
+
+    /// What was read means for the pipeline, which has this status.
+    pub(super) fn conclude(&self, status: Status) -> ReadJobs {
+        ReadJobs {
+            settled: self.own.is_settled(),
+            doubt: self.own.doubt(status),
+            moved: self.moved,
         }
     }
 
@@ -125,12 +146,16 @@ impl Reader {
     pub(super) async fn read_pipeline(
         &self,
         project: &Project,
-        pipeline: u64,
+        pipeline: &PipelineObservation,
         known: Family,
     ) -> Result<FamilyJobs, Error> {
-        let found = self.client.pipeline_jobs(project.id, pipeline).await?;
+        let found = self.client.pipeline_jobs(project.id, pipeline.id).await?;
         let mut reading = FamilyJobs::of(found);
-        if known.childless || self.watch.child_pipelines == ChildPipelines::Ignore {
+        if self.watch.child_pipelines == ChildPipelines::Ignore {
+            // Trigger jobs, which are not read, may explain the status.
+            reading.own.is_incomplete();
+            reading.family = known;
+        } else if known.childless {
             reading.family = known;
         } else if let Err(error) = self.follow(project, pipeline, known, &mut reading).await {
             reading.failed = Some(error);
@@ -162,26 +187,29 @@ impl Reader {
     async fn follow(
         &self,
         project: &Project,
-        pipeline: u64,
+        pipeline: &PipelineObservation,
         known: Family,
         reading: &mut FamilyJobs,
     ) -> Result<(), Error> {
         let has_jobs = !reading.jobs.is_empty();
+        let may_lack_jobs = may_lack_jobs(pipeline.created_at, self.observations.gitlab_now());
         let mut members = vec![Member::first(pipeline)];
-        let mut met = HashSet::from([pipeline]);
+        let mut met = HashSet::from([pipeline.id]);
         let mut ended = HashMap::new();
         let mut at = 0;
         while let Some(member) = members.get(at) {
             if member.parent.is_some() {
                 self.read_child(project, member, reading).await?;
             }
-            let bridges = self.bridges(project, member.id).await?;
+            let found = self.bridges(project, member).await?;
+            let none = found
+                .as_ref()
+                .is_some_and(|found| found.items.is_empty() && found.rejected.is_empty());
+            let bridges = found.unwrap_or_default();
             if at == 0 {
-                let mut own = bridges.items.iter();
-                reading.settled &= own.clone().all(|bridge| is_settled(bridge.job.status));
+                reading.own.add_trigger_jobs(&bridges);
                 // A lagging replica shows neither jobs nor trigger jobs.
-                let none = own.next().is_none() && bridges.rejected.is_empty();
-                reading.family.childless = has_jobs && none;
+                reading.family.childless = has_jobs && none && !may_lack_jobs;
             }
             reading.rejected.extend(bridges.rejected);
             let mut children = Vec::new();
@@ -193,6 +221,7 @@ impl Reader {
                         children.push(child);
                     }
                 }
+                reading.moved = reading.moved.max(moved_at(&bridge.job));
                 if member.parent.is_some() {
                     reading.child_jobs.push(member.named(bridge.job));
                 } else {
@@ -228,33 +257,45 @@ impl Reader {
         match self.client.pipeline_jobs(project.id, child.id).await {
             Ok(found) => {
                 reading.rejected.extend(found.jobs.rejected);
-                let jobs = found.jobs.items.into_iter();
-                reading.child_jobs.extend(jobs.map(|job| child.named(job)));
+                let jobs = found.jobs.items;
+                reading.moved = reading.moved.max(last_moved(&jobs));
+                let jobs = jobs.into_iter().map(|job| child.named(job));
+                reading.child_jobs.extend(jobs);
                 Ok(())
             }
-            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) if self.is_gone(child, &error) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// The trigger jobs of a pipeline. GitLab may have deleted it: then there are none.
-    async fn bridges(&self, project: &Project, pipeline: u64) -> Result<Listing<Bridge>, Error> {
-        match self.client.bridges(project.id, pipeline).await {
-            Err(error) if error.is_not_found() => Ok(Listing::default()),
-            answer => answer,
+    /// The trigger jobs of a pipeline; `None` if GitLab does not know it any more.
+    async fn bridges(
+        &self,
+        project: &Project,
+        member: &Member,
+    ) -> Result<Option<Listing<Bridge>>, Error> {
+        match self.client.bridges(project.id, member.id).await {
+            Ok(bridges) => Ok(Some(bridges)),
+            Err(error) if self.is_gone(member, &error) => Ok(None),
+            Err(error) => Err(error),
         }
+    }
+
+    /// Whether GitLab no longer knows a pipeline. A replica that lags does not know a young one yet.
+    fn is_gone(&self, member: &Member, error: &Error) -> bool {
+        error.is_not_found() && !may_lag(member.sight.0, self.observations.gitlab_now())
     }
 }
 
 impl Member {
-    fn first(id: u64) -> Self {
+    fn first(pipeline: &PipelineObservation) -> Self {
         Self {
-            id,
+            id: pipeline.id,
             prefix: String::new(),
             path: Arc::from(""),
             depth: 0,
             parent: None,
-            sight: (None, Status::Unknown),
+            sight: (last_movement(pipeline), pipeline.status),
         }
     }
 
@@ -272,7 +313,7 @@ impl Member {
         let downstream = bridge.downstream.as_ref()?;
         downstream.is_child_of(project).then(|| Self {
             id: downstream.id,
-            prefix: format!("{}{}{SEPARATOR}", self.prefix, bridge.job.name),
+            prefix: format!("{}{}{CHILD_SEPARATOR}", self.prefix, bridge.job.name),
             path: below(&self.path, &bridge.job.name),
             depth: self.depth + 1,
             parent: Some(at),
@@ -302,9 +343,12 @@ mod tests {
 
     fn member(id: u64, parent: Option<usize>, status: Status) -> Member {
         Member {
+            path: Arc::from(""),
             parent,
             sight: (None, status),
-            ..Member::first(id)
+            id,
+            prefix: String::new(),
+            depth: 0,
         }
     }
 

@@ -47,7 +47,8 @@ impl Poller {
             cursor.read_back(&lost);
             (listing, latest) = self.list(project, cursor).await?;
         }
-        let ReadPlan { fresh, again } = cursor.take_listing(listing, latest);
+        let now = reader.observations.gitlab_now();
+        let ReadPlan { fresh, again } = cursor.take_listing(listing, latest, now);
         let mut read = reader.read(project, cursor, fresh).await;
         if !again.is_empty() {
             // A pipeline that failed the last time may take long to fail again.
@@ -86,6 +87,18 @@ impl Poller {
     }
 }
 
+impl Poller {
+    /// Reads pipelines again whose jobs contradicted their status. An error is met again by the next cycle,
+    /// which reports it.
+    pub(super) async fn read_doubtful(&self, project: &Project, cursor: &mut PollCursor) {
+        let doubtful = cursor.take_doubtful(self.reader.observations.gitlab_now());
+        if let Err(error) = self.reader.read(project, cursor, doubtful).await {
+            tracing::debug!("not read again: {error}");
+        }
+        self.events.publish(project);
+    }
+}
+
 impl Reader {
     /// Reads the jobs of pipelines, and hands them over in the order of the pipelines.
     pub(super) async fn read(
@@ -104,7 +117,7 @@ impl Reader {
         let mut answers = stream::iter(wanted)
             .map(|(pipeline, known)| async move {
                 let span = pipeline_span(pipeline.id);
-                let read = self.read_pipeline(project, pipeline.id, known);
+                let read = self.read_pipeline(project, &pipeline, known);
                 let answer = read.instrument(span.clone()).await;
                 (pipeline, answer, span)
             })
@@ -127,7 +140,7 @@ impl Reader {
         first_error.map_or(Ok(()), Err)
     }
 
-    /// Takes an answer. A pipeline that is removed or given up is no error.
+    /// Takes an answer. A pipeline that is removed, or fails for hours, is no error.
     async fn take(
         &self,
         project: &Project,
@@ -149,7 +162,7 @@ impl Reader {
                 if !concerns_all(&error) && cursor.failed(id, self.observations.gitlab_now()) =>
             {
                 tracing::warn!(
-                    "giving this pipeline up, as its jobs could not be read for hours: {error}"
+                    "the jobs of this pipeline could not be read for hours, and are tried ever more seldom: {error}"
                 );
                 Ok(())
             }
@@ -165,18 +178,20 @@ impl Reader {
         mut pipeline: PipelineObservation,
         mut read: FamilyJobs,
     ) -> Result<(), Error> {
-        let (settled, failed) = (read.settled, read.failed.take());
+        let failed = read.failed.take();
+        let concluded = read.conclude(pipeline.status);
         let family = std::mem::take(&mut read.family);
         let jobs = self.hand_over(project, &mut pipeline, read);
         if let Some(error) = failed {
             return Err(error);
         }
-        if cursor.read(&pipeline, settled) {
+        let now = self.observations.gitlab_now();
+        if cursor.read(&pipeline, concluded, now) {
             pipeline = self.client.pipeline(project.id, pipeline.id).await?;
             self.observed(project, &pipeline, &jobs);
-            cursor.read(&pipeline, settled);
+            cursor.read(&pipeline, concluded, now);
         }
-        cursor.keep_family(&pipeline, family);
+        cursor.keep_family(&pipeline, family, now);
         Ok(())
     }
 }

@@ -6,14 +6,17 @@ use tracing::Instrument as _;
 
 use super::reader::Reader;
 use super::span::project_span;
+use crate::base::project_problem::ProjectProblem;
 use crate::config::Group;
-use crate::gitlab::{Error, Project};
+use crate::gitlab::{Error, ErrorKind, Project};
 use ci_history::Shard;
 
 /// The projects of the configuration's names, as they were found last.
 #[derive(Default)]
 pub(super) struct Catalog {
     found: BTreeMap<Name, Vec<Project>>,
+    /// Projects that left their group's list and were refused once. A single answer is not believed.
+    refused: BTreeSet<u64>,
 }
 
 /// A name in the configuration.
@@ -30,6 +33,8 @@ pub struct Discovery {
     pub projects: BTreeMap<u64, Project>,
     /// Names of the configuration that could not be found, and why.
     pub failures: Vec<(String, Error)>,
+    /// Projects that were watched, left the list of their group, and are not watched any more.
+    pub lost: Vec<(Project, ProjectProblem)>,
     /// Whether every name was found, and every record in the answers was valid.
     pub complete: bool,
 }
@@ -45,12 +50,22 @@ impl Reader {
     pub(super) async fn discover_again(&self, catalog: &mut Catalog) -> Discovery {
         let mut complete = true;
         let mut failures = Vec::new();
+        let mut lost = Vec::new();
         for group in &self.watch.groups {
             let name = Name::Group(group.path.clone());
             let asking = self.group(group, &name, catalog);
             match asking.instrument(project_span(&group.path)).await {
-                Ok((projects, whole)) => {
+                Ok((mut projects, whole)) => {
                     complete &= whole;
+                    let missing = catalog.not_among(&name, &projects);
+                    for former in missing.iter().filter(|it| self.watch.shard.owns(it.id)) {
+                        let refused = &mut catalog.refused;
+                        match self.ask_for_missing(former, refused).await {
+                            Ok(found) => projects.push(found),
+                            Err(problem) => lost.push((former.clone(), problem)),
+                        }
+                    }
+                    projects.retain(|project| !group.exclude.is_match(&*project.path));
                     catalog.found.insert(name, projects);
                 }
                 Err(error) => failures.push((group.path.clone(), error)),
@@ -66,11 +81,40 @@ impl Reader {
                 Err(error) => failures.push((path.clone(), error)),
             }
         }
+        let projects = catalog.projects(self.watch.shard);
+        lost.retain(|(project, _)| !projects.contains_key(&project.id));
         Discovery {
-            projects: catalog.projects(self.watch.shard),
+            projects,
             complete: complete && failures.is_empty(),
             failures,
+            lost,
         }
+    }
+
+    /// Asks for a project that is no longer in its group's list: it may have moved, or the list may have been
+    /// cut short. Returns it as it is now, or why it is not watched any more.
+    async fn ask_for_missing(
+        &self,
+        former: &Project,
+        refused: &mut BTreeSet<u64>,
+    ) -> Result<Project, ProjectProblem> {
+        let problem = match self.client.project(&former.id.to_string()).await {
+            Ok(found) if found.archived => return Err(ProjectProblem::Archived),
+            Ok(found) => {
+                refused.remove(&former.id);
+                return Ok(found);
+            }
+            Err(error) => match error.kind() {
+                ErrorKind::NotFound(_) => ProjectProblem::Gone,
+                ErrorKind::Forbidden(_) => ProjectProblem::Forbidden,
+                _ => return Ok(former.clone()),
+            },
+        };
+        if refused.remove(&former.id) {
+            return Err(problem);
+        }
+        refused.insert(former.id);
+        Ok(former.clone())
     }
 
     /// The projects of a group, and whether every record of the answer was valid.

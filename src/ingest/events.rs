@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::base::project_problem::ProjectProblem;
 use crate::gitlab::{Error, Project, Rejected, Schedule};
 use ci_history::{JobObservation, PipelineObservation, Timestamp};
 
@@ -79,6 +80,10 @@ pub trait PollEvents: Send + Sync + 'static {
     /// No project but these is watched any more. `complete` is false if something that the configuration
     /// names was not found: a project that was watched before the start may then still exist.
     fn watched_are(&self, projects: &BTreeMap<u64, Project>, complete: bool);
+
+    /// A project that was watched left the list of its group, and is not watched any more. Told once, after
+    /// [`Self::watched_are`].
+    fn project_lost(&self, project: &Project, problem: ProjectProblem);
 
     /// Publish what was observed of a project, although its cycle goes on.
     fn publish(&self, project: &Project);

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::events::Observations;
+use super::recheck::may_lag;
+use super::sight::last_movement;
 use crate::config::Watch;
 use crate::gitlab::{Client, Error, Project, Rejected};
 use ci_history::{JobObservation, PipelineObservation};
@@ -27,7 +29,8 @@ impl Reader {
         }
     }
 
-    /// Asks for a pipeline whose jobs answered 404: a lagging replica may not have it yet.
+    /// Asks for a pipeline whose jobs answered 404: a lagging replica may not have it yet. What it says of a
+    /// pipeline that moved just now is not believed either.
     ///
     /// # Errors
     ///
@@ -38,6 +41,9 @@ impl Reader {
         pipeline: &PipelineObservation,
         missed: Error,
     ) -> Result<(), Error> {
+        if may_lag(last_movement(pipeline), self.observations.gitlab_now()) {
+            return Err(missed);
+        }
         match self.client.pipeline(project.id, pipeline.id).await {
             Err(error) if error.is_not_found() => {
                 self.observations.pipeline_removed(project, pipeline);

@@ -30,6 +30,9 @@ const DISCOVERY_INTERVAL: Duration = Duration::from_mins(10);
 /// requests is bounded elsewhere.
 const CONCURRENT_CYCLES: usize = 32;
 
+/// Time that a doubtful pipeline waits at least. The ages of pipelines are whole seconds.
+const SHORTEST_RECHECK: Duration = Duration::from_millis(200);
+
 /// Held by a project of the first discovery until it was polled or is dropped.
 type Untried = mpsc::Sender<Infallible>;
 
@@ -77,10 +80,13 @@ impl Poller {
                 biased;
                 () = stop.cancelled() => break,
                 (catalog, found) = &mut discovery => {
-                    let Discovery { projects, complete, .. } = found;
+                    let Discovery { projects, complete, lost, .. } = found;
                     let wait = if complete { DISCOVERY_INTERVAL } else { self.reader.watch.interval };
                     discovery.set(self.discover_after(wait, catalog));
                     self.drop_missing(&mut polled, &projects, complete);
+                    for (project, problem) in &lost {
+                        self.events.project_lost(project, *problem);
+                    }
                     if projects.is_empty() && !complete {
                         continue;
                     }
@@ -151,7 +157,7 @@ impl<'a> ProjectTask<'a> {
             poller,
             permits,
             facts,
-            cursor: PollCursor::new(resume),
+            cursor: PollCursor::new(resume, poller.reader.observations.gitlab_now()),
             strangers: Strangers::new(),
             timetable: Timetable::default(),
             pace: Pace::new(),
@@ -166,10 +172,17 @@ impl<'a> ProjectTask<'a> {
         loop {
             let project = self.facts.borrow().clone();
             if default_branch != project.default_branch {
+                let former = default_branch.take();
                 default_branch.clone_from(&project.default_branch);
-                let default_branch = default_branch.as_deref();
-                self.cursor
-                    .rescope(|ref_name| watch.refs.matches(ref_name, default_branch));
+                let is_watched =
+                    |ref_name: &str| watch.refs.matches(ref_name, default_branch.as_deref());
+                if let (Some(from), Some(to)) = (former, &default_branch)
+                    && !is_watched(&from)
+                    && is_watched(to)
+                {
+                    self.cursor.rename_ref(&from, to);
+                }
+                self.cursor.rescope(is_watched);
             }
             let span = project_span(&project.path);
             tokio::select! {
@@ -179,19 +192,18 @@ impl<'a> ProjectTask<'a> {
             }
             drop(untried.take());
             let next = Instant::now() + self.pace.wait(watch, calls.are_usual());
-            let heeds_calls = !self.pace.backs_off();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                () = sleep_until(next) => {}
-                () = self.serve(&calls, &mut debounce), if heeds_calls => {}
+                () = self.until_next_cycle(next, &calls, &mut debounce) => {}
             }
         }
     }
 
     async fn cycle(&mut self, project: &Project) {
         let outcome = self.read_all(project).await;
-        self.pace.note(&outcome, self.cursor.is_active());
+        let now = self.poller.reader.observations.gitlab_now();
+        self.pace.note(&outcome, self.cursor.is_active(now));
         let events = &self.poller.events;
         match &outcome {
             Ok(()) => events.polled(project, self.cursor.watermark()),
@@ -209,16 +221,40 @@ impl<'a> ProjectTask<'a> {
         Ok(())
     }
 
-    /// Reads the pipelines that webhooks tell of, until a whole cycle is needed before its time.
-    async fn serve(&mut self, calls: &Calls, debounce: &mut Debounce) {
+    /// Waits for the time of the next cycle, or for a webhook that asks for one. Meanwhile reads what webhooks
+    /// tell of, and what was doubtful.
+    async fn until_next_cycle(&mut self, next: Instant, calls: &Calls, debounce: &mut Debounce) {
+        if self.pace.backs_off() {
+            return sleep_until(next).await;
+        }
         loop {
-            let hinted = calls.wanted(debounce).await;
+            let now = self.poller.reader.observations.gitlab_now();
+            let recheck = self.cursor.doubtful_in(now).and_then(|seconds| {
+                let wait = Duration::from_secs(u64::try_from(seconds).ok()?);
+                Instant::now().checked_add(wait.max(SHORTEST_RECHECK))
+            });
+            let recheck = recheck.filter(|at| *at < next);
+            let wanted = tokio::select! {
+                biased;
+                () = sleep_until(recheck.unwrap_or(next)) => None,
+                wanted = calls.wanted(debounce) => Some(wanted),
+            };
             let project = self.facts.borrow().clone();
-            let _permit = self.permits.acquire().await.ok();
-            let (cursor, strangers) = (&mut self.cursor, &mut self.strangers);
-            let reading = self.poller.read_hinted(&project, cursor, strangers, hinted);
-            if !reading.instrument(project_span(&project.path)).await {
-                return;
+            let span = project_span(&project.path);
+            match wanted {
+                None if recheck.is_none() => return,
+                None => {
+                    let reading = self.poller.read_doubtful(&project, &mut self.cursor);
+                    reading.instrument(span).await;
+                }
+                Some(hinted) => {
+                    let _permit = self.permits.acquire().await.ok();
+                    let (cursor, strangers) = (&mut self.cursor, &mut self.strangers);
+                    let reading = self.poller.read_hinted(&project, cursor, strangers, hinted);
+                    if !reading.instrument(span).await {
+                        return;
+                    }
+                }
             }
         }
     }

@@ -19,3 +19,28 @@ pub(super) fn may_move_on(status: Status) -> bool {
 pub(super) fn is_settled(status: Status) -> bool {
     status.is_terminal() || status == Status::Blocked
 }
+
+/// What a reading of a pipeline's jobs says about its future.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ReadJobs {
+    /// Whether its own jobs stay as they are until a user acts.
+    pub(super) settled: bool,
+    /// How its jobs contradict its status, if they do.
+    pub(super) doubt: Option<Doubt>,
+    /// The last time at which something happened to its jobs.
+    pub(super) moved: Option<Timestamp>,
+}
+
+/// How the jobs of a pipeline that has ended contradict its status. A replica that lags shows such jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// Some have not ended.
+    Unsettled,
+    /// The jobs that explain the status are missing.
+    Missing,
+}
+
+/// The last time at which a pipeline itself is known to have moved.
+pub(super) fn last_movement(pipeline: &PipelineObservation) -> Option<Timestamp> {
+    pipeline.updated_at.max(pipeline.created_at)
+}

@@ -20,6 +20,7 @@ use super::schedules::{self, SCHEDULES, ScheduleRow};
 use super::telemetry::Telemetry;
 use super::text::{LABEL_BYTES, shown};
 use crate::base::api::ErrorClass;
+use crate::base::project_problem::ProjectProblem;
 
 /// Everything that is exposed. Clones share it.
 #[derive(Clone)]
@@ -136,6 +137,11 @@ impl Exposition {
     /// Shows a project that was not polled yet, its errors at zero.
     pub fn watch_project(&self, project: &Arc<str>) {
         self.update_project(project, |_| {});
+    }
+
+    /// Shows why a project is not watched as the configuration says, or that it is.
+    pub fn project_problem(&self, project: &Arc<str>, problem: Option<ProjectProblem>) {
+        self.update_project(project, |polls| polls.problem = problem);
     }
 
     /// A project was polled without an error.

@@ -184,6 +184,13 @@ pub(super) static PROJECTS: &[Family<OfRow<ProjectPolls>>] = &[
             lines.labelled(&[("reason", reason.as_str())], polls.errors(*reason));
         }
     }),
+    family!(Gauge "project_problem_info", ["project", "problem"],
+    "Always 1; why the project is not watched as the configuration says. Only while there is a reason.",
+    |polls, lines| {
+        if let Some(problem) = polls.problem {
+            lines.labelled(&[("problem", problem.as_str())], 1_u64);
+        }
+    }),
 ];
 
 fn executions(figures: &Figures, lines: &mut Lines<'_>) {

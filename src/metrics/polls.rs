@@ -4,12 +4,15 @@ use ci_history::Timestamp;
 
 use crate::base::api::ErrorClass;
 use crate::base::label::Label as _;
+use crate::base::project_problem::ProjectProblem;
 
 /// How polling a project went so far.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProjectPolls {
     /// The last poll without an error.
     pub last_success: Option<Timestamp>,
+    /// Why the project is not watched as the configuration says.
+    pub(super) problem: Option<ProjectProblem>,
     /// When its schedules were last read without an error.
     pub schedules_read: Option<Timestamp>,
     pub(super) errors: [u64; ErrorClass::ALL.len()],

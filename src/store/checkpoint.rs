@@ -44,6 +44,7 @@ impl BackfillCheckpoint {
                     timeline,
                     watermark,
                     has_gap: false,
+                    scope: super::document::SavedScope::default(),
                 },
                 rules,
             )

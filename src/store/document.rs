@@ -1,6 +1,6 @@
 //! The document of one timeline: version 3, a superset of `job_executions.v2.json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ci_history::{Rules, Timeline, TimelineKey, Timestamp};
@@ -70,6 +70,19 @@ pub struct Saved {
     pub watermark: Option<Timestamp>,
     /// Whether some of its past pipelines may not have been read, so that it is backfilled as a new ref is.
     pub has_gap: bool,
+    /// What was watched when it was saved.
+    pub scope: SavedScope,
+}
+
+/// What was watched when a timeline was saved.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SavedScope {
+    /// Whether the ref was the default branch of its project.
+    pub default_branch: bool,
+    /// The watched sources of pipelines; `None` in an older document.
+    pub sources: Option<Vec<Arc<str>>>,
+    /// Jobs that were no longer watched.
+    pub unwatched: BTreeSet<Arc<str>>,
 }
 
 impl Saved {
@@ -95,6 +108,12 @@ struct TimelineDocument {
     watermark: Option<i64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     has_gap: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    default_branch: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sources: Option<Vec<Arc<str>>>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    unwatched: BTreeSet<Arc<str>>,
     /// How often the ref began again.
     #[serde(default, skip_serializing_if = "is_zero")]
     generation: u64,
@@ -145,6 +164,9 @@ impl TimelineDocument {
             ref_name: timeline.key.ref_name.clone(),
             watermark: saved.watermark.map(Timestamp::unix),
             has_gap: saved.has_gap,
+            default_branch: saved.scope.default_branch,
+            sources: saved.scope.sources.clone(),
+            unwatched: saved.scope.unwatched.clone(),
             generation: timeline.generation,
             pipeline_id: timeline.newest_finished,
             pipelines: HistoryDocument::of(&timeline.pipelines, rules),
@@ -211,6 +233,11 @@ pub(super) fn decode_with_instance(text: &[u8]) -> Result<(Saved, EnvelopeFacts)
         timeline,
         watermark: document.watermark.and_then(Timestamp::from_unix),
         has_gap: document.has_gap,
+        scope: SavedScope {
+            default_branch: document.default_branch,
+            sources: document.sources,
+            unwatched: document.unwatched,
+        },
     };
     Ok((saved, facts))
 }

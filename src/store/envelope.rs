@@ -101,6 +101,7 @@ mod tests {
             timeline,
             watermark: None,
             has_gap: false,
+            scope: super::super::document::SavedScope::default(),
         };
         seal(encode(&saved, &Rules::default()), instance)
     }

@@ -20,7 +20,9 @@ use tokio::task::spawn_blocking;
 pub use attic::{Aside, AtticName};
 pub use checkpoint::BackfillCheckpoint;
 pub use directory::{Directory, OpenError, SaveError};
-pub use document::{DocumentError, Saved, decode, decode_v2, encode, encode_v2, names_a_version};
+pub use document::{
+    DocumentError, Saved, SavedScope, decode, decode_v2, encode, encode_v2, names_a_version,
+};
 pub use outcome::{Loaded, Quarantined, ReadError, Written};
 pub use s3::{S3, S3Error, S3ErrorKind};
 

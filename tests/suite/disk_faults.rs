@@ -112,6 +112,7 @@ fn write_until_killed(root: &Path) -> ! {
             timeline: timeline.clone(),
             watermark: None,
             has_gap: false,
+            scope: job_failure_exporter::store::SavedScope::default(),
         };
         let text = encode(&saved, &Rules::default());
         // One write, so that a line is whole or not there.

@@ -63,6 +63,7 @@ fn shown(timeline: &Timeline) -> Vec<String> {
         timeline: timeline.clone(),
         watermark: None,
         has_gap: false,
+        scope: job_failure_exporter::store::SavedScope::default(),
     };
     let text = encode(&saved, &Rules::default());
     let value: serde_json::Value = serde_json::from_slice(&text).unwrap();

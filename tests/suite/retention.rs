@@ -213,6 +213,7 @@ async fn what_was_imported_without_any_time_goes_too_counted_from_when_it_was_fi
         timeline,
         watermark: None,
         has_gap: false,
+        scope: job_failure_exporter::store::SavedScope::default(),
     };
     let folder = place.state().join("999");
     fs::create_dir_all(&folder).unwrap();

@@ -150,7 +150,7 @@ proptest! {
         let key = TimelineKey { project_id: 7, ref_name: "main".into() };
         let text = document.to_string();
         let timeline = decode_v2(text.as_bytes(), key, "a/b".into(), &rules).unwrap();
-        let saved = Saved { timeline, watermark: None, has_gap: false };
+        let saved = Saved { timeline, watermark: None, has_gap: false, scope: job_failure_exporter::store::SavedScope::default() };
         let read = decode(&encode(&saved, &rules)).unwrap();
         prop_assert_eq!(&read, &saved);
         let out: Value = serde_json::from_slice(&encode_v2(&read.timeline, &rules)).unwrap();

@@ -83,6 +83,7 @@ fn saved(ref_name: &str, pipelines: &[u64]) -> Saved {
         timeline,
         watermark: pipelines.iter().max().map(|id| at(*id)),
         has_gap: false,
+        scope: job_failure_exporter::store::SavedScope::default(),
     }
 }
 

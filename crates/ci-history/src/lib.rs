@@ -35,6 +35,7 @@ mod outcome;
 mod pattern;
 mod retention;
 mod rules;
+mod scope;
 mod shard;
 mod summary;
 mod time;
@@ -53,6 +54,7 @@ pub use outcome::Outcome;
 pub use rules::{
     AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs, Rules,
 };
+pub use scope::CHILD_SEPARATOR;
 pub use shard::Shard;
 pub use time::{Span, Timestamp};
 pub use timeline::{Changes, Timeline, TimelineKey};

@@ -39,6 +39,10 @@ pub enum Fault {
     Reset,
     /// A list contains an additional record without `id`.
     RecordWithoutId,
+    /// 404, as from a replica that does not have the record yet. Only on demand: a 404 is an answer, too.
+    NotYetThere,
+    /// An empty list, as from a replica that does not have the records yet. Only on demand.
+    EmptyList,
 }
 
 impl Fault {

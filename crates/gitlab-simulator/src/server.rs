@@ -165,6 +165,11 @@ fn failure(fault: Fault, faults: &Faults) -> Option<Reply> {
                 "error": "This endpoint has been requested too many times. Try again later."
             }}),
         )),
+        Fault::NotYetThere => Some(Reply::json(
+            StatusCode::NOT_FOUND,
+            json!({ "message": "404 Not found" }),
+        )),
+        Fault::EmptyList => Some(Reply::json(StatusCode::OK, json!([]))),
         _ => None,
     }
 }

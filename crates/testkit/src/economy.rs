@@ -13,6 +13,7 @@ use std::time::Duration;
 use ci_history::{JobObservation, PipelineObservation, Timestamp};
 use gitlab_simulator::{DEFAULT_TOKEN, Handle, Options, Recorded, start};
 use job_failure_exporter::base::api::Endpoint;
+use job_failure_exporter::base::project_problem::ProjectProblem;
 use job_failure_exporter::config::{Config, Overrides};
 use job_failure_exporter::gitlab::{Error, Project, Rejected, TransportMetrics};
 use job_failure_exporter::ingest::{Observations, PollEvents, Poller, Resume, ScheduleSight};
@@ -87,6 +88,8 @@ impl PollEvents for Counter {
     fn watched(&self, _: &Project) {}
 
     fn watched_are(&self, _: &BTreeMap<u64, Project>, _: bool) {}
+
+    fn project_lost(&self, _: &Project, _: ProjectProblem) {}
 
     fn publish(&self, _: &Project) {}
 

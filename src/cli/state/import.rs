@@ -125,6 +125,7 @@ fn of_v2(text: &[u8], identity: Identity, rules: &Rules) -> anyhow::Result<Saved
         timeline,
         watermark: None,
         has_gap: false,
+        scope: crate::store::SavedScope::default(),
     })
 }
 

@@ -159,6 +159,7 @@ impl ProjectReader {
                     timeline: read,
                     watermark: None,
                     has_gap: false,
+                    scope: crate::store::SavedScope::default(),
                 },
             };
             let timeline = &mut saved.timeline;

@@ -12,6 +12,8 @@ pub(super) struct Effects {
     pub(super) hide: Vec<TimelineKey>,
     /// Timelines to render.
     pub(super) render: Vec<TimelineKey>,
+    /// Timelines of former default branches, each with the one that its histories went to.
+    pub(super) succeeded: Vec<(TimelineKey, TimelineKey)>,
     /// Histories that fell to the retention.
     pub(super) expired: Vec<Expired>,
 }

@@ -1,8 +1,10 @@
 //! Health: whether the saved state is loaded, and what cannot be polled or read, and why.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
-use crate::gitlab::{Error, ErrorKind, Rejected};
+use crate::base::project_problem::ProjectProblem;
+use crate::gitlab::{Error, ErrorKind, Project, Rejected};
 use crate::http::Readiness;
 use crate::metrics::Limit;
 
@@ -18,6 +20,8 @@ pub(super) struct Health {
     any_polled: bool,
     /// The last error of each project, or name of the configuration, by its path.
     poll_failures: BTreeMap<String, PollFailure>,
+    /// Why projects are not watched as the configuration says, by project id.
+    problems: BTreeMap<u64, (Arc<str>, ProjectProblem)>,
     /// By project id.
     schedule_failures: BTreeMap<u64, ScheduleFailure>,
     logged_rejections: HashSet<(&'static str, Option<u64>)>,
@@ -100,6 +104,28 @@ impl Health {
             is_news: !is_left_alone && !is_known,
             ci_was_disabled: ci_is_disabled && !is_known,
         }
+    }
+
+    /// Notes why a project is not watched as the configuration says, or that it is. Returns the path that it had
+    /// when there was a reason before.
+    pub(super) fn project_problem(
+        &mut self,
+        project: &Project,
+        problem: Option<ProjectProblem>,
+    ) -> Option<Arc<str>> {
+        let former = self.problems.remove(&project.id);
+        if let Some(problem) = problem {
+            self.problems
+                .insert(project.id, (project.path.clone(), problem));
+        }
+        former.map(|(path, _)| path)
+    }
+
+    /// Why projects are not watched as the configuration says, by their paths.
+    pub(super) fn problems(&self) -> impl Iterator<Item = (&Arc<str>, ProjectProblem)> {
+        self.problems
+            .values()
+            .map(|(path, problem)| (path, *problem))
     }
 
     pub(super) fn project_moved(&mut self, from: &str, to: &str) {

@@ -7,6 +7,7 @@ use super::limits::LimitHit;
 use super::projects::Found;
 use super::shell::State;
 use crate::base::label::Label as _;
+use crate::base::project_problem::ProjectProblem;
 use crate::gitlab::{Error, Project, Rejected};
 use crate::ingest::{Observations, PollEvents, Resume, ScheduleSight};
 use crate::metrics::ScheduleRow;
@@ -116,11 +117,20 @@ impl PollEvents for State {
             self.exposition.remove_project(from);
             inner.health.project_moved(from, &project.path);
         }
+        let problem = self.problem_of(project);
+        let former = inner.health.project_problem(project, problem);
+        if let Some(path) = former.filter(|path| *path != project.path) {
+            self.exposition.remove_project(&path);
+        }
+        self.exposition.project_problem(&project.path, problem);
         let default_branch = project.default_branch.as_deref();
         let refs = &self.policy.refs;
         let is_watched = |ref_name: &str| refs.matches(ref_name, default_branch);
         let effects = inner.timelines.project_found(project, is_watched);
         drop(inner);
+        if let Some(problem) = problem {
+            log_problem(project, problem);
+        }
         if let Found::Moved { from } = found {
             tracing::info!(%from, to = %project.path, "project moved");
         }
@@ -150,6 +160,15 @@ impl PollEvents for State {
             tracing::info!(project = %path, "project is no longer watched");
         }
         self.apply(effects);
+    }
+
+    fn project_lost(&self, project: &Project, problem: ProjectProblem) {
+        let mut inner = self.lock();
+        inner.health.project_problem(project, Some(problem));
+        self.exposition
+            .project_problem(&project.path, Some(problem));
+        drop(inner);
+        log_problem(project, problem);
     }
 
     fn publish(&self, project: &Project) {
@@ -247,5 +266,26 @@ impl PollEvents for State {
 
     fn first_round_ended(&self) {
         self.lock().health.first_round_ended();
+    }
+}
+
+impl State {
+    /// Why a project that was found is not watched as the configuration says.
+    fn problem_of(&self, project: &Project) -> Option<ProjectProblem> {
+        let has_branch = project.default_branch.is_some() || !self.policy.refs.includes_default();
+        if project.archived {
+            Some(ProjectProblem::Archived)
+        } else {
+            (!has_branch).then_some(ProjectProblem::NoDefaultBranch)
+        }
+    }
+}
+
+fn log_problem(project: &Project, problem: ProjectProblem) {
+    let (project, advice) = (&*project.path, problem.advice());
+    if problem.is_trouble() {
+        tracing::warn!(project, "{advice}");
+    } else {
+        tracing::info!(project, "{advice}");
     }
 }

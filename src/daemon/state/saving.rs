@@ -21,8 +21,17 @@ impl State {
             let key = saved.timeline.key.clone();
             let mut inner = self.lock();
             inner.projects.restore(key.project_id, saved.watermark);
-            inner.timelines.restore(saved);
+            let project = saved.timeline.project.clone();
+            let unwatched = inner.timelines.restore(saved, &self.policy);
             drop(inner);
+            if !unwatched.is_empty() {
+                tracing::info!(
+                    project = &*project,
+                    "ref" = &*key.ref_name,
+                    jobs = ?unwatched,
+                    "the configuration no longer watches these jobs: not exposing their histories"
+                );
+            }
             self.publish(vec![key]);
         }
         self.lock().health.loaded();
@@ -87,6 +96,7 @@ impl State {
     pub(in crate::daemon) fn wants_log(&self, log: &WantedLog) -> bool {
         let inner = self.lock();
         let timeline = inner.timelines.get_visible(&log.key);
+        let timeline = timeline.filter(|_| !inner.timelines.is_unwatched(&log.key, &log.job));
         let row = timeline.and_then(|it| it.row(&log.job, &self.policy.rules));
         let failing = row.and_then(|row| row.figures.failing);
         failing.is_some_and(|it| it.job_id == Some(log.job_id) && !it.log_was_read)

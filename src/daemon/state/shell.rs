@@ -41,7 +41,7 @@ impl State {
     ) -> Self {
         let inner = Inner {
             projects: Projects::default(),
-            timelines: Timelines::new(policy.rules.clone(), policy.limits),
+            timelines: Timelines::new(policy.rules.clone(), policy.limits, policy.sources.clone()),
             health: Health::default(),
         };
         Self {
@@ -96,6 +96,16 @@ impl State {
                 ),
             }
         }
+        for (from, to) in &effects.succeeded {
+            tracing::info!(
+                project_id = from.project_id,
+                from = &*from.ref_name,
+                to = &*to.ref_name,
+                "the default branch has another name: its histories go on there"
+            );
+        }
+        // First, so that a streak that goes on under another name is never missing.
+        self.publish(effects.render);
         for key in effects.hide {
             let inner = self.lock();
             // It may be visible again meanwhile.
@@ -103,7 +113,6 @@ impl State {
                 self.exposition.remove(&key);
             }
         }
-        self.publish(effects.render);
     }
 
     /// Renders what changed in a project.

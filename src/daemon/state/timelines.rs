@@ -2,6 +2,7 @@
 
 mod entry;
 mod lost;
+mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -34,6 +35,8 @@ pub(super) struct RankedTimeline {
 /// Every timeline that is known, by project and ref.
 pub(super) struct Timelines {
     rules: Rules,
+    /// The watched sources of pipelines.
+    sources: Vec<Arc<str>>,
     limits: Limits,
     entries: BTreeMap<TimelineKey, TimelineEntry>,
     /// Entries that may have to be rendered.
@@ -42,6 +45,8 @@ pub(super) struct Timelines {
     unsaved: BTreeSet<TimelineKey>,
     /// Timelines that were dropped and may have a document.
     removed: BTreeSet<TimelineKey>,
+    /// Of a former default branch, the timeline that its histories went to.
+    successors: BTreeMap<TimelineKey, TimelineKey>,
     /// Timelines whose document loses something when it is saved the next time.
     to_copy: BTreeSet<TimelineKey>,
     /// Refs that were dropped: one that comes back is read back.
@@ -59,14 +64,16 @@ pub(super) struct Timelines {
 }
 
 impl Timelines {
-    pub(super) fn new(rules: Rules, limits: Limits) -> Self {
+    pub(super) fn new(rules: Rules, limits: Limits, sources: Vec<Arc<str>>) -> Self {
         Self {
             rules,
             limits,
+            sources,
             entries: BTreeMap::new(),
             dirty: BTreeSet::new(),
             unsaved: BTreeSet::new(),
             removed: BTreeSet::new(),
+            successors: BTreeMap::new(),
             to_copy: BTreeSet::new(),
             dropped: BTreeSet::new(),
             to_read_back: BTreeSet::new(),
@@ -77,15 +84,7 @@ impl Timelines {
         }
     }
 
-    /// Takes over a saved timeline, to be rendered.
-    pub(super) fn restore(&mut self, saved: Saved) {
-        let key = saved.timeline.key.clone();
-        self.dirty.insert(key.clone());
-        self.lives(saved.timeline.last_activity());
-        self.entries.insert(key, TimelineEntry::restored(saved));
-    }
-
-    fn lives(&mut self, at: Option<Timestamp>) {
+    pub(super) fn lives(&mut self, at: Option<Timestamp>) {
         self.newest_activity = self.newest_activity.max(at);
     }
 
@@ -117,6 +116,8 @@ impl Timelines {
         at: Timestamp,
     ) -> Option<LimitHit> {
         let key = TimelineKey::new(project.id, pipeline.ref_name.clone());
+        let is_default = project.default_branch.as_ref() == Some(&pipeline.ref_name);
+        let sources = self.sources.clone();
         self.lives(newest_sign(pipeline, jobs).filter(|sign| *sign <= at));
         if !self.entries.contains_key(&key) {
             let refs = self.entries.range(refs_of(project.id)).count();
@@ -139,6 +140,8 @@ impl Timelines {
         self.edit(&key, |entry, rules| {
             let changes = entry.timeline.observe(pipeline, &jobs, rules, at);
             entry.note(&changes);
+            entry.watch_again(&jobs, rules);
+            entry.note_scope(is_default, &sources);
             if is_visible {
                 entry.show();
             }
@@ -170,10 +173,15 @@ impl Timelines {
         project: &Project,
         is_watched: impl Fn(&str) -> bool,
     ) -> Effects {
-        let mut effects = Effects::default();
+        let mut effects = self.follow_default_branch(project, &is_watched);
         for key in self.keys_of(project.id) {
+            let sources = self.sources.clone();
             self.edit(&key, |entry, _| {
                 let moved = entry.relocate(project);
+                entry.note_scope(
+                    project.default_branch.as_ref() == Some(&key.ref_name),
+                    &sources,
+                );
                 if !is_watched(&key.ref_name) {
                     if entry.hide() {
                         effects.hide.push(key.clone());
@@ -347,6 +355,7 @@ impl Timelines {
                     timeline: entry.timeline.clone(),
                     watermark: watermark(id),
                     has_gap: entry.has_gap,
+                    scope: entry.scope.clone(),
                 });
             }
         }
@@ -365,9 +374,12 @@ impl Timelines {
     /// The documents to remove. A timeline that came back is saved over its document.
     pub(super) fn take_removed(&mut self) -> Vec<TimelineKey> {
         let removed = std::mem::take(&mut self.removed).into_iter();
-        removed
-            .filter(|key| !self.entries.contains_key(key))
-            .collect()
+        let gone = removed.filter(|key| !self.entries.contains_key(key));
+        // The histories of a former default branch are saved under their new name first.
+        let (waits, goes): (BTreeSet<_>, BTreeSet<_>) =
+            gone.partition(|key| self.is_successor_unsaved(key));
+        self.removed = waits;
+        goes.into_iter().collect()
     }
 
     /// Removing a document failed: to be tried again.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ci_history::{JobRow, Outcome, TimelineRows};
 
 /// How bad a job was when its timeline was rendered last: its place on the status page.
+#[derive(Clone)]
 pub(super) struct Rank {
     pub(super) name: Arc<str>,
     pub(super) consecutive_failures: u64,

@@ -69,6 +69,18 @@ impl DaemonStatus for State {
                 });
             }
         }
+        for (path, problem) in inner.health.problems() {
+            let advice = problem.advice().to_owned();
+            match projects.iter_mut().find(|project| project.path == *path) {
+                Some(project) => project.error = project.error.take().or(Some(advice)),
+                None => projects.push(ProjectStatus {
+                    path: path.clone(),
+                    url: None,
+                    last_successful_poll: None,
+                    error: Some(advice),
+                }),
+            }
+        }
         projects
     }
 
@@ -110,6 +122,9 @@ impl State {
     fn entry(&self, key: &TimelineKey, job: &str) -> Option<JobEntry> {
         let inner = self.lock();
         let timeline = inner.timelines.get_visible(key)?;
+        if inner.timelines.is_unwatched(key, job) {
+            return None;
+        }
         let row = timeline.row(job, &self.policy.rules)?;
         let (project, project_url) = (timeline.project.clone(), timeline.project_url.clone());
         drop(inner);

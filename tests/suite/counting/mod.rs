@@ -382,6 +382,7 @@ fn what_a_log_tells_stays_with_the_attempt_and_its_lines_while_the_job_fails() {
         timeline: timeline.clone(),
         watermark: None,
         has_gap: false,
+        scope: job_failure_exporter::store::SavedScope::default(),
     };
     assert_eq!(decode(&encode(&saved, &rules)).unwrap(), saved);
 

@@ -265,7 +265,7 @@ proptest! {
         let rules = Rules::default();
         let mut sights: Vec<_> = attempts.iter().flat_map(sights).collect();
         fastrand::Rng::with_seed(seed).shuffle(&mut sights);
-        let saved = Saved { timeline: observed(&sights, &rules), watermark: Some(at(7)), has_gap: false };
+        let saved = Saved { timeline: observed(&sights, &rules), watermark: Some(at(7)), has_gap: false, scope: job_failure_exporter::store::SavedScope::default() };
         prop_assert_eq!(&decode(&encode(&saved, &rules)).unwrap(), &saved);
     }
 }

@@ -6,10 +6,11 @@ use super::super::effects::{Expired, RenderRequest};
 use super::super::transitions::{Rank, Transition};
 use crate::daemon::policy::Cutoffs;
 use crate::gitlab::Project;
-use crate::store::Saved;
+use crate::store::{Saved, SavedScope};
 use ci_history::{Changes, Rules, Timeline, TimelineKey, Timestamp};
 
 /// A timeline, and whether it is exposed, rendered and saved as it is.
+#[derive(Clone)]
 pub(super) struct TimelineEntry {
     pub(super) timeline: Timeline,
     /// As of the newest rendering, sorted by name.
@@ -21,6 +22,8 @@ pub(super) struct TimelineEntry {
     pub(super) has_gap: bool,
     /// Number of the newest rendering.
     pub(super) revision: u64,
+    /// What is watched of it. Jobs that are no longer watched are kept and not exposed.
+    pub(super) scope: SavedScope,
 }
 
 /// Whether the series of a timeline are exposed.
@@ -59,6 +62,7 @@ impl TimelineEntry {
             save: SaveState::Saved,
             has_gap: true,
             revision: 0,
+            scope: SavedScope::default(),
         }
     }
 
@@ -72,6 +76,7 @@ impl TimelineEntry {
             render: RenderState::Restored,
             save: SaveState::Saved,
             revision: 0,
+            scope: saved.scope,
         }
     }
 
@@ -178,7 +183,9 @@ impl TimelineEntry {
 
     /// Begins a rendering.
     pub(super) fn take_rows(&mut self, rules: &Rules, revision: u64) -> RenderRequest {
-        let rows = self.timeline.rows(rules);
+        let mut rows = self.timeline.rows(rules);
+        rows.jobs
+            .retain(|row| !self.scope.unwatched.contains(&row.name));
         let transitions = match self.render {
             // What was saved was logged before.
             RenderState::Restored => Vec::new(),

@@ -1,0 +1,69 @@
+//! Which histories fit what is watched now, and a ref's histories under another name.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::timeline::{Job, Timeline, TimelineKey};
+use super::{JobNames, Rules};
+
+/// Stands between the names of a trigger job and of a job in its child pipeline.
+pub const CHILD_SEPARATOR: &str = " / ";
+
+impl Timeline {
+    /// The histories that a poll would not create now: no job that shares them is watched, or their names are
+    /// grouped differently.
+    pub fn histories_out_of_scope(
+        &self,
+        is_watched: impl Fn(&str) -> bool,
+        rules: &Rules,
+    ) -> BTreeSet<Arc<str>> {
+        let jobs = self.jobs.iter();
+        jobs.filter(|(name, job)| !job.fits(name, &is_watched, rules.job_names))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    /// Jobs of child pipelines, and the trigger jobs that started these, as far as names show them.
+    pub fn family_jobs(&self) -> BTreeSet<Arc<str>> {
+        let mut found = BTreeSet::new();
+        for name in self.jobs.keys() {
+            for (at, _) in name.match_indices(CHILD_SEPARATOR) {
+                if let Some((trigger, _)) = self.jobs.get_key_value(&name[..at]) {
+                    found.insert(trigger.clone());
+                    found.insert(name.clone());
+                }
+            }
+        }
+        found
+    }
+
+    /// Takes over the histories of another ref of the project, whose successor this ref is.
+    pub fn succeed(&mut self, mut former: Self, rules: &Rules) {
+        former.key = self.key.clone();
+        self.merge(&former);
+        self.trim(rules);
+    }
+
+    /// The same histories as those of another ref.
+    #[must_use]
+    pub fn renamed(mut self, key: TimelineKey) -> Self {
+        self.key = key;
+        self
+    }
+}
+
+impl Job {
+    fn fits(&self, name: &str, is_watched: impl Fn(&str) -> bool, names: JobNames) -> bool {
+        let attempts = self.history.kept.iter();
+        let mut members = attempts
+            .flat_map(|execution| &execution.attempts)
+            .map(|attempt| attempt.member().unwrap_or(name))
+            .peekable();
+        if members.peek().is_none() {
+            // Without attempts only the name of the history is known, which grouping may have shortened.
+            let may_be_watched = names != JobNames::Full || is_watched(name);
+            return names.history_name(name) == name && may_be_watched;
+        }
+        members.any(|member| names.history_name(member) == name && is_watched(member))
+    }
+}

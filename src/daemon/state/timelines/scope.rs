@@ -1,0 +1,148 @@
+//! What is watched of a timeline: which jobs, and whether it is its project's default branch.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::super::effects::Effects;
+use super::Timelines;
+use super::entry::{RenderState, SaveState, TimelineEntry};
+use crate::daemon::policy::Policy;
+use crate::gitlab::Project;
+use crate::store::Saved;
+use ci_history::{JobObservation, Rules, TimelineKey};
+
+impl Timelines {
+    /// Takes over a saved timeline, to be rendered. Returns the jobs that the configuration no longer watches.
+    pub(in crate::daemon::state) fn restore(
+        &mut self,
+        saved: Saved,
+        policy: &Policy,
+    ) -> BTreeSet<Arc<str>> {
+        let key = saved.timeline.key.clone();
+        self.lives(saved.timeline.last_activity());
+        let mut entry = TimelineEntry::restored(saved);
+        let unwatched = entry.narrow(policy, &self.sources);
+        if entry.save == SaveState::Unsaved {
+            self.unsaved.insert(key.clone());
+        }
+        self.dirty.insert(key.clone());
+        self.entries.insert(key, entry);
+        unwatched
+    }
+
+    /// Carries the histories of a former default branch over to the new one, unless the former one is watched
+    /// by its own name.
+    pub(super) fn follow_default_branch(
+        &mut self,
+        project: &Project,
+        is_watched: impl Fn(&str) -> bool,
+    ) -> Effects {
+        let mut effects = Effects::default();
+        let Some(branch) = project.default_branch.clone() else {
+            return effects;
+        };
+        let successor = TimelineKey::new(project.id, branch.clone());
+        if !is_watched(&branch) {
+            return effects;
+        }
+        let former = self.keys_of(project.id).into_iter().filter(|key| {
+            let entry = self.entries.get(key);
+            *key != successor
+                && !is_watched(&key.ref_name)
+                && entry.is_some_and(|entry| entry.scope.default_branch)
+        });
+        for key in former.collect::<Vec<_>>() {
+            let Some(entry) = self.entries.get(&key).cloned() else {
+                continue;
+            };
+            self.drop_entry(&key);
+            effects.hide.push(key.clone());
+            self.succeed(&successor, entry);
+            effects.succeeded.push((key.clone(), successor.clone()));
+            effects.render.push(successor.clone());
+            self.successors.insert(key, successor.clone());
+        }
+        effects
+    }
+
+    fn succeed(&mut self, key: &TimelineKey, former: TimelineEntry) {
+        match self.entries.get_mut(key) {
+            Some(entry) => entry.timeline.succeed(former.timeline, &self.rules),
+            None => {
+                let timeline = former.timeline.renamed(key.clone());
+                let entry = TimelineEntry { timeline, ..former };
+                self.entries.insert(key.clone(), entry);
+            }
+        }
+        self.edit(key, |entry, _| {
+            entry.show();
+            entry.render = RenderState::Dirty;
+            entry.save = SaveState::Unsaved;
+            // Pipelines of the new branch may not have been read.
+            entry.set_gap(true);
+        });
+    }
+
+    /// Whether the histories of a dropped timeline are not saved under their new name yet.
+    pub(super) fn is_successor_unsaved(&self, key: &TimelineKey) -> bool {
+        let successor = self.successors.get(key);
+        successor.is_some_and(|successor| self.unsaved.contains(successor))
+    }
+
+    /// Whether a job is known and no longer watched.
+    pub(in crate::daemon::state) fn is_unwatched(&self, key: &TimelineKey, job: &str) -> bool {
+        let entry = self.entries.get(key);
+        entry.is_some_and(|entry| entry.scope.unwatched.contains(job))
+    }
+}
+
+impl TimelineEntry {
+    /// Finds the jobs that the configuration no longer watches; returns those that it watched before.
+    fn narrow(&mut self, policy: &Policy, sources: &[Arc<str>]) -> BTreeSet<Arc<str>> {
+        let timeline = &self.timeline;
+        let is_watched = |job: &str| policy.jobs.matches(job);
+        let mut unwatched = timeline.histories_out_of_scope(is_watched, &policy.rules);
+        if !policy.follows_children {
+            unwatched.extend(timeline.family_jobs());
+        }
+        let former = self.scope.sources.as_ref();
+        if former.is_some_and(|former| former.iter().any(|source| !sources.contains(source))) {
+            // Which pipelines brought a job is not known. Those that still do are read again.
+            unwatched.extend(timeline.jobs.keys().cloned());
+            self.set_gap(true);
+        }
+        let news: BTreeSet<_> = unwatched
+            .difference(&self.scope.unwatched)
+            .cloned()
+            .collect();
+        if !news.is_empty() {
+            self.scope.unwatched.extend(news.iter().cloned());
+            self.save = SaveState::Unsaved;
+        }
+        self.note_scope(self.scope.default_branch, sources);
+        news
+    }
+
+    /// A poll brought these jobs, so that they are watched.
+    pub(super) fn watch_again(&mut self, jobs: &[JobObservation], rules: &Rules) {
+        if self.scope.unwatched.is_empty() {
+            return;
+        }
+        for job in jobs {
+            let name = rules.job_names.history_name(&job.name);
+            if self.scope.unwatched.remove(&*name) {
+                self.render = RenderState::Dirty;
+                self.save = SaveState::Unsaved;
+            }
+        }
+    }
+
+    pub(super) fn note_scope(&mut self, default_branch: bool, sources: &[Arc<str>]) {
+        let scope = &mut self.scope;
+        if scope.default_branch != default_branch || scope.sources.as_deref() != Some(sources) {
+            scope.default_branch = default_branch;
+            scope.sources = Some(sources.to_vec());
+            self.save = SaveState::Unsaved;
+        }
+    }
+}

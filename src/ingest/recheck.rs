@@ -1,0 +1,246 @@
+//! When an unsettled pipeline is read again: with pauses that grow with its age and with each reading. No I/O.
+
+use tokio::time::Instant;
+
+use crate::base::DAY;
+use ci_history::Timestamp;
+
+const HOUR: i64 = 60 * 60;
+
+/// A pipeline is read every cycle until nothing has happened to it for so many seconds ..
+const LIVELY: i64 = HOUR;
+
+/// .. and longer while a runner works on it, or is asked to.
+const RUNNING: i64 = 6 * HOUR;
+
+/// Afterwards the pause is this part of its age ..
+const PART_OF_AGE: i64 = 16;
+
+/// .. and not longer than this.
+const LONGEST_PAUSE: i64 = 6 * HOUR;
+
+/// A finished pipeline without the jobs that its status promises is doubted for so long.
+const MISSING_FOR: i64 = 6 * HOUR;
+
+/// A finished pipeline whose children wait for a user is read for so long.
+const WAITING_FOR: i64 = 7 * DAY;
+
+/// A 404 on something that moved in so many last seconds may come from a replica that lags.
+const REPLICA_LAG: i64 = 2 * 60;
+
+/// A replica of this age shows all jobs of a pipeline, or none.
+const CREATION_LAG: i64 = 10;
+
+/// Why a pipeline is read again although no listing shows that it moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// A runner works on it or on a child, or is asked to.
+    Running,
+    /// It has not ended, and no runner is asked to work on it.
+    Moving,
+    /// It has ended, and its children wait for a user.
+    Waiting,
+    /// It has ended, and some of its jobs have not.
+    Unsettled,
+    /// It has ended, and the jobs that explain its status are missing.
+    Missing,
+    /// It could not be read.
+    Failing,
+}
+
+/// The readings of one pipeline since it last moved.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Readings {
+    count: u32,
+    /// By GitLab's clock and by ours: one of them may stand still or be set back.
+    last: Option<(Timestamp, Instant)>,
+    /// The last time at which something happened to the pipeline or its jobs.
+    moved: Option<Timestamp>,
+}
+
+impl Reason {
+    /// Seconds until the next reading after one at this age.
+    fn pause(self, age: i64, readings: u32) -> i64 {
+        let doubling = 1 << readings.saturating_sub(1).min(30);
+        let share = age / PART_OF_AGE;
+        match self {
+            Self::Running | Self::Moving if age < self.lively() => 0,
+            Self::Running | Self::Moving => share.min(LONGEST_PAUSE),
+            Self::Waiting => share.max(doubling),
+            Self::Unsettled | Self::Missing => share.max(doubling).min(LONGEST_PAUSE),
+            // Most errors are over soon.
+            Self::Failing => (doubling / 4).min(LONGEST_PAUSE),
+        }
+    }
+
+    /// Seconds after a movement in which a pipeline is read every cycle.
+    fn lively(self) -> i64 {
+        match self {
+            Self::Running => RUNNING,
+            Self::Moving => LIVELY,
+            _ => 0,
+        }
+    }
+
+    /// Whether a pipeline of this age is read no more until it moves.
+    fn is_over(self, age: i64) -> bool {
+        match self {
+            Self::Waiting => age >= WAITING_FOR,
+            Self::Missing => age >= MISSING_FOR,
+            Self::Running | Self::Moving | Self::Unsettled | Self::Failing => false,
+        }
+    }
+}
+
+impl Readings {
+    /// A pipeline that the saved state knows. An old one keeps its place in the sequence of readings, so that a
+    /// restart reads none of them at once.
+    pub(super) fn resumed(moved: Option<Timestamp>, now: Timestamp) -> Self {
+        let mut readings = Self {
+            moved,
+            ..Self::default()
+        };
+        let age = readings.age(now);
+        if age >= DAY {
+            let pause = Reason::Moving.pause(age, 0).max(1);
+            let last = Timestamp::of_clock(now.unix() - age % pause);
+            readings.last = Some((last, Instant::now()));
+        }
+        readings
+    }
+
+    /// A reading begins, which may fail.
+    pub(super) fn begin(&mut self, now: Timestamp) {
+        self.last = Some((now, Instant::now()));
+    }
+
+    /// The pipeline was read.
+    pub(super) fn note(&mut self, now: Timestamp) {
+        self.count = self.count.saturating_add(1);
+        self.begin(now);
+        self.moved.get_or_insert(now);
+    }
+
+    /// Something happened at this time; the pauses begin anew if it is news.
+    pub(super) fn moved_at(&mut self, at: Option<Timestamp>) {
+        if at > self.moved {
+            self.moved = at;
+            self.count = self.count.min(1);
+        }
+    }
+
+    fn age(&self, now: Timestamp) -> i64 {
+        self.moved.map_or(0, |moved| seconds_between(moved, now))
+    }
+
+    /// Seconds until the next reading. A reading by a clock that was ahead does not count.
+    pub(super) fn due_in(&self, reason: Reason, now: Timestamp) -> i64 {
+        let Some((last, at)) = self.last.filter(|(last, _)| *last <= now) else {
+            return 0;
+        };
+        let pause = reason.pause(self.age(last), self.count);
+        let elapsed = i64::try_from(at.elapsed().as_secs()).unwrap_or(i64::MAX);
+        (pause - seconds_between(last, now).max(elapsed)).max(0)
+    }
+
+    /// Whether the pipeline is read every cycle.
+    pub(super) fn is_lively(&self, reason: Reason, now: Timestamp) -> bool {
+        self.age(now) < reason.lively()
+    }
+
+    /// See [`Reason::is_over`].
+    pub(super) fn is_over(&self, reason: Reason, now: Timestamp) -> bool {
+        reason.is_over(self.age(now))
+    }
+}
+
+/// Whether a 404 on something that last moved then says "not yet there".
+pub(super) fn may_lag(moved: Option<Timestamp>, now: Timestamp) -> bool {
+    moved.is_some_and(|moved| seconds_between(moved, now) < REPLICA_LAG)
+}
+
+/// Whether a list of a pipeline created then may lack jobs that were created with it.
+pub(super) fn may_lack_jobs(created: Option<Timestamp>, now: Timestamp) -> bool {
+    created.is_some_and(|created| seconds_between(created, now) < CREATION_LAG)
+}
+
+fn seconds_between(from: Timestamp, to: Timestamp) -> i64 {
+    to.unix().saturating_sub(from.unix()).max(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::of_clock(10_000_000 + second)
+    }
+
+    /// The seconds after its last movement at which a pipeline is read.
+    fn readings(reason: Reason, until: i64) -> Vec<i64> {
+        let mut readings = Readings::default();
+        readings.moved_at(Some(at(0)));
+        let mut now = 1;
+        let mut found = Vec::new();
+        while now < until && !readings.is_over(reason, at(now)) {
+            found.push(now);
+            readings.note(at(now));
+            now += readings.due_in(reason, at(now)).max(1);
+        }
+        found
+    }
+
+    #[test]
+    fn doubt_is_settled_within_seconds_and_later_asked_for_ever_more_seldom() {
+        let found = readings(Reason::Unsettled, 90 * DAY);
+        assert_eq!(found[..6], [1, 2, 4, 8, 16, 32]);
+        let in_first_day = found.iter().filter(|at| **at < DAY).count();
+        assert!(in_first_day < 22, "{in_first_day}");
+        let pauses = found.windows(2).map(|two| two[1] - two[0]);
+        assert!(pauses.clone().is_sorted());
+        assert_eq!(pauses.max(), Some(LONGEST_PAUSE));
+    }
+
+    #[test]
+    fn jobs_that_are_missing_are_asked_for_during_hours_and_not_for_ever() {
+        let found = readings(Reason::Missing, 90 * DAY);
+        assert!(found.len() < 18, "{found:?}");
+        assert!(found.last().is_some_and(|last| *last > HOUR));
+    }
+
+    #[test]
+    fn a_moving_pipeline_is_read_every_cycle_for_an_hour_and_then_by_its_age() {
+        let mut readings = Readings::default();
+        readings.moved_at(Some(at(0)));
+        readings.note(at(LIVELY - 1));
+        assert_eq!(readings.due_in(Reason::Moving, at(LIVELY - 1)), 0);
+        readings.note(at(16 * HOUR));
+        assert_eq!(readings.due_in(Reason::Moving, at(16 * HOUR)), HOUR);
+        readings.note(at(90 * DAY));
+        let due = readings.due_in(Reason::Moving, at(90 * DAY));
+        assert_eq!(due, LONGEST_PAUSE);
+        readings.moved_at(Some(at(90 * DAY)));
+        assert_eq!(readings.due_in(Reason::Moving, at(90 * DAY)), 0);
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_delays_no_reading() {
+        let mut readings = Readings::default();
+        readings.moved_at(Some(at(0)));
+        readings.note(at(45 * DAY));
+        assert_eq!(readings.due_in(Reason::Moving, at(60)), 0);
+        assert_eq!(readings.due_in(Reason::Unsettled, at(60)), 0);
+    }
+
+    #[test]
+    fn a_restart_reads_young_pipelines_at_once_and_old_ones_in_their_turn() {
+        let resumed = |age: i64| Readings::resumed(Some(at(0)), at(age));
+        assert_eq!(resumed(HOUR).due_in(Reason::Moving, at(HOUR)), 0);
+        let old: Vec<i64> = (0..40)
+            .map(|number| 90 * DAY + number * 601)
+            .map(|age| resumed(age).due_in(Reason::Moving, at(age)))
+            .collect();
+        assert!(old.iter().all(|due| (1..=LONGEST_PAUSE).contains(due)));
+        assert!(old.iter().collect::<std::collections::BTreeSet<_>>().len() > 30);
+    }
+}

@@ -1,0 +1,144 @@
+//! What is watched changes: the default branch, the configuration, and the projects of a group.
+
+use gitlab_simulator::{Handle, JobPlan, Options, PipelinePlan, start};
+
+use testkit::daemon::{Place, holds, minutes};
+use testkit::samples::Samples;
+
+const PROJECT: &str = "acme/shop";
+const STREAK: &str = "job_consecutive_failures";
+const PROBLEM: &str = "project_problem_info";
+
+async fn gitlab() -> (Handle, u64) {
+    let gitlab = start(Options::default()).await.unwrap();
+    let id = gitlab.with(|world| world.create_project(PROJECT));
+    (gitlab, id)
+}
+
+fn push(gitlab: &Handle, project: u64, jobs: impl Into<Vec<JobPlan>>) {
+    gitlab.with(|world| world.push_pipeline(project, PipelinePlan::new(jobs)));
+    gitlab.advance(minutes(2));
+}
+
+fn is_streak(samples: &Samples, job: &str, wanted: Option<f64>) -> Result<(), String> {
+    let found = samples.value(STREAK, &[("job_name", job)]);
+    holds(found == wanted, format!("{job}: {found:?}, not {wanted:?}"))
+}
+
+async fn fails_twice(gitlab: &Handle, project: u64) {
+    for _ in 0..2 {
+        let jobs = [JobPlan::fails("unit"), JobPlan::passes("lint")];
+        push(gitlab, project, jobs);
+    }
+}
+
+#[tokio::test]
+async fn a_streak_goes_on_under_the_new_name_of_the_default_branch_and_ends_there() {
+    let (gitlab, project) = gitlab().await;
+    fails_twice(&gitlab, project).await;
+    let place = Place::new(gitlab.url(), &format!("projects: [{PROJECT}]"));
+    let daemon = place.start().await;
+    daemon
+        .shows("two failures", |s| is_streak(s, "unit", Some(2.0)))
+        .await;
+    daemon.stop().await;
+
+    gitlab.with(|world| world.project_mut(project).unwrap().default_branch = "trunk".into());
+    push(&gitlab, project, [JobPlan::fails("unit")]);
+    let daemon = place.start().await;
+    let samples = daemon
+        .shows("the third", |s| is_streak(s, "unit", Some(3.0)))
+        .await;
+    assert!(samples.of(STREAK, &[("ref", "main")]).is_empty());
+    push(&gitlab, project, [JobPlan::passes("unit")]);
+    daemon
+        .shows("a pass", |s| is_streak(s, "unit", Some(0.0)))
+        .await;
+    daemon.stop().await;
+    assert_eq!(place.documents().len(), 1);
+}
+
+#[tokio::test]
+async fn a_job_that_the_configuration_excludes_is_gone_at_the_start_and_back_when_it_runs_again() {
+    let (gitlab, project) = gitlab().await;
+    fails_twice(&gitlab, project).await;
+    let watch = format!("projects: [{PROJECT}]");
+    let place = Place::new(gitlab.url(), &watch);
+    let daemon = place.start().await;
+    daemon
+        .shows("two failures", |s| is_streak(s, "unit", Some(2.0)))
+        .await;
+    daemon.stop().await;
+
+    let excluding = format!("{watch}, jobs: {{exclude: [unit]}}");
+    place.reconfigure(&watch, &excluding);
+    let daemon = place.start().await;
+    daemon.is_ready().await;
+    daemon
+        .shows("the other job", |s| is_streak(s, "lint", Some(0.0)))
+        .await;
+    let samples = daemon.scrape().await;
+    is_streak(&samples, "unit", None).unwrap();
+    assert!(daemon.log().contains("no longer watches these jobs"));
+    daemon.stop().await;
+
+    place.reconfigure(&excluding, &watch);
+    let daemon = place.start().await;
+    push(&gitlab, project, [JobPlan::fails("unit")]);
+    daemon
+        .shows("its history", |s| is_streak(s, "unit", Some(3.0)))
+        .await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_project_without_a_visible_default_branch_is_told() {
+    let (gitlab, project) = gitlab().await;
+    gitlab.with(|world| world.project_mut(project).unwrap().default_branch = String::new());
+    let place = Place::new(gitlab.url(), &format!("projects: [{PROJECT}]"));
+    let daemon = place.start().await;
+    let labels = [("project", PROJECT), ("problem", "no_default_branch")];
+    daemon
+        .shows("the problem", |s| {
+            holds(s.value(PROBLEM, &labels) == Some(1.0), "no problem")
+        })
+        .await;
+    daemon.says("names no default branch").await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn projects_that_leave_the_list_of_their_group_are_followed_or_told() {
+    let (gitlab, moved) = gitlab().await;
+    let create = |path: &str| gitlab.with(|world| world.create_project(path));
+    let (archived, deleted) = (create("acme/old"), create("acme/gone"));
+    for project in [moved, archived, deleted] {
+        push(&gitlab, project, [JobPlan::fails("unit")]);
+    }
+    // A name that is not found, so that the exporter looks for the projects again at once.
+    let place = Place::new(gitlab.url(), "groups: [{path: acme}], projects: [no/such]");
+    let daemon = place.start().await;
+    let count = |s: &Samples| s.of(STREAK, &[]).len();
+    daemon
+        .shows("three jobs", |s| holds(count(s) == 3, count(s)))
+        .await;
+    create("other/place");
+    gitlab.with(|world| {
+        world.project_mut(moved).unwrap().path = "other/shop".into();
+        world.project_mut(archived).unwrap().archived = true;
+        world.delete_project(deleted);
+    });
+    let problem = |s: &Samples, project: &str, problem: &str| {
+        let labels = [("project", project), ("problem", problem)];
+        s.value(PROBLEM, &labels) == Some(1.0)
+    };
+    let samples = daemon
+        .shows("the problems", |s| {
+            let told = problem(s, "acme/old", "archived") && problem(s, "acme/gone", "gone");
+            holds(told && count(s) == 1, count(s))
+        })
+        .await;
+    let followed = samples.value(STREAK, &[("project", "other/shop")]);
+    assert_eq!(followed, Some(1.0));
+    daemon.stop().await;
+}
