@@ -72,7 +72,6 @@ mod tests {
             duration: None,
             failure_reason: None,
             web_url: None,
-            failure_reason: None,
         }
     }
 

@@ -88,7 +88,6 @@ mod tests {
             duration: None,
             failure_reason: None,
             web_url: None,
-            failure_reason: None,
         };
         let jobs: Vec<_> = (1..).zip(names).map(|(id, name)| job(id, name)).collect();
         timeline.observe(&pipeline, &jobs, &Rules::default(), Timestamp::of_clock(1));
