@@ -22,7 +22,7 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "document-is-a-list",
         &[
-            "1: found a list, wanted a mapping with gitlab, watch, counting, classification, owners, store, webhooks, limits, prometheus, alertmanager, retention, web",
+            "1: found a list, wanted a mapping with gitlab, watch, counting, classification, owners, store, webhooks, limits, prometheus, alertmanager, retention, clock_jump_hold, web",
         ],
     ),
     (
@@ -288,7 +288,7 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "unknown-key-top",
         &[
-            "2: stroe: unknown key; did you mean `store`? valid here: gitlab, watch, counting, classification, owners, store, webhooks, limits, prometheus, alertmanager, retention, web",
+            "2: stroe: unknown key; did you mean `store`? valid here: gitlab, watch, counting, classification, owners, store, webhooks, limits, prometheus, alertmanager, retention, clock_jump_hold, web",
         ],
     ),
     (
