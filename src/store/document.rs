@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ci_history::stored::{FinishedPipelines, KEPT_FINISHED};
 use ci_history::{Rules, Timeline, TimelineKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -70,6 +71,9 @@ struct TimelineDocument {
     has_gap: bool,
     /// The newest finished pipeline, as in version 2.
     pipeline_id: u64,
+    /// Finished pipelines by source: id and time of creation.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    finished: FinishedDocument,
     pipelines: HistoryDocument,
     jobs: BTreeMap<Arc<str>, HistoryDocument>,
 }
@@ -104,6 +108,7 @@ impl TimelineDocument {
             watermark: saved.watermark.map(Timestamp::unix),
             has_gap: saved.has_gap,
             pipeline_id: timeline.newest_finished,
+            finished: finished_document(&timeline.finished),
             pipelines: HistoryDocument::of(&timeline.pipelines, rules),
             jobs: timeline
                 .jobs
@@ -147,6 +152,7 @@ pub fn decode(text: &[u8]) -> Result<Saved, DocumentError> {
         document.project.web_url,
     );
     timeline.newest_finished = document.pipeline_id;
+    timeline.finished = finished_pipelines(document.finished);
     timeline.pipelines = document.pipelines.into_history(&mut commits);
     timeline.jobs = document
         .jobs
@@ -158,6 +164,32 @@ pub fn decode(text: &[u8]) -> Result<Saved, DocumentError> {
         watermark: document.watermark.and_then(Timestamp::from_unix),
         has_gap: document.has_gap,
     })
+}
+
+type FinishedDocument = BTreeMap<Arc<str>, Vec<(u64, Option<i64>)>>;
+
+fn finished_document(finished: &FinishedPipelines) -> FinishedDocument {
+    let by_source = finished.0.iter().map(|(source, pipelines)| {
+        let pipelines = pipelines.iter();
+        let pipelines = pipelines.map(|(id, at)| (*id, at.map(Timestamp::unix)));
+        (source.clone(), pipelines.collect())
+    });
+    by_source.collect()
+}
+
+fn finished_pipelines(document: FinishedDocument) -> FinishedPipelines {
+    let by_source = document.into_iter().map(|(source, pipelines)| {
+        let time = |at: Option<i64>| at.and_then(Timestamp::from_unix);
+        let mut pipelines: Vec<_> = pipelines
+            .into_iter()
+            .map(|(id, at)| (id, time(at)))
+            .collect();
+        pipelines.sort_unstable();
+        pipelines.dedup_by_key(|(id, _)| *id);
+        pipelines.drain(..pipelines.len().saturating_sub(KEPT_FINISHED));
+        (source, pipelines)
+    });
+    FinishedPipelines(by_source.collect())
 }
 
 /// Whether a text names a version, as only the documents of this program do.

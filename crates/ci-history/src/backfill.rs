@@ -9,18 +9,23 @@ impl Timeline {
     /// between its beginning and now. Returns whether any own history stayed.
     pub fn merge_backfill(&mut self, backfill: Self, rules: &Rules) -> bool {
         self.newest_finished = self.newest_finished.max(backfill.newest_finished);
+        self.finished.merge(&backfill.finished);
         let mut own_stays = false;
         if (self.pipelines).is_more_complete_than(&backfill.pipelines, rules) {
             own_stays = true;
         } else {
             self.pipelines = backfill.pipelines;
         }
-        for (name, job) in backfill.jobs {
-            match self.jobs.get(&name) {
+        for (name, mut job) in backfill.jobs {
+            match self.jobs.get_mut(&name) {
                 Some(own) if own.history.is_more_complete_than(&job.history, rules) => {
                     own_stays = true;
+                    own.merge_sources(&job);
                 }
-                _ => {
+                own => {
+                    if let Some(own) = own {
+                        job.merge_sources(own);
+                    }
                     self.jobs.insert(name, job);
                 }
             }

@@ -107,6 +107,10 @@ pub struct Figures {
     pub running_since: Option<Timestamp>,
     /// Start of the oldest pending attempt's wait.
     pub pending_since: Option<Timestamp>,
+    /// Pipelines in a row without the job, counted from its usual time on; 0 for pipelines.
+    pub absent_pipelines: u64,
+    /// When the job became gone: absent for `absent_after` pipelines. `None` while it is not.
+    pub gone_since: Option<Timestamp>,
     /// Details of the streak; `None` if `consecutive_failures` is 0.
     pub failing: Option<Failing>,
 }

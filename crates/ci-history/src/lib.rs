@@ -8,11 +8,12 @@
 //! | --- | --- |
 //! | input | `observation`, `rules`, `name`, `shard` |
 //! | counting | `attempt` -> `execution` -> `baseline` -> `history` -> `timeline` |
-//! | further operations on timelines | `backfill`, `import`, `known`, `merge`, `retention` |
+//! | further operations on timelines | `absence`, `backfill`, `import`, `known`, `merge`, `retention` |
 //! | output | `figures`, `summary` |
 //! | failures | `failure_class`, `log`, `log_rules`, `mask` |
 //! | time | `clock`, `duration`, `time` |
 
+mod absence;
 mod attempt;
 mod backfill;
 mod baseline;
@@ -48,7 +49,8 @@ pub use log_rules::LogRules;
 pub use observation::{JobObservation, PipelineObservation, Status};
 pub use outcome::Outcome;
 pub use rules::{
-    AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs, Rules,
+    AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs,
+    OutdatedDeployments, Rules,
 };
 pub use shard::Shard;
 pub use time::{Span, Timestamp};
@@ -56,6 +58,7 @@ pub use timeline::{Changes, Timeline, TimelineKey};
 
 /// The parts of histories, for the documents of the store.
 pub mod stored {
+    pub use super::absence::{FinishedPipelines, KEPT_FINISHED};
     pub use super::attempt::{Attempt, Detail, Phase};
     pub use super::baseline::{Baseline, Imported};
     pub use super::execution::{Counted, Execution};

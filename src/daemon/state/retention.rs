@@ -10,7 +10,8 @@ impl State {
         };
         let mut inner = self.lock();
         let keys = inner.timelines.at_rest();
-        let effects = inner.timelines.expire(keys, now, self.policy.cutoff(now));
+        let mut effects = inner.timelines.expire(keys, now, self.policy.cutoff(now));
+        effects.render.extend(inner.timelines.hide_long_gone(now));
         let ids = inner.timelines.project_ids();
         inner.projects.forget_unwatched(&ids);
         drop(inner);

@@ -161,12 +161,12 @@ impl Timelines {
     }
 
     /// Begins the rendering of a timeline; `None` if it is hidden, or not changed since the last one.
-    pub(super) fn take_rows(&mut self, key: &TimelineKey) -> Option<RenderRequest> {
+    pub(super) fn take_rows(&mut self, key: &TimelineKey, now: Timestamp) -> Option<RenderRequest> {
         let entry = self.entries.get_mut(key);
         let entry = entry.filter(|entry| entry.is_visible() && entry.is_dirty())?;
         self.dirty.remove(key);
         self.renderings += 1;
-        Some(entry.take_rows(&self.rules, self.renderings))
+        Some(entry.take_rows(&self.rules, self.renderings, now))
     }
 
     /// Whether a rendering is to be exposed: the timeline is visible, and no newer rendering was begun.
@@ -226,6 +226,17 @@ impl Timelines {
             effects.expired.push(expired);
         }
         effects
+    }
+
+    /// The timelines with jobs that have been gone for a day, to be rendered without them.
+    pub(super) fn hide_long_gone(&mut self, now: Timestamp) -> Vec<TimelineKey> {
+        let entries = self.entries.iter();
+        let with_gone = entries.filter(|(_, entry)| entry.shows_long_gone(now));
+        let keys: Vec<_> = with_gone.map(|(key, _)| key.clone()).collect();
+        for key in &keys {
+            self.edit(key, |entry, _| entry.render = RenderState::Dirty);
+        }
+        keys
     }
 
     fn drop_entry(&mut self, key: &TimelineKey) {

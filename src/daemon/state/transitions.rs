@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use ci_history::{JobRow, Outcome, TimelineRows};
+use ci_history::{JobRow, Outcome, TimelineRows, Timestamp};
 
 /// How bad a job was when its timeline was rendered last: its place on the status page.
 pub(super) struct Rank {
     pub(super) name: Arc<str>,
     pub(super) consecutive_failures: u64,
     pub(super) failure_ratio: f64,
+    pub(super) gone_since: Option<Timestamp>,
 }
 
 impl Rank {
@@ -17,6 +18,7 @@ impl Rank {
             name: row.name.clone(),
             consecutive_failures: row.figures.consecutive_failures,
             failure_ratio: row.figures.failure_ratio(),
+            gone_since: row.figures.gone_since,
         }
     }
 }

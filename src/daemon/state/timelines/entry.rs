@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::effects::{Expired, RenderRequest};
 use super::super::transitions::{Rank, Transition};
+use crate::base::DAY;
 use crate::gitlab::Project;
 use crate::store::Saved;
 use ci_history::{Changes, Rules, Timeline, TimelineKey, Timestamp};
@@ -163,9 +164,25 @@ impl TimelineEntry {
         })
     }
 
-    /// Begins a rendering.
-    pub(super) fn take_rows(&mut self, rules: &Rules, revision: u64) -> RenderRequest {
-        let rows = self.timeline.rows(rules);
+    /// Whether the newest rendering has a job that has been gone for a day.
+    pub(super) fn shows_long_gone(&self, now: Timestamp) -> bool {
+        self.is_visible()
+            && self
+                .ranks
+                .iter()
+                .any(|rank| is_long_gone(rank.gone_since, now))
+    }
+
+    /// Begins a rendering, of all jobs that have not been gone for a day.
+    pub(super) fn take_rows(
+        &mut self,
+        rules: &Rules,
+        revision: u64,
+        now: Timestamp,
+    ) -> RenderRequest {
+        let mut rows = self.timeline.rows(rules);
+        rows.jobs
+            .retain(|row| !is_long_gone(row.figures.gone_since, now));
         let transitions = match self.render {
             // What was saved was logged before.
             RenderState::Restored => Vec::new(),
@@ -183,4 +200,8 @@ impl TimelineEntry {
             transitions,
         }
     }
+}
+
+fn is_long_gone(gone_since: Option<Timestamp>, now: Timestamp) -> bool {
+    gone_since.is_some_and(|since| since.unix() + DAY <= now.unix())
 }
