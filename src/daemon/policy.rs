@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use crate::config::{Config, JobSelector, Owners, RefSelector};
-use ci_history::{Rules, Shard, Timestamp};
+use ci_history::{Rules, Shard, Timestamp, Tracks};
 
 /// The parts of the configuration that the state goes by.
 pub(super) struct Policy {
     pub(super) rules: Rules,
     pub(super) owners: Owners,
     pub(super) refs: RefSelector,
+    pub(super) tracks: Tracks,
     pub(super) jobs: JobSelector,
     pub(super) shard: Shard,
     /// A job or ref without activity for so long is forgotten.
@@ -26,6 +27,7 @@ impl Policy {
             rules: config.counting.clone(),
             owners: config.owners.clone(),
             refs: config.watch.refs.clone(),
+            tracks: config.watch.tracks.clone(),
             jobs: config.watch.jobs.clone(),
             shard: config.watch.shard,
             retention: config.retention,

@@ -66,6 +66,8 @@ pub(super) struct FamilyJobs {
     rejected: Vec<Rejected>,
     /// How long the pipeline ran, without its children.
     running_time: Option<Span>,
+    /// Whether the pipeline is of a tag.
+    tag: bool,
     /// Whether all its own jobs stay as they are until a user acts.
     pub(super) settled: bool,
     pub(super) family: Family,
@@ -81,6 +83,7 @@ impl FamilyJobs {
             jobs,
             rejected: found.jobs.rejected,
             running_time: found.running_time,
+            tag: found.tag,
             family: Family::default(),
             failed: None,
         }
@@ -127,6 +130,7 @@ impl Reader {
         let mut jobs = read.jobs;
         jobs.retain(|job| self.watch.jobs.matches(&job.name));
         pipeline.duration = pipeline.duration.or(read.running_time);
+        pipeline.tag |= read.tag;
         self.observed(project, pipeline, &jobs);
         jobs
     }

@@ -47,7 +47,9 @@ pub(super) fn exposed<'a>(
 
 /// The families of jobs and pipelines, a piece each.
 pub(super) fn render(deflater: &mut Deflater, rows: &TimelineRows, jobs: &[Job<'_>]) -> Fragments {
-    let base = labels(&[("project", &rows.project), ("ref", &rows.ref_name)]);
+    let mut pairs = vec![("project", &*rows.project), ("ref", &*rows.ref_name)];
+    pairs.extend(rows.track.as_deref().map(|track| ("track", track)));
+    let base = labels(&pairs);
     let job_base = |job: &Job<'_>| format!("{base},{}", labels(&[("job_name", &job.row.name)]));
     let jobs: Vec<_> = jobs.iter().map(|job| (job, job_base(job))).collect();
     let count = push_families(deflater, JOBS, &jobs, Job::has);

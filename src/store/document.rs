@@ -66,6 +66,8 @@ struct TimelineDocument {
     #[serde(rename = "ref")]
     ref_name: Arc<str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    track: Option<Arc<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     watermark: Option<i64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     has_gap: bool,
@@ -105,6 +107,7 @@ impl TimelineDocument {
                 web_url: timeline.project_url.clone(),
             },
             ref_name: timeline.key.ref_name.clone(),
+            track: timeline.key.track.clone(),
             watermark: saved.watermark.map(Timestamp::unix),
             has_gap: saved.has_gap,
             pipeline_id: timeline.newest_finished,
@@ -144,10 +147,7 @@ pub fn decode(text: &[u8]) -> Result<Saved, DocumentError> {
     let document: TimelineDocument = parse(text)?;
     let mut commits = Interner::default();
     let mut timeline = Timeline::new(
-        TimelineKey {
-            project_id: document.project.id,
-            ref_name: document.ref_name,
-        },
+        TimelineKey::new(document.project.id, document.ref_name).with_track(document.track),
         document.project.path,
         document.project.web_url,
     );

@@ -74,6 +74,7 @@ mod tests {
         let pipeline = PipelineObservation {
             id,
             ref_name: "main".into(),
+            tag: false,
             sha: format!("c{id}").into(),
             status,
             source: None,
@@ -103,10 +104,7 @@ mod tests {
 
     /// Every seventh pipeline passes.
     fn counted(ids: impl IntoIterator<Item = u64>) -> Timeline {
-        let key = TimelineKey {
-            project_id: 7,
-            ref_name: "main".into(),
-        };
+        let key = TimelineKey::new(7, "main");
         let mut timeline = Timeline::new(key, "a/b".into(), None);
         for id in ids {
             let status = if id % 7 == 0 {

@@ -195,6 +195,8 @@ pub struct TimelineRows {
     pub project_url: Option<Arc<str>>,
     /// Branch or tag: the label `ref`.
     pub ref_name: Arc<str>,
+    /// Track of the ref: the label `track`.
+    pub track: Option<Arc<str>>,
     /// Figures of the pipelines themselves.
     pub pipelines: Figures,
     /// The jobs, ordered by name.

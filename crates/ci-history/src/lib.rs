@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | input | `observation`, `rules`, `name`, `shard` |
 //! | counting | `attempt` -> `execution` -> `baseline` -> `history` -> `timeline` |
-//! | further operations on timelines | `absence`, `backfill`, `import`, `known`, `merge`, `retention` |
+//! | further operations on timelines | `absence`, `backfill`, `import`, `known`, `merge`, `regroup`, `retention`, `track` |
 //! | output | `figures`, `summary` |
 //! | failures | `failure_class`, `log`, `log_rules`, `mask` |
 //! | time | `clock`, `duration`, `time` |
@@ -33,12 +33,14 @@ mod name;
 mod observation;
 mod outcome;
 mod pattern;
+mod regroup;
 mod retention;
 mod rules;
 mod shard;
 mod summary;
 mod time;
 mod timeline;
+mod track;
 
 pub use failure_class::FailureClass;
 pub use figures::{
@@ -55,6 +57,7 @@ pub use rules::{
 pub use shard::Shard;
 pub use time::{Span, Timestamp};
 pub use timeline::{Changes, Timeline, TimelineKey};
+pub use track::{ALL_MERGE_REQUESTS, MERGE_REQUEST_REFS, TAG_TRACK, Track, Tracks};
 
 /// The parts of histories, for the documents of the store.
 pub mod stored {

@@ -25,6 +25,7 @@ impl Timeline {
             project: self.project.clone(),
             project_url: self.project_url.clone(),
             ref_name: self.key.ref_name.clone(),
+            track: self.key.track.clone(),
             pipelines,
             jobs: self
                 .jobs

@@ -3,7 +3,7 @@
 use super::shell::State;
 use crate::gitlab::webhook::Hook;
 use crate::ingest::{Observations as _, PollHint};
-use ci_history::{JobObservation, Status, TimelineKey};
+use ci_history::{JobObservation, Status};
 
 impl State {
     /// Counts what a hook says for sure, and says what polling is to read; `None` if it is not watched.
@@ -21,10 +21,12 @@ impl State {
         if !policy.refs.matches(&hook.ref_name, default_branch) {
             return None;
         }
-        let key = TimelineKey::new(id, hook.ref_name.clone());
-        let timeline = inner.timelines.get_visible(&key);
-        let known = timeline.and_then(|it| Some((it, it.known_pipeline(hook.pipeline_id)?)));
-        let Some((timeline, pipeline)) = known else {
+        let key = (inner.timelines).holder(id, &hook.ref_name, hook.pipeline_id);
+        let known = key.and_then(|key| {
+            let timeline = inner.timelines.get_visible(&key)?;
+            Some((key, timeline, timeline.known_pipeline(hook.pipeline_id)?))
+        });
+        let Some((key, timeline, pipeline)) = known else {
             return Some((id, PollHint::Everything));
         };
         let jobs = hook.jobs.items.iter();

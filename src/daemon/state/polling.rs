@@ -19,25 +19,33 @@ impl Observations for State {
         jobs: &[JobObservation],
         at: Timestamp,
     ) {
-        let mut inner = self.lock();
-        let inner = &mut *inner;
+        let mut guard = self.lock();
+        let inner = &mut *guard;
         // Since the cycle began the project may have moved, or be no longer watched.
         let facts = inner.projects.facts(project.id);
         let default_branch = facts.and_then(|facts| facts.default_branch.as_deref());
         let refs = &self.policy.refs;
-        let is_visible = facts.is_some() && refs.matches(&pipeline.ref_name, default_branch);
+        let is_watched = refs.watches(&pipeline.ref_name, pipeline.tag, default_branch);
+        let is_visible = facts.is_some() && is_watched;
         let project = facts.unwrap_or(project);
-        inner
+        let effects = inner
             .timelines
             .observe(project, is_visible, pipeline, jobs, at);
+        drop(guard);
+        self.apply(effects);
     }
 
     fn pipeline_removed(&self, project: &Project, pipeline: &PipelineObservation) {
         tracing::info!("GitLab no longer knows this pipeline");
-        let key = TimelineKey::new(project.id, pipeline.ref_name.clone());
-        self.lock().timelines.change(&key, |timeline, rules| {
-            timeline.cancel_in_flight(pipeline.id, rules)
-        });
+        let mut inner = self.lock();
+        if let Some(key) = inner
+            .timelines
+            .holder(project.id, &pipeline.ref_name, pipeline.id)
+        {
+            inner.timelines.change(&key, |timeline, rules| {
+                timeline.cancel_in_flight(pipeline.id, rules)
+            });
+        }
     }
 
     fn rejected(&self, rejected: &Rejected) {
@@ -76,7 +84,8 @@ impl PollEvents for State {
         }
         let default_branch = project.default_branch.as_deref();
         let refs = &self.policy.refs;
-        let is_watched = |ref_name: &str| refs.matches(ref_name, default_branch);
+        let is_watched =
+            |key: &TimelineKey| refs.watches(&key.ref_name, key.is_tag(), default_branch);
         let effects = inner.timelines.project_found(project, is_watched);
         drop(inner);
         if let Found::Moved { from } = found {

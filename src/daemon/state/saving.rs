@@ -18,12 +18,12 @@ impl State {
     /// Takes over what was saved, and exposes it. Only other refs are backfilled.
     pub(in crate::daemon) fn restore(&self, saved: Vec<Saved>) {
         for saved in saved {
-            let key = saved.timeline.key.clone();
+            let project_id = saved.timeline.key.project_id;
             let mut inner = self.lock();
-            inner.projects.restore(key.project_id, saved.watermark);
-            inner.timelines.restore(saved);
+            inner.projects.restore(project_id, saved.watermark);
+            let keys = inner.timelines.restore(saved);
             drop(inner);
-            self.publish(vec![key]);
+            self.publish(keys);
         }
         self.lock().health.loaded();
     }

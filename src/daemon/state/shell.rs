@@ -40,7 +40,7 @@ impl State {
     ) -> Self {
         let inner = Inner {
             projects: Projects::default(),
-            timelines: Timelines::new(policy.rules.clone()),
+            timelines: Timelines::new(policy.rules.clone(), policy.tracks.clone()),
             health: Health::default(),
         };
         Self {

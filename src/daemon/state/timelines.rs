@@ -1,6 +1,7 @@
 //! All timelines: which are to be rendered, hidden, saved and removed.
 
 mod entry;
+mod regroup;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -12,12 +13,13 @@ use crate::gitlab::Project;
 use crate::ingest::Resume;
 use crate::store::Saved;
 use ci_history::{
-    Changes, JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp,
+    Changes, JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp, Tracks,
 };
 
 /// Every timeline that is known, by project and ref.
 pub(super) struct Timelines {
     rules: Rules,
+    tracks: Tracks,
     entries: BTreeMap<TimelineKey, TimelineEntry>,
     /// Entries that may have to be rendered.
     dirty: BTreeSet<TimelineKey>,
@@ -30,9 +32,10 @@ pub(super) struct Timelines {
 }
 
 impl Timelines {
-    pub(super) fn new(rules: Rules) -> Self {
+    pub(super) fn new(rules: Rules, tracks: Tracks) -> Self {
         Self {
             rules,
+            tracks,
             entries: BTreeMap::new(),
             dirty: BTreeSet::new(),
             unsaved: BTreeSet::new(),
@@ -41,28 +44,26 @@ impl Timelines {
         }
     }
 
-    /// Takes over a saved timeline, to be rendered.
-    pub(super) fn restore(&mut self, saved: Saved) {
-        let key = saved.timeline.key.clone();
-        self.dirty.insert(key.clone());
-        self.entries.insert(key, TimelineEntry::restored(saved));
-    }
-
     /// Where polling of a project goes on.
     pub(super) fn resume(&self, project_id: u64, watermark: Option<Timestamp>) -> Resume {
         let mut resume = Resume {
             watermark,
             ..Resume::default()
         };
+        let mut with_gap = BTreeSet::new();
         for (key, entry) in self.entries.range(refs_of(project_id)) {
+            if entry.has_gap {
+                with_gap.insert(key.ref_name.clone());
+            }
             // Without a watermark the first backfill of the project was broken off.
-            if watermark.is_some() && !entry.has_gap {
+            if watermark.is_some() {
                 resume.known_refs.insert(key.ref_name.clone());
             }
             if entry.is_visible() {
                 resume.open.extend(entry.timeline.open_pipelines());
             }
         }
+        resume.known_refs.retain(|name| !with_gap.contains(name));
         resume
     }
 
@@ -74,8 +75,9 @@ impl Timelines {
         pipeline: &PipelineObservation,
         jobs: &[JobObservation],
         at: Timestamp,
-    ) {
-        let key = TimelineKey::new(project.id, pipeline.ref_name.clone());
+    ) -> Effects {
+        let key = self.key_of(project.id, pipeline);
+        let effects = self.collect(project, &key, pipeline.id);
         self.entries
             .entry(key.clone())
             .or_insert_with(|| TimelineEntry::new(key.clone(), project));
@@ -86,6 +88,7 @@ impl Timelines {
                 entry.show();
             }
         });
+        effects
     }
 
     /// Changes a timeline.
@@ -104,13 +107,13 @@ impl Timelines {
     pub(super) fn project_found(
         &mut self,
         project: &Project,
-        is_watched: impl Fn(&str) -> bool,
+        is_watched: impl Fn(&TimelineKey) -> bool,
     ) -> Effects {
         let mut effects = Effects::default();
         for key in self.keys_of(project.id) {
             self.edit(&key, |entry, _| {
                 let moved = entry.relocate(project);
-                if !is_watched(&key.ref_name) {
+                if !is_watched(&key) {
                     if entry.hide() {
                         effects.hide.push(key.clone());
                     }

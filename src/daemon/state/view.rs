@@ -92,11 +92,20 @@ impl DaemonStatus for State {
         select(candidates, filter, paging).look_up(|(key, name)| self.entry(&inner, key, name))
     }
 
-    fn job(&self, project: &str, ref_name: &str, job: &str) -> Option<JobEntry> {
+    fn job(
+        &self,
+        project: &str,
+        ref_name: &str,
+        track: Option<&str>,
+        job: &str,
+    ) -> Option<JobEntry> {
         let inner = self.lock();
         let mut visible = inner.timelines.visible();
         let (timeline, _) = visible.find(|(timeline, _)| {
-            *timeline.key.ref_name == *ref_name && *timeline.project == *project
+            let key = &timeline.key;
+            *key.ref_name == *ref_name
+                && key.track.as_deref() == track
+                && *timeline.project == *project
         })?;
         let entry = self.entry(&inner, &timeline.key, job)?;
         entry.row.figures.is_worth_showing().then_some(entry)
@@ -114,6 +123,7 @@ impl State {
             project: timeline.project.clone(),
             project_url: timeline.project_url.clone(),
             ref_name: key.ref_name.clone(),
+            track: key.track.clone(),
             team: team.cloned(),
             row,
         })

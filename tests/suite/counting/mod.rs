@@ -20,10 +20,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn timeline() -> Timeline {
-    let key = TimelineKey {
-        project_id: 1,
-        ref_name: "main".into(),
-    };
+    let key = TimelineKey::new(1, "main");
     Timeline::new(key, "acme/shop".into(), None)
 }
 
@@ -31,6 +28,7 @@ fn pipeline(id: u64, status: Status) -> PipelineObservation {
     PipelineObservation {
         id,
         ref_name: "main".into(),
+        tag: false,
         sha: format!("commit-{id}").into(),
         status,
         source: Some("push".into()),

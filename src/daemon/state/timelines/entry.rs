@@ -127,6 +127,32 @@ impl TimelineEntry {
         moved
     }
 
+    /// Joins what another track of the ref has counted.
+    pub(super) fn absorb(&mut self, other: Timeline, rules: &Rules) {
+        self.timeline.absorb(other, rules);
+        self.changed();
+    }
+
+    /// Takes out the kept executions of some pipelines, or the whole timeline.
+    pub(super) fn extract(
+        &mut self,
+        is_wanted: &dyn Fn(u64) -> bool,
+        takes_all: bool,
+        key: &TimelineKey,
+        rules: &Rules,
+    ) -> Timeline {
+        self.changed();
+        if takes_all {
+            let own = self.timeline.key.clone();
+            let (project, url) = (&self.timeline.project, &self.timeline.project_url);
+            let rest = Timeline::new(own, project.clone(), url.clone());
+            let mut all = std::mem::replace(&mut self.timeline, rest);
+            all.key = key.clone();
+            return all;
+        }
+        self.timeline.extract(is_wanted, key.clone(), rules)
+    }
+
     /// Joins what another replica saved.
     pub(super) fn merge_saved(&mut self, saved: &Saved, rules: &Rules, cutoff: Option<Timestamp>) {
         let former = self.timeline.clone();
