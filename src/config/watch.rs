@@ -302,13 +302,14 @@ fn idle_interval(section: &Section<'_>, interval: Option<Duration>) -> Duration 
 fn tracks(section: &Section<'_>) -> Vec<Track> {
     let mut tracks: Vec<Track> = Vec::new();
     for section in section.sections("tracks") {
-        let Some(name) = section.read(&TRACK_NAME) else {
+        let name = section.read(&TRACK_NAME);
+        let sources = section.read_list(&TRACK_SOURCES);
+        let (Some(name), Some(sources)) = (name, sources) else {
             continue;
         };
         if tracks.iter().any(|track| *track.name == *name) {
             section.complain(format!("the track `{name}` is given twice; keep one"));
         }
-        let sources = some(&section, &TRACK_SOURCES);
         tracks.push(Track {
             name: name.into(),
             sources: sources.iter().map(|source| source.0).collect(),

@@ -325,8 +325,10 @@ counting  window: 10
           late_pipelines: insert
           absent_jobs: ignore
           infrastructure_failures: count
+          outdated_deployments: ignore
           job_names: full
           never_failed_jobs: track
+          absent_after: 10
 owners    2 rules
 state     ./state, saved every 10s, kept for 30d
 serves    :10141

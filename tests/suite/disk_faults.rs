@@ -99,7 +99,7 @@ fn write_until_killed(root: &Path) -> ! {
         let pipelines = |id: &u64| timelines.get(id).map_or(0, Timeline::newest_finished);
         let project_id = (0..PROJECTS).min_by_key(pipelines).unwrap();
         let timeline = timelines.entry(project_id).or_insert_with(|| {
-            let ref_name = "main".into();
+            let ref_name = "main";
             let key = TimelineKey::new(project_id, ref_name);
             Timeline::new(key, "acme/shop".into(), None)
         });

@@ -7,8 +7,9 @@
 //! | area | files |
 //! | --- | --- |
 //! | input | `observation`, `rules`, `name`, `shard` |
-//! | counting | `attempt` -> `execution` -> `baseline` -> `history` -> `timeline` |
-//! | further operations on timelines | `absence`, `backfill`, `import`, `known`, `merge`, `regroup`, `retention`, `track` |
+//! | identity | `key`, `track` |
+//! | counting | `finished`, `attempt` -> `execution` -> `baseline` -> `history` -> `timeline` |
+//! | further operations on timelines | `absence`, `backfill`, `import`, `known`, `merge`, `regroup`, `retention` |
 //! | output | `figures`, `summary` |
 //! | failures | `failure_class`, `log`, `log_rules`, `mask` |
 //! | time | `clock`, `duration`, `time` |
@@ -22,8 +23,10 @@ pub mod duration;
 mod execution;
 mod failure_class;
 mod figures;
+mod finished;
 mod history;
 mod import;
+mod key;
 mod known;
 mod log;
 mod log_rules;
@@ -46,6 +49,7 @@ pub use failure_class::FailureClass;
 pub use figures::{
     ClassCounts, Failing, Figures, JobRow, OutcomeCounts, TimelineRows, WindowEntry,
 };
+pub use key::{TAG_TRACK, TimelineKey};
 pub use log::{LogExcerpt, LogFinding, LogText};
 pub use log_rules::LogRules;
 pub use observation::{JobObservation, PipelineObservation, Status};
@@ -56,15 +60,15 @@ pub use rules::{
 };
 pub use shard::Shard;
 pub use time::{Span, Timestamp};
-pub use timeline::{Changes, Timeline, TimelineKey};
-pub use track::{ALL_MERGE_REQUESTS, MERGE_REQUEST_REFS, TAG_TRACK, Track, Tracks};
+pub use timeline::{Changes, Timeline};
+pub use track::{ALL_MERGE_REQUESTS, MERGE_REQUEST_REFS, Track, Tracks};
 
 /// The parts of histories, for the documents of the store.
 pub mod stored {
-    pub use super::absence::{FinishedPipelines, KEPT_FINISHED};
     pub use super::attempt::{Attempt, Detail, Phase};
     pub use super::baseline::{Baseline, Imported};
     pub use super::execution::{Counted, Execution};
+    pub use super::finished::{FinishedPipelines, KEPT_FINISHED};
     pub use super::history::History;
     pub use super::timeline::Job;
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::absence::FinishedPipelines;
 use super::baseline::Baseline;
 use super::execution::Execution;
+use super::finished::FinishedPipelines;
 use super::history::History;
-use super::timeline::{Job, Timeline, TimelineKey};
+use super::key::TimelineKey;
+use super::timeline::{Job, Timeline};
 use super::track::Tracks;
 use super::{FailureClass, Outcome, Rules};
 

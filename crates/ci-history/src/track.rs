@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use super::PipelineObservation;
-use super::timeline::TimelineKey;
-
-/// Track of the pipelines of tags. It keeps a tag and a branch of one name apart.
-pub const TAG_TRACK: &str = "tag";
+use super::key::{TAG_TRACK, TimelineKey};
 
 /// Ref of the pipelines of all merge requests together. No ref of Git has a `*`.
 pub const ALL_MERGE_REQUESTS: &str = "refs/merge-requests/*";
