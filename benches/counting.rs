@@ -38,6 +38,7 @@ fn pipeline(id: u64) -> (PipelineObservation, Vec<JobObservation>) {
         created_at: at(id * 600),
         updated_at: at(id * 600 + 300),
         duration: Some(Span::from_micros(300_000_000)),
+        failure_reason: None,
         web_url: None,
     };
     let jobs = (0..JOBS_A_TIMELINE).map(|index| {

@@ -1,27 +1,27 @@
-//! Which GitLab CI jobs fail consistently, since when, and why: counted, saved and exposed.
+//! A Prometheus exporter for GitLab CI jobs that fail consistently: it polls, counts, saves and exposes.
 //!
 //! ```text
-//! HTTP bytes -> wire shapes -> observations -> timelines -> what changed -> exposition -> scrape
-//!               (gitlab)       (ci-history)    (ci-history)      |          (metrics)
-//!                                                                +-> saved documents (store)
+//! HTTP bytes -> wire types -> observations -> timelines -> changes -> exposition -> scrape
+//!               (gitlab)      (ci-history)    (ci-history)   |        (metrics)
+//!                                                            +-> saved documents (store)
 //! ```
 //!
 //! | module | owns |
 //! | --- | --- |
-//! | [`base`] | small leaves that know nothing of the program: backoff, error chains, near words, times in words |
-//! | [`config`] | file, flags and environment, checked as a whole |
-//! | [`gitlab`] | the adapter: transport, paging, retries, validation record by record |
-//! | [`store`] | documents, their versions, and the places that hold them |
-//! | [`metrics`] | the families, their rendered text, and the exporter's own metrics |
-//! | [`ingest`] | when which project is polled, and from where on |
-//! | [`http`] | server, routes, status page |
-//! | [`explain`] | what Prometheus and Alertmanager say of one job |
-//! | [`daemon`] | the only owner of the state: wiring, saving, orderly end |
-//! | [`cli`] | one file a command |
+//! | [`base`] | helpers without knowledge of the program: backoff, error chains, did-you-mean, times in words |
+//! | [`config`] | file, flags and environment, validated as a whole |
+//! | [`gitlab`] | the GitLab client: transport, paging, retries, validation of each record |
+//! | [`store`] | documents, their versions, and the directory or bucket that holds them |
+//! | [`metrics`] | metric families, their rendered text, and the exporter's own metrics |
+//! | [`ingest`] | polling: when each project is read, and from where on |
+//! | [`http`] | server, routes and pages |
+//! | [`explain`] | the answers of Prometheus and Alertmanager about one job |
+//! | [`daemon`] | the state, wiring, saving and shutdown |
+//! | [`cli`] | commands, one file each |
 //!
-//! `base` <- `config`, `gitlab`, `store`, `metrics`, `explain` <- `ingest`, `http` <- `daemon` <- `cli`: each uses only what
-//! stands before it, and what stands side by side knows nothing of each other. All of them use the
-//! crate [`ci_history`], which counts, and whose [`ci_history::clock`] is the only reader of the wall clock.
+//! `base` <- `config`, `gitlab`, `store`, `metrics`, `explain` <- `ingest`, `http` <- `daemon` <- `cli`: a module
+//! imports only modules to its left, and modules at the same place do not import each other. All of them use the
+//! crate [`ci_history`], which counts. Its [`ci_history::clock`] is the only reader of the wall clock.
 
 pub mod base;
 pub mod cli;

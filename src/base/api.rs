@@ -22,6 +22,8 @@ pub enum Endpoint {
     Token,
     /// `GET /metadata`.
     Metadata,
+    /// `GET /projects/:id/jobs/:id`.
+    Job,
     /// `GET /projects/:id/jobs/:id/trace`.
     JobTrace,
     /// `GET /projects/:id/repository/files/:path/raw`.

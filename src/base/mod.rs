@@ -9,6 +9,7 @@ pub mod listen_address;
 pub mod loopback;
 pub mod nearest;
 pub mod s3_options;
+pub mod secret_source;
 
 /// Seconds of a day.
 pub const DAY: i64 = 24 * 60 * 60;

@@ -27,6 +27,9 @@ pub fn run(
                     "warning: {line}; the exporter does not start without it"
                 )?;
             }
+            if let Some(warning) = config.gitlab.unencrypted_token() {
+                writeln!(console.err, "warning: {warning}")?;
+            }
             summarize(&config, unreadable.as_ref(), console.out)?;
             Ok(ExitCode::SUCCESS)
         }

@@ -27,7 +27,7 @@ pub struct TimelineFilter {
 }
 
 impl TimelineFilter {
-    fn matches(&self, timeline: &Timeline) -> bool {
+    pub(super) fn matches(&self, timeline: &Timeline) -> bool {
         let is_project = |wanted: &String| {
             *wanted == *timeline.project || *wanted == timeline.key.project_id.to_string()
         };

@@ -1,5 +1,6 @@
 //! The section `gitlab`: which GitLab, with which token.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Certificate;
@@ -10,10 +11,12 @@ use super::key::{Key, keys};
 use super::node::Origin;
 use super::problem::Report;
 use super::secret::{token, token_of_file};
+use super::secret_file::SecretFile;
 use super::section::Section;
 use super::url::base_url;
 use super::value_type::Form;
 use crate::base::error_chain::error_chain;
+use crate::base::loopback::is_loopback;
 
 /// The environment variable that holds the token where no file is given.
 pub const TOKEN_VARIABLE: &str = "GITLAB_TOKEN";
@@ -25,6 +28,8 @@ pub struct GitLab {
     pub url: Url,
     /// Access token; `None` sees public projects only.
     pub token: Option<SecretString>,
+    /// The file that the token comes from.
+    pub token_file: Option<Arc<SecretFile>>,
     /// Certificate authorities to trust besides the system's.
     pub certificates: Vec<Certificate>,
     /// Longest time one request may take.
@@ -48,7 +53,7 @@ keys! {
         token_of_file,
     )
     .secret()
-    .doc("File with an access token of scope `read_api`. Overrides the environment variable `GITLAB_TOKEN`. Without any token only public projects can be watched.");
+    .doc("File with an access token of scope `read_api`. Overrides the environment variable `GITLAB_TOKEN`. The file is read again when it changes, and when GitLab refuses the token. Without any token only public projects can be watched.");
 
     CA_FILE: Key<Vec<Certificate>> = Key::file(
         "gitlab.ca_file",
@@ -72,6 +77,8 @@ impl GitLab {
         report: &Report,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Self {
+        let token_file = section.path_of_file(TOKEN_FILE.info.name());
+        let token_file = token_file.map(|path| Arc::new(SecretFile::new(path, token_of_file)));
         let token = if section.has(TOKEN_FILE.info.name()) {
             section.read(&TOKEN_FILE)
         } else {
@@ -80,10 +87,24 @@ impl GitLab {
         Self {
             url: section.get(&URL),
             token,
+            token_file,
             certificates: section.read(&CA_FILE).unwrap_or_default(),
             timeout: section.get(&TIMEOUT),
             requests_per_second: section.get(&REQUESTS_PER_SECOND),
         }
+    }
+
+    /// A warning where the token would go over a network unencrypted.
+    pub fn unencrypted_token(&self) -> Option<String> {
+        let has_token = self.token.is_some() || self.token_file.is_some();
+        let is_exposed = self.url.scheme() == "http" && !is_loopback(&self.url);
+        (has_token && is_exposed).then(|| {
+            format!(
+                "the GitLab token goes to {} unencrypted, and whoever is on the way can read it; use https in \
+                 gitlab.url",
+                self.url
+            )
+        })
     }
 }
 

@@ -13,6 +13,7 @@ use super::gitlab::{self, GitLab};
 use super::hints::variable_hint;
 use super::key::{Key, keys};
 use super::key_info::KeyInfo;
+use super::limits::{self, Limits};
 use super::node::Node;
 use super::overrides::Overrides;
 use super::owners::{self, Owners};
@@ -44,8 +45,12 @@ pub struct Config {
     pub store: Store,
     /// Who may send events.
     pub webhooks: Webhooks,
+    /// Bounds on what is kept.
+    pub limits: Limits,
     /// Time without activity after which a job is forgotten.
     pub retention: Duration,
+    /// How long a jump of a clock has to hold before `retention` goes by it.
+    pub clock_jump_hold: Duration,
     /// Where `/metrics` is served.
     pub listen_address: ListenAddress,
 }
@@ -68,7 +73,11 @@ pub struct StateConfig {
 keys! {
     RETENTION: Key<Duration> = Key::duration("retention", Duration::from_secs(1))
         .default("30d")
-        .doc("Histories, series and documents of a job, branch or project end after this time without activity, by GitLab's clock.");
+        .doc("Histories, series and documents of a job, branch or project end after this time without activity, seen from the newest activity in the data. A job of a ref that lives, and the default branch, stay four times as long. Documents stay in `attic/` for 30 days more.");
+
+    CLOCK_JUMP_HOLD: Key<Duration> = Key::duration("clock_jump_hold", Duration::from_millis(100))
+        .default("30m")
+        .doc("`retention` ignores a jump of GitLab's clock, or of this machine's, until it has held for this time and over 20 answers.");
 
     LISTEN_ADDRESS: Key<ListenAddress> = Key::text(
         "web.listen_address",
@@ -91,6 +100,7 @@ const ALL_KEYS: &[&[KeyInfo]] = &[
     owners::KEYS,
     store::KEYS,
     webhooks::KEYS,
+    limits::KEYS,
     services::KEYS,
     KEYS,
 ];
@@ -149,7 +159,9 @@ impl Config {
             owners: state.owners,
             store: state.store,
             webhooks: Webhooks::read(&root.section("webhooks")),
+            limits: Limits::read(&root.section("limits")),
             retention: root.get(&RETENTION),
+            clock_jump_hold: root.get(&CLOCK_JUMP_HOLD),
             listen_address: root.section("web").get(&LISTEN_ADDRESS),
         }
     }

@@ -1,25 +1,53 @@
 //! Owners files: the syntax of CODEOWNERS, with job names in place of paths.
+//!
+//! By hand: the crates that read CODEOWNERS match paths of files, where `*` stops at `/`.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use globset::{GlobSet, GlobSetBuilder};
+use globset::{Glob, GlobSet, GlobSetBuilder};
 
+use super::owners_line::Line;
 use super::select::name_glob;
 
-/// The owners of jobs. As in CODEOWNERS, the last line that matches wins.
+/// Most patterns of a file.
+const MOST_PATTERNS: usize = 5000;
+
+/// Longest pattern or owner, in bytes. GitLab's names of jobs have at most 255 characters.
+const LONGEST_WORD: usize = 512;
+
+/// Lines that failed to parse and are given back; of the others only the number.
+const MOST_BAD_LINES: usize = 10;
+
+/// The owners of jobs, by section. As in CODEOWNERS, the last line of a section that matches wins.
 #[derive(Debug, Clone, Default)]
 pub struct OwnersFile {
     patterns: GlobSet,
-    /// The team of each pattern; `None` where a line takes jobs away from everybody.
-    teams: Vec<Option<Arc<str>>>,
+    /// What each pattern gives, in the order of the file.
+    rules: Vec<Rule>,
 }
 
-/// The owner that a line gives.
+#[derive(Debug, Clone)]
+struct Rule {
+    /// Number of the section, from 0 for the lines before the first head.
+    section: usize,
+    gives: Gift,
+}
+
+#[derive(Debug, Clone)]
+enum Gift {
+    Team(Arc<str>),
+    /// The section leaves the job to nobody.
+    Nobody,
+    /// The section does not apply to the job, whatever its other lines say.
+    Exclusion,
+}
+
+/// The owner that a file gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner<'a> {
     Team(&'a Arc<str>),
-    /// Nobody, whatever the lines before it say.
+    /// A line matches, and it names nobody.
     Nobody,
 }
 
@@ -41,88 +69,159 @@ impl fmt::Display for BadLine {
 impl OwnersFile {
     /// Reads a file. Lines that fail to parse are left out, and given back.
     pub fn parse(text: &str) -> (Self, Vec<BadLine>) {
-        let mut patterns = GlobSetBuilder::new();
-        let mut teams = Vec::new();
-        let mut bad = Vec::new();
-        for (number, line) in text.lines().enumerate() {
-            let Some((pattern, team)) = rule(line) else {
-                continue;
-            };
-            match name_glob(&pattern) {
-                Ok(glob) => {
-                    patterns.add(glob);
-                    teams.push(team.map(Arc::from));
-                }
-                Err(problem) => bad.push(BadLine {
-                    line: number + 1,
-                    problem: format!("`{pattern}` is not a pattern: {problem}"),
-                }),
+        let mut reader = FileReader::default();
+        for (index, line) in text.lines().enumerate() {
+            if let Some(line) = Line::parse(line)
+                && let Err(problem) = reader.add(line)
+            {
+                reader.bad.add(index + 1, problem);
             }
         }
-        match patterns.build() {
-            Ok(patterns) => (Self { patterns, teams }, bad),
-            Err(error) => {
-                let problem = format!("the patterns cannot be used together: {error}");
-                bad.push(BadLine { line: 1, problem });
-                (Self::default(), bad)
-            }
-        }
+        reader.build()
     }
 
-    /// The owner of a job; `None` where no line matches.
+    /// The owner of a job; `None` where no line matches. Of several sections that own the job, the last one
+    /// counts.
     pub(super) fn team(&self, job: &str) -> Option<Owner<'_>> {
-        let last = self.patterns.matches(job).into_iter().max()?;
-        Some(self.teams[last].as_ref().map_or(Owner::Nobody, Owner::Team))
+        let mut matches = self.patterns.matches(job);
+        matches.sort_unstable();
+        let matching: Vec<&Rule> = matches.iter().map(|&index| &self.rules[index]).collect();
+        let sections = matching.chunk_by(|a, b| a.section == b.section);
+        let owners: Vec<Owner<'_>> = sections.map(owner_by_section).collect();
+        let last_team = owners.iter().rfind(|owner| matches!(owner, Owner::Team(_)));
+        last_team.or(owners.last()).copied()
     }
 
     /// How many patterns there are.
     pub fn len(&self) -> usize {
-        self.teams.len()
+        self.rules.len()
     }
 
     /// Whether there is no pattern.
     pub fn is_empty(&self) -> bool {
-        self.teams.is_empty()
+        self.rules.is_empty()
     }
 }
 
-/// The pattern and the first owner of a line; `None` for empty lines, comments and section heads.
-fn rule(line: &str) -> Option<(String, Option<&str>)> {
-    let line = line.trim();
-    let is_section = line.starts_with('[') && line.contains(']') || line.starts_with("^[");
-    if line.is_empty() || line.starts_with('#') || is_section {
-        return None;
+/// The owner by the matching lines of one section.
+fn owner_by_section<'a>(matching: &[&'a Rule]) -> Owner<'a> {
+    if matching
+        .iter()
+        .any(|rule| matches!(rule.gives, Gift::Exclusion))
+    {
+        return Owner::Nobody;
     }
-    let (line, excluded) = match line.strip_prefix('!') {
-        Some(rest) => (rest, true),
-        None => (line, false),
-    };
-    // Blanks and `#` of a name are escaped by a backslash.
-    let mut pattern = String::new();
-    let mut chars = line.char_indices();
-    let mut end = line.len();
-    while let Some((at, c)) = chars.next() {
-        match c {
-            '\\' => match chars.next() {
-                Some((_, escaped @ (' ' | '#' | '!'))) => pattern.push(escaped),
-                Some((_, escaped)) => pattern.extend(['\\', escaped]),
-                None => pattern.push('\\'),
-            },
-            c if c.is_whitespace() => {
-                end = at;
-                break;
+    match matching.last().map(|rule| &rule.gives) {
+        Some(Gift::Team(team)) => Owner::Team(team),
+        _ => Owner::Nobody,
+    }
+}
+
+/// A file while it is read.
+#[derive(Default)]
+struct FileReader {
+    globs: Vec<Glob>,
+    rules: Vec<Rule>,
+    section: usize,
+    /// Default owner of the section.
+    default: Option<Arc<str>>,
+    bad: BadLines,
+}
+
+impl FileReader {
+    fn add(&mut self, line: Line<'_>) -> Result<(), String> {
+        match line {
+            Line::Section(default) => {
+                self.section += 1;
+                // A section whose default owner is refused has none.
+                self.default = None;
+                self.default = default.map(team).transpose()?;
+                Ok(())
             }
-            c => pattern.push(c),
+            Line::Exclusion(pattern) => self.rule(&pattern, Gift::Exclusion),
+            Line::Pattern(pattern, owner) => {
+                let own = owner.map(team).transpose()?;
+                let team = own.or_else(|| self.default.clone());
+                self.rule(&pattern, team.map_or(Gift::Nobody, Gift::Team))
+            }
         }
     }
-    let words = line[end..].split_whitespace();
-    let mut owners = words.take_while(|word| !word.starts_with('#'));
-    let owner = owners.next().filter(|_| !excluded);
-    let owner = owner.map(|owner| owner.strip_prefix('@').unwrap_or(owner));
-    let pattern = pattern
-        .strip_prefix('/')
-        .map_or(pattern.clone(), str::to_owned);
-    Some((pattern, owner.filter(|owner| !owner.is_empty())))
+
+    fn rule(&mut self, pattern: &str, gives: Gift) -> Result<(), String> {
+        if self.rules.len() >= MOST_PATTERNS {
+            return Err(format!("it is beyond the first {MOST_PATTERNS} patterns"));
+        }
+        short(pattern)?;
+        let glob = name_glob(pattern)
+            .map_err(|problem| format!("`{pattern}` is not a pattern: {problem}"))?;
+        self.globs.push(glob);
+        self.rules.push(Rule {
+            section: self.section,
+            gives,
+        });
+        Ok(())
+    }
+
+    fn build(mut self) -> (OwnersFile, Vec<BadLine>) {
+        let mut patterns = GlobSetBuilder::new();
+        for glob in self.globs {
+            patterns.add(glob);
+        }
+        let file = match patterns.build() {
+            Ok(patterns) => OwnersFile {
+                patterns,
+                rules: self.rules,
+            },
+            Err(error) => {
+                let problem = format!("the patterns cannot be used together: {error}");
+                self.bad.add(1, problem);
+                OwnersFile::default()
+            }
+        };
+        (file, self.bad.all())
+    }
+}
+
+fn team(owner: &str) -> Result<Arc<str>, String> {
+    short(owner)?;
+    Ok(owner.into())
+}
+
+fn short(word: &str) -> Result<(), String> {
+    match word.len() {
+        ..=LONGEST_WORD => Ok(()),
+        length => Err(format!(
+            "a pattern or owner has {length} bytes, and at most {LONGEST_WORD} are allowed"
+        )),
+    }
+}
+
+/// The first lines that failed to parse, and the number of the others.
+#[derive(Default)]
+struct BadLines {
+    first: Vec<BadLine>,
+    others: usize,
+}
+
+impl BadLines {
+    fn add(&mut self, line: usize, problem: String) {
+        if self.first.len() < MOST_BAD_LINES {
+            self.first.push(BadLine { line, problem });
+        } else {
+            self.others += 1;
+        }
+    }
+
+    fn all(mut self) -> Vec<BadLine> {
+        if let (1.., Some(last)) = (self.others, self.first.last_mut()) {
+            let others = self.others;
+            let _ = write!(
+                last.problem,
+                " (and {others} further lines that failed to parse)"
+            );
+        }
+        self.first
+    }
 }
 
 #[cfg(test)]
@@ -159,6 +258,42 @@ mod tests {
         }
         assert_eq!(team("deploy-* @sre", "unit"), "-");
         assert_eq!(team("", "unit"), "-");
+    }
+
+    #[test]
+    fn lines_without_an_owner_belong_to_the_default_owner_of_their_section() {
+        let file = "other @everybody\nlint\n[Backend][2] @backend-team @x\nbuild\nlint @qa\n\
+            ^[Docs] @docs\n!build\ndocs-*\n!docs-old\ndocs-old-but-gold @gold\n[Bare]\nbuild\nnobody\n";
+        for (job, wanted) in [
+            ("other", "everybody"),
+            ("build", "backend-team"),
+            ("lint", "qa"),
+            ("docs-site", "docs"),
+            ("docs-old", ""),
+            ("docs-old-but-gold", "gold"),
+            ("nobody", ""),
+            ("unit", "-"),
+        ] {
+            assert_eq!(team(file, job), wanted, "{job}");
+        }
+    }
+
+    #[test]
+    fn files_of_any_content_are_read_in_bounded_time() {
+        let contents = [
+            "*{[".repeat(100_000),
+            "{a,".repeat(100) + " @x\n",
+            "[".repeat(1 << 20),
+            "{\n".repeat(1 << 19),
+            "a*?b*[!c]d* @x\n".repeat(1 << 16),
+            "\\ ".repeat(1 << 19),
+            format!("a @{}\n", "x".repeat(1 << 20)),
+        ];
+        for content in contents {
+            let (file, bad) = OwnersFile::parse(&content);
+            assert!(file.len() <= MOST_PATTERNS && bad.len() <= MOST_BAD_LINES);
+            assert!(!bad.is_empty(), "{content:.20}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A mapping of the document: reads its keys, and refuses unknown and repeated ones.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use super::hints::{excerpt, variable_hint};
 use super::key::Key;
@@ -119,6 +120,14 @@ impl<'a> Section<'a> {
             self.open(format!("{path}[{n}]"), pattern.clone(), Some(item))
         };
         items.iter().enumerate().map(open).collect()
+    }
+
+    /// The path of the file that `name` names, from the configuration's own directory.
+    pub(super) fn path_of_file(&self, name: &str) -> Option<PathBuf> {
+        match &self.entry(name)?.kind {
+            NodeKind::Text(path) => Some(self.context.folder.join(path)),
+            _ => None,
+        }
     }
 
     /// Notes a problem with the section itself.

@@ -197,7 +197,7 @@ keys! {
 
     SCHEDULES: Key<bool> = Key::bool("watch.schedules")
         .default("true")
-        .doc("Whether pipeline schedules of the watched refs are read, for the `schedule_*` series: a request every second `watch.idle_interval`, every twelfth for a project without schedules, and up to two for each run.");
+        .doc("Whether pipeline schedules are read, also of refs that are not watched, for the `schedule_*` series: a request every second `watch.idle_interval`, every twelfth for a project without schedules, up to two for each run, and one at each reading for a schedule that missed a run.");
 
     BACKFILL_PIPELINES: Key<usize> = Key::count("watch.backfill.pipelines", 0, MAX_PIPELINES)
         .default("50")
@@ -348,7 +348,7 @@ fn each_once(list: Vec<String>) -> Vec<String> {
 }
 
 /// A path or an id as GitLab's API takes them.
-fn path_or_id(text: &str) -> Result<String, String> {
+pub(super) fn path_or_id(text: &str) -> Result<String, String> {
     if text.contains("://") {
         return Err("leave out the address of the GitLab".to_owned());
     }

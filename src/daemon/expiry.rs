@@ -3,10 +3,10 @@
 use super::state::State;
 use ci_history::Timestamp;
 
-/// Time between two times, in seconds of GitLab's clock.
+/// Time between two times, in seconds of the newest sign of life.
 const INTERVAL: i64 = 60 * 60;
 
-/// By GitLab's clock: a wrong clock of ours must not cost the histories.
+/// By the time that retention goes by: a wrong clock must not cost the histories.
 #[derive(Default)]
 pub(super) struct ExpiryTimer {
     next: Option<Timestamp>,
@@ -16,7 +16,7 @@ pub(super) struct ExpiryTimer {
 
 impl ExpiryTimer {
     pub(super) fn is_due(&mut self, state: &State) -> bool {
-        let Some(now) = state.told_time() else {
+        let Some(now) = state.retention_now() else {
             return false;
         };
         let one_later = |from: Timestamp| Timestamp::of_clock(from.unix() + INTERVAL);

@@ -1,4 +1,5 @@
-//! GitLab's version, and scopes and end of the token: asked at the start and every hour.
+//! GitLab's version, and scopes and end of the token: asked at the start, every hour,
+//! and when the token was replaced.
 
 use std::time::Duration;
 
@@ -39,7 +40,10 @@ impl Instance {
         let asking = async {
             loop {
                 self.ask(&mut logged).await;
-                tokio::time::sleep(INTERVAL).await;
+                tokio::select! {
+                    () = tokio::time::sleep(INTERVAL) => {}
+                    () = self.client.token_renewed() => {}
+                }
             }
         };
         tokio::select! {

@@ -22,7 +22,7 @@ const FIRST_TRY: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 ///
-/// If a newer version saved some of it.
+/// If a newer version saved some of it, or it is of another GitLab.
 pub(super) async fn load_at_once(store: &Store, state: &State) -> Result<bool, StoreError> {
     let loaded = match store {
         Store::Directory(_) => try_load(store, state).await,
@@ -33,7 +33,7 @@ pub(super) async fn load_at_once(store: &Store, state: &State) -> Result<bool, S
     };
     match loaded {
         Ok(()) => Ok(true),
-        Err(error @ StoreError::Newer { .. }) => Err(error),
+        Err(error @ StoreError::Refused { .. }) => Err(error),
         Err(error) => {
             report_not_loaded(state, &error);
             Ok(false)
@@ -67,6 +67,9 @@ async fn try_load(store: &Store, state: &State) -> Result<(), StoreError> {
         tracing::info!("loaded {count} timelines");
     }
     state.restore(loaded.timelines);
+    for key in &loaded.unsealed {
+        state.save_again(key);
+    }
     Ok(())
 }
 

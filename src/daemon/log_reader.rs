@@ -20,6 +20,10 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(30);
 /// How long nothing is read of a project whose logs the token may not see.
 const PAUSE_OF_PROJECT: Duration = Duration::from_hours(1);
 
+/// GitLab refuses single logs to some roles, such as those of jobs with `CI_DEBUG_TRACE`. So many in a row concern the
+/// project.
+const MOST_REFUSED: u32 = 5;
+
 /// Reads the logs in the queue of the state.
 pub(super) struct LogReader {
     client: Client,
@@ -29,6 +33,8 @@ pub(super) struct LogReader {
     pause: Duration,
     /// Projects whose logs the token may not see, and until when they are skipped.
     closed: HashMap<u64, Instant>,
+    /// Logs that the token may not see, in a row for each project.
+    refused: HashMap<u64, u32>,
 }
 
 impl LogReader {
@@ -40,6 +46,7 @@ impl LogReader {
             rules: how.rules.clone(),
             pause: Duration::from_mins(1) / a_minute.max(1),
             closed: HashMap::new(),
+            refused: HashMap::new(),
         }
     }
 
@@ -63,21 +70,31 @@ impl LogReader {
                 continue;
             }
             let next = Instant::now() + self.pause;
-            let reading = self.client.job_log(wanted.key.project_id, wanted.job_id);
-            match reading.await {
-                Ok(log) => {
-                    telemetry.log_read(match log {
-                        Some(_) => LogRead::Read,
-                        None => LogRead::Missing,
-                    });
-                    let finding = classify(self.rules.clone(), wanted.clone(), log).await;
+            match self.read(&wanted).await {
+                Ok((result, finding)) => {
+                    telemetry.log_read(result);
                     state.log_was_read(&wanted, &finding);
                     logs.forget(&wanted);
+                    self.refused.remove(&wanted.key.project_id);
                 }
                 Err(error) => self.failed(wanted, &error).await,
             }
             sleep_until(next).await;
         }
+    }
+
+    /// Reads a log, and asks whether it was erased if it is empty.
+    async fn read(&self, wanted: &WantedLog) -> Result<(LogRead, LogFinding), Error> {
+        let (project, job) = (wanted.key.project_id, wanted.job_id);
+        let Some(log) = self.client.job_log(project, job).await? else {
+            return Ok((LogRead::Missing, unclassified(wanted)));
+        };
+        let (rules, failed) = (self.rules.clone(), wanted.clone());
+        let (text, finding) = off_thread(move || classified(&rules, &failed, &log)).await;
+        if text.is_blank() && self.client.log_was_erased(project, job).await? {
+            return Ok((LogRead::Missing, unclassified(wanted)));
+        }
+        Ok((LogRead::Read, finding))
     }
 
     fn is_closed(&self, project_id: u64) -> bool {
@@ -87,7 +104,8 @@ impl LogReader {
     }
 
     async fn failed(&mut self, wanted: WantedLog, error: &Error) {
-        let logs = &self.state.log_queue;
+        let state = Arc::clone(&self.state);
+        let logs = &state.log_queue;
         let is_unasked = error.attempts() == 0 && error.is_retryable();
         if let Some(wait) = held_back_for(error.kind(), is_unasked) {
             tracing::debug!("a log is not read yet: {error}");
@@ -97,10 +115,7 @@ impl LogReader {
         }
         let telemetry = self.state.telemetry();
         telemetry.log_read(LogRead::Failed);
-        if matches!(
-            error.kind(),
-            ErrorKind::Unauthorized(_) | ErrorKind::Forbidden(_)
-        ) {
+        if self.concerns_project(wanted.key.project_id, error) {
             logs.forget(&wanted);
             let until = Instant::now() + PAUSE_OF_PROJECT;
             if self.closed.insert(wanted.key.project_id, until).is_none() {
@@ -118,6 +133,25 @@ impl LogReader {
     }
 }
 
+impl LogReader {
+    /// Whether a failure meets the other logs of its project, too: the token is refused, or many logs in a row are.
+    fn concerns_project(&mut self, project_id: u64, error: &Error) -> bool {
+        if error.is_of_the_token() {
+            return true;
+        }
+        if !matches!(error.kind(), ErrorKind::Forbidden(_)) {
+            return false;
+        }
+        let refused = self.refused.entry(project_id).or_default();
+        *refused += 1;
+        let are_many = *refused >= MOST_REFUSED;
+        if are_many {
+            self.refused.remove(&project_id);
+        }
+        are_many
+    }
+}
+
 /// How long to wait before a log that GitLab was not asked for, or does not give yet, is tried again; `None` if
 /// GitLab answered, or could not be reached.
 fn held_back_for(fault: &ErrorKind, is_unasked: bool) -> Option<Duration> {
@@ -129,26 +163,32 @@ fn held_back_for(fault: &ErrorKind, is_unasked: bool) -> Option<Duration> {
     }
 }
 
-/// Classifies and masks, off the async threads: it takes its time.
-async fn classify(rules: LogRules, wanted: WantedLog, log: Option<LogTail>) -> LogFinding {
-    let work = move || {
-        let reason = wanted.failure_reason.as_deref();
-        let mut finding = LogFinding {
-            pipeline_id: wanted.pipeline_id,
-            job_id: wanted.job_id,
-            class: FailureClass::of_reason(reason),
-            excerpt: None,
-        };
-        if let Some(log) = log {
-            let text = LogText::read(&log.bytes, !log.cut_before);
-            finding.class = rules.class(reason, text.unmasked());
-            // The last lines of a log that was cut short are not its last lines.
-            finding.excerpt = text.excerpt().filter(|_| !log.cut_after);
-        }
-        finding
+/// The finding about an attempt that has no log: by GitLab's reason alone.
+fn unclassified(wanted: &WantedLog) -> LogFinding {
+    LogFinding {
+        pipeline_id: wanted.pipeline_id,
+        job_id: wanted.job_id,
+        class: FailureClass::of_reason(wanted.failure_reason.as_deref()),
+        excerpt: None,
+    }
+}
+
+/// Classifies and masks.
+fn classified(rules: &LogRules, wanted: &WantedLog, log: &LogTail) -> (LogText, LogFinding) {
+    let text = LogText::read(&log.bytes, !log.cut_before);
+    let finding = LogFinding {
+        class: rules.class(wanted.failure_reason.as_deref(), text.unmasked()),
+        // The last lines of a log that was cut short are not its last lines.
+        excerpt: text.excerpt().filter(|_| !log.cut_after),
+        ..unclassified(wanted)
     };
+    (text, finding)
+}
+
+/// Does work that takes its time off the async threads.
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
-        Ok(finding) => finding,
+        Ok(done) => done,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         // The runtime ends, and with it whoever waits here.
         Err(_) => std::future::pending().await,

@@ -9,6 +9,7 @@ mod client;
 mod error;
 mod expiry;
 mod gitlab_clock;
+mod hook_filter;
 mod instance;
 mod loading;
 mod log_queue;
@@ -19,6 +20,7 @@ mod policy;
 mod saver;
 mod signals;
 mod state;
+mod steady_offset;
 pub mod storage;
 mod telemetry;
 mod webhooks;
@@ -76,18 +78,15 @@ impl Daemon {
     /// Takes the store and binds the address. Asks GitLab nothing.
     pub async fn prepare(config: Config, clock: Arc<dyn Clock>) -> Result<Self, DaemonError> {
         let signals = Signals::catch()?;
-        let clock = Arc::new(GitLabClock::new(clock));
+        let clock = Arc::new(GitLabClock::new(clock, config.clock_jump_hold));
         let telemetry = Telemetry::new(Build {
             version: env!("CARGO_PKG_VERSION"),
             revision: option_env!("JOB_FAILURE_EXPORTER_REVISION").unwrap_or("unknown"),
         })?;
         telemetry.config_loaded(clock.local_now());
-        let store = storage::open(&config.store).await?;
+        let store = storage::open(&config.store, Some(&config.gitlab.url)).await?;
         let server = Server::bind(&config.listen_address).await?;
-        let traffic = Traffic {
-            telemetry: telemetry.clone(),
-            clock: clock.clone(),
-        };
+        let traffic = Traffic::new(telemetry.clone(), clock.clone());
         let client = client(&config.gitlab, Arc::new(traffic))?;
         let exposition = Exposition::new(telemetry.clone());
         let state = Arc::new(State::new(Policy::of(&config), exposition, clock.clone()));

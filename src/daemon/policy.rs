@@ -2,8 +2,21 @@
 
 use std::time::Duration;
 
-use crate::config::{Config, JobSelector, Owners, RefSelector};
+use crate::config::{Config, Limits, Owners, RefSelector};
 use ci_history::{Rules, Shard, Timestamp, Tracks};
+
+/// A job of a ref that lives, and the default branch of a watched project, stay for so many times the retention: for
+/// jobs that run once a month or once a quarter.
+pub(super) const SELDOM: i64 = 4;
+
+/// Activity before these times is too old.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cutoffs {
+    /// Of a whole ref.
+    pub(super) refs: Timestamp,
+    /// Of a job whose ref lives, and of a default branch.
+    pub(super) seldom: Timestamp,
+}
 
 /// The parts of the configuration that the state goes by.
 pub(super) struct Policy {
@@ -11,7 +24,7 @@ pub(super) struct Policy {
     pub(super) owners: Owners,
     pub(super) refs: RefSelector,
     pub(super) tracks: Tracks,
-    pub(super) jobs: JobSelector,
+    pub(super) limits: Limits,
     pub(super) shard: Shard,
     /// A job or ref without activity for so long is forgotten.
     pub(super) retention: Duration,
@@ -28,7 +41,7 @@ impl Policy {
             owners: config.owners.clone(),
             refs: config.watch.refs.clone(),
             tracks: config.watch.tracks.clone(),
-            jobs: config.watch.jobs.clone(),
+            limits: config.limits,
             shard: config.watch.shard,
             retention: config.retention,
             idle_interval: config.watch.idle_interval,
@@ -36,9 +49,13 @@ impl Policy {
         }
     }
 
-    /// Activity before this time is older than the retention.
-    pub(super) fn cutoff(&self, now: Timestamp) -> Timestamp {
+    /// Before which times activity is too old, seen from the newest sign of life.
+    pub(super) fn cutoffs(&self, now: Timestamp) -> Cutoffs {
         let retention = i64::try_from(self.retention.as_secs()).unwrap_or(i64::MAX);
-        Timestamp::of_clock(now.unix().saturating_sub(retention))
+        let before = |span: i64| Timestamp::of_clock(now.unix().saturating_sub(span).max(1));
+        Cutoffs {
+            refs: before(retention),
+            seldom: before(retention.saturating_mul(SELDOM)),
+        }
     }
 }

@@ -12,12 +12,17 @@ use super::expiry::ExpiryTimer;
 use super::gitlab_clock::GitLabClock;
 use super::loading::report_quarantined;
 use super::state::{ProjectBatch, State};
+use crate::base::DAY;
 use crate::base::backoff::Backoff;
-use crate::store::{Saved, Store, StoreError, Written};
+use crate::store::{Aside, Saved, Store, StoreError, Written};
+use ci_history::Timestamp;
 
 /// Longest pause between two attempts to save into a store that is away. An attempt costs few requests, and a
 /// store that is back is to have everything soon.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// How long a document stays in the attic.
+const ATTIC_DAYS: i64 = 30;
 
 /// Saves the state.
 pub(super) struct Saver {
@@ -51,6 +56,7 @@ impl Saver {
                 () = sleep_until(next) => {
                     if expiry.is_due(&self.state) {
                         self.state.expire();
+                        self.clear_attic().await;
                     }
                     self.save_and_log(&mut trouble).await;
                     next = Instant::now() + match trouble.outages {
@@ -115,19 +121,43 @@ impl Saver {
         round
     }
 
-    /// Removes the documents of dropped timelines.
+    /// Moves the documents of dropped timelines into the attic, and copies those that are about to lose something.
     async fn remove_dropped(&self, away: &AtomicBool) -> Option<StoreError> {
         let mut first_error = None;
+        let proved = self.state.retention_now();
+        // A time that is too late only makes a copy stay longer.
+        let now = proved.unwrap_or_else(|| self.clock.local_now().max(self.clock.gitlab_now()));
+        for key in self.state.take_to_copy() {
+            if let Err(error) = self.store.set_aside(&key, now, Aside::Copy).await {
+                away.fetch_or(error.is_outage(), Ordering::Relaxed);
+                first_error.get_or_insert(error);
+            }
+        }
         for key in self.state.take_removed() {
             if away.load(Ordering::Relaxed) {
                 self.state.remove_again(key);
-            } else if let Err(error) = self.store.remove(key.clone()).await {
+            } else if let Err(error) = self.store.set_aside(&key, now, Aside::Move).await {
                 away.fetch_or(error.is_outage(), Ordering::Relaxed);
                 self.state.remove_again(key);
                 first_error.get_or_insert(error);
             }
         }
         first_error
+    }
+
+    /// Removes what has been in the attic for too long.
+    async fn clear_attic(&self) {
+        let Some(now) = self.state.retention_now() else {
+            return;
+        };
+        let before = Timestamp::of_clock(now.unix() - ATTIC_DAYS * DAY);
+        match self.store.clear_attic(before).await {
+            Ok(0) => {}
+            Ok(count) => {
+                tracing::info!("removed {count} documents from the attic, {ATTIC_DAYS} days old");
+            }
+            Err(error) => tracing::warn!("the attic was not cleared: {error}"),
+        }
     }
 
     /// Saves the changed timelines of one project. Only the last document gets the new watermark, and

@@ -1,18 +1,59 @@
 //! Counts the adapter's traffic in the exporter's own metrics.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::gitlab_clock::GitLabClock;
+use super::steady_offset::Verdict;
 use crate::base::api::{CircuitState, Endpoint};
 use crate::gitlab::TransportMetrics;
-use crate::metrics::Telemetry;
+use crate::metrics::{Limit, Telemetry};
 use ci_history::Timestamp;
 
 /// Counts the adapter's traffic.
 pub(super) struct Traffic {
-    pub(super) telemetry: Telemetry,
-    pub(super) clock: Arc<GitLabClock>,
+    telemetry: Telemetry,
+    clock: Arc<GitLabClock>,
+    gitlab_jumps: JumpLog,
+    own_jumps: JumpLog,
+    jobs_cut_logged: AtomicBool,
+}
+
+impl Traffic {
+    pub(super) fn new(telemetry: Telemetry, clock: Arc<GitLabClock>) -> Self {
+        Self {
+            telemetry,
+            clock,
+            gitlab_jumps: JumpLog::default(),
+            own_jumps: JumpLog::default(),
+            jobs_cut_logged: AtomicBool::new(false),
+        }
+    }
+}
+
+/// Logs a jump of a clock once, however often it jumps, until it is believed.
+#[derive(Default)]
+struct JumpLog {
+    is_told: AtomicBool,
+}
+
+impl JumpLog {
+    fn log(&self, clock: &str, verdict: Verdict) {
+        match verdict {
+            Verdict::Jumped(seconds) if !self.is_told.swap(true, Ordering::Relaxed) => {
+                tracing::warn!(
+                    "{clock} jumped by {seconds} s: no history is dropped by it until the jump has held for \
+                     `clock_jump_hold`"
+                );
+            }
+            Verdict::Accepted => {
+                self.is_told.store(false, Ordering::Relaxed);
+                tracing::warn!("{clock} has kept its jump: `retention` goes by it from now on");
+            }
+            _ => {}
+        }
+    }
 }
 
 impl TransportMetrics for Traffic {
@@ -40,9 +81,22 @@ impl TransportMetrics for Traffic {
         self.telemetry.circuit_breaker(state);
     }
 
+    fn jobs_cut(&self) {
+        self.telemetry.limit_reached(Limit::JobsPerPipeline, 1);
+        if !self.jobs_cut_logged.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "a pipeline has more jobs than are read of one; the oldest attempts are left out"
+            );
+        }
+    }
+
     fn server_date(&self, date: Timestamp) {
-        let offset = self.clock.note(date);
+        let sample = self.clock.note(date);
         #[expect(clippy::cast_precision_loss, reason = "seconds, far below 2^52")]
-        self.telemetry.clock_offset(offset as f64);
+        self.telemetry.clock_offset(sample.offset as f64);
+        let (gitlab, own) = self.clock.suspects();
+        self.telemetry.clock_suspects(gitlab, own);
+        self.gitlab_jumps.log("GitLab's clock", sample.gitlab);
+        self.own_jumps.log("this machine's clock", sample.own);
     }
 }

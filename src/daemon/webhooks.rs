@@ -1,4 +1,4 @@
-//! Webhooks: checked, queued, and handed to the state and to polling.
+//! Webhooks: checked, queued, and handed to polling as hints.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,19 +11,17 @@ use tracing::field::Empty;
 use tracing::{Span, error_span};
 
 use super::gitlab_clock::GitLabClock;
+use super::hook_filter::{HookFilter, hint_of};
 use super::state::State;
 use crate::base::label::Label as _;
-use crate::config::{ChildPipelines, GitLabHooks, SourceSelector, Watch};
-use crate::gitlab::webhook::{self, HookKind, HookProject, Refusal, Verifier};
+use crate::config::{GitLabHooks, HookScope, HookSecret, Watch};
+use crate::gitlab::webhook::{self, Credential, Hook, HookKind, HookProject, Refusal, Verifier};
 use crate::http::Webhooks;
 use crate::ingest::{Observations as _, Waker};
 use crate::metrics::WebhookResult;
 
 /// Webhooks that wait to be worked on.
 const QUEUE: usize = 4096;
-
-/// The source of a child pipeline.
-const CHILD: &str = "parent_pipeline";
 
 /// Bytes of all waiting webhooks together.
 const QUEUE_BYTES: usize = 64 << 20;
@@ -42,14 +40,17 @@ pub(super) struct Inbox {
 pub(super) struct Work {
     state: Arc<State>,
     waker: Waker,
-    sources: SourceSelector,
-    children: ChildPipelines,
+    filter: HookFilter,
+    /// Of each credential of the verifier.
+    scopes: Vec<HookScope>,
     queue: mpsc::Receiver<Queued>,
 }
 
 struct Queued {
     body: Bytes,
     kind: HookKind,
+    /// Number of the credential that its sender proved.
+    credential: usize,
     _room: OwnedSemaphorePermit,
 }
 
@@ -61,13 +62,11 @@ pub(super) fn open(
     clock: &Arc<GitLabClock>,
     waker: Waker,
 ) -> (Arc<Inbox>, Work) {
-    let token = config.token.as_ref().map(ExposeSecret::expose_secret);
-    let key = config.signing_key.as_ref().map(ExposeSecret::expose_secret);
     let (sender, receiver) = mpsc::channel(QUEUE);
     let kinds: Vec<_> = HookKind::ALL.iter().map(|kind| kind.as_str()).collect();
     state.telemetry().webhooks_expected(&kinds);
     let inbox = Inbox {
-        verifier: Verifier::new(token, key),
+        verifier: Verifier::new(config.secrets.iter().map(credential).collect()),
         state: state.clone(),
         clock: clock.clone(),
         queue: sender,
@@ -77,11 +76,17 @@ pub(super) fn open(
     let work = Work {
         state: state.clone(),
         waker,
-        sources: watch.sources.clone(),
-        children: watch.child_pipelines,
+        filter: HookFilter::new(watch),
+        scopes: config.secrets.iter().map(|it| it.scope.clone()).collect(),
         queue: receiver,
     };
     (Arc::new(inbox), work)
+}
+
+fn credential(secret: &HookSecret) -> Credential {
+    let token = secret.token.as_ref().map(ExposeSecret::expose_secret);
+    let key = secret.signing_key.as_ref();
+    Credential::new(token, key.map(ExposeSecret::expose_secret))
 }
 
 impl Inbox {
@@ -101,12 +106,13 @@ impl Inbox {
     }
 
     /// A full queue drops webhooks: polling finds the same later.
-    fn enqueue(&self, kind: HookKind, body: Bytes) {
+    fn enqueue(&self, kind: HookKind, credential: usize, body: Bytes) {
         let size = u32::try_from(body.len()).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).try_acquire_many_owned(size);
         let queued = room.ok().map(|room| Queued {
             body,
             kind,
+            credential,
             _room: room,
         });
         let sent = queued.is_some_and(|queued| self.queue.try_send(queued).is_ok());
@@ -124,19 +130,19 @@ impl Webhooks for Inbox {
 
     fn take(&self, headers: &HeaderMap, body: Bytes) -> Result<(), String> {
         let now = self.clock.gitlab_now();
-        match self.verifier.check(headers, &body, now) {
-            Ok(()) => {}
+        let credential = match self.verifier.check(headers, &body, now) {
+            Ok(credential) => credential,
             Err(Refusal::Replayed) => {
                 let kind = webhook::kind_of(&body).unwrap_or(HookKind::Other);
                 self.count(kind, WebhookResult::Replayed);
                 return Ok(());
             }
             Err(refusal) => return Err(self.refuse(refusal)),
-        }
+        };
         self.refusal_logged.store(false, Ordering::Relaxed);
         match webhook::kind_of(&body) {
             Some(HookKind::Other) => self.count(HookKind::Other, WebhookResult::Ignored),
-            Some(kind) => self.enqueue(kind, body),
+            Some(kind) => self.enqueue(kind, credential, body),
             None => self.count(HookKind::Other, WebhookResult::Invalid),
         }
         Ok(())
@@ -157,14 +163,14 @@ impl Work {
                 project = Empty,
                 pipeline = Empty
             );
-            let result = span.in_scope(|| self.work(queued.kind, &queued.body));
+            let result = span.in_scope(|| self.work(&queued));
             let telemetry = self.state.telemetry();
             telemetry.webhook(queued.kind.as_str(), result);
         }
     }
 
-    fn work(&self, kind: HookKind, body: &[u8]) -> WebhookResult {
-        let hook = match webhook::decode(kind, body) {
+    fn work(&self, queued: &Queued) -> WebhookResult {
+        let hook = match webhook::decode(queued.kind, &queued.body) {
             Ok(Some(hook)) => hook,
             Ok(None) => return WebhookResult::Ignored,
             Err(rejected) => {
@@ -178,28 +184,24 @@ impl Work {
             HookProject::Path(path) => span.record("project", &**path),
         };
         span.record("pipeline", hook.pipeline_id);
-        for rejected in &hook.jobs.rejected {
-            self.state.rejected(rejected);
-        }
-        if !self.is_watched(hook.source.as_deref()) {
-            return WebhookResult::Ignored;
-        }
-        match self.state.take_hook(&hook) {
-            None => WebhookResult::Ignored,
-            Some((project, hint)) => {
-                self.waker.wake(project, hint);
-                WebhookResult::Taken
-            }
-        }
+        self.hint(&hook, queued.credential)
     }
 
-    /// Whether a pipeline of this source counts, by itself or as a part of its parent. A job hook has no source.
-    fn is_watched(&self, source: Option<&str>) -> bool {
-        if source == Some(CHILD) {
-            self.children == ChildPipelines::Follow
-        } else {
-            self.sources.matches(source)
+    /// Hands polling what a hook hints at.
+    fn hint(&self, hook: &Hook, credential: usize) -> WebhookResult {
+        let Some(project) = self.state.project_of_hook(&hook.project) else {
+            return WebhookResult::Ignored;
+        };
+        let scope = self.scopes.get(credential);
+        if !scope.is_some_and(|scope| scope.covers(project.id, &project.path)) {
+            tracing::warn!("a webhook's secret is of another project or group; it was ignored");
+            return WebhookResult::Unauthorized;
         }
+        if !self.filter.admits(hook, &project) {
+            return WebhookResult::Ignored;
+        }
+        self.waker.wake(project.id, hint_of(hook));
+        WebhookResult::Taken
     }
 }
 
@@ -211,10 +213,16 @@ mod tests {
     #[tokio::test]
     async fn what_a_full_queue_does_not_take_is_answered_well_and_counted() {
         let (state, watch) = test_state();
-        let clock = Arc::new(GitLabClock::new(Arc::new(ci_history::clock::SystemClock)));
+        let clock = Arc::new(GitLabClock::new(
+            Arc::new(ci_history::clock::SystemClock),
+            std::time::Duration::ZERO,
+        ));
         let hooks = GitLabHooks {
-            token: Some("secret".into()),
-            signing_key: None,
+            secrets: vec![HookSecret {
+                scope: HookScope::All,
+                token: Some("secret".into()),
+                signing_key: None,
+            }],
         };
         let waker = Waker::default();
         let (inbox, _work) = open(&hooks, &watch, &state, &clock, waker);

@@ -1,18 +1,21 @@
 //! What the headers and the error bodies of GitLab's answers say.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use ci_history::Timestamp;
 use http::Response;
 use http::header::{self, HeaderMap};
+use serde::de::IgnoredAny;
 use url::Url;
 
 use super::error_kind::ErrorKind;
+use super::rate_headers::{self, date, number};
 use super::transport_metrics::TransportMetrics;
 
 /// Longest part of an error body that is repeated in a message.
 const EXCERPT: usize = 200;
+
+/// Part of a page in which its title is looked for, in bytes.
+const LONGEST_HEAD: usize = 4096;
 
 /// Counts the budget and the date in the headers of any answer.
 pub(super) fn report_headers(headers: &HeaderMap, metrics: &dyn TransportMetrics) {
@@ -24,27 +27,6 @@ pub(super) fn report_headers(headers: &HeaderMap, metrics: &dyn TransportMetrics
     }
 }
 
-/// The wait a 429 asks for: `Retry-After` in seconds or as a date, else up to `RateLimit-Reset`.
-/// Dates are held against the answer's own `Date`, so our clock may be wrong.
-pub(super) fn wait_asked_for(headers: &HeaderMap) -> Option<Duration> {
-    let until = |end: i64| {
-        let left = end.saturating_sub(date(headers)?);
-        Some(Duration::from_secs(u64::try_from(left).unwrap_or(0)))
-    };
-    number(headers, "retry-after")
-        .map(Duration::from_secs)
-        .or_else(|| until(http_date(headers.get(header::RETRY_AFTER)?)?))
-        .or_else(|| until(i64::try_from(number(headers, "ratelimit-reset")?).ok()?))
-}
-
-/// How many requests are left in GitLab's current window, and until when; by the answer's own `Date`.
-pub(super) fn budget(headers: &HeaderMap) -> Option<(u64, Duration)> {
-    let remaining = number(headers, "ratelimit-remaining")?;
-    let reset = i64::try_from(number(headers, "ratelimit-reset")?).ok()?;
-    let left = u64::try_from(reset.saturating_sub(date(headers)?)).ok()?;
-    Some((remaining, Duration::from_secs(left)))
-}
-
 /// The error that a status stands for; `None` for a success.
 pub(super) fn error_of(answer: &Response<Bytes>) -> Option<ErrorKind> {
     let status = answer.status();
@@ -54,18 +36,49 @@ pub(super) fn error_of(answer: &Response<Bytes>) -> Option<ErrorKind> {
     let message = server_message(answer.body());
     let headers = answer.headers();
     Some(match status.as_u16() {
+        429 => ErrorKind::RateLimited {
+            retry_after: rate_headers::wait_asked_for(headers),
+        },
+        status @ 400..500 if !is_of_the_api(answer) => not_from_gitlab(status, answer.body()),
         401 => ErrorKind::Unauthorized(message),
         403 => ErrorKind::Forbidden(message),
         404 => ErrorKind::NotFound(message),
-        429 => ErrorKind::RateLimited {
-            retry_after: wait_asked_for(headers),
-        },
         301..=303 | 307 | 308 => ErrorKind::Redirect {
             to: redirect_target(headers),
         },
         status @ 500.. => ErrorKind::ServerError { status, message },
         status => ErrorKind::Refused { status, message },
     })
+}
+
+/// The error of a success that is a page of something else than GitLab, where a text was expected.
+pub(super) fn page_instead_of_text(answer: &Response<Bytes>) -> Option<ErrorKind> {
+    is_html(answer).then(|| not_from_gitlab(answer.status().as_u16(), answer.body()))
+}
+
+/// GitLab's API refuses in JSON, or without a body. Proxies answer with pages and plain text.
+fn is_of_the_api(answer: &Response<Bytes>) -> bool {
+    let body = answer.body().trim_ascii();
+    !is_html(answer) && (body.is_empty() || serde_json::from_slice::<IgnoredAny>(body).is_ok())
+}
+
+fn is_html(answer: &Response<Bytes>) -> bool {
+    let content_type = answer.headers().get(header::CONTENT_TYPE);
+    let content_type = content_type.map(|value| value.as_bytes().to_ascii_lowercase());
+    content_type.is_some_and(|value| {
+        value.starts_with(b"text/html") || value.starts_with(b"application/xhtml")
+    })
+}
+
+fn not_from_gitlab(status: u16, body: &[u8]) -> ErrorKind {
+    let text = String::from_utf8_lossy(&body[..body.len().min(LONGEST_HEAD)]);
+    let title = text.split_once("<title>").map(|(_, rest)| rest);
+    let title = title.and_then(|rest| rest.split_once("</title>"));
+    let message = match title {
+        Some((title, _)) => excerpt(title),
+        None => excerpt(&text),
+    };
+    ErrorKind::NotFromGitLab { status, message }
 }
 
 /// Why a body is no JSON. A cut answer can come with a length that agrees: only its text shows it.
@@ -110,59 +123,6 @@ pub(super) fn excerpt(text: &str) -> String {
     short
 }
 
-/// The page after `current`: `Link: rel="next"` where `is_ours` accepts it, else `X-Next-Page`.
-pub(super) fn next_page<B>(
-    current: &Url,
-    answer: &Response<B>,
-    is_ours: impl Fn(&Url) -> bool,
-) -> Result<Option<Url>, ErrorKind> {
-    let link = next_link(current, answer.headers());
-    match link {
-        Some(url) if is_ours(&url) => Ok(Some(url)),
-        foreign => match (next_number(answer.headers()), foreign) {
-            (Some(page), _) => Ok(Some(with_page(current, &page))),
-            (None, None) => Ok(None),
-            (None, Some(url)) => Err(ErrorKind::Paging(format!(
-                "the next page is said to be at {}, which is not this GitLab's API; not followed, so that the token stays here",
-                origin_and_path(&url)
-            ))),
-        },
-    }
-}
-
-fn next_link(current: &Url, headers: &HeaderMap) -> Option<Url> {
-    headers
-        .get_all(header::LINK)
-        .iter()
-        .filter_map(|value| http_link::parse_link_header(value.to_str().ok()?, current).ok())
-        .flatten()
-        .find(|link| {
-            link.rel
-                .split_ascii_whitespace()
-                .any(|rel| rel.eq_ignore_ascii_case("next"))
-        })
-        .map(|link| link.target)
-}
-
-fn next_number(headers: &HeaderMap) -> Option<String> {
-    let page = headers.get("x-next-page")?.to_str().ok()?.trim();
-    (!page.is_empty() && page.bytes().all(|byte| byte.is_ascii_digit())).then(|| page.to_owned())
-}
-
-fn with_page(current: &Url, page: &str) -> Url {
-    let mut url = current.clone();
-    let others: Vec<(String, String)> = current
-        .query_pairs()
-        .filter(|(key, _)| key != "page")
-        .map(|(key, value)| (key.into_owned(), value.into_owned()))
-        .collect();
-    url.query_pairs_mut()
-        .clear()
-        .extend_pairs(others)
-        .append_pair("page", page);
-    url
-}
-
 /// An address without its parts that may be secret: user, password and query.
 pub(super) fn origin_and_path(url: &Url) -> String {
     excerpt(&format!(
@@ -186,99 +146,66 @@ fn redirect_target(headers: &HeaderMap) -> String {
     }
 }
 
-fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
-    headers.get(name)?.to_str().ok()?.trim().parse().ok()
-}
-
-fn date(headers: &HeaderMap) -> Option<i64> {
-    http_date(headers.get(header::DATE)?)
-}
-
-fn http_date(value: &http::HeaderValue) -> Option<i64> {
-    jiff::fmt::rfc2822::DateTimeParser::new()
-        .parse_timestamp(value.to_str().ok()?)
-        .ok()
-        .map(jiff::Timestamp::as_second)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
-            .collect()
-    }
-
-    fn next(pairs: &[(&'static str, &str)]) -> Result<Option<String>, ErrorKind> {
-        let current = Url::parse("https://git.example/api/v4/x?per_page=100&page=1").unwrap();
-        let mut answer = Response::new(());
-        *answer.headers_mut() = headers(pairs);
-        next_page(&current, &answer, |url| {
-            url.host_str() == Some("git.example")
-        })
-        .map(|url| url.map(String::from))
+    fn kind(status: u16, content_type: &str, body: &'static str) -> ErrorKind {
+        let answer = Response::builder()
+            .status(status)
+            .header("content-type", content_type);
+        error_of(&answer.body(Bytes::from_static(body.as_bytes())).unwrap()).unwrap()
     }
 
     #[test]
-    fn the_wait_comes_as_seconds_as_a_date_or_as_a_reset_time() {
-        let date = ("date", "Tue, 05 Jan 2021 11:00:00 GMT");
-        for (pairs, wanted) in [
-            (vec![("retry-after", "30")], Some(30)),
+    fn what_a_proxy_says_is_not_taken_for_gitlabs_word() {
+        let page = "<!DOCTYPE html><title>Access denied</title><p>1020";
+        for (status, content_type, body, message) in [
+            (404, "text/html", page, "Access denied"),
             (
-                vec![date, ("retry-after", "Tue, 05 Jan 2021 11:01:01 GMT")],
-                Some(61),
+                403,
+                "text/html; charset=UTF-8",
+                "<h1>Forbidden",
+                "<h1>Forbidden",
             ),
-            (vec![date, ("ratelimit-reset", "1609844460")], Some(60)),
-            (vec![date, ("ratelimit-reset", "1609844400")], Some(0)),
-            (vec![date, ("ratelimit-reset", "1")], Some(0)),
+            (401, "application/json", page, "Access denied"),
             (
-                vec![
-                    ("retry-after", "soon"),
-                    date,
-                    ("ratelimit-reset", "1609844401"),
-                ],
-                Some(1),
+                404,
+                "text/plain",
+                "default backend - 404",
+                "default backend - 404",
             ),
-            (vec![("ratelimit-reset", "1609844460")], None),
-            (vec![("retry-after", "-5")], None),
-            (vec![], None),
+            (
+                403,
+                "text/plain",
+                "RBAC: access denied",
+                "RBAC: access denied",
+            ),
+            (404, "text/html", "", ""),
         ] {
-            let found = wait_asked_for(&headers(&pairs));
-            assert_eq!(found, wanted.map(Duration::from_secs), "{pairs:?}");
+            let message = message.to_owned();
+            let wanted = ErrorKind::NotFromGitLab { status, message };
+            assert_eq!(kind(status, content_type, body), wanted);
         }
     }
 
     #[test]
-    fn the_next_page_is_the_link_else_the_number() {
-        let link = r#"<https://git.example/api/v4/x?page=1>; rel="first", <https://git.example/api/v4/x?cursor=a,b>; rel="next""#;
-        let linked = Ok(Some("https://git.example/api/v4/x?cursor=a,b".into()));
-        assert_eq!(next(&[("link", link), ("x-next-page", "9")]), linked);
-        let numbered = Ok(Some(
-            "https://git.example/api/v4/x?per_page=100&page=2".into(),
-        ));
-        assert_eq!(next(&[("x-next-page", "2")]), numbered);
-        assert_eq!(next(&[("x-next-page", "")]), Ok(None));
-        assert_eq!(next(&[("x-next-page", "../2")]), Ok(None));
-        assert_eq!(next(&[("link", "nonsense")]), Ok(None));
-        assert_eq!(next(&[]), Ok(None));
-    }
-
-    #[test]
-    fn a_link_that_leads_elsewhere_is_not_followed() {
-        let link = (
-            "link",
-            r#"<https://evil.example/api/v4/x?page=2&t=1>; rel="next""#,
-        );
-        let refused = next(&[link]).unwrap_err();
-        assert_eq!(<&str>::from(&refused), "paging");
-        assert!(format!("{refused:?}").contains("https://evil.example/api/v4/x,"));
-        let numbered = Ok(Some(
-            "https://git.example/api/v4/x?per_page=100&page=2".into(),
-        ));
-        assert_eq!(next(&[link, ("x-next-page", "2")]), numbered);
+    fn a_refusal_in_json_or_without_a_body_is_gitlabs() {
+        for (status, body, reason) in [
+            (401, r#"{"message":"401 Unauthorized"}"#, "unauthorized"),
+            (403, "{}", "forbidden"),
+            (404, "", "not_found"),
+            (
+                400,
+                r#"{"error":"order_by does not have a valid value"}"#,
+                "refused",
+            ),
+        ] {
+            let kind = kind(status, "application/json", body);
+            assert_eq!(<&str>::from(&kind), reason);
+        }
+        let limited = kind(429, "text/html", "<title>1015</title>");
+        assert_eq!(<&str>::from(&limited), "rate_limited");
     }
 
     #[test]

@@ -9,8 +9,10 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::answer;
+use super::credentials::Token;
 use super::error::{Details, Error};
 use super::error_kind::ErrorKind;
+use super::rate_headers;
 use super::record::{Record, decode_one};
 use super::transport::{Expected, LeftOut, Transport};
 use crate::base::api::{CircuitState, Endpoint};
@@ -197,10 +199,29 @@ impl Call<'_> {
         answer
     }
 
+    /// Sends the request, and once more if its token is refused and another one has come into force.
     async fn attempt(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, ErrorKind> {
+        let credentials = &self.transport.credentials;
+        let token = credentials.token();
+        let answer = self.attempt_with(request, token.as_ref()).await;
+        match (&answer, &token) {
+            (Err(ErrorKind::Unauthorized(_)), Some(token)) if credentials.refused(token) => {
+                self.attempt_with(request, credentials.token().as_ref())
+                    .await
+            }
+            _ => answer,
+        }
+    }
+
+    async fn attempt_with(
+        &self,
+        request: &Request<Bytes>,
+        token: Option<&Token>,
+    ) -> Result<Response<Bytes>, ErrorKind> {
         let metrics = &*self.transport.metrics;
         let start = Instant::now();
-        let result = self.transport.exchange(request, self.expected).await;
+        let exchange = self.transport.exchange(request, token, self.expected);
+        let result = exchange.await;
         let class = match &result {
             Ok(answer) => status_class(answer.status()),
             Err(_) => "error",
@@ -208,15 +229,21 @@ impl Call<'_> {
         metrics.answered(self.endpoint, class, start.elapsed());
         let answer = result?;
         answer::report_headers(answer.headers(), metrics);
-        if let Some((requests, time)) = answer::budget(answer.headers()) {
+        if let Some((requests, time)) = rate_headers::budget(answer.headers()) {
             self.transport.limiter.spread(requests, time);
         }
-        answer::error_of(&answer).map_or(Ok(answer), Err)
+        if let Some(error) = answer::error_of(&answer) {
+            return Err(error);
+        }
+        match self.expected {
+            Expected::Tail { .. } => answer::page_instead_of_text(&answer).map_or(Ok(answer), Err),
+            Expected::Json => Ok(answer),
+        }
     }
 }
 
 /// The project or group in the path of a request.
-fn lane_of(path: &str) -> &str {
+pub(super) fn lane_of(path: &str) -> &str {
     let place = ["/projects/", "/groups/"]
         .iter()
         .find_map(|part| path.split_once(part));

@@ -19,6 +19,7 @@ use super::error::Error;
 use super::listing::Listing;
 use super::options::{BuildError, Options};
 use super::paging::Limit;
+use super::slow_order::may_be_the_order;
 use super::transport::{Expected, Transport};
 use super::transport_metrics::TransportMetrics;
 use super::validate::{PipelineJobs, Project};
@@ -84,7 +85,8 @@ impl Client {
         call.one(&endpoint).await
     }
 
-    /// The projects of a group that are not archived and belong to it, not those shared with it.
+    /// The projects of a group that are not archived and belong to it, not those shared with it. A project that
+    /// leaves the group meanwhile hides no other one.
     pub async fn group_projects(
         &self,
         group: &str,
@@ -103,11 +105,46 @@ impl Client {
                 .sort(SortOrder::Ascending)
                 .build(),
         )?;
-        call.list(&endpoint, Limit::ALL).await
+        call.list_by_id(&endpoint).await
     }
 
-    /// Pipelines of a project, without child pipelines (GitLab leaves them out).
+    /// Waits until another token comes into force, because the file of the token was replaced.
+    pub async fn token_renewed(&self) {
+        self.transport.credentials.renewed().await;
+    }
+
+    /// Pipelines of a project, without child pipelines (GitLab leaves them out). Where GitLab refuses their order, or
+    /// takes too long for it, all of them come by id.
     pub async fn pipelines(
+        &self,
+        project: u64,
+        query: &PipelineQuery,
+    ) -> Result<Listing<PipelineObservation>, Error> {
+        let is_replaceable = query.order == Order::UpdatedAt && query.at_most.is_none();
+        if !is_replaceable {
+            return self.ordered_pipelines(project, query).await;
+        }
+        let by_id = PipelineQuery {
+            order: Order::Id,
+            ..query.clone()
+        };
+        let slow_order = &self.transport.slow_order;
+        if slow_order.applies_to(project) {
+            return self.ordered_pipelines(project, &by_id).await;
+        }
+        match self.ordered_pipelines(project, query).await {
+            Err(error) if may_be_the_order(&error) => {
+                let listing = self.ordered_pipelines(project, &by_id).await;
+                // If that fails, too, the order is not the cause.
+                let listing = listing.map_err(|_| error.clone())?;
+                slow_order.give_up(project, &error);
+                Ok(listing)
+            }
+            answer => answer,
+        }
+    }
+
+    async fn ordered_pipelines(
         &self,
         project: u64,
         query: &PipelineQuery,

@@ -53,6 +53,17 @@ impl Error {
         self
     }
 
+    /// Whether GitLab's API itself refused or denied the requested record. Any other error says nothing about it: it
+    /// may exist, and the token may be allowed to read it.
+    pub fn is_refusal(&self) -> bool {
+        self.kind().is_refusal()
+    }
+
+    /// Whether GitLab refused the token as a whole, and not only the requested record.
+    pub fn is_of_the_token(&self) -> bool {
+        self.kind().is_of_the_token()
+    }
+
     /// 404: GitLab knows no such thing, or hides it.
     pub fn is_not_found(&self) -> bool {
         matches!(self.kind(), ErrorKind::NotFound(_))
@@ -122,9 +133,13 @@ impl Details {
                 f.write_str("lower `requests_per_second` or watch less often")
             }
             ErrorKind::ServerError { status, message } => {
+                let whose = match status {
+                    520..=530 => "the proxy in front of GitLab",
+                    _ => "GitLab",
+                };
                 write!(
                     f,
-                    "status {status}{}: GitLab has a problem",
+                    "status {status}{}: {whose} has a problem",
                     Quoted(message)
                 )
             }

@@ -16,6 +16,14 @@ pub enum ErrorKind {
     Forbidden(String),
     /// 404; with GitLab's words.
     NotFound(String),
+    /// A page or text of a proxy in front of GitLab, where GitLab's API would have answered with JSON. It says
+    /// nothing about the requested record.
+    NotFromGitLab {
+        /// The HTTP status.
+        status: u16,
+        /// The start of the text, or the title of the page.
+        message: String,
+    },
     /// Another status that is no answer and that asking again does not change.
     Refused {
         /// The HTTP status.
@@ -83,9 +91,10 @@ impl ErrorKind {
             Self::ServerError { .. } => ErrorClass::ServerError,
             Self::CircuitOpen { .. } => ErrorClass::CircuitOpen,
             Self::CiDisabled => ErrorClass::CiDisabled,
-            Self::Truncated(_) | Self::InvalidJson(_) | Self::Unexpected(_) => {
-                ErrorClass::InvalidAnswer
-            }
+            Self::Truncated(_)
+            | Self::InvalidJson(_)
+            | Self::Unexpected(_)
+            | Self::NotFromGitLab { .. } => ErrorClass::InvalidAnswer,
             Self::Refused { .. }
             | Self::TooLarge { .. }
             | Self::Redirect { .. }
@@ -107,6 +116,7 @@ impl ErrorKind {
             | Self::Paging(text)
             | Self::Redirect { to: text }
             | Self::Refused { message: text, .. }
+            | Self::NotFromGitLab { message: text, .. }
             | Self::ServerError { message: text, .. } => *text = change(text),
             Self::RateLimited { .. }
             | Self::CircuitOpen { .. }
@@ -127,18 +137,53 @@ impl ErrorKind {
                 | Self::Certificate(_)
                 | Self::Truncated(_)
                 | Self::InvalidJson(_)
+                | Self::NotFromGitLab { .. }
         )
     }
 
     pub(super) fn is_retryable(&self) -> bool {
-        match self {
+        matches!(
+            self,
             Self::RateLimited { .. }
-            | Self::CircuitOpen { .. }
-            | Self::Timeout { .. }
-            | Self::Connection(_)
-            | Self::Truncated(_)
-            | Self::InvalidJson(_) => true,
-            Self::ServerError { status, .. } => matches!(status, 500 | 502 | 503 | 504),
+                | Self::CircuitOpen { .. }
+                | Self::Timeout { .. }
+                | Self::Connection(_)
+                | Self::Truncated(_)
+                | Self::InvalidJson(_)
+                | Self::NotFromGitLab { .. }
+                | Self::ServerError { .. }
+        )
+    }
+
+    /// Whether GitLab's API itself refused or denied the requested record. Any other error says nothing about it.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Forbidden(_) | Self::NotFound(_) | Self::CiDisabled | Self::Refused { .. }
+        )
+    }
+
+    /// Whether GitLab refused the token, and not only one record: 401, or 403 for a missing scope.
+    pub(super) fn is_of_the_token(&self) -> bool {
+        match self {
+            Self::Unauthorized(_) => true,
+            Self::Forbidden(message) => {
+                let words = [
+                    "insufficient_scope",
+                    "insufficient scope",
+                    "higher privileges",
+                ];
+                words.iter().any(|words| message.contains(words))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the request took longer than GitLab, its database or a proxy in between allows.
+    pub(super) fn is_too_slow(&self) -> bool {
+        match self {
+            Self::Timeout { .. } => true,
+            Self::ServerError { status, .. } => matches!(status, 500 | 503 | 504 | 524),
             _ => false,
         }
     }
@@ -169,6 +214,10 @@ impl ErrorKind {
                 f,
                 "the answer is no JSON: {detail}; is the address that of GitLab, or of something before it?"
             ),
+            Self::NotFromGitLab { status, message } => write!(
+                f,
+                "status {status} from something in front of GitLab, not from its API: {message}"
+            ),
             Self::Unexpected(detail) => write!(f, "the answer is not what GitLab sends: {detail}"),
             Self::TooLarge { limit } => {
                 write!(f, "the answer is larger than the {limit} bytes allowed")
@@ -195,14 +244,39 @@ mod tests {
     }
 
     #[test]
-    fn only_statuses_that_pass_by_themselves_are_retried() {
-        for status in [500, 502, 503, 504] {
-            let message = String::new();
-            assert!(ErrorKind::ServerError { status, message }.is_retryable());
+    fn every_server_error_and_every_page_of_a_proxy_passes_and_denies_nothing() {
+        let message = String::new;
+        for status in [500, 501, 502, 503, 504, 505, 511, 520, 524, 530, 599] {
+            let kind = ErrorKind::ServerError {
+                status,
+                message: message(),
+            };
+            assert!(kind.is_retryable() && !kind.is_refusal(), "{status}");
         }
-        for status in [501, 505, 511] {
-            let message = String::new();
-            assert!(!ErrorKind::ServerError { status, message }.is_retryable());
+        for status in [200, 401, 403, 404] {
+            let kind = ErrorKind::NotFromGitLab {
+                status,
+                message: message(),
+            };
+            assert!(kind.is_retryable() && !kind.is_refusal(), "{status}");
+            assert!(!kind.is_an_answer() && !kind.is_of_the_token(), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_refused_part_is_told_from_a_refused_token() {
+        let forbidden = |message: &str| ErrorKind::Forbidden(message.to_owned());
+        assert!(forbidden("insufficient_scope").is_of_the_token());
+        let described = "The request requires higher privileges than provided by the access token.";
+        assert!(forbidden(described).is_of_the_token());
+        assert!(ErrorKind::Unauthorized(String::new()).is_of_the_token());
+        for message in [
+            "403 Forbidden",
+            "",
+            "You are not authorized to perform this action",
+        ] {
+            assert!(!forbidden(message).is_of_the_token(), "{message}");
+            assert!(forbidden(message).is_refusal());
         }
     }
 }

@@ -81,15 +81,32 @@ pub(super) struct Pages<T> {
 }
 
 impl<T> Pages<T> {
-    /// Adds the records of a page, but for those that came before.
-    pub(super) fn extend(&mut self, page: impl IntoIterator<Item = Decoded<T>>) {
+    /// Adds the records of a page, but for those that came before. Returns whether there are others.
+    pub(super) fn extend(&mut self, page: impl IntoIterator<Item = Decoded<T>>) -> bool {
+        let mut brought_new = false;
         for record in page {
             match record {
                 Ok((Some(id), _)) if !self.seen.insert(id) => self.came_twice = true,
-                Ok(record) => self.items.push(record),
-                Err(rejected) => self.rejected.push(rejected),
+                Ok(record) => {
+                    brought_new = true;
+                    self.items.push(record);
+                }
+                Err(rejected) => {
+                    brought_new |= !self.rejected.contains(&rejected);
+                    self.rejected.push(rejected);
+                }
             }
         }
+        brought_new
+    }
+
+    /// The ids of all records that were read.
+    pub(super) fn ids(&self) -> &HashSet<u64> {
+        &self.seen
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
     }
 
     /// Keeps the wanted records, `most` at the most. Returns whether there are that many.

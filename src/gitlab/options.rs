@@ -1,5 +1,6 @@
 //! How the client is set up: address, token, certificates and limits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Certificate;
@@ -7,6 +8,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::base::backoff::Backoff;
+use crate::base::secret_source::SecretSource;
 
 /// Settings of a [`Client`](super::Client).
 #[derive(Debug, Clone)]
@@ -15,6 +17,8 @@ pub struct Options {
     pub url: Url,
     /// Access token; none reads public projects only.
     pub token: Option<SecretString>,
+    /// Where the token is read again when it changes, and when GitLab refuses it.
+    pub token_source: Option<Arc<dyn SecretSource>>,
     /// Certificate authorities to trust besides the system's.
     pub certificates: Vec<Certificate>,
     /// For one request, from connecting to the last byte of the body.
@@ -38,6 +42,7 @@ impl Options {
         Self {
             url,
             token,
+            token_source: None,
             certificates: Vec::new(),
             timeout: Duration::from_secs(10),
             requests_per_second: 10.0,

@@ -1,7 +1,7 @@
 //! Following a list to its end, page by page.
 //!
 //! By hand: the crate's paged queries stop at a short page, drop the headers of a 429, lose a page with
-//! one bad record, and ask for keyset paging of a group's projects, which GitLab does not offer.
+//! one bad record, and end where a proxy removes the headers about pages.
 
 use std::collections::HashSet;
 
@@ -11,16 +11,20 @@ use http::Response;
 use url::Url;
 
 use super::answer;
-use super::call::{Call, check_json};
+use super::call::{Call, check_json, lane_of};
 use super::error::Error;
 use super::error_kind::ErrorKind;
 use super::listing::{Decoded, Listing, Pages};
+use super::next_page::{self, NextPage, next_page};
 use super::record::{Record, decode_list};
 
 /// GitLab gives at most this many records on a page.
-const LARGEST_PAGE: usize = 100;
-/// A list of 100,000 records; more is a loop or a mistake.
-const MOST_PAGES: usize = 1000;
+const LARGEST_PAGE: u64 = 100;
+/// More on full pages are a loop or a mistake.
+const MOST_RECORDS: u64 = 100_000;
+
+/// Records of a growing list that are read.
+const MOST_GROWING: usize = 20_000;
 
 /// How much of a listing is read.
 #[derive(Debug, Clone, Copy)]
@@ -61,12 +65,20 @@ impl Call<'_> {
 
     /// All records of a list that grows at its head, newest first, while its pages are read. A new record
     /// moves an older one to the next page, where it comes a second time; the first page is read once
-    /// more then, so that no record is missed that is newer than the other pages.
+    /// more then, so that no record is missed that is newer than the other pages. Of a longer list than any
+    /// real one, the oldest records are left out.
     pub(super) async fn list_growing<R: Record + Send>(
         &self,
         endpoint: &(impl GitlabEndpoint + Pageable + Sync),
     ) -> Result<Pages<R>, Error> {
-        let mut pages = self.pages(endpoint, Limit::ALL, &|_| true).await?;
+        let limit = Limit {
+            items: MOST_GROWING,
+            ..Limit::ALL
+        };
+        let mut pages = self.pages(endpoint, limit, &|_| true).await?;
+        if pages.len() >= MOST_GROWING {
+            self.transport.metrics.jobs_cut();
+        }
         if pages.came_twice {
             let first_page = Limit {
                 pages: 1,
@@ -77,7 +89,7 @@ impl Call<'_> {
         Ok(pages)
     }
 
-    async fn pages<R: Record + Send>(
+    pub(super) async fn pages<R: Record + Send>(
         &self,
         endpoint: &(impl GitlabEndpoint + Pageable + Sync),
         limit: Limit,
@@ -87,41 +99,88 @@ impl Call<'_> {
         let mut visited = HashSet::new();
         let mut next = (limit.items > 0).then_some(self.first_page(endpoint, limit.items)?);
         while let Some(url) = next {
-            let read = |answer: Response<Bytes>| {
-                let following = answer::next_page(&url, &answer, |url| self.transport.is_ours(url));
-                Ok((decode_page(answer.body())?, following))
-            };
-            let (records, following) = self.get(&url, &read).await?;
-            pages.extend(records);
+            let page = self.page(url).await?;
+            let (size, count) = (next_page::size(&page.url), page.records.len());
+            let brought_new = pages.extend(page.records);
             let is_complete = pages.retain(limit.items, is_wanted);
             if is_complete || visited.len() + 1 >= limit.pages {
                 break;
             }
-            next = following.map_err(|kind| self.error(&url, 1, kind))?;
-            visited.insert(String::from(url));
+            let is_full = size.is_some_and(|size| count as u64 >= size);
+            next = match page.next.map_err(|kind| self.error(&page.url, 1, kind))? {
+                NextPage::At(url) => Some(url),
+                // A server that ignores the number of the page repeats its records.
+                NextPage::Unknown if is_full && brought_new => {
+                    Some(next_page::counted_on(&page.url))
+                }
+                NextPage::Unknown | NextPage::None => None,
+            };
+            visited.insert(String::from(page.url));
             self.check_progress(&visited, next.as_ref())?;
         }
         Ok(pages)
     }
 
-    fn first_page(&self, endpoint: &impl GitlabEndpoint, most: usize) -> Result<Url, Error> {
-        let mut url = self.url_of(endpoint)?;
-        let size = most.min(LARGEST_PAGE).to_string();
-        url.query_pairs_mut().append_pair("per_page", &size);
-        Ok(url)
+    /// One page, or its first part if the whole page is too large.
+    pub(super) async fn page<R: Record + Send>(&self, mut url: Url) -> Result<Page<R>, Error> {
+        loop {
+            let read = |answer: Response<Bytes>| {
+                let next = next_page(&url, &answer, |url| self.transport.is_ours(url));
+                Ok((decode_page(answer.body())?, next))
+            };
+            let error = match self.get(&url, &read).await {
+                Ok((records, next)) => return Ok(Page { url, records, next }),
+                Err(error) => error,
+            };
+            let smaller = next_page::in_smaller_pages(&url);
+            let is_too_large = matches!(error.kind(), ErrorKind::TooLarge { .. });
+            url = smaller.filter(|_| is_too_large).ok_or(error)?;
+            if let Some(size) = next_page::size(&url) {
+                let sizes = &self.transport.page_sizes;
+                sizes.remember(self.endpoint, lane_of(url.path()), size);
+            }
+        }
     }
 
-    fn check_progress(&self, visited: &HashSet<String>, next: Option<&Url>) -> Result<(), Error> {
+    pub(super) fn first_page(
+        &self,
+        endpoint: &impl GitlabEndpoint,
+        most: usize,
+    ) -> Result<Url, Error> {
+        let url = self.url_of(endpoint)?;
+        let sizes = &self.transport.page_sizes;
+        let fitting = sizes.get(self.endpoint, lane_of(url.path()));
+        let size = (most as u64)
+            .min(LARGEST_PAGE)
+            .min(fitting.unwrap_or(LARGEST_PAGE));
+        Ok(next_page::with(&url, &[("per_page", size)]))
+    }
+
+    pub(super) fn check_progress(
+        &self,
+        visited: &HashSet<String>,
+        next: Option<&Url>,
+    ) -> Result<(), Error> {
         let Some(next) = next else { return Ok(()) };
+        let size = next_page::size(next).unwrap_or(LARGEST_PAGE);
+        let most_pages = MOST_RECORDS / size.clamp(1, LARGEST_PAGE);
         let detail = if visited.contains(next.as_str()) {
             "GitLab named a page as the next one that was read already".to_owned()
-        } else if visited.len() >= MOST_PAGES {
-            format!("more than {MOST_PAGES} pages")
+        } else if visited.len() as u64 >= most_pages {
+            format!("more than {most_pages} pages")
         } else {
             return Ok(());
         };
         Err(self.error(next, 1, ErrorKind::Paging(detail)))
     }
+}
+
+/// A page that was read.
+pub(super) struct Page<R> {
+    /// Its address: that of a smaller page than asked for, if that was too large.
+    pub(super) url: Url,
+    pub(super) records: Vec<Decoded<R>>,
+    pub(super) next: Result<NextPage, ErrorKind>,
 }
 
 /// The records of a page. A byte that is no UTF-8 spoils the name it stands in, not the page.

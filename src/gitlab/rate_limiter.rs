@@ -9,8 +9,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// The longest period GitLab's limits are counted in by default; a longer pause is asked for again.
-const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+use super::rate_headers::LONGEST_WAIT;
+
+/// The longest period GitLab's limits are counted in by default.
+const LONGEST_PERIOD: Duration = Duration::from_hours(1);
 
 /// Lets one request at a time stand in the queue of a project.
 type Lane = tokio::sync::Mutex<()>;
@@ -40,7 +42,7 @@ struct State {
 impl RateLimiter {
     /// Lets through `per_second` requests, after a quiet second as many at once.
     pub(super) fn new(per_second: f64) -> Self {
-        let interval = Duration::try_from_secs_f64(1.0 / per_second).unwrap_or(LONGEST_PAUSE);
+        let interval = Duration::try_from_secs_f64(1.0 / per_second).unwrap_or(LONGEST_WAIT);
         let now = Instant::now();
         Self {
             interval,
@@ -79,7 +81,7 @@ impl RateLimiter {
 
     /// Holds all requests from now on for `time`, or as long as an earlier call said.
     pub(super) fn pause(&self, time: Duration) {
-        let end = Instant::now() + time.min(LONGEST_PAUSE);
+        let end = Instant::now() + time.min(LONGEST_WAIT);
         let mut state = self.state();
         state.paused_until = state.paused_until.max(end);
     }
@@ -87,12 +89,12 @@ impl RateLimiter {
     /// GitLab allows so many more requests within `time`: they are spread over it if there are fewer
     /// than the rate would take.
     pub(super) fn spread(&self, requests: u64, time: Duration) {
-        let time = time.min(LONGEST_PAUSE);
+        let time = time.min(LONGEST_PERIOD);
         if requests == 0 {
             self.pause(time);
         }
         let requests = u32::try_from(requests).unwrap_or(u32::MAX).max(1);
-        let interval = (time / requests).max(self.interval);
+        let interval = (time / requests).min(LONGEST_WAIT).max(self.interval);
         let now = Instant::now();
         let mut state = self.state();
         let before = state.slow.take();

@@ -1,12 +1,15 @@
 //! Answers that are text: logs of jobs and files of repositories.
 
-use gitlab::api::projects::jobs::JobTrace;
+use gitlab::api::projects::jobs::{Job as GetJob, JobTrace};
 use gitlab::api::projects::repository::files::FileRaw;
 
 use super::client::Client;
 use super::error::Error;
 use super::error_kind::ErrorKind;
+use super::listing::Rejected;
+use super::record::{Reader, Record};
 use super::transport::Expected;
+use super::wire::{self, Value};
 use crate::base::api::Endpoint;
 
 /// Longest part of a log that is read, in bytes: twice the default limit of a runner.
@@ -35,7 +38,31 @@ impl std::fmt::Debug for LogTail {
     }
 }
 
+/// Whether the log of a job was erased.
+struct LogIsErased(bool);
+
+impl Record for LogIsErased {
+    const KIND: &'static str = "job";
+    type Wire<'a> = wire::ErasedJob<'a>;
+
+    fn read(_: &mut Reader, wire: wire::ErasedJob<'_>) -> Result<Self, Rejected> {
+        Ok(Self(matches!(wire.erased_at, Value::Text(_))))
+    }
+}
+
 impl Client {
+    /// Whether somebody erased the log of a job, or the job itself.
+    pub async fn log_was_erased(&self, project: u64, job: u64) -> Result<bool, Error> {
+        let subject = format!("job {job} of project {project}");
+        let call = self.call(Endpoint::Job, subject);
+        let endpoint = call.built(GetJob::builder().project(project).job(job).build())?;
+        match call.one::<LogIsErased>(&endpoint).await {
+            Ok(LogIsErased(is_erased)) => Ok(is_erased),
+            Err(error) if error.is_not_found() => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The end of a job's log; `None` where GitLab knows no such job or shows no log of it.
     pub async fn job_log(&self, project: u64, job: u64) -> Result<Option<LogTail>, Error> {
         let mut call = self.call(

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::header::{ACCEPT, AUTHORIZATION};
-use http::{HeaderValue, Request, Response};
-use secrecy::{ExposeSecret as _, SecretString};
+use http::{Request, Response};
 use url::Url;
 
 use super::breaker::Breaker;
 use super::connect;
+use super::credentials::{Credentials, Token};
 use super::error_kind::ErrorKind;
 use super::options::{BuildError, Options};
+use super::page_sizes::PageSizes;
 use super::rate_limiter::RateLimiter;
+use super::slow_order::SlowOrder;
 use super::transport_metrics::TransportMetrics;
 use crate::base::backoff::Backoff;
 
@@ -25,10 +27,11 @@ pub(super) struct Transport {
     http: reqwest::Client,
     /// Ends with `/api/v4/`; every request and every page stays below it.
     api: Url,
-    authorization: Option<HeaderValue>,
-    token: Option<SecretString>,
+    pub(super) credentials: Credentials,
     pub(super) limiter: RateLimiter,
     pub(super) breaker: Breaker,
+    pub(super) page_sizes: PageSizes,
+    pub(super) slow_order: SlowOrder,
     timeout: Duration,
     max_response_bytes: usize,
     pub(super) max_attempts: u32,
@@ -67,10 +70,11 @@ impl Transport {
         Ok(Self {
             http,
             api,
-            authorization: options.token.as_ref().map(bearer).transpose()?,
-            token: options.token,
+            credentials: Credentials::new(options.token, options.token_source)?,
             limiter: RateLimiter::new(options.requests_per_second),
             breaker: Breaker::new(metrics.clone()),
+            page_sizes: PageSizes::default(),
+            slow_order: SlowOrder::default(),
             timeout: options.timeout,
             max_response_bytes: options.max_response_bytes,
             max_attempts: options.max_attempts.max(1),
@@ -86,7 +90,7 @@ impl Transport {
     }
 
     pub(super) fn has_token(&self) -> bool {
-        self.token.is_some()
+        self.credentials.has_token()
     }
 
     /// Whether the token may be sent there.
@@ -96,18 +100,16 @@ impl Transport {
 
     /// The error without the token, even where GitLab's message repeats it.
     pub(super) fn redacted(&self, error: ErrorKind) -> ErrorKind {
-        match &self.token {
-            Some(token) => error.map_text(|text| text.replace(token.expose_secret(), "<redacted>")),
-            None => error,
-        }
+        error.map_text(|text| self.credentials.redact(text))
     }
 
     /// The pause before the next attempt.
     pub(super) fn pause_after(&self, error: &ErrorKind, retry: u32) -> Duration {
         match error {
+            // No less than without it: a wait of 0 must not become a loop.
             ErrorKind::RateLimited {
                 retry_after: Some(wait),
-            } => *wait,
+            } => self.backoff.delay(retry).max(*wait),
             ErrorKind::RateLimited { retry_after: None } => self
                 .backoff
                 .delay(retry.saturating_add(UNTOLD_LIMIT_RETRIES)),
@@ -119,6 +121,7 @@ impl Transport {
     pub(super) async fn exchange(
         &self,
         request: &Request<Bytes>,
+        token: Option<&Token>,
         expected: Expected,
     ) -> Result<Response<Bytes>, ErrorKind> {
         let failed = |error| connect::error_of(error, self.timeout);
@@ -134,8 +137,8 @@ impl Transport {
             .headers(request.headers().clone())
             .header(ACCEPT, accept)
             .body(request.body().clone());
-        if let Some(authorization) = &self.authorization {
-            outgoing = outgoing.header(AUTHORIZATION, authorization.clone());
+        if let Some(token) = token {
+            outgoing = outgoing.header(AUTHORIZATION, token.header.clone());
         }
         let mut incoming = outgoing.send().await.map_err(failed)?;
         let mut answer = Response::new(Bytes::new());
@@ -171,13 +174,6 @@ impl Transport {
         *answer.body_mut() = body.freeze();
         Ok(answer)
     }
-}
-
-fn bearer(token: &SecretString) -> Result<HeaderValue, BuildError> {
-    let value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()));
-    let mut value = value.map_err(|_| BuildError::Token)?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 /// Keeps the last bytes; returns how many went.

@@ -30,6 +30,9 @@ pub trait TransportMetrics: Send + Sync {
         let _ = state;
     }
 
+    /// A pipeline has more jobs than are read.
+    fn jobs_cut(&self) {}
+
     /// `Date`: GitLab's clock at the time of the answer.
     fn server_date(&self, date: Timestamp) {
         let _ = date;

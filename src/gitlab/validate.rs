@@ -105,6 +105,7 @@ impl Record for PipelineObservation {
             source: read.text("source", &wire.source)?.map(Arc::from),
             created_at: read.time("created_at", &wire.created_at)?,
             updated_at: read.time("updated_at", &wire.updated_at)?,
+            failure_reason: None,
             // After a retry a running pipeline still shows the duration of before.
             duration: duration
                 .filter(|_| status.is_terminal())

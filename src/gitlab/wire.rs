@@ -137,6 +137,9 @@ macro_rules! shapes {
 pub(super) use shapes;
 
 shapes! {
+    /// `GET /projects/:id/jobs/:id`, of which only this is read.
+    ErasedJob { erased_at }
+
     /// An element of `GET /projects/:id/pipelines`, or the single pipeline.
     Pipeline {
         id,

@@ -99,6 +99,7 @@ impl JobsQuery {
                 _ => {}
             }
         }
+        query.filter.check()?;
         Ok(query)
     }
 }
@@ -124,6 +125,10 @@ mod tests {
             ("limit=1001", "`limit` wants a whole number from 1 to 1000"),
             ("offset=-1", "`offset` wants a whole number"),
             ("failing=yes", "`failing` wants 1 or 0"),
+            (
+                "q=a+b+c+d+e+f+g+h+i",
+                "`q` has 9 words, at most 8 are searched for",
+            ),
         ] {
             assert_eq!(JobsQuery::parse(query).unwrap_err(), wanted);
         }

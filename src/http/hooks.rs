@@ -1,9 +1,11 @@
 //! `POST /hooks/gitlab`: bounds, reads the body and answers. The content is the receiver's concern.
 
-use bytes::Bytes;
+use std::pin::pin;
+
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body::Body;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 
 use super::response::{Response, closing, method_not_allowed, plain};
 
@@ -38,7 +40,6 @@ pub trait Webhooks: Send + Sync {
 pub(super) async fn respond<B>(hooks: Option<&dyn Webhooks>, request: Request<B>) -> Response
 where
     B: Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     if request.method() != Method::POST {
         return method_not_allowed(GITLAB, "POST");
@@ -53,17 +54,39 @@ where
     if let Err(why) = hooks.expects(&head.headers) {
         return closing(StatusCode::UNAUTHORIZED, format!("{why}\n"));
     }
-    let body = match Limited::new(body, LARGEST_BODY).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
+    let body = match read(body).await {
+        Ok(body) => body,
+        Err(Unread::TooLarge) => {
             hooks.too_large();
             let message = format!("larger than the {LARGEST_BODY} bytes that are read\n");
             return closing(StatusCode::PAYLOAD_TOO_LARGE, message);
         }
-        Err(_) => return closing(StatusCode::BAD_REQUEST, "the body ended early\n"),
+        Err(Unread::Cut) => return closing(StatusCode::BAD_REQUEST, "the body ended early\n"),
     };
     match hooks.take(&head.headers, body) {
         Ok(()) => plain(StatusCode::ACCEPTED, "taken\n"),
         Err(why) => plain(StatusCode::UNAUTHORIZED, format!("{why}\n")),
     }
+}
+
+/// Why a body was not read to its end.
+enum Unread {
+    TooLarge,
+    Cut,
+}
+
+/// Joins the body as it comes: kept apart, chunks of a byte would take many times their size.
+async fn read<B: Body<Data = Bytes>>(body: B) -> Result<Bytes, Unread> {
+    let mut body = pin!(body);
+    let mut read = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Unread::Cut)?.into_data() else {
+            continue;
+        };
+        if data.len() > LARGEST_BODY - read.len() {
+            return Err(Unread::TooLarge);
+        }
+        read.extend_from_slice(&data);
+    }
+    Ok(read.freeze())
 }

@@ -7,6 +7,7 @@
 //! A page is a file with a handler, and a row in the table of routes.
 
 mod api;
+mod connections;
 mod context;
 mod deadline;
 mod format;
@@ -21,6 +22,7 @@ mod query;
 mod response;
 mod routes;
 mod scrape;
+mod search;
 mod selection;
 mod server;
 mod status;

@@ -11,26 +11,40 @@ use super::context::{Context, Head};
 use super::hooks::{self, Webhooks};
 use super::job_path::{JobPath, LONGEST_PATH};
 use super::response::{HTML, Response, closing, method_not_allowed, secured, text};
+use super::search::Searches;
 use super::status::DaemonStatus;
 use super::{api, job_page, layout, probes, scrape, status_page};
-use crate::metrics::Exposition;
+use crate::metrics::{Exposition, Telemetry};
 
 /// Answers requests from the rendered metrics and from the daemon's status.
 pub struct Service {
-    context: Context,
+    context: Arc<Context>,
+    searches: Searches,
     webhooks: Option<Arc<dyn Webhooks>>,
 }
 
+/// The path of the metrics.
+pub(super) const SCRAPED_PATH: &str = "/metrics";
+
 type Handler = fn(&Context, Head<'_>) -> Response;
 
+/// How a path is answered.
+#[derive(Clone, Copy)]
+enum Route {
+    /// At once.
+    Quick(Handler),
+    /// In its turn: it goes through all jobs.
+    Search(Handler),
+}
+
 /// Every fixed path that is read; [`JobPath`] has the pages of jobs.
-const ROUTES: [(&str, Handler); 6] = [
-    ("/", status_page::respond),
-    ("/metrics", scrape::respond),
-    ("/-/healthy", probes::healthy),
-    ("/-/ready", probes::ready),
-    ("/api/v1/jobs", api::respond),
-    (layout::STYLE_PATH, layout::style),
+const ROUTES: [(&str, Route); 6] = [
+    ("/", Route::Search(status_page::respond)),
+    (SCRAPED_PATH, Route::Quick(scrape::respond)),
+    ("/-/healthy", Route::Quick(probes::healthy)),
+    ("/-/ready", Route::Quick(probes::ready)),
+    ("/api/v1/jobs", Route::Search(api::respond)),
+    (layout::STYLE_PATH, Route::Quick(layout::style)),
 ];
 
 /// Bytes of a body that a request without use for one may have. None of them are read.
@@ -44,11 +58,12 @@ impl Service {
         now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     ) -> Self {
         Self {
-            context: Context {
+            context: Arc::new(Context {
                 exposition,
                 status,
                 now,
-            },
+            }),
+            searches: Searches::new(),
             webhooks: None,
         }
     }
@@ -62,24 +77,27 @@ impl Service {
         }
     }
 
+    pub(super) fn telemetry(&self) -> &Telemetry {
+        self.context.exposition.telemetry()
+    }
+
     /// Reads the body of a webhook, and of no other request.
     pub(super) async fn respond<B>(&self, request: Request<B>) -> Response
     where
         B: Body<Data = Bytes>,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         secured(if request.uri().path() == hooks::GITLAB {
             hooks::respond(self.webhooks.as_deref(), request).await
         } else if let Some(status) = refusal(&request) {
             closing(status, format!("{status}\n"))
         } else {
-            self.route(&request)
+            self.route(&request).await
         })
     }
 
-    fn route<B>(&self, request: &Request<B>) -> Response {
+    async fn route<B>(&self, request: &Request<B>) -> Response {
         let path = request.uri().path();
-        let Some(handler) = handler(path) else {
+        let Some(route) = route(path) else {
             return text(StatusCode::NOT_FOUND, HTML, layout::not_found());
         };
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -90,14 +108,17 @@ impl Service {
             query: request.uri().query().unwrap_or_default(),
             headers: request.headers(),
         };
-        handler(&self.context, head)
+        match route {
+            Route::Quick(handler) => handler(&self.context, head),
+            Route::Search(handler) => self.searches.respond(handler, &self.context, head).await,
+        }
     }
 }
 
-fn handler(path: &str) -> Option<Handler> {
-    let fixed = ROUTES.iter().find(|(route, _)| *route == path);
-    let of_job = || JobPath::parse(path).map(|_| job_page::respond as Handler);
-    fixed.map(|(_, handler)| *handler).or_else(of_job)
+fn route(path: &str) -> Option<Route> {
+    let fixed = ROUTES.iter().find(|(fixed, _)| *fixed == path);
+    let of_job = || JobPath::parse(path).map(|_| Route::Search(job_page::respond));
+    fixed.map(|(_, route)| *route).or_else(of_job)
 }
 
 /// Why a request is answered without a look at its path.

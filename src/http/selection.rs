@@ -13,6 +13,35 @@ pub struct JobFilter {
     pub failing_only: bool,
 }
 
+/// Words of a search at most.
+const MOST_WORDS: usize = 8;
+
+/// Bytes of a search at most.
+const LONGEST_TEXT: usize = 256;
+
+impl JobFilter {
+    /// Checks the bounds of a search, which each job is compared with.
+    ///
+    /// # Errors
+    ///
+    /// What is too large, and how large it may be.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let length = self.text.len();
+        if length > LONGEST_TEXT {
+            return Err(format!(
+                "`q` has {length} bytes, at most {LONGEST_TEXT} are searched for"
+            ));
+        }
+        let words = self.text.split_whitespace().count();
+        if words > MOST_WORDS {
+            return Err(format!(
+                "`q` has {words} words, at most {MOST_WORDS} are searched for"
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// The wanted part of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Paging {
@@ -193,6 +222,23 @@ mod tests {
     fn only_failing_jobs_are_shown_when_asked_for() {
         let page = selected("", true, 0, 1);
         assert_eq!((page.items.len(), page.matching, page.tracked), (1, 3, 5));
+    }
+
+    #[test]
+    fn a_search_is_bounded_in_words_and_bytes() {
+        let check = |text: String| {
+            let filter = JobFilter {
+                text,
+                ..JobFilter::default()
+            };
+            filter.check()
+        };
+        assert_eq!(check("j ".repeat(MOST_WORDS)), Ok(()));
+        assert_eq!(check("j".repeat(LONGEST_TEXT)), Ok(()));
+        let refused = check("j ".repeat(MOST_WORDS + 1)).unwrap_err();
+        assert_eq!(refused, "`q` has 9 words, at most 8 are searched for");
+        let refused = check("j".repeat(LONGEST_TEXT + 1)).unwrap_err();
+        assert_eq!(refused, "`q` has 257 bytes, at most 256 are searched for");
     }
 
     #[test]

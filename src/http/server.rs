@@ -13,22 +13,28 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
-use super::deadline::Deadline;
-use super::routes::Service;
+use super::connections::{Connection, Connections};
+use super::routes::{SCRAPED_PATH, Service};
 use crate::base::listen_address::ListenAddress;
 
 /// Bounds on the resources of clients.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections at a time; further ones wait in the listener's queue.
+    /// Connections at a time. Idle ones are closed for further ones, which else wait in the listener's queue.
     pub connections: usize,
+    /// Metrics pages that are sent at a time to clients that do not read them.
+    pub pages: usize,
+    /// Time from opening a connection to its first request.
+    pub first_head_timeout: Duration,
     /// Time for the head of a request to arrive, and time that a connection may be idle.
     pub head_timeout: Duration,
     /// Time from the head of a request to the end of its response.
     pub request_timeout: Duration,
+    /// Time for which a client may read nothing of its response.
+    pub stall_timeout: Duration,
     /// Bytes of the head of a request.
     pub head_bytes: usize,
     /// Time for running requests to end once the shutdown has begun.
@@ -39,8 +45,11 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 256,
+            pages: 16,
+            first_head_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_mins(2),
+            stall_timeout: Duration::from_secs(30),
             head_bytes: 32 * 1024,
             drain: Duration::from_secs(10),
         }
@@ -121,22 +130,21 @@ impl Bound {
         let Self { listener, limits } = self;
         let service = Arc::new(service);
         let graceful = GracefulShutdown::new();
-        let mut connections = JoinSet::new();
-        let permits = Arc::new(Semaphore::new(limits.connections));
+        let mut tasks = JoinSet::new();
+        let connections = Connections::new(limits, service.telemetry().clone());
         tokio::pin!(shutdown);
         loop {
             tokio::select! {
                 biased;
                 () = &mut shutdown => break,
-                (stream, permit) = accept(&listener, &permits) => {
+                Some(_) = tasks.join_next() => {}
+                stream = accept(&listener), if connections.may_accept() => {
                     let service = Arc::clone(&service);
                     let watcher = graceful.watcher();
-                    connections.spawn(async move {
-                        connection(stream, &service, limits, watcher).await;
-                        drop(permit);
-                    });
+                    tasks.spawn(serve(stream, service, connections.accepted(), watcher));
                 }
-                Some(_) = connections.join_next() => {}
+                // None could be closed for the last one. Some client may have stopped reading since.
+                () = sleep(ROOM_CHECKS), if !connections.may_accept() => connections.make_room(),
             }
         }
         // From here on a new connection is refused.
@@ -145,30 +153,24 @@ impl Bound {
             .await
             .is_err()
         {
-            let count = connections.len();
+            let count = tasks.len();
             tracing::warn!(
                 connections = count,
                 "cut connections that did not end in time"
             );
         }
-        connections.shutdown().await;
+        tasks.shutdown().await;
     }
 }
 
-/// Waits for a permit first, so that excess connections stay in the listener's queue.
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> (TcpStream, Option<OwnedSemaphorePermit>) {
-    // The semaphore is never closed.
-    let permit = Arc::clone(permits).acquire_owned().await.ok();
+async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, permit),
+            Ok((stream, _)) => return stream,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 // Probably out of file descriptors: an immediate retry would spin.
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                sleep(ACCEPT_PAUSE).await;
             }
         }
     }
@@ -176,12 +178,20 @@ async fn accept(
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-async fn connection(stream: TcpStream, service: &Service, limits: Limits, watcher: Watcher) {
+/// Time between two looks for a connection to close while there are too many.
+const ROOM_CHECKS: Duration = Duration::from_millis(200);
+
+async fn serve(stream: TcpStream, service: Arc<Service>, connection: Connection, watcher: Watcher) {
     // Frames are large already: coalescing only delays the last one.
     let _ = stream.set_nodelay(true);
-    let deadline = Deadline::new(limits.head_timeout, limits.request_timeout);
+    let (limits, deadline) = (connection.limits(), &connection.deadline);
     let respond = service_fn(|request: Request<hyper::body::Incoming>| {
-        let turn = deadline.begin();
+        let is_scrape = request.uri().path() == SCRAPED_PATH;
+        let turn = deadline.begin(is_scrape);
+        if is_scrape {
+            connection.limit_pages();
+        }
+        let service = &service;
         async move {
             let response = service.respond(request).await;
             Ok::<_, Infallible>(response.map(|body| turn.over(body)))
@@ -191,6 +201,7 @@ async fn connection(stream: TcpStream, service: &Service, limits: Limits, watche
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
         .max_header_size(limits.head_bytes)
+        .max_buf_size(limits.head_bytes.max(WRITE_BUFFER))
         .serve_connection(TokioIo::new(stream), respond);
     tokio::select! {
         result = watcher.watch(served) => if let Err(error) = result {
@@ -199,3 +210,6 @@ async fn connection(stream: TcpStream, service: &Service, limits: Limits, watche
         () = deadline.passed() => tracing::debug!("a client took too long"),
     }
 }
+
+/// Bytes of a response that are kept for a slow client, beside one frame.
+const WRITE_BUFFER: usize = 64 * 1024;

@@ -9,7 +9,7 @@ use super::format::{ago, link};
 use super::job_table::job_table;
 use super::layout::{NAME, page, staleness_banner};
 use super::query::{PAGE_JOBS, PageQuery};
-use super::response::{HTML, Response, uncached};
+use super::response::{HTML, Response, plain, uncached};
 use super::selection::JobFilter;
 use super::status::{JobPage, ProjectStatus, Readiness};
 use super::window::legend;
@@ -19,6 +19,9 @@ const LISTED_PROJECTS: usize = 50;
 
 pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
     let query = PageQuery::parse(head.query);
+    if let Err(message) = query.filter.check() {
+        return plain(StatusCode::BAD_REQUEST, format!("{message}\n"));
+    }
     let now = (context.now)();
     let status = &*context.status;
     let jobs = status.jobs(&query.filter, query.paging());

@@ -6,11 +6,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::child_names::{ChildJob, below, tell_apart};
 use super::reader::Reader;
 use super::sight::{Sight, is_settled, may_move_on};
 use crate::config::ChildPipelines;
 use crate::gitlab::{Bridge, Error, Listing, PipelineJobs, Project, Rejected};
-use ci_history::{JobObservation, PipelineObservation, Span, Status};
+use ci_history::{CONFIG_ERROR, JOBS_FAILED, JobObservation, PipelineObservation, Span, Status};
 
 /// Levels of children that are followed. GitLab allows two.
 const DEEPEST: usize = 5;
@@ -61,8 +62,10 @@ impl Family {
 /// The jobs of a pipeline and of the children that are followed.
 #[derive(Debug)]
 pub(super) struct FamilyJobs {
-    /// Every attempt of every job, under the name it is counted by.
+    /// Every attempt of the jobs of the pipeline itself.
     jobs: Vec<JobObservation>,
+    /// Every attempt of the jobs of its children.
+    child_jobs: Vec<ChildJob>,
     rejected: Vec<Rejected>,
     /// How long the pipeline ran, without its children.
     running_time: Option<Span>,
@@ -81,6 +84,7 @@ impl FamilyJobs {
         Self {
             settled: jobs.iter().all(|job| is_settled(job.status)),
             jobs,
+            child_jobs: Vec::new(),
             rejected: found.jobs.rejected,
             running_time: found.running_time,
             tag: found.tag,
@@ -88,12 +92,30 @@ impl FamilyJobs {
             failed: None,
         }
     }
+
+    /// Why the pipeline failed, which has this status. GitLab creates a pipeline without jobs if its configuration
+    /// is invalid.
+    fn failure_reason(&self, status: Status, child_pipelines: ChildPipelines) -> Option<Arc<str>> {
+        if status != Status::Failed {
+            return None;
+        }
+        let has_jobs = !self.jobs.is_empty() || !self.child_jobs.is_empty();
+        if has_jobs || !self.rejected.is_empty() {
+            return Some(JOBS_FAILED.into());
+        }
+        // Without the trigger jobs it is unknown whether there are any jobs.
+        let is_known = self.failed.is_none() && child_pipelines == ChildPipelines::Follow;
+        is_known.then(|| CONFIG_ERROR.into())
+    }
 }
+
 /// A pipeline whose trigger jobs are followed.
 struct Member {
     id: u64,
     /// Prefix of its jobs' names.
     prefix: String,
+    /// The trigger jobs that lead to it.
+    path: Arc<str>,
     depth: usize,
     /// Index of the member that started it; `None` for the first.
     parent: Option<usize>,
@@ -127,8 +149,14 @@ impl Reader {
         read: FamilyJobs,
     ) -> Vec<JobObservation> {
         self.report_rejected(&read.rejected);
-        let mut jobs = read.jobs;
-        jobs.retain(|job| self.watch.jobs.matches(&job.name));
+        pipeline.failure_reason = read.failure_reason(pipeline.status, self.watch.child_pipelines);
+        let (mut own, mut children) = (read.jobs, read.child_jobs);
+        own.retain(|job| self.watch.jobs.matches(&job.name));
+        children.retain(|child| self.watch.jobs.matches(&child.job.name));
+        let jobs = tell_apart(own, children, |name| {
+            self.observations
+                .knows_job(project, &pipeline.ref_name, name)
+        });
         pipeline.duration = pipeline.duration.or(read.running_time);
         pipeline.tag |= read.tag;
         self.observed(project, pipeline, &jobs);
@@ -169,7 +197,11 @@ impl Reader {
                         children.push(child);
                     }
                 }
-                reading.jobs.push(named(bridge.job, &member.prefix));
+                if member.parent.is_some() {
+                    reading.child_jobs.push(member.named(bridge.job));
+                } else {
+                    reading.jobs.push(bridge.job);
+                }
             }
             members.extend(children);
             members.truncate(LARGEST_FAMILY);
@@ -201,9 +233,7 @@ impl Reader {
             Ok(found) => {
                 reading.rejected.extend(found.jobs.rejected);
                 let jobs = found.jobs.items.into_iter();
-                reading
-                    .jobs
-                    .extend(jobs.map(|job| named(job, &child.prefix)));
+                reading.child_jobs.extend(jobs.map(|job| child.named(job)));
                 Ok(())
             }
             Err(error) if error.is_not_found() => Ok(()),
@@ -225,9 +255,19 @@ impl Member {
         Self {
             id,
             prefix: String::new(),
+            path: Arc::from(""),
             depth: 0,
             parent: None,
             sight: (None, Status::Unknown),
+        }
+    }
+
+    /// A job of this child, under its name below the parent.
+    fn named(&self, mut job: JobObservation) -> ChildJob {
+        job.name = Arc::from(format!("{}{}", self.prefix, job.name));
+        ChildJob {
+            path: self.path.clone(),
+            job,
         }
     }
 
@@ -237,18 +277,12 @@ impl Member {
         downstream.is_child_of(project).then(|| Self {
             id: downstream.id,
             prefix: format!("{}{}{SEPARATOR}", self.prefix, bridge.job.name),
+            path: below(&self.path, &bridge.job.name),
             depth: self.depth + 1,
             parent: Some(at),
             sight: (downstream.updated_at, downstream.status),
         })
     }
-}
-
-fn named(mut job: JobObservation, prefix: &str) -> JobObservation {
-    if !prefix.is_empty() {
-        job.name = Arc::from(format!("{prefix}{}", job.name));
-    }
-    job
 }
 
 /// For each member, whether a descendant has a status that matches. Children count themselves as well.

@@ -75,6 +75,16 @@ impl PollCursor {
         self.pending.retain_refs(is_watched);
     }
 
+    /// The histories of these refs were lost: they are read like new ones.
+    pub(super) fn read_back(&mut self, refs: &BTreeSet<Arc<str>>) {
+        let stays = |ref_name: &str| !refs.contains(ref_name);
+        self.known_refs.retain(|name| stays(name));
+        self.backfill = true;
+        self.read.clear();
+        self.open.retain(|_, open| stays(&open.pipeline.ref_name));
+        self.pending.retain_refs(stays);
+    }
+
     /// Whether to list the newest pipelines, whenever they moved: of new refs, or because nothing was ever
     /// listed.
     pub(super) fn wants_backfill(&self) -> bool {
@@ -94,6 +104,11 @@ impl PollCursor {
     /// Whether a pipeline was not seen to end.
     pub(super) fn is_open(&self, id: u64) -> bool {
         self.open.contains_key(&id)
+    }
+
+    /// Whether polling has read a pipeline, or is to read it.
+    pub(super) fn knows(&self, id: u64) -> bool {
+        self.is_open(id) || self.read.contains_key(&id) || self.pending.include(id)
     }
 
     /// A pipeline that was not seen to end, by its own id or the id of a child that was not.

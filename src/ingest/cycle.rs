@@ -1,7 +1,5 @@
 //! One cycle of one project: lists what moved, reads its jobs, hands both over.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use futures_util::{StreamExt as _, stream};
 use tracing::Instrument as _;
 
@@ -12,7 +10,7 @@ use super::poller::Poller;
 use super::reader::{CONCURRENT_REQUESTS, Reader};
 use super::span::pipeline_span;
 use crate::gitlab::{Error, ErrorKind, Project};
-use ci_history::PipelineObservation;
+use ci_history::{PipelineObservation, Timestamp, is_another};
 
 /// A cycle gives up after so many errors in a row that may concern single pipelines.
 const ERRORS_IN_A_ROW: u32 = 3;
@@ -42,15 +40,13 @@ impl Poller {
         cursor: &mut PollCursor,
     ) -> Result<(), CycleError> {
         let reader = &self.reader;
-        let (listing, latest) = match reader.list(project, cursor).await {
-            Ok(listed) => listed,
-            Err(error) => {
-                return Err(CycleError {
-                    error: reader.client.why_refused(project.id, error).await,
-                    is_general: true,
-                });
-            }
-        };
+        let (mut listing, mut latest) = self.list(project, cursor).await?;
+        self.ask_for_contradicted(project, &listing).await;
+        let lost = self.events.refs_to_read_back(project);
+        if !lost.is_empty() {
+            cursor.read_back(&lost);
+            (listing, latest) = self.list(project, cursor).await?;
+        }
         let ReadPlan { fresh, again } = cursor.take_listing(listing, latest);
         let mut read = reader.read(project, cursor, fresh).await;
         if !again.is_empty() {
@@ -61,30 +57,38 @@ impl Poller {
         read.map_err(CycleError::of_pipeline)
     }
 
-    /// Reads the jobs of pipelines that had not ended; false if a whole cycle is needed instead.
-    pub(super) async fn read_open(
+    async fn list(
         &self,
         project: &Project,
-        cursor: &mut PollCursor,
-        ids: &BTreeSet<u64>,
-    ) -> bool {
-        let open = ids.iter().map(|id| cursor.open(*id));
-        let Some(open) = open.collect::<Option<Vec<_>>>() else {
-            return false;
-        };
-        let by_id = open.into_iter().map(|pipeline| (pipeline.id, pipeline));
-        // Several children may ask for the same parent.
-        let open = by_id.collect::<BTreeMap<_, _>>().into_values().collect();
-        // The whole cycle will meet an error again, and report it.
-        let read = self.reader.read(project, cursor, open).await;
-        self.events.publish(project);
-        read.is_ok()
+        cursor: &PollCursor,
+    ) -> Result<(Vec<PipelineObservation>, Option<Timestamp>), CycleError> {
+        match self.reader.list(project, cursor).await {
+            Ok(listed) => Ok(listed),
+            Err(error) => Err(CycleError {
+                error: self.reader.client.why_refused(project.id, error).await,
+                is_general: true,
+            }),
+        }
+    }
+
+    /// Asks GitLab for the known pipelines that the listing contradicts. An error of a request leaves all as it is: the
+    /// next contradiction asks again.
+    async fn ask_for_contradicted(&self, project: &Project, listing: &[PipelineObservation]) {
+        for known in self.events.contradicted(project, listing) {
+            let is_replaced = match self.reader.client.pipeline(project.id, known.id).await {
+                Ok(seen) => is_another(&known, &seen),
+                Err(error) => error.is_not_found(),
+            };
+            if is_replaced {
+                self.events.replaced(project, &known);
+            }
+        }
     }
 }
 
 impl Reader {
     /// Reads the jobs of pipelines, and hands them over in the order of the pipelines.
-    async fn read(
+    pub(super) async fn read(
         &self,
         project: &Project,
         cursor: &mut PollCursor,

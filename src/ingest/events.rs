@@ -24,6 +24,10 @@ pub struct ScheduleSight {
     pub schedule: Schedule,
     /// When its last pipeline was created, if it ever was.
     pub last_run: Option<Timestamp>,
+    /// The newest time at which GitLab should have run it and created no pipeline.
+    pub missed: Option<Timestamp>,
+    /// When GitLab itself switched it off.
+    pub switched_off: Option<Timestamp>,
 }
 
 /// Takes what was read of pipelines.
@@ -36,6 +40,9 @@ pub trait Observations: Send + Sync + 'static {
         jobs: &[JobObservation],
         at: Timestamp,
     );
+
+    /// Whether a ref has a history of a job of this name.
+    fn knows_job(&self, project: &Project, ref_name: &str, job: &str) -> bool;
 
     /// GitLab no longer knows a pipeline that it had listed.
     fn pipeline_removed(&self, project: &Project, pipeline: &PipelineObservation);
@@ -51,6 +58,20 @@ pub trait Observations: Send + Sync + 'static {
 pub trait PollEvents: Send + Sync + 'static {
     /// Where polling of a project left off. Asked once per project.
     fn resume(&self, project: &Project) -> Resume;
+
+    /// The known pipelines that listed ones contradict, so that GitLab is asked whether it still has them: it may have
+    /// been restored from a backup. Each is told once.
+    fn contradicted(
+        &self,
+        project: &Project,
+        listed: &[PipelineObservation],
+    ) -> Vec<PipelineObservation>;
+
+    /// GitLab no longer has this pipeline, or has another one under its id. The history of its ref begins again.
+    fn replaced(&self, project: &Project, known: &PipelineObservation);
+
+    /// The refs whose histories were lost, to be read back like new ones. Each is told once.
+    fn refs_to_read_back(&self, project: &Project) -> BTreeSet<Arc<str>>;
 
     /// A project is watched, perhaps under a new path.
     fn watched(&self, project: &Project);
@@ -70,6 +91,9 @@ pub trait PollEvents: Send + Sync + 'static {
 
     /// All schedules of a project, in the order of their ids.
     fn schedules(&self, project: &Project, schedules: &[ScheduleSight]);
+
+    /// All schedules of a project and their last runs were read.
+    fn schedules_read(&self, project: &Project);
 
     /// Some or all schedules of a project could not be read.
     fn schedules_not_read(&self, project: &Project, error: &Error);

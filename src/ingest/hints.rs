@@ -1,30 +1,32 @@
-//! Polling a project before its time, because a webhook says that something has happened there.
+//! Pipelines that webhooks name, kept per project until polling reads them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// Wakes of a project that go without delay after a quiet time.
-const AT_ONCE: u32 = 5;
+use super::debounce::Debounce;
 
-/// Time between two wakes of a project under steady hints, unless its poll interval is shorter.
-const EVERY: Duration = Duration::from_secs(5);
+/// Hints of one pipeline that come within this time are one reading.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// Pipelines of one project that wait to be read. Beyond them, everything that moved is read.
+const MOST_PIPELINES: usize = 64;
 
 /// While the last hint is not older than this, silence means that nothing is going on.
 const USUAL: Duration = Duration::from_hours(6);
 
-/// What polling is to read.
+/// A pipeline that may have moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PollHint {
-    /// Nothing now.
-    Nothing,
-    /// The jobs of this pipeline if it had not ended, else everything.
-    Pipeline(u64),
-    /// Everything that moved.
-    Everything,
+pub struct PollHint {
+    /// Its id, or the id of a child.
+    pub pipeline: u64,
+    /// Whether the pipeline itself moved, and not only a job of it.
+    pub moved: bool,
+    /// Whether somebody waits for it: something has ended.
+    pub is_urgent: bool,
 }
 
 /// Wakes the polling of projects. Clones share it.
@@ -40,27 +42,26 @@ pub(super) struct Calls {
 
 #[derive(Default)]
 struct PendingHints {
+    /// When the last hint came.
     last: Option<Instant>,
-    everything: bool,
-    pipelines: BTreeSet<u64>,
+    /// When the first hint since the last reading came.
+    first: Option<Instant>,
+    is_urgent: bool,
+    hinted: Hinted,
 }
 
 /// What all hints since the last reading come to.
-pub(super) enum Wanted {
-    Everything,
-    Pipelines(BTreeSet<u64>),
-}
-
-/// Spaces the wakes of one project. Hints that come too soon are merged, not dropped.
-pub(super) struct Debounce {
-    every: Duration,
-    /// When the wakes so far are paid for, at one per `every`.
-    even_at: Instant,
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Hinted {
+    /// Each pipeline, and whether it moved itself.
+    pub(super) pipelines: BTreeMap<u64, bool>,
+    /// There were more pipelines.
+    pub(super) overflowed: bool,
 }
 
 impl Waker {
-    /// Something has happened in a watched project.
-    pub fn wake(&self, project_id: u64, hint: PollHint) {
+    /// Something has happened in a watched project. Without a hint nothing is to be read now.
+    pub fn wake(&self, project_id: u64, hint: Option<PollHint>) {
         self.of(project_id).note(hint);
     }
 
@@ -71,16 +72,14 @@ impl Waker {
 }
 
 impl Calls {
-    fn note(&self, hint: PollHint) {
+    fn note(&self, hint: Option<PollHint>) {
+        let now = Instant::now();
         let mut pending = self.pending();
-        pending.last = Some(Instant::now());
-        match hint {
-            PollHint::Nothing => return,
-            PollHint::Pipeline(id) => {
-                pending.pipelines.insert(id);
-            }
-            PollHint::Everything => pending.everything = true,
-        }
+        pending.last = Some(now);
+        let Some(hint) = hint else { return };
+        pending.first.get_or_insert(now);
+        pending.is_urgent |= hint.is_urgent;
+        pending.hinted.add(hint);
         drop(pending);
         self.news.notify_one();
     }
@@ -95,45 +94,40 @@ impl Calls {
         pending.last.is_some_and(|last| last.elapsed() < USUAL)
     }
 
-    /// Waits for a hint and until a wake is due. Cancel-safe.
-    pub(super) async fn wanted(&self, debounce: &mut Debounce) -> Wanted {
+    /// Waits for a hint and until a reading is due. Cancel-safe.
+    pub(super) async fn wanted(&self, debounce: &mut Debounce) -> Hinted {
         loop {
-            let hinted = {
+            let ready_at = {
                 let pending = self.pending();
-                pending.everything || !pending.pipelines.is_empty()
+                let gathered = pending.first.map(|first| first + GATHER);
+                gathered.map(|at| at.max(debounce.ready_at(pending.is_urgent)))
             };
-            if !hinted {
+            let Some(ready_at) = ready_at else {
                 self.news.notified().await;
                 continue;
+            };
+            tokio::select! {
+                () = sleep_until(ready_at) => {}
+                // It may be urgent.
+                () = self.news.notified() => continue,
             }
-            sleep_until(debounce.ready_at()).await;
             debounce.take();
             let mut pending = self.pending();
-            let pipelines = std::mem::take(&mut pending.pipelines);
-            return if std::mem::take(&mut pending.everything) {
-                Wanted::Everything
-            } else {
-                Wanted::Pipelines(pipelines)
-            };
+            pending.first = None;
+            pending.is_urgent = false;
+            return std::mem::take(&mut pending.hinted);
         }
     }
 }
 
-impl Debounce {
-    pub(super) fn new(interval: Duration) -> Self {
-        Self {
-            every: interval.min(EVERY),
-            even_at: Instant::now(),
+impl Hinted {
+    fn add(&mut self, hint: PollHint) {
+        let is_full = self.pipelines.len() >= MOST_PIPELINES;
+        if is_full && !self.pipelines.contains_key(&hint.pipeline) {
+            self.overflowed = true;
+            return;
         }
-    }
-
-    fn ready_at(&self) -> Instant {
-        let ahead = self.every * (AT_ONCE - 1);
-        self.even_at.checked_sub(ahead).unwrap_or(self.even_at)
-    }
-
-    fn take(&mut self) {
-        self.even_at = self.even_at.max(Instant::now()) + self.every;
+        *self.pipelines.entry(hint.pipeline).or_default() |= hint.moved;
     }
 }
 
@@ -141,40 +135,73 @@ impl Debounce {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn calls_are_put_together_and_everything_includes_the_rest() {
+    fn ended(pipeline: u64) -> PollHint {
+        PollHint {
+            pipeline,
+            moved: false,
+            is_urgent: true,
+        }
+    }
+
+    fn debounce() -> Debounce {
+        Debounce::new(Duration::from_millis(1))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn hints_of_a_moment_are_one_reading() {
         let waker = Waker::default();
         let calls = waker.of(7);
         assert!(!calls.are_usual());
-        let mut debounce = Debounce::new(Duration::from_millis(1));
         for id in [3, 4, 3] {
-            waker.wake(7, PollHint::Pipeline(id));
+            waker.wake(7, Some(ended(id)));
         }
-        let Wanted::Pipelines(ids) = calls.wanted(&mut debounce).await else {
-            panic!("only pipelines were asked for");
+        let moved = PollHint {
+            moved: true,
+            ..ended(4)
         };
-        assert_eq!(ids, BTreeSet::from([3, 4]));
-        waker.wake(7, PollHint::Pipeline(5));
-        waker.wake(7, PollHint::Everything);
-        let asked = calls.wanted(&mut debounce).await;
-        assert!(matches!(asked, Wanted::Everything));
-        assert!(calls.are_usual());
-        waker.wake(7, PollHint::Nothing);
-        let more = tokio::time::timeout(Duration::from_millis(20), calls.wanted(&mut debounce));
+        waker.wake(7, Some(moved));
+        let hinted = calls.wanted(&mut debounce()).await;
+        assert_eq!(hinted.pipelines, BTreeMap::from([(3, false), (4, true)]));
+        assert!(!hinted.overflowed && calls.are_usual());
+        waker.wake(7, None);
+        let mut debounce = debounce();
+        let more = tokio::time::timeout(Duration::from_secs(1), calls.wanted(&mut debounce));
         assert!(more.await.is_err());
     }
 
-    #[test]
-    fn a_few_wakes_go_at_once_and_the_rest_at_their_distance() {
-        let every = Duration::from_secs(3);
-        let mut debounce = Debounce::new(every);
-        for _ in 0..AT_ONCE {
-            assert!(debounce.ready_at() <= Instant::now());
-            debounce.take();
+    #[tokio::test(start_paused = true)]
+    async fn too_many_pipelines_ask_for_everything() {
+        let waker = Waker::default();
+        for id in 1..=MOST_PIPELINES as u64 {
+            waker.wake(7, Some(ended(id)));
         }
-        let first = debounce.ready_at();
-        assert!(first > Instant::now() + every / 2);
+        waker.wake(7, Some(ended(1)));
+        assert!(!waker.of(7).pending().hinted.overflowed);
+        waker.wake(7, Some(ended(u64::MAX)));
+        let hinted = waker.of(7).wanted(&mut debounce()).await;
+        assert!(hinted.overflowed);
+        assert_eq!(hinted.pipelines.len(), MOST_PIPELINES);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_urgent_hint_does_not_wait_behind_another_one() {
+        let waker = Waker::default();
+        let calls = waker.of(7);
+        let every = Duration::from_secs(4);
+        let mut debounce = Debounce::new(every);
         debounce.take();
-        assert_eq!(debounce.ready_at(), first + every);
+        let began = Instant::now();
+        let started = PollHint {
+            is_urgent: false,
+            ..ended(1)
+        };
+        waker.wake(7, Some(started));
+        let later = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            waker.wake(7, Some(ended(2)));
+        };
+        let (hinted, ()) = tokio::join!(calls.wanted(&mut debounce), later);
+        assert_eq!(hinted.pipelines.len(), 2);
+        assert!(began.elapsed() < every / 2, "{:?}", began.elapsed());
     }
 }

@@ -5,11 +5,14 @@
 //! ```
 
 mod backfill;
+mod child_names;
 mod children;
 mod cursor;
 mod cycle;
+mod debounce;
 mod discovery;
 mod events;
+mod hinted;
 mod hints;
 mod listing;
 mod pace;
@@ -17,8 +20,10 @@ mod pending;
 mod poller;
 mod reader;
 mod schedule;
+mod schedule_track;
 mod sight;
 mod span;
+mod strangers;
 mod timetable;
 
 pub use backfill::BackfillListing;

@@ -34,6 +34,10 @@ impl PendingReads {
         self.0.values().map(|pending| &pending.pipeline)
     }
 
+    pub(super) fn include(&self, id: u64) -> bool {
+        self.0.contains_key(&id)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -13,11 +13,13 @@ use tracing::Instrument as _;
 
 use super::cursor::PollCursor;
 use super::cycle::CycleError;
+use super::debounce::Debounce;
 use super::discovery::{Catalog, Discovery};
-use super::hints::{Calls, Debounce, Wanted};
+use super::hints::Calls;
 use super::pace::Pace;
 use super::poller::Poller;
 use super::span::project_span;
+use super::strangers::Strangers;
 use super::timetable::Timetable;
 use crate::gitlab::Project;
 
@@ -137,6 +139,7 @@ struct ProjectTask<'a> {
     permits: &'a Semaphore,
     facts: watch::Receiver<Project>,
     cursor: PollCursor,
+    strangers: Strangers,
     timetable: Timetable,
     pace: Pace,
 }
@@ -149,6 +152,7 @@ impl<'a> ProjectTask<'a> {
             permits,
             facts,
             cursor: PollCursor::new(resume),
+            strangers: Strangers::new(),
             timetable: Timetable::default(),
             pace: Pace::new(),
         }
@@ -208,12 +212,11 @@ impl<'a> ProjectTask<'a> {
     /// Reads the pipelines that webhooks tell of, until a whole cycle is needed before its time.
     async fn serve(&mut self, calls: &Calls, debounce: &mut Debounce) {
         loop {
-            let Wanted::Pipelines(ids) = calls.wanted(debounce).await else {
-                return;
-            };
+            let hinted = calls.wanted(debounce).await;
             let project = self.facts.borrow().clone();
             let _permit = self.permits.acquire().await.ok();
-            let reading = self.poller.read_open(&project, &mut self.cursor, &ids);
+            let (cursor, strangers) = (&mut self.cursor, &mut self.strangers);
+            let reading = self.poller.read_hinted(&project, cursor, strangers, hinted);
             if !reading.instrument(project_span(&project.path)).await {
                 return;
             }

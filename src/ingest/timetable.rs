@@ -1,17 +1,19 @@
 //! What is known of a project's pipeline schedules, and when they are read again.
 //!
-//! This costs one request, and one more for each schedule that ran or changed: only the schedule itself tells its
-//! last pipeline.
+//! This costs one request, and one more for each schedule that ran, changed or missed a run: only the schedule itself
+//! tells its last pipeline. All schedules of a project are read, also those of refs that are not watched: a schedule
+//! whose branch is gone is the one that starts nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::events::ScheduleSight;
 use super::poller::Poller;
 use super::reader::Reader;
+use super::schedule_track::ScheduleTrack;
 use crate::gitlab::{Error, Project, Schedule};
+use ci_history::Timestamp;
 
 /// Idle intervals between two readings of a project with schedules.
 const INTERVALS: u32 = 2;
@@ -25,17 +27,12 @@ const MOST_DETAILS: usize = 20;
 /// The schedules of one project.
 #[derive(Debug, Default)]
 pub(super) struct Timetable {
-    known: BTreeMap<u64, KnownSchedule>,
+    known: BTreeMap<u64, ScheduleTrack>,
     next_reading: Option<Instant>,
     /// The project's path when they were last reported.
     path: Option<Arc<str>>,
-}
-
-#[derive(Debug)]
-struct KnownSchedule {
-    sight: ScheduleSight,
-    /// How often its last run is still to be asked for.
-    questions: u8,
+    /// Up to when the project was archived: GitLab ran none of its schedules.
+    archived_until: Option<Timestamp>,
 }
 
 impl Poller {
@@ -45,16 +42,24 @@ impl Poller {
         if !self.reader.watch.schedules || !timetable.is_due(project, now) {
             return;
         }
+        if project.archived {
+            timetable.archive(self.reader.observations.gitlab_now());
+            self.events.schedules(project, &[]);
+            return;
+        }
         let read = self.reader.read_schedules(project, timetable).await;
         if let Err(error) = &read {
             self.events.schedules_not_read(project, error);
-            if !error.is_retryable() {
+            if error.is_refusal() {
                 // A schedule that cannot be seen any more must not look as if it had not run.
                 timetable.known.clear();
             }
         }
-        let sights: Vec<_> = timetable.known.values().map(|k| k.sight.clone()).collect();
+        let sights: Vec<_> = timetable.known.values().map(ScheduleTrack::sight).collect();
         self.events.schedules(project, &sights);
+        if read.is_ok() {
+            self.events.schedules_read(project);
+        }
         let is_seldom = sights.is_empty() && !read.is_err_and(|error| error.is_retryable());
         let intervals = if is_seldom {
             INTERVALS_WITHOUT
@@ -74,19 +79,12 @@ impl Reader {
     ) -> Result<(), Error> {
         let listing = self.client.schedules(project.id).await?;
         self.report_rejected(&listing.rejected);
-        let default_branch = project.default_branch.as_deref();
-        let mut schedules = listing.items;
-        schedules.retain(|s| self.watch.refs.matches(&s.ref_name, default_branch));
-        timetable.take(schedules);
-        let asked = timetable.known.iter_mut().filter(|(_, k)| k.questions > 0);
-        for (id, known) in asked.take(MOST_DETAILS) {
-            match self.client.schedule_last_run(project.id, *id).await {
-                Ok(last_run) => {
-                    // A pipeline that was deleted has run nevertheless.
-                    known.sight.last_run = known.sight.last_run.max(last_run);
-                    known.questions -= 1;
-                }
-                Err(error) if error.is_not_found() => known.questions = 0,
+        let now = self.observations.gitlab_now();
+        timetable.take(listing.items, now);
+        for (id, track) in timetable.questionable() {
+            match self.client.schedule_last_run(project.id, id).await {
+                Ok(last_run) => track.note_last_run(last_run, now),
+                Err(error) if error.is_not_found() => track.note_deleted(),
                 Err(error) => return Err(error),
             }
         }
@@ -99,36 +97,43 @@ impl Timetable {
         self.path.as_ref() != Some(&project.path) || self.next_reading.is_none_or(|at| at <= now)
     }
 
+    /// The project is archived: its schedules are forgotten until it no longer is.
+    fn archive(&mut self, now: Timestamp) {
+        *self = Self {
+            archived_until: Some(now),
+            ..Self::default()
+        };
+    }
+
     /// Takes a listing of all schedules.
-    fn take(&mut self, schedules: Vec<Schedule>) {
+    fn take(&mut self, schedules: Vec<Schedule>, now: Timestamp) {
         let mut before = std::mem::take(&mut self.known);
+        let floor = self.archived_until;
         for schedule in schedules {
-            let known = before.remove(&schedule.id);
-            let questions = match &known {
-                None => 1,
-                // A run moves the next one first and creates its pipeline after that.
-                Some(known) if known.sight.schedule.has_run(&schedule) => 2,
-                Some(known) => known.questions,
-            };
-            let last_run = known.and_then(|known| known.sight.last_run);
             let id = schedule.id;
-            let sight = ScheduleSight { schedule, last_run };
-            self.known.insert(id, KnownSchedule { sight, questions });
+            let track = match before.remove(&id) {
+                Some(mut track) => {
+                    track.update(schedule, now, floor);
+                    track
+                }
+                None => ScheduleTrack::new(schedule, now, floor),
+            };
+            self.known.insert(id, track);
         }
     }
-}
 
-impl Schedule {
-    /// Whether it may have run between this sight and a later one.
-    fn has_run(&self, later: &Self) -> bool {
-        (self.next_run_at, self.updated_at) != (later.next_run_at, later.updated_at)
+    /// The schedules whose last run is to be asked for in this reading.
+    fn questionable(&mut self) -> impl Iterator<Item = (u64, &mut ScheduleTrack)> {
+        let tracks = self.known.iter_mut().map(|(id, track)| (*id, track));
+        let mut tracks: Vec<_> = tracks.filter(|(_, it)| it.is_questionable()).collect();
+        tracks.sort_by_key(|(_, track)| track.order_of_questions());
+        tracks.into_iter().take(MOST_DETAILS)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ci_history::Timestamp;
 
     fn schedule(id: u64, next_run_at: i64) -> Schedule {
         Schedule {
@@ -141,22 +146,64 @@ mod tests {
         }
     }
 
-    fn questions(timetable: &Timetable) -> Vec<(u64, u8)> {
-        let known = timetable.known.iter();
-        known.map(|(id, known)| (*id, known.questions)).collect()
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix(seconds).unwrap()
+    }
+
+    fn asked(timetable: &mut Timetable) -> Vec<u64> {
+        timetable.questionable().map(|(id, _)| id).collect()
     }
 
     #[test]
-    fn the_last_pipeline_is_asked_for_at_first_sight_and_twice_after_a_run() {
+    fn the_last_pipeline_is_asked_for_at_first_and_twice_after_a_change() {
         let mut timetable = Timetable::default();
-        timetable.take(vec![schedule(1, 100), schedule(2, 100)]);
-        assert_eq!(questions(&timetable), [(1, 1), (2, 1)]);
-        for known in timetable.known.values_mut() {
-            known.questions = 0;
+        timetable.take(vec![schedule(1, 1000), schedule(2, 1000)], at(10));
+        assert_eq!(asked(&mut timetable), [1, 2]);
+        for track in timetable.known.values_mut() {
+            track.note_last_run(None, at(10));
         }
-        timetable.take(vec![schedule(1, 100), schedule(2, 200), schedule(3, 100)]);
-        assert_eq!(questions(&timetable), [(1, 0), (2, 2), (3, 1)]);
-        timetable.take(vec![schedule(2, 200)]);
-        assert_eq!(questions(&timetable), [(2, 2)]);
+        let listing = || vec![schedule(1, 1000), schedule(2, 2000), schedule(3, 1000)];
+        timetable.take(listing(), at(20));
+        assert_eq!(asked(&mut timetable), [3, 2]);
+        for track in timetable.known.values_mut() {
+            track.note_last_run(None, at(20));
+        }
+        timetable.take(listing(), at(30));
+        assert_eq!(asked(&mut timetable), [2]);
+    }
+
+    #[test]
+    fn of_many_schedules_those_are_asked_for_that_were_not_for_the_longest() {
+        let mut timetable = Timetable::default();
+        let listing = || (1..=30).map(|id| schedule(id, 1000)).collect();
+        timetable.take(listing(), at(2000));
+        for (_, track) in timetable.questionable() {
+            track.note_last_run(None, at(2000));
+        }
+        timetable.take(listing(), at(2600));
+        let asked = asked(&mut timetable);
+        assert_eq!(asked.len(), MOST_DETAILS);
+        assert_eq!(asked[..11], [21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 1]);
+    }
+
+    #[test]
+    fn the_times_that_passed_while_the_project_was_archived_are_not_missed() {
+        let mut timetable = Timetable::default();
+        timetable.archive(at(90_000));
+        timetable.take(vec![schedule(1, 1000)], at(90_100));
+        for (_, track) in timetable.questionable() {
+            track.note_last_run(None, at(90_100));
+        }
+        assert_eq!(timetable.known[&1].sight().missed, None);
+        timetable.take(vec![schedule(1, 1000)], at(94_000));
+        assert_eq!(
+            timetable.known[&1].sight().missed,
+            None,
+            "to be asked first"
+        );
+        for (_, track) in timetable.questionable() {
+            track.note_last_run(None, at(94_000));
+        }
+        assert_eq!(timetable.known[&1].sight().missed, Some(at(93_600)));
     }
 }

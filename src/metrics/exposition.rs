@@ -1,4 +1,7 @@
-//! What is exposed: rendered when it changes, handed to a scrape as it is.
+//! The exposed text: rendered when a timeline changes, handed to a scrape as it is.
+//!
+//! By hand: the registry of `prometheus` renders every series at every scrape, which at 200,000 jobs takes several
+//! times the time and memory. It keeps to the exporter's own metrics.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -8,13 +11,14 @@ use ci_history::{TimelineKey, TimelineRows, Timestamp};
 
 use super::families::{JOBS, PIPELINES, PROJECTS};
 use super::fragments::{Deflater, Fragments};
+use super::limits::Limit;
 use super::page::{Group, Snapshot};
 use super::polls::ProjectPolls;
 use super::render::{exposed, headers, render, render_project};
 use super::render_cache::{RenderCache, Rendered, SortKey};
 use super::schedules::{self, SCHEDULES, ScheduleRow};
 use super::telemetry::Telemetry;
-use super::text::shown;
+use super::text::{LABEL_BYTES, shown};
 use crate::base::api::ErrorClass;
 
 /// Everything that is exposed. Clones share it.
@@ -97,6 +101,11 @@ impl Exposition {
         team: &dyn Fn(&str, &str) -> Option<Arc<str>>,
     ) -> RenderedTimeline {
         let jobs = exposed(rows, team);
+        let names = jobs.iter().map(|job| &job.row.name);
+        let cut = names.filter(|name| name.len() > LABEL_BYTES).count();
+        if cut > 0 {
+            self.telemetry().limit_reached(Limit::LabelBytes, cut);
+        }
         RenderedTimeline {
             rendered: Rendered {
                 fragments: Arc::new(render(&mut self.deflater(), rows, &jobs)),
@@ -134,6 +143,11 @@ impl Exposition {
     pub fn poll_succeeded(&self, project: &Arc<str>, at: Timestamp) {
         self.telemetry().polls(true).inc();
         self.update_project(project, |polls| polls.last_success = Some(at));
+    }
+
+    /// The schedules of a project were read without an error.
+    pub fn schedules_read(&self, project: &Arc<str>, at: Timestamp) {
+        self.update_project(project, |polls| polls.schedules_read = Some(at));
     }
 
     /// A poll of a project failed.

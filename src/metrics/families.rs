@@ -168,6 +168,18 @@ pub(super) static PIPELINES: &[Family<OfRow<Figures>>] = &[
     pipeline!(Gauge "pipeline_last_success_timestamp_seconds",
         "When the latest passed pipeline of the ref ended.",
         |figures, lines| lines.maybe(figures.last_success)),
+    pipeline!(Gauge "pipeline_failing_since_timestamp_seconds",
+        "When the first failing pipeline of the ref's streak ended; only while the streak is above 0.",
+        |figures, lines| lines.maybe(figures.failing.as_ref().and_then(|failing| failing.since))),
+    pipeline!(Gauge "pipeline_failure_info" + [
+        "pipeline_id", "commit", "failure_reason", "web_url", "first_failing_commit", "last_passing_commit"
+    ],
+    "Always 1; the newest failing pipeline of the ref's streak. Only while the streak is above 0.",
+    |figures, lines| {
+        if let Some(failing) = &figures.failing {
+            pipeline_failure_info(failing, lines);
+        }
+    }),
     pipeline!(Gauge "pipeline_duration_seconds",
         "How long the last finished pipeline of the ref ran.",
         |figures, lines| lines.maybe(figures.duration)),
@@ -178,6 +190,9 @@ pub(super) static PROJECTS: &[Family<OfRow<ProjectPolls>>] = &[
     family!(Gauge "project_last_successful_poll_timestamp_seconds", ["project"],
         "When the project was last polled without an error.",
         |polls, lines| lines.maybe(polls.last_success)),
+    family!(Gauge "project_last_successful_schedules_read_timestamp_seconds", ["project"],
+        "When the pipeline schedules of the project were last read without an error.",
+        |polls, lines| lines.maybe(polls.schedules_read)),
     family!(Counter "project_poll_errors_total", ["project", "reason"],
     "Polls of the project that failed, by reason.",
     |polls, lines| {
@@ -229,6 +244,20 @@ fn failure_info(failing: &Failing, lines: &mut Lines<'_>) {
             "last_passing_commit",
             failing.last_passing_commit.as_deref().unwrap_or_default(),
         ),
+    ];
+    lines.labelled(&labels, 1_u64);
+}
+
+fn pipeline_failure_info(failing: &Failing, lines: &mut Lines<'_>) {
+    let id = failing.pipeline_id.map(|id| id.to_string());
+    let text = |text: &Option<Arc<str>>| text.clone().unwrap_or_default();
+    let labels = [
+        ("pipeline_id", id.as_deref().unwrap_or_default()),
+        ("commit", &text(&failing.commit)),
+        ("failure_reason", &text(&failing.failure_reason)),
+        ("web_url", failing.web_url.as_deref().unwrap_or_default()),
+        ("first_failing_commit", &text(&failing.first_failing_commit)),
+        ("last_passing_commit", &text(&failing.last_passing_commit)),
     ];
     lines.labelled(&labels, 1_u64);
 }

@@ -10,6 +10,8 @@ use crate::base::label::Label as _;
 pub struct ProjectPolls {
     /// The last poll without an error.
     pub last_success: Option<Timestamp>,
+    /// When its schedules were last read without an error.
+    pub schedules_read: Option<Timestamp>,
     pub(super) errors: [u64; ErrorClass::ALL.len()],
 }
 

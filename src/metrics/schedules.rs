@@ -22,6 +22,10 @@ pub struct ScheduleRow {
     pub next_run: Option<Timestamp>,
     /// When it last ran.
     pub last_run: Option<Timestamp>,
+    /// The newest time at which it should have run, if no pipeline came of it.
+    pub missed: Option<Timestamp>,
+    /// When GitLab itself switched it off.
+    pub switched_off: Option<Timestamp>,
     /// Whether GitLab runs it.
     pub active: bool,
 }
@@ -53,6 +57,16 @@ pub(super) static SCHEDULES: &[Family<OfRow<ScheduleRow>>] = &[
         "schedule_last_run_timestamp_seconds",
         "When the last pipeline of the schedule was created.",
         |row, lines| lines.maybe(row.last_run),
+    ),
+    family(
+        "schedule_missed_run_timestamp_seconds",
+        "The newest time at which GitLab should have run the schedule and created no pipeline. Only until one is created.",
+        |row, lines| lines.maybe(row.missed),
+    ),
+    family(
+        "schedule_switched_off_timestamp_seconds",
+        "When GitLab itself switched the schedule off. Only until somebody edits it or switches it on.",
+        |row, lines| lines.maybe(row.switched_off),
     ),
     family(
         "schedule_active",
@@ -96,6 +110,8 @@ mod tests {
             ref_name: ref_name.into(),
             next_run: None,
             last_run: None,
+            missed: None,
+            switched_off: None,
             active: true,
         }
     }

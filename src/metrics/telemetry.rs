@@ -12,6 +12,7 @@ use prometheus::{
 use strum::{IntoStaticStr, VariantArray};
 
 use super::catalog::{Described, Kind};
+use super::limits::Limit;
 use super::webhooks::WebhookResult;
 use crate::base::api::{CircuitState, Endpoint};
 use crate::base::label::Label as _;
@@ -84,12 +85,20 @@ own! {
         "1 if the S3 store honours conditional writes; 0 if it ignores them, and of two replicas the last to write wins.";
     clock_offset: GaugeVec, Gauge "gitlab_clock_offset_seconds", [],
         "How far GitLab's clock is ahead of this machine's.";
+    clock_suspect: IntGaugeVec, Gauge "clock_suspect", ["clock"],
+        "1 while GitLab's clock or this machine's has jumped, and `retention` does not go by it, else 0.";
+    rebuilt: IntCounter, Counter "refs_rebuilt_total", [],
+        "Refs whose history was read anew, because GitLab no longer has their pipelines or has others under their ids.";
     log_reads: IntCounterVec, Counter "log_reads_total", ["result"],
         "Logs of failing jobs that were asked for, by result: read, missing in GitLab, or failed.";
     logs_waiting: IntGauge, Gauge "logs_waiting", [],
         "Failing jobs whose logs wait to be read.";
     webhooks: IntCounterVec, Counter "webhook_events_total", ["kind", "result"],
         "Webhooks of GitLab by kind (job, pipeline, other) and what became of them.";
+    connections: IntGaugeVec, Gauge "http_connections", [],
+        "Connections that are open to the exporter.";
+    limits: IntCounterVec, Counter "limit_reached_total", ["limit"],
+        "Jobs, refs and listings that were left out or cut because of a limit.";
     circuit: IntGaugeVec, Gauge "circuit_breaker_state", ["state"],
         "1 for the state that the circuit breaker of GitLab is in (closed, half_open, open), else 0.";
     token_expiry: IntGaugeVec, Gauge "gitlab_token_expiry_timestamp_seconds", [],
@@ -149,6 +158,9 @@ impl Telemetry {
         self.circuit_breaker(CircuitState::Closed);
         for result in LogRead::ALL {
             self.log_reads.with_label_values(&[result.as_str()]);
+        }
+        for limit in Limit::ALL {
+            self.limits.with_label_values(&[limit.as_str()]);
         }
         for result in [SUCCESS, FAILURE] {
             self.polls.with_label_values(&[result]);
@@ -230,6 +242,19 @@ impl Telemetry {
         self.clock_offset.with_label_values(NONE).set(seconds);
     }
 
+    /// Whether the clocks of GitLab and of this machine are suspect.
+    pub fn clock_suspects(&self, gitlab: bool, own: bool) {
+        for (clock, is_suspect) in [("gitlab", gitlab), ("own", own)] {
+            let gauge = self.clock_suspect.with_label_values(&[clock]);
+            gauge.set(is_suspect.into());
+        }
+    }
+
+    /// The history of a ref is read anew.
+    pub fn ref_rebuilt(&self) {
+        self.rebuilt.inc();
+    }
+
     /// Webhooks of these kinds may come.
     pub fn webhooks_expected(&self, kinds: &[&str]) {
         for kind in kinds {
@@ -243,6 +268,18 @@ impl Telemetry {
     pub fn webhook(&self, kind: &str, result: WebhookResult) {
         let labels = [kind, result.as_str()];
         self.webhooks.with_label_values(&labels).inc();
+    }
+
+    /// So much was left out or cut because of a limit.
+    pub fn limit_reached(&self, limit: Limit, count: usize) {
+        let counter = self.limits.with_label_values(&[limit.as_str()]);
+        counter.inc_by(count as u64);
+    }
+
+    /// So many connections are open.
+    pub fn http_connections(&self, count: usize) {
+        let gauge = self.connections.with_label_values(NONE);
+        gauge.set(clamped(count as u64));
     }
 
     /// The circuit breaker came to this state.

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use ci_history::{Span, Timestamp};
+use sha2::{Digest as _, Sha256};
 
 /// A sample's value.
 #[derive(Debug, Clone, Copy)]
@@ -93,7 +94,8 @@ pub(super) fn labels(pairs: &[(&str, &str)]) -> String {
 fn push_label(out: &mut String, name: &str, value: &str) {
     out.push_str(name);
     out.push_str("=\"");
-    let mut rest = value;
+    let value = bounded(value);
+    let mut rest = &*value;
     while let Some(at) = rest.find(['\\', '"', '\n', '\0']) {
         out.push_str(&rest[..at]);
         out.push_str(match rest.as_bytes()[at] {
@@ -110,6 +112,27 @@ fn push_label(out: &mut String, name: &str, value: &str) {
 
 /// Stands for NUL, which ends the input for Prometheus' lexer and would cost the whole page.
 const NUL_SHOWN: &str = "\u{fffd}";
+
+/// Bytes of a label's value at most. The shipped scrape configurations allow twice as many.
+pub(super) const LABEL_BYTES: usize = 512;
+
+/// The text, or its beginning and a hash that keeps it apart from others with the same beginning.
+fn bounded(text: &str) -> Cow<'_, str> {
+    if text.len() <= LABEL_BYTES {
+        return Cow::Borrowed(text);
+    }
+    let hash = Sha256::digest(text);
+    let hash = hash
+        .iter()
+        .take(8)
+        .fold(String::from("~"), |mut hex, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
+    let end = text.floor_char_boundary(LABEL_BYTES - hash.len());
+    Cow::Owned(format!("{}{hash}", &text[..end]))
+}
 
 /// The text as a label shows it: NUL replaced.
 pub(super) fn shown(text: &str) -> Cow<'_, str> {
@@ -146,6 +169,17 @@ mod tests {
         let mut out = String::new();
         push_label(&mut out, "a", "q\"b\\n\nz\0\u{202e}");
         assert_eq!(out, "a=\"q\\\"b\\\\n\\nz\u{fffd}\u{202e}\"");
+    }
+
+    #[test]
+    fn a_long_value_is_cut_and_stays_apart_from_others() {
+        let long = "ä".repeat(LABEL_BYTES);
+        let (one, other) = (format!("{long}1"), format!("{long}2"));
+        let (one, other) = (bounded(&one), bounded(&other));
+        assert!(one.starts_with("ää") && one != other);
+        assert!((LABEL_BYTES - 1..=LABEL_BYTES).contains(&one.len()));
+        let fits = "x".repeat(LABEL_BYTES);
+        assert_eq!(bounded(&fits), fits);
     }
 
     #[test]

@@ -1,17 +1,19 @@
 //! Documents in a directory of the local disk.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ci_history::{Shard, TimelineKey};
 
-use super::document::decode;
-use super::layout::document_path;
+use super::attic::AtticName;
+use super::envelope::{self, seal};
+use super::files::{self, Owner, sync};
+use super::layout::{ATTIC, document_path};
 use super::outcome::{Loaded, Quarantined, ReadError};
 
 const LOCK_FILE: &str = ".lock";
-const TEMP_PREFIX: &str = ".tmp-";
 const DOCUMENT_SUFFIX: &str = ".json";
 
 /// The state directory could not be taken.
@@ -79,6 +81,9 @@ pub struct SaveError {
 #[derive(Debug)]
 pub struct Directory {
     root: PathBuf,
+    owner: Owner,
+    /// The GitLab of the documents, if it is known.
+    instance: Option<Arc<str>>,
     _lock: File,
 }
 
@@ -92,14 +97,13 @@ impl Directory {
                 source,
             }
         };
-        fs::create_dir_all(root).map_err(failed("creating it"))?;
-        let mut lock = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(root.join(LOCK_FILE))
-            .map_err(failed("opening its lock file"))?;
+        files::create_root(root).map_err(failed("creating it"))?;
+        let owner = Owner::of(root).map_err(failed("reading its owner"))?;
+        let lock = files::open_lock(&root.join(LOCK_FILE));
+        let mut lock = lock.map_err(failed("opening its file `.lock`"))?;
+        owner
+            .take(&lock)
+            .map_err(failed("giving its lock file to its owner"))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -120,23 +124,56 @@ impl Directory {
         write_holder(&mut lock).map_err(failed("writing its lock file"))?;
         let directory = Self {
             root: root.to_owned(),
+            owner,
+            instance: None,
             _lock: lock,
         };
-        for leftover in files(root, |name| name.starts_with(TEMP_PREFIX)) {
-            let _ = fs::remove_file(leftover);
-        }
+        directory.tidy();
         Ok(directory)
+    }
+
+    /// The documents are of this GitLab.
+    #[must_use]
+    pub fn of_instance(mut self, instance: Option<String>) -> Self {
+        self.instance = instance.map(Arc::from);
+        self
+    }
+
+    /// Removes leftovers, and takes the permissions of other users from everything that an exporter writes. From the
+    /// state directory itself only if nothing else is in it.
+    fn tidy(&self) {
+        for folder in project_folders(&self.root) {
+            for leftover in files::files_in(&folder, files::is_temporary) {
+                let _ = fs::remove_file(leftover);
+            }
+            for file in files::files_in(&folder, |_| true) {
+                files::tighten(&file);
+            }
+            files::tighten(&folder);
+        }
+        let is_ours = |path: PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| {
+                [LOCK_FILE, ATTIC].contains(&name) || name.bytes().all(|it| it.is_ascii_digit())
+            })
+        };
+        if files::entries(&self.root).all(is_ours) {
+            files::tighten(&self.root);
+        }
     }
 
     /// Reads the documents of a shard. One that cannot be read is moved aside, never deleted, and the others go on.
     /// Where one is of a newer version, nothing is moved.
     pub fn load_shard(&self, shard: Shard) -> Loaded {
-        read_all(&self.root, shard, |path| quarantine(path).ok())
+        read_all(&self.root, shard, self.instance.as_deref(), |path| {
+            quarantine(path).ok()
+        })
     }
 
     /// Replaces a timeline's document; the former one stays whole until the new one is safely on disk.
     pub fn save(&self, key: &TimelineKey, text: &[u8]) -> Result<(), SaveError> {
-        self.write(&document_path(key), text)
+        let text = seal(text.to_vec(), self.instance.as_deref());
+        self.write(&document_path(key), &text)
     }
 
     pub(super) fn write(&self, name: &str, text: &[u8]) -> Result<(), SaveError> {
@@ -149,28 +186,75 @@ impl Directory {
             }
         };
         let folder = path.parent().unwrap_or(&self.root);
-        if !folder.is_dir() {
-            fs::create_dir_all(folder).map_err(failed("creating its folder"))?;
-            sync(&self.root).map_err(failed("syncing the state directory"))?;
-        }
-        let mut temp = tempfile::Builder::new()
-            .prefix(TEMP_PREFIX)
-            .permissions(readable())
-            .tempfile_in(folder)
-            .map_err(failed("creating a temporary file beside it"))?;
-        temp.write_all(text).map_err(failed("writing"))?;
-        temp.as_file().sync_all().map_err(failed("syncing"))?;
+        self.create_folder(folder)
+            .map_err(failed("creating its folder"))?;
+        let temp = self.owner.write_temporary(folder, text);
+        let temp = temp.map_err(|(action, source)| failed(action)(source))?;
         temp.persist(path)
             .map_err(|error| failed("renaming into place")(error.error))?;
         sync(folder).map_err(failed("syncing its folder"))
     }
 
+    /// Creates a folder below the state directory, and those between.
+    fn create_folder(&self, folder: &Path) -> io::Result<()> {
+        if folder == self.root {
+            return Ok(());
+        }
+        let parent = folder.parent().unwrap_or(&self.root);
+        self.create_folder(parent)?;
+        let is_new = !folder.exists();
+        self.owner.create_folder(folder)?;
+        if is_new { sync(parent) } else { Ok(()) }
+    }
+
     /// A file; `None` if there is none.
     pub(super) fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
-        match fs::read(self.root.join(name)) {
+        match files::read(&self.root.join(name)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             read => read.map(Some),
         }
+    }
+
+    /// Moves a document into the attic, if there is one.
+    pub(super) fn rename(&self, from: &str, to: &str) -> Result<(), SaveError> {
+        let (from, to) = (self.root.join(from), self.root.join(to));
+        let failed = |action| {
+            let path = from.clone();
+            move |source| SaveError {
+                path,
+                action,
+                source,
+            }
+        };
+        let folder = to.parent().unwrap_or(&self.root);
+        self.create_folder(folder)
+            .map_err(failed("creating the attic"))?;
+        match fs::rename(&from, &to) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failed("moving it into the attic")(error)),
+            Ok(()) => sync(folder).map_err(failed("syncing the attic")),
+        }
+    }
+
+    /// Copies a document into the attic, if there is one.
+    pub(super) fn copy(&self, from: &str, to: &str) -> Result<(), SaveError> {
+        let text = self.read(from).map_err(|source| SaveError {
+            path: self.root.join(from),
+            action: "reading it",
+            source,
+        })?;
+        text.map_or(Ok(()), |text| self.write(to, &text))
+    }
+
+    /// The documents in the attic.
+    pub(super) fn attic(&self) -> Vec<AtticName> {
+        let folders = files::folders_in(&self.root.join(ATTIC)).into_iter();
+        let paths = folders.flat_map(|folder| files::files_in(&folder, |_| true));
+        let name = |path: PathBuf| {
+            let name = path.strip_prefix(&self.root).ok()?;
+            AtticName::parse(name.to_str()?)
+        };
+        paths.filter_map(name).collect()
     }
 
     /// Removes a file, if there is one.
@@ -199,25 +283,25 @@ impl Directory {
                 source,
             },
         })?;
-        Ok(read_all(root, Shard::WHOLE, |_| None))
+        Ok(read_all(root, Shard::WHOLE, None, |_| None))
     }
 }
 
 /// Reads the documents of a shard below a directory; `move_aside` moves one that cannot be read.
-fn read_all(root: &Path, shard: Shard, move_aside: impl Fn(&Path) -> Option<PathBuf>) -> Loaded {
+fn read_all(
+    root: &Path,
+    shard: Shard,
+    instance: Option<&str>,
+    move_aside: impl Fn(&Path) -> Option<PathBuf>,
+) -> Loaded {
     let mut loaded = Loaded::default();
-    for path in files(root, |name| {
-        name.ends_with(DOCUMENT_SUFFIX) && !name.starts_with('.')
-    }) {
+    for path in document_files(root) {
         // A folder that is no project's is for nobody to leave out.
         if project_of(&path).is_some_and(|id| !shard.owns(id)) {
             continue;
         }
-        let read = fs::read(&path)
-            .map_err(ReadError::from)
-            .and_then(|text| Ok(decode(&text)?));
-        match read {
-            Ok(saved) => loaded.timelines.push(saved),
+        match read_document(root, &path, instance) {
+            Ok(opened) => loaded.push(opened),
             Err(error) => loaded.quarantined.push(Quarantined {
                 path,
                 moved_to: None,
@@ -225,7 +309,7 @@ fn read_all(root: &Path, shard: Shard, move_aside: impl Fn(&Path) -> Option<Path
             }),
         }
     }
-    if !loaded.quarantined.iter().any(Quarantined::is_newer) {
+    if !loaded.quarantined.iter().any(Quarantined::is_refused) {
         for aside in &mut loaded.quarantined {
             aside.moved_to = move_aside(&aside.path);
         }
@@ -233,20 +317,38 @@ fn read_all(root: &Path, shard: Shard, move_aside: impl Fn(&Path) -> Option<Path
     loaded
 }
 
-/// Files in the folders of the projects, in the order of their paths.
-fn files(root: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
-    let folders = entries(root).filter(|path| path.is_dir());
-    let mut files: Vec<PathBuf> = folders
-        .flat_map(|folder| entries(&folder).collect::<Vec<_>>())
-        .filter(|path| path.is_file())
-        .filter(|path| {
-            path.file_name()
-                .and_then(|name| name.to_str())
-                .is_some_and(&wanted)
+fn read_document(
+    root: &Path,
+    path: &Path,
+    instance: Option<&str>,
+) -> Result<envelope::Opened, ReadError> {
+    let text = files::read(path)?;
+    let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy();
+    Ok(envelope::open(&text, &name, instance)?)
+}
+
+/// The documents, in the order of their paths.
+fn document_files(root: &Path) -> Vec<PathBuf> {
+    let folders = files::folders_in(root).into_iter();
+    let folders = folders.filter(|folder| !folder.ends_with(ATTIC));
+    folders
+        .flat_map(|folder| {
+            files::files_in(&folder, |name| {
+                name.ends_with(DOCUMENT_SUFFIX) && !name.starts_with('.')
+            })
         })
-        .collect();
-    files.sort();
-    files
+        .collect()
+}
+
+/// The folders of the projects, and those of the attic.
+fn project_folders(root: &Path) -> Vec<PathBuf> {
+    let mut folders = files::folders_in(root);
+    folders.extend(files::folders_in(&root.join(ATTIC)));
+    folders.retain(|folder| {
+        let name = folder.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name == ATTIC || name.bytes().all(|it| it.is_ascii_digit()))
+    });
+    folders
 }
 
 /// The project of a document, by the folder it is in.
@@ -254,27 +356,10 @@ fn project_of(path: &Path) -> Option<u64> {
     path.parent()?.file_name()?.to_str()?.parse().ok()
 }
 
-fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
-    fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-}
-
 fn write_holder(lock: &mut File) -> io::Result<()> {
     lock.set_len(0)?;
     lock.rewind()?;
     writeln!(lock, "{}", std::process::id())
-}
-
-/// A document is no secret: backups and the operator may read it.
-fn readable() -> fs::Permissions {
-    use std::os::unix::fs::PermissionsExt;
-    fs::Permissions::from_mode(0o644)
-}
-
-fn sync(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 /// Gives an unreadable document a name that is not loaded and not taken.

@@ -8,7 +8,7 @@ use ci_history::{Rules, Timeline, TimelineKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::history_document::{HistoryDocument, Interner, ProjectDocument};
+use super::history_document::{HistoryDocument, Interner, ProjectDocument, is_zero};
 
 /// Version this program writes; the highest it reads.
 const VERSION: u32 = 3;
@@ -33,6 +33,33 @@ pub enum DocumentError {
         /// Found and wanted.
         message: String,
     },
+    /// Under another name than its own: a copy.
+    #[error("its name is not that of the document, which is {own_name}: a copy of it?")]
+    Misplaced {
+        /// Where the document belongs.
+        own_name: String,
+    },
+    /// Its text and its checksum do not fit.
+    #[error("it was changed since it was saved: its checksum is another one")]
+    Altered,
+    /// Of another GitLab.
+    #[error(
+        "it is of another GitLab, {found}, and refused, because `gitlab.url` names {wanted}: choose another state directory or prefix \
+         for this GitLab, or run `state adopt` if it is the same GitLab under a new address"
+    )]
+    OtherInstance {
+        /// The GitLab of the document.
+        found: String,
+        /// The GitLab of the configuration.
+        wanted: String,
+    },
+}
+
+impl DocumentError {
+    /// Whether the document is whole, so that the program must neither move nor overwrite it.
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(self, Self::Newer { .. } | Self::OtherInstance { .. })
+    }
 }
 
 /// A timeline as saved.
@@ -71,6 +98,9 @@ struct TimelineDocument {
     watermark: Option<i64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     has_gap: bool,
+    /// How often the ref began again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    generation: u64,
     /// The newest finished pipeline, as in version 2.
     pipeline_id: u64,
     /// Finished pipelines by source: id and time of creation.
@@ -78,6 +108,18 @@ struct TimelineDocument {
     finished: FinishedDocument,
     pipelines: HistoryDocument,
     jobs: BTreeMap<Arc<str>, HistoryDocument>,
+    /// The envelope writes this field and the next.
+    #[serde(default, skip_serializing)]
+    gitlab: Option<Arc<str>>,
+    #[serde(default, skip_serializing)]
+    checksum: Option<Arc<str>>,
+}
+
+/// What the envelope of a document says.
+pub(super) struct EnvelopeFacts {
+    /// Host and path of the GitLab.
+    pub(super) instance: Option<Arc<str>>,
+    pub(super) has_checksum: bool,
 }
 
 /// Writes a timeline's document.
@@ -110,6 +152,7 @@ impl TimelineDocument {
             track: timeline.key.track.clone(),
             watermark: saved.watermark.map(Timestamp::unix),
             has_gap: saved.has_gap,
+            generation: timeline.generation,
             pipeline_id: timeline.newest_finished,
             finished: finished_document(&timeline.finished),
             pipelines: HistoryDocument::of(&timeline.pipelines, rules),
@@ -118,6 +161,8 @@ impl TimelineDocument {
                 .iter()
                 .map(|(name, job)| (name.clone(), HistoryDocument::of_job(job, rules)))
                 .collect(),
+            gitlab: None,
+            checksum: None,
         }
     }
 }
@@ -130,8 +175,12 @@ pub(super) fn to_json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("a document that serializes")
 }
 
-/// Reads a timeline's document. Fields that this version does not know are refused.
+/// Reads a timeline's document, wherever it comes from. Fields that this version does not know are refused.
 pub fn decode(text: &[u8]) -> Result<Saved, DocumentError> {
+    Ok(decode_with_instance(text)?.0)
+}
+
+pub(super) fn decode_with_instance(text: &[u8]) -> Result<(Saved, EnvelopeFacts), DocumentError> {
     let version = parse::<VersionOnly>(text)?.version;
     if version > u64::from(VERSION) {
         return Err(DocumentError::Newer { found: version });
@@ -145,12 +194,17 @@ pub fn decode(text: &[u8]) -> Result<Saved, DocumentError> {
         });
     }
     let document: TimelineDocument = parse(text)?;
+    let facts = EnvelopeFacts {
+        instance: document.gitlab,
+        has_checksum: document.checksum.is_some(),
+    };
     let mut commits = Interner::default();
     let mut timeline = Timeline::new(
         TimelineKey::new(document.project.id, document.ref_name).with_track(document.track),
         document.project.path,
         document.project.web_url,
     );
+    timeline.generation = document.generation;
     timeline.newest_finished = document.pipeline_id;
     timeline.finished = finished_pipelines(document.finished);
     timeline.pipelines = document.pipelines.into_history(&mut commits);
@@ -159,11 +213,12 @@ pub fn decode(text: &[u8]) -> Result<Saved, DocumentError> {
         .into_iter()
         .map(|(name, job)| (name, Box::new(job.into_job(&mut commits))))
         .collect();
-    Ok(Saved {
+    let saved = Saved {
         timeline,
         watermark: document.watermark.and_then(Timestamp::from_unix),
         has_gap: document.has_gap,
-    })
+    };
+    Ok((saved, facts))
 }
 
 type FinishedDocument = BTreeMap<Arc<str>, Vec<(u64, Option<i64>)>>;

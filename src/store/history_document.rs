@@ -413,6 +413,6 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     clippy::trivially_copy_pass_by_ref,
     reason = "serde's skip_serializing_if takes a reference"
 )]
-fn is_zero(value: &u64) -> bool {
+pub(super) fn is_zero(value: &u64) -> bool {
     *value == 0
 }

@@ -9,6 +9,9 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 /// Longest encoded ref that is used as it is; file systems take names of 255 bytes.
 const LONGEST_NAME: usize = 180;
 
+/// Folder of the documents that fell to the retention, `attic/<project id>/<percent-encoded ref>@<time>.json`.
+pub(super) const ATTIC: &str = "attic";
+
 /// Path of a timeline's document below the store's root, with `/` between its two parts.
 pub(super) fn document_path(key: &TimelineKey) -> String {
     let stem = file_stem(&key.ref_name);

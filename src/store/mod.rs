@@ -1,8 +1,12 @@
 //! Where timelines are saved: documents, and the places that hold them.
 
+mod attic;
+mod attic_access;
 mod checkpoint;
 mod directory;
 mod document;
+mod envelope;
+mod files;
 mod history_document;
 mod layout;
 mod outcome;
@@ -10,16 +14,17 @@ mod s3;
 
 use std::sync::Arc;
 
-use ci_history::{Rules, Shard, TimelineKey};
+use ci_history::{Rules, Shard};
 use tokio::task::spawn_blocking;
 
+pub use attic::{Aside, AtticName};
 pub use checkpoint::BackfillCheckpoint;
 pub use directory::{Directory, OpenError, SaveError};
 pub use document::{DocumentError, Saved, decode, decode_v2, encode, encode_v2, names_a_version};
 pub use outcome::{Loaded, Quarantined, ReadError, Written};
 pub use s3::{S3, S3Error, S3ErrorKind};
 
-use self::layout::{checkpoint_path, document_path};
+use self::layout::checkpoint_path;
 
 /// A place that holds documents. Clones share it.
 #[derive(Debug, Clone)]
@@ -42,14 +47,14 @@ pub enum StoreError {
     /// S3.
     #[error(transparent)]
     S3(#[from] S3Error),
-    /// A document of a newer version.
+    /// A document of a newer version, or of another GitLab.
     #[error(
         "{document}: {error}; or move the document away, and its history is read from GitLab again"
     )]
-    Newer {
+    Refused {
         /// The document.
         document: String,
-        /// Which versions.
+        /// Which versions, or which GitLab.
         error: ReadError,
     },
 }
@@ -64,7 +69,7 @@ impl StoreError {
     pub fn is_lasting(&self) -> bool {
         match self {
             Self::S3(error) => error.kind().is_lasting(),
-            Self::Open(_) | Self::Directory(_) | Self::Newer { .. } => true,
+            Self::Open(_) | Self::Directory(_) | Self::Refused { .. } => true,
         }
     }
 }
@@ -91,7 +96,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Also where a newer version wrote one: to go on without it would overwrite it.
+    /// Also where one is of a newer version or another GitLab: to go on without it would overwrite it.
     pub async fn load_shard(&self, shard: Shard) -> Result<Loaded, StoreError> {
         let mut loaded = match self {
             Self::Directory(directory) => {
@@ -100,13 +105,13 @@ impl Store {
             }
             Self::S3(s3) => Box::pin(s3.load_shard(shard)).await?,
         };
-        match loaded.quarantined.iter().position(Quarantined::is_newer) {
+        match loaded.quarantined.iter().position(Quarantined::is_refused) {
             None => Ok(loaded),
             Some(at) => {
-                let newer = loaded.quarantined.swap_remove(at);
-                Err(StoreError::Newer {
-                    document: newer.path.display().to_string(),
-                    error: newer.error,
+                let refused = loaded.quarantined.swap_remove(at);
+                Err(StoreError::Refused {
+                    document: refused.path.display().to_string(),
+                    error: refused.error,
                 })
             }
         }
@@ -125,12 +130,15 @@ impl Store {
         }
     }
 
-    /// Removes a timeline's document, if there is one.
-    pub async fn remove(&self, key: TimelineKey) -> Result<(), StoreError> {
-        match self {
-            Self::Directory(_) => self.delete(document_path(&key)).await,
-            Self::S3(s3) => Ok(Box::pin(s3.remove(&key)).await?),
-        }
+    /// The same store, for the documents of this GitLab; `None` if another part of the program uses it.
+    pub fn of_instance(self, instance: String) -> Option<Self> {
+        Some(match self {
+            Self::Directory(directory) => {
+                let directory = Arc::into_inner(directory)?;
+                Self::Directory(Arc::new(directory.of_instance(Some(instance))))
+            }
+            Self::S3(s3) => Self::S3(Arc::new(Arc::into_inner(s3)?.of_instance(Some(instance)))),
+        })
     }
 
     /// The checkpoint of a project's backfill that was interrupted.

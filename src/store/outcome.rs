@@ -3,14 +3,17 @@
 use std::io;
 use std::path::PathBuf;
 
+use ci_history::TimelineKey;
+
 use super::document::{DocumentError, Saved};
+use super::envelope::Opened;
 
 /// A document that could not be read, and was moved aside if possible: the store keeps it, and goes on.
 #[derive(Debug)]
 pub struct Quarantined {
     /// Where it was.
     pub path: PathBuf,
-    /// Where it is now; `None` if it stayed: moving failed, or a newer version wrote it or another document.
+    /// Where it is now; `None` if it stayed: moving failed, or a document is of a newer version or another GitLab.
     pub moved_to: Option<PathBuf>,
     /// Why it could not be read.
     pub error: ReadError,
@@ -28,9 +31,17 @@ pub enum ReadError {
 }
 
 impl Quarantined {
-    /// Whether a newer version of this program wrote it.
-    pub(super) fn is_newer(&self) -> bool {
-        matches!(self.error, ReadError::Document(DocumentError::Newer { .. }))
+    /// Whether it is whole and of a newer version or another GitLab.
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(&self.error, ReadError::Document(error) if error.is_refused())
+    }
+
+    /// Whether it is a copy, so that no history was lost with it.
+    pub fn is_copy(&self) -> bool {
+        matches!(
+            self.error,
+            ReadError::Document(DocumentError::Misplaced { .. })
+        )
     }
 }
 
@@ -41,6 +52,17 @@ pub struct Loaded {
     pub timelines: Vec<Saved>,
     /// Documents that could not be read.
     pub quarantined: Vec<Quarantined>,
+    /// Timelines whose documents lack a checksum or their GitLab: an earlier version wrote them.
+    pub unsealed: Vec<TimelineKey>,
+}
+
+impl Loaded {
+    pub(super) fn push(&mut self, opened: Opened) {
+        if !opened.is_sealed {
+            self.unsealed.push(opened.saved.timeline.key.clone());
+        }
+        self.timelines.push(opened.saved);
+    }
 }
 
 /// The result of a save.

@@ -23,7 +23,7 @@ pub(crate) async fn run() -> ExitCode {
     }
     assert_bounded(&sizes, projects, 1);
     let memory = |days| max(&sizes, days, |it| it.kibibytes);
-    let (before, after) = (memory((60, 180)), memory((181, 365)));
-    println!("maximum memory, days 60 to 180: {before} KiB; days 181 to 365: {after} KiB");
+    let (before, after) = (memory((150, 250)), memory((251, 365)));
+    println!("maximum memory, days 150 to 250: {before} KiB; days 251 to 365: {after} KiB");
     ExitCode::SUCCESS
 }

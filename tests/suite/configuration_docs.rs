@@ -102,6 +102,11 @@ fn the_example_has_every_key() {
         ("store.s3", "given together with store.directory"),
         ("webhooks.gitlab.token_file", "No such file"),
         ("webhooks.gitlab.signing_key_file", "No such file"),
+        ("webhooks.gitlab.secrets[0].token_file", "No such file"),
+        (
+            "webhooks.gitlab.secrets[1].signing_key_file",
+            "No such file",
+        ),
     ];
     assert_eq!(problems.lines().count(), expected.len(), "{problems}");
     for (problem, (key, what)) in problems.lines().zip(expected) {

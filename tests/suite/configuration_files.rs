@@ -22,6 +22,33 @@ fn exporter(folder: &Path, args: &[&str]) -> Output {
     command.args(args).current_dir(folder).output().unwrap()
 }
 
+#[test]
+fn a_token_that_would_be_sent_unencrypted_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("token"), "glpat-x").unwrap();
+    let check = |url: &str, token: &str| {
+        let text = format!("gitlab: {{url: '{url}'{token}}}\nwatch: {{projects: [a/b]}}\n");
+        fs::write(folder.path().join("config.yml"), text).unwrap();
+        let output = exporter(folder.path(), &["check-config", "config.yml"]);
+        assert!(output.status.success());
+        stderr(&output).contains("unencrypted")
+    };
+    let (token, missing) = (", token_file: token", ", token_file: elsewhere");
+    for (url, token, is_warned_of) in [
+        ("http://gitlab.example.com", token, true),
+        ("http://gitlab.example.com:8080/git", missing, true),
+        ("http://10.0.0.7", token, true),
+        ("http://localhost.example.com", token, true),
+        ("http://gitlab.example.com", "", false),
+        ("https://gitlab.example.com", token, false),
+        ("http://localhost:3000", token, false),
+        ("http://127.0.0.2", token, false),
+        ("http://[::1]", token, false),
+    ] {
+        assert_eq!(check(url, token), is_warned_of, "{url}{token}");
+    }
+}
+
 /// The exit code and all that was printed of `check-config` on this text.
 fn check(text: &str) -> (Option<i32>, String) {
     let folder = tempfile::tempdir().unwrap();

@@ -22,7 +22,7 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "document-is-a-list",
         &[
-            "1: found a list, wanted a mapping with gitlab, watch, counting, classification, owners, store, webhooks, prometheus, alertmanager, retention, web",
+            "1: found a list, wanted a mapping with gitlab, watch, counting, classification, owners, store, webhooks, limits, prometheus, alertmanager, retention, web",
         ],
     ),
     (
@@ -288,7 +288,7 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "unknown-key-top",
         &[
-            "2: stroe: unknown key; did you mean `store`? valid here: gitlab, watch, counting, classification, owners, store, webhooks, prometheus, alertmanager, retention, web",
+            "2: stroe: unknown key; did you mean `store`? valid here: gitlab, watch, counting, classification, owners, store, webhooks, limits, prometheus, alertmanager, retention, web",
         ],
     ),
     (
@@ -368,8 +368,23 @@ const CASES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "webhook-secret-of-nothing",
+        &[
+            "4: webhooks.gitlab.secrets[0]: wanted either a project or a group",
+            "5: webhooks.gitlab.secrets[1]: without a secret; give token_file or signing_key_file",
+        ],
+    ),
+    (
+        "webhook-secret-too-short",
+        &[
+            "3: webhooks.gitlab.token_file: found `token.short` (the file holds a secret of length 1, which is easy to guess; it needs at least 16 characters, such as those of `openssl rand -hex 32`), wanted the path of a file that holds a secret token and nothing else",
+        ],
+    ),
+    (
         "webhooks-without-a-secret",
-        &["1: webhooks.gitlab: nobody could send webhooks; give token_file or signing_key_file"],
+        &[
+            "1: webhooks.gitlab: nobody could send webhooks; give token_file, signing_key_file or secrets",
+        ],
     ),
     (
         "word-not-known",

@@ -39,6 +39,7 @@ fn observe(timeline: &mut Timeline, number: u64) {
         created_at: at,
         updated_at: at,
         duration: None,
+        failure_reason: None,
         web_url: None,
     };
     let job = |n: u64| JobObservation {

@@ -1,10 +1,13 @@
 //! The GitLab adapter against a scripted server over real HTTP.
 
 mod faults;
+mod moving;
 mod pages;
+mod proxies;
 mod scripted;
 mod secrecy;
 mod tls;
+mod token;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -101,6 +101,36 @@ async fn the_scopes_and_the_end_of_the_token_and_the_version_of_gitlab_are_told(
 }
 
 #[tokio::test]
+async fn a_token_that_is_replaced_in_its_file_is_taken_without_a_restart() {
+    let gitlab = gitlab(1).await;
+    let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
+    let file = place.config().with_file_name("token");
+    std::fs::write(&file, gitlab.token()).unwrap();
+    place.reconfigure("gitlab: {", "gitlab: {token_file: token, ");
+    let exporter = place.start().await;
+    exporter.is_ready().await;
+
+    let beside = file.with_extension("new");
+    std::fs::write(&beside, "glpat-second\n").unwrap();
+    gitlab.rotate_token("glpat-second");
+    std::fs::rename(&beside, &file).unwrap();
+    exporter.says("the GitLab token has been replaced").await;
+    gitlab.with(|world| {
+        let project = world.project_by_path("acme/project-0").unwrap().id;
+        let plan = PipelinePlan::new([JobPlan::fails("build")]).instant();
+        world.push_pipeline(project, plan);
+    });
+    exporter
+        .shows("the failure after the rotation", |samples| {
+            let streak = samples.value("job_consecutive_failures", &[("job_name", "build")]);
+            holds(streak == Some(2.0), format!("{streak:?}"))
+        })
+        .await;
+    assert!(!exporter.log().contains("glpat-second"));
+    exporter.stop().await;
+}
+
+#[tokio::test]
 async fn a_project_without_ci_is_told_once_and_let_alone() {
     let gitlab = gitlab(3).await;
     gitlab.with(|world| {

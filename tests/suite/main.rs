@@ -39,6 +39,7 @@ mod routing;
 mod s3_credentials;
 mod schedules;
 mod shards;
+mod state_at_rest;
 mod state_commands;
 mod state_import;
 mod state_on_disk;

@@ -25,6 +25,8 @@ pub(crate) fn touch_everything(telemetry: &Telemetry) {
     telemetry.state_conflicts(1);
     telemetry.state_conditional_writes(true);
     telemetry.clock_offset(-0.25);
+    telemetry.clock_suspects(true, false);
+    telemetry.ref_rebuilt();
     telemetry.token_expiry(Some(now));
     telemetry.token_scopes(&["read_api".to_owned()]);
     telemetry.webhooks_expected(&["job"]);

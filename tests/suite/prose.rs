@@ -186,3 +186,22 @@ fn every_link_leads_to_a_file_and_to_a_heading_of_it() {
         }
     }
 }
+
+#[test]
+fn every_file_on_the_way_of_one_job_exists() {
+    let page = read("docs/architecture.md");
+    let (_, section) = page.split_once("\n## The way of one job\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let files: Vec<_> = section
+        .split('`')
+        .filter(|name| Path::new(name).extension().is_some_and(|it| it == "rs"))
+        .collect();
+    assert!(files.len() > 20, "only {} found", files.len());
+    for file in files {
+        let places = ["src", "crates/ci-history/src"];
+        let exists = places
+            .iter()
+            .any(|place| at_root(place).join(file).is_file());
+        assert!(exists, "{file}");
+    }
+}

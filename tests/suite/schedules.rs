@@ -10,6 +10,9 @@ use testkit::samples::Samples;
 const NEXT: &str = "schedule_next_run_timestamp_seconds";
 const LAST: &str = "schedule_last_run_timestamp_seconds";
 const ACTIVE: &str = "schedule_active";
+const MISSED: &str = "schedule_missed_run_timestamp_seconds";
+const SWITCHED_OFF: &str = "schedule_switched_off_timestamp_seconds";
+const READ: &str = "project_last_successful_schedules_read_timestamp_seconds";
 const LIST: &str = "GET /projects/:id/pipeline_schedules";
 const DETAIL: &str = "GET /projects/:id/pipeline_schedules/:sid";
 const PROJECT: &str = "acme/nightly";
@@ -30,7 +33,8 @@ fn truth(gitlab: &Handle, description: &str) -> [Option<f64>; 3] {
     gitlab.with(|world| {
         let schedule = find(world, description).clone();
         let last = schedule.last_pipeline.map(|id| world.pipeline(id).unwrap());
-        let next = schedule.active.then(|| schedule.next_run_at.unix() as f64);
+        let next = schedule.next_run_at.filter(|_| schedule.active);
+        let next = next.map(|at| at.unix() as f64);
         [
             next,
             last.map(|pipeline| pipeline.created_at.unix() as f64),
@@ -125,7 +129,8 @@ async fn a_schedule_that_is_switched_off_says_so_and_one_that_is_deleted_goes() 
 }
 
 #[tokio::test]
-async fn schedules_of_one_description_are_told_apart_and_those_of_other_refs_are_left_out() {
+async fn schedules_of_one_description_are_told_apart_and_those_of_refs_that_are_not_watched_are_shown()
+ {
     let gitlab = start(Options::default()).await.unwrap();
     let second = gitlab.with(|world| {
         let project = world.create_project(PROJECT);
@@ -145,8 +150,8 @@ async fn schedules_of_one_description_are_told_apart_and_those_of_other_refs_are
         })
         .await;
     let samples = daemon.scrape().await;
-    let series = samples.iter().filter(|sample| sample.name == ACTIVE);
-    assert_eq!(series.count(), 2);
+    let elsewhere = [("ref", "attic"), ("schedule", "elsewhere")];
+    assert_eq!(samples.value(ACTIVE, &elsewhere), Some(1.0));
     daemon.stop().await;
 }
 
@@ -157,6 +162,11 @@ async fn schedules_are_looked_at_seldom_and_their_last_run_only_after_a_run() {
     let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
     let daemon = place.start().await;
     is_true(&gitlab, &daemon, &["build", "report", "cleanup"]).await;
+    // A schedule that missed a run is asked for each time.
+    gitlab.with(|world| {
+        let missed = find(world, "report").id;
+        world.delete_schedule(missed);
+    });
     let looks = |wanted: usize| {
         let gitlab = &gitlab;
         until("looks", async move || {
@@ -164,7 +174,7 @@ async fn schedules_are_looked_at_seldom_and_their_last_run_only_after_a_run() {
             holds(found >= wanted, found)
         })
     };
-    assert_eq!(gitlab.count(DETAIL), 3, "each once at first");
+    looks(gitlab.count(LIST) + 2).await;
     gitlab.forget_requests();
     looks(3).await;
     assert_eq!(gitlab.count(DETAIL), 0, "none has run");
@@ -219,5 +229,165 @@ async fn schedules_that_cannot_be_read_fail_no_poll_and_are_told_once() {
     );
     is_true(&gitlab, &daemon, &["build"]).await;
     assert_eq!(daemon.log().matches("schedules not read").count(), 1);
+    daemon.stop().await;
+}
+
+fn value(samples: &Samples, family: &str, schedule: &str) -> Option<f64> {
+    samples.value(family, &[("project", PROJECT), ("schedule", schedule)])
+}
+
+/// The time at which a schedule is to run next, as GitLab has it.
+fn next_run(gitlab: &Handle, description: &str) -> f64 {
+    gitlab.with(|world| find(world, description).next_run_at.unwrap().unix()) as f64
+}
+
+#[tokio::test]
+async fn a_first_run_of_which_no_pipeline_comes_is_missed_also_on_a_ref_that_is_gone() {
+    let gitlab = start(Options::default()).await.unwrap();
+    gitlab.with(|world| {
+        let project = world.create_project(PROJECT);
+        let plan = PipelinePlan::new([JobPlan::passes("tests")]);
+        let id = world.create_schedule(project, "first", minutes(60), plan.on("master"));
+        world.schedule_mut(id).unwrap().behavior = RunBehavior::CreatesNothing;
+    });
+    let due = next_run(&gitlab, "first");
+    let place = Place::new(gitlab.url(), &format!("projects: [{PROJECT}]"));
+    let daemon = place.start().await;
+    let samples = daemon
+        .shows("the schedule", |samples| {
+            holds(value(samples, ACTIVE, "first") == Some(1.0), "none")
+        })
+        .await;
+    assert_eq!(value(&samples, MISSED, "first"), None);
+    gitlab.advance(minutes(61));
+    daemon
+        .shows("the missed run", |samples| {
+            let found = value(samples, MISSED, "first");
+            holds(found == Some(due), format!("{found:?}, due at {due}"))
+        })
+        .await;
+    let read = [("project", PROJECT)];
+    assert!(daemon.scrape().await.value(READ, &read).is_some());
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_schedule_that_gitlab_switches_off_is_told_apart_from_one_that_a_person_pauses() {
+    let gitlab = start(Options::default()).await.unwrap();
+    gitlab.with(|world| {
+        let project = world.create_project(PROJECT);
+        for name in ["owner-left", "paused"] {
+            let plan = PipelinePlan::new([JobPlan::passes("tests")]);
+            world.create_schedule(project, name, minutes(60), plan);
+        }
+        find(world, "owner-left").behavior = RunBehavior::SwitchesOff;
+    });
+    let due = next_run(&gitlab, "owner-left");
+    let place = Place::new(gitlab.url(), &format!("projects: [{PROJECT}]"));
+    let daemon = place.start().await;
+    daemon
+        .shows("both", |samples| {
+            let both = ["owner-left", "paused"].map(|name| value(samples, ACTIVE, name));
+            holds(both == [Some(1.0); 2], format!("{both:?}"))
+        })
+        .await;
+    gitlab.advance(minutes(59));
+    gitlab.with(|world| {
+        let paused = find(world, "paused").id;
+        world.edit_schedule(paused, |schedule| schedule.active = false);
+    });
+    gitlab.advance(minutes(2));
+    let samples = daemon
+        .shows("both off", |samples| {
+            let both = ["owner-left", "paused"].map(|name| value(samples, ACTIVE, name));
+            holds(both == [Some(0.0); 2], format!("{both:?}"))
+        })
+        .await;
+    assert_eq!(value(&samples, SWITCHED_OFF, "owner-left"), Some(due));
+    assert_eq!(value(&samples, SWITCHED_OFF, "paused"), None);
+    assert_eq!(value(&samples, MISSED, "paused"), None);
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn an_active_schedule_without_a_next_run_and_one_of_an_archived_project_have_none() {
+    let gitlab = start(Options::default()).await.unwrap();
+    let plan = || PipelinePlan::new([JobPlan::passes("tests")]);
+    gitlab.with(|world| {
+        let project = world.create_project(PROJECT);
+        let id = world.create_schedule(project, "cleared", minutes(60), plan());
+        world.edit_schedule(id, |schedule| {
+            schedule.next_run_at = None;
+            schedule.behavior = RunBehavior::IsForgotten;
+        });
+        let archived = world.create_project("acme/attic");
+        let id = world.create_schedule(archived, "nightly", minutes(60), plan());
+        world.schedule_mut(id).unwrap().behavior = RunBehavior::IsForgotten;
+        world.project_mut(archived).unwrap().archived = true;
+        world.push_pipeline(archived, plan().instant());
+    });
+    gitlab.advance(minutes(90));
+    let watch = format!("projects: [{PROJECT}, acme/attic]");
+    let place = Place::new(gitlab.url(), &watch);
+    let daemon = place.start().await;
+    let samples = daemon
+        .shows("the schedule and the archived project", |samples| {
+            let polled = [("project", "acme/attic"), ("job_name", "tests")];
+            let polled = samples.value("job_window_executions", &polled);
+            let active = value(samples, ACTIVE, "cleared");
+            holds(
+                polled.is_some() && active == Some(1.0),
+                format!("{active:?}"),
+            )
+        })
+        .await;
+    assert_eq!(value(&samples, NEXT, "cleared"), None);
+    let nightly = [("project", "acme/attic"), ("schedule", "nightly")];
+    assert_eq!(samples.value(ACTIVE, &nightly), None);
+    assert_eq!(gitlab.count("GET /projects/:id/pipeline_schedules/:sid"), 1);
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_pipeline_without_jobs_is_a_configuration_error_and_no_execution_of_a_job() {
+    let gitlab = start(Options::default()).await.unwrap();
+    let project = gitlab.with(|world| {
+        let project = world.create_project(PROJECT);
+        let plan = || PipelinePlan::new([JobPlan::passes("tests")]).instant();
+        world.push_pipeline(project, plan());
+        world.push_pipeline(project, PipelinePlan::new([]));
+        world.push_pipeline(project, PipelinePlan::new([]).from_source("schedule"));
+        project
+    });
+    gitlab.advance(minutes(1));
+    let place = Place::new(gitlab.url(), &format!("projects: [{PROJECT}]"));
+    let daemon = place.start().await;
+    let reason = |samples: &Samples| {
+        let info = samples.iter().find(|it| it.name == "pipeline_failure_info");
+        info.map(|info| info.labels["failure_reason"].clone())
+    };
+    let samples = daemon
+        .shows("two failures", |samples| {
+            let found = samples.value("pipeline_consecutive_failures", &[]);
+            holds(found == Some(2.0), format!("{found:?}"))
+        })
+        .await;
+    assert_eq!(reason(&samples).as_deref(), Some("config_error"));
+    let tests = [("job_name", "tests")];
+    assert_eq!(samples.value("job_window_executions", &tests), Some(1.0));
+    assert_eq!(samples.value("job_consecutive_failures", &tests), Some(0.0));
+    gitlab.with(|world| {
+        let plan = PipelinePlan::new([JobPlan::fails("tests")]).instant();
+        world.push_pipeline(project, plan);
+    });
+    daemon
+        .shows("failed jobs", |samples| {
+            let found = reason(samples);
+            holds(
+                found.as_deref() == Some("jobs_failed"),
+                format!("{found:?}"),
+            )
+        })
+        .await;
     daemon.stop().await;
 }

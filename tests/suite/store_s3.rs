@@ -57,6 +57,7 @@ fn saved(ref_name: &str, pipelines: &[u64]) -> Saved {
             created_at: Some(at(*id)),
             updated_at: Some(at(id + 9)),
             duration: None,
+            failure_reason: None,
             web_url: None,
         };
         let job = JobObservation {

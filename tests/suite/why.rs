@@ -1,6 +1,6 @@
 //! Why a job fails, whose it is and since when: from the simulated GitLab to metrics, page, API and words.
 
-use gitlab_simulator::{Handle, JobPlan, Options, PipelinePlan, start};
+use gitlab_simulator::{Fault, Handle, JobPlan, Options, PipelinePlan, World, start};
 use serde_json::Value;
 
 use testkit::daemon::{Daemon, Place, holds, minutes, until};
@@ -79,6 +79,26 @@ async fn excerpt_is_saved(place: &Place, wanted: bool) {
         holds(job.is_object() && there == wanted, job)
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_log_that_the_token_may_not_see_stops_no_other() {
+    let gitlab = start(Options::default()).await.unwrap();
+    // Its log is asked for first.
+    let plan = PipelinePlan::new([JobPlan::fails("debug"), fails()]).instant();
+    let debug = gitlab.with(|world| {
+        let project = world.create_project(PROJECT);
+        let pipeline = world.push_pipeline(project, plan);
+        let unit = world.latest(pipeline, UNIT[0].1).unwrap().id;
+        world.set_log(unit, LOG);
+        world.latest(pipeline, "debug").unwrap().id
+    });
+    gitlab.faults(|faults| faults.inject_at(&format!("/{debug}/trace"), Fault::Forbidden));
+    let place = place(&gitlab, "classification: {log_reads_per_minute: 600}\n");
+    let daemon = place.start().await;
+    class_is(&daemon, "infrastructure").await;
+    assert_eq!(gitlab.count(TRACE), 2);
+    daemon.stop().await;
 }
 
 #[tokio::test]
@@ -209,6 +229,32 @@ async fn an_infrastructure_failure_that_the_log_shows_leaves_the_window_where_su
 }
 
 #[tokio::test]
+async fn an_erased_log_says_nothing_and_an_empty_one_is_an_infrastructure_failure() {
+    const JOB: &str = "GET /projects/:id/jobs/:jid";
+    let gitlab = gitlab_with_failures(2).await;
+    let unit = |world: &World, pipeline| world.latest(pipeline, UNIT[0].1).unwrap().id;
+    let pipeline = push(&gitlab, fails());
+    gitlab.with(|world| world.erase_log(unit(world, pipeline)));
+    let daemon = place(&gitlab, "counting: {infrastructure_failures: ignore}\n")
+        .start()
+        .await;
+    class_is(&daemon, "script").await;
+    until("the question whether the log was erased", async || {
+        holds(gitlab.count(JOB) == 1, gitlab.count(JOB))
+    })
+    .await;
+    let value = daemon.scrape().await;
+    assert_eq!(value.value("job_consecutive_failures", &UNIT), Some(3.0));
+    daemon.stop().await;
+
+    let pipeline = push(&gitlab, fails());
+    gitlab.with(|world| world.set_log(unit(world, pipeline), ""));
+    let daemon = place(&gitlab, "").start().await;
+    class_is(&daemon, "infrastructure").await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn the_team_comes_from_rules_else_from_the_repository_else_from_the_local_file() {
     let gitlab = gitlab_with_failures(1).await;
     let other = gitlab.with(|world| {
@@ -255,7 +301,7 @@ async fn the_team_comes_from_rules_else_from_the_repository_else_from_the_local_
             .await;
     }
     daemon
-        .says("left out of .gitlab/JOBOWNERS: line 3: `bad[` is no pattern")
+        .says("left out of .gitlab/JOBOWNERS: line 3: `bad[` is not a pattern")
         .await;
     until("a look into both repositories", async || {
         let asked = gitlab.requests().into_iter().filter(|r| r.endpoint == FILE);

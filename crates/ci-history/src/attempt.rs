@@ -155,6 +155,11 @@ impl Attempt {
     /// The pipeline itself as an attempt.
     pub(crate) fn of_pipeline(pipeline: &PipelineObservation) -> Self {
         let phase = Phase::of(pipeline.status);
+        let detail = (phase == Phase::Failed).then(|| Detail {
+            failure_reason: pipeline.failure_reason.clone(),
+            web_url: pipeline.web_url.clone(),
+            ..Detail::default()
+        });
         Self {
             id: pipeline.id,
             at: match phase {
@@ -164,7 +169,9 @@ impl Attempt {
             },
             duration: pipeline.duration.filter(|_| phase.is_ended()),
             queued: None,
-            detail: None,
+            detail: detail
+                .filter(|detail| *detail != Detail::default())
+                .map(Box::new),
             version: version(pipeline.updated_at),
             phase,
             allow_failure: false,

@@ -81,6 +81,7 @@ mod tests {
             created_at: at,
             updated_at: at,
             duration: None,
+            failure_reason: None,
             web_url: None,
         };
         let job = JobObservation {

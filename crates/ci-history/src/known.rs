@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::attempt::{Attempt, Phase};
+use super::attempt::Phase;
 use super::execution::Execution;
 use super::timeline::Timeline;
-use super::{JobObservation, PipelineObservation, Rules, Status, Timestamp};
+use super::{PipelineObservation, Rules, Status, Timestamp};
 
 impl Timeline {
     /// A kept pipeline as it was last observed.
-    pub fn known_pipeline(&self, pipeline_id: u64) -> Option<PipelineObservation> {
+    pub(crate) fn known_pipeline(&self, pipeline_id: u64) -> Option<PipelineObservation> {
         let kept = &self.pipelines.kept;
         let at = kept
             .binary_search_by_key(&pipeline_id, |pipeline| pipeline.pipeline_id)
@@ -17,17 +17,9 @@ impl Timeline {
         self.as_observed(kept.get(at)?)
     }
 
-    /// Whether the attempt was already observed in this phase or a later one.
-    pub fn knows(&self, pipeline_id: u64, job: &JobObservation, rules: &Rules) -> bool {
-        let name = rules.job_names.history_name(&job.name);
-        let observed = Attempt::of_job(job, None, None, Timestamp::of_clock(0));
-        self.jobs.get(name.as_ref()).is_some_and(|known| {
-            let executions = known.history.kept.iter();
-            executions
-                .filter(|execution| execution.pipeline_id == pipeline_id)
-                .flat_map(|execution| &execution.attempts)
-                .any(|attempt| attempt.id == job.id && attempt.phase >= observed.phase)
-        })
+    /// Whether there is a history of jobs of this name.
+    pub fn has_job(&self, job: &str, rules: &Rules) -> bool {
+        self.jobs.contains_key(&*rules.job_names.history_name(job))
     }
 
     /// Pipelines that may still change, as they were last observed: unfinished ones, and finished ones
@@ -65,6 +57,7 @@ impl Timeline {
             created_at: attempt.at.filter(|_| !status.is_terminal()),
             updated_at: Timestamp::from_unix(i64::from(attempt.version)),
             duration: None,
+            failure_reason: None,
             web_url: None,
         })
     }

@@ -9,7 +9,7 @@
 //! | input | `observation`, `rules`, `name`, `shard` |
 //! | identity | `key`, `track` |
 //! | counting | `finished`, `attempt` -> `execution` -> `baseline` -> `history` -> `timeline` |
-//! | further operations on timelines | `absence`, `backfill`, `import`, `known`, `merge`, `regroup`, `retention` |
+//! | further operations on timelines | `absence`, `backfill`, `identity`, `import`, `known`, `merge`, `regroup`, `retention` |
 //! | output | `figures`, `summary` |
 //! | failures | `failure_class`, `log`, `log_rules`, `mask` |
 //! | time | `clock`, `duration`, `time` |
@@ -25,6 +25,7 @@ mod failure_class;
 mod figures;
 mod finished;
 mod history;
+mod identity;
 mod import;
 mod key;
 mod known;
@@ -49,10 +50,11 @@ pub use failure_class::FailureClass;
 pub use figures::{
     ClassCounts, Failing, Figures, JobRow, OutcomeCounts, TimelineRows, WindowEntry,
 };
+pub use identity::is_another;
 pub use key::{TAG_TRACK, TimelineKey};
 pub use log::{LogExcerpt, LogFinding, LogText};
 pub use log_rules::LogRules;
-pub use observation::{JobObservation, PipelineObservation, Status};
+pub use observation::{CONFIG_ERROR, JOBS_FAILED, JobObservation, PipelineObservation, Status};
 pub use outcome::Outcome;
 pub use rules::{
     AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs,

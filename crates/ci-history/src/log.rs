@@ -87,6 +87,11 @@ impl LogText {
         &self.0
     }
 
+    /// Whether no line says anything.
+    pub fn is_blank(&self) -> bool {
+        self.0.trim().is_empty()
+    }
+
     /// The last lines, masked; `None` if all lines are blank.
     pub fn excerpt(&self) -> Option<Arc<str>> {
         // Mask first: the rules would not recognize a secret that was cut.

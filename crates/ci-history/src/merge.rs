@@ -15,6 +15,14 @@ use super::{FailureClass, Outcome, Rules, Timestamp};
 impl Timeline {
     /// Merges another replica's state of the same timeline.
     pub fn merge(&mut self, other: &Self) {
+        match self.generation.cmp(&other.generation) {
+            std::cmp::Ordering::Less => self.clone_from(other),
+            std::cmp::Ordering::Greater => {}
+            std::cmp::Ordering::Equal => self.merge_equal(other),
+        }
+    }
+
+    fn merge_equal(&mut self, other: &Self) {
         // The newer path of a moved project is unknown here. The next poll corrects a wrong choice.
         if (&other.project, &other.project_url) > (&self.project, &self.project_url) {
             self.project = other.project.clone();

@@ -58,6 +58,13 @@ impl Status {
     }
 }
 
+/// Reason of a pipeline that failed without a job: GitLab could not create any from the configuration.
+pub const CONFIG_ERROR: &str = "config_error";
+
+/// Reason of a pipeline that failed and has jobs. Greater than [`CONFIG_ERROR`], so that a lagging replica that
+/// shows no jobs changes nothing.
+pub const JOBS_FAILED: &str = "jobs_failed";
+
 /// One observation of a pipeline.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PipelineObservation {
@@ -79,6 +86,8 @@ pub struct PipelineObservation {
     pub updated_at: Option<Timestamp>,
     /// Time during which at least one job ran.
     pub duration: Option<Span>,
+    /// Reason of a failure: [`CONFIG_ERROR`] or [`JOBS_FAILED`]. `None` if the jobs are unknown.
+    pub failure_reason: Option<Arc<str>>,
     /// Page of the pipeline in GitLab.
     pub web_url: Option<Box<str>>,
 }

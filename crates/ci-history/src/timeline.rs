@@ -55,6 +55,8 @@ pub struct Timeline {
     pub project: Arc<str>,
     /// Page of the project in GitLab.
     pub project_url: Option<Arc<str>>,
+    /// How often it began again, because GitLab was restored from a backup.
+    pub generation: u64,
     /// Id of the newest finished pipeline; 0 for none.
     pub newest_finished: u64,
     /// The newest finished pipelines, by which absent jobs are judged.
@@ -72,6 +74,7 @@ impl Timeline {
             key,
             project,
             project_url,
+            generation: 0,
             newest_finished: 0,
             finished: FinishedPipelines::default(),
             pipelines: History::default(),
@@ -117,29 +120,6 @@ impl Timeline {
             self.observe_absences(rules, &mut changes);
         }
         changes
-    }
-
-    /// Counts attempts of jobs of a known pipeline and leaves the pipeline itself as it is.
-    ///
-    /// Returns `None` if the pipeline is not kept: whether it counts is then unknown.
-    pub fn observe_attempts(
-        &mut self,
-        pipeline_id: u64,
-        jobs: &[JobObservation],
-        rules: &Rules,
-        now: Timestamp,
-    ) -> Option<Changes> {
-        let pipeline = self.known_pipeline(pipeline_id)?;
-        let mut changes = Changes::default();
-        if rules.late_pipelines == LatePipelines::Skip && pipeline_id < self.newest_finished {
-            return Some(changes);
-        }
-        for (name, attempts) in self.by_history(jobs, rules, now) {
-            if self.observe_job(&name, &pipeline, &attempts, PipelineEnd::Open, rules) {
-                changes.jobs.insert(name);
-            }
-        }
-        Some(changes)
     }
 
     /// Id of the newest finished pipeline; 0 for none.

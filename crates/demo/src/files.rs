@@ -14,7 +14,7 @@ use super::waits::shorten_waits;
 pub(super) const WAIT_DIVISOR: u32 = 12;
 
 /// The shipped alert rules, by file name.
-const RULES: [(&str, &str); 7] = [
+const RULES: [(&str, &str); 9] = [
     (
         "absence.yml",
         include_str!("../../../alert-rules/absence.yml"),
@@ -29,8 +29,16 @@ const RULES: [(&str, &str); 7] = [
     ),
     ("jobs.yml", include_str!("../../../alert-rules/jobs.yml")),
     (
+        "pipelines.yml",
+        include_str!("../../../alert-rules/pipelines.yml"),
+    ),
+    (
         "runners.yml",
         include_str!("../../../alert-rules/runners.yml"),
+    ),
+    (
+        "schedules.yml",
+        include_str!("../../../alert-rules/schedules.yml"),
     ),
     (
         "thresholds.yml",

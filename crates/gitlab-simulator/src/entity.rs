@@ -160,6 +160,8 @@ pub enum RunBehavior {
     CreatesNothing,
     /// Does nothing, not even set the time of the next run.
     IsForgotten,
+    /// Creates no pipeline and switches the schedule off, as GitLab does if the owner may not run pipelines.
+    SwitchesOff,
 }
 
 /// A pipeline schedule.
@@ -175,8 +177,8 @@ pub struct Schedule {
     pub ref_name: String,
     /// Time between two runs.
     pub every: Duration,
-    /// Time of the next run.
-    pub next_run_at: Moment,
+    /// Time of the next run; `None` if GitLab could not calculate one.
+    pub next_run_at: Option<Moment>,
     /// Whether it is switched on.
     pub active: bool,
     /// Behavior at the time of a run.

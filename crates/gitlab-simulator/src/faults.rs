@@ -19,6 +19,14 @@ pub enum Fault {
     BadGateway,
     /// 503 with HTML.
     Unavailable,
+    /// 520 with HTML, as from Cloudflare while GitLab does not answer it.
+    OriginError,
+    /// 404 with HTML, as from a proxy that does not find GitLab.
+    ProxyNotFound,
+    /// 403 with JSON.
+    Forbidden,
+    /// The true answer without headers about pages.
+    StrippedPaging,
     /// 429 of GitLab's request throttle: plain text with `Retry-After`.
     TooManyRequests,
     /// 429 of an application limit: JSON without headers.
@@ -34,6 +42,20 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Faults that pass by themselves. A client that took the others for true would be right.
+    pub const RANDOM: [Self; 10] = [
+        Self::InternalError,
+        Self::BadGateway,
+        Self::Unavailable,
+        Self::OriginError,
+        Self::TooManyRequests,
+        Self::TooManyRequestsBare,
+        Self::TruncatedBody,
+        Self::InvalidJson,
+        Self::Reset,
+        Self::RecordWithoutId,
+    ];
+
     /// Name of the fault on the command line.
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -53,6 +75,9 @@ pub struct Faults {
     pub outage: Option<Fault>,
     /// `Retry-After` of an injected 429, in seconds.
     pub retry_after: u32,
+    /// A node whose clock is so far ahead, and that gives every so many answers: its `Date` is wrong.
+    pub wrong_date: Option<(Duration, u32)>,
+    answers: u32,
     limit: Option<RateLimit>,
     next: VecDeque<(Fault, Option<String>)>,
     random: fastrand::Rng,
@@ -81,13 +106,24 @@ impl Faults {
     pub fn none(seed: u64) -> Self {
         Self {
             probability: 0.0,
-            kinds: Fault::VARIANTS.to_vec(),
+            kinds: Fault::RANDOM.to_vec(),
             latency: Duration::ZERO,
             outage: None,
             retry_after: 1,
+            wrong_date: None,
+            answers: 0,
             limit: None,
             next: VecDeque::new(),
             random: fastrand::Rng::with_seed(seed),
+        }
+    }
+
+    /// How far the `Date` of the next answer is ahead.
+    pub(super) fn date_ahead(&mut self) -> Duration {
+        self.answers = self.answers.wrapping_add(1);
+        match self.wrong_date {
+            Some((ahead, every)) if self.answers.is_multiple_of(every) => ahead,
+            _ => Duration::ZERO,
         }
     }
 

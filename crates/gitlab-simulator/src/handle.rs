@@ -125,9 +125,14 @@ impl Handle {
         self.address
     }
 
-    /// The token that requests need.
+    /// The token that requests need at the start.
     pub fn token(&self) -> &str {
         &self.token
+    }
+
+    /// Replaces the token that requests need. The old one is refused from now on.
+    pub fn rotate_token(&self, token: &str) {
+        token.clone_into(&mut lock_present(&self.shared).token);
     }
 
     /// Gives access to the world. Steps that are due run before and after `work`.

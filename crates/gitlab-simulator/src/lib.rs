@@ -15,6 +15,7 @@
 //! | running it | `handle`, `state`, `pace` |
 
 mod api;
+mod backup;
 mod bridge;
 mod control;
 mod delivery;

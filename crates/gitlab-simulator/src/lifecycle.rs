@@ -32,7 +32,12 @@ impl World {
             sha,
             before_sha,
             source: plan.source,
-            status: CiStatus::Created,
+            // Without jobs GitLab has failed it for its configuration.
+            status: if plan.jobs.is_empty() {
+                CiStatus::Failed
+            } else {
+                CiStatus::Created
+            },
             created_at: self.now,
             updated_at: self.now,
             started_at: None,

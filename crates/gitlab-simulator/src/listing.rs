@@ -77,11 +77,12 @@ impl<'a> PipelineFilter<'a> {
     }
 }
 
-/// The projects of `GET /groups/:id/projects`, newest first.
+/// The projects of `GET /groups/:id/projects`, newest first unless `sort=asc`, after `id_after`.
 pub(super) fn project_rows<'w>(world: &'w World, group: &Group, query: &Query) -> Vec<&'w Project> {
     let subgroups = query.flag("include_subgroups").unwrap_or(false);
     let shared = query.flag("with_shared").unwrap_or(true);
     let archived = query.flag("archived");
+    let after = query.get("id_after").and_then(|id| id.parse::<u64>().ok());
     let below = format!("{}/", group.path);
     let belongs = |project: &Project| {
         let rest = project.path.strip_prefix(&below);
@@ -92,9 +93,14 @@ pub(super) fn project_rows<'w>(world: &'w World, group: &Group, query: &Query) -
         .projects
         .values()
         .filter(|project| belongs(project))
+        .filter(|project| after.is_none_or(|after| project.id > after))
         .filter(|project| archived.is_none_or(|wanted| project.archived == wanted))
         .collect();
-    rows.sort_unstable_by_key(|project| Reverse(project.id));
+    if query.get("sort") == Some("asc") {
+        rows.sort_unstable_by_key(|project| project.id);
+    } else {
+        rows.sort_unstable_by_key(|project| Reverse(project.id));
+    }
     rows
 }
 

@@ -138,11 +138,13 @@ impl Arguments {
 
     fn apply_faults(&self, gitlab: &Handle) {
         let named = &self.faults.fault_kinds;
-        let chosen = |fault: &Fault| named.is_empty() || named.iter().any(|n| n == fault.as_str());
+        let chosen = |fault: &Fault| named.iter().any(|n| n == fault.as_str());
         gitlab.with(|world| world.set_status_lag(self.status_lag));
         gitlab.faults(|faults| {
             faults.probability = self.faults.faults;
-            faults.kinds = Fault::VARIANTS.iter().copied().filter(chosen).collect();
+            if !named.is_empty() {
+                faults.kinds = Fault::VARIANTS.iter().copied().filter(chosen).collect();
+            }
             faults.latency = self.faults.latency;
             faults.limit_rate(self.faults.rate_limit);
         });

@@ -84,7 +84,7 @@ impl World {
             "created_at": job.created_at.iso(),
             "started_at": iso(job.started_at),
             "finished_at": iso(job.finished_at),
-            "erased_at": null,
+            "erased_at": iso(self.erased_logs.get(&job.id).copied()),
             "duration": self.job_duration(job),
             "queued_duration": self.job_queued_duration(job),
             "user": self.user(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::entity::{RunBehavior, Schedule};
+use super::moment::Moment;
 use super::plan::PipelinePlan;
 use super::world::World;
 
@@ -25,7 +26,7 @@ impl World {
             description: description.to_owned(),
             ref_name: plan.ref_name.clone().or(default_branch).unwrap_or_default(),
             every,
-            next_run_at: self.now + every,
+            next_run_at: Some(self.now + every),
             active: true,
             behavior: RunBehavior::Runs,
             plan: plan.from_source("schedule"),
@@ -41,6 +42,15 @@ impl World {
     /// A schedule, for changes.
     pub fn schedule_mut(&mut self, id: u64) -> Option<&mut Schedule> {
         self.schedules.get_mut(&id)
+    }
+
+    /// Changes a schedule now, as a person does.
+    pub fn edit_schedule(&mut self, id: u64, change: impl FnOnce(&mut Schedule)) {
+        let now = self.now;
+        if let Some(schedule) = self.schedules.get_mut(&id) {
+            change(schedule);
+            schedule.updated_at = now;
+        }
     }
 
     /// A schedule by its id.
@@ -61,11 +71,15 @@ impl World {
         if !schedule.active || schedule.behavior == RunBehavior::IsForgotten {
             return;
         }
+        if schedule.behavior == RunBehavior::SwitchesOff {
+            self.edit_schedule(id, |schedule| schedule.active = false);
+            return;
+        }
         let runs = schedule.behavior == RunBehavior::Runs;
         let pipeline = runs.then(|| self.push_pipeline(schedule.project_id, schedule.plan));
         let now = self.now;
         if let Some(schedule) = self.schedules.get_mut(&id) {
-            schedule.next_run_at = now + schedule.every;
+            schedule.next_run_at = Some(now + schedule.every);
             schedule.updated_at = now;
             schedule.last_pipeline = pipeline.or(schedule.last_pipeline);
         }
@@ -79,7 +93,7 @@ impl World {
             "ref": format!("refs/heads/{}", schedule.ref_name),
             "cron": "0 3 * * *",
             "cron_timezone": "UTC",
-            "next_run_at": schedule.next_run_at.iso(),
+            "next_run_at": schedule.next_run_at.map(Moment::iso),
             "active": schedule.active,
             "created_at": schedule.created_at.iso(),
             "updated_at": schedule.updated_at.iso(),

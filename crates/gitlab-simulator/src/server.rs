@@ -70,13 +70,15 @@ async fn respond<B>(
         .iter()
         .any(|value| value.to_str().is_ok_and(|value| value.contains("gzip")));
     let (reply, verdict, now) = decide(&request, &shared);
+    let ahead = lock_present(&shared).faults.date_ahead();
+    let date = Moment::from_unix(now.unix() + ahead.as_secs().cast_signed());
     if !verdict.delay.is_zero() {
         tokio::time::sleep(verdict.delay).await;
     }
     if verdict.fault == Some(Fault::Reset) {
         return Err(ConnectionReset);
     }
-    Ok(response(reply, verdict.fault, gzip, now))
+    Ok(response(reply, verdict.fault, gzip, date))
 }
 
 /// Decides on the answer under the lock. Delays come later, without the lock.
@@ -110,6 +112,10 @@ fn decide<B>(request: &Request<B>, shared: &Shared) -> (Reply, Verdict, Moment) 
     if verdict.fault == Some(Fault::RecordWithoutId) {
         add_record_without_id(&mut reply);
     }
+    if verdict.fault == Some(Fault::StrippedPaging) {
+        let headers = &mut reply.headers;
+        headers.retain(|(name, _)| *name != "link" && !name.starts_with("x-"));
+    }
     let status = match verdict.fault {
         Some(Fault::Reset) => 0,
         _ => reply.status.as_u16(),
@@ -141,6 +147,12 @@ fn failure(fault: Fault, faults: &Faults) -> Option<Reply> {
             StatusCode::INTERNAL_SERVER_ERROR,
             json!({ "message": "500 Internal Server Error" }),
         )),
+        Fault::Forbidden => Some(Reply::json(
+            StatusCode::FORBIDDEN,
+            json!({ "message": "403 Forbidden" }),
+        )),
+        Fault::OriginError => StatusCode::from_u16(520).ok().map(page),
+        Fault::ProxyNotFound => Some(page(StatusCode::NOT_FOUND)),
         Fault::BadGateway => Some(page(StatusCode::BAD_GATEWAY)),
         Fault::Unavailable => Some(page(StatusCode::SERVICE_UNAVAILABLE)),
         Fault::TooManyRequests => Some(

@@ -9,6 +9,12 @@ impl World {
         self.logs.insert(job, text.to_owned());
     }
 
+    /// Erases the log of a job, as GitLab does for a user: the log is empty from then on.
+    pub fn erase_log(&mut self, job: u64) {
+        self.erased_logs.insert(job, self.now);
+        self.set_log(job, "");
+    }
+
     /// Adds or replaces a file in a project's repository, on every branch.
     pub fn set_file(&mut self, project: u64, path: &str, text: &str) {
         let key = (project, path.to_owned());

@@ -32,6 +32,8 @@ pub struct World {
     pub(super) random: fastrand::Rng,
     /// Logs set by [`World::set_log`], by job id.
     pub(super) logs: BTreeMap<u64, String>,
+    /// When logs were erased, by job id.
+    pub(super) erased_logs: BTreeMap<u64, Moment>,
     /// Files of repositories, by project id and path.
     pub(super) files: BTreeMap<(u64, String), String>,
     pub(super) hooks: Vec<mpsc::UnboundedSender<Hook>>,
@@ -69,6 +71,7 @@ impl World {
             status_lag: Duration::ZERO,
             random: fastrand::Rng::with_seed(seed),
             logs: BTreeMap::new(),
+            erased_logs: BTreeMap::new(),
             files: BTreeMap::new(),
             hooks: Vec::new(),
             started: start,

@@ -5,7 +5,7 @@
 mod hour;
 mod projects;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -55,6 +55,10 @@ impl Observations for Counter {
         self.of(project.id, |cost| cost.pipelines_read += 1);
     }
 
+    fn knows_job(&self, _: &Project, _: &str, _: &str) -> bool {
+        false
+    }
+
     fn pipeline_removed(&self, _: &Project, _: &PipelineObservation) {}
 
     fn rejected(&self, _: &Rejected) {}
@@ -68,6 +72,16 @@ impl Observations for Counter {
 impl PollEvents for Counter {
     fn resume(&self, _: &Project) -> Resume {
         Resume::default()
+    }
+
+    fn contradicted(&self, _: &Project, _: &[PipelineObservation]) -> Vec<PipelineObservation> {
+        Vec::new()
+    }
+
+    fn replaced(&self, _: &Project, _: &PipelineObservation) {}
+
+    fn refs_to_read_back(&self, _: &Project) -> BTreeSet<Arc<str>> {
+        BTreeSet::new()
     }
 
     fn watched(&self, _: &Project) {}
@@ -85,6 +99,8 @@ impl PollEvents for Counter {
     }
 
     fn schedules(&self, _: &Project, _: &[ScheduleSight]) {}
+
+    fn schedules_read(&self, _: &Project) {}
 
     fn schedules_not_read(&self, _: &Project, _: &Error) {
         self.failed.fetch_add(1, Ordering::Relaxed);

@@ -13,17 +13,19 @@ use crate::samples::Samples;
 
 const PROJECT: &str = "acme/shop";
 
+const SECRET: &str = "a-secret-of-the-webhooks";
+
 /// Maximum median time from webhook to metric.
 pub const LIMIT: Duration = Duration::from_millis(100);
 
 /// Times from sending a webhook to a scrape with the finished job.
 #[derive(Debug, Default)]
 pub struct Times {
-    /// Passed jobs. The exporter counts them at once.
+    /// Passed jobs.
     pub passed: Vec<Duration>,
-    /// Failed jobs. The exporter first reads the pipeline, because a job hook does not tell about retries.
+    /// Failed jobs.
     pub failed: Vec<Duration>,
-    /// Jobs of a child pipeline. The exporter first polls the project, because the parent determines the name.
+    /// Jobs of a child pipeline. The exporter reads the parent, which determines the name.
     pub in_a_child: Vec<Duration>,
 }
 
@@ -53,7 +55,7 @@ impl Stage {
         gitlab.advance(Duration::from_mins(1));
         let child = gitlab.with(|world| world.latest(parent, "child").unwrap().downstream);
         let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
-        std::fs::write(place.config().with_file_name("token"), "secret").unwrap();
+        std::fs::write(place.config().with_file_name("token"), SECRET).unwrap();
         place.configure_also("webhooks: {gitlab: {token_file: token}}\n");
         place.reconfigure(
             "interval: 100ms, idle_interval: 100ms",
@@ -93,7 +95,7 @@ impl Stage {
         let of_jobs: Vec<_> = sent.filter(|hook| hook.event == "Job Hook").collect();
         let body = of_jobs.last().unwrap().body.to_string();
         let request = self.client.post(self.url("/hooks/gitlab"));
-        let request = request.header("X-Gitlab-Token", "secret").body(body);
+        let request = request.header("X-Gitlab-Token", SECRET).body(body);
         let outcome = match status {
             CiStatus::Success => "passed",
             _ => "failed",

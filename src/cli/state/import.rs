@@ -200,7 +200,7 @@ impl ImportArgs {
 
 /// Puts a timeline into the store; returns whether it replaced one.
 async fn save(saved: Saved, own: bool, force: bool, config: &StateConfig) -> anyhow::Result<bool> {
-    let store = storage::open(&config.store).await?;
+    let store = storage::open(&config.store, None).await?;
     let loaded = store.load_shard(Shard::WHOLE).await?;
     storage::log_quarantined(&loaded.quarantined);
     let key = saved.timeline.key.clone();

@@ -1,13 +1,17 @@
 //! `state`: shows, exports and imports the saved state.
 
+mod adopt;
 mod export;
 mod import;
+mod restore;
 mod show;
 
 use clap::{Args, Subcommand};
 
+use self::adopt::AdoptArgs;
 use self::export::ExportArgs;
 use self::import::ImportArgs;
+use self::restore::RestoreArgs;
 use self::show::ShowArgs;
 use super::common::Console;
 
@@ -28,6 +32,10 @@ pub enum StateCommand {
     Export(ExportArgs),
     /// Import a `job_executions.v2.json` of datadog-agent, or an exported document.
     Import(ImportArgs),
+    /// List what fell to the retention in the last 30 days, or bring back one ref of it.
+    Restore(RestoreArgs),
+    /// Take the saved state over for a GitLab that has moved to a new address.
+    Adopt(AdoptArgs),
 }
 
 /// Runs one of the commands.
@@ -40,5 +48,7 @@ pub async fn run(
         StateCommand::Show(args) => show::run(&args, console).await,
         StateCommand::Export(args) => export::run(&args, console).await,
         StateCommand::Import(args) => Box::pin(import::run(&args, env, console)).await,
+        StateCommand::Restore(args) => Box::pin(restore::run(&args, console)).await,
+        StateCommand::Adopt(args) => Box::pin(adopt::run(&args, env, console)).await,
     }
 }

@@ -29,6 +29,7 @@ pub(super) struct ProjectReader {
     pub(super) save_interval: Duration,
     /// Histories without activity since then are not kept.
     pub(super) cutoff: Timestamp,
+    pub(super) retention: Duration,
     pub(super) progress: Arc<dyn Progress>,
     pub(super) stop: CancellationToken,
 }
@@ -142,6 +143,10 @@ impl ProjectReader {
         is_resumed: bool,
     ) -> Result<usize, StoreError> {
         let (read, mut own) = self.timelines.end();
+        // Not by a clock alone, which may be wrong.
+        let cutoff = latest.map_or(self.cutoff, |at| {
+            self.cutoff.min(before(at, self.retention))
+        });
         let mut own_stays = false;
         let mut timelines = Vec::with_capacity(read.len());
         for (key, read) in read {
@@ -159,8 +164,7 @@ impl ProjectReader {
             let timeline = &mut saved.timeline;
             timeline.project = project.path.clone();
             timeline.project_url.clone_from(&project.web_url);
-            timeline.expire(self.cutoff);
-            if timeline.last_activity().is_none_or(|at| at >= self.cutoff) {
+            if timeline.last_activity().is_none_or(|at| at >= cutoff) {
                 timelines.push(saved);
             }
         }

@@ -54,9 +54,9 @@ pub async fn run(
     progress: Arc<dyn Progress>,
     stop: CancellationToken,
 ) -> Result<BackfillOutcome, DaemonError> {
-    let clock = Arc::new(GitLabClock::new(clock));
+    let clock = Arc::new(GitLabClock::new(clock, config.clock_jump_hold));
     let client = client(&config.gitlab, Arc::new(ClockReader(clock.clone())))?;
-    let store = storage::open(&config.store).await?;
+    let store = storage::open(&config.store, Some(&config.gitlab.url)).await?;
     let loaded = store.load_shard(config.watch.shard).await?;
     storage::log_quarantined(&loaded.quarantined);
     let scope = scope(&config.watch, &config.counting);
@@ -85,6 +85,7 @@ pub async fn run(
         target: before(clock.gitlab_now(), reach.since),
         save_interval: config.store.save_interval,
         cutoff: before(clock.gitlab_now(), config.retention),
+        retention: config.retention,
         progress,
         stop,
     };

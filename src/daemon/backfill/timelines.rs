@@ -120,6 +120,16 @@ impl Observations for BackfillTimelines {
         self.passed(&mut inner, pipeline.id);
     }
 
+    fn knows_job(&self, project: &Project, ref_name: &str, job: &str) -> bool {
+        let inner = self.lock();
+        let own = inner.own.values().map(|saved| &saved.timeline);
+        let mut of_ref = own.chain(inner.read.values()).filter(|it| {
+            it.key.project_id == project.id
+                && *it.key.ref_name == *self.tracks.ref_of(&ref_name.into())
+        });
+        of_ref.any(|it| it.has_job(job, &self.rules))
+    }
+
     fn pipeline_removed(&self, _: &Project, pipeline: &PipelineObservation) {
         self.passed(&mut self.lock(), pipeline.id);
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::gitlab::{Error, ErrorKind, Rejected};
 use crate::http::Readiness;
+use crate::metrics::Limit;
 
 /// Rejected records that are remembered, so that each is logged once.
 const REMEMBERED_REJECTIONS: usize = 10_000;
@@ -20,6 +21,8 @@ pub(super) struct Health {
     /// By project id.
     schedule_failures: BTreeMap<u64, ScheduleFailure>,
     logged_rejections: HashSet<(&'static str, Option<u64>)>,
+    /// By project id.
+    logged_limits: HashSet<(u64, Limit)>,
 }
 
 #[derive(Default)]
@@ -145,6 +148,12 @@ impl Health {
         };
         let known = self.schedule_failures.insert(project_id, failure);
         known.is_none_or(|known| known.reason != reason)
+    }
+
+    /// Returns whether to log that a limit of a project is reached.
+    pub(super) fn limit_reached(&mut self, project_id: u64, limit: Limit) -> bool {
+        self.logged_limits.len() < REMEMBERED_REJECTIONS
+            && self.logged_limits.insert((project_id, limit))
     }
 
     /// Returns whether to log an invalid record.

@@ -1,16 +1,16 @@
 //! The state: projects, timelines and health, behind one short lock that no scrape takes.
 //!
 //! ```text
-//! polling, hooks, logs, saver -> State (shell) -> lock -> projects | timelines | health -> Effects
-//!                                      |
-//!                                      +-> outside the lock: render, log; then, under it: expose or hide
+//! polling, logs, saver -> State (shell) -> lock -> projects | timelines | health -> Effects
+//!                               |
+//!                               +-> outside the lock: render, log; then, under it: expose or hide
 //! ```
 //!
 //! Each part has private fields. Its methods return effects, which the shell applies.
 
 mod effects;
 mod health;
-mod hooks;
+mod limits;
 mod polling;
 mod projects;
 mod retention;

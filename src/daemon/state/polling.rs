@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::limits::LimitHit;
 use super::projects::Found;
 use super::shell::State;
 use crate::base::label::Label as _;
@@ -28,11 +29,26 @@ impl Observations for State {
         let is_watched = refs.watches(&pipeline.ref_name, pipeline.tag, default_branch);
         let is_visible = facts.is_some() && is_watched;
         let project = facts.unwrap_or(project);
-        let effects = inner
-            .timelines
-            .observe(project, is_visible, pipeline, jobs, at);
+        let timelines = &mut inner.timelines;
+        let (effects, hit) = timelines.observe(project, is_visible, pipeline, jobs, at);
+        if let Some(LimitHit { limit, count }) = hit {
+            self.telemetry().limit_reached(limit, count);
+            if inner.health.limit_reached(project.id, limit) {
+                let (project, ref_name) = (&*project.path, &*pipeline.ref_name);
+                tracing::warn!(
+                    project,
+                    "ref" = ref_name,
+                    "left out {count} because of the limit `{}`; raise it under `limits`, or watch less",
+                    limit.as_str()
+                );
+            }
+        }
         drop(guard);
         self.apply(effects);
+    }
+
+    fn knows_job(&self, project: &Project, ref_name: &str, job: &str) -> bool {
+        self.lock().timelines.knows_job(project.id, ref_name, job)
     }
 
     fn pipeline_removed(&self, project: &Project, pipeline: &PipelineObservation) {
@@ -68,6 +84,34 @@ impl PollEvents for State {
         // A watermark from the future would hide what comes until then.
         let watermark = watermark.map(|at| at.min(self.clock.gitlab_now()));
         inner.timelines.resume(project.id, watermark)
+    }
+
+    fn contradicted(
+        &self,
+        project: &Project,
+        listed: &[PipelineObservation],
+    ) -> Vec<PipelineObservation> {
+        self.lock().timelines.contradicted(project.id, listed)
+    }
+
+    fn replaced(&self, project: &Project, known: &PipelineObservation) {
+        let mut inner = self.lock();
+        let holder = (inner.timelines).holder(project.id, &known.ref_name, known.id);
+        if let Some(key) = holder {
+            inner.timelines.begin_again(&key);
+        }
+        drop(inner);
+        self.telemetry().ref_rebuilt();
+        tracing::warn!(
+            "ref" = &*known.ref_name,
+            "GitLab no longer has pipeline {}, or has another one under its id: was it restored from a backup? The \
+             history of this ref is read anew; the former one is in the attic (`state restore`)",
+            known.id
+        );
+    }
+
+    fn refs_to_read_back(&self, project: &Project) -> BTreeSet<Arc<str>> {
+        self.lock().timelines.take_read_back(project.id)
     }
 
     fn watched(&self, project: &Project) {
@@ -170,16 +214,16 @@ impl PollEvents for State {
     }
 
     fn schedules(&self, project: &Project, schedules: &[ScheduleSight]) {
-        let rows = schedules
-            .iter()
-            .map(|ScheduleSight { schedule, last_run }| ScheduleRow {
-                id: schedule.id,
-                description: schedule.description.clone(),
-                ref_name: schedule.ref_name.clone(),
-                next_run: schedule.next_run_at,
-                last_run: *last_run,
-                active: schedule.active,
-            });
+        let rows = schedules.iter().map(|sight| ScheduleRow {
+            id: sight.schedule.id,
+            description: sight.schedule.description.clone(),
+            ref_name: sight.schedule.ref_name.clone(),
+            next_run: sight.schedule.next_run_at,
+            last_run: sight.last_run,
+            missed: sight.missed,
+            switched_off: sight.switched_off,
+            active: sight.schedule.active,
+        });
         let rows: Vec<_> = rows.collect();
         let mut inner = self.lock();
         let has_recovered = inner.health.schedules_reported(project.id);
@@ -189,6 +233,14 @@ impl PollEvents for State {
         drop(inner);
         if has_recovered {
             tracing::info!("schedules read again");
+        }
+    }
+
+    fn schedules_read(&self, project: &Project) {
+        let inner = self.lock();
+        if let Some(facts) = inner.projects.facts(project.id) {
+            let now = self.clock.local_now();
+            self.exposition.schedules_read(&facts.path, now);
         }
     }
 

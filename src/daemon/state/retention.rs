@@ -1,32 +1,67 @@
-//! Retention: histories without activity for too long go, with their series and documents.
+//! Retention: histories without activity for too long go, with their series. Their documents move to the attic.
 
-use super::shell::State;
+use std::collections::BTreeSet;
+
+use super::shell::{Inner, State};
+use ci_history::{TimelineKey, Timestamp};
 
 impl State {
+    /// The time by which retention goes: the newest sign of life in the data, and no later than GitLab's clock as far as
+    /// it is proved. A wrong clock alone, ours or GitLab's, must not cost a history.
+    pub(in crate::daemon) fn retention_now(&self) -> Option<Timestamp> {
+        self.retention_now_of(&self.lock())
+    }
+
+    pub(super) fn retention_now_of(&self, inner: &Inner) -> Option<Timestamp> {
+        let proved = self.clock.proved_now()?;
+        Some(proved.min(inner.timelines.newest_activity()?))
+    }
+
     /// Forgets jobs and timelines without activity for the retention time, and projects without any.
     pub(in crate::daemon) fn expire(&self) {
-        let Some(now) = self.told_time() else {
-            return;
-        };
-        let mut inner = self.lock();
-        let keys = inner.timelines.at_rest();
-        let mut effects = inner.timelines.expire(keys, now, self.policy.cutoff(now));
-        effects.render.extend(inner.timelines.hide_long_gone(now));
-        let ids = inner.timelines.project_ids();
-        inner.projects.forget_unwatched(&ids);
-        drop(inner);
-        self.apply(effects);
+        let keys = self.lock().timelines.at_rest();
+        if let Some(now) = self.retention_now() {
+            let keys = self.lock().timelines.hide_long_gone(now);
+            self.publish(keys);
+        }
+        if self.expire_these(keys) {
+            let mut inner = self.lock();
+            let ids = inner.timelines.project_ids();
+            inner.projects.forget_unwatched(&ids);
+        }
     }
 
     /// Forgets the same of what was just read of a project: a backfill brings back what is long over.
     pub(super) fn expire_read(&self, project_id: u64) {
-        if let Some(now) = self.told_time() {
-            let mut inner = self.lock();
-            let keys = inner.timelines.dirty_of(project_id);
-            let effects = inner.timelines.expire(keys, now, self.policy.cutoff(now));
-            drop(inner);
-            self.apply(effects);
-        }
+        let keys = self.lock().timelines.dirty_of(project_id);
+        self.expire_these(keys);
+    }
+
+    /// Returns whether the time is known.
+    fn expire_these(&self, keys: Vec<TimelineKey>) -> bool {
+        let mut inner = self.lock();
+        let Some(now) = self.retention_now_of(&inner) else {
+            return false;
+        };
+        let inner_mut = &mut *inner;
+        let projects = &inner_mut.projects;
+        let is_default_branch = |key: &TimelineKey| {
+            let facts = projects.facts(key.project_id);
+            let branch = facts.and_then(|facts| facts.default_branch.as_deref());
+            branch == Some(&*key.ref_name)
+        };
+        let cutoffs = self.policy.cutoffs(now);
+        let effects = inner_mut
+            .timelines
+            .expire(keys, now, cutoffs, is_default_branch);
+        drop(inner);
+        self.apply(effects);
+        true
+    }
+
+    /// The documents to copy into the attic before they are saved the next time.
+    pub(in crate::daemon) fn take_to_copy(&self) -> BTreeSet<TimelineKey> {
+        self.lock().timelines.take_to_copy()
     }
 
     /// Whether each project of the first discovery was polled.

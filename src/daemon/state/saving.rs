@@ -35,7 +35,8 @@ impl State {
 
     /// Joins what another replica knows of a timeline, as it was just saved.
     pub(in crate::daemon) fn merge_saved(&self, saved: &Saved) {
-        let cutoff = self.told_time().map(|now| self.policy.cutoff(now));
+        let now = self.retention_now();
+        let cutoff = now.map(|now| self.policy.cutoffs(now).seldom);
         self.lock().timelines.merge_saved(saved, cutoff);
         self.publish(vec![saved.timeline.key.clone()]);
     }

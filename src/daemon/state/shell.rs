@@ -11,9 +11,10 @@ use crate::daemon::log_queue::LogQueue;
 use crate::daemon::owners_cache::OwnersCache;
 use crate::daemon::policy::Policy;
 use crate::gitlab::Project;
+use crate::gitlab::webhook::HookProject;
 use crate::metrics::{Exposition, RenderedTimeline, Telemetry};
+use ci_history::TimelineKey;
 use ci_history::duration;
-use ci_history::{TimelineKey, Timestamp};
 
 /// The only owner of the state.
 pub(in crate::daemon) struct State {
@@ -40,7 +41,7 @@ impl State {
     ) -> Self {
         let inner = Inner {
             projects: Projects::default(),
-            timelines: Timelines::new(policy.rules.clone(), policy.tracks.clone()),
+            timelines: Timelines::new(policy.rules.clone(), policy.limits, policy.tracks.clone()),
             health: Health::default(),
         };
         Self {
@@ -57,13 +58,13 @@ impl State {
         self.exposition.telemetry()
     }
 
-    /// The time by GitLab's clock; `None` until an answer had a `Date`.
-    pub(in crate::daemon) fn told_time(&self) -> Option<Timestamp> {
-        self.clock.is_told().then(|| self.clock.gitlab_now())
-    }
-
     pub(in crate::daemon) fn watched_projects(&self) -> Vec<Project> {
         self.lock().projects.watched().cloned().collect()
+    }
+
+    /// The watched project that a webhook names.
+    pub(in crate::daemon) fn project_of_hook(&self, project: &HookProject) -> Option<Project> {
+        self.lock().projects.of_hook(project).cloned()
     }
 
     /// Renders a project once more: its owners may have changed.

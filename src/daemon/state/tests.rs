@@ -25,7 +25,10 @@ pub(in crate::daemon) fn test_state() -> (Arc<State>, Watch) {
         revision: "x",
     };
     let exposition = Exposition::new(Telemetry::new(build).unwrap());
-    let clock = Arc::new(GitLabClock::new(Arc::new(SystemClock)));
+    let clock = Arc::new(GitLabClock::new(
+        Arc::new(SystemClock),
+        config.clock_jump_hold,
+    ));
     let policy = Policy {
         read_logs: false,
         ..Policy::of(&config)
@@ -72,6 +75,7 @@ fn run(id: u64, ref_name: &str, status: Status) -> (PipelineObservation, JobObse
         created_at: Some(at(start)),
         updated_at: Some(at(start + 9)),
         duration: None,
+        failure_reason: None,
         web_url: None,
     };
     let job = JobObservation {

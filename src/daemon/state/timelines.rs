@@ -1,24 +1,41 @@
 //! All timelines: which are to be rendered, hidden, saved and removed.
 
 mod entry;
+mod lost;
 mod regroup;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use self::entry::{RenderState, SaveState, TimelineEntry};
 use super::effects::{Effects, RenderRequest};
+use super::limits::{LimitHit, admit};
 use super::transitions::Rank;
+use crate::config::Limits;
+use crate::daemon::policy::Cutoffs;
 use crate::gitlab::Project;
 use crate::ingest::Resume;
+use crate::metrics::Limit;
 use crate::store::Saved;
 use ci_history::{
     Changes, JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp, Tracks,
 };
 
+/// Dropped refs that are remembered.
+const MOST_DROPPED: usize = 10_000;
+
+/// The jobs of a timeline at one moment.
+pub(super) struct RankedTimeline {
+    pub(super) key: TimelineKey,
+    pub(super) project: Arc<str>,
+    pub(super) ranks: Arc<[Rank]>,
+}
+
 /// Every timeline that is known, by project and ref.
 pub(super) struct Timelines {
     rules: Rules,
+    limits: Limits,
     tracks: Tracks,
     entries: BTreeMap<TimelineKey, TimelineEntry>,
     /// Entries that may have to be rendered.
@@ -27,21 +44,44 @@ pub(super) struct Timelines {
     unsaved: BTreeSet<TimelineKey>,
     /// Timelines that were dropped and may have a document.
     removed: BTreeSet<TimelineKey>,
+    /// Timelines whose document loses something when it is saved the next time.
+    to_copy: BTreeSet<TimelineKey>,
+    /// Refs that were dropped: one that comes back is read back.
+    dropped: BTreeSet<TimelineKey>,
+    /// Refs to read back in the next cycle of their project.
+    to_read_back: BTreeSet<TimelineKey>,
+    /// Timelines whose newest pipeline GitLab may no longer have.
+    suspected: BTreeSet<TimelineKey>,
+    /// Whether all were suspected since the start.
+    has_suspected: bool,
+    /// The latest time in any timeline.
+    newest_activity: Option<Timestamp>,
     /// Renderings so far. Never counts back, so that a timeline that was dropped and came back has no old number.
     renderings: u64,
 }
 
 impl Timelines {
-    pub(super) fn new(rules: Rules, tracks: Tracks) -> Self {
+    pub(super) fn new(rules: Rules, limits: Limits, tracks: Tracks) -> Self {
         Self {
             rules,
+            limits,
             tracks,
             entries: BTreeMap::new(),
             dirty: BTreeSet::new(),
             unsaved: BTreeSet::new(),
             removed: BTreeSet::new(),
+            to_copy: BTreeSet::new(),
+            dropped: BTreeSet::new(),
+            to_read_back: BTreeSet::new(),
+            suspected: BTreeSet::new(),
+            has_suspected: false,
+            newest_activity: None,
             renderings: 0,
         }
+    }
+
+    pub(super) fn lives(&mut self, at: Option<Timestamp>) {
+        self.newest_activity = self.newest_activity.max(at);
     }
 
     /// Where polling of a project goes on.
@@ -67,7 +107,7 @@ impl Timelines {
         resume
     }
 
-    /// Counts what was read of a pipeline.
+    /// Counts what was read of a pipeline; returns what was left out because of a limit.
     pub(super) fn observe(
         &mut self,
         project: &Project,
@@ -75,20 +115,46 @@ impl Timelines {
         pipeline: &PipelineObservation,
         jobs: &[JobObservation],
         at: Timestamp,
-    ) -> Effects {
+    ) -> (Effects, Option<LimitHit>) {
         let key = self.key_of(project.id, pipeline);
+        self.lives(newest_sign(pipeline, jobs).filter(|sign| *sign <= at));
         let effects = self.collect(project, &key, pipeline.id);
-        self.entries
-            .entry(key.clone())
-            .or_insert_with(|| TimelineEntry::new(key.clone(), project));
+        if !self.entries.contains_key(&key) {
+            let refs = self.entries.range(refs_of(project.id)).count();
+            if refs >= self.limits.refs_per_project {
+                let limit = Limit::RefsPerProject;
+                return (Effects::default(), Some(LimitHit { limit, count: 1 }));
+            }
+            if self.dropped.remove(&key) {
+                self.to_read_back.insert(key.clone());
+            }
+            let entry = TimelineEntry::new(key.clone(), project);
+            self.entries.insert(key.clone(), entry);
+        }
+        let Some(entry) = self.entries.get(&key) else {
+            return (effects, None);
+        };
+        let timeline = &entry.timeline;
+        let project_jobs = || {
+            let refs = self.entries.range(refs_of(project.id));
+            refs.map(|(_, entry)| entry.timeline.jobs.len()).sum()
+        };
+        let (jobs, hit) = admit(timeline, project_jobs, jobs, &self.rules, &self.limits);
         self.edit(&key, |entry, rules| {
-            let changes = entry.timeline.observe(pipeline, jobs, rules, at);
+            let changes = entry.timeline.observe(pipeline, &jobs, rules, at);
             entry.note(&changes);
             if is_visible {
                 entry.show();
             }
         });
-        effects
+        (effects, hit)
+    }
+
+    /// Whether a timeline of the ref has a history of a job of this name.
+    pub(super) fn knows_job(&self, project_id: u64, ref_name: &str, job: &str) -> bool {
+        let ref_name = ref_name.into();
+        let mut timelines = self.siblings(project_id, &ref_name);
+        timelines.any(|(_, entry)| entry.timeline.has_job(job, &self.rules))
     }
 
     /// Changes a timeline.
@@ -178,10 +244,31 @@ impl Timelines {
         entry.is_some_and(|entry| entry.is_visible() && entry.revision == revision)
     }
 
-    /// The timelines whose series are exposed, with the jobs to show.
-    pub(super) fn visible(&self) -> impl Iterator<Item = (&Timeline, &[Rank])> {
-        let visible = self.entries.values().filter(|entry| entry.is_visible());
-        visible.map(|entry| (&entry.timeline, &*entry.ranks))
+    /// The jobs of the timelines whose series are exposed. Shares them, and copies none.
+    pub(super) fn visible(&self) -> Vec<RankedTimeline> {
+        let visible = self.entries.iter().filter(|(_, entry)| entry.is_visible());
+        let ranked = visible.map(|(key, entry)| RankedTimeline {
+            key: key.clone(),
+            project: entry.timeline.project.clone(),
+            ranks: Arc::clone(&entry.ranks),
+        });
+        ranked.collect()
+    }
+
+    /// The key of a timeline whose series are exposed.
+    pub(super) fn find_visible(
+        &self,
+        project: &str,
+        ref_name: &str,
+        track: Option<&str>,
+    ) -> Option<TimelineKey> {
+        let mut visible = self.entries.iter().filter(|(_, entry)| entry.is_visible());
+        let found = visible.find(|(key, entry)| {
+            *key.ref_name == *ref_name
+                && key.track.as_deref() == track
+                && *entry.timeline.project == *project
+        });
+        found.map(|(key, _)| key.clone())
     }
 
     /// A timeline whose series are exposed.
@@ -205,22 +292,34 @@ impl Timelines {
         at_rest.map(|(key, _)| key.clone()).collect()
     }
 
-    /// Drops the jobs of these timelines without activity since `cutoff`, and timelines without any.
+    /// The newest sign of life in any timeline.
+    pub(super) fn newest_activity(&self) -> Option<Timestamp> {
+        self.newest_activity
+    }
+
+    /// Drops the jobs of these timelines without activity for too long, and timelines without any. `is_seldom` names
+    /// the timelines that may be quiet for as long as their jobs.
     pub(super) fn expire(
         &mut self,
         keys: Vec<TimelineKey>,
         now: Timestamp,
-        cutoff: Timestamp,
+        cutoffs: Cutoffs,
+        is_seldom: impl Fn(&TimelineKey) -> bool,
     ) -> Effects {
         let mut effects = Effects::default();
         for key in keys {
-            let Some(expired) = self
-                .edit(&key, |entry, _| entry.expire(now, cutoff))
-                .flatten()
-            else {
+            let refs = if is_seldom(&key) {
+                cutoffs.seldom
+            } else {
+                cutoffs.refs
+            };
+            let cutoffs = Cutoffs { refs, ..cutoffs };
+            let expired = self.edit(&key, |entry, rules| entry.expire(now, cutoffs, rules));
+            let Some(expired) = expired.flatten() else {
                 continue;
             };
             if expired.jobs.is_some() {
+                self.to_copy.insert(key.clone());
                 effects.render.push(key);
             } else {
                 self.drop_entry(&key);
@@ -247,6 +346,9 @@ impl Timelines {
         self.dirty.remove(key);
         self.unsaved.remove(key);
         self.removed.insert(key.clone());
+        if self.dropped.len() < MOST_DROPPED {
+            self.dropped.insert(key.clone());
+        }
     }
 
     /// The projects with timelines.
@@ -297,6 +399,11 @@ impl Timelines {
         self.removed.insert(key);
     }
 
+    /// The documents to copy before they are saved the next time.
+    pub(super) fn take_to_copy(&mut self) -> BTreeSet<TimelineKey> {
+        std::mem::take(&mut self.to_copy)
+    }
+
     fn keys_of(&self, project_id: u64) -> Vec<TimelineKey> {
         let entries = self.entries.range(refs_of(project_id));
         entries.map(|(key, _)| key.clone()).collect()
@@ -318,6 +425,15 @@ impl Timelines {
         }
         Some(result)
     }
+}
+
+/// The newest time in what was read of a pipeline.
+fn newest_sign(pipeline: &PipelineObservation, jobs: &[JobObservation]) -> Option<Timestamp> {
+    let of_jobs = jobs
+        .iter()
+        .flat_map(|job| [job.created_at, job.started_at, job.finished_at]);
+    let of_pipeline = [pipeline.created_at, pipeline.updated_at];
+    of_jobs.chain(of_pipeline).flatten().max()
 }
 
 /// The keys of a project's timelines.

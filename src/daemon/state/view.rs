@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::shell::{Inner, State};
+use super::shell::State;
+use super::timelines::RankedTimeline;
 use crate::http::{
     Candidate, DaemonStatus, JobEntry, JobFilter, JobPage, Paging, ProjectStatus, Readiness, select,
 };
@@ -71,12 +72,17 @@ impl DaemonStatus for State {
         projects
     }
 
+    /// Searches outside the lock, so that neither polling nor scrapes wait for it.
     fn jobs(&self, filter: &JobFilter, paging: Paging) -> JobPage {
-        let inner = self.lock();
+        let timelines = self.lock().timelines.visible();
         let owners = (!filter.text.is_empty()).then_some(&self.policy.owners);
         let files = self.owners_cache.all();
-        let candidates = inner.timelines.visible().flat_map(|(timeline, ranks)| {
-            let (key, project) = (&timeline.key, &timeline.project);
+        let candidates = timelines.iter().flat_map(|timeline| {
+            let RankedTimeline {
+                key,
+                project,
+                ranks,
+            } = timeline;
             let file = files.get(&key.project_id).map(|file| &**file);
             ranks.iter().map(move |rank| Candidate {
                 project,
@@ -89,7 +95,8 @@ impl DaemonStatus for State {
                 item: (key, &rank.name),
             })
         });
-        select(candidates, filter, paging).look_up(|(key, name)| self.entry(&inner, key, name))
+        let selected = select(candidates, filter, paging);
+        selected.look_up(|(key, name)| self.entry(key, name))
     }
 
     fn job(
@@ -99,32 +106,28 @@ impl DaemonStatus for State {
         track: Option<&str>,
         job: &str,
     ) -> Option<JobEntry> {
-        let inner = self.lock();
-        let mut visible = inner.timelines.visible();
-        let (timeline, _) = visible.find(|(timeline, _)| {
-            let key = &timeline.key;
-            *key.ref_name == *ref_name
-                && key.track.as_deref() == track
-                && *timeline.project == *project
-        })?;
-        let entry = self.entry(&inner, &timeline.key, job)?;
+        let key = (self.lock().timelines).find_visible(project, ref_name, track)?;
+        let entry = self.entry(&key, job)?;
         entry.row.figures.is_worth_showing().then_some(entry)
     }
 }
 
 impl State {
-    fn entry(&self, inner: &Inner, key: &TimelineKey, job: &str) -> Option<JobEntry> {
+    fn entry(&self, key: &TimelineKey, job: &str) -> Option<JobEntry> {
+        let inner = self.lock();
         let timeline = inner.timelines.get_visible(key)?;
         let row = timeline.row(job, &self.policy.rules)?;
+        let (project, project_url) = (timeline.project.clone(), timeline.project_url.clone());
+        drop(inner);
         let file = self.owners_cache.of(key.project_id);
         let owners = &self.policy.owners;
-        let team = owners.team(&timeline.project, job, file.as_deref());
+        let team = owners.team(&project, job, file.as_deref()).cloned();
         Some(JobEntry {
-            project: timeline.project.clone(),
-            project_url: timeline.project_url.clone(),
+            project,
+            project_url,
             ref_name: key.ref_name.clone(),
             track: key.track.clone(),
-            team: team.cloned(),
+            team,
             row,
         })
     }

@@ -1,11 +1,11 @@
-//! Webhooks of GitLab: their sender and the jobs in them.
+//! Webhooks of GitLab: their sender and the pipeline that they name.
 //!
 //! ```text
-//! headers, body -> Verifier -> decode -> Hook (the same observations that polling makes)
+//! headers, body -> Verifier -> decode -> Hook (a pipeline to read)
 //! ```
 //!
-//! What a hook says is partial: a job hook knows one attempt, a pipeline hook the last attempt of each
-//! job. Hooks are lost, repeated and out of order, so they only ever make polling faster.
+//! Hooks are lost, repeated, out of order, and sent by everybody who knows the secret. So a hook only names a
+//! pipeline that may have moved: what counts is what the API says of it.
 
 mod verify;
 mod wire;
@@ -15,14 +15,13 @@ use std::sync::Arc;
 use serde::Deserialize;
 use strum::{IntoStaticStr, VariantArray};
 
-pub use verify::{Refusal, Verifier};
+pub use verify::{Credential, Refusal, Verifier};
 
-use ci_history::{JobObservation, Status};
+use ci_history::Status;
 
-use super::listing::{Listing, Pages, RejectReason, Rejected};
-use super::record::{self, Reader};
-use super::validate::{self, PipelineJobs, TimedJob};
-use super::wire::{Field, Job, Value};
+use super::listing::{RejectReason, Rejected};
+use super::record::Reader;
+use super::wire::{Field, Value};
 
 /// The subject of a hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
@@ -46,20 +45,22 @@ pub enum HookProject {
 }
 
 /// A job hook or a pipeline hook.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hook {
+    /// What the status is of: a job or the pipeline.
+    pub kind: HookKind,
     /// Which project.
     pub project: HookProject,
     /// GitLab's global pipeline id.
     pub pipeline_id: u64,
-    /// Branch or tag.
+    /// Branch or tag. For the pipeline of a merge request, the source branch or the API's name of the ref.
     pub ref_name: Arc<str>,
     /// `source` of the pipeline; job hooks lack it.
     pub source: Option<Arc<str>>,
-    /// Status of the pipeline; `None` in a job hook, where it is not reliable.
-    pub pipeline_status: Option<Status>,
-    /// The attempt the hook is about, or the last attempt of each job; no trigger jobs.
-    pub jobs: Listing<JobObservation>,
+    /// Number of the pipeline's merge request within the project; job hooks lack it.
+    pub merge_request: Option<u64>,
+    /// New status of the job or of the pipeline.
+    pub status: Status,
 }
 
 /// The kind of a hook; looks at nothing else. `None`: the body is no JSON object.
@@ -99,32 +100,16 @@ fn job(hook: Value<'_, wire::JobHook<'_>>) -> Result<Hook, Rejected> {
     // Older versions give the pipeline's id only as that of the "commit".
     let pipeline_id = read.other_id("pipeline_id", &wire.pipeline_id.or(id_of(wire.commit)))?;
     let ref_name = read.required("ref", &wire.ref_name, RejectReason::MissingRef)?;
-    let ref_name = Arc::from(ref_name);
-    let attempt = Job {
-        id: wire.build_id,
-        name: wire.build_name,
-        stage: wire.build_stage,
-        status: wire.build_status,
-        allow_failure: wire.build_allow_failure,
-        created_at: wire.build_created_at,
-        started_at: wire.build_started_at,
-        finished_at: wire.build_finished_at,
-        duration: wire.build_duration,
-        queued_duration: wire.build_queued_duration,
-        failure_reason: wire.build_failure_reason,
-        ..Job::default()
-    };
-    let job = validate::attempt(&mut read, &attempt)?.job;
+    let reason = RejectReason::MissingStatus;
+    let status = read.required("build_status", &wire.build_status, reason)?;
     Ok(Hook {
+        kind: HookKind::Job,
         project: HookProject::Id(project),
         pipeline_id,
-        ref_name,
+        ref_name: ref_name.into(),
         source: None,
-        pipeline_status: None,
-        jobs: Listing {
-            items: vec![with_known_reason(job)],
-            rejected: Vec::new(),
-        },
+        merge_request: None,
+        status: Status::parse(status),
     })
 }
 
@@ -147,28 +132,16 @@ fn pipeline(hook: Value<'_, wire::PipelineHook<'_>>) -> Result<Hook, Rejected> {
     };
     let status = read.required("status", &pipeline.status, RejectReason::MissingStatus)?;
     let ref_name = read.required("ref", &pipeline.ref_name, RejectReason::MissingRef)?;
-    let mut jobs = Pages::<TimedJob>::default();
-    jobs.extend(wire.builds.into_iter().flatten().map(record::decode));
-    let jobs = PipelineJobs::from(jobs).jobs;
+    let merge_request = wire.merge_request.object().unwrap_or_default().iid;
     Ok(Hook {
+        kind: HookKind::Pipeline,
         project,
         pipeline_id,
         ref_name: ref_name.into(),
         source: read.text("source", &pipeline.source)?.map(Arc::from),
-        pipeline_status: Some(Status::parse(status)),
-        jobs: Listing {
-            items: jobs.items.into_iter().map(with_known_reason).collect(),
-            rejected: jobs.rejected,
-        },
+        merge_request: read.other_id("merge_request.iid", &merge_request).ok(),
+        status: Status::parse(status),
     })
-}
-
-/// A hook says `unknown_failure` where the API says nothing at all.
-fn with_known_reason(mut job: JobObservation) -> JobObservation {
-    job.failure_reason = job
-        .failure_reason
-        .filter(|reason| &**reason != "unknown_failure");
-    job
 }
 
 #[cfg(test)]

@@ -8,27 +8,40 @@ use base64::engine::general_purpose::STANDARD;
 use ci_history::Timestamp;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::HeaderMap;
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 /// Seconds by which a signed hook may be older or newer than GitLab's clock.
 const TOLERANCE: i64 = 5 * 60;
 
+/// Signatures of one hook that are tried.
+const MOST_SIGNATURES: usize = 8;
+
+const TIMESTAMP: &str = "webhook-timestamp";
+
 /// Signed hooks that are remembered; those older than the tolerance are refused anyway.
 const REMEMBERED: usize = 100_000;
 
-/// Checks what was configured: the secret token, the signature, or both.
+/// Checks hooks against the configured credentials.
 pub struct Verifier {
-    token: Option<Box<[u8]>>,
-    key: Option<Hmac<Sha256>>,
+    credentials: Vec<Credential>,
     seen: Mutex<Seen>,
 }
+
+/// What a sender proves to know: a secret token, a signing key, or both.
+pub struct Credential {
+    token: Option<Box<[u8]>>,
+    key: Option<Hmac<Sha256>>,
+}
+
+/// A hash of the id of a signed hook: senders choose how long their ids are.
+type IdHash = [u8; 16];
 
 /// The signed hooks that came, oldest first.
 #[derive(Default)]
 struct Seen {
-    ids: HashSet<Box<str>>,
-    order: VecDeque<(i64, Box<str>)>,
+    ids: HashSet<IdHash>,
+    order: VecDeque<(i64, IdHash)>,
 }
 
 /// Why a hook is not taken.
@@ -52,8 +65,8 @@ pub enum Refusal {
     Replayed,
 }
 
-impl Verifier {
-    /// Checks the token and the signature, each where it is given. The key is decoded.
+impl Credential {
+    /// The key is decoded.
     ///
     /// # Panics
     ///
@@ -63,12 +76,10 @@ impl Verifier {
         Self {
             token: token.map(|token| token.as_bytes().into()),
             key: signing_key.map(key),
-            seen: Mutex::default(),
         }
     }
 
-    /// Checks what the headers alone can show, so that a stranger's body is not even read.
-    pub fn check_head(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    fn check_head(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         if let Some(token) = &self.token {
             let given = headers.get("x-gitlab-token");
             let given = given.map_or(&[][..], |value| value.as_bytes());
@@ -82,38 +93,66 @@ impl Verifier {
         Ok(())
     }
 
-    /// Checks the whole hook; `now` is the time by GitLab's clock.
-    pub fn check(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<(), Refusal> {
+    /// Checks headers and body, but for the time.
+    fn check(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Refusal> {
         self.check_head(headers)?;
         let Some(key) = &self.key else {
             return Ok(());
         };
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let id = text("webhook-id").unwrap_or_default();
-        let timestamp = text("webhook-timestamp").unwrap_or_default();
         let mut signed = key.clone();
+        let (id, timestamp) = (text(headers, "webhook-id"), text(headers, TIMESTAMP));
         for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
             signed.update(part);
         }
         // Several are given while a key is changed for another one.
-        let given = text("webhook-signature").unwrap_or_default();
-        let valid = given.split(' ').any(|signature| {
+        let given = text(headers, "webhook-signature");
+        let valid = given.split(' ').take(MOST_SIGNATURES).any(|signature| {
             signature
                 .strip_prefix("v1,")
                 .and_then(|encoded| STANDARD.decode(encoded).ok())
                 .is_some_and(|code| signed.clone().verify_slice(&code).is_ok())
         });
-        if !valid {
-            return Err(Refusal::Signature);
+        valid.then_some(()).ok_or(Refusal::Signature)
+    }
+}
+
+impl Verifier {
+    /// Takes hooks that prove one of the credentials.
+    pub fn new(credentials: Vec<Credential>) -> Self {
+        Self {
+            credentials,
+            seen: Mutex::default(),
         }
-        let at: i64 = timestamp.parse().map_err(|_| Refusal::Stale)?;
-        if at.abs_diff(now.unix()) > TOLERANCE.unsigned_abs() {
-            return Err(Refusal::Stale);
-        }
-        self.note(id, at, now)
     }
 
-    fn note(&self, id: &str, at: i64, now: Timestamp) -> Result<(), Refusal> {
+    /// Checks what the headers alone can show, so that a stranger's body is not even read.
+    pub fn check_head(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let checks = self.credentials.iter().map(|it| it.check_head(headers));
+        first_of(checks).map(|_| ())
+    }
+
+    /// Checks the whole hook; returns the number of its credential. `now` is the time by GitLab's clock.
+    pub fn check(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<usize, Refusal> {
+        let checks = self.credentials.iter().map(|it| it.check(headers, body));
+        let number = first_of(checks)?;
+        if self.credentials[number].key.is_some() {
+            let at: i64 = text(headers, TIMESTAMP)
+                .parse()
+                .map_err(|_| Refusal::Stale)?;
+            if at.abs_diff(now.unix()) > TOLERANCE.unsigned_abs() {
+                return Err(Refusal::Stale);
+            }
+            self.note(hash(number, text(headers, "webhook-id")), at, now)?;
+        }
+        Ok(number)
+    }
+
+    fn note(&self, id: IdHash, at: i64, now: Timestamp) -> Result<(), Refusal> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = &mut *seen;
         while let Some((at, _)) = seen.order.front() {
@@ -125,10 +164,35 @@ impl Verifier {
                 seen.ids.remove(&id);
             }
         }
-        if !seen.ids.insert(id.into()) {
+        if !seen.ids.insert(id) {
             return Err(Refusal::Replayed);
         }
-        seen.order.push_back((at, id.into()));
+        seen.order.push_back((at, id));
         Ok(())
     }
+}
+
+/// The number of the first check that succeeds, else the last refusal.
+fn first_of(checks: impl Iterator<Item = Result<(), Refusal>>) -> Result<usize, Refusal> {
+    let mut refusal = Refusal::Token;
+    for (number, check) in checks.enumerate() {
+        match check {
+            Ok(()) => return Ok(number),
+            Err(error) => refusal = error,
+        }
+    }
+    Err(refusal)
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
+    let value = headers.get(name).and_then(|value| value.to_str().ok());
+    value.unwrap_or_default()
+}
+
+/// Senders with different credentials have ids of their own.
+fn hash(credential: usize, id: &str) -> IdHash {
+    let digest = Sha256::digest(format!("{credential}.{id}"));
+    let mut hash = IdHash::default();
+    hash.copy_from_slice(&digest[..size_of::<IdHash>()]);
+    hash
 }

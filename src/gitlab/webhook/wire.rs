@@ -1,6 +1,6 @@
-//! The shapes of GitLab's webhooks, field by field as they came; variables, users and messages are not read.
+//! The shapes of GitLab's webhooks, field by field as they came; jobs, variables, users and messages are not read.
 
-use crate::gitlab::wire::{Job, Value, shapes};
+use crate::gitlab::wire::{Value, shapes};
 
 shapes! {
     /// The part of every hook that tells one kind from another.
@@ -11,17 +11,7 @@ shapes! {
         #[serde(rename = "ref")]
         ref_name,
         build_id,
-        build_name,
-        build_stage,
         build_status,
-        build_created_at,
-        build_started_at,
-        build_finished_at,
-        build_duration,
-        build_queued_duration,
-        build_allow_failure,
-        /// `unknown_failure` on a success, too.
-        build_failure_reason,
         /// Absent before GitLab 13.
         pipeline_id,
         project_id,
@@ -34,8 +24,8 @@ shapes! {
     PipelineHook {
         object_attributes: Value<'a, Attributes<'a>>,
         project: Value<'a, Related<'a>>,
-        /// As the jobs of the API, without a few fields.
-        builds: Option<Vec<Value<'a, Job<'a>>>>,
+        /// Null unless the pipeline is of a merge request.
+        merge_request: Value<'a, MergeRequest<'a>>,
     }
 
     /// The pipeline itself.
@@ -46,6 +36,9 @@ shapes! {
         status,
         source,
     }
+
+    /// Its number within the project.
+    MergeRequest { iid }
 
     /// Something of which only the id matters, or its path.
     Related { id, path_with_namespace }

@@ -15,6 +15,7 @@ fn pipeline(id: u64, status: Status, updated_at: i64) -> PipelineObservation {
         created_at: None,
         updated_at: Timestamp::from_unix(updated_at),
         duration: None,
+        failure_reason: None,
         web_url: None,
     }
 }

@@ -95,7 +95,7 @@ pub enum S3ErrorKind {
         "other replicas changed it {0} times while it was to be written; the next save tries again"
     )]
     Contended(u32),
-    /// The document is of a newer version and is not overwritten.
+    /// The document is of a newer version or of another GitLab, and is not overwritten.
     #[error("it is not overwritten: {0}")]
     Newer(DocumentError),
     /// There is no such object.

@@ -9,8 +9,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use super::bucket::{Bucket, Listed, Object};
 use super::error::S3Error;
 use super::{PARALLEL_REQUESTS, S3};
-use crate::store::document::{DocumentError, Saved, decode};
-use crate::store::layout::document_path;
+use crate::store::document::DocumentError;
+use crate::store::envelope::{self, Opened};
 use crate::store::outcome::{Loaded, Quarantined};
 
 /// How often a document that does not parse is read before it counts as broken and not the answer.
@@ -19,12 +19,12 @@ const READINGS: u32 = 2;
 /// A document that was there when it was asked for.
 struct Read {
     object: Object,
-    content: Result<Saved, DocumentError>,
+    content: Result<Opened, DocumentError>,
 }
 
 impl S3 {
     /// Reads the documents of a shard. One that cannot be read is moved aside, never deleted, and the others go on.
-    /// Where one is of a newer version, nothing is moved.
+    /// Where one is of a newer version or another GitLab, nothing is moved.
     ///
     /// Another replica may save meanwhile. Its watermark promises what is in documents that were
     /// perhaps read before it wrote them, so all that changed is read once more, for its content only.
@@ -42,8 +42,8 @@ impl S3 {
             let earlier = documents
                 .get(&name)
                 .and_then(|read| read.content.as_ref().ok());
-            if let Ok(saved) = &mut later.content {
-                saved.watermark = earlier.and_then(|earlier| earlier.watermark);
+            if let Ok(later) = &mut later.content {
+                later.saved.watermark = earlier.and_then(|earlier| earlier.saved.watermark);
             }
             documents.insert(name, later);
         }
@@ -55,7 +55,7 @@ impl S3 {
         let mut loaded = Loaded::default();
         for (name, read) in self.read_all(self.list(Shard::WHOLE).await?).await? {
             match read.content {
-                Ok(saved) => loaded.timelines.push(saved),
+                Ok(opened) => loaded.push(opened),
                 Err(error) => loaded.quarantined.push(self.left(&name, error)),
             }
         }
@@ -74,16 +74,14 @@ impl S3 {
     async fn sort_out(&self, documents: BTreeMap<String, Read>) -> Loaded {
         let mut loaded = Loaded::default();
         self.etags().clear();
-        let is_newer = |read: &Read| matches!(read.content, Err(DocumentError::Newer { .. }));
-        let stays = documents.values().any(is_newer);
+        let is_refused = |read: &Read| matches!(&read.content, Err(error) if error.is_refused());
+        let stays = documents.values().any(is_refused);
         for (name, read) in documents {
             match read.content {
-                Ok(saved) => {
-                    let key = &saved.timeline.key;
-                    if document_path(key) == name {
-                        self.remember(key.clone(), read.object.etag);
-                    }
-                    loaded.timelines.push(saved);
+                Ok(opened) => {
+                    let key = opened.saved.timeline.key.clone();
+                    self.remember(key, read.object.etag);
+                    loaded.push(opened);
                 }
                 Err(error) if stays => loaded.quarantined.push(self.left(&name, error)),
                 Err(error) => {
@@ -104,10 +102,10 @@ impl S3 {
 
     async fn read_all(&self, listed: Vec<Listed>) -> Result<BTreeMap<String, Read>, S3Error> {
         let reading = listed.into_iter().map(|Listed { name, .. }| {
-            let bucket = self.bucket.clone();
+            let (bucket, instance) = (self.bucket.clone(), self.instance.clone());
             // A task each: parsing is work for all cores.
             let task = tokio::spawn(async move {
-                let read = read(&bucket, &name).await?;
+                let read = read(&bucket, &name, instance.as_deref()).await?;
                 Ok(read.map(|read| (name, read)))
             });
             async { task.await.unwrap_or(Ok(None)) }
@@ -120,13 +118,17 @@ impl S3 {
     }
 }
 
-async fn read(bucket: &Bucket, name: &str) -> Result<Option<Read>, S3Error> {
+async fn read(
+    bucket: &Bucket,
+    name: &str,
+    instance: Option<&str>,
+) -> Result<Option<Read>, S3Error> {
     let mut reading = 1;
     loop {
         let Some(object) = bucket.get(name).await? else {
             return Ok(None);
         };
-        let content = decode(&object.body);
+        let content = envelope::open(&object.body, name, instance);
         if reading == READINGS || !matches!(content, Err(DocumentError::Malformed { .. })) {
             return Ok(Some(Read { object, content }));
         }

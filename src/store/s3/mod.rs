@@ -7,7 +7,7 @@ mod load;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use aws_config::{BehaviorVersion, ConfigLoader};
 use ci_history::{Rules, TimelineKey};
@@ -15,7 +15,9 @@ use tokio::time::sleep;
 
 use self::bucket::{BACKOFF, Bucket, Condition, Object};
 pub use self::error::{S3Error, S3ErrorKind};
-use super::document::{DocumentError, Saved, decode, encode};
+use super::attic::AtticName;
+use super::document::{DocumentError, Saved, encode};
+use super::envelope::{self, seal};
 use super::layout::document_path;
 use super::outcome::{Quarantined, Written};
 use crate::base::s3_options::S3Options;
@@ -33,6 +35,8 @@ const PROBE: &str = ".conditional-write-probe";
 #[derive(Debug)]
 pub struct S3 {
     bucket: Bucket,
+    /// The GitLab of the documents, if it is known.
+    instance: Option<Arc<str>>,
     /// Whether the store refuses a write whose condition does not hold; empty until it was asked.
     conditional: OnceLock<bool>,
     /// The documents as they were last read or written.
@@ -49,9 +53,17 @@ impl S3 {
     pub async fn with(options: S3Options, sdk: ConfigLoader) -> Self {
         Self {
             bucket: Bucket::new(options, sdk).await,
+            instance: None,
             conditional: OnceLock::new(),
             etags: Mutex::default(),
         }
+    }
+
+    /// The documents are of this GitLab.
+    #[must_use]
+    pub fn of_instance(mut self, instance: Option<String>) -> Self {
+        self.instance = instance.map(Arc::from);
+        self
     }
 
     /// Whether the store refuses a write whose condition does not hold; `None` until it was asked.
@@ -93,7 +105,8 @@ impl S3 {
         for attempt in 1..=TRIES {
             let known = self.etags().get(&key).cloned();
             let condition = known.as_deref().map_or(Condition::Absent, Condition::Is);
-            match self.put(&name, encode(&current, rules), condition).await {
+            let text = seal(encode(&current, rules), self.instance.as_deref());
+            match self.put(&name, text, condition).await {
                 Ok(etag) => {
                     self.remember(key, etag);
                     written.merged = merged.then_some(current);
@@ -134,12 +147,12 @@ impl S3 {
         let Some(object) = self.bucket.get(name).await? else {
             return Ok(None);
         };
-        match decode(&object.body) {
+        match envelope::open(&object.body, name, self.instance.as_deref()) {
             Ok(stored) => {
                 self.remember(key.clone(), object.etag);
-                Ok(Some(stored))
+                Ok(Some(stored.saved))
             }
-            Err(error @ DocumentError::Newer { .. }) => {
+            Err(error) if error.is_refused() => {
                 let target = self.bucket.address(name);
                 Err(S3Error::new("write", target, S3ErrorKind::Newer(error)))
             }
@@ -157,6 +170,14 @@ impl S3 {
         self.delete(&document_path(key), etag.as_deref()).await?;
         self.remember(key.clone(), None);
         Ok(())
+    }
+
+    /// The documents in the attic.
+    pub(super) async fn attic(&self) -> Result<Vec<AtticName>, S3Error> {
+        let listed = self.bucket.list().await?.into_iter();
+        Ok(listed
+            .filter_map(|object| AtticName::parse(&object.name))
+            .collect())
     }
 
     /// An object; `None` if there is none.

@@ -38,6 +38,7 @@ fn pipeline(id: u64, status: Status) -> PipelineObservation {
         created_at: Some(at(id.cast_signed() * 100)),
         updated_at: Some(at(id.cast_signed() * 100 + 50)),
         duration: None,
+        failure_reason: None,
         web_url: None,
     }
 }

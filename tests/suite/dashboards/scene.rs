@@ -104,7 +104,7 @@ impl Scene {
         let place = Place::new(gitlab.url(), watch);
         std::fs::write(
             place.config().with_file_name("hook-token"),
-            "a-secret-token",
+            "a-secret-token-of-the-hook",
         )
         .unwrap();
         place.configure_also(TEAMS);

@@ -266,8 +266,8 @@ async fn a_gitlab_below_a_path_is_asked_below_that_path() {
 
 #[tokio::test]
 async fn compressed_answers_are_asked_for_and_read() {
-    let server = Server::start([ok(&page(1..=100)).gzipped()]).await;
-    assert_eq!(pipeline_ids(&client(&server)).await.len(), 100);
+    let server = Server::start([ok(&page(1..=99)).gzipped()]).await;
+    assert_eq!(pipeline_ids(&client(&server)).await.len(), 99);
     assert!(server.requests()[0].contains("accept-encoding: gzip"));
 }
 

@@ -90,7 +90,10 @@ impl Reply {
 
     fn bytes(&self) -> Vec<u8> {
         let mut bytes = format!("HTTP/1.1 {} Scripted\r\n", self.status).into_bytes();
-        bytes.extend_from_slice(b"Content-Type: application/json\r\n");
+        let has_type = |(name, _): &(String, String)| name == "Content-Type";
+        if !self.headers.iter().any(has_type) {
+            bytes.extend_from_slice(b"Content-Type: application/json\r\n");
+        }
         for (name, value) in &self.headers {
             bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
         }

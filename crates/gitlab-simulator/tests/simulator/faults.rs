@@ -27,6 +27,8 @@ async fn an_injected_error_affects_one_request() {
         (Fault::InternalError, StatusCode::INTERNAL_SERVER_ERROR),
         (Fault::BadGateway, StatusCode::BAD_GATEWAY),
         (Fault::Unavailable, StatusCode::SERVICE_UNAVAILABLE),
+        (Fault::OriginError, StatusCode::from_u16(520).unwrap()),
+        (Fault::ProxyNotFound, StatusCode::NOT_FOUND),
         (Fault::TooManyRequests, StatusCode::TOO_MANY_REQUESTS),
         (Fault::TooManyRequestsBare, StatusCode::TOO_MANY_REQUESTS),
     ] {

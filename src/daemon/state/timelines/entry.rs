@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::effects::{Expired, RenderRequest};
 use super::super::transitions::{Rank, Transition};
 use crate::base::DAY;
+use crate::daemon::policy::Cutoffs;
 use crate::gitlab::Project;
 use crate::store::Saved;
 use ci_history::{Changes, Rules, Timeline, TimelineKey, Timestamp};
@@ -13,7 +14,7 @@ use ci_history::{Changes, Rules, Timeline, TimelineKey, Timestamp};
 pub(super) struct TimelineEntry {
     pub(super) timeline: Timeline,
     /// As of the newest rendering, sorted by name.
-    pub(super) ranks: Vec<Rank>,
+    pub(super) ranks: Arc<[Rank]>,
     pub(super) visibility: Visibility,
     pub(super) render: RenderState,
     pub(super) save: SaveState,
@@ -53,7 +54,7 @@ impl TimelineEntry {
     pub(super) fn new(key: TimelineKey, project: &Project) -> Self {
         Self {
             timeline: Timeline::new(key, project.path.clone(), project.web_url.clone()),
-            ranks: Vec::new(),
+            ranks: Arc::default(),
             visibility: Visibility::Hidden,
             render: RenderState::Dirty,
             save: SaveState::Saved,
@@ -67,7 +68,7 @@ impl TimelineEntry {
             // Nothing was read of an import.
             has_gap: saved.has_gap || saved.timeline.is_bare(),
             timeline: saved.timeline,
-            ranks: Vec::new(),
+            ranks: Arc::default(),
             visibility: Visibility::Visible,
             render: RenderState::Restored,
             save: SaveState::Saved,
@@ -115,6 +116,13 @@ impl TimelineEntry {
         }
     }
 
+    /// Forgets everything: GitLab has other pipelines now.
+    pub(super) fn begin_again(&mut self) {
+        self.timeline.begin_again();
+        self.has_gap = true;
+        self.changed();
+    }
+
     /// Takes over path and page of its project; returns whether they are new.
     pub(super) fn relocate(&mut self, project: &Project) -> bool {
         let timeline = &mut self.timeline;
@@ -160,7 +168,7 @@ impl TimelineEntry {
         self.timeline.trim(rules);
         self.has_gap &= saved.has_gap;
         if let Some(cutoff) = cutoff {
-            self.timeline.expire(cutoff);
+            self.timeline.expire(cutoff, rules);
         }
         if self.timeline != former {
             self.render = RenderState::Dirty;
@@ -171,14 +179,19 @@ impl TimelineEntry {
         }
     }
 
-    /// Drops jobs without activity since `cutoff`; returns what was dropped, or is to be: the whole timeline.
+    /// Drops jobs without activity for too long; returns what was dropped, or is to be: the whole timeline.
     /// Histories without any time count from now on.
-    pub(super) fn expire(&mut self, now: Timestamp, cutoff: Timestamp) -> Option<Expired> {
+    pub(super) fn expire(
+        &mut self,
+        now: Timestamp,
+        Cutoffs { refs, seldom }: Cutoffs,
+        rules: &Rules,
+    ) -> Option<Expired> {
         if self.timeline.stamp_undated(now) {
             self.save = SaveState::Unsaved;
         }
-        let is_over = self.timeline.last_activity().is_some_and(|at| at < cutoff);
-        let jobs: Option<Vec<Arc<str>>> = (!is_over).then(|| self.timeline.expire(cutoff));
+        let is_over = self.timeline.last_activity().is_some_and(|at| at < refs);
+        let jobs: Option<Vec<Arc<str>>> = (!is_over).then(|| self.timeline.expire(seldom, rules));
         if jobs.as_ref().is_some_and(Vec::is_empty) {
             return None;
         }

@@ -13,6 +13,7 @@ impl Timelines {
     /// Takes over a saved timeline by the tracks that are configured now, to be rendered.
     pub(in super::super) fn restore(&mut self, saved: Saved) -> Vec<TimelineKey> {
         let former = saved.timeline.key.clone();
+        self.lives(saved.timeline.last_activity());
         // Saved before pipelines had sources: reading the ref back shows them.
         let is_unsorted = !self.tracks.is_empty()
             && !former.is_tag()
@@ -78,7 +79,7 @@ impl Timelines {
         holders.next().map(|(key, _)| key.clone())
     }
 
-    fn siblings(
+    pub(super) fn siblings(
         &self,
         project_id: u64,
         ref_name: &Arc<str>,

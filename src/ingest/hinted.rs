@@ -1,0 +1,97 @@
+//! Reads the pipelines that webhooks name. What counts is what the API says of them.
+
+use std::collections::BTreeMap;
+
+use super::cursor::PollCursor;
+use super::hints::Hinted;
+use super::poller::Poller;
+use super::reader::Reader;
+use super::strangers::Strangers;
+use crate::config::ChildPipelines;
+use crate::gitlab::Project;
+use ci_history::PipelineObservation;
+
+/// The source of a child pipeline.
+const CHILD: &str = "parent_pipeline";
+
+/// What a hint comes to.
+enum Found {
+    /// The jobs of this pipeline are to be read.
+    Pipeline(PipelineObservation),
+    /// Nothing is to be read.
+    Nothing,
+    /// Only a whole cycle shows what happened.
+    NeedsCycle,
+}
+
+impl Poller {
+    /// Reads hinted pipelines; false if a whole cycle is needed as well.
+    pub(super) async fn read_hinted(
+        &self,
+        project: &Project,
+        cursor: &mut PollCursor,
+        strangers: &mut Strangers,
+        hinted: Hinted,
+    ) -> bool {
+        // Several children may ask for the same parent.
+        let mut wanted = BTreeMap::new();
+        let mut needs_cycle = hinted.overflowed;
+        for (id, moved) in hinted.pipelines {
+            let found = self.reader.find(project, cursor, strangers, id, moved);
+            match found.await {
+                Found::Pipeline(pipeline) => {
+                    wanted.insert(pipeline.id, pipeline);
+                }
+                Found::Nothing => {}
+                Found::NeedsCycle => needs_cycle = true,
+            }
+        }
+        let wanted = wanted.into_values().collect();
+        // The whole cycle will meet an error again, and report it.
+        let read = self.reader.read(project, cursor, wanted).await;
+        self.events.publish(project);
+        read.is_ok() && !needs_cycle
+    }
+}
+
+impl Reader {
+    /// Finds the pipeline whose jobs are to be read, with at most one request.
+    async fn find(
+        &self,
+        project: &Project,
+        cursor: &PollCursor,
+        strangers: &mut Strangers,
+        id: u64,
+        moved: bool,
+    ) -> Found {
+        let open = cursor.open(id);
+        if let Some(pipeline) = open.filter(|open| !moved || open.id != id) {
+            return Found::Pipeline(pipeline);
+        }
+        if strangers.include(id) {
+            return Found::Nothing;
+        }
+        if !cursor.knows(id) && !strangers.may_ask() {
+            return Found::NeedsCycle;
+        }
+        let pipeline = match self.client.pipeline(project.id, id).await {
+            Ok(pipeline) => pipeline,
+            Err(error) if error.is_not_found() && !cursor.knows(id) => {
+                strangers.not_known(id);
+                return Found::Nothing;
+            }
+            Err(_) => return Found::NeedsCycle,
+        };
+        let is_followed = self.watch.child_pipelines == ChildPipelines::Follow;
+        if pipeline.source.as_deref() == Some(CHILD) && is_followed {
+            return Found::NeedsCycle;
+        }
+        // Polling has decided about what moved before. A hook must not bring back what it left out.
+        let is_news = cursor.is_open(id) || pipeline.updated_at >= cursor.updated_after();
+        if is_news && (self.watches(project, &pipeline) || cursor.is_open(id)) {
+            return Found::Pipeline(pipeline);
+        }
+        strangers.not_watched(id);
+        Found::Nothing
+    }
+}

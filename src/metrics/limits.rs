@@ -1,0 +1,19 @@
+//! The limits on what is kept and exposed.
+
+use strum::{IntoStaticStr, VariantArray};
+
+/// The label `limit` of `job_failure_exporter_limit_reached_total`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum Limit {
+    /// New jobs of a full ref.
+    JobsPerRef,
+    /// New jobs of a full project.
+    JobsPerProject,
+    /// Pipelines of new refs of a full project.
+    RefsPerProject,
+    /// Listings of a pipeline's jobs that were cut.
+    JobsPerPipeline,
+    /// Jobs whose name is cut in the metrics.
+    LabelBytes,
+}

@@ -1,0 +1,151 @@
+//! What a stored document says about itself: its GitLab, and a checksum of its text.
+//!
+//! Both stand at its end: `.., "gitlab": "gitlab.example.com", "checksum": "9ae0daaf"}`. Documents of earlier versions have
+//! neither. They are read, and saved again with both.
+
+use super::document::{DocumentError, Saved, decode_with_instance};
+use super::layout::document_path;
+
+const CHECKSUM: &[u8] = b",\"checksum\":\"";
+const END: &[u8] = b"\"}";
+
+/// Hexadecimal digits of a checksum.
+const DIGITS: usize = 8;
+
+/// A document as it was found in a store.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) saved: Saved,
+    /// Whether it has a checksum, and names its GitLab if the store knows one.
+    pub(super) is_sealed: bool,
+}
+
+/// Adds the GitLab and the checksum to the text of a document.
+pub(super) fn seal(mut text: Vec<u8>, instance: Option<&str>) -> Vec<u8> {
+    while text.pop_if(|byte| byte.is_ascii_whitespace()).is_some() {}
+    let brace = text.pop();
+    debug_assert_eq!(brace, Some(b'}'), "a document is an object");
+    if let Some(instance) = instance {
+        let name = serde_json::Value::from(instance).to_string();
+        text.extend_from_slice(format!(",\"gitlab\":{name}").as_bytes());
+    }
+    let checksum = crc32fast::hash(&text);
+    text.extend_from_slice(CHECKSUM);
+    text.extend_from_slice(format!("{checksum:0DIGITS$x}").as_bytes());
+    text.extend_from_slice(END);
+    text.push(b'\n');
+    text
+}
+
+/// Reads a document that the store of this GitLab holds under `name`.
+///
+/// # Errors
+///
+/// Also if the document belongs elsewhere, or was changed since it was saved.
+pub(super) fn open(
+    text: &[u8],
+    name: &str,
+    instance: Option<&str>,
+) -> Result<Opened, DocumentError> {
+    let (saved, facts) = decode_with_instance(text)?;
+    let own_name = document_path(&saved.timeline.key);
+    if own_name != name {
+        return Err(DocumentError::Misplaced { own_name });
+    }
+    if facts.has_checksum && !has_right_checksum(text) {
+        return Err(DocumentError::Altered);
+    }
+    if let (Some(found), Some(wanted)) = (&facts.instance, instance)
+        && **found != *wanted
+    {
+        return Err(DocumentError::OtherInstance {
+            found: found.to_string(),
+            wanted: wanted.to_owned(),
+        });
+    }
+    let names_instance = facts.instance.is_some() || instance.is_none();
+    Ok(Opened {
+        saved,
+        is_sealed: facts.has_checksum && names_instance,
+    })
+}
+
+fn has_right_checksum(text: &[u8]) -> bool {
+    let text = text.trim_ascii_end();
+    let Some((body, end)) = text
+        .len()
+        .checked_sub(CHECKSUM.len() + DIGITS + END.len())
+        .and_then(|at| text.split_at_checked(at))
+    else {
+        return false;
+    };
+    let digits = end
+        .strip_prefix(CHECKSUM)
+        .and_then(|end| end.strip_suffix(END));
+    let found = digits
+        .and_then(|digits| std::str::from_utf8(digits).ok())
+        .and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    found == Some(crc32fast::hash(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use ci_history::{Rules, Timeline, TimelineKey};
+
+    use super::super::document::encode;
+    use super::*;
+
+    fn document(instance: Option<&str>) -> Vec<u8> {
+        let timeline = Timeline::new(TimelineKey::new(7, "main"), "acme/shop".into(), None);
+        let saved = Saved {
+            timeline,
+            watermark: None,
+            has_gap: false,
+        };
+        seal(encode(&saved, &Rules::default()), instance)
+    }
+
+    fn opened(text: &[u8], name: &str, instance: &str) -> Result<Opened, DocumentError> {
+        open(text, name, Some(instance))
+    }
+
+    #[test]
+    fn a_sealed_document_opens_under_its_name_and_at_its_gitlab_only() {
+        let text = document(Some("a.example/\"git\""));
+        let own = "a.example/\"git\"";
+        assert!(opened(&text, "7/main.json", own).unwrap().is_sealed);
+        let elsewhere = opened(&text, "7/main_backup.json", own);
+        assert!(matches!(elsewhere, Err(DocumentError::Misplaced { .. })));
+        let other = opened(&text, "7/main.json", "b.example");
+        assert!(matches!(other, Err(DocumentError::OtherInstance { .. })));
+    }
+
+    #[test]
+    fn a_changed_document_is_told_wherever_it_was_changed() {
+        let text = document(Some("a.example"));
+        let text = String::from_utf8(text).unwrap();
+        for (from, to) in [
+            ("acme/shop", "acme/shoq"),
+            ("\"pipeline_id\":0", "\"pipeline_id\":1"),
+            ("{\"version\"", "{ \"version\""),
+            ("\"a.example\"", "\"b.example\""),
+        ] {
+            assert!(text.contains(from), "{text}");
+            let changed = text.replacen(from, to, 1);
+            let found = opened(changed.as_bytes(), "7/main.json", "a.example");
+            assert!(matches!(found, Err(DocumentError::Altered)), "{changed}");
+        }
+    }
+
+    #[test]
+    fn a_document_without_checksum_or_gitlab_is_read_and_told_as_unsealed() {
+        let text = document(None);
+        assert!(!opened(&text, "7/main.json", "a.example").unwrap().is_sealed);
+        let at = text
+            .windows(10)
+            .position(|part| part == b",\"checksum")
+            .unwrap();
+        let bare = [&text[..at], b"}"].concat();
+        assert!(!opened(&bare, "7/main.json", "a.example").unwrap().is_sealed);
+    }
+}
