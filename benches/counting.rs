@@ -31,6 +31,7 @@ fn pipeline(id: u64) -> (PipelineObservation, Vec<JobObservation>) {
     let pipeline = PipelineObservation {
         id,
         ref_name: "main".into(),
+        tag: false,
         sha: format!("{id:040x}").into(),
         status: Status::Success,
         source: Some("push".into()),
@@ -66,10 +67,7 @@ fn pipeline(id: u64) -> (PipelineObservation, Vec<JobObservation>) {
 }
 
 fn timeline(project_id: u64, pipelines: &[(PipelineObservation, Vec<JobObservation>)]) -> Timeline {
-    let key = TimelineKey {
-        project_id,
-        ref_name: "main".into(),
-    };
+    let key = TimelineKey::new(project_id, "main");
     let url = format!("https://gitlab.example.com/group/project-{project_id}");
     let path = format!("group/project-{project_id}");
     let mut timeline = Timeline::new(key, path.into(), Some(url.into()));

@@ -28,6 +28,7 @@ fn timeline(number: usize) -> TimelineRows {
         project: format!("platform/team-{}/service-{number}", number % 97).into(),
         project_url: None,
         ref_name: "main".into(),
+        track: None,
         pipelines: figures(number, 0),
         jobs: (0..JOBS).map(|job| row(number, job)).collect(),
     }
@@ -78,10 +79,7 @@ fn figures(number: usize, job: usize) -> Figures {
 }
 
 fn publish(exposition: &Exposition, rows: &TimelineRows) {
-    let key = TimelineKey {
-        project_id: rows.project_id,
-        ref_name: rows.ref_name.clone(),
-    };
+    let key = TimelineKey::new(rows.project_id, rows.ref_name.clone());
     exposition.publish(key, rows, &|_, _| None);
 }
 

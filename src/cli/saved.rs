@@ -79,6 +79,7 @@ pub(super) fn entry(saved: &Saved, row: JobRow, owners: &Owners) -> JobEntry {
         project: timeline.project.clone(),
         project_url: timeline.project_url.clone(),
         ref_name: timeline.key.ref_name.clone(),
+        track: timeline.key.track.clone(),
         team: owners.team(&timeline.project, &row.name, None).cloned(),
         row,
     }
@@ -114,5 +115,7 @@ pub(super) fn names<'a>(timelines: impl ExactSizeIterator<Item = &'a Timeline>) 
 pub(super) fn name(timeline: &Timeline) -> String {
     let (project, key) = (&timeline.project, &timeline.key);
     let (project, ref_name) = (printable(project), printable(&key.ref_name));
-    format!("{project} (id {}), ref {ref_name}", key.project_id)
+    let track = key.track.as_deref().map(|track| format!(", track {track}"));
+    let track = track.unwrap_or_default();
+    format!("{project} (id {}), ref {ref_name}{track}", key.project_id)
 }

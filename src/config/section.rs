@@ -172,9 +172,13 @@ impl<'a> Section<'a> {
     ///
     /// As [`Section::get`].
     pub(super) fn list<T>(&self, key: &Key<T>) -> Vec<T> {
-        let read = |value: &Value<'_>| key.read_list(value);
-        let value = self.value(&key.info, read);
-        value.unwrap_or_else(|| self.default(&key.info, read))
+        let value = self.read_list(key);
+        value.unwrap_or_else(|| self.default(&key.info, |value| key.read_list(value)))
+    }
+
+    /// The items of a list; `None` where the value is refused, or not given and without a default.
+    pub(super) fn read_list<T>(&self, key: &Key<T>) -> Option<Vec<T>> {
+        self.value(&key.info, |value| key.read_list(value))
     }
 
     /// The value of a key, or its default; `None` where the value is refused, or there is neither.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use ci_history::MERGE_REQUEST_REFS;
 use globset::{Glob, GlobBuilder};
 use regex::Regex;
 
@@ -24,6 +25,7 @@ pub(super) enum RefPattern {
 pub struct RefSelector {
     default_branch: bool,
     patterns: Vec<Pattern>,
+    merge_requests: bool,
 }
 
 /// Which pipelines count, by what started them.
@@ -102,6 +104,7 @@ impl RefSelector {
         let mut selector = Self {
             default_branch: false,
             patterns: Vec::new(),
+            merge_requests: false,
         };
         for pattern in refs {
             match pattern {
@@ -112,10 +115,22 @@ impl RefSelector {
         selector
     }
 
+    /// Adds the refs of all merge requests.
+    pub(super) fn with_merge_requests(mut self) -> Self {
+        self.merge_requests = true;
+        self
+    }
+
+    /// Whether a branch or tag of this name is watched. A tag is never the default branch.
+    pub fn watches(&self, ref_name: &str, tag: bool, default_branch: Option<&str>) -> bool {
+        self.matches(ref_name, default_branch.filter(|_| !tag))
+    }
+
     /// Whether a ref is watched in a project with this default branch (`None`: it has none).
     pub fn matches(&self, ref_name: &str, default_branch: Option<&str>) -> bool {
         let is_default = self.default_branch && default_branch == Some(ref_name);
-        is_default || any_matches(&self.patterns, ref_name)
+        let is_merge_request = self.merge_requests && ref_name.starts_with(MERGE_REQUEST_REFS);
+        is_default || is_merge_request || any_matches(&self.patterns, ref_name)
     }
 
     /// Whether the default branch is watched, whatever its name.
@@ -125,7 +140,7 @@ impl RefSelector {
 
     /// Whether only the default branch is watched, so that GitLab can be asked for it alone.
     pub fn only_default(&self) -> bool {
-        self.default_branch && self.patterns.is_empty()
+        self.default_branch && self.patterns.is_empty() && !self.merge_requests
     }
 }
 
@@ -169,7 +184,11 @@ impl fmt::Display for RefSelector {
                 f.write_str(", ")?;
             }
         }
-        f.write_str(&join(&self.patterns))
+        f.write_str(&join(&self.patterns))?;
+        if self.merge_requests {
+            f.write_str(", all merge requests together")?;
+        }
+        Ok(())
     }
 }
 

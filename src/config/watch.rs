@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use ci_history::{Shard, duration};
+use ci_history::{Shard, TAG_TRACK, Track, Tracks, duration};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use super::key::{Key, keys};
@@ -28,6 +28,8 @@ pub struct Watch {
     pub refs: RefSelector,
     /// What must have started a pipeline.
     pub sources: SourceSelector,
+    /// Pipelines that are counted apart from others of their ref.
+    pub tracks: Tracks,
     /// Jobs.
     pub jobs: JobSelector,
     /// Trigger jobs and child pipelines.
@@ -51,6 +53,17 @@ pub enum ChildPipelines {
 
 words!(ChildPipelines { Follow = "follow", Ignore = "ignore" });
 
+/// How pipelines of merge requests count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MergeRequests {
+    /// As `watch.refs` and `watch.sources` say, each with a history of its own.
+    Apart,
+    /// All of them, with one history.
+    Together,
+}
+
+words!(MergeRequests { Apart = "apart", Together = "together" });
+
 /// How far back a new ref is read: up to whichever limit comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backfill {
@@ -73,6 +86,12 @@ pub struct Group {
 
 /// Most past pipelines of a ref that are read.
 const MAX_PIPELINES: usize = 1000;
+
+/// Longest name of a track.
+const LONGEST_TRACK: usize = 32;
+
+/// Source of the pipelines of merge requests.
+const MERGE_REQUEST_SOURCE: &str = "merge_request_event";
 
 /// Shortest time between two polls.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
@@ -145,6 +164,23 @@ keys! {
         .default("[push, web, api, schedule, trigger, chat, webide]")
         .doc("Sources of pipelines that count. Merge requests (`merge_request_event`) and downstream pipelines (`pipeline`) do not count unless listed.");
 
+    TRACK_NAME: Key<String> = Key::text(
+        "watch.tracks[].name",
+        Form::new("name", "lower-case letters, digits, `-` and `_`, at most 32, such as `nightly`"),
+        track_name,
+    )
+    .required()
+    .doc("Name of a track: pipelines that are counted apart from the others of their ref, with the label `track`. `tag` is taken: it is the track of the pipelines of tags.");
+
+    TRACK_SOURCES: Key<Source> = Key::word("watch.tracks[].sources")
+        .list()
+        .required()
+        .doc("Sources of its pipelines, of those in `watch.sources`. The first track that matches takes a pipeline. The others of the ref have no label `track`.");
+
+    MERGE_REQUESTS: Key<MergeRequests> = Key::word("watch.merge_requests")
+        .default("apart")
+        .doc("Pipelines of merge requests: each merge request has its own history if `watch.refs` matches `refs/merge-requests/.*` and `watch.sources` lists `merge_request_event` (`apart`), or all of a project have one, with the ref `refs/merge-requests/*`, whatever these two keys say (`together`).");
+
     JOBS_INCLUDE: Key<Pattern> = Key::text("watch.jobs.include", REGEX, Pattern::parse)
         .list()
         .default("['.*']")
@@ -193,13 +229,21 @@ impl Watch {
         let groups = section.sections("groups");
         let jobs = section.section("jobs");
         let sources = some(section, &SOURCES).into_iter();
+        let mut sources: Vec<_> = sources.map(|source| source.0).collect();
+        let mut refs = RefSelector::new(some(section, &REFS));
+        let joins_merge_requests = section.get(&MERGE_REQUESTS) == MergeRequests::Together;
+        if joins_merge_requests {
+            sources.push(MERGE_REQUEST_SOURCE);
+            refs = refs.with_merge_requests();
+        }
         Self {
             interval: interval.unwrap_or_default(),
             idle_interval: idle_interval(section, interval),
             projects: each_once(section.list(&PROJECTS)),
             groups: groups.iter().filter_map(Group::read).collect(),
-            refs: RefSelector::new(some(section, &REFS)),
-            sources: SourceSelector::new(sources.map(|source| source.0).collect()),
+            refs,
+            sources: SourceSelector::new(sources),
+            tracks: Tracks::new(tracks(section), joins_merge_requests),
             jobs: JobSelector::new(some(&jobs, &JOBS_INCLUDE), jobs.list(&JOBS_EXCLUDE)),
             child_pipelines: section.read(&CHILD_PIPELINES).unwrap_or(preset),
             schedules: section.get(&SCHEDULES),
@@ -253,6 +297,35 @@ fn idle_interval(section: &Section<'_>, interval: Option<Duration>) -> Duration 
         );
     }
     idle.max(interval)
+}
+
+fn tracks(section: &Section<'_>) -> Vec<Track> {
+    let mut tracks: Vec<Track> = Vec::new();
+    for section in section.sections("tracks") {
+        let name = section.read(&TRACK_NAME);
+        let sources = section.read_list(&TRACK_SOURCES);
+        let (Some(name), Some(sources)) = (name, sources) else {
+            continue;
+        };
+        if tracks.iter().any(|track| *track.name == *name) {
+            section.complain(format!("the track `{name}` is given twice; keep one"));
+        }
+        tracks.push(Track {
+            name: name.into(),
+            sources: sources.iter().map(|source| source.0).collect(),
+        });
+    }
+    tracks
+}
+
+/// The name is a label, and a part of the name of a document.
+fn track_name(text: &str) -> Result<String, String> {
+    if text == TAG_TRACK {
+        return Err("this is the track of the pipelines of tags".to_owned());
+    }
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
+    let is_name = (1..=LONGEST_TRACK).contains(&text.len()) && text.chars().all(is_plain);
+    is_name.then(|| text.to_owned()).ok_or_else(String::new)
 }
 
 /// A list without which nothing would be watched at all.

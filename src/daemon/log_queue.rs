@@ -61,7 +61,8 @@ impl LogQueue {
             }
             waiting.known.insert(job_id);
             waiting.queue.push_back(WantedLog {
-                key: TimelineKey::new(project_id, rows.ref_name.clone()),
+                key: TimelineKey::new(project_id, rows.ref_name.clone())
+                    .with_track(rows.track.clone()),
                 job: row.name.clone(),
                 pipeline_id,
                 job_id,

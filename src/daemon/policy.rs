@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{ChildPipelines, Config, JobSelector, Limits, Owners, RefSelector};
-use ci_history::{Rules, Shard, Timestamp};
+use ci_history::{Rules, Shard, Timestamp, Tracks};
 
 /// A job of a ref that lives, and the default branch of a watched project, stay for so many times the retention: for
 /// jobs that run once a month or once a quarter.
@@ -29,6 +29,7 @@ pub(super) struct Policy {
     pub(super) sources: Vec<Arc<str>>,
     /// Whether the jobs of child pipelines count.
     pub(super) follows_children: bool,
+    pub(super) tracks: Tracks,
     pub(super) limits: Limits,
     pub(super) shard: Shard,
     /// A job or ref without activity for so long is forgotten.
@@ -48,6 +49,7 @@ impl Policy {
             jobs: config.watch.jobs.clone(),
             sources: config.watch.sources.iter().map(Arc::from).collect(),
             follows_children: config.watch.child_pipelines != ChildPipelines::Ignore,
+            tracks: config.watch.tracks.clone(),
             limits: config.limits,
             shard: config.watch.shard,
             retention: config.retention,

@@ -99,13 +99,13 @@ impl Saver {
         error.map_or(Ok(saved), Err)
     }
 
-    /// Removes the documents of dropped timelines, and saves the changed ones. A document that fails is tried again
+    /// Saves the changed timelines, and removes the documents of dropped ones. A document that fails is tried again
     /// in the next round, and the others go on, unless the store is away.
     async fn save_round(&self) -> Round {
         let away = AtomicBool::new(false);
         let mut round = Round {
             saved: 0,
-            error: self.remove_dropped(&away).await,
+            error: self.copy_to_attic(&away).await,
         };
         let batches = self.state.take_unsaved();
         let saving = batches
@@ -116,23 +116,31 @@ impl Saver {
             round.saved += batch.saved;
             round.error = round.error.or(batch.error);
         }
+        // Histories that moved to another document are saved there by now.
+        let removed = self.remove_dropped(&away).await;
+        round.error = round.error.or(removed);
         let telemetry = self.state.telemetry();
         telemetry.unsaved_timelines(self.state.unsaved_count());
         round
     }
 
-    /// Moves the documents of dropped timelines into the attic, and copies those that are about to lose something.
-    async fn remove_dropped(&self, away: &AtomicBool) -> Option<StoreError> {
+    /// Copies the documents that are about to lose something.
+    async fn copy_to_attic(&self, away: &AtomicBool) -> Option<StoreError> {
         let mut first_error = None;
-        let proved = self.state.retention_now();
-        // A time that is too late only makes a copy stay longer.
-        let now = proved.unwrap_or_else(|| self.clock.local_now().max(self.clock.gitlab_now()));
+        let now = self.attic_time();
         for key in self.state.take_to_copy() {
             if let Err(error) = self.store.set_aside(&key, now, Aside::Copy).await {
                 away.fetch_or(error.is_outage(), Ordering::Relaxed);
                 first_error.get_or_insert(error);
             }
         }
+        first_error
+    }
+
+    /// Moves the documents of dropped timelines into the attic.
+    async fn remove_dropped(&self, away: &AtomicBool) -> Option<StoreError> {
+        let mut first_error = None;
+        let now = self.attic_time();
         for key in self.state.take_removed() {
             if away.load(Ordering::Relaxed) {
                 self.state.remove_again(key);
@@ -143,6 +151,12 @@ impl Saver {
             }
         }
         first_error
+    }
+
+    /// When documents move to the attic. A time that is too late only makes them stay longer.
+    fn attic_time(&self) -> Timestamp {
+        let proved = self.state.retention_now();
+        proved.unwrap_or_else(|| self.clock.local_now().max(self.clock.gitlab_now()))
     }
 
     /// Removes what has been in the attic for too long.

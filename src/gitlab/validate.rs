@@ -32,6 +32,8 @@ pub struct PipelineJobs {
     pub jobs: Listing<JobObservation>,
     /// As GitLab's duration of a pipeline; `None` while a job runs.
     pub running_time: Option<Span>,
+    /// Whether the jobs are of a tag.
+    pub tag: bool,
 }
 
 /// A job with the digits of its times that [`JobObservation`] has no room for.
@@ -40,11 +42,13 @@ pub(super) struct TimedJob {
     /// Microseconds since the Unix epoch.
     started_at: Option<i64>,
     finished_at: Option<i64>,
+    tag: bool,
 }
 
 impl From<Pages<TimedJob>> for PipelineJobs {
     fn from(pages: Pages<TimedJob>) -> Self {
         let listing = Listing::from(pages);
+        let tag = listing.items.iter().any(|timed| timed.tag);
         let running_time = running_time(listing.items.iter().map(|timed| Run {
             id: timed.job.id,
             name: &timed.job.name,
@@ -58,6 +62,7 @@ impl From<Pages<TimedJob>> for PipelineJobs {
                 rejected: listing.rejected,
             },
             running_time,
+            tag,
         }
     }
 }
@@ -94,6 +99,7 @@ impl Record for PipelineObservation {
         Ok(Self {
             id,
             ref_name: ref_name.into(),
+            tag: read.flag("tag", &wire.tag)?,
             sha: read.text("sha", &wire.sha)?.unwrap_or_default().into(),
             status,
             source: read.text("source", &wire.source)?.map(Arc::from),
@@ -157,6 +163,7 @@ pub(super) fn attempt(read: &mut Reader, wire: &wire::Job<'_>) -> Result<TimedJo
         job,
         started_at: started_at.map(jiff::Timestamp::as_microsecond),
         finished_at: finished_at.map(jiff::Timestamp::as_microsecond),
+        tag: read.flag("tag", &wire.tag)?,
     })
 }
 

@@ -151,6 +151,8 @@ shapes! {
         created_at,
         updated_at,
         /// Only on the single pipeline.
+        tag,
+        /// Only on the single pipeline.
         duration,
         web_url,
         project_id,
@@ -161,6 +163,7 @@ shapes! {
         id,
         name,
         stage,
+        tag,
         status,
         allow_failure,
         created_at,

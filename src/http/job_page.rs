@@ -3,6 +3,7 @@
 use ci_history::{Failing, FailureClass, Figures, Outcome, Span, Timestamp, WindowEntry};
 use http::StatusCode;
 use maud::{Markup, html};
+use url::form_urlencoded;
 
 use super::context::{Context, Head};
 use super::format::{ago, in_gitlab, link, short};
@@ -14,8 +15,12 @@ use super::window::{legend, sign, window};
 use crate::base::human;
 
 pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
-    let entry = JobPath::parse(head.path)
-        .and_then(|at| context.status.job(&at.project, &at.ref_name, &at.job));
+    let mut query = form_urlencoded::parse(head.query.as_bytes());
+    let track = query.find_map(|(key, value)| (key == "track").then_some(value));
+    let entry = JobPath::parse(head.path).and_then(|at| {
+        let track = track.as_deref();
+        (context.status).job(&at.project, &at.ref_name, track, &at.job)
+    });
     let (code, page) = match entry {
         Some(job) => {
             let title = format!("{} · {}", job.row.name, job.project);
@@ -68,7 +73,7 @@ fn unknown() -> Markup {
 fn title(job: &JobEntry) -> Markup {
     let project = html! { bdi { (job.project) } };
     html! {
-        nav.crumbs aria-label="Where this is" { a href="/" { "All jobs" } " / " (link(job.project_url.as_deref(), &project)) " / " bdi { (job.ref_name) } }
+        nav.crumbs aria-label="Where this is" { a href="/" { "All jobs" } " / " (link(job.project_url.as_deref(), &project)) " / " bdi { (job.ref_name) } @if let Some(track) = &job.track { " · " (track) } }
         h2.job-name { bdi { (job.row.name) } }
         p.about {
             @if !job.row.stage.is_empty() { "Stage " b { bdi { (job.row.stage) } } " · " }

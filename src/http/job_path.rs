@@ -2,6 +2,8 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use super::status::JobEntry;
+
 /// Bytes of a path with its query at most. No page here has a longer one.
 pub(super) const LONGEST_PATH: usize = 4 * 1024;
 
@@ -46,7 +48,16 @@ impl JobPath {
     }
 }
 
-/// The path of a job's page. `None` for names that do not fit into a path: very long ones, and `.` and `..`,
+/// The path of a job's page, with the track as its query.
+pub(super) fn page_of(entry: &JobEntry) -> Option<String> {
+    let path = job_path(&entry.project, &entry.ref_name, &entry.row.name)?;
+    Some(match &entry.track {
+        None => path,
+        Some(track) => format!("{path}?track={}", utf8_percent_encode(track, ENCODED)),
+    })
+}
+
+/// The path of a job's page on the unnamed track. `None` for names that do not fit into a path: very long ones, and `.` and `..`,
 /// which a browser takes for directories even if they are encoded.
 pub fn job_path(project: &str, ref_name: &str, job: &str) -> Option<String> {
     let is_directory = |name: &str| matches!(name, "." | "..");

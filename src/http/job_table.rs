@@ -4,7 +4,7 @@ use ci_history::Timestamp;
 use maud::{Markup, html};
 
 use super::format::{ago, link, short};
-use super::job_path::job_path;
+use super::job_path::page_of;
 use super::status::{JobEntry, JobPage};
 use super::window::window;
 
@@ -42,12 +42,13 @@ fn job_row(job: &JobEntry, now: Timestamp) -> Markup {
     html! {
         tr.failing[streak > 0] {
             th.name scope="row" {
-                @match job_path(&job.project, &job.ref_name, &job.row.name) {
+                @match page_of(job) {
                     Some(page) => a href=(page) { bdi.job { (job.row.name) } },
                     None => bdi.job { (job.row.name) },
                 }
                 small {
                     (link(job.project_url.as_deref(), &project)) " · " bdi { (job.ref_name) }
+                    @if let Some(track) = &job.track { " · " (track) }
                     @if !job.row.stage.is_empty() { " · " bdi { (job.row.stage) } }
                 }
             }

@@ -6,7 +6,7 @@ use ci_history::{Failing, FailureClass, Figures, Outcome, Span, Timestamp, Windo
 use serde::Serialize;
 
 use super::format::is_web;
-use super::job_path::job_path;
+use super::job_path::page_of;
 use super::status::JobEntry;
 
 /// A job with its names and figures.
@@ -15,6 +15,8 @@ pub struct JobView<'a> {
     project: &'a str,
     #[serde(rename = "ref")]
     ref_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    track: Option<&'a str>,
     job_name: &'a str,
     stage: &'a str,
     team: Option<&'a str>,
@@ -88,11 +90,12 @@ impl<'a> JobView<'a> {
         Self {
             project: &entry.project,
             ref_name: &entry.ref_name,
+            track: entry.track.as_deref(),
             job_name: &row.name,
             stage: &row.stage,
             team: entry.team.as_deref(),
             allow_failure: row.allow_failure,
-            page: job_path(&entry.project, &entry.ref_name, &row.name),
+            page: page_of(entry),
             figures: FiguresView::of(&row.figures, entry.project_url.as_deref()),
         }
     }

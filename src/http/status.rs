@@ -23,7 +23,13 @@ pub trait DaemonStatus: Send + Sync {
     fn jobs(&self, filter: &JobFilter, paging: Paging) -> JobPage;
 
     /// `project` is a path.
-    fn job(&self, project: &str, ref_name: &str, job: &str) -> Option<JobEntry>;
+    fn job(
+        &self,
+        project: &str,
+        ref_name: &str,
+        track: Option<&str>,
+        job: &str,
+    ) -> Option<JobEntry>;
 }
 
 /// Whether the figures are worth scraping.
@@ -57,6 +63,8 @@ pub struct JobEntry {
     pub project_url: Option<Arc<str>>,
     /// Branch or tag.
     pub ref_name: Arc<str>,
+    /// Track of the ref.
+    pub track: Option<Arc<str>>,
     /// Its owner.
     pub team: Option<Arc<str>>,
     /// Its figures.

@@ -81,6 +81,8 @@ pub(super) struct FamilyJobs {
     own: OwnJobs,
     /// The last time at which something happened to a job of the family.
     moved: Option<Timestamp>,
+    /// Whether the pipeline is of a tag.
+    tag: bool,
     pub(super) family: Family,
     /// Why some children could not be read.
     pub(super) failed: Option<Error>,
@@ -97,6 +99,7 @@ impl FamilyJobs {
             child_jobs: Vec::new(),
             rejected,
             running_time: found.running_time,
+            tag: found.tag,
             family: Family::default(),
             failed: None,
         }
@@ -180,6 +183,7 @@ impl Reader {
                 .knows_job(project, &pipeline.ref_name, name)
         });
         pipeline.duration = pipeline.duration.or(read.running_time);
+        pipeline.tag |= read.tag;
         self.observed(project, pipeline, &jobs);
         jobs
     }

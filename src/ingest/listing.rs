@@ -8,7 +8,7 @@ use super::reader::Reader;
 use crate::base::DAY;
 use crate::config::Backfill;
 use crate::gitlab::{Error, Order, PipelineQuery, Project};
-use ci_history::{PipelineObservation, Timestamp};
+use ci_history::{PipelineObservation, Timestamp, Tracks};
 
 /// Pipelines listed for each one wanted per ref, where several refs of a project are backfilled.
 const LISTED_FOR_REFS: usize = 4;
@@ -93,7 +93,7 @@ impl Reader {
             let is_wanted = |pipeline: &PipelineObservation| {
                 latest.note(pipeline);
                 self.watches(project, pipeline)
-                    && cursor.is_new(&pipeline.ref_name)
+                    && cursor.is_new(&self.watch.tracks.ref_of(&pipeline.ref_name))
                     && (ref_name.is_some() || named != Some(&*pipeline.ref_name))
             };
             let listing = self.client.find_pipelines(project.id, &query, &is_wanted);
@@ -101,7 +101,7 @@ impl Reader {
             self.report_rejected(&listing.rejected);
             found.extend(listing.items);
         }
-        newest_of_each_ref(&mut found, pipelines);
+        newest_of_each_ref(&mut found, pipelines, &self.watch.tracks);
         Ok(found)
     }
 }
@@ -122,10 +122,12 @@ impl Latest {
 }
 
 /// Keeps the newest pipelines of each ref; they come newest first.
-fn newest_of_each_ref(pipelines: &mut Vec<PipelineObservation>, limit: usize) {
+fn newest_of_each_ref(pipelines: &mut Vec<PipelineObservation>, limit: usize, tracks: &Tracks) {
     let mut counts = HashMap::new();
     pipelines.retain(|pipeline| {
-        let count = counts.entry(pipeline.ref_name.clone()).or_insert(0_usize);
+        let count = counts
+            .entry(tracks.ref_of(&pipeline.ref_name))
+            .or_insert(0_usize);
         *count += 1;
         *count <= limit
     });

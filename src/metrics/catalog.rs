@@ -44,12 +44,13 @@ pub(super) fn push_families<Row>(
     deflater: &mut Deflater,
     families: &[Family<OfRow<Row>>],
     rows: &[(&Row, String)],
+    has: impl Fn(&Row, &Described) -> bool,
 ) -> u64 {
     let mut count = 0;
     let mut text = String::new();
     for family in families {
         text.clear();
-        for (row, base) in rows {
+        for (row, base) in rows.iter().filter(|(row, _)| has(row, &family.described)) {
             let mut lines = Lines {
                 out: &mut text,
                 count: &mut count,

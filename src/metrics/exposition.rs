@@ -116,6 +116,7 @@ impl Exposition {
             sort_key: SortKey {
                 project: Arc::from(shown(&rows.project)),
                 ref_name: Arc::from(shown(&rows.ref_name)),
+                track: rows.track.clone(),
                 newest_first: Reverse(rows.project_id),
             },
         }

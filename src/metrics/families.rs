@@ -30,6 +30,16 @@ pub(super) struct Job<'a> {
     pub(super) team: Option<Arc<str>>,
 }
 
+impl Job<'_> {
+    /// Whether samples of a family are exposed. Of a job that is gone only those remain that no alert is
+    /// about.
+    pub(super) fn has(&self, family: &Described) -> bool {
+        self.row.figures.gone_since.is_none()
+            || family.kind == Kind::Counter
+            || family.name == "job_absent_pipelines"
+    }
+}
+
 /// Makes the samples of one job.
 pub(super) type OfJob = fn(&Job<'_>, &mut Lines<'_>);
 
@@ -123,6 +133,12 @@ pub(super) static JOBS: &[Family<OfJob>] = &[
     job!(Gauge "job_pending_start_timestamp_seconds",
         "Since when the oldest pending attempt waits for a runner; only while one waits.",
         |job, lines| lines.maybe(job.row.figures.pending_since)),
+    job!(Gauge "job_absent_pipelines",
+    "Pipelines in a row without the job, from its usual time on; only while above 0. From `counting.absent_after` on the job is gone: it has only this gauge and its counters, for a day.",
+    |job, lines| {
+        let absent = Some(job.row.figures.absent_pipelines);
+        lines.maybe(absent.filter(|pipelines| *pipelines > 0));
+    }),
     job!(Gauge "job_info" + ["stage", "team", "allow_failure"],
         "Always 1; what is known of the job apart from its executions.",
         info),

@@ -47,11 +47,13 @@ pub(super) fn exposed<'a>(
 
 /// The families of jobs and pipelines, a piece each.
 pub(super) fn render(deflater: &mut Deflater, rows: &TimelineRows, jobs: &[Job<'_>]) -> Fragments {
-    let base = labels(&[("project", &rows.project), ("ref", &rows.ref_name)]);
+    let mut pairs = vec![("project", &*rows.project), ("ref", &*rows.ref_name)];
+    pairs.extend(rows.track.as_deref().map(|track| ("track", track)));
+    let base = labels(&pairs);
     let job_base = |job: &Job<'_>| format!("{base},{}", labels(&[("job_name", &job.row.name)]));
     let jobs: Vec<_> = jobs.iter().map(|job| (job, job_base(job))).collect();
-    let count = push_families(deflater, JOBS, &jobs);
-    let pipelines = push_families(deflater, PIPELINES, &[(&rows.pipelines, base)]);
+    let count = push_families(deflater, JOBS, &jobs, Job::has);
+    let pipelines = push_families(deflater, PIPELINES, &[(&rows.pipelines, base)], |_, _| true);
     deflater.finish(count + pipelines)
 }
 
@@ -62,6 +64,6 @@ pub(super) fn render_project(
     polls: &ProjectPolls,
 ) -> Fragments {
     let base = labels(&[("project", project)]);
-    let count = push_families(deflater, PROJECTS, &[(polls, base)]);
+    let count = push_families(deflater, PROJECTS, &[(polls, base)], |_, _| true);
     deflater.finish(count)
 }

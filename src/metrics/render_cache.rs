@@ -45,6 +45,8 @@ pub(super) struct SortKey {
     pub(super) project: Arc<str>,
     /// Label `ref`.
     pub(super) ref_name: Arc<str>,
+    /// Label `track`.
+    pub(super) track: Option<Arc<str>>,
     /// The project's id.
     pub(super) newest_first: Reverse<u64>,
 }
@@ -160,8 +162,7 @@ impl Shard {
     fn visible(&self) -> Vec<Arc<Rendered>> {
         let mut last: Option<&SortKey> = None;
         let timelines = self.timelines.iter().filter(|(sort_key, _)| {
-            let labels = (&sort_key.project, &sort_key.ref_name);
-            let hidden = last.is_some_and(|last| (&last.project, &last.ref_name) == labels);
+            let hidden = last.is_some_and(|last| last.labels() == sort_key.labels());
             last = Some(sort_key);
             !hidden
         });
@@ -172,10 +173,14 @@ impl Shard {
 }
 
 impl SortKey {
+    fn labels(&self) -> (&Arc<str>, &Arc<str>, &Option<Arc<str>>) {
+        (&self.project, &self.ref_name, &self.track)
+    }
+
     /// By the labels alone: those that hide one another share a shard.
     fn shard(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        (&self.project, &self.ref_name).hash(&mut hasher);
+        self.labels().hash(&mut hasher);
         hasher.finish() % SHARDS
     }
 }

@@ -78,7 +78,7 @@ pub(super) static SCHEDULES: &[Family<OfRow<ScheduleRow>>] = &[
 /// The families of schedules, a piece each; rows in the order of their ids.
 pub(super) fn render(deflater: &mut Deflater, project: &str, rows: &[ScheduleRow]) -> Fragments {
     let rows: Vec<_> = rows.iter().zip(bases(project, rows)).collect();
-    let count = push_families(deflater, SCHEDULES, &rows);
+    let count = push_families(deflater, SCHEDULES, &rows, |_, _| true);
     deflater.finish(count)
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ci_history::stored::{FinishedPipelines, KEPT_FINISHED};
 use ci_history::{Rules, Timeline, TimelineKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -105,6 +106,8 @@ struct TimelineDocument {
     #[serde(rename = "ref")]
     ref_name: Arc<str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    track: Option<Arc<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     watermark: Option<i64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     has_gap: bool,
@@ -119,6 +122,9 @@ struct TimelineDocument {
     generation: u64,
     /// The newest finished pipeline, as in version 2.
     pipeline_id: u64,
+    /// Finished pipelines by source: id and time of creation.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    finished: FinishedDocument,
     pipelines: HistoryDocument,
     jobs: BTreeMap<Arc<str>, HistoryDocument>,
     /// The envelope writes this field and the next.
@@ -162,6 +168,7 @@ impl TimelineDocument {
                 web_url: timeline.project_url.clone(),
             },
             ref_name: timeline.key.ref_name.clone(),
+            track: timeline.key.track.clone(),
             watermark: saved.watermark.map(Timestamp::unix),
             has_gap: saved.has_gap,
             default_branch: saved.scope.default_branch,
@@ -169,6 +176,7 @@ impl TimelineDocument {
             unwatched: saved.scope.unwatched.clone(),
             generation: timeline.generation,
             pipeline_id: timeline.newest_finished,
+            finished: finished_document(&timeline.finished),
             pipelines: HistoryDocument::of(&timeline.pipelines, rules),
             jobs: timeline
                 .jobs
@@ -214,15 +222,13 @@ pub(super) fn decode_with_instance(text: &[u8]) -> Result<(Saved, EnvelopeFacts)
     };
     let mut commits = Interner::default();
     let mut timeline = Timeline::new(
-        TimelineKey {
-            project_id: document.project.id,
-            ref_name: document.ref_name,
-        },
+        TimelineKey::new(document.project.id, document.ref_name).with_track(document.track),
         document.project.path,
         document.project.web_url,
     );
     timeline.generation = document.generation;
     timeline.newest_finished = document.pipeline_id;
+    timeline.finished = finished_pipelines(document.finished);
     timeline.pipelines = document.pipelines.into_history(&mut commits);
     timeline.jobs = document
         .jobs
@@ -240,6 +246,32 @@ pub(super) fn decode_with_instance(text: &[u8]) -> Result<(Saved, EnvelopeFacts)
         },
     };
     Ok((saved, facts))
+}
+
+type FinishedDocument = BTreeMap<Arc<str>, Vec<(u64, Option<i64>)>>;
+
+fn finished_document(finished: &FinishedPipelines) -> FinishedDocument {
+    let by_source = finished.0.iter().map(|(source, pipelines)| {
+        let pipelines = pipelines.iter();
+        let pipelines = pipelines.map(|(id, at)| (*id, at.map(Timestamp::unix)));
+        (source.clone(), pipelines.collect())
+    });
+    by_source.collect()
+}
+
+fn finished_pipelines(document: FinishedDocument) -> FinishedPipelines {
+    let by_source = document.into_iter().map(|(source, pipelines)| {
+        let time = |at: Option<i64>| at.and_then(Timestamp::from_unix);
+        let mut pipelines: Vec<_> = pipelines
+            .into_iter()
+            .map(|(id, at)| (id, time(at)))
+            .collect();
+        pipelines.sort_unstable();
+        pipelines.dedup_by_key(|(id, _)| *id);
+        pipelines.drain(..pipelines.len().saturating_sub(KEPT_FINISHED));
+        (source, pipelines)
+    });
+    FinishedPipelines(by_source.collect())
 }
 
 /// Whether a text names a version, as only the documents of this program do.

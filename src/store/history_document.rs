@@ -41,6 +41,9 @@ struct DescriptionDocument {
     stage: Arc<str>,
     allow_failure: bool,
     newest_attempt: u64,
+    /// Newest pipeline with the job, by source.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    sources: BTreeMap<Arc<str>, u64>,
 }
 
 /// A history: `consecutive_failures` and `jobs_info` as in version 2, and fields that version 2 lacks.
@@ -76,6 +79,7 @@ impl HistoryDocument {
                 stage: job.stage.clone(),
                 allow_failure: job.allow_failure,
                 newest_attempt: job.newest_attempt,
+                sources: job.sources.iter().cloned().collect(),
             }),
             ..Self::of(&job.history, rules)
         }
@@ -89,6 +93,11 @@ impl HistoryDocument {
             stage: commits.intern(description.stage),
             allow_failure: description.allow_failure,
             newest_attempt: description.newest_attempt,
+            sources: description
+                .sources
+                .into_iter()
+                .map(|(source, id)| (commits.intern(source), id))
+                .collect(),
         })
     }
 
@@ -186,6 +195,8 @@ struct EntryDocument {
     pipeline_id: Option<u64>,
     #[serde(default, skip_serializing_if = "is_default")]
     finished: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    withdrawn: bool,
     /// Bits of the outcomes and classes that were counted.
     #[serde(default, skip_serializing_if = "is_default")]
     counted: (u8, u8),
@@ -201,6 +212,7 @@ impl EntryDocument {
             commit: Some(execution.commit.clone()),
             pipeline_id: Some(execution.pipeline_id),
             finished: execution.finished,
+            withdrawn: execution.withdrawn,
             counted: (execution.counted.outcomes, execution.counted.classes),
             attempts: execution.attempts.iter().map(AttemptDocument::of).collect(),
         }
@@ -213,6 +225,7 @@ impl EntryDocument {
             commit: entry.commit.clone(),
             pipeline_id: None,
             finished: false,
+            withdrawn: false,
             counted: (0, 0),
             attempts: Vec::new(),
         }
@@ -222,6 +235,7 @@ impl EntryDocument {
         let commit = self.commit.unwrap_or_default();
         let mut execution = Execution::new(pipeline_id, commits.intern(commit));
         execution.finished = self.finished;
+        execution.withdrawn = self.withdrawn;
         execution.counted = Counted {
             outcomes: self.counted.0,
             classes: self.counted.1,

@@ -1,4 +1,4 @@
-//! Names of the documents: `<project id>/<percent-encoded ref>.json`.
+//! Names of the documents: `<project id>/<percent-encoded ref>.json`, or `..~track-<track>.json`.
 
 use ci_history::TimelineKey;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -14,7 +14,14 @@ pub(super) const ATTIC: &str = "attic";
 
 /// Path of a timeline's document below the store's root, with `/` between its two parts.
 pub(super) fn document_path(key: &TimelineKey) -> String {
-    format!("{}/{}.json", key.project_id, file_stem(&key.ref_name))
+    let stem = file_stem(&key.ref_name);
+    match &key.track {
+        None => format!("{}/{stem}.json", key.project_id),
+        Some(track) => {
+            let track = utf8_percent_encode(track, ENCODED);
+            format!("{}/{stem}~track-{track}.json", key.project_id)
+        }
+    }
 }
 
 /// Path of the checkpoint of a backfill; its name keeps it from being loaded.
@@ -41,10 +48,7 @@ mod tests {
     use super::*;
 
     fn path(ref_name: &str) -> String {
-        document_path(&TimelineKey {
-            project_id: 7,
-            ref_name: ref_name.into(),
-        })
+        document_path(&TimelineKey::new(7, ref_name))
     }
 
     #[test]

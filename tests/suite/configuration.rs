@@ -5,7 +5,8 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use ci_history::{
-    AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs, Rules,
+    AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs,
+    OutdatedDeployments, Rules,
 };
 use job_failure_exporter::config::{Backfill, Config, Location, Overrides, Problems};
 use secrecy::ExposeSecret as _;
@@ -137,7 +138,7 @@ fn a_longer_interval_takes_the_default_of_the_idle_one_with_it() {
 fn every_word_of_counting_settles_its_rule() {
     let config = load(
         "watch: {projects: [1]}
-counting: {window: 25, late_pipelines: skip, absent_jobs: pass, infrastructure_failures: ignore, job_names: grouped, never_failed_jobs: ignore}",
+counting: {window: 25, late_pipelines: skip, absent_jobs: pass, infrastructure_failures: ignore, job_names: grouped, never_failed_jobs: ignore, outdated_deployments: count, absent_after: 3}",
     );
     let wanted = Rules {
         window: 25,
@@ -146,6 +147,8 @@ counting: {window: 25, late_pipelines: skip, absent_jobs: pass, infrastructure_f
         infrastructure_failures: InfrastructureFailures::Ignore,
         job_names: JobNames::Grouped,
         never_failed_jobs: NeverFailedJobs::Ignore,
+        outdated_deployments: OutdatedDeployments::Count,
+        absent_after: 3,
     };
     assert_eq!(config.unwrap().counting, wanted);
 }
@@ -322,8 +325,10 @@ counting  window: 10
           late_pipelines: insert
           absent_jobs: ignore
           infrastructure_failures: count
+          outdated_deployments: ignore
           job_names: full
           never_failed_jobs: track
+          absent_after: 10
 owners    2 rules
 state     ./state, saved every 10s, kept for 30d
 serves    :10141

@@ -50,7 +50,7 @@ const CASES: &[(&str, &[&str])] = &[
             "4: watch.interval: found the number 30 (a unit is missing), wanted a duration of at least 100ms, such as `30s`, `5m` or `1h30m`",
             "9: watch.groups[1].exclude[0]: found `web/[attic` (unclosed character class; missing ']'), wanted a glob such as `platform/attic/**`",
             "10: watch.refs[1]: found `release/(` (unclosed group), wanted `default` or a regular expression such as `release/.*`",
-            "12: counting.windows: unknown key; did you mean `window`? valid here: preset, window, late_pipelines, absent_jobs, infrastructure_failures, job_names, never_failed_jobs",
+            "12: counting.windows: unknown key; did you mean `window`? valid here: preset, window, late_pipelines, absent_jobs, infrastructure_failures, outdated_deployments, job_names, never_failed_jobs, absent_after",
         ],
     ),
     (
@@ -101,7 +101,7 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "key-of-a-later-version",
         &[
-            "3: watch.merge_trains: unknown key; valid here: interval, idle_interval, projects, groups, refs, sources, jobs, child_pipelines, schedules, backfill, shard",
+            "3: watch.merge_trains: unknown key; did you mean `merge_requests`? valid here: interval, idle_interval, projects, groups, refs, sources, tracks, merge_requests, jobs, child_pipelines, schedules, backfill, shard",
             "5: store.gcs: unknown key; valid here: directory, s3, save_interval",
             "7: owners.directory: unknown key; valid here: file, repository_file, rules",
         ],
@@ -203,7 +203,7 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "section-is-not-a-mapping",
         &[
-            "1: watch: found a list, wanted a mapping with interval, idle_interval, projects, groups, refs, sources, jobs, child_pipelines, schedules, backfill, shard",
+            "1: watch: found a list, wanted a mapping with interval, idle_interval, projects, groups, refs, sources, tracks, merge_requests, jobs, child_pipelines, schedules, backfill, shard",
         ],
     ),
     (
@@ -282,7 +282,7 @@ const CASES: &[(&str, &[&str])] = &[
     (
         "unknown-key-in-section",
         &[
-            "3: watch.intervall: unknown key; did you mean `interval`? valid here: interval, idle_interval, projects, groups, refs, sources, jobs, child_pipelines, schedules, backfill, shard",
+            "3: watch.intervall: unknown key; did you mean `interval`? valid here: interval, idle_interval, projects, groups, refs, sources, tracks, merge_requests, jobs, child_pipelines, schedules, backfill, shard",
         ],
     ),
     (

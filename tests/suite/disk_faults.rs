@@ -32,6 +32,7 @@ fn observe(timeline: &mut Timeline, number: u64) {
     let pipeline = PipelineObservation {
         id: number,
         ref_name: "main".into(),
+        tag: false,
         sha: "abc".into(),
         status: Status::Failed,
         source: None,
@@ -99,11 +100,8 @@ fn write_until_killed(root: &Path) -> ! {
         let pipelines = |id: &u64| timelines.get(id).map_or(0, Timeline::newest_finished);
         let project_id = (0..PROJECTS).min_by_key(pipelines).unwrap();
         let timeline = timelines.entry(project_id).or_insert_with(|| {
-            let ref_name = "main".into();
-            let key = TimelineKey {
-                project_id,
-                ref_name,
-            };
+            let ref_name = "main";
+            let key = TimelineKey::new(project_id, ref_name);
             Timeline::new(key, "acme/shop".into(), None)
         });
         let number = timeline.newest_finished() + 1;

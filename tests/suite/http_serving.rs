@@ -51,7 +51,7 @@ impl DaemonStatus for Daemon {
         select(candidates, filter, paging).look_up(|(timeline, row)| Some(entry(timeline, row)))
     }
 
-    fn job(&self, project: &str, ref_name: &str, job: &str) -> Option<JobEntry> {
+    fn job(&self, project: &str, ref_name: &str, _: Option<&str>, job: &str) -> Option<JobEntry> {
         let timeline = self
             .timelines
             .iter()
@@ -66,6 +66,7 @@ fn entry(timeline: &TimelineRows, row: &JobRow) -> JobEntry {
         project: Arc::clone(&timeline.project),
         project_url: timeline.project_url.clone(),
         ref_name: Arc::clone(&timeline.ref_name),
+        track: None,
         team: Some("sre".into()),
         row: row.clone(),
     }

@@ -30,16 +30,14 @@ pub(crate) fn timeline(project: &str, ref_name: &str, jobs: Vec<JobRow>) -> Time
         project: project.into(),
         project_url: Some(format!("https://gitlab.example/{project}").into()),
         ref_name: ref_name.into(),
+        track: None,
         pipelines: Figures::default(),
         jobs,
     }
 }
 
 pub(crate) fn key(rows: &TimelineRows) -> TimelineKey {
-    TimelineKey {
-        project_id: rows.project_id,
-        ref_name: Arc::clone(&rows.ref_name),
-    }
+    TimelineKey::new(rows.project_id, Arc::clone(&rows.ref_name))
 }
 
 pub(crate) fn job(name: &str, figures: Figures) -> JobRow {

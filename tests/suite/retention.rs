@@ -203,10 +203,7 @@ async fn what_was_imported_without_any_time_goes_too_counted_from_when_it_was_fi
     runs(&gitlab, "acme/shop", "main", &["unit"]);
     let place = Place::new(gitlab.url(), "projects: [acme/shop]");
     let v2 = br#"{"pipeline_id":7,"jobs":{"unit":{"consecutive_failures":3,"jobs_info":[]}}}"#;
-    let key = TimelineKey {
-        project_id: 999,
-        ref_name: "main".into(),
-    };
+    let key = TimelineKey::new(999, "main");
     let rules = Rules::default();
     let timeline = decode_v2(v2, key, "acme/gone".into(), &rules).unwrap();
     let saved = Saved {

@@ -55,7 +55,8 @@ async fn a_streak_goes_on_under_the_new_name_of_the_default_branch_and_ends_ther
         .shows("a pass", |s| is_streak(s, "unit", Some(0.0)))
         .await;
     daemon.stop().await;
-    assert_eq!(place.documents().len(), 1);
+    let paths = place.document_paths();
+    assert_eq!(paths.len(), 1, "{paths:?}");
 }
 
 #[tokio::test]

@@ -150,7 +150,7 @@ proptest! {
         let jobs: serde_json::Map<String, Value> = jobs.collect();
         let document = json!({"pipeline_id": pipeline, "jobs": jobs});
         let rules = Rules::datadog_agent();
-        let key = TimelineKey { project_id: 7, ref_name: "main".into() };
+        let key = TimelineKey::new(7, "main");
         let text = document.to_string();
         let timeline = decode_v2(text.as_bytes(), key, "a/b".into(), &rules).unwrap();
         let saved = Saved { timeline, watermark: None, has_gap: false, scope: job_failure_exporter::store::SavedScope::default() };

@@ -237,10 +237,7 @@ async fn a_document_reads_as_a_job_executions_v2_json() {
         .collect();
     assert_eq!(entries, wanted);
 
-    let key = TimelineKey {
-        project_id: 1,
-        ref_name: Arc::from("main"),
-    };
+    let key = TimelineKey::new(1, Arc::from("main"));
     let text = fs::read(path).unwrap();
     let read = decode_v2(&text, key, "acme/shop".into(), &Rules::datadog_agent()).unwrap();
     let rows = read.rows(&Rules::datadog_agent());

@@ -44,15 +44,13 @@ fn at(seconds: u64) -> Timestamp {
 
 /// A timeline that has seen a failing job in each of these pipelines.
 fn saved(ref_name: &str, pipelines: &[u64]) -> Saved {
-    let key = TimelineKey {
-        project_id: 7,
-        ref_name: ref_name.into(),
-    };
+    let key = TimelineKey::new(7, ref_name);
     let mut timeline = Timeline::new(key, "acme/shop".into(), None);
     for id in pipelines {
         let pipeline = PipelineObservation {
             id: *id,
             ref_name: ref_name.into(),
+            tag: false,
             sha: format!("commit-{id}").into(),
             status: Status::Failed,
             source: Some("push".into()),

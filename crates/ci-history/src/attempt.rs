@@ -220,6 +220,22 @@ impl Attempt {
         self.detail.as_ref()?.failure_reason.as_ref()
     }
 
+    /// Whether GitLab failed the job without running it because it was no longer wanted: a newer
+    /// deployment had run, a person rejected it, or the project was put away.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.phase == Phase::Failed
+            && matches!(
+                self.failure_reason().map(AsRef::as_ref),
+                Some(
+                    "archived_failure"
+                        | "deployment_rejected"
+                        | "failed_outdated_deployment_job"
+                        | "forward_deployment_failure"
+                        | "project_deleted"
+                )
+            )
+    }
+
     /// Failure class by GitLab's reason alone.
     pub(crate) fn reason_class(&self) -> FailureClass {
         FailureClass::of_reason(self.failure_reason().map(AsRef::as_ref))

@@ -9,18 +9,23 @@ impl Timeline {
     /// between its beginning and now. Returns whether any own history stayed.
     pub fn merge_backfill(&mut self, backfill: Self, rules: &Rules) -> bool {
         self.newest_finished = self.newest_finished.max(backfill.newest_finished);
+        self.finished.merge(&backfill.finished);
         let mut own_stays = false;
         if (self.pipelines).is_more_complete_than(&backfill.pipelines, rules) {
             own_stays = true;
         } else {
             self.pipelines = backfill.pipelines;
         }
-        for (name, job) in backfill.jobs {
-            match self.jobs.get(&name) {
+        for (name, mut job) in backfill.jobs {
+            match self.jobs.get_mut(&name) {
                 Some(own) if own.history.is_more_complete_than(&job.history, rules) => {
                     own_stays = true;
+                    own.merge_sources(&job);
                 }
-                _ => {
+                own => {
+                    if let Some(own) = own {
+                        job.merge_sources(own);
+                    }
                     self.jobs.insert(name, job);
                 }
             }
@@ -69,6 +74,7 @@ mod tests {
         let pipeline = PipelineObservation {
             id,
             ref_name: "main".into(),
+            tag: false,
             sha: format!("c{id}").into(),
             status,
             source: None,
@@ -99,10 +105,7 @@ mod tests {
 
     /// Every seventh pipeline passes.
     fn counted(ids: impl IntoIterator<Item = u64>) -> Timeline {
-        let key = TimelineKey {
-            project_id: 7,
-            ref_name: "main".into(),
-        };
+        let key = TimelineKey::new(7, "main");
         let mut timeline = Timeline::new(key, "a/b".into(), None);
         for id in ids {
             let status = if id % 7 == 0 {

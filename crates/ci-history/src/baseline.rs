@@ -55,7 +55,11 @@ impl Baseline {
     pub(crate) fn tally(&mut self, execution: &Execution, rules: &Rules) {
         self.count(execution.counted);
         self.retries += execution.retries();
-        for attempt in execution.attempts.iter().filter(|a| a.phase.is_decided()) {
+        for attempt in execution
+            .attempts
+            .iter()
+            .filter(|a| a.phase.is_decided() && !a.is_outdated())
+        {
             self.note_ended(attempt);
         }
         if let Some(outcome) = execution.outcome(rules).filter(|o| o.enters_window()) {

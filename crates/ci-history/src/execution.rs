@@ -5,7 +5,9 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::attempt::{Attempt, Phase};
-use super::{AbsentJobs, FailureClass, InfrastructureFailures, Outcome, Rules};
+use super::{
+    AbsentJobs, FailureClass, InfrastructureFailures, Outcome, OutdatedDeployments, Rules,
+};
 
 /// The counters that an execution has moved, each at most once. A counter never goes back when a retry
 /// changes the outcome.
@@ -47,6 +49,19 @@ pub struct Execution {
     pub counted: Counted,
     /// Whether the pipeline has finished. Recorded only if that decides the outcome.
     pub finished: bool,
+    /// Whether the pipeline was canceled or skipped. Recorded under the same condition.
+    pub withdrawn: bool,
+}
+
+/// What the end of a pipeline says about its executions, where absent jobs pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PipelineEnd {
+    /// Not known, or without meaning under the rules.
+    Open,
+    /// It ran to its end.
+    Finished,
+    /// It was canceled or skipped.
+    Withdrawn,
 }
 
 impl Execution {
@@ -58,7 +73,13 @@ impl Execution {
             attempts: SmallVec::new(),
             counted: Counted::default(),
             finished: false,
+            withdrawn: false,
         }
+    }
+
+    pub(crate) fn note_end(&mut self, end: PipelineEnd) {
+        self.finished |= end == PipelineEnd::Finished;
+        self.withdrawn |= end == PipelineEnd::Withdrawn;
     }
 
     /// Joins observed states of attempts.
@@ -87,17 +108,19 @@ impl Execution {
         self.counted.outcomes |= other.counted.outcomes;
         self.counted.classes |= other.counted.classes;
         self.finished |= other.finished;
+        self.withdrawn |= other.withdrawn;
     }
 
     /// Whether the execution may enter a window under some rules: an attempt passed or failed.
-    /// Infrastructure failures suffice only if the execution already counted in a window.
+    /// Infrastructure failures and outdated deployments suffice only if the execution already counted in a window.
     pub(crate) fn may_enter_window(&self) -> bool {
         let has_entered = Outcome::ALL
             .into_iter()
             .any(|outcome| outcome.enters_window() && self.counted.has(outcome));
         self.attempts.iter().any(|attempt| {
             let is_infrastructure = attempt.reason_class() == FailureClass::Infrastructure;
-            attempt.phase.is_decided() && (has_entered || !is_infrastructure)
+            attempt.phase.is_decided()
+                && (has_entered || !(is_infrastructure || attempt.is_outdated()))
         })
     }
 
@@ -116,7 +139,7 @@ impl Execution {
     /// outcome.
     pub(crate) fn is_reclassified(&self, rules: &Rules) -> bool {
         rules.infrastructure_failures == InfrastructureFailures::Ignore
-            && self.last_attempts().any(|attempt| {
+            && self.counting_attempts(rules).any(|attempt| {
                 attempt.phase == Phase::Failed
                     && attempt.log_class() == Some(FailureClass::Infrastructure)
                     && attempt.reason_class() != FailureClass::Infrastructure
@@ -130,11 +153,26 @@ impl Execution {
             .filter_map(|attempts| attempts.last())
     }
 
+    /// The attempt of each member that decides its outcome: the last one that was not outdated.
+    fn counting_attempts(&self, rules: &Rules) -> impl Iterator<Item = &Attempt> {
+        let counts_all = rules.outdated_deployments == OutdatedDeployments::Count;
+        self.attempts
+            .chunk_by(|a, b| a.member() == b.member())
+            .filter_map(move |attempts| {
+                let last = attempts.last();
+                let counting = attempts.iter().rfind(|it| counts_all || !it.is_outdated());
+                counting.or(last)
+            })
+    }
+
     /// The outcome under the rules; `None` while undecided.
     pub(crate) fn outcome(&self, rules: &Rules) -> Option<Outcome> {
-        if rules.absent_jobs == AbsentJobs::Pass && self.finished {
+        if rules.absent_jobs == AbsentJobs::Pass && (self.finished || self.withdrawn) {
+            if !self.finished {
+                return None;
+            }
             let failing = self
-                .last_attempts()
+                .counting_attempts(rules)
                 .any(|attempt| attempt_outcome(attempt, rules) == Some(Outcome::Failed));
             return Some(if failing {
                 Outcome::Failed
@@ -142,7 +180,7 @@ impl Execution {
                 Outcome::Passed
             });
         }
-        self.last_attempts()
+        self.counting_attempts(rules)
             .map(|attempt| attempt_outcome(attempt, rules))
             .max_by_key(|outcome| precedence(*outcome))?
     }
@@ -154,7 +192,7 @@ impl Execution {
 
     /// The attempt that decides the outcome; the newest one if several members do.
     pub fn deciding(&self, rules: &Rules) -> Option<&Attempt> {
-        self.last_attempts()
+        self.counting_attempts(rules)
             .max_by_key(|attempt| (precedence(attempt_outcome(attempt, rules)), attempt.id))
     }
 
@@ -166,7 +204,9 @@ impl Execution {
                 |attempts| match attempts {
                     [earlier @ .., last] => {
                         last.phase == Phase::Passed
-                            && earlier.iter().any(|attempt| attempt.phase == Phase::Failed)
+                            && earlier
+                                .iter()
+                                .any(|it| it.phase == Phase::Failed && !it.is_outdated())
                     }
                     [] => false,
                 },
@@ -194,9 +234,13 @@ impl Execution {
         if self.is_flaky(rules) {
             self.counted.outcomes |= FLAKY;
         }
-        let failed = |attempt: &&Attempt| attempt.phase == Phase::Failed && !attempt.allow_failure;
+        let failed = |attempt: &&Attempt| {
+            let is_ignored =
+                rules.outdated_deployments == OutdatedDeployments::Ignore && attempt.is_outdated();
+            attempt.phase == Phase::Failed && !attempt.allow_failure && !is_ignored
+        };
         let classes = self
-            .last_attempts()
+            .counting_attempts(rules)
             .filter(failed)
             // By GitLab's reason alone: reading the log later must not count another class.
             .map(|attempt| 1 << attempt.reason_class() as u8)
@@ -217,6 +261,12 @@ impl Execution {
 fn attempt_outcome(attempt: &Attempt, rules: &Rules) -> Option<Outcome> {
     match attempt.phase {
         Phase::Passed => Some(Outcome::Passed),
+        Phase::Failed
+            if rules.outdated_deployments == OutdatedDeployments::Ignore
+                && attempt.is_outdated() =>
+        {
+            None
+        }
         Phase::Failed if attempt.allow_failure => Some(Outcome::AllowedFailure),
         Phase::Failed
             if rules.infrastructure_failures == InfrastructureFailures::Ignore

@@ -107,6 +107,10 @@ pub struct Figures {
     pub running_since: Option<Timestamp>,
     /// Start of the oldest pending attempt's wait.
     pub pending_since: Option<Timestamp>,
+    /// Pipelines in a row without the job, counted from its usual time on; 0 for pipelines.
+    pub absent_pipelines: u64,
+    /// When the job became gone: absent for `absent_after` pipelines. `None` while it is not.
+    pub gone_since: Option<Timestamp>,
     /// Details of the streak; `None` if `consecutive_failures` is 0.
     pub failing: Option<Failing>,
 }
@@ -191,6 +195,8 @@ pub struct TimelineRows {
     pub project_url: Option<Arc<str>>,
     /// Branch or tag: the label `ref`.
     pub ref_name: Arc<str>,
+    /// Track of the ref: the label `track`.
+    pub track: Option<Arc<str>>,
     /// Figures of the pipelines themselves.
     pub pipelines: Figures,
     /// The jobs, ordered by name.

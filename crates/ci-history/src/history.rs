@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::attempt::{Attempt, Phase};
 use super::baseline::{Baseline, Imported};
-use super::execution::Execution;
+use super::execution::{Execution, PipelineEnd};
 use super::{LogExcerpt, LogFinding, Outcome, Rules, Timestamp};
 
 /// Executions kept beyond the window, so that the window stays exact when a pipeline arrives late or a
@@ -49,7 +49,7 @@ impl History {
             .binary_search_by_key(&pipeline_id, |execution| execution.pipeline_id)
     }
 
-    /// Joins an observation of an execution: its attempts, and whether its pipeline has finished.
+    /// Joins an observation of an execution: its attempts, and how its pipeline ended.
     ///
     /// Returns whether anything changed.
     pub(crate) fn observe(
@@ -57,7 +57,7 @@ impl History {
         pipeline_id: u64,
         commit: &Arc<str>,
         attempts: &[Attempt],
-        finished: bool,
+        end: PipelineEnd,
         rules: &Rules,
     ) -> bool {
         match self.position(pipeline_id) {
@@ -65,7 +65,7 @@ impl History {
                 let execution = &mut self.kept[at];
                 let before = execution.clone();
                 execution.join_attempts(attempts);
-                execution.finished |= finished;
+                execution.note_end(end);
                 execution.count(rules);
                 if *execution == before {
                     return false;
@@ -74,7 +74,7 @@ impl History {
             Err(at) => {
                 let mut execution = Execution::new(pipeline_id, commit.clone());
                 execution.join_attempts(attempts);
-                execution.finished = finished;
+                execution.note_end(end);
                 if !self.is_unsettled(&execution, rules) {
                     return false;
                 }

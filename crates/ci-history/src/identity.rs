@@ -64,6 +64,7 @@ mod tests {
         PipelineObservation {
             id,
             ref_name: "main".into(),
+            tag: false,
             sha: sha.into(),
             status: Status::Success,
             source: None,

@@ -50,6 +50,7 @@ impl Timeline {
         Some(PipelineObservation {
             id: pipeline.pipeline_id,
             ref_name: self.key.ref_name.clone(),
+            tag: self.key.is_tag(),
             sha: pipeline.commit.clone(),
             status,
             source: None,

@@ -7,12 +7,14 @@
 //! | area | files |
 //! | --- | --- |
 //! | input | `observation`, `rules`, `name`, `shard` |
-//! | counting | `attempt` -> `execution` -> `baseline` -> `history` -> `timeline` |
-//! | further operations on timelines | `backfill`, `identity`, `import`, `known`, `merge`, `retention` |
+//! | identity | `key`, `track` |
+//! | counting | `finished`, `attempt` -> `execution` -> `baseline` -> `history` -> `timeline` |
+//! | further operations on timelines | `absence`, `backfill`, `identity`, `import`, `known`, `merge`, `regroup`, `retention` |
 //! | output | `figures`, `summary` |
 //! | failures | `failure_class`, `log`, `log_rules`, `mask` |
 //! | time | `clock`, `duration`, `time` |
 
+mod absence;
 mod attempt;
 mod backfill;
 mod baseline;
@@ -21,9 +23,11 @@ pub mod duration;
 mod execution;
 mod failure_class;
 mod figures;
+mod finished;
 mod history;
 mod identity;
 mod import;
+mod key;
 mod known;
 mod log;
 mod log_rules;
@@ -33,6 +37,7 @@ mod name;
 mod observation;
 mod outcome;
 mod pattern;
+mod regroup;
 mod retention;
 mod rules;
 mod scope;
@@ -40,30 +45,35 @@ mod shard;
 mod summary;
 mod time;
 mod timeline;
+mod track;
 
 pub use failure_class::FailureClass;
 pub use figures::{
     ClassCounts, Failing, Figures, JobRow, OutcomeCounts, TimelineRows, WindowEntry,
 };
 pub use identity::is_another;
+pub use key::{TAG_TRACK, TimelineKey};
 pub use log::{LogExcerpt, LogFinding, LogText};
 pub use log_rules::LogRules;
 pub use mask::Masker;
 pub use observation::{CONFIG_ERROR, JOBS_FAILED, JobObservation, PipelineObservation, Status};
 pub use outcome::Outcome;
 pub use rules::{
-    AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs, Rules,
+    AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs,
+    OutdatedDeployments, Rules,
 };
 pub use scope::CHILD_SEPARATOR;
 pub use shard::Shard;
 pub use time::{Span, Timestamp};
-pub use timeline::{Changes, Timeline, TimelineKey};
+pub use timeline::{Changes, Timeline};
+pub use track::{ALL_MERGE_REQUESTS, MERGE_REQUEST_REFS, Track, Tracks};
 
 /// The parts of histories, for the documents of the store.
 pub mod stored {
     pub use super::attempt::{Attempt, Detail, Phase};
     pub use super::baseline::{Baseline, Imported};
     pub use super::execution::{Counted, Execution};
+    pub use super::finished::{FinishedPipelines, KEPT_FINISHED};
     pub use super::history::History;
     pub use super::timeline::Job;
 }

@@ -29,6 +29,7 @@ impl Timeline {
             self.project_url.clone_from(&other.project_url);
         }
         self.newest_finished = self.newest_finished.max(other.newest_finished);
+        self.finished.merge(&other.finished);
         self.pipelines.merge(&other.pipelines);
         for (name, theirs) in &other.jobs {
             self.jobs
@@ -55,6 +56,7 @@ impl Job {
             self.allow_failure = other.allow_failure;
             self.stage = other.stage.clone();
         }
+        self.merge_sources(other);
         self.history.merge(&other.history);
     }
 }

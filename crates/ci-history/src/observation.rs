@@ -72,6 +72,8 @@ pub struct PipelineObservation {
     pub id: u64,
     /// Branch or tag name.
     pub ref_name: Arc<str>,
+    /// Whether the ref is a tag. Lists of pipelines do not tell; their jobs do.
+    pub tag: bool,
     /// Commit the pipeline ran on.
     pub sha: Arc<str>,
     /// Status at the time of the observation.

@@ -30,6 +30,16 @@ pub enum InfrastructureFailures {
     Ignore,
 }
 
+/// How to count deployments that GitLab failed without running them, such as outdated ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OutdatedDeployments {
+    /// Ignore them: an earlier attempt decides, and without one the execution has no outcome.
+    #[default]
+    Ignore,
+    /// Count them as any other failure.
+    Count,
+}
+
 /// Which jobs share a history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum JobNames {
@@ -52,6 +62,9 @@ pub enum NeverFailedJobs {
     Ignore,
 }
 
+/// Default of [`Rules::absent_after`].
+const ABSENT_AFTER: usize = 10;
+
 /// How executions are counted: the section `counting` of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
@@ -63,10 +76,14 @@ pub struct Rules {
     pub absent_jobs: AbsentJobs,
     /// How to count failures caused by the runner or by GitLab.
     pub infrastructure_failures: InfrastructureFailures,
+    /// How to count deployments that GitLab failed without running them.
+    pub outdated_deployments: OutdatedDeployments,
     /// Which jobs share a history.
     pub job_names: JobNames,
     /// Whether jobs without any failure have a history.
     pub never_failed_jobs: NeverFailedJobs,
+    /// A job is gone once this many of its pipelines in a row had no such job; 0: never.
+    pub absent_after: usize,
 }
 
 impl Default for Rules {
@@ -76,8 +93,10 @@ impl Default for Rules {
             late_pipelines: LatePipelines::default(),
             absent_jobs: AbsentJobs::default(),
             infrastructure_failures: InfrastructureFailures::default(),
+            outdated_deployments: OutdatedDeployments::default(),
             job_names: JobNames::default(),
             never_failed_jobs: NeverFailedJobs::default(),
+            absent_after: ABSENT_AFTER,
         }
     }
 }
@@ -99,8 +118,10 @@ impl Rules {
             late_pipelines: LatePipelines::Skip,
             absent_jobs: AbsentJobs::Pass,
             infrastructure_failures: InfrastructureFailures::Count,
+            outdated_deployments: OutdatedDeployments::Count,
             job_names: JobNames::DatadogAgent,
             never_failed_jobs: NeverFailedJobs::Ignore,
+            absent_after: ABSENT_AFTER,
         }
     }
 }

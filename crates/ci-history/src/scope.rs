@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::timeline::{Job, Timeline, TimelineKey};
+use super::key::TimelineKey;
+use super::timeline::{Job, Timeline};
 use super::{JobNames, Rules};
 
 /// Stands between the names of a trigger job and of a job in its child pipeline.

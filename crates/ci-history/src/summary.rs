@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::absence::Absence;
 use super::attempt::{Attempt, Phase};
 use super::baseline::{Baseline, Imported};
 use super::execution::Execution;
@@ -13,35 +14,44 @@ impl Timeline {
     /// Figures of one job.
     pub fn row(&self, name: &str, rules: &Rules) -> Option<JobRow> {
         let (name, job) = self.jobs.get_key_value(name)?;
-        Some(job.row(name, self.project_url.as_deref(), rules))
+        Some(job.row(name, self, rules))
     }
 
     /// Figures of all histories.
     pub fn rows(&self, rules: &Rules) -> TimelineRows {
-        let url = self.project_url.as_deref();
         let pipelines = self.pipelines.figures(&rules.for_pipelines(), None);
         TimelineRows {
             project_id: self.key.project_id,
             project: self.project.clone(),
             project_url: self.project_url.clone(),
             ref_name: self.key.ref_name.clone(),
+            track: self.key.track.clone(),
             pipelines,
             jobs: self
                 .jobs
                 .iter()
-                .map(|(name, job)| job.row(name, url, rules))
+                .map(|(name, job)| job.row(name, self, rules))
                 .collect(),
         }
     }
 }
 
 impl Job {
-    fn row(&self, name: &Arc<str>, project_url: Option<&str>, rules: &Rules) -> JobRow {
+    fn row(&self, name: &Arc<str>, timeline: &Timeline, rules: &Rules) -> JobRow {
+        let url = timeline.project_url.as_deref();
+        let Absence {
+            pipelines,
+            gone_since,
+        } = self.absence(&timeline.finished, rules);
         JobRow {
             name: name.clone(),
             stage: self.stage.clone(),
             allow_failure: self.allow_failure,
-            figures: self.history.figures(rules, project_url),
+            figures: Figures {
+                absent_pipelines: pipelines as u64,
+                gone_since,
+                ..self.history.figures(rules, url)
+            },
         }
     }
 }
@@ -123,7 +133,7 @@ impl History {
             .kept
             .iter()
             .flat_map(|execution| &execution.attempts)
-            .filter(|attempt| attempt.phase.is_decided())
+            .filter(|attempt| attempt.phase.is_decided() && !attempt.is_outdated())
             .chain(self.baseline.last_ended.as_deref())
             .max_by_key(|attempt| attempt.order_of_end());
         figures.duration = last.and_then(|attempt| attempt.duration);

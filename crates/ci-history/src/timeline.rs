@@ -3,31 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::attempt::{Attempt, Phase};
+use super::attempt::Attempt;
+use super::execution::PipelineEnd;
+use super::finished::FinishedPipelines;
 use super::history::History;
+use super::key::TimelineKey;
 use super::{
     AbsentJobs, JobNames, JobObservation, LatePipelines, LogFinding, NeverFailedJobs,
-    PipelineObservation, Rules, Timestamp,
+    PipelineObservation, Rules, Status, Timestamp,
 };
-
-/// Identity of a timeline: a project's ref.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TimelineKey {
-    /// GitLab's project id. It stays when the project is renamed.
-    pub project_id: u64,
-    /// Branch or tag name.
-    pub ref_name: Arc<str>,
-}
-
-impl TimelineKey {
-    /// The key of a project's branch or tag.
-    pub fn new(project_id: u64, ref_name: impl Into<Arc<str>>) -> Self {
-        Self {
-            project_id,
-            ref_name: ref_name.into(),
-        }
-    }
-}
 
 /// The histories that an observation changed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -58,6 +42,8 @@ pub struct Job {
     pub allow_failure: bool,
     /// Job id of the newest attempt.
     pub newest_attempt: u64,
+    /// Newest pipeline with the job, by source of the pipelines; ordered by source.
+    pub sources: Vec<(Arc<str>, u64)>,
 }
 
 /// All histories of one project's ref.
@@ -73,6 +59,8 @@ pub struct Timeline {
     pub generation: u64,
     /// Id of the newest finished pipeline; 0 for none.
     pub newest_finished: u64,
+    /// The newest finished pipelines, by which absent jobs are judged.
+    pub finished: FinishedPipelines,
     /// History of the pipelines themselves.
     pub pipelines: History,
     /// Jobs by history name. Boxed, because the nodes of a map are seldom full.
@@ -88,6 +76,7 @@ impl Timeline {
             project_url,
             generation: 0,
             newest_finished: 0,
+            finished: FinishedPipelines::default(),
             pipelines: History::default(),
             jobs: BTreeMap::new(),
         }
@@ -109,19 +98,22 @@ impl Timeline {
             changes.skipped = true;
             return changes;
         }
-        let finished = pipeline.status.is_terminal();
-        // Executions record that their pipeline has finished only if that decides their outcome.
-        let closes = finished && rules.absent_jobs == AbsentJobs::Pass;
+        let end = end_of(pipeline, jobs, rules);
         let mut changes = Changes {
-            pipelines: self.observe_pipeline(pipeline, rules),
+            pipelines: self.observe_pipeline(pipeline, end, rules),
             ..Changes::default()
         };
+        changes.pipelines |= self.note_finished(pipeline, jobs);
         for (name, attempts) in self.by_history(jobs, rules, now) {
-            if self.observe_job(&name, pipeline, &attempts, closes, rules) {
+            if self.observe_job(&name, pipeline, &attempts, end, rules) {
                 changes.jobs.insert(name);
             }
         }
-        if finished {
+        let is_finished = match rules.absent_jobs {
+            AbsentJobs::Ignore => pipeline.status.is_terminal(),
+            AbsentJobs::Pass => end == PipelineEnd::Finished,
+        };
+        if is_finished {
             self.newest_finished = self.newest_finished.max(pipeline.id);
         }
         if rules.absent_jobs == AbsentJobs::Pass {
@@ -135,13 +127,18 @@ impl Timeline {
         self.newest_finished
     }
 
-    fn observe_pipeline(&mut self, pipeline: &PipelineObservation, rules: &Rules) -> bool {
+    fn observe_pipeline(
+        &mut self,
+        pipeline: &PipelineObservation,
+        end: PipelineEnd,
+        rules: &Rules,
+    ) -> bool {
         let history = &mut self.pipelines;
         let first_seen = earliest(history.first_seen, pipeline.created_at);
         let changed = std::mem::replace(&mut history.first_seen, first_seen) != first_seen;
         let rules = rules.for_pipelines();
         let attempt = Attempt::of_pipeline(pipeline);
-        history.observe(pipeline.id, &pipeline.sha, &[attempt], false, &rules) || changed
+        history.observe(pipeline.id, &pipeline.sha, &[attempt], end, &rules) || changed
     }
 
     /// Groups the observations by history.
@@ -170,21 +167,22 @@ impl Timeline {
         name: &Arc<str>,
         pipeline: &PipelineObservation,
         observed: &[(&JobObservation, Attempt)],
-        closes: bool,
+        end: PipelineEnd,
         rules: &Rules,
     ) -> bool {
         let attempts: Vec<Attempt> = observed.iter().map(|(_, it)| it.clone()).collect();
         if let Some(job) = self.jobs.get_mut(name) {
-            let described = job.describe(observed);
+            let described = job.describe(observed) | job.note_presence(pipeline);
             let counted = job
                 .history
-                .observe(pipeline.id, &pipeline.sha, &attempts, closes, rules);
+                .observe(pipeline.id, &pipeline.sha, &attempts, end, rules);
             return described || counted;
         }
         let mut job = Box::<Job>::default();
         job.describe(observed);
+        job.note_presence(pipeline);
         job.history
-            .observe(pipeline.id, &pipeline.sha, &attempts, closes, rules);
+            .observe(pipeline.id, &pipeline.sha, &attempts, end, rules);
         let fails = job.history.figures(rules, None).consecutive_failures > 0;
         if rules.never_failed_jobs == NeverFailedJobs::Ignore && !fails {
             return false;
@@ -199,13 +197,17 @@ impl Timeline {
             .pipelines
             .kept
             .iter()
-            .filter(|pipeline| pipeline.attempts.iter().any(|a| is_finished(a.phase)))
+            .filter(|pipeline| pipeline.finished)
             .map(|pipeline| (pipeline.pipeline_id, pipeline.commit.clone()))
             .collect();
         for (name, job) in &mut self.jobs {
             for (id, commit) in &finished {
                 let known = job.history.reaches_back_to(*id);
-                if known && job.history.observe(*id, commit, &[], true, rules) {
+                if known
+                    && job
+                        .history
+                        .observe(*id, commit, &[], PipelineEnd::Finished, rules)
+                {
                     changes.jobs.insert(name.clone());
                 }
             }
@@ -262,15 +264,27 @@ impl History {
     fn reaches_back_to(&self, pipeline_id: u64) -> bool {
         !self.imported.is_empty()
             || self.baseline.settled_through > 0
+            // Without any execution the job is known from an imported document.
             || self
                 .kept
                 .first()
-                .is_some_and(|execution| execution.pipeline_id <= pipeline_id)
+                .is_none_or(|execution| execution.pipeline_id <= pipeline_id)
     }
 }
 
-fn is_finished(phase: Phase) -> bool {
-    phase.is_ended() || phase == Phase::Skipped
+/// How a pipeline ended, if that decides the outcome of its executions.
+///
+/// datadog-agent's task, whose rule it is that absent jobs pass, runs as a job of the pipeline: it sees no
+/// pipeline without jobs, and no end of a canceled or skipped one.
+fn end_of(pipeline: &PipelineObservation, jobs: &[JobObservation], rules: &Rules) -> PipelineEnd {
+    if rules.absent_jobs != AbsentJobs::Pass {
+        return PipelineEnd::Open;
+    }
+    match pipeline.status {
+        Status::Success | Status::Failed if !jobs.is_empty() => PipelineEnd::Finished,
+        Status::Canceled | Status::Skipped => PipelineEnd::Withdrawn,
+        _ => PipelineEnd::Open,
+    }
 }
 
 fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {

@@ -127,10 +127,7 @@ impl Replay {
         if !pipeline.status.is_terminal() {
             pipeline.status = Status::Success;
         }
-        let key = TimelineKey {
-            project_id: 0,
-            ref_name: pipeline.ref_name.clone(),
-        };
+        let key = TimelineKey::new(0, pipeline.ref_name.clone());
         let initial = &mut self.initial;
         let timeline = self
             .timelines
@@ -182,10 +179,7 @@ fn initial_state(file: Option<&Path>, rules: &Rules) -> anyhow::Result<Option<Ti
     if let Ok(saved) = decode(&text) {
         return Ok(Some(saved.timeline));
     }
-    let key = TimelineKey {
-        project_id: 0,
-        ref_name: Arc::from(""),
-    };
+    let key = TimelineKey::new(0, Arc::from(""));
     let timeline = decode_v2(&text, key, UNNAMED_PROJECT.into(), rules);
     timeline.with_context(named).map(Some)
 }

@@ -131,10 +131,7 @@ fn of_v2(text: &[u8], identity: Identity, rules: &Rules) -> anyhow::Result<Saved
 
 fn nobody() -> Identity {
     Identity {
-        key: TimelineKey {
-            project_id: 0,
-            ref_name: "".into(),
-        },
+        key: TimelineKey::new(0, ""),
         project: "".into(),
         project_url: None,
     }
@@ -175,10 +172,7 @@ impl ImportArgs {
                 bail!("with --project-id GitLab is not asked for the default branch: give --ref");
             };
             return Ok(Identity {
-                key: TimelineKey {
-                    project_id,
-                    ref_name: ref_name.as_str().into(),
-                },
+                key: TimelineKey::new(project_id, ref_name.as_str()),
                 project: project.as_str().into(),
                 project_url: None,
             });
@@ -198,10 +192,7 @@ impl ImportArgs {
             bail!("{} has no default branch: give --ref", found.path);
         };
         Ok(Identity {
-            key: TimelineKey {
-                project_id: found.id,
-                ref_name,
-            },
+            key: TimelineKey::new(found.id, ref_name),
             project: found.path,
             project_url: found.web_url,
         })

@@ -61,7 +61,12 @@ pub async fn run(
     storage::log_quarantined(&loaded.quarantined);
     let scope = scope(&config.watch, &config.counting);
     let rules = config.counting;
-    let timelines = BackfillTimelines::new(rules.clone(), clock.clone(), progress.clone());
+    let timelines = BackfillTimelines::new(
+        rules.clone(),
+        config.watch.tracks.clone(),
+        clock.clone(),
+        progress.clone(),
+    );
     let timelines = Arc::new(timelines);
     let reader = Reader::new(client, config.watch, timelines.clone());
     let found = tokio::select! {
@@ -154,9 +159,12 @@ fn scope(watch: &Watch, rules: &Rules) -> String {
         sources,
         jobs,
         child_pipelines,
+        tracks,
         ..
     } = watch;
-    format!("refs {refs}; sources {sources}; jobs {jobs}; children {child_pipelines:?}; {rules:?}")
+    format!(
+        "refs {refs}; sources {sources}; {tracks:?}; jobs {jobs}; children {child_pipelines:?}; {rules:?}"
+    )
 }
 
 fn by_project(saved: Vec<Saved>) -> BTreeMap<u64, SavedProject> {

@@ -8,11 +8,14 @@ use crate::daemon::gitlab_clock::GitLabClock;
 use crate::gitlab::{Project, Rejected};
 use crate::ingest::Observations;
 use crate::store::{BackfillCheckpoint, Saved};
-use ci_history::{JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp};
+use ci_history::{
+    JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp, Tracks,
+};
 
 /// What is read of one project after the other.
 pub(super) struct BackfillTimelines {
     rules: Rules,
+    tracks: Tracks,
     clock: Arc<GitLabClock>,
     progress: Arc<dyn Progress>,
     inner: Mutex<Inner>,
@@ -35,9 +38,15 @@ type Timelines = BTreeMap<TimelineKey, Timeline>;
 pub(super) type SavedTimelines = BTreeMap<TimelineKey, Saved>;
 
 impl BackfillTimelines {
-    pub(super) fn new(rules: Rules, clock: Arc<GitLabClock>, progress: Arc<dyn Progress>) -> Self {
+    pub(super) fn new(
+        rules: Rules,
+        tracks: Tracks,
+        clock: Arc<GitLabClock>,
+        progress: Arc<dyn Progress>,
+    ) -> Self {
         Self {
             rules,
+            tracks,
             clock,
             progress,
             inner: Mutex::default(),
@@ -99,7 +108,7 @@ impl Observations for BackfillTimelines {
         at: Timestamp,
     ) {
         let mut inner = self.lock();
-        let key = TimelineKey::new(project.id, pipeline.ref_name.clone());
+        let key = self.tracks.key(project.id, pipeline);
         if let Some(own) = inner.own.get_mut(&key) {
             own.timeline.observe(pipeline, jobs, &self.rules, at);
         }
@@ -113,10 +122,12 @@ impl Observations for BackfillTimelines {
 
     fn knows_job(&self, project: &Project, ref_name: &str, job: &str) -> bool {
         let inner = self.lock();
-        let key = TimelineKey::new(project.id, ref_name);
-        let own = inner.own.get(&key).map(|saved| &saved.timeline);
-        let known = own.into_iter().chain(inner.read.get(&key));
-        known.into_iter().any(|it| it.has_job(job, &self.rules))
+        let own = inner.own.values().map(|saved| &saved.timeline);
+        let mut of_ref = own.chain(inner.read.values()).filter(|it| {
+            it.key.project_id == project.id
+                && *it.key.ref_name == *self.tracks.ref_of(&ref_name.into())
+        });
+        of_ref.any(|it| it.has_job(job, &self.rules))
     }
 
     fn pipeline_removed(&self, _: &Project, pipeline: &PipelineObservation) {

@@ -80,6 +80,7 @@ mod tests {
         let pipeline = PipelineObservation {
             id: 1,
             ref_name: "main".into(),
+            tag: false,
             sha: "c1".into(),
             status: Status::Success,
             source: None,

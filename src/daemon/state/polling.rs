@@ -21,42 +21,48 @@ impl Observations for State {
         jobs: &[JobObservation],
         at: Timestamp,
     ) {
-        let mut inner = self.lock();
-        let inner = &mut *inner;
+        let mut guard = self.lock();
+        let inner = &mut *guard;
         // Since the cycle began the project may have moved, or be no longer watched.
         let facts = inner.projects.facts(project.id);
         let default_branch = facts.and_then(|facts| facts.default_branch.as_deref());
         let refs = &self.policy.refs;
-        let is_visible = facts.is_some() && refs.matches(&pipeline.ref_name, default_branch);
+        let is_watched = refs.watches(&pipeline.ref_name, pipeline.tag, default_branch);
+        let is_visible = facts.is_some() && is_watched;
         let project = facts.unwrap_or(project);
         let timelines = &mut inner.timelines;
-        let Some(hit) = timelines.observe(project, is_visible, pipeline, jobs, at) else {
-            return;
-        };
-        let LimitHit { limit, count } = hit;
-        self.telemetry().limit_reached(limit, count);
-        if inner.health.limit_reached(project.id, limit) {
-            let (project, ref_name) = (&*project.path, &*pipeline.ref_name);
-            tracing::warn!(
-                project,
-                "ref" = ref_name,
-                "left out {count} because of the limit `{}`; raise it under `limits`, or watch less",
-                limit.as_str()
-            );
+        let (effects, hit) = timelines.observe(project, is_visible, pipeline, jobs, at);
+        if let Some(LimitHit { limit, count }) = hit {
+            self.telemetry().limit_reached(limit, count);
+            if inner.health.limit_reached(project.id, limit) {
+                let (project, ref_name) = (&*project.path, &*pipeline.ref_name);
+                tracing::warn!(
+                    project,
+                    "ref" = ref_name,
+                    "left out {count} because of the limit `{}`; raise it under `limits`, or watch less",
+                    limit.as_str()
+                );
+            }
         }
+        drop(guard);
+        self.apply(effects);
     }
 
     fn knows_job(&self, project: &Project, ref_name: &str, job: &str) -> bool {
-        let key = TimelineKey::new(project.id, ref_name);
-        self.lock().timelines.knows_job(&key, job)
+        self.lock().timelines.knows_job(project.id, ref_name, job)
     }
 
     fn pipeline_removed(&self, project: &Project, pipeline: &PipelineObservation) {
         tracing::info!("GitLab no longer knows this pipeline");
-        let key = TimelineKey::new(project.id, pipeline.ref_name.clone());
-        self.lock().timelines.change(&key, |timeline, rules| {
-            timeline.cancel_in_flight(pipeline.id, rules)
-        });
+        let mut inner = self.lock();
+        if let Some(key) = inner
+            .timelines
+            .holder(project.id, &pipeline.ref_name, pipeline.id)
+        {
+            inner.timelines.change(&key, |timeline, rules| {
+                timeline.cancel_in_flight(pipeline.id, rules)
+            });
+        }
     }
 
     fn rejected(&self, rejected: &Rejected) {
@@ -90,8 +96,12 @@ impl PollEvents for State {
     }
 
     fn replaced(&self, project: &Project, known: &PipelineObservation) {
-        let key = TimelineKey::new(project.id, known.ref_name.clone());
-        self.lock().timelines.begin_again(&key);
+        let mut inner = self.lock();
+        let holder = (inner.timelines).holder(project.id, &known.ref_name, known.id);
+        if let Some(key) = holder {
+            inner.timelines.begin_again(&key);
+        }
+        drop(inner);
         self.telemetry().ref_rebuilt();
         tracing::warn!(
             "ref" = &*known.ref_name,
@@ -125,7 +135,8 @@ impl PollEvents for State {
         self.exposition.project_problem(&project.path, problem);
         let default_branch = project.default_branch.as_deref();
         let refs = &self.policy.refs;
-        let is_watched = |ref_name: &str| refs.matches(ref_name, default_branch);
+        let is_watched =
+            |key: &TimelineKey| refs.watches(&key.ref_name, key.is_tag(), default_branch);
         let effects = inner.timelines.project_found(project, is_watched);
         drop(inner);
         if let Some(problem) = problem {

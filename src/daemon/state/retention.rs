@@ -20,6 +20,10 @@ impl State {
     /// Forgets jobs and timelines without activity for the retention time, and projects without any.
     pub(in crate::daemon) fn expire(&self) {
         let keys = self.lock().timelines.at_rest();
+        if let Some(now) = self.retention_now() {
+            let keys = self.lock().timelines.hide_long_gone(now);
+            self.publish(keys);
+        }
         if self.expire_these(keys) {
             let mut inner = self.lock();
             let ids = inner.timelines.project_ids();

@@ -18,21 +18,22 @@ impl State {
     /// Takes over what was saved, and exposes it. Only other refs are backfilled.
     pub(in crate::daemon) fn restore(&self, saved: Vec<Saved>) {
         for saved in saved {
-            let key = saved.timeline.key.clone();
+            let project_id = saved.timeline.key.project_id;
             let mut inner = self.lock();
-            inner.projects.restore(key.project_id, saved.watermark);
+            inner.projects.restore(project_id, saved.watermark);
             let project = saved.timeline.project.clone();
-            let unwatched = inner.timelines.restore(saved, &self.policy);
+            let ref_name = saved.timeline.key.ref_name.clone();
+            let (keys, unwatched) = inner.timelines.restore(saved, &self.policy);
             drop(inner);
             if !unwatched.is_empty() {
                 tracing::info!(
                     project = &*project,
-                    "ref" = &*key.ref_name,
+                    "ref" = &*ref_name,
                     jobs = ?unwatched,
                     "the configuration no longer watches these jobs: not exposing their histories"
                 );
             }
-            self.publish(vec![key]);
+            self.publish(keys);
         }
         self.lock().health.loaded();
     }

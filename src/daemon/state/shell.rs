@@ -41,7 +41,7 @@ impl State {
     ) -> Self {
         let inner = Inner {
             projects: Projects::default(),
-            timelines: Timelines::new(policy.rules.clone(), policy.limits, policy.sources.clone()),
+            timelines: Timelines::new(&policy),
             health: Health::default(),
         };
         Self {
@@ -124,7 +124,8 @@ impl State {
     /// Renders timelines as they are now, one after the other, unless they are hidden or rendered already.
     pub(super) fn publish(&self, keys: Vec<TimelineKey>) {
         for key in keys {
-            let request = self.lock().timelines.take_rows(&key);
+            let now = self.clock.gitlab_now();
+            let request = self.lock().timelines.take_rows(&key, now);
             if let Some(request) = request {
                 let rendered = self.render(&request);
                 self.expose(request, rendered);

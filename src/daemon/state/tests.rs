@@ -68,6 +68,7 @@ fn run(id: u64, ref_name: &str, status: Status) -> (PipelineObservation, JobObse
     let pipeline = PipelineObservation {
         id,
         ref_name: ref_name.into(),
+        tag: false,
         sha: format!("c{id}").into(),
         status,
         source: None,
@@ -186,7 +187,7 @@ async fn of_two_renderings_the_newer_one_stays_whichever_is_done_first() {
     state.watched(&project);
     let begin = |id| {
         observe(&state, &project, id, Status::Failed);
-        let request = state.lock().timelines.take_rows(&key()).unwrap();
+        let request = state.lock().timelines.take_rows(&key(), at(0)).unwrap();
         let rendered = state.render(&request);
         (request, rendered)
     };
@@ -202,7 +203,7 @@ async fn a_rendering_that_is_done_after_its_timeline_was_hidden_shows_nothing() 
     let project = project("acme/app", "main");
     state.watched(&project);
     observe(&state, &project, 1, Status::Failed);
-    let request = state.lock().timelines.take_rows(&key()).unwrap();
+    let request = state.lock().timelines.take_rows(&key(), at(0)).unwrap();
     let rendered = state.render(&request);
     state.watched_are(&BTreeMap::new(), true);
     state.expose(request, rendered);
@@ -226,7 +227,7 @@ async fn in_any_order_of_renderings_hiding_and_showing_the_page_ends_as_the_stat
                     failures += 1;
                     observe(&state, &project, failures, Status::Failed);
                 }
-                3..5 => under_way.extend(state.lock().timelines.take_rows(&key())),
+                3..5 => under_way.extend(state.lock().timelines.take_rows(&key(), at(0))),
                 5 => {
                     // Its series go later.
                     let mut inner = state.lock();

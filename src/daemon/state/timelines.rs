@@ -2,6 +2,7 @@
 
 mod entry;
 mod lost;
+mod regroup;
 mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,13 +14,13 @@ use super::effects::{Effects, RenderRequest};
 use super::limits::{LimitHit, admit};
 use super::transitions::Rank;
 use crate::config::Limits;
-use crate::daemon::policy::Cutoffs;
+use crate::daemon::policy::{Cutoffs, Policy};
 use crate::gitlab::Project;
 use crate::ingest::Resume;
 use crate::metrics::Limit;
 use crate::store::Saved;
 use ci_history::{
-    Changes, JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp,
+    Changes, JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp, Tracks,
 };
 
 /// Dropped refs that are remembered.
@@ -38,6 +39,7 @@ pub(super) struct Timelines {
     /// The watched sources of pipelines.
     sources: Vec<Arc<str>>,
     limits: Limits,
+    tracks: Tracks,
     entries: BTreeMap<TimelineKey, TimelineEntry>,
     /// Entries that may have to be rendered.
     dirty: BTreeSet<TimelineKey>,
@@ -64,11 +66,12 @@ pub(super) struct Timelines {
 }
 
 impl Timelines {
-    pub(super) fn new(rules: Rules, limits: Limits, sources: Vec<Arc<str>>) -> Self {
+    pub(super) fn new(policy: &Policy) -> Self {
         Self {
-            rules,
-            limits,
-            sources,
+            rules: policy.rules.clone(),
+            limits: policy.limits,
+            sources: policy.sources.clone(),
+            tracks: policy.tracks.clone(),
             entries: BTreeMap::new(),
             dirty: BTreeSet::new(),
             unsaved: BTreeSet::new(),
@@ -94,15 +97,20 @@ impl Timelines {
             watermark,
             ..Resume::default()
         };
+        let mut with_gap = BTreeSet::new();
         for (key, entry) in self.entries.range(refs_of(project_id)) {
+            if entry.has_gap {
+                with_gap.insert(key.ref_name.clone());
+            }
             // Without a watermark the first backfill of the project was broken off.
-            if watermark.is_some() && !entry.has_gap {
+            if watermark.is_some() {
                 resume.known_refs.insert(key.ref_name.clone());
             }
             if entry.is_visible() {
                 resume.open.extend(entry.timeline.open_pipelines());
             }
         }
+        resume.known_refs.retain(|name| !with_gap.contains(name));
         resume
     }
 
@@ -114,16 +122,18 @@ impl Timelines {
         pipeline: &PipelineObservation,
         jobs: &[JobObservation],
         at: Timestamp,
-    ) -> Option<LimitHit> {
-        let key = TimelineKey::new(project.id, pipeline.ref_name.clone());
-        let is_default = project.default_branch.as_ref() == Some(&pipeline.ref_name);
+    ) -> (Effects, Option<LimitHit>) {
+        let key = self.key_of(project.id, pipeline);
+        let is_branch = !pipeline.tag;
+        let is_default = is_branch && project.default_branch.as_ref() == Some(&pipeline.ref_name);
         let sources = self.sources.clone();
         self.lives(newest_sign(pipeline, jobs).filter(|sign| *sign <= at));
+        let effects = self.collect(project, &key, pipeline.id);
         if !self.entries.contains_key(&key) {
             let refs = self.entries.range(refs_of(project.id)).count();
             if refs >= self.limits.refs_per_project {
                 let limit = Limit::RefsPerProject;
-                return Some(LimitHit { limit, count: 1 });
+                return (Effects::default(), Some(LimitHit { limit, count: 1 }));
             }
             if self.dropped.remove(&key) {
                 self.to_read_back.insert(key.clone());
@@ -131,7 +141,10 @@ impl Timelines {
             let entry = TimelineEntry::new(key.clone(), project);
             self.entries.insert(key.clone(), entry);
         }
-        let timeline = &self.entries.get(&key)?.timeline;
+        let Some(entry) = self.entries.get(&key) else {
+            return (effects, None);
+        };
+        let timeline = &entry.timeline;
         let project_jobs = || {
             let refs = self.entries.range(refs_of(project.id));
             refs.map(|(_, entry)| entry.timeline.jobs.len()).sum()
@@ -146,13 +159,14 @@ impl Timelines {
                 entry.show();
             }
         });
-        hit
+        (effects, hit)
     }
 
-    /// Whether a timeline has a history of a job of this name.
-    pub(super) fn knows_job(&self, key: &TimelineKey, job: &str) -> bool {
-        let entry = self.entries.get(key);
-        entry.is_some_and(|entry| entry.timeline.has_job(job, &self.rules))
+    /// Whether a timeline of the ref has a history of a job of this name.
+    pub(super) fn knows_job(&self, project_id: u64, ref_name: &str, job: &str) -> bool {
+        let ref_name = ref_name.into();
+        let mut timelines = self.siblings(project_id, &ref_name);
+        timelines.any(|(_, entry)| entry.timeline.has_job(job, &self.rules))
     }
 
     /// Changes a timeline.
@@ -171,7 +185,7 @@ impl Timelines {
     pub(super) fn project_found(
         &mut self,
         project: &Project,
-        is_watched: impl Fn(&str) -> bool,
+        is_watched: impl Fn(&TimelineKey) -> bool,
     ) -> Effects {
         let mut effects = self.follow_default_branch(project, &is_watched);
         for key in self.keys_of(project.id) {
@@ -182,7 +196,7 @@ impl Timelines {
                     project.default_branch.as_ref() == Some(&key.ref_name),
                     &sources,
                 );
-                if !is_watched(&key.ref_name) {
+                if !is_watched(&key) {
                     if entry.hide() {
                         effects.hide.push(key.clone());
                     }
@@ -233,12 +247,12 @@ impl Timelines {
     }
 
     /// Begins the rendering of a timeline; `None` if it is hidden, or not changed since the last one.
-    pub(super) fn take_rows(&mut self, key: &TimelineKey) -> Option<RenderRequest> {
+    pub(super) fn take_rows(&mut self, key: &TimelineKey, now: Timestamp) -> Option<RenderRequest> {
         let entry = self.entries.get_mut(key);
         let entry = entry.filter(|entry| entry.is_visible() && entry.is_dirty())?;
         self.dirty.remove(key);
         self.renderings += 1;
-        Some(entry.take_rows(&self.rules, self.renderings))
+        Some(entry.take_rows(&self.rules, self.renderings, now))
     }
 
     /// Whether a rendering is to be exposed: the timeline is visible, and no newer rendering was begun.
@@ -259,10 +273,18 @@ impl Timelines {
     }
 
     /// The key of a timeline whose series are exposed.
-    pub(super) fn find_visible(&self, project: &str, ref_name: &str) -> Option<TimelineKey> {
+    pub(super) fn find_visible(
+        &self,
+        project: &str,
+        ref_name: &str,
+        track: Option<&str>,
+    ) -> Option<TimelineKey> {
         let mut visible = self.entries.iter().filter(|(_, entry)| entry.is_visible());
-        let found = visible
-            .find(|(key, entry)| *key.ref_name == *ref_name && *entry.timeline.project == *project);
+        let found = visible.find(|(key, entry)| {
+            *key.ref_name == *ref_name
+                && key.track.as_deref() == track
+                && *entry.timeline.project == *project
+        });
         found.map(|(key, _)| key.clone())
     }
 
@@ -323,6 +345,17 @@ impl Timelines {
             effects.expired.push(expired);
         }
         effects
+    }
+
+    /// The timelines with jobs that have been gone for a day, to be rendered without them.
+    pub(super) fn hide_long_gone(&mut self, now: Timestamp) -> Vec<TimelineKey> {
+        let entries = self.entries.iter();
+        let with_gone = entries.filter(|(_, entry)| entry.shows_long_gone(now));
+        let keys: Vec<_> = with_gone.map(|(key, _)| key.clone()).collect();
+        for key in &keys {
+            self.edit(key, |entry, _| entry.render = RenderState::Dirty);
+        }
+        keys
     }
 
     fn drop_entry(&mut self, key: &TimelineKey) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ci_history::{JobRow, Outcome, TimelineRows};
+use ci_history::{JobRow, Outcome, TimelineRows, Timestamp};
 
 /// How bad a job was when its timeline was rendered last: its place on the status page.
 #[derive(Clone)]
@@ -10,6 +10,7 @@ pub(super) struct Rank {
     pub(super) name: Arc<str>,
     pub(super) consecutive_failures: u64,
     pub(super) failure_ratio: f64,
+    pub(super) gone_since: Option<Timestamp>,
 }
 
 impl Rank {
@@ -18,6 +19,7 @@ impl Rank {
             name: row.name.clone(),
             consecutive_failures: row.figures.consecutive_failures,
             failure_ratio: row.figures.failure_ratio(),
+            gone_since: row.figures.gone_since,
         }
     }
 }

@@ -111,8 +111,14 @@ impl DaemonStatus for State {
         selected.look_up(|(key, name)| self.entry(key, name))
     }
 
-    fn job(&self, project: &str, ref_name: &str, job: &str) -> Option<JobEntry> {
-        let key = self.lock().timelines.find_visible(project, ref_name)?;
+    fn job(
+        &self,
+        project: &str,
+        ref_name: &str,
+        track: Option<&str>,
+        job: &str,
+    ) -> Option<JobEntry> {
+        let key = (self.lock().timelines).find_visible(project, ref_name, track)?;
         let entry = self.entry(&key, job)?;
         entry.row.figures.is_worth_showing().then_some(entry)
     }
@@ -135,6 +141,7 @@ impl State {
             project,
             project_url,
             ref_name: key.ref_name.clone(),
+            track: key.track.clone(),
             team,
             row,
         })

@@ -9,6 +9,7 @@ fn pipeline(id: u64, status: Status, updated_at: i64) -> PipelineObservation {
     PipelineObservation {
         id,
         ref_name: "main".into(),
+        tag: false,
         sha: "abc".into(),
         status,
         source: None,

@@ -1,7 +1,10 @@
 //! How executions are counted, held against a naive count over all attempts and every order of arrival.
 
+mod absent;
+mod never_ran;
 mod properties;
 mod random;
+mod tracks;
 
 use std::sync::Arc;
 
@@ -20,10 +23,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn timeline() -> Timeline {
-    let key = TimelineKey {
-        project_id: 1,
-        ref_name: "main".into(),
-    };
+    let key = TimelineKey::new(1, "main");
     Timeline::new(key, "acme/shop".into(), None)
 }
 
@@ -31,6 +31,7 @@ fn pipeline(id: u64, status: Status) -> PipelineObservation {
     PipelineObservation {
         id,
         ref_name: "main".into(),
+        tag: false,
         sha: format!("commit-{id}").into(),
         status,
         source: Some("push".into()),
@@ -319,7 +320,7 @@ fn absent_jobs_pass_when_the_rules_say_so() {
     for (id, jobs) in [
         (1, vec![job(1, "unit: [a]", Status::Failed)]),
         (2, vec![job(2, "unit: [b]", Status::Failed)]),
-        (3, vec![]),
+        (3, vec![job(3, "lint", Status::Success)]),
         (
             4,
             vec![

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::effects::{Expired, RenderRequest};
 use super::super::transitions::{Rank, Transition};
+use crate::base::DAY;
 use crate::daemon::policy::Cutoffs;
 use crate::gitlab::Project;
 use crate::store::{Saved, SavedScope};
@@ -139,6 +140,32 @@ impl TimelineEntry {
         moved
     }
 
+    /// Joins what another track of the ref has counted.
+    pub(super) fn absorb(&mut self, other: Timeline, rules: &Rules) {
+        self.timeline.absorb(other, rules);
+        self.changed();
+    }
+
+    /// Takes out the kept executions of some pipelines, or the whole timeline.
+    pub(super) fn extract(
+        &mut self,
+        is_wanted: &dyn Fn(u64) -> bool,
+        takes_all: bool,
+        key: &TimelineKey,
+        rules: &Rules,
+    ) -> Timeline {
+        self.changed();
+        if takes_all {
+            let own = self.timeline.key.clone();
+            let (project, url) = (&self.timeline.project, &self.timeline.project_url);
+            let rest = Timeline::new(own, project.clone(), url.clone());
+            let mut all = std::mem::replace(&mut self.timeline, rest);
+            all.key = key.clone();
+            return all;
+        }
+        self.timeline.extract(is_wanted, key.clone(), rules)
+    }
+
     /// Joins what another replica saved.
     pub(super) fn merge_saved(&mut self, saved: &Saved, rules: &Rules, cutoff: Option<Timestamp>) {
         let former = self.timeline.clone();
@@ -181,9 +208,25 @@ impl TimelineEntry {
         })
     }
 
-    /// Begins a rendering.
-    pub(super) fn take_rows(&mut self, rules: &Rules, revision: u64) -> RenderRequest {
+    /// Whether the newest rendering has a job that has been gone for a day.
+    pub(super) fn shows_long_gone(&self, now: Timestamp) -> bool {
+        self.is_visible()
+            && self
+                .ranks
+                .iter()
+                .any(|rank| is_long_gone(rank.gone_since, now))
+    }
+
+    /// Begins a rendering, of all jobs that have not been gone for a day.
+    pub(super) fn take_rows(
+        &mut self,
+        rules: &Rules,
+        revision: u64,
+        now: Timestamp,
+    ) -> RenderRequest {
         let mut rows = self.timeline.rows(rules);
+        rows.jobs
+            .retain(|row| !is_long_gone(row.figures.gone_since, now));
         rows.jobs
             .retain(|row| !self.scope.unwatched.contains(&row.name));
         let transitions = match self.render {
@@ -203,4 +246,8 @@ impl TimelineEntry {
             transitions,
         }
     }
+}
+
+fn is_long_gone(gone_since: Option<Timestamp>, now: Timestamp) -> bool {
+    gone_since.is_some_and(|since| since.unix() + DAY <= now.unix())
 }

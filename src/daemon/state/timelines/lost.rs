@@ -15,7 +15,7 @@ impl Timelines {
     ) -> Vec<PipelineObservation> {
         let mut found = BTreeMap::new();
         for pipeline in listed {
-            let key = TimelineKey::new(project_id, pipeline.ref_name.clone());
+            let key = self.key_of(project_id, pipeline);
             let entry = self.entries.get(&key);
             if let Some(known) = entry.and_then(|it| it.timeline.contradicted_by(pipeline)) {
                 found.entry(key).or_insert(known);

@@ -8,50 +8,34 @@ use super::Timelines;
 use super::entry::{RenderState, SaveState, TimelineEntry};
 use crate::daemon::policy::Policy;
 use crate::gitlab::Project;
-use crate::store::Saved;
 use ci_history::{JobObservation, Rules, TimelineKey};
 
 impl Timelines {
-    /// Takes over a saved timeline, to be rendered. Returns the jobs that the configuration no longer watches.
-    pub(in crate::daemon::state) fn restore(
-        &mut self,
-        saved: Saved,
-        policy: &Policy,
-    ) -> BTreeSet<Arc<str>> {
-        let key = saved.timeline.key.clone();
-        self.lives(saved.timeline.last_activity());
-        let mut entry = TimelineEntry::restored(saved);
-        let unwatched = entry.narrow(policy, &self.sources);
-        if entry.save == SaveState::Unsaved {
-            self.unsaved.insert(key.clone());
-        }
-        self.dirty.insert(key.clone());
-        self.entries.insert(key, entry);
-        unwatched
-    }
-
     /// Carries the histories of a former default branch over to the new one, unless the former one is watched
     /// by its own name.
     pub(super) fn follow_default_branch(
         &mut self,
         project: &Project,
-        is_watched: impl Fn(&str) -> bool,
+        is_watched: impl Fn(&TimelineKey) -> bool,
     ) -> Effects {
         let mut effects = Effects::default();
         let Some(branch) = project.default_branch.clone() else {
             return effects;
         };
-        let successor = TimelineKey::new(project.id, branch.clone());
-        if !is_watched(&branch) {
-            return effects;
-        }
         let former = self.keys_of(project.id).into_iter().filter(|key| {
             let entry = self.entries.get(key);
-            *key != successor
-                && !is_watched(&key.ref_name)
+            key.ref_name != branch
+                && !is_watched(key)
                 && entry.is_some_and(|entry| entry.scope.default_branch)
         });
         for key in former.collect::<Vec<_>>() {
+            let successor = TimelineKey {
+                ref_name: branch.clone(),
+                ..key.clone()
+            };
+            if !is_watched(&successor) {
+                continue;
+            }
             let Some(entry) = self.entries.get(&key).cloned() else {
                 continue;
             };
@@ -98,7 +82,7 @@ impl Timelines {
 
 impl TimelineEntry {
     /// Finds the jobs that the configuration no longer watches; returns those that it watched before.
-    fn narrow(&mut self, policy: &Policy, sources: &[Arc<str>]) -> BTreeSet<Arc<str>> {
+    pub(super) fn narrow(&mut self, policy: &Policy, sources: &[Arc<str>]) -> BTreeSet<Arc<str>> {
         let timeline = &self.timeline;
         let is_watched = |job: &str| policy.jobs.matches(job);
         let mut unwatched = timeline.histories_out_of_scope(is_watched, &policy.rules);

@@ -1,0 +1,209 @@
+//! Moves histories between the timelines of a ref when tracks are introduced, changed or removed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::baseline::Baseline;
+use super::execution::Execution;
+use super::finished::FinishedPipelines;
+use super::history::History;
+use super::key::TimelineKey;
+use super::timeline::{Job, Timeline};
+use super::track::Tracks;
+use super::{FailureClass, Outcome, Rules};
+
+impl Timeline {
+    /// Splits a saved timeline by the tracks that are configured now. The first part is what remains; a
+    /// timeline without pipelines of another track is the only part.
+    pub fn place(mut self, tracks: &Tracks, rules: &Rules) -> Vec<Self> {
+        let key = tracks.current(&self.key);
+        let mut parts = Vec::new();
+        if !key.is_tag() {
+            let sources: Vec<_> = self.finished.0.keys().cloned().collect();
+            for source in sources {
+                let track = tracks.of_source(Some(&source));
+                if track != key.track {
+                    let own = key.clone().with_track(track);
+                    parts.push(self.extract_source(&source, own, rules));
+                }
+            }
+        }
+        self.key = key;
+        let is_left = parts.is_empty() || !self.is_empty();
+        is_left.then_some(self).into_iter().chain(parts).collect()
+    }
+
+    /// Whether nothing is known of any pipeline or job.
+    pub fn is_empty(&self) -> bool {
+        self.jobs.is_empty() && self.pipelines.is_empty()
+    }
+
+    /// Whether a pipeline is kept.
+    pub fn keeps(&self, pipeline_id: u64) -> bool {
+        let kept = &self.pipelines.kept;
+        kept.binary_search_by_key(&pipeline_id, |pipeline| pipeline.pipeline_id)
+            .is_ok()
+    }
+
+    fn extract_source(&mut self, source: &Arc<str>, key: TimelineKey, rules: &Rules) -> Self {
+        let finished = self.finished.0.remove(source).unwrap_or_default();
+        let ids: Vec<u64> = finished.iter().map(|(id, _)| *id).collect();
+        let mut part = self.extract(&|id| ids.binary_search(&id).is_ok(), key, rules);
+        part.finished = FinishedPipelines(BTreeMap::from([(source.clone(), finished)]));
+        for (name, job) in &mut part.jobs {
+            job.sources.retain(|(known, _)| known == source);
+            if let Some(rest) = self.jobs.get_mut(name) {
+                rest.sources.retain(|(known, _)| known != source);
+            }
+        }
+        part
+    }
+
+    /// Takes the kept executions of some pipelines out, into a timeline of its own.
+    pub fn extract(
+        &mut self,
+        is_wanted: &dyn Fn(u64) -> bool,
+        key: TimelineKey,
+        rules: &Rules,
+    ) -> Self {
+        let mut part = Self::new(key, self.project.clone(), self.project_url.clone());
+        part.pipelines = self.pipelines.extract(is_wanted);
+        for (name, job) in &mut self.jobs {
+            let history = job.history.extract(is_wanted);
+            if !history.kept.is_empty() {
+                let own = Job {
+                    history,
+                    ..Job::clone(job)
+                };
+                part.jobs.insert(name.clone(), Box::new(own));
+            }
+        }
+        self.jobs.retain(|_, job| !job.history.is_empty());
+        self.trim(rules);
+        part.trim(rules);
+        let newest = part.pipelines.kept.last();
+        part.newest_finished = newest.map_or(0, |pipeline| pipeline.pipeline_id);
+        part
+    }
+
+    /// Joins the timeline of another track. Unlike [`Timeline::merge`], both counted different pipelines.
+    pub fn absorb(&mut self, other: Self, rules: &Rules) {
+        self.newest_finished = self.newest_finished.max(other.newest_finished);
+        self.finished.merge(&other.finished);
+        self.pipelines
+            .absorb(other.pipelines, &rules.for_pipelines());
+        for (name, theirs) in other.jobs {
+            match self.jobs.get_mut(&name) {
+                Some(own) => own.absorb(*theirs, rules),
+                None => {
+                    self.jobs.insert(name, theirs);
+                }
+            }
+        }
+    }
+}
+
+impl Job {
+    fn absorb(&mut self, other: Self, rules: &Rules) {
+        self.merge_sources(&other);
+        if other.newest_attempt > self.newest_attempt {
+            self.newest_attempt = other.newest_attempt;
+            self.stage = other.stage;
+            self.allow_failure = other.allow_failure;
+        }
+        self.history.absorb(other.history, rules);
+    }
+}
+
+impl History {
+    fn is_empty(&self) -> bool {
+        self.kept.is_empty() && self.imported.is_empty() && self.baseline == Baseline::default()
+    }
+
+    fn extract(&mut self, is_wanted: &dyn Fn(u64) -> bool) -> Self {
+        let (kept, rest) = std::mem::take(&mut self.kept)
+            .into_iter()
+            .partition(|execution: &Execution| is_wanted(execution.pipeline_id));
+        self.kept = rest;
+        let mut part = Self {
+            kept,
+            first_seen: self.first_seen,
+            ..Self::default()
+        };
+        let is_of = |history: &Self, job_id: u64| {
+            let attempts = history.kept.iter().flat_map(|it| &it.attempts);
+            attempts.into_iter().any(|attempt| attempt.id == job_id)
+        };
+        let excerpt = self.excerpt.as_ref();
+        if excerpt.is_some_and(|excerpt| is_of(&part, excerpt.job_id)) {
+            part.excerpt = self.excerpt.take();
+        }
+        part
+    }
+
+    fn absorb(&mut self, other: Self, rules: &Rules) {
+        let mut executions: BTreeMap<u64, Execution> = BTreeMap::new();
+        for execution in std::mem::take(&mut self.kept).into_iter().chain(other.kept) {
+            executions
+                .entry(execution.pipeline_id)
+                .and_modify(|known| known.join(&execution))
+                .or_insert(execution);
+        }
+        self.kept = executions.into_values().collect();
+        self.baseline.absorb(other.baseline);
+        self.end_streak_of_baseline(rules);
+        if self.imported.is_empty() {
+            self.imported = other.imported;
+        }
+        self.imported_window = self.imported_window.max(other.imported_window);
+        self.first_seen = self.first_seen.into_iter().chain(other.first_seen).min();
+        if let Some(excerpt) = &other.excerpt {
+            self.note_excerpt(excerpt);
+        }
+        self.trim(rules);
+    }
+
+    /// Ends the streak of the baseline if an execution within it did not fail.
+    fn end_streak_of_baseline(&mut self, rules: &Rules) {
+        let baseline = &mut self.baseline;
+        let within = |execution: &&Execution| {
+            let at = execution.deciding(rules).and_then(|attempt| attempt.at);
+            execution.pipeline_id <= baseline.settled_through && at >= baseline.streak_since
+        };
+        let did_not_fail = |execution: &Execution| {
+            let outcome = execution.outcome(rules).filter(|it| it.enters_window());
+            outcome.is_some_and(|outcome| outcome != Outcome::Failed)
+        };
+        if self.kept.iter().filter(within).any(did_not_fail) {
+            baseline.streak = 0;
+            baseline.streak_since = None;
+            baseline.first_failing_commit = None;
+        }
+    }
+}
+
+impl Baseline {
+    /// Adds the counters of a baseline over other pipelines. The streak is that of the newer one.
+    fn absorb(&mut self, mut other: Self) {
+        if other.settled_through > self.settled_through {
+            std::mem::swap(self, &mut other);
+        }
+        self.idle_settled_through = self.idle_settled_through.max(other.idle_settled_through);
+        for outcome in Outcome::ALL {
+            let count = self.executions.get_mut(outcome);
+            *count = count.saturating_add(other.executions.get(outcome));
+        }
+        for class in FailureClass::ALL {
+            let count = self.failures.get_mut(class);
+            *count = count.saturating_add(other.failures.get(class));
+        }
+        self.flaky = self.flaky.saturating_add(other.flaky);
+        self.retries = self.retries.saturating_add(other.retries);
+        self.last_execution = self.last_execution.max(other.last_execution);
+        self.last_success = self.last_success.max(other.last_success);
+        self.last_failure = self.last_failure.max(other.last_failure);
+        if let Some(ended) = &other.last_ended {
+            self.note_ended(ended);
+        }
+    }
+}
