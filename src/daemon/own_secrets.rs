@@ -2,7 +2,7 @@
 
 use std::env;
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 
 use crate::config::Config;
 use crate::gitlab::Client;
@@ -38,7 +38,7 @@ impl OwnSecrets {
             self.0
                 .iter()
                 .chain(&tokens)
-                .map(|secret| secret.expose_secret()),
+                .map(secrecy::ExposeSecret::expose_secret),
         )
     }
 }

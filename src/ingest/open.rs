@@ -199,10 +199,9 @@ impl OpenPipeline {
         }
         match self.doubt {
             Some(Doubt::Missing) => Reason::Missing,
-            Some(Doubt::Unsettled) => Reason::Unsettled,
             None if self.family.has_unended() => Reason::Waiting,
-            // Saved with jobs that have not ended.
-            None => Reason::Unsettled,
+            // In doubt, or saved with jobs that have not ended.
+            Some(Doubt::Unsettled) | None => Reason::Unsettled,
         }
     }
 }

@@ -25,7 +25,7 @@ fn is_streak(samples: &Samples, job: &str, wanted: Option<f64>) -> Result<(), St
     holds(found == wanted, format!("{job}: {found:?}, not {wanted:?}"))
 }
 
-async fn fails_twice(gitlab: &Handle, project: u64) {
+fn fails_twice(gitlab: &Handle, project: u64) {
     for _ in 0..2 {
         let jobs = [JobPlan::fails("unit"), JobPlan::passes("lint")];
         push(gitlab, project, jobs);
@@ -35,7 +35,7 @@ async fn fails_twice(gitlab: &Handle, project: u64) {
 #[tokio::test]
 async fn a_streak_goes_on_under_the_new_name_of_the_default_branch_and_ends_there() {
     let (gitlab, project) = gitlab().await;
-    fails_twice(&gitlab, project).await;
+    fails_twice(&gitlab, project);
     let place = Place::new(gitlab.url(), &format!("projects: [{PROJECT}]"));
     let daemon = place.start().await;
     daemon
@@ -62,7 +62,7 @@ async fn a_streak_goes_on_under_the_new_name_of_the_default_branch_and_ends_ther
 #[tokio::test]
 async fn a_job_that_the_configuration_excludes_is_gone_at_the_start_and_back_when_it_runs_again() {
     let (gitlab, project) = gitlab().await;
-    fails_twice(&gitlab, project).await;
+    fails_twice(&gitlab, project);
     let watch = format!("projects: [{PROJECT}]");
     let place = Place::new(gitlab.url(), &watch);
     let daemon = place.start().await;

@@ -69,7 +69,9 @@ async fn the_state_is_private_and_becomes_so_where_it_was_not() {
     let broken = project.join("main.json.broken-1");
     fs::write(&broken, "{").unwrap();
     let all = [&root, &project, &document, &broken, &root.join(".lock")];
-    all.iter().for_each(|path| open_to_all(path));
+    for path in all {
+        open_to_all(path);
+    }
     place.start().await.stop().await;
     for path in all {
         let wanted = if path.is_dir() { 0o700 } else { 0o600 };
@@ -78,7 +80,9 @@ async fn the_state_is_private_and_becomes_so_where_it_was_not() {
 
     // A directory with other things in it stays as it is, and what is below it is private.
     fs::write(root.join("notes"), "").unwrap();
-    all.iter().for_each(|path| open_to_all(path));
+    for path in all {
+        open_to_all(path);
+    }
     place.start().await.stop().await;
     assert_eq!(
         [mode(&root), mode(&project), mode(&document)],

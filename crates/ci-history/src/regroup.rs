@@ -60,6 +60,7 @@ impl Timeline {
     }
 
     /// Takes the kept executions of some pipelines out, into a timeline of its own.
+    #[must_use]
     pub fn extract(
         &mut self,
         is_wanted: &dyn Fn(u64) -> bool,

@@ -50,13 +50,12 @@ impl Timelines {
     }
 
     fn succeed(&mut self, key: &TimelineKey, former: TimelineEntry) {
-        match self.entries.get_mut(key) {
-            Some(entry) => entry.timeline.succeed(former.timeline, &self.rules),
-            None => {
-                let timeline = former.timeline.renamed(key.clone());
-                let entry = TimelineEntry { timeline, ..former };
-                self.entries.insert(key.clone(), entry);
-            }
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.timeline.succeed(former.timeline, &self.rules)
+        } else {
+            let timeline = former.timeline.renamed(key.clone());
+            let entry = TimelineEntry { timeline, ..former };
+            self.entries.insert(key.clone(), entry);
         }
         self.edit(key, |entry, _| {
             entry.show();
