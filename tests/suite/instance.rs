@@ -96,7 +96,9 @@ async fn the_scopes_and_the_end_of_the_token_and_the_version_of_gitlab_are_told(
     exporter.says("GitLab 18.4.0").await;
     exporter.says("the GitLab token scopes=").await;
     let log = exporter.log();
-    assert!(!log.contains("WARN"), "{log}");
+    // The simulated GitLab lives in another year.
+    let is_trouble = |line: &str| line.contains("WARN") && !line.contains("GitLab's clock");
+    assert!(!log.lines().any(is_trouble), "{log}");
     exporter.stop().await;
 }
 

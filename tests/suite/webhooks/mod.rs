@@ -330,7 +330,8 @@ async fn hooks_of_merge_requests_tags_and_what_else_is_not_watched_enter_no_time
     let jobs = || PipelinePlan::new([JobPlan::passes("lint"), JobPlan::fails("unit")]);
     gitlab.with(|world| world.push_pipeline(project, jobs()));
     gitlab.advance(Duration::from_mins(1));
-    let exporter = place(&gitlab, "groups: [{path: acme}]").start().await;
+    let place = place(&gitlab, "groups: [{path: acme}]");
+    let exporter = place.start().await;
     exporter.is_ready().await;
     let projects = project_ids(&gitlab);
     polled(&gitlab, &exporter, &projects).await;

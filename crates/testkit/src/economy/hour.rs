@@ -109,8 +109,9 @@ impl Hour {
                 ProjectKind::Busy => {
                     assert!(read >= PIPELINES, "{about}");
                     assert!(cost.job_pages <= read * JOBS.div_ceil(100), "{about}");
-                    // One request for each pipeline tells that it has no trigger jobs.
-                    assert!(cost.bridges <= PIPELINES, "{about}");
+                    // One request for each pipeline tells that it has no trigger jobs, and a second one if it was just
+                    // created: a lagging replica may not have had them yet.
+                    assert!(cost.bridges <= 2 * PIPELINES, "{about}");
                 }
                 ProjectKind::WithChildren => {
                     assert!(read >= PIPELINES, "{about}");
@@ -125,7 +126,7 @@ impl Hour {
                 ProjectKind::Scheduled => {
                     // The schedule runs once more at the very end.
                     assert!((PIPELINES..=read).contains(&cost.job_pages), "{about}");
-                    assert!(cost.bridges <= PIPELINES + 1, "{about}");
+                    assert!(cost.bridges <= 2 * (PIPELINES + 1), "{about}");
                 }
             }
             if kind == ProjectKind::Scheduled {

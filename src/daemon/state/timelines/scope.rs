@@ -51,7 +51,7 @@ impl Timelines {
 
     fn succeed(&mut self, key: &TimelineKey, former: TimelineEntry) {
         if let Some(entry) = self.entries.get_mut(key) {
-            entry.timeline.succeed(former.timeline, &self.rules)
+            entry.timeline.succeed(former.timeline, &self.rules);
         } else {
             let timeline = former.timeline.renamed(key.clone());
             let entry = TimelineEntry { timeline, ..former };
