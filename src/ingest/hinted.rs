@@ -102,7 +102,11 @@ impl Reader {
             return Found::NeedsCycle;
         }
         let pipeline = match self.client.pipeline(project.id, id).await {
-            Ok(pipeline) => pipeline,
+            // Listings give no duration: it is worked out of the jobs, so that hooks and polling tell the same.
+            Ok(pipeline) => PipelineObservation {
+                duration: None,
+                ..pipeline
+            },
             Err(error) if error.is_not_found() && !cursor.knows(id) => {
                 strangers.not_known(id);
                 return Found::Nothing;

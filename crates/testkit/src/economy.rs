@@ -139,11 +139,16 @@ fn gitlab(stop: mpsc::Receiver<()>) -> Handle {
     receiver.recv().unwrap()
 }
 
+/// Looks without any change after which requests that were cut off are given up.
+const LOOKS_FOR_LATE_ANSWERS: u32 = 3000;
+
 /// Waits in real time until every request has been answered.
 async fn settled(gitlab: &Handle, counter: &Counter, received_before: usize) {
     let mut quiet = 0;
+    let mut unchanged = 0;
     let mut last = usize::MAX;
-    while quiet < 2 {
+    let mut last_received = 0;
+    while quiet < 2 && unchanged < LOOKS_FOR_LATE_ANSWERS {
         let pause = || std::thread::sleep(Duration::from_micros(700));
         tokio::task::spawn_blocking(pause).await.unwrap();
         let answered = counter.answered.load(Ordering::Relaxed);
@@ -153,7 +158,9 @@ async fn settled(gitlab: &Handle, counter: &Counter, received_before: usize) {
         } else {
             0
         };
-        last = answered;
+        let has_changed = answered != last || received != last_received;
+        unchanged = if has_changed { 0 } else { unchanged + 1 };
+        (last, last_received) = (answered, received);
     }
 }
 
