@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{JobObservation, PipelineObservation, Status, Timestamp};
 
-/// Pipelines that are kept for each source. The greatest value of [`Rules::absent_after`].
+/// Pipelines that are kept for each source. The greatest value of [`Rules::absent_after`](super::Rules::absent_after).
 pub const KEPT_FINISHED: usize = 50;
 
 /// The newest pipelines with jobs that have ended or wait for a person: id and time of creation by source,
