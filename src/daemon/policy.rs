@@ -26,7 +26,7 @@ pub(super) struct Policy {
     pub(super) refs: RefSelector,
     pub(super) jobs: JobSelector,
     /// The watched sources of pipelines.
-    pub(super) sources: Vec<Arc<str>>,
+    pub(super) sources: Arc<[Arc<str>]>,
     /// Whether the jobs of child pipelines count.
     pub(super) follows_children: bool,
     pub(super) tracks: Tracks,

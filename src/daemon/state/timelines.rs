@@ -1,6 +1,8 @@
 //! All timelines: which are to be rendered, hidden, saved and removed.
 
+mod documents;
 mod entry;
+mod expiry;
 mod lost;
 mod regroup;
 mod scope;
@@ -14,7 +16,7 @@ use super::effects::{Effects, RenderRequest};
 use super::limits::{LimitHit, admit};
 use super::transitions::Rank;
 use crate::config::Limits;
-use crate::daemon::policy::{Cutoffs, Policy};
+use crate::daemon::policy::Policy;
 use crate::gitlab::Project;
 use crate::ingest::Resume;
 use crate::metrics::Limit;
@@ -37,7 +39,7 @@ pub(super) struct RankedTimeline {
 pub(super) struct Timelines {
     rules: Rules,
     /// The watched sources of pipelines.
-    sources: Vec<Arc<str>>,
+    sources: Arc<[Arc<str>]>,
     limits: Limits,
     tracks: Tracks,
     entries: BTreeMap<TimelineKey, TimelineEntry>,
@@ -126,7 +128,7 @@ impl Timelines {
         let key = self.key_of(project.id, pipeline);
         let is_branch = !pipeline.tag;
         let is_default = is_branch && project.default_branch.as_ref() == Some(&pipeline.ref_name);
-        let sources = self.sources.clone();
+        let sources = Arc::clone(&self.sources);
         self.lives(newest_sign(pipeline, jobs).filter(|sign| *sign <= at));
         let effects = self.collect(project, &key, pipeline.id);
         if !self.entries.contains_key(&key) {
@@ -188,8 +190,8 @@ impl Timelines {
         is_watched: impl Fn(&TimelineKey) -> bool,
     ) -> Effects {
         let mut effects = self.follow_default_branch(project, &is_watched);
+        let sources = Arc::clone(&self.sources);
         for key in self.keys_of(project.id) {
-            let sources = self.sources.clone();
             self.edit(&key, |entry, _| {
                 let moved = entry.relocate(project);
                 entry.note_scope(
@@ -301,128 +303,9 @@ impl Timelines {
         });
     }
 
-    /// The timelines that are not being read, or hidden. A backfill may still bring what the history of one that is
-    /// being read goes on with.
-    pub(super) fn at_rest(&self) -> Vec<TimelineKey> {
-        let entries = self.entries.iter();
-        let at_rest = entries.filter(|(_, entry)| !entry.is_visible() || !entry.is_dirty());
-        at_rest.map(|(key, _)| key.clone()).collect()
-    }
-
-    /// The newest sign of life in any timeline.
-    pub(super) fn newest_activity(&self) -> Option<Timestamp> {
-        self.newest_activity
-    }
-
-    /// Drops the jobs of these timelines without activity for too long, and timelines without any. `is_seldom` names
-    /// the timelines that may be quiet for as long as their jobs.
-    pub(super) fn expire(
-        &mut self,
-        keys: Vec<TimelineKey>,
-        now: Timestamp,
-        cutoffs: Cutoffs,
-        is_seldom: impl Fn(&TimelineKey) -> bool,
-    ) -> Effects {
-        let mut effects = Effects::default();
-        for key in keys {
-            let refs = if is_seldom(&key) {
-                cutoffs.seldom
-            } else {
-                cutoffs.refs
-            };
-            let cutoffs = Cutoffs { refs, ..cutoffs };
-            let expired = self.edit(&key, |entry, rules| entry.expire(now, cutoffs, rules));
-            let Some(expired) = expired.flatten() else {
-                continue;
-            };
-            if expired.jobs.is_some() {
-                self.to_copy.insert(key.clone());
-                effects.render.push(key);
-            } else {
-                self.drop_entry(&key);
-                effects.hide.push(key);
-            }
-            effects.expired.push(expired);
-        }
-        effects
-    }
-
-    /// The timelines with jobs that have been gone for a day, to be rendered without them.
-    pub(super) fn hide_long_gone(&mut self, now: Timestamp) -> Vec<TimelineKey> {
-        let entries = self.entries.iter();
-        let with_gone = entries.filter(|(_, entry)| entry.shows_long_gone(now));
-        let keys: Vec<_> = with_gone.map(|(key, _)| key.clone()).collect();
-        for key in &keys {
-            self.edit(key, |entry, _| entry.render = RenderState::Dirty);
-        }
-        keys
-    }
-
-    fn drop_entry(&mut self, key: &TimelineKey) {
-        self.entries.remove(key);
-        self.dirty.remove(key);
-        self.unsaved.remove(key);
-        self.removed.insert(key.clone());
-        if self.dropped.len() < MOST_DROPPED {
-            self.dropped.insert(key.clone());
-        }
-    }
-
     /// The projects with timelines.
     pub(super) fn project_ids(&self) -> BTreeSet<u64> {
         self.entries.keys().map(|key| key.project_id).collect()
-    }
-
-    /// The timelines to save, by project, each with the watermark of its project's documents.
-    pub(super) fn take_unsaved(
-        &mut self,
-        watermark: impl Fn(u64) -> Option<Timestamp>,
-    ) -> BTreeMap<u64, Vec<Saved>> {
-        let mut by_project: BTreeMap<u64, Vec<Saved>> = BTreeMap::new();
-        for key in std::mem::take(&mut self.unsaved) {
-            if let Some(entry) = self.entries.get_mut(&key) {
-                let id = key.project_id;
-                // Until it fails.
-                entry.save = SaveState::Saved;
-                by_project.entry(id).or_default().push(Saved {
-                    timeline: entry.timeline.clone(),
-                    watermark: watermark(id),
-                    has_gap: entry.has_gap,
-                    scope: entry.scope.clone(),
-                });
-            }
-        }
-        by_project
-    }
-
-    /// Saving failed: to be tried again.
-    pub(super) fn save_again(&mut self, key: &TimelineKey) {
-        self.edit(key, |entry, _| entry.save = SaveState::Unsaved);
-    }
-
-    pub(super) fn unsaved_count(&self) -> usize {
-        self.unsaved.len()
-    }
-
-    /// The documents to remove. A timeline that came back is saved over its document.
-    pub(super) fn take_removed(&mut self) -> Vec<TimelineKey> {
-        let removed = std::mem::take(&mut self.removed).into_iter();
-        let gone = removed.filter(|key| !self.entries.contains_key(key));
-        // The histories of a former default branch are saved under their new name first.
-        let (waits, goes): (BTreeSet<_>, BTreeSet<_>) =
-            gone.partition(|key| self.is_successor_unsaved(key));
-        self.removed = waits;
-        goes.into_iter().collect()
-    }
-
-    /// Removing a document failed: to be tried again.
-    pub(super) fn remove_again(&mut self, key: TimelineKey) {
-        self.removed.insert(key);
-    }
-
-    /// The documents to copy before they are saved the next time.
-    pub(super) fn take_to_copy(&mut self) -> BTreeSet<TimelineKey> {
-        std::mem::take(&mut self.to_copy)
     }
 
     fn keys_of(&self, project_id: u64) -> Vec<TimelineKey> {

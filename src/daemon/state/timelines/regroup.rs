@@ -64,8 +64,7 @@ impl Timelines {
             self.entries.insert(key.clone(), entry);
         }
         self.dirty.insert(key.clone());
-        let sources = self.sources.clone();
-        let unwatched = self.edit(&key, |entry, _| entry.narrow(policy, &sources));
+        let unwatched = self.edit(&key, |entry, _| entry.narrow(policy));
         unwatched.unwrap_or_default()
     }
 

@@ -81,13 +81,14 @@ impl Timelines {
 
 impl TimelineEntry {
     /// Finds the jobs that the configuration no longer watches; returns those that it watched before.
-    pub(super) fn narrow(&mut self, policy: &Policy, sources: &[Arc<str>]) -> BTreeSet<Arc<str>> {
+    pub(super) fn narrow(&mut self, policy: &Policy) -> BTreeSet<Arc<str>> {
         let timeline = &self.timeline;
         let is_watched = |job: &str| policy.jobs.matches(job);
         let mut unwatched = timeline.histories_out_of_scope(is_watched, &policy.rules);
         if !policy.follows_children {
             unwatched.extend(timeline.family_jobs());
         }
+        let sources = &*policy.sources;
         let former = self.scope.sources.as_ref();
         if former.is_some_and(|former| former.iter().any(|source| !sources.contains(source))) {
             // Which pipelines brought a job is not known. Those that still do are read again.

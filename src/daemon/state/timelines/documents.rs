@@ -1,0 +1,62 @@
+//! What is to be done about the documents: save, copy, remove.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Timelines;
+use super::entry::SaveState;
+use crate::store::Saved;
+use ci_history::{TimelineKey, Timestamp};
+
+impl Timelines {
+    /// The timelines to save, by project, each with the watermark of its project's documents.
+    pub(in crate::daemon::state) fn take_unsaved(
+        &mut self,
+        watermark: impl Fn(u64) -> Option<Timestamp>,
+    ) -> BTreeMap<u64, Vec<Saved>> {
+        let mut by_project: BTreeMap<u64, Vec<Saved>> = BTreeMap::new();
+        for key in std::mem::take(&mut self.unsaved) {
+            if let Some(entry) = self.entries.get_mut(&key) {
+                let id = key.project_id;
+                // Until it fails.
+                entry.save = SaveState::Saved;
+                by_project.entry(id).or_default().push(Saved {
+                    timeline: entry.timeline.clone(),
+                    watermark: watermark(id),
+                    has_gap: entry.has_gap,
+                    scope: entry.scope.clone(),
+                });
+            }
+        }
+        by_project
+    }
+
+    /// Saving failed: to be tried again.
+    pub(in crate::daemon::state) fn save_again(&mut self, key: &TimelineKey) {
+        self.edit(key, |entry, _| entry.save = SaveState::Unsaved);
+    }
+
+    pub(in crate::daemon::state) fn unsaved_count(&self) -> usize {
+        self.unsaved.len()
+    }
+
+    /// The documents to remove. A timeline that came back is saved over its document.
+    pub(in crate::daemon::state) fn take_removed(&mut self) -> Vec<TimelineKey> {
+        let removed = std::mem::take(&mut self.removed).into_iter();
+        let gone = removed.filter(|key| !self.entries.contains_key(key));
+        // The histories of a former default branch are saved under their new name first.
+        let (waits, goes): (BTreeSet<_>, BTreeSet<_>) =
+            gone.partition(|key| self.is_successor_unsaved(key));
+        self.removed = waits;
+        goes.into_iter().collect()
+    }
+
+    /// Removing a document failed: to be tried again.
+    pub(in crate::daemon::state) fn remove_again(&mut self, key: TimelineKey) {
+        self.removed.insert(key);
+    }
+
+    /// The documents to copy before they are saved the next time.
+    pub(in crate::daemon::state) fn take_to_copy(&mut self) -> BTreeSet<TimelineKey> {
+        std::mem::take(&mut self.to_copy)
+    }
+}
