@@ -61,23 +61,10 @@ mod tests {
     use ci_history::Status;
 
     use super::*;
+    use crate::ingest::samples;
 
     fn job(id: u64, name: &str) -> JobObservation {
-        JobObservation {
-            id,
-            name: name.into(),
-            stage: "test".into(),
-            status: Status::Success,
-            allow_failure: false,
-            created_at: None,
-            started_at: None,
-            finished_at: None,
-            duration: None,
-            queued_duration: None,
-            moved_at: None,
-            failure_reason: None,
-            web_url: None,
-        }
+        samples::job(id, name, Status::Success)
     }
 
     fn child(id: u64, path: &str, name: &str) -> ChildJob {

@@ -22,6 +22,8 @@ mod pending;
 mod poller;
 mod reader;
 mod recheck;
+#[cfg(test)]
+pub(crate) mod samples;
 mod schedule;
 mod schedule_track;
 mod sight;

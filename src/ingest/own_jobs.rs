@@ -111,24 +111,7 @@ pub(super) fn moved_at(job: &JobObservation) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn job(id: u64, name: &str, status: Status) -> JobObservation {
-        JobObservation {
-            id,
-            name: name.into(),
-            stage: "test".into(),
-            status,
-            allow_failure: false,
-            created_at: None,
-            started_at: None,
-            finished_at: None,
-            duration: None,
-            queued_duration: None,
-            moved_at: None,
-            failure_reason: None,
-            web_url: None,
-        }
-    }
+    use crate::ingest::samples::job;
 
     fn doubt(status: Status, jobs: &[JobObservation]) -> Option<Doubt> {
         OwnJobs::of(jobs, true).doubt(status)

@@ -55,25 +55,8 @@ pub(super) fn admit<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ingest::samples::job;
     use ci_history::{PipelineObservation, Status, TimelineKey, Timestamp};
-
-    fn job(id: u64, name: &str) -> JobObservation {
-        JobObservation {
-            id,
-            name: name.into(),
-            stage: "test".into(),
-            status: Status::Success,
-            allow_failure: false,
-            created_at: None,
-            started_at: None,
-            finished_at: None,
-            duration: None,
-            queued_duration: None,
-            moved_at: None,
-            failure_reason: None,
-            web_url: None,
-        }
-    }
 
     fn known(names: &[&str]) -> Timeline {
         let mut timeline = Timeline::new(TimelineKey::new(7, "main"), "a/b".into(), None);
@@ -90,7 +73,10 @@ mod tests {
             failure_reason: None,
             web_url: None,
         };
-        let jobs: Vec<_> = (1..).zip(names).map(|(id, name)| job(id, name)).collect();
+        let jobs: Vec<_> = (1..)
+            .zip(names)
+            .map(|(id, name)| job(id, name, Status::Success))
+            .collect();
         timeline.observe(&pipeline, &jobs, &Rules::default(), Timestamp::of_clock(1));
         timeline
     }
@@ -102,7 +88,10 @@ mod tests {
     };
 
     fn admitted(order: [&str; 4], in_project: usize) -> (BTreeSet<String>, Option<LimitHit>) {
-        let jobs: Vec<_> = (10..).zip(order).map(|(id, name)| job(id, name)).collect();
+        let jobs: Vec<_> = (10..)
+            .zip(order)
+            .map(|(id, name)| job(id, name, Status::Success))
+            .collect();
         let timeline = known(&["x", "y"]);
         let rules = Rules::default();
         let (jobs, hit) = admit(&timeline, || in_project, &jobs, &rules, &LIMITS);

@@ -9,6 +9,7 @@ use crate::config::{Config, Overrides, Watch};
 use crate::daemon::gitlab_clock::GitLabClock;
 use crate::daemon::policy::Policy;
 use crate::gitlab::Project;
+use crate::ingest::samples::job as sample_job;
 use crate::ingest::{Observations as _, PollEvents as _};
 use crate::metrics::{Build, Exposition, Telemetry};
 use ci_history::clock::SystemClock;
@@ -79,19 +80,10 @@ fn run(id: u64, ref_name: &str, status: Status) -> (PipelineObservation, JobObse
         web_url: None,
     };
     let job = JobObservation {
-        id: id * 10,
-        name: "unit".into(),
-        stage: "test".into(),
-        status,
-        allow_failure: false,
         created_at: Some(at(start)),
         started_at: Some(at(start + 1)),
         finished_at: Some(at(start + 9)),
-        duration: None,
-        queued_duration: None,
-        moved_at: None,
-        failure_reason: None,
-        web_url: None,
+        ..sample_job(id * 10, "unit", status)
     };
     (pipeline, job)
 }
