@@ -14,12 +14,13 @@
 //! | [`store`] | documents, their versions, and the directory or bucket that holds them |
 //! | [`metrics`] | metric families, their rendered text, and the exporter's own metrics |
 //! | [`ingest`] | polling: when each project is read, and from where on |
+//! | [`remediation`] | bringing failed jobs back: rules, guard, actions and their record |
 //! | [`http`] | server, routes and pages |
 //! | [`explain`] | the answers of Prometheus and Alertmanager about one job |
 //! | [`daemon`] | the state, wiring, saving and shutdown |
 //! | [`cli`] | commands, one file each |
 //!
-//! `base` <- `config`, `gitlab`, `store`, `metrics`, `explain` <- `ingest`, `http` <- `daemon` <- `cli`: a module
+//! `base` <- `config`, `gitlab`, `store`, `metrics`, `explain` <- `ingest`, `http`, `remediation` <- `daemon` <- `cli`: a module
 //! imports only modules to its left, and modules at the same place do not import each other. All of them use the
 //! crate [`ci_history`], which counts. Its [`ci_history::clock`] is the only reader of the wall clock.
 
@@ -32,4 +33,5 @@ pub mod gitlab;
 pub mod http;
 pub mod ingest;
 pub mod metrics;
+pub mod remediation;
 pub mod store;

@@ -34,6 +34,18 @@ pub enum Endpoint {
     /// `GET /projects/:id/pipeline_schedules/:id`.
     #[strum(serialize = "pipeline_schedule")]
     Schedule,
+    /// `GET /user`.
+    User,
+    /// `GET /projects/:id/deployments`.
+    Deployments,
+    /// `POST /projects/:id/jobs/:id/retry`.
+    RetryJob,
+    /// `POST /projects/:id/jobs/:id/play`.
+    PlayJob,
+    /// `POST /projects/:id/pipeline`.
+    StartPipeline,
+    /// `POST /projects/:id/pipeline_schedules/:id/play`.
+    RunSchedule,
 }
 
 /// Why GitLab's API gave no answer; the label `reason` of `project_poll_errors_total`.

@@ -18,6 +18,7 @@ use super::node::Node;
 use super::overrides::Overrides;
 use super::owners::{self, Owners};
 use super::problem::{Problem, Problems, Report};
+use super::remediation::{self, Remediation};
 use super::section::Section;
 use super::services::{self, ALERTMANAGER_URL, PROMETHEUS_URL};
 use super::store::{self, Store};
@@ -45,6 +46,8 @@ pub struct Config {
     pub store: Store,
     /// Who may send events.
     pub webhooks: Webhooks,
+    /// Which failed jobs are brought back.
+    pub remediation: Remediation,
     /// Bounds on what is kept.
     pub limits: Limits,
     /// Time without activity after which a job is forgotten.
@@ -100,6 +103,7 @@ const ALL_KEYS: &[&[KeyInfo]] = &[
     owners::KEYS,
     store::KEYS,
     webhooks::KEYS,
+    remediation::KEYS,
     limits::KEYS,
     services::KEYS,
     KEYS,
@@ -159,6 +163,7 @@ impl Config {
             owners: state.owners,
             store: state.store,
             webhooks: Webhooks::read(&root.section("webhooks")),
+            remediation: Remediation::read(&root.section("remediation")),
             limits: Limits::read(&root.section("limits")),
             retention: root.get(&RETENTION),
             clock_jump_hold: root.get(&CLOCK_JUMP_HOLD),

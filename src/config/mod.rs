@@ -19,6 +19,7 @@ mod owners;
 mod owners_file;
 mod owners_line;
 mod problem;
+mod remediation;
 mod secret;
 mod secret_file;
 mod section;
@@ -44,8 +45,12 @@ pub use overrides::Overrides;
 pub use owners::Owners;
 pub use owners_file::OwnersFile;
 pub use problem::{Problem, Problems};
+pub use remediation::{
+    ActionKind, ActionLimits, Caller, CircuitReset, CircuitRule, FailureFacts, FailureMatch, Mode,
+    PauseWhen, Remediation, RemediationRule,
+};
 pub use secret_file::SecretFile;
-pub use select::{JobSelector, RefSelector, SourceSelector};
+pub use select::{JobSelector, Pattern, RefSelector, SourceSelector};
 pub use store::{Location, Store};
 pub use value_type::{Form, ValueType};
 pub use watch::{Backfill, ChildPipelines, Group, Watch};

@@ -8,7 +8,7 @@ use regex::Regex;
 
 /// A regular expression that must match a whole text.
 #[derive(Debug, Clone)]
-pub(super) struct Pattern {
+pub struct Pattern {
     regex: Regex,
     text: String,
 }
@@ -54,7 +54,8 @@ impl Pattern {
     }
 }
 
-fn any_matches(patterns: &[Pattern], text: &str) -> bool {
+/// Whether one of the patterns matches the whole text.
+pub(super) fn any_matches(patterns: &[Pattern], text: &str) -> bool {
     patterns.iter().any(|pattern| pattern.regex.is_match(text))
 }
 

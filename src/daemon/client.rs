@@ -22,3 +22,21 @@ pub fn client(
     options.requests_per_second = gitlab.requests_per_second;
     Client::new(options, observer)
 }
+
+/// A client for the same GitLab, with the token that acts.
+pub(super) fn acting_client(
+    gitlab: &config::GitLab,
+    remediation: &config::Remediation,
+    observer: Arc<dyn TransportMetrics>,
+) -> Result<Client, BuildError> {
+    let token = remediation.token.clone();
+    let token_file = remediation.token_file.clone();
+    // In the mode `report` the token that reads is enough.
+    let has_own = token.is_some() || token_file.is_some();
+    let acting = config::GitLab {
+        token: if has_own { token } else { gitlab.token.clone() },
+        token_file: if has_own { token_file } else { gitlab.token_file.clone() },
+        ..gitlab.clone()
+    };
+    client(&acting, observer)
+}

@@ -18,6 +18,7 @@ mod own_secrets;
 mod owners_cache;
 mod owners_reader;
 mod policy;
+mod remediation;
 mod saver;
 mod signals;
 mod state;
@@ -49,6 +50,7 @@ use crate::config::Config;
 use crate::http::{Bound, Server, Service};
 use crate::ingest::Poller;
 use crate::metrics::{Build, Exposition, Telemetry};
+use crate::remediation::Executor;
 use ci_history::clock::Clock;
 
 /// How the daemon ended.
@@ -70,6 +72,7 @@ pub struct Daemon {
     webhooks: Option<(Arc<Inbox>, Work)>,
     instance: Instance,
     saver: Saver,
+    remediation: Option<Arc<Executor>>,
     state: Arc<State>,
     server: Bound,
     signals: Signals,
@@ -106,6 +109,8 @@ impl Daemon {
             clock: clock.clone(),
             has_token: config.gitlab.token.is_some(),
         };
+        let traffic = Traffic::new(state.telemetry().clone(), clock.clone());
+        let remediation = remediation::open(&config, &state, &store, traffic)?;
         let poller = Poller::new(client, config.watch.clone(), state.clone());
         let webhooks = config.webhooks.gitlab.as_ref();
         let webhooks = webhooks
@@ -123,6 +128,7 @@ impl Daemon {
                 clock: clock.clone(),
                 interval: config.store.save_interval,
             },
+            remediation,
             state,
             server,
             signals,
@@ -146,6 +152,7 @@ impl Daemon {
             webhooks,
             instance,
             saver,
+            remediation,
             state,
             server,
             mut signals,
@@ -167,10 +174,14 @@ impl Daemon {
                 let polling = tokio::spawn(poller.run(stop.clone()));
                 let logs = logs.map(|logs| tokio::spawn(logs.run(stop.clone())));
                 let owners = owners.map(|owners| tokio::spawn(owners.run(stop.clone())));
+                let remediation = remediation.map(|executor| {
+                    let stop = stop.clone();
+                    tokio::spawn(async move { executor.run(stop).await })
+                });
                 saver.run(stop.clone()).await;
                 // All end at once, in the middle of their work: what was not read will be read again.
                 let _ = polling.await;
-                for task in [logs, owners].into_iter().flatten() {
+                for task in [logs, owners, remediation].into_iter().flatten() {
                     let _ = task.await;
                 }
                 saved = saver.save().await;

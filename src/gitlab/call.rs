@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use gitlab::api::{ApiError, AsyncClient, AsyncQuery as _, RestClient};
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use serde::de::IgnoredAny;
 use tokio::time::{Instant, sleep};
 use url::Url;
@@ -118,8 +118,12 @@ impl Call<'_> {
 
     /// This call's error for the address asked.
     pub(super) fn error(&self, url: &Url, attempts: u32, kind: ErrorKind) -> Error {
+        self.error_of(&Method::GET, url, attempts, kind)
+    }
+
+    fn error_of(&self, method: &Method, url: &Url, attempts: u32, kind: ErrorKind) -> Error {
         Error::new(Details {
-            asked: format!("GET {}", url.path()),
+            asked: format!("{method} {}", url.path()),
             subject: self.subject.clone(),
             with_token: self.transport.has_token(),
             attempts,
@@ -165,7 +169,8 @@ impl Call<'_> {
                 && transport.breaker.state() == CircuitState::Closed;
             if !again || attempts >= transport.max_attempts || waited > transport.max_wait {
                 let url = Url::parse(&request.uri().to_string());
-                return Err(self.error(url.as_ref().unwrap_or(transport.api()), attempts, error));
+                let url = url.as_ref().unwrap_or(transport.api());
+                return Err(self.error_of(request.method(), url, attempts, error));
             }
             transport.metrics.retried(self.endpoint, (&error).into());
             sleep(pause).await;

@@ -177,6 +177,27 @@ shapes! {
         downstream_pipeline: Value<'a, Pipeline<'a>>,
     }
 
+    /// The same element, as far as an action on it needs, or the single job.
+    Attempt {
+        id,
+        name,
+        stage,
+        status,
+        allow_failure,
+        created_at,
+        finished_at,
+        archived,
+        user: Value<'a, OnlyId<'a>>,
+        /// Only on the single job.
+        pipeline: Value<'a, OnlyId<'a>>,
+    }
+
+    /// An element of `GET /projects/:id/deployments`.
+    Deployment {
+        id,
+        deployable: Value<'a, Job<'a>>,
+    }
+
     /// An element of `GET /projects/:id/pipeline_schedules`, or the single schedule.
     Schedule {
         id,

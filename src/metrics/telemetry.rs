@@ -29,7 +29,7 @@ macro_rules! own {
         #[derive(Clone)]
         pub struct Telemetry {
             registry: Registry,
-            $($field: $metric,)+
+            $(pub(super) $field: $metric,)+
         }
 
         impl Telemetry {
@@ -42,7 +42,7 @@ macro_rules! own {
     };
     (@family $kind:ident $name:literal, [$($label:literal),*], $help:literal) => {
         Described {
-            name: concat!("job_failure_exporter_", $name),
+            name: $name,
             kind: Kind::$kind,
             help: $help,
             labels: &[$($label),*],
@@ -51,64 +51,80 @@ macro_rules! own {
 }
 
 own! {
-    build_info: IntGaugeVec, Gauge "build_info", ["version", "revision"],
+    build_info: IntGaugeVec, Gauge "job_failure_exporter_build_info", ["version", "revision"],
         "Always 1; the version and the commit that this program was built from.";
-    api_requests: IntCounterVec, Counter "api_requests_total", ["endpoint", "code"],
+    api_requests: IntCounterVec, Counter "job_failure_exporter_api_requests_total", ["endpoint", "code"],
         "Requests to the GitLab API, by endpoint and class of the status; `error` for no answer.";
-    api_seconds: HistogramVec, Histogram "api_request_duration_seconds", ["endpoint"],
+    api_seconds: HistogramVec, Histogram "job_failure_exporter_api_request_duration_seconds", ["endpoint"],
         "How long requests to the GitLab API took until the answer was read.";
-    api_retries: IntCounter, Counter "api_retries_total", [],
+    api_retries: IntCounter, Counter "job_failure_exporter_api_retries_total", [],
         "Requests to the GitLab API that repeated one that had failed.";
-    api_budget: IntGaugeVec, Gauge "api_budget_remaining", [],
+    api_budget: IntGaugeVec, Gauge "job_failure_exporter_api_budget_remaining", [],
         "Requests that GitLab still allows in the current period of its rate limit, as it said last.";
-    polls: IntCounterVec, Counter "polls_total", ["result"],
+    polls: IntCounterVec, Counter "job_failure_exporter_polls_total", ["result"],
         "Polls of a project, by result.";
-    rejected: IntCounterVec, Counter "records_rejected_total", ["kind", "reason"],
+    rejected: IntCounterVec, Counter "job_failure_exporter_records_rejected_total", ["kind", "reason"],
         "Records of GitLab that were left out as invalid, by kind and reason.";
-    timelines: IntGauge, Gauge "timelines", [],
+    timelines: IntGauge, Gauge "job_failure_exporter_timelines", [],
         "Refs of projects that are exposed.";
-    jobs: IntGauge, Gauge "jobs", [],
+    jobs: IntGauge, Gauge "job_failure_exporter_jobs", [],
         "Jobs that are exposed, over all refs.";
-    series: IntGauge, Gauge "series", [],
+    series: IntGauge, Gauge "job_failure_exporter_series", [],
         "Series that are exposed of jobs, pipelines, projects and schedules.";
-    saves: IntCounterVec, Counter "state_saves_total", ["result"],
+    saves: IntCounterVec, Counter "job_failure_exporter_state_saves_total", ["result"],
         "Saves of a timeline's state, by result.";
-    saved: IntGaugeVec, Gauge "state_last_successful_save_timestamp_seconds", [],
+    saved: IntGaugeVec, Gauge "job_failure_exporter_state_last_successful_save_timestamp_seconds", [],
         "When state was last saved without an error.";
-    quarantined: IntCounter, Counter "state_documents_set_aside_total", [],
+    quarantined: IntCounter, Counter "job_failure_exporter_state_documents_set_aside_total", [],
         "State documents that could not be read and were moved aside.";
-    unsaved: IntGauge, Gauge "state_unsaved_timelines", [],
+    unsaved: IntGauge, Gauge "job_failure_exporter_state_unsaved_timelines", [],
         "Timelines that changed since they were saved.";
-    conflicts: IntCounter, Counter "state_conflicts_total", [],
+    conflicts: IntCounter, Counter "job_failure_exporter_state_conflicts_total", [],
         "Saves that met a document of another replica, and were merged with it.";
-    conditional: IntGaugeVec, Gauge "state_conditional_writes", [],
+    conditional: IntGaugeVec, Gauge "job_failure_exporter_state_conditional_writes", [],
         "1 if the S3 store honours conditional writes; 0 if it ignores them, and of two replicas the last to write wins.";
-    clock_offset: GaugeVec, Gauge "gitlab_clock_offset_seconds", [],
+    clock_offset: GaugeVec, Gauge "job_failure_exporter_gitlab_clock_offset_seconds", [],
         "How far GitLab's clock is ahead of this machine's.";
-    clock_suspect: IntGaugeVec, Gauge "clock_suspect", ["clock"],
+    clock_suspect: IntGaugeVec, Gauge "job_failure_exporter_clock_suspect", ["clock"],
         "1 while GitLab's clock or this machine's has jumped, and `retention` does not go by it, else 0.";
-    rebuilt: IntCounter, Counter "refs_rebuilt_total", [],
+    rebuilt: IntCounter, Counter "job_failure_exporter_refs_rebuilt_total", [],
         "Refs whose history was read anew, because GitLab no longer has their pipelines or has others under their ids.";
-    log_reads: IntCounterVec, Counter "log_reads_total", ["result"],
+    log_reads: IntCounterVec, Counter "job_failure_exporter_log_reads_total", ["result"],
         "Logs of failing jobs that were asked for, by result: read, missing in GitLab, or failed.";
-    logs_waiting: IntGauge, Gauge "logs_waiting", [],
+    logs_waiting: IntGauge, Gauge "job_failure_exporter_logs_waiting", [],
         "Failing jobs whose logs wait to be read.";
-    webhooks: IntCounterVec, Counter "webhook_events_total", ["kind", "result"],
+    webhooks: IntCounterVec, Counter "job_failure_exporter_webhook_events_total", ["kind", "result"],
         "Webhooks of GitLab by kind (job, pipeline, other) and what became of them.";
-    connections: IntGaugeVec, Gauge "http_connections", [],
+    connections: IntGaugeVec, Gauge "job_failure_exporter_http_connections", [],
         "Connections that are open to the exporter.";
-    limits: IntCounterVec, Counter "limit_reached_total", ["limit"],
+    limits: IntCounterVec, Counter "job_failure_exporter_limit_reached_total", ["limit"],
         "Jobs, refs and listings that were left out or cut because of a limit.";
-    circuit: IntGaugeVec, Gauge "circuit_breaker_state", ["state"],
+    circuit: IntGaugeVec, Gauge "job_failure_exporter_circuit_breaker_state", ["state"],
         "1 for the state that the circuit breaker of GitLab is in (closed, half_open, open), else 0.";
-    token_expiry: IntGaugeVec, Gauge "gitlab_token_expiry_timestamp_seconds", [],
+    token_expiry: IntGaugeVec, Gauge "job_failure_exporter_gitlab_token_expiry_timestamp_seconds", [],
         "When the GitLab token ends; absent if it never does, or if GitLab does not say.";
-    token_scopes: IntGaugeVec, Gauge "gitlab_token_scope", ["scope"],
+    token_scopes: IntGaugeVec, Gauge "job_failure_exporter_gitlab_token_scope", ["scope"],
         "Always 1, for each scope of the GitLab token; absent if GitLab does not say.";
-    config_ok: IntGaugeVec, Gauge "config_last_load_successful", [],
+    config_ok: IntGaugeVec, Gauge "job_failure_exporter_config_last_load_successful", [],
         "1 if the last attempt to load the configuration succeeded, else 0.";
-    config_loaded: IntGaugeVec, Gauge "config_last_load_success_timestamp_seconds", [],
+    config_loaded: IntGaugeVec, Gauge "job_failure_exporter_config_last_load_success_timestamp_seconds", [],
         "When the configuration in force was loaded.";
+    remediation_mode: IntGaugeVec, Gauge "job_failure_exporter_remediation_mode", ["mode"],
+        "Always 1, with the value of `remediation.mode`.";
+    remediation_decisions: IntCounterVec, Counter "job_failure_exporter_remediation_decisions_total", ["rule", "decision", "reason"],
+        "Decisions about failed jobs, each once a failure: act, would_act, wait, refuse or no_rule, and why.";
+    remediation_actions: IntCounterVec, Counter "job_failure_exporter_remediation_actions_total", ["action", "rule", "result"],
+        "Actions on failed jobs, by what came of them: started, refused, not_done.";
+    remediation_recovered: IntCounterVec, Counter "job_failure_exporter_remediation_recovered_total", ["rule"],
+        "Actions after which the job passed.";
+    remediation_failed_again: IntCounterVec, Counter "job_failure_exporter_remediation_failed_again_total", ["rule"],
+        "Actions after which the job failed again.";
+    remediation_pending: IntGauge, Gauge "job_failure_exporter_remediation_pending", [],
+        "Failures that wait for their turn.";
+    remediation_paused: IntGaugeVec, Gauge "job_failure_exporter_remediation_paused", ["reason"],
+        "1 while nothing is done for this reason (outage, gitlab_down, not_saved), else 0; of no_rights, the number of projects in which the token may not act.";
+    retry_circuit: IntGaugeVec, Gauge "job_retry_circuit_open", ["project", "ref", "track", "job_name"],
+        "1 while a job that failed too often in a row is not brought back any more; absent otherwise.";
 }
 
 /// Version of this program.

@@ -10,7 +10,7 @@ use ci_history::{Shard, TimelineKey};
 use super::attic::AtticName;
 use super::envelope::{self, seal};
 use super::files::{self, Owner, sync};
-use super::layout::{ATTIC, document_path};
+use super::layout::{ATTIC, REMEDIATION, document_path};
 use super::outcome::{Loaded, Quarantined, ReadError};
 
 const LOCK_FILE: &str = ".lock";
@@ -154,7 +154,7 @@ impl Directory {
         let is_ours = |path: PathBuf| {
             let name = path.file_name().and_then(|name| name.to_str());
             name.is_some_and(|name| {
-                [LOCK_FILE, ATTIC].contains(&name) || name.bytes().all(|it| it.is_ascii_digit())
+                [LOCK_FILE, ATTIC, REMEDIATION].contains(&name) || name.bytes().all(|it| it.is_ascii_digit())
             })
         };
         if files::entries(&self.root).all(is_ours) {

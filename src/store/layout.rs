@@ -12,6 +12,9 @@ const LONGEST_NAME: usize = 180;
 /// Folder of the documents that fell to the retention, `attic/<project id>/<percent-encoded ref>@<time>.json`.
 pub(super) const ATTIC: &str = "attic";
 
+/// The record of remediation.
+pub(super) const REMEDIATION: &str = ".remediation.json";
+
 /// Path of a timeline's document below the store's root, with `/` between its two parts.
 pub(super) fn document_path(key: &TimelineKey) -> String {
     let stem = file_stem(&key.ref_name);

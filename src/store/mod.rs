@@ -10,6 +10,7 @@ mod files;
 mod history_document;
 mod layout;
 mod outcome;
+mod remediation;
 mod s3;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub use directory::{Directory, OpenError, SaveError};
 pub use document::{
     DocumentError, Saved, SavedScope, decode, decode_v2, encode, encode_v2, names_a_version,
 };
+pub use remediation::Version;
 pub use outcome::{Loaded, Quarantined, ReadError, Written};
 pub use s3::{S3, S3Error, S3ErrorKind};
 
@@ -43,6 +45,9 @@ pub enum StoreError {
     /// The state directory could not be taken.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// A document on disk could not be read.
+    #[error("cannot read the record of remediation: {0}")]
+    Unreadable(std::io::Error),
     /// A document on disk could not be written or removed.
     #[error(transparent)]
     Directory(#[from] SaveError),
@@ -71,7 +76,7 @@ impl StoreError {
     pub fn is_lasting(&self) -> bool {
         match self {
             Self::S3(error) => error.kind().is_lasting(),
-            Self::Open(_) | Self::Directory(_) | Self::Refused { .. } => true,
+            Self::Open(_) | Self::Unreadable(_) | Self::Directory(_) | Self::Refused { .. } => true,
         }
     }
 }

@@ -6,7 +6,10 @@ use std::num::{NonZeroI64, NonZeroU8, NonZeroU64};
 ///
 /// GitLab's API gives milliseconds and its webhooks seconds; whole seconds make both equal. The epoch
 /// itself is no `Timestamp`, so that `Option<Timestamp>` takes 8 bytes too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(transparent)]
 pub struct Timestamp(NonZeroI64);
 
 impl Timestamp {

@@ -71,7 +71,7 @@ impl Tracks {
     }
 
     /// The track of a branch's pipelines of this source; `None` for the unnamed one.
-    pub(crate) fn of_source(&self, source: Option<&str>) -> Option<Arc<str>> {
+    pub fn of_source(&self, source: Option<&str>) -> Option<Arc<str>> {
         let source = source?;
         let tracks = self.tracks.iter();
         let mut matching = tracks.filter(|track| track.sources.contains(&source));

@@ -9,6 +9,7 @@
 //! Each part has private fields. Its methods return effects, which the shell applies.
 
 mod effects;
+mod failures;
 mod health;
 mod limits;
 mod polling;

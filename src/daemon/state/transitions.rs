@@ -11,6 +11,7 @@ pub(super) struct Rank {
     pub(super) consecutive_failures: u64,
     pub(super) failure_ratio: f64,
     pub(super) gone_since: Option<Timestamp>,
+    pub(super) last_execution: Option<Timestamp>,
 }
 
 impl Rank {
@@ -20,6 +21,7 @@ impl Rank {
             consecutive_failures: row.figures.consecutive_failures,
             failure_ratio: row.figures.failure_ratio(),
             gone_since: row.figures.gone_since,
+            last_execution: row.figures.last_execution,
         }
     }
 }

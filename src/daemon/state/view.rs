@@ -125,7 +125,7 @@ impl DaemonStatus for State {
 }
 
 impl State {
-    fn entry(&self, key: &TimelineKey, job: &str) -> Option<JobEntry> {
+    pub(super) fn entry(&self, key: &TimelineKey, job: &str) -> Option<JobEntry> {
         let inner = self.lock();
         let timeline = inner.timelines.get_visible(key)?;
         if inner.timelines.is_unwatched(key, job) {

@@ -20,6 +20,7 @@ use super::document::{DocumentError, Saved, encode};
 use super::envelope::{self, seal};
 use super::layout::document_path;
 use super::outcome::{Quarantined, Written};
+use super::remediation::Version;
 use crate::base::s3_options::S3Options;
 
 /// Requests that run at a time.
@@ -189,6 +190,41 @@ impl S3 {
     /// Replaces an object, whatever another replica has written.
     pub(super) async fn write(&self, name: &str, text: Vec<u8>) -> Result<(), S3Error> {
         self.bucket.put(name, text, Condition::None).await.map(drop)
+    }
+
+    /// An object, and which one it is.
+    pub(super) async fn read_version(
+        &self,
+        name: &str,
+    ) -> Result<(Option<Vec<u8>>, Version), S3Error> {
+        let object = self.bucket.get(name).await?;
+        Ok(match object {
+            None => (None, Version { etag: None }),
+            Some(Object { etag, body }) => (Some(body.to_vec()), Version { etag }),
+        })
+    }
+
+    /// Replaces an object, unless another replica has done so meanwhile.
+    pub(super) async fn replace(
+        &self,
+        name: &str,
+        text: Vec<u8>,
+        version: &Version,
+    ) -> Result<bool, S3Error> {
+        let etag = version.etag.as_deref();
+        let condition = etag.map_or(Condition::Absent, Condition::Is);
+        match self.put(name, text, condition).await {
+            Ok(_) => Ok(true),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    S3ErrorKind::Precondition | S3ErrorKind::NoSuchKey
+                ) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Removes an object, whatever another replica has written.

@@ -1,0 +1,139 @@
+//! Sets remediation up, and tells what it decides and does in metrics and log.
+
+use std::sync::Arc;
+
+use ci_history::Timestamp;
+use secrecy::SecretString;
+
+use super::client::acting_client;
+use super::error::DaemonError;
+use super::state::State;
+use super::telemetry::Traffic;
+use crate::base::label::Label as _;
+use crate::config::{Config, Mode, Word as _};
+use crate::metrics::{Pause, Telemetry};
+use crate::remediation::{
+    Action, Condition, Decided, Executor, Ledger, Observer, Parts, Progress, Verdict,
+};
+use crate::store::Store;
+
+/// The executor of a configuration; `None` if remediation is off.
+pub(super) fn open(
+    config: &Config,
+    state: &Arc<State>,
+    store: &Store,
+    traffic: Traffic,
+) -> Result<Option<Arc<Executor>>, DaemonError> {
+    let settings = &config.remediation;
+    let telemetry = state.telemetry().clone();
+    let rules: Vec<&str> = settings.rules.iter().map(|rule| &*rule.name).collect();
+    telemetry.remediation(settings.mode.word(), &rules);
+    if settings.mode == Mode::Off {
+        return Ok(None);
+    }
+    let client = acting_client(&config.gitlab, settings, Arc::new(traffic))?;
+    Ok(Some(Arc::new(Executor::new(Parts {
+        client,
+        failures: state.clone(),
+        store: store.clone(),
+        settings: settings.clone(),
+        tracks: config.watch.tracks.clone(),
+        observer: Arc::new(Told { telemetry }),
+    }))))
+}
+
+/// The secrets of the section, to keep them out of what is shown.
+pub(super) fn secrets(config: &Config) -> Vec<SecretString> {
+    let settings = &config.remediation;
+    let callers = settings.callers.iter();
+    let tokens = callers.filter_map(|caller| caller.token.clone());
+    tokens.chain(settings.token.clone()).collect()
+}
+
+/// Counts and logs.
+struct Told {
+    telemetry: Telemetry,
+}
+
+impl Observer for Told {
+    fn decided(&self, decided: &Decided) {
+        let rule = decided.rule.as_deref().unwrap_or_default();
+        let (decision, reason) = decided.verdict.words();
+        self.telemetry.remediation_decided(rule, decision, reason);
+        let job = &decided.job;
+        let (project, ref_name, name) = (&*job.project, &*job.ref_name, &*job.name);
+        let job_id = job.job_id;
+        match decided.verdict {
+            Verdict::NoRule | Verdict::Wait(_) => tracing::debug!(
+                project,
+                "ref" = ref_name,
+                job = name,
+                job_id,
+                rule,
+                decision,
+                reason,
+                "decided about a failed job"
+            ),
+            Verdict::Act { .. } | Verdict::Refuse(_) => tracing::info!(
+                project,
+                "ref" = ref_name,
+                job = name,
+                job_id,
+                rule,
+                decision,
+                reason,
+                "decided about a failed job"
+            ),
+        }
+    }
+
+    fn acted(&self, action: &Action) {
+        let (kind, rule) = (action.kind.word(), action.rule());
+        let result: &'static str = action.progress.into();
+        match action.progress {
+            Progress::Intended => {}
+            Progress::Started | Progress::Refused | Progress::NotDone => {
+                self.telemetry.remediation_acted(kind, rule, result);
+            }
+            Progress::Recovered => self.telemetry.remediation_ended(rule, true),
+            Progress::FailedAgain => self.telemetry.remediation_ended(rule, false),
+        }
+        tracing::info!(
+            number = action.number,
+            project = &*action.job.project,
+            "ref" = &*action.job.ref_name,
+            job = &*action.job.job,
+            job_id = action.job_id,
+            pipeline_id = action.pipeline_id,
+            action = kind,
+            by = &*action.by,
+            result,
+            started = action.started,
+            answer = action.answer.as_deref(),
+            "acted on a failed job"
+        );
+    }
+
+    fn recorded(&self, ledger: &Ledger, now: Timestamp) {
+        let open = ledger.circuits().iter().filter(|it| it.opened.is_some());
+        self.telemetry.retry_circuits(open.map(|circuit| {
+            let job = &circuit.job;
+            let track = job.track.as_deref().unwrap_or_default();
+            [&*job.project, &*job.ref_name, track, &*job.job]
+        }));
+        let stopped = ledger.stopped_projects(now);
+        self.telemetry.remediation_paused(Pause::NoRights, stopped);
+    }
+
+    fn waiting(&self, count: usize, conditions: &[(Condition, bool)]) {
+        self.telemetry.remediation_pending(count);
+        for (condition, holds) in conditions {
+            let pause = match condition {
+                Condition::Outage => Pause::Outage,
+                Condition::GitlabDown => Pause::GitlabDown,
+                Condition::NotSaved => Pause::NotSaved,
+            };
+            self.telemetry.remediation_paused(pause, (*holds).into());
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The state as remediation sees it: what failed, and what came of actions.
+
+use ci_history::{Outcome, TimelineKey, Timestamp};
+
+use super::shell::State;
+use crate::config::ActionKind;
+use crate::http::JobEntry;
+use crate::remediation::{Action, ActionResult, FailedJob, Failures, JobName, Recent};
+
+/// How long a log may take to be read before a failure is judged without it, in seconds.
+const LOG_WAIT: i64 = 120;
+
+impl Failures for State {
+    /// Looks each job up by itself, so that the lock is never held for long.
+    fn failed_jobs(&self, since: Timestamp) -> Vec<FailedJob> {
+        let timelines = self.lock().timelines.visible();
+        let mut failed = Vec::new();
+        for timeline in &timelines {
+            let failing = timeline.ranks.iter().filter(|rank| {
+                rank.consecutive_failures > 0
+                    && rank.gone_since.is_none()
+                    && rank.last_execution.is_some_and(|at| at >= since)
+            });
+            let jobs = failing.filter_map(|rank| self.entry(&timeline.key, &rank.name));
+            failed.extend(jobs.filter_map(|entry| self.failed(timeline.key.project_id, entry)));
+        }
+        failed
+    }
+
+    fn failed_job(&self, job: &JobName) -> Option<FailedJob> {
+        self.failed(job.project_id, self.entry(&key_of(job), &job.job)?)
+    }
+
+    fn streak(&self, job: &JobName) -> Option<u64> {
+        let entry = self.entry(&key_of(job), &job.job)?;
+        Some(entry.row.figures.consecutive_failures)
+    }
+
+    fn recent(&self, since: Timestamp) -> Recent {
+        let timelines = self.lock().timelines.visible();
+        let mut recent = Recent::default();
+        let ranks = timelines.iter().flat_map(|timeline| timeline.ranks.iter());
+        for rank in ranks.filter(|rank| rank.last_execution.is_some_and(|at| at >= since)) {
+            recent.add(rank.consecutive_failures > 0);
+        }
+        recent
+    }
+
+    fn result(&self, action: &Action) -> Option<ActionResult> {
+        let (job, pipeline) = match action.kind {
+            ActionKind::Recover => (&action.job.job, action.pipeline_id),
+            ActionKind::Play => (action.play.as_ref()?, action.pipeline_id),
+            ActionKind::Restart => (&action.job.job, action.started?),
+            ActionKind::RunSchedule => return None,
+        };
+        let entry = self.entry(&key_of(&action.job), job)?;
+        let window = entry.row.figures.window.iter();
+        let execution = window.rev().find(|it| it.pipeline_id == Some(pipeline))?;
+        // Before the new attempt was seen the execution is still decided by the old one.
+        let is_new = execution.job_id.is_some_and(|id| id > action.job_id);
+        match execution.outcome {
+            Outcome::Passed | Outcome::AllowedFailure if is_new => Some(ActionResult::Passed),
+            Outcome::Failed if is_new => Some(ActionResult::Failed),
+            _ => None,
+        }
+    }
+
+    fn project_id(&self, path: &str) -> Option<u64> {
+        let inner = self.lock();
+        let mut watched = inner.projects.watched();
+        watched.find(|it| *it.path == *path).map(|it| it.id)
+    }
+
+    fn gitlab_is_down(&self) -> bool {
+        !self.telemetry().circuit_is_closed()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.gitlab_now()
+    }
+}
+
+impl State {
+    /// A job as a failure, once its class is known.
+    fn failed(&self, project_id: u64, entry: JobEntry) -> Option<FailedJob> {
+        let figures = &entry.row.figures;
+        let failing = figures.failing.as_ref()?;
+        let newest = figures.window.last()?;
+        let failed_at = newest.finished_at?;
+        let age = self.clock.gitlab_now().unix() - failed_at.unix();
+        if self.policy.read_logs && !failing.log_was_read && age < LOG_WAIT {
+            return None;
+        }
+        Some(FailedJob {
+            project_id,
+            ref_name: entry.ref_name,
+            track: entry.track,
+            team: entry.team,
+            pipeline_id: failing.pipeline_id?,
+            job_id: failing.job_id?,
+            failed_at,
+            class: failing.failure_class?,
+            reason: failing.failure_reason.clone(),
+            log_rule: None,
+            streak: figures.consecutive_failures,
+            project: entry.project,
+            name: entry.row.name,
+            stage: entry.row.stage,
+        })
+    }
+}
+
+fn key_of(job: &JobName) -> TimelineKey {
+    TimelineKey::new(job.project_id, job.ref_name.clone()).with_track(job.track.clone())
+}

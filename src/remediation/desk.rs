@@ -1,0 +1,161 @@
+//! Takes the wishes of people, tools and alerts.
+
+use std::sync::Arc;
+
+use ci_history::{FailureClass, Timestamp};
+
+use super::ask::{Ask, FailedJob, Origin};
+use super::decisions::{Verdict, verdict_of};
+use super::executor::Executor;
+use super::guard::Decision;
+use super::ledger::JobName;
+use super::reason::Reason;
+use super::request::{Answer, Refusal, Wish};
+use crate::config::ActionKind;
+
+/// Most failures that one request may be about.
+const MOST_ASKS: usize = 100;
+
+impl Executor {
+    /// Does what somebody wishes for, as far as the guard lets it. A trial changes nothing.
+    pub async fn ask(&self, wishes: &[Wish], by: &Arc<str>, is_trial: bool) -> Answer {
+        let mut answer = Answer::default();
+        let mut asks: Vec<Ask> = Vec::new();
+        for wish in wishes {
+            let found = self.asks_of(wish, by);
+            if found.is_empty() {
+                answer.refused.push(Refusal::unmatched(wish));
+            }
+            let is_new = |ask: &Ask| !asks.iter().any(|known| known.job == ask.job);
+            let new: Vec<_> = found.into_iter().filter(is_new).collect();
+            asks.extend(new);
+        }
+        let excess = asks.split_off(asks.len().min(MOST_ASKS));
+        answer.refused.extend(excess.iter().map(Refusal::too_many));
+        for ask in asks {
+            self.take(ask, is_trial, &mut answer).await;
+        }
+        answer
+    }
+
+    async fn take(&self, ask: Ask, is_trial: bool, answer: &mut Answer) {
+        let decision = self.decide(&ask).await;
+        if !matches!(decision, Decision::Act(_)) {
+            answer.refused.push(Refusal::of(&ask, decision));
+        } else if is_trial || !self.acts() {
+            answer.would.push(ask);
+        } else {
+            match self.act(&ask).await {
+                Ok(action) => answer.actions.push(action),
+                Err(decision) => answer.refused.push(Refusal::of(&ask, decision)),
+            }
+        }
+    }
+
+    /// The failures that a wish is about.
+    fn asks_of(&self, wish: &Wish, by: &Arc<str>) -> Vec<Ask> {
+        let ask = |job| Ask {
+            origin: Origin::Caller(by.clone()),
+            kind: wish.kind,
+            play: wish.play.clone(),
+            job,
+        };
+        if wish.kind == ActionKind::RunSchedule {
+            return self.schedule_of(wish).map(ask).into_iter().collect();
+        }
+        let now = self.failures.now();
+        let longest = self.settings.limits.younger_than.as_secs();
+        let since = Timestamp::of_clock(now.unix() - i64::try_from(longest).unwrap_or(i64::MAX));
+        let mut jobs = self.failures.failed_jobs(since);
+        jobs.retain(|job| wish.is_about(job));
+        jobs.sort_unstable_by_key(|job| (job.pipeline_id, job.job_id));
+        jobs.into_iter().map(ask).collect()
+    }
+
+    fn schedule_of(&self, wish: &Wish) -> Option<FailedJob> {
+        Some(FailedJob {
+            project_id: self.failures.project_id(&wish.project)?,
+            project: wish.project.clone(),
+            ref_name: wish.ref_name.clone().unwrap_or_default(),
+            track: None,
+            name: wish.job.clone().unwrap_or_default(),
+            stage: Arc::default(),
+            team: None,
+            pipeline_id: 0,
+            job_id: wish.schedule_id?,
+            failed_at: self.failures.now(),
+            class: FailureClass::Unknown,
+            reason: None,
+            log_rule: None,
+            streak: 0,
+        })
+    }
+
+    /// Closes the circuit of a job, although it has not passed. Returns whether it was open.
+    ///
+    /// # Errors
+    ///
+    /// Why the record cannot be saved.
+    pub async fn reset_circuit(&self, job: &JobName) -> Result<bool, String> {
+        let streak = self.failures.streak(job).unwrap_or(0);
+        let reset = |ledger: &mut super::Ledger| {
+            let was_open = ledger.reset_circuit(job, streak);
+            (was_open, was_open)
+        };
+        let (ledger, change) = self.record.change(reset).await?;
+        self.remember(ledger);
+        self.wake();
+        Ok(change.into_inner())
+    }
+}
+
+impl Wish {
+    fn is_about(&self, job: &FailedJob) -> bool {
+        let is = |wanted: Option<u64>, found| wanted.is_none_or(|wanted| wanted == found);
+        let is_ref = self.ref_name.as_ref().is_none_or(|ref_name| {
+            *ref_name == job.ref_name && (self.track.is_none() || self.track == job.track)
+        });
+        *self.project == *job.project
+            && is_ref
+            && (self.job.as_ref()).is_none_or(|name| *name == job.name)
+            && is(self.pipeline_id, job.pipeline_id)
+            && is(self.job_id, job.job_id)
+    }
+}
+
+impl Refusal {
+    fn of(ask: &Ask, decision: Decision) -> Self {
+        let (verdict, _) = verdict_of(decision, false);
+        let why = match verdict {
+            Verdict::Wait(reason) | Verdict::Refuse(reason) => reason.explain(),
+            Verdict::Act { .. } | Verdict::NoRule => Reason::AlreadyDone.explain(),
+        };
+        Self {
+            job: Some(JobName::of(&ask.job)),
+            verdict: Some(verdict),
+            why: why.to_owned(),
+        }
+    }
+
+    fn unmatched(wish: &Wish) -> Self {
+        let name = |text: &Option<Arc<str>>| text.as_deref().unwrap_or("any").to_owned();
+        Self {
+            job: None,
+            verdict: None,
+            why: format!(
+                "nothing failed lately that fits project {}, ref {}, job {}",
+                wish.project,
+                name(&wish.ref_name),
+                name(&wish.job)
+            ),
+        }
+    }
+
+    fn too_many(ask: &Ask) -> Self {
+        Self {
+            job: Some(JobName::of(&ask.job)),
+            verdict: None,
+            why: format!("one request starts at most {MOST_ASKS} actions; ask again for the others"),
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Looks at every failure again and again, and acts when the guard lets it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ci_history::{Timestamp, Tracks};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::ask::{Ask, FailedJob, Origin};
+use super::decisions::{Decided, Decisions, Verdict, verdict_of};
+use super::facts::{Condition, Failures, Observer};
+use super::guard::{Conditions, Decision, Guard};
+use super::ledger::Ledger;
+use super::ledger_store::LedgerStore;
+use crate::config::{Mode, Remediation};
+use crate::gitlab::Client;
+use crate::store::Store;
+
+/// Longest time between two looks at all failures.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// Jobs that ran in this time tell whether there is an outage, in seconds.
+const RECENT: i64 = 3600;
+
+/// Failures that were not seen for this time are forgotten, in seconds.
+const UNSEEN: i64 = 600;
+
+/// What an executor works with.
+pub struct Parts {
+    /// GitLab, with the token that acts.
+    pub client: Client,
+    /// What was counted.
+    pub failures: Arc<dyn Failures>,
+    /// Where the record of actions is kept.
+    pub store: Store,
+    /// The configuration.
+    pub settings: Remediation,
+    /// The tracks of pipelines.
+    pub tracks: Tracks,
+    /// Sees what is decided and done.
+    pub observer: Arc<dyn Observer>,
+}
+
+/// See the module.
+pub struct Executor {
+    pub(super) client: Client,
+    pub(super) failures: Arc<dyn Failures>,
+    pub(super) settings: Remediation,
+    pub(super) tracks: Tracks,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) record: LedgerStore,
+    /// Held from the decision about an action to its result: one at a time.
+    pub(super) turn: tokio::sync::Mutex<()>,
+    memory: Mutex<Memory>,
+    wake: Notify,
+}
+
+/// What is known between two looks.
+#[derive(Default)]
+struct Memory {
+    /// As it was last read or written.
+    ledger: Ledger,
+    /// Whether it was read at all.
+    is_loaded: bool,
+    decisions: Decisions,
+    /// The user of the token.
+    user: Option<u64>,
+    /// The jobs of deployments, by project, and when they were read.
+    deployed: HashMap<u64, (Instant, Arc<BTreeSet<Arc<str>>>)>,
+    /// Whether the record could not be read or saved the last time.
+    is_unsaved: bool,
+}
+
+impl Executor {
+    /// Asks GitLab and the store nothing.
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
+            client,
+            failures,
+            store,
+            settings,
+            tracks,
+            observer,
+        } = parts;
+        Self {
+            client,
+            failures,
+            settings,
+            tracks,
+            observer,
+            record: LedgerStore::new(store),
+            turn: tokio::sync::Mutex::new(()),
+            memory: Mutex::default(),
+            wake: Notify::new(),
+        }
+    }
+
+    /// Decides and acts until `stop`. An action that has begun is recorded to its end.
+    pub async fn run(&self, stop: CancellationToken) {
+        loop {
+            self.look().await;
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(INTERVAL) => {}
+            }
+        }
+    }
+
+    /// Looks at all failures soon.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// How far it goes.
+    pub fn mode(&self) -> Mode {
+        self.settings.mode
+    }
+
+    /// The record of actions, and the newest decision about each failure with the time of the next look.
+    pub fn shown(&self) -> (Ledger, Vec<(Decided, Option<Timestamp>)>) {
+        let memory = self.memory();
+        let decisions = memory.decisions.all();
+        let decisions = decisions.map(|(decided, again)| (decided.clone(), again));
+        (memory.ledger.clone(), decisions.collect())
+    }
+
+    /// Looks at all failures once.
+    async fn look(&self) {
+        if let Err(why) = self.load().await {
+            self.not_saved(&why);
+            self.tell_conditions();
+            return;
+        }
+        self.follow_up().await;
+        let now = self.failures.now();
+        let longest = self.settings.limits.younger_than.as_secs();
+        let since = Timestamp::of_clock(now.unix() - i64::try_from(longest).unwrap_or(i64::MAX));
+        let mut jobs = self.failures.failed_jobs(since);
+        // The jobs of earlier stages first: GitLab creates them first.
+        jobs.sort_unstable_by_key(|job| (job.pipeline_id, job.job_id));
+        for job in &jobs {
+            if self.memory().decisions.is_due(job, now) {
+                self.consider(job).await;
+            }
+        }
+        let unseen_since = Timestamp::of_clock(now.unix() - UNSEEN);
+        self.memory().decisions.forget(unseen_since);
+        self.tell_conditions();
+    }
+
+    fn tell_conditions(&self) {
+        let conditions = self.conditions();
+        let (waiting, is_unsaved) = {
+            let memory = self.memory();
+            (memory.decisions.waiting(), memory.is_unsaved)
+        };
+        let told = [
+            (Condition::Outage, conditions.outage),
+            (Condition::GitlabDown, conditions.gitlab_down),
+            (Condition::NotSaved, is_unsaved),
+        ];
+        self.observer.waiting(waiting, &told);
+    }
+
+    /// Decides about one failure, and acts if nothing speaks against it.
+    async fn consider(&self, job: &FailedJob) {
+        let Some(rule) = self.settings.rule_for(&job.facts()) else {
+            self.decided(job, None, Verdict::NoRule, None);
+            return;
+        };
+        let ask = Ask {
+            origin: Origin::Rule(rule.name.clone()),
+            kind: rule.action,
+            play: rule.play.clone(),
+            job: job.clone(),
+        };
+        let mut decision = self.decide(&ask).await;
+        if self.acts() && matches!(decision, Decision::Act(_)) {
+            decision = match self.act(&ask).await {
+                Ok(_) => decision,
+                Err(instead) => instead,
+            };
+        }
+        let (verdict, again) = verdict_of(decision, self.acts());
+        self.decided(job, Some(&rule.name), verdict, again);
+    }
+
+    /// What would be done now about an ask.
+    pub(super) async fn decide(&self, ask: &Ask) -> Decision {
+        let ledger = self.memory().ledger.clone();
+        if let Some(decision) = self.guard(&ledger).before_listing(ask) {
+            return decision;
+        }
+        match self.listed(ask).await {
+            Ok(listed) => self.guard(&ledger).after_listing(ask, &listed),
+            Err(decision) => decision,
+        }
+    }
+
+    pub(super) fn guard<'a>(&'a self, ledger: &'a Ledger) -> Guard<'a> {
+        Guard {
+            settings: &self.settings,
+            ledger,
+            conditions: self.conditions(),
+            now: self.failures.now(),
+        }
+    }
+
+    /// Whether anything is changed in GitLab.
+    pub(super) fn acts(&self) -> bool {
+        self.settings.mode == Mode::Act
+    }
+
+    fn conditions(&self) -> Conditions {
+        let since = Timestamp::of_clock(self.failures.now().unix() - RECENT);
+        let recent = self.failures.recent(since);
+        Conditions {
+            outage: recent.is_outage(&self.settings.pause_when),
+            gitlab_down: self.failures.gitlab_is_down(),
+        }
+    }
+
+    fn decided(
+        &self,
+        job: &FailedJob,
+        rule: Option<&Arc<str>>,
+        verdict: Verdict,
+        again: Option<Timestamp>,
+    ) {
+        let now = self.failures.now();
+        let decisions = &mut self.memory().decisions;
+        if let Some(decided) = decisions.note(job, rule, verdict, again, now) {
+            self.observer.decided(&decided);
+        }
+    }
+
+    /// Reads the record of actions once; later it is read with each change.
+    async fn load(&self) -> Result<(), String> {
+        if self.memory().is_loaded {
+            return Ok(());
+        }
+        let (ledger, _) = self.record.read().await?;
+        self.remember(ledger);
+        Ok(())
+    }
+
+    /// Keeps the record as it was last read or written.
+    pub(super) fn remember(&self, ledger: Ledger) {
+        self.observer.recorded(&ledger, self.failures.now());
+        let mut memory = self.memory();
+        memory.ledger = ledger;
+        memory.is_loaded = true;
+        memory.is_unsaved = false;
+    }
+
+    /// The record as it was last read or written.
+    pub(super) fn ledger(&self) -> Ledger {
+        self.memory().ledger.clone()
+    }
+
+    /// Tells once that the record cannot be used.
+    pub(super) fn not_saved(&self, why: &str) {
+        if !std::mem::replace(&mut self.memory().is_unsaved, true) {
+            tracing::error!("nothing is brought back: {why}");
+        }
+    }
+
+    pub(super) fn known_user(&self) -> Option<u64> {
+        self.memory().user
+    }
+
+    pub(super) fn remember_user(&self, user: u64) {
+        self.memory().user = Some(user);
+    }
+
+    /// The jobs of a project's deployments, if they were read after `oldest`.
+    pub(super) fn known_deployed(
+        &self,
+        project: u64,
+        oldest: Duration,
+    ) -> Option<Arc<BTreeSet<Arc<str>>>> {
+        let memory = self.memory();
+        let (at, jobs) = memory.deployed.get(&project)?;
+        (at.elapsed() < oldest).then(|| jobs.clone())
+    }
+
+    pub(super) fn remember_deployed(&self, project: u64, jobs: Arc<BTreeSet<Arc<str>>>) {
+        let mut memory = self.memory();
+        memory.deployed.insert(project, (Instant::now(), jobs));
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,35 @@
+//! Brings failed jobs back: decides, acts within bounds, and keeps a record of both.
+//!
+//! ```text
+//! rules on what was counted  --.
+//! Alertmanager, HTTP, command --> Ask -> guard (pure) -> executor -> GitLab
+//!                                           ^               |
+//!                                           '--- ledger <---'   saved before and after each action
+//! ```
+//!
+//! Nothing else in the exporter changes anything in GitLab.
+
+mod act;
+mod ask;
+mod decisions;
+mod desk;
+mod executor;
+mod facts;
+mod follow;
+mod guard;
+mod ledger;
+mod ledger_document;
+mod ledger_store;
+mod listed;
+mod outage;
+mod reason;
+mod request;
+
+pub use ask::{Ask, FailedJob, Origin};
+pub use decisions::{Decided, Verdict};
+pub use executor::{Executor, Parts};
+pub use facts::{Condition, Failures, Observer, Result as ActionResult};
+pub use ledger::{Action, Circuit, JobName, Ledger, Progress};
+pub use outage::Recent;
+pub use reason::Reason;
+pub use request::{Answer, Refusal, Wish};
