@@ -24,6 +24,9 @@ pub enum DaemonError {
     /// The operating system.
     #[error("cannot catch signals: {0}")]
     Signals(#[from] io::Error),
+    /// The operating system's random numbers.
+    #[error("cannot read random numbers: {0}")]
+    Random(getrandom::Error),
     /// The last changes were lost.
     #[error("the last changes are not saved: {0}")]
     NotSaved(#[source] StoreError),

@@ -47,7 +47,7 @@ use self::state::State;
 use self::telemetry::Traffic;
 use self::webhooks::{Inbox, Work};
 use crate::config::Config;
-use crate::http::{Bound, Server, Service};
+use crate::http::{Bound, Remedies, Server, Service};
 use crate::ingest::Poller;
 use crate::metrics::{Build, Exposition, Telemetry};
 use crate::remediation::Executor;
@@ -72,7 +72,7 @@ pub struct Daemon {
     webhooks: Option<(Arc<Inbox>, Work)>,
     instance: Instance,
     saver: Saver,
-    remediation: Option<Arc<Executor>>,
+    remediation: Option<(Arc<Remedies>, Arc<Executor>)>,
     state: Arc<State>,
     server: Bound,
     signals: Signals,
@@ -109,8 +109,7 @@ impl Daemon {
             clock: clock.clone(),
             has_token: config.gitlab.token.is_some(),
         };
-        let traffic = Traffic::new(state.telemetry().clone(), clock.clone());
-        let remediation = remediation::open(&config, &state, &store, traffic)?;
+        let remediation = remediation::open(&config, &state, &store)?;
         let poller = Poller::new(client, config.watch.clone(), state.clone());
         let webhooks = config.webhooks.gitlab.as_ref();
         let webhooks = webhooks
@@ -161,6 +160,9 @@ impl Daemon {
         let stop = CancellationToken::new();
         let now = Arc::new(move || clock.local_now());
         let mut service = Service::new(state.exposition.clone(), state.clone(), now);
+        if let Some((remedies, _)) = &remediation {
+            service = service.with_remedies(remedies.clone());
+        }
         if let Some((inbox, work)) = webhooks {
             service = service.with_webhooks(inbox);
             // Ends with the server, which holds the other end of the queue.
@@ -174,7 +176,7 @@ impl Daemon {
                 let polling = tokio::spawn(poller.run(stop.clone()));
                 let logs = logs.map(|logs| tokio::spawn(logs.run(stop.clone())));
                 let owners = owners.map(|owners| tokio::spawn(owners.run(stop.clone())));
-                let remediation = remediation.map(|executor| {
+                let remediation = remediation.map(|(_, executor)| {
                     let stop = stop.clone();
                     tokio::spawn(async move { executor.run(stop).await })
                 });

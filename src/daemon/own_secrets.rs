@@ -28,7 +28,9 @@ impl OwnSecrets {
             .flat_map(|hooks| &hooks.secrets);
         let hooks = hooks.filter_map(|secret| secret.token.clone());
         let variables = VARIABLES.iter().filter_map(|name| env::var(name).ok());
-        Self(hooks.chain(variables.map(SecretString::from)).collect())
+        let remediation = super::remediation::secrets(config);
+        let all = hooks.chain(variables.map(SecretString::from));
+        Self(all.chain(remediation).collect())
     }
 
     /// A masker that also masks these secrets, and all tokens of the client.

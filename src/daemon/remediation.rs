@@ -1,29 +1,32 @@
 //! Sets remediation up, and tells what it decides and does in metrics and log.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ci_history::Timestamp;
 use secrecy::SecretString;
 
 use super::client::acting_client;
 use super::error::DaemonError;
 use super::state::State;
-use super::telemetry::Traffic;
-use crate::base::label::Label as _;
+use crate::base::api::Endpoint;
 use crate::config::{Config, Mode, Word as _};
+use crate::gitlab::TransportMetrics;
+use crate::http::Remedies;
 use crate::metrics::{Pause, Telemetry};
 use crate::remediation::{
-    Action, Condition, Decided, Executor, Ledger, Observer, Parts, Progress, Verdict,
+    Action, Callers, Condition, Decided, Executor, Ledger, Observer, Parts, Progress, Verdict,
 };
 use crate::store::Store;
 
-/// The executor of a configuration; `None` if remediation is off.
+/// What remediation of a configuration needs: who may ask, and what acts. `None` if it is off.
 pub(super) fn open(
     config: &Config,
     state: &Arc<State>,
     store: &Store,
-    traffic: Traffic,
-) -> Result<Option<Arc<Executor>>, DaemonError> {
+) -> Result<Option<(Arc<Remedies>, Arc<Executor>)>, DaemonError> {
     let settings = &config.remediation;
     let telemetry = state.telemetry().clone();
     let rules: Vec<&str> = settings.rules.iter().map(|rule| &*rule.name).collect();
@@ -31,15 +34,27 @@ pub(super) fn open(
     if settings.mode == Mode::Off {
         return Ok(None);
     }
-    let client = acting_client(&config.gitlab, settings, Arc::new(traffic))?;
-    Ok(Some(Arc::new(Executor::new(Parts {
+    let sent = Sent {
+        telemetry: telemetry.clone(),
+    };
+    let client = acting_client(&config.gitlab, settings, Arc::new(sent))?;
+    let executor = Arc::new(Executor::new(Parts {
         client,
         failures: state.clone(),
         store: store.clone(),
         settings: settings.clone(),
         tracks: config.watch.tracks.clone(),
         observer: Arc::new(Told { telemetry }),
-    }))))
+    }));
+    let callers = Callers::new(settings.callers.clone());
+    let remedies = Remedies::new(executor.clone(), callers, form_token()?);
+    Ok(Some((Arc::new(remedies), executor)))
+}
+
+fn form_token() -> Result<String, DaemonError> {
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).map_err(DaemonError::Random)?;
+    Ok(URL_SAFE_NO_PAD.encode(random))
 }
 
 /// The secrets of the section, to keep them out of what is shown.
@@ -48,6 +63,21 @@ pub(super) fn secrets(config: &Config) -> Vec<SecretString> {
     let callers = settings.callers.iter();
     let tokens = callers.filter_map(|caller| caller.token.clone());
     tokens.chain(settings.token.clone()).collect()
+}
+
+/// Counts the requests. The circuit breaker and the budget that are shown are those of polling.
+struct Sent {
+    telemetry: Telemetry,
+}
+
+impl TransportMetrics for Sent {
+    fn answered(&self, endpoint: Endpoint, status_class: &'static str, elapsed: Duration) {
+        self.telemetry.api_request(endpoint, status_class, elapsed);
+    }
+
+    fn retried(&self, _: Endpoint, _: &'static str) {
+        self.telemetry.api_retry();
+    }
 }
 
 /// Counts and logs.

@@ -54,7 +54,7 @@ pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
     clippy::expect_used,
     reason = "maps with string keys and plain numbers always serialize"
 )]
-fn json_body(code: StatusCode, body: &impl Serialize) -> Response {
+pub(super) fn json_body(code: StatusCode, body: &impl Serialize) -> Response {
     let mut text = serde_json::to_vec(body).expect("a body that serializes");
     text.push(b'\n');
     uncached(code, JSON, text)

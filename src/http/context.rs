@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ci_history::Timestamp;
 use http::HeaderMap;
 
+use super::remediation::Remedies;
 use super::status::DaemonStatus;
 use crate::metrics::Exposition;
 
@@ -13,6 +14,8 @@ pub(super) struct Context {
     pub(super) exposition: Exposition,
     pub(super) status: Arc<dyn DaemonStatus>,
     pub(super) now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// `None` if remediation is off.
+    pub(super) remedies: Option<Arc<Remedies>>,
 }
 
 /// The head of a request, as far as handlers look at it.

@@ -1,12 +1,10 @@
 //! `POST /hooks/gitlab`: bounds, reads the body and answers. The content is the receiver's concern.
 
-use std::pin::pin;
-
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body::Body;
-use http_body_util::BodyExt as _;
 
+use super::body::{Unread, read};
 use super::response::{Response, closing, method_not_allowed, plain};
 
 /// The path that GitLab sends webhooks to.
@@ -54,7 +52,7 @@ where
     if let Err(why) = hooks.expects(&head.headers) {
         return closing(StatusCode::UNAUTHORIZED, format!("{why}\n"));
     }
-    let body = match read(body).await {
+    let body = match read(body, LARGEST_BODY).await {
         Ok(body) => body,
         Err(Unread::TooLarge) => {
             hooks.too_large();
@@ -67,26 +65,4 @@ where
         Ok(()) => plain(StatusCode::ACCEPTED, "taken\n"),
         Err(why) => plain(StatusCode::UNAUTHORIZED, format!("{why}\n")),
     }
-}
-
-/// Why a body was not read to its end.
-enum Unread {
-    TooLarge,
-    Cut,
-}
-
-/// Joins the body as it comes: kept apart, chunks of a byte would take many times their size.
-async fn read<B: Body<Data = Bytes>>(body: B) -> Result<Bytes, Unread> {
-    let mut body = pin!(body);
-    let mut read = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Unread::Cut)?.into_data() else {
-            continue;
-        };
-        if data.len() > LARGEST_BODY - read.len() {
-            return Err(Unread::TooLarge);
-        }
-        read.extend_from_slice(&data);
-    }
-    Ok(read.freeze())
 }

@@ -9,6 +9,7 @@ use super::context::{Context, Head};
 use super::format::{ago, in_gitlab, link, short};
 use super::job_path::JobPath;
 use super::layout::{page, staleness_banner};
+use super::remediation;
 use super::response::{HTML, Response, uncached};
 use super::status::JobEntry;
 use super::window::{legend, sign, window};
@@ -24,7 +25,9 @@ pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
     let (code, page) = match entry {
         Some(job) => {
             let title = format!("{} · {}", job.row.name, job.project);
-            let content = content(&job, &staleness_banner(context), (context.now)());
+            let now = (context.now)();
+            let remediation = remediation::section(context, &job, now);
+            let content = content(&job, &staleness_banner(context), &remediation, now);
             (StatusCode::OK, page(&title, context, &content))
         }
         None => (
@@ -35,7 +38,12 @@ pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
     uncached(code, HTML, page)
 }
 
-fn content(job: &JobEntry, staleness: &Markup, now: Timestamp) -> Markup {
+fn content(
+    job: &JobEntry,
+    staleness: &Markup,
+    remediation: &Markup,
+    now: Timestamp,
+) -> Markup {
     let figures = &job.row.figures;
     html! {
         main.job-page {
@@ -51,6 +59,7 @@ fn content(job: &JobEntry, staleness: &Markup, now: Timestamp) -> Markup {
                     (since(job, failing, now))
                 }
             }
+            (remediation)
             (numbers(job, now))
             (executions(job, now))
             (legend())

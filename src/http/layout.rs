@@ -29,6 +29,11 @@ pub(super) fn page(title: &str, context: &Context, content: &Markup) -> String {
     document(title, &body)
 }
 
+/// A page without the header's state.
+pub(super) fn plain_page(title: &str, content: &Markup) -> String {
+    document(title, content)
+}
+
 pub(super) fn not_found() -> String {
     let body = html! {
         main {

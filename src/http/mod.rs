@@ -7,6 +7,7 @@
 //! A page is a file with a handler, and a row in the table of routes.
 
 mod api;
+mod body;
 mod connections;
 mod context;
 mod deadline;
@@ -20,6 +21,7 @@ mod layout;
 mod limits;
 mod probes;
 mod query;
+mod remediation;
 mod response;
 mod routes;
 mod scrape;
@@ -34,6 +36,7 @@ pub use hooks::Webhooks;
 pub use job_path::job_path;
 pub use job_view::{FiguresView, JobView};
 pub use limits::Limits;
+pub use remediation::Remedies;
 pub use routes::Service;
 pub use selection::{Candidate, JobFilter, Paging, Selection, select};
 pub use server::{BindError, Bound, Server};

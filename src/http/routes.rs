@@ -13,7 +13,8 @@ use super::job_path::{JobPath, LONGEST_PATH};
 use super::response::{HTML, Response, closing, method_not_allowed, secured, text};
 use super::search::Searches;
 use super::status::DaemonStatus;
-use super::{api, job_page, layout, probes, scrape, status_page};
+use super::remediation::{Action, Remedies};
+use super::{api, job_page, layout, probes, remediation, scrape, status_page};
 use crate::metrics::{Exposition, Telemetry};
 
 /// Answers requests from the rendered metrics and from the daemon's status.
@@ -38,12 +39,13 @@ enum Route {
 }
 
 /// Every fixed path that is read; [`JobPath`] has the pages of jobs.
-const ROUTES: [(&str, Route); 6] = [
+const ROUTES: [(&str, Route); 7] = [
     ("/", Route::Search(status_page::respond)),
     (SCRAPED_PATH, Route::Quick(scrape::respond)),
     ("/-/healthy", Route::Quick(probes::healthy)),
     ("/-/ready", Route::Quick(probes::ready)),
     ("/api/v1/jobs", Route::Search(api::respond)),
+    (remediation::LIST_PATH, Route::Search(remediation::list)),
     (layout::STYLE_PATH, Route::Quick(layout::style)),
 ];
 
@@ -62,6 +64,7 @@ impl Service {
                 exposition,
                 status,
                 now,
+                remedies: None,
             }),
             searches: Searches::new(),
             webhooks: None,
@@ -77,17 +80,35 @@ impl Service {
         }
     }
 
+    /// Shows remediation, and takes what asks for it.
+    #[must_use]
+    pub fn with_remedies(self, remedies: Arc<Remedies>) -> Self {
+        let context = &*self.context;
+        let context = Context {
+            exposition: context.exposition.clone(),
+            status: context.status.clone(),
+            now: context.now.clone(),
+            remedies: Some(remedies),
+        };
+        Self {
+            context: Arc::new(context),
+            ..self
+        }
+    }
+
     pub(super) fn telemetry(&self) -> &Telemetry {
         self.context.exposition.telemetry()
     }
 
-    /// Reads the body of a webhook, and of no other request.
+    /// Reads the bodies of webhooks and of requests for actions, and of no others.
     pub(super) async fn respond<B>(&self, request: Request<B>) -> Response
     where
         B: Body<Data = Bytes>,
     {
         secured(if request.uri().path() == hooks::GITLAB {
             hooks::respond(self.webhooks.as_deref(), request).await
+        } else if let Some(action) = Action::at(request.uri().path()) {
+            action.respond(self.context.remedies.as_ref(), request).await
         } else if let Some(status) = refusal(&request) {
             closing(status, format!("{status}\n"))
         } else {

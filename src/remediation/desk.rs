@@ -73,9 +73,10 @@ impl Executor {
     }
 
     fn schedule_of(&self, wish: &Wish) -> Option<FailedJob> {
+        let project = wish.project.as_ref()?;
         Some(FailedJob {
-            project_id: self.failures.project_id(&wish.project)?,
-            project: wish.project.clone(),
+            project_id: self.failures.project_id(project)?,
+            project: project.clone(),
             ref_name: wish.ref_name.clone().unwrap_or_default(),
             track: None,
             name: wish.job.clone().unwrap_or_default(),
@@ -115,7 +116,7 @@ impl Wish {
         let is_ref = self.ref_name.as_ref().is_none_or(|ref_name| {
             *ref_name == job.ref_name && (self.track.is_none() || self.track == job.track)
         });
-        *self.project == *job.project
+        (self.project.as_ref()).is_none_or(|project| *project == job.project)
             && is_ref
             && (self.job.as_ref()).is_none_or(|name| *name == job.name)
             && is(self.pipeline_id, job.pipeline_id)
@@ -139,14 +140,17 @@ impl Refusal {
 
     fn unmatched(wish: &Wish) -> Self {
         let name = |text: &Option<Arc<str>>| text.as_deref().unwrap_or("any").to_owned();
+        let id = |id: Option<u64>| id.map_or_else(|| "any".to_owned(), |id| id.to_string());
         Self {
             job: None,
             verdict: None,
             why: format!(
-                "nothing failed lately that fits project {}, ref {}, job {}",
-                wish.project,
+                "nothing failed lately that fits project {}, ref {}, job {}, pipeline {}, job id {}",
+                name(&wish.project),
                 name(&wish.ref_name),
-                name(&wish.job)
+                name(&wish.job),
+                id(wish.pipeline_id),
+                id(wish.job_id),
             ),
         }
     }

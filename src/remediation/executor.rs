@@ -116,6 +116,11 @@ impl Executor {
         self.wake.notify_one();
     }
 
+    /// The id of a watched project.
+    pub fn project_id(&self, path: &str) -> Option<u64> {
+        self.failures.project_id(path)
+    }
+
     /// How far it goes.
     pub fn mode(&self) -> Mode {
         self.settings.mode

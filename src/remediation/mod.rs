@@ -10,7 +10,9 @@
 //! Nothing else in the exporter changes anything in GitLab.
 
 mod act;
+mod alerts;
 mod ask;
+mod callers;
 mod decisions;
 mod desk;
 mod executor;
@@ -24,8 +26,11 @@ mod listed;
 mod outage;
 mod reason;
 mod request;
+mod view;
 
+pub use alerts::wishes_of;
 pub use ask::{Ask, FailedJob, Origin};
+pub use callers::Callers;
 pub use decisions::{Decided, Verdict};
 pub use executor::{Executor, Parts};
 pub use facts::{Condition, Failures, Observer, Result as ActionResult};
@@ -33,3 +38,4 @@ pub use ledger::{Action, Circuit, JobName, Ledger, Progress};
 pub use outage::Recent;
 pub use reason::Reason;
 pub use request::{Answer, Refusal, Wish};
+pub use view::{ActionView, AnswerView, RemediationsView, RetryRequest};

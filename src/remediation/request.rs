@@ -12,8 +12,8 @@ use crate::config::ActionKind;
 pub struct Wish {
     /// What is to be done.
     pub kind: ActionKind,
-    /// Path of the project.
-    pub project: Arc<str>,
+    /// Path of the project; `None`: any, where an id says which failure is meant.
+    pub project: Option<Arc<str>>,
     /// Branch or tag; `None`: any ref on which the job fails.
     pub ref_name: Option<Arc<str>>,
     /// Track of the ref; matters only with `ref_name`.
@@ -28,6 +28,31 @@ pub struct Wish {
     pub play: Option<Arc<str>>,
     /// The schedule that [`ActionKind::RunSchedule`] starts.
     pub schedule_id: Option<u64>,
+}
+
+impl Wish {
+    /// Of a project.
+    pub fn new(kind: ActionKind, project: &str) -> Self {
+        Self {
+            project: Some(project.into()),
+            ..Self::anywhere(kind)
+        }
+    }
+
+    /// Of any project.
+    pub fn anywhere(kind: ActionKind) -> Self {
+        Self {
+            kind,
+            project: None,
+            ref_name: None,
+            track: None,
+            job: None,
+            pipeline_id: None,
+            job_id: None,
+            play: None,
+            schedule_id: None,
+        }
+    }
 }
 
 /// What became of a wish.

@@ -1,0 +1,85 @@
+//! The part of a job's page about bringing it back.
+
+use ci_history::Timestamp;
+use maud::{Markup, html};
+
+use super::super::context::Context;
+use super::super::format::{ago, in_gitlab, link};
+use super::super::status::JobEntry;
+use super::form;
+use crate::config::Word as _;
+use crate::remediation::{Action, Decided, JobName, Verdict};
+
+/// Actions that are shown.
+const SHOWN: usize = 10;
+
+/// What was decided and done about a job, and the buttons for more.
+pub(in crate::http) fn section(context: &Context, job: &JobEntry, now: Timestamp) -> Markup {
+    let Some(remedies) = &context.remedies else {
+        return html! {};
+    };
+    let is_ours = |name: &JobName| {
+        name.project == job.project
+            && name.ref_name == job.ref_name
+            && name.track == job.track
+            && name.job == job.row.name
+    };
+    let (ledger, decisions) = remedies.executor.shown();
+    let actions = ledger.actions().iter().rev();
+    let actions: Vec<&Action> = actions.filter(|it| is_ours(&it.job)).take(SHOWN).collect();
+    let mut circuits = ledger.circuits().iter();
+    let circuit = circuits.find(|circuit| is_ours(&circuit.job) && circuit.opened.is_some());
+    let job_id = job.row.figures.failing.as_ref().and_then(|it| it.job_id);
+    let mut decisions = decisions.iter().map(|(decided, _)| decided);
+    let decided = decisions.find(|it| is_ours(&JobName::of(&it.job)) && Some(it.job.job_id) == job_id);
+    if actions.is_empty() && circuit.is_none() && decided.is_none() && job_id.is_none() {
+        return html! {};
+    }
+    html! {
+        section.remediation {
+            h3 { "Bringing it back" }
+            @if let Some(since) = circuit.and_then(|circuit| circuit.opened) {
+                p { span.badge.bad { "Circuit open" } " given up " (ago(since, now)) ": it failed too often in a row" }
+            }
+            @if let Some(decided) = decided { p { (words(decided)) } }
+            @if !remedies.callers.is_empty() { (form::buttons(remedies, job)) }
+            @if !actions.is_empty() { (record(&actions, job.project_url.as_deref(), now)) }
+        }
+    }
+}
+
+fn words(decided: &Decided) -> Markup {
+    let rule = decided.rule.as_deref().unwrap_or_default();
+    html! {
+        @match decided.verdict {
+            Verdict::NoRule => "No rule brings this failure back.",
+            Verdict::Act { is_report: false } => { "Rule " b { (rule) } " brought it back." },
+            Verdict::Act { is_report: true } => { "Rule " b { (rule) } " would bring it back, but the mode is " code { "report" } "." },
+            Verdict::Wait(reason) => { "Rule " b { (rule) } " waits: " (reason.explain()) "." },
+            Verdict::Refuse(reason) => { "Rule " b { (rule) } " leaves it alone: " (reason.explain()) "." },
+        }
+    }
+}
+
+fn record(actions: &[&Action], project_url: Option<&str>, now: Timestamp) -> Markup {
+    html! {
+        table.executions {
+            thead { tr { th { "Action" } th { "By" } th { "Failed job" } th { "Result" } th { "When" } } }
+            tbody {
+                @for action in actions {
+                    @let failed = project_url.map(|base| in_gitlab(base, "jobs", &action.job_id.to_string()));
+                    tr {
+                        td { (action.kind.word()) }
+                        td data-label="By" { @if action.by_rule { "rule " } bdi { (action.by) } }
+                        td data-label="Failed job" { (link(failed.as_deref(), &html! { (action.job_id) })) }
+                        td data-label="Result" {
+                            (<&'static str>::from(action.progress).replace('_', " "))
+                            @if let Some(answer) = &action.answer { " · " bdi { (answer) } }
+                        }
+                        td data-label="When" { (ago(action.at, now)) }
+                    }
+                }
+            }
+        }
+    }
+}
