@@ -1,9 +1,12 @@
 //! The section `classification`: how the logs of failed jobs are read.
 
-use ci_history::{FailureClass, LogRules};
+use std::sync::Arc;
+
+use ci_history::{FailureClass, LogRule, LogRules};
 
 use super::key::{Key, keys};
 use super::section::Section;
+use super::remediation::rule_name;
 use super::select::part;
 use super::value_type::Form;
 use super::word::Word;
@@ -17,6 +20,8 @@ pub struct Classification {
     pub log_reads_per_minute: usize,
     /// The failure classes of texts in logs.
     pub rules: LogRules,
+    /// The names of the rules.
+    pub(super) names: Vec<Arc<str>>,
 }
 
 keys! {
@@ -36,6 +41,13 @@ keys! {
     .required()
     .doc("Text to find anywhere in the last 64 KiB of a log, without colours and section markers. The first rule that matches wins, and these rules come before the built-in ones. Rules apply only where GitLab's own reason is `script_failure`, unknown or missing.");
 
+    NAME: Key<String> = Key::text(
+        "classification.rules[].name",
+        Form::new("name", "letters, digits, `-`, `_` and `.`, at most 64, such as `connection-reset`"),
+        rule_name,
+    )
+    .doc("Name of the rule, for `remediation.rules[].match.log_rules`.");
+
     CLASS: Key<FailureClass> = Key::word("classification.rules[].class")
         .required()
         .doc("The `failure_class` of these failures.");
@@ -52,7 +64,9 @@ impl Word for FailureClass {
 impl Classification {
     pub(super) fn read(section: &Section<'_>) -> Self {
         let rules = section.sections("rules");
-        let rules = LogRules::new(rules.iter().filter_map(rule).collect());
+        let rules: Vec<LogRule> = rules.iter().filter_map(rule).collect();
+        let names = rules.iter().filter_map(|rule| rule.name.clone()).collect();
+        let rules = LogRules::new(rules);
         let rules = rules.or_else(|error| {
             // Each pattern compiles by itself; all together may exceed the size limit.
             section.complain(format!("the rules cannot be used together: {error}"));
@@ -62,11 +76,16 @@ impl Classification {
             read_logs: section.get(&READ_LOGS),
             log_reads_per_minute: section.get(&LOG_READS_PER_MINUTE),
             rules: rules.expect("no rules fit together"),
+            names,
         }
     }
 }
 
-fn rule(section: &Section<'_>) -> Option<(String, FailureClass)> {
+fn rule(section: &Section<'_>) -> Option<LogRule> {
     let (pattern, class) = (section.read(&MATCH), section.read(&CLASS));
-    Some((pattern?, class?))
+    Some(LogRule {
+        name: section.read(&NAME).map(Arc::from),
+        pattern: pattern?,
+        class: class?,
+    })
 }

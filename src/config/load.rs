@@ -155,15 +155,19 @@ impl Config {
     fn read(root: &Section<'_>, report: &Report, env: Env<'_>) -> Self {
         let (counting, child_pipelines) = counting::read(&root.section("counting"));
         let state = StateConfig::read(root, counting);
+        let classification = Classification::read(&root.section("classification"));
+        let section = root.section("remediation");
+        let remediation = Remediation::read(&section);
+        remediation.check_log_rules(&section, &classification.names);
         Self {
             gitlab: GitLab::read(&root.section("gitlab"), report, env),
             watch: Watch::read(&root.section("watch"), child_pipelines),
             counting: state.counting,
-            classification: Classification::read(&root.section("classification")),
+            classification,
             owners: state.owners,
             store: state.store,
             webhooks: Webhooks::read(&root.section("webhooks")),
-            remediation: Remediation::read(&root.section("remediation")),
+            remediation,
             limits: Limits::read(&root.section("limits")),
             retention: root.get(&RETENTION),
             clock_jump_hold: root.get(&CLOCK_JUMP_HOLD),

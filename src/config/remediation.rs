@@ -407,10 +407,17 @@ impl Remediation {
         self.rules.iter().find(|rule| rule.when.matches(failure))
     }
 
-    /// The names of rules of `classification` that the rules refer to.
-    pub(super) fn log_rules(&self) -> impl Iterator<Item = &str> {
+    /// Complains of rules of `classification` that do not exist.
+    pub(super) fn check_log_rules(&self, section: &Section<'_>, known: &[Arc<str>]) {
         let rules = self.rules.iter();
-        rules.flat_map(|rule| rule.when.log_rules.iter().map(String::as_str))
+        for name in rules.flat_map(|rule| &rule.when.log_rules) {
+            if !known.iter().any(|known| **known == **name) {
+                section.complain_of(
+                    "rules",
+                    format!("no rule of classification.rules has the name `{name}`; add it there"),
+                );
+            }
+        }
     }
 
     /// Whether a job of this name and stage deploys, by the configuration.
@@ -539,7 +546,7 @@ impl Caller {
 }
 
 /// The name is a label value.
-fn rule_name(text: &str) -> Result<String, String> {
+pub(super) fn rule_name(text: &str) -> Result<String, String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     let is_name = (1..=64).contains(&text.len()) && text.chars().all(is_plain);
     is_name.then(|| text.to_owned()).ok_or_else(String::new)

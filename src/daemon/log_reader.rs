@@ -179,6 +179,7 @@ fn unclassified(wanted: &WantedLog) -> LogFinding {
         pipeline_id: wanted.pipeline_id,
         job_id: wanted.job_id,
         class: FailureClass::of_reason(wanted.failure_reason.as_deref()),
+        rule: None,
         excerpt: None,
     }
 }
@@ -191,8 +192,10 @@ fn classified(
     log: &LogTail,
 ) -> (LogText, LogFinding) {
     let text = LogText::read(&log.bytes, !log.cut_before);
+    let (class, rule) = rules.class(wanted.failure_reason.as_deref(), text.unmasked());
     let finding = LogFinding {
-        class: rules.class(wanted.failure_reason.as_deref(), text.unmasked()),
+        class,
+        rule: rule.cloned(),
         // The last lines of a log that was cut short are not its last lines.
         excerpt: text.excerpt(masker).filter(|_| !log.cut_after),
         ..unclassified(wanted)

@@ -283,6 +283,8 @@ struct AttemptDocument {
     member: Option<Arc<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     log_class: Option<FailureClass>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    log_rule: Option<Arc<str>>,
 }
 
 impl AttemptDocument {
@@ -300,6 +302,7 @@ impl AttemptDocument {
             web_url: detail.web_url,
             member: detail.member,
             log_class: detail.log_class,
+            log_rule: detail.log_rule,
         }
     }
 
@@ -309,6 +312,7 @@ impl AttemptDocument {
             web_url: self.web_url,
             member: self.member.map(|member| interner.intern(member)),
             log_class: self.log_class,
+            log_rule: self.log_rule.map(|rule| interner.intern(rule)),
         };
         Attempt {
             id: self.id,

@@ -88,6 +88,8 @@ pub struct Detail {
     pub member: Option<Arc<str>>,
     /// Failure class by reason and log; `None` until the log was read.
     pub log_class: Option<FailureClass>,
+    /// Name of the configured pattern that was found in the log.
+    pub log_rule: Option<Arc<str>>,
 }
 
 /// One attempt of a job.
@@ -132,6 +134,7 @@ impl Attempt {
                 .filter(|url| !is_derived_url(url, project_url, job.id)),
             member,
             log_class: None,
+            log_rule: None,
         };
         Self {
             id: job.id,
@@ -206,7 +209,12 @@ impl Attempt {
             ours.failure_reason = reason.max(theirs.failure_reason.clone());
             ours.web_url = ours.web_url.take().max(theirs.web_url.clone());
             ours.member = ours.member.take().max(theirs.member.clone());
-            ours.log_class = ours.log_class.max(theirs.log_class);
+            if ours.log_class < theirs.log_class {
+                ours.log_class = theirs.log_class;
+                ours.log_rule.clone_from(&theirs.log_rule);
+            } else if ours.log_class == theirs.log_class {
+                ours.log_rule = ours.log_rule.take().max(theirs.log_rule.clone());
+            }
         }
     }
 
@@ -251,10 +259,20 @@ impl Attempt {
         self.log_class().unwrap_or_else(|| self.reason_class())
     }
 
-    /// Records the failure class found in the log.
-    pub(crate) fn note_log_class(&mut self, class: FailureClass) {
+    /// Name of the configured pattern that was found in the log.
+    pub(crate) fn log_rule(&self) -> Option<&Arc<str>> {
+        self.detail.as_ref()?.log_rule.as_ref()
+    }
+
+    /// Records what was found in the log.
+    pub(crate) fn note_log(&mut self, class: FailureClass, rule: Option<&Arc<str>>) {
         let detail = self.detail.get_or_insert_default();
-        detail.log_class = detail.log_class.max(Some(class));
+        if detail.log_class < Some(class) {
+            detail.log_class = Some(class);
+            detail.log_rule = rule.cloned();
+        } else if detail.log_class == Some(class) {
+            detail.log_rule = detail.log_rule.take().max(rule.cloned());
+        }
     }
 
     /// The job's own name if it shares a history.

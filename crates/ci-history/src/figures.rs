@@ -60,6 +60,8 @@ pub struct Failing {
     pub failure_reason: Option<Arc<str>>,
     /// Failure class of that attempt by the log if it was read, else by the reason.
     pub failure_class: Option<FailureClass>,
+    /// Name of the configured pattern that was found in its log.
+    pub log_rule: Option<Arc<str>>,
     /// Whether the log of that attempt was read.
     pub log_was_read: bool,
     /// End of the newest failure log that was read.

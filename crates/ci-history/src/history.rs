@@ -106,7 +106,7 @@ impl History {
         let Some(attempt) = execution.attempts.iter_mut().find(is_read) else {
             return false;
         };
-        attempt.note_log_class(finding.class);
+        attempt.note_log(finding.class, finding.rule.as_ref());
         execution.count(rules);
         let mut changed = *execution != before;
         if let Some(text) = &finding.excerpt {

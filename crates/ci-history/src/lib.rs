@@ -54,7 +54,7 @@ pub use figures::{
 pub use identity::is_another;
 pub use key::{TAG_TRACK, TimelineKey};
 pub use log::{LogExcerpt, LogFinding, LogText};
-pub use log_rules::LogRules;
+pub use log_rules::{LogRule, LogRules};
 pub use mask::Masker;
 pub use observation::{CONFIG_ERROR, JOBS_FAILED, JobObservation, PipelineObservation, Status};
 pub use outcome::Outcome;

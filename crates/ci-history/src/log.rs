@@ -55,6 +55,8 @@ pub struct LogFinding {
     pub job_id: u64,
     /// Failure class by reason and log.
     pub class: FailureClass,
+    /// Name of the configured pattern that decided the class.
+    pub rule: Option<Arc<str>>,
     /// The last lines; `None` for a blank log.
     pub excerpt: Option<Arc<str>>,
 }

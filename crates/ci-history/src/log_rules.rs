@@ -1,5 +1,7 @@
 //! Finds the failure class in the end of a log if GitLab's reason does not tell it.
 
+use std::sync::Arc;
+
 use regex::RegexSet;
 
 use super::FailureClass;
@@ -9,6 +11,19 @@ use super::FailureClass;
 pub struct LogRules {
     patterns: RegexSet,
     classes: Vec<FailureClass>,
+    /// Of the configured patterns.
+    names: Vec<Option<Arc<str>>>,
+}
+
+/// A configured pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRule {
+    /// Its name, if it has one.
+    pub name: Option<Arc<str>>,
+    /// A regular expression to find in the log.
+    pub pattern: String,
+    /// The class of such failures.
+    pub class: FailureClass,
 }
 
 /// Messages of infrastructure failures, from runner and GitLab. The list is datadog-agent's.
@@ -29,31 +44,39 @@ impl LogRules {
     /// # Errors
     ///
     /// If a pattern is not a valid regular expression.
-    pub fn new(own: Vec<(String, FailureClass)>) -> Result<Self, regex::Error> {
-        let (own, mut classes): (Vec<String>, Vec<FailureClass>) = own.into_iter().unzip();
-        let built_in = BUILT_IN.iter().map(ToString::to_string);
-        let patterns = RegexSet::new(own.into_iter().chain(built_in))?;
+    pub fn new(own: Vec<LogRule>) -> Result<Self, regex::Error> {
+        let texts = own.iter().map(|rule| rule.pattern.as_str());
+        let patterns = RegexSet::new(texts.chain(BUILT_IN))?;
+        let mut classes: Vec<FailureClass> = own.iter().map(|rule| rule.class).collect();
         classes.resize(patterns.len(), FailureClass::Infrastructure);
-        Ok(Self { patterns, classes })
+        Ok(Self {
+            patterns,
+            classes,
+            names: own.into_iter().map(|rule| rule.name).collect(),
+        })
     }
 
-    /// Failure class by GitLab's reason and the text of a [`LogText`](super::LogText).
+    /// Failure class by GitLab's reason and the text of a [`LogText`](super::LogText), and the name of the
+    /// configured pattern that decided it.
     ///
     /// Precedence: the reason, unless it is `Script` or `Unknown`; an empty log (infrastructure); the first
     /// matching pattern; the script.
-    pub fn class(&self, reason: Option<&str>, log: &str) -> FailureClass {
+    pub fn class(&self, reason: Option<&str>, log: &str) -> (FailureClass, Option<&Arc<str>>) {
         let by_reason = FailureClass::of_reason(reason);
         if by_reason.is_decided_by_reason() {
-            return by_reason;
+            return (by_reason, None);
         }
         if log.trim().is_empty() {
-            return FailureClass::Infrastructure;
+            return (FailureClass::Infrastructure, None);
         }
         let found = self.patterns.matches(log).iter().next();
         match (found, reason) {
-            (Some(index), _) => self.classes[index],
-            (None, None) => FailureClass::Script,
-            (None, Some(_)) => by_reason,
+            (Some(index), _) => {
+                let name = self.names.get(index).and_then(Option::as_ref);
+                (self.classes[index], name)
+            }
+            (None, None) => (FailureClass::Script, None),
+            (None, Some(_)) => (by_reason, None),
         }
     }
 }
@@ -74,8 +97,17 @@ mod tests {
             ("disk (is )?full", FailureClass::Policy),
             ("E137", FailureClass::Timeout),
         ];
-        let own = own.map(|(pattern, class)| (pattern.to_owned(), class));
-        LogRules::new(own.into()).unwrap().class(reason, log)
+        let own = own.map(|(pattern, class)| LogRule {
+            name: Some(pattern.into()),
+            pattern: pattern.to_owned(),
+            class,
+        });
+        let rules = LogRules::new(own.into()).unwrap();
+        let (class, rule) = rules.class(reason, log);
+        let by_own_rule = log.contains("E137") || log.contains("disk full");
+        let is_decided = FailureClass::of_reason(reason).is_decided_by_reason();
+        assert_eq!(rule.is_some(), by_own_rule && !is_decided, "{log}");
+        class
     }
 
     #[test]

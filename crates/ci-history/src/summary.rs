@@ -197,6 +197,7 @@ impl Streak {
             failing.commit = Some(execution.commit.clone());
             failing.failure_reason = attempt.and_then(|a| a.failure_reason().cloned());
             failing.failure_class = attempt.map(Attempt::failure_class);
+            failing.log_rule = attempt.and_then(|attempt| attempt.log_rule().cloned());
             failing.log_was_read = attempt.is_some_and(|attempt| attempt.log_class().is_some());
             failing.web_url = attempt.and_then(|attempt| attempt.web_url(project_url));
         }

@@ -101,7 +101,7 @@ impl State {
             failed_at,
             class: failing.failure_class?,
             reason: failing.failure_reason.clone(),
-            log_rule: None,
+            log_rule: failing.log_rule.clone(),
             streak: figures.consecutive_failures,
             project: entry.project,
             name: entry.row.name,

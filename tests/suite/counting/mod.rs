@@ -299,6 +299,7 @@ fn a_failure_that_its_log_made_no_outcome_stays_none_when_it_is_seen_again() {
             pipeline_id: id,
             job_id: id * 10,
             class: FailureClass::Infrastructure,
+            rule: None,
             excerpt: None,
         };
         timeline.note_log(JOBS[0], &finding, &rules);

@@ -152,6 +152,7 @@ pub(super) fn look_at_log(
         pipeline_id: pipeline,
         job_id: id,
         class,
+        rule: None,
         excerpt: Some(format!("the end of {id}").into()),
     };
     let name = JOBS[usize::try_from(job).unwrap()];
