@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::backfill::BackfillArgs;
+use super::circuit::CircuitArgs;
 use super::common::{ConfigArgs, LogArgs};
 use super::explain::ExplainArgs;
 use super::generate::{CompletionsArgs, ManArgs};
 use super::replay::ReplayArgs;
+use super::retry::RetryArgs;
 use super::state::StateArgs;
 
 /// Says which GitLab CI jobs fail consistently, since when, and why, as Prometheus metrics.
@@ -59,6 +61,10 @@ pub enum Command {
     State(StateArgs),
     /// Explain one job: whether it fails, since when and why, its owner, its alerts and who receives them.
     Explain(ExplainArgs),
+    /// Bring failed jobs back, through a running exporter.
+    Retry(RetryArgs),
+    /// List, reset or open the circuits of jobs that are no longer brought back.
+    Circuit(CircuitArgs),
     /// Count recorded pipelines and print the result.
     Replay(ReplayArgs),
     /// Print a completion script for a shell.

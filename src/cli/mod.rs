@@ -3,12 +3,15 @@
 pub mod args;
 pub mod backfill;
 pub mod check_config;
+pub mod circuit;
 pub mod common;
 pub mod explain;
+pub mod exporter;
 pub mod generate;
 pub mod interrupt;
 pub mod logging;
 pub mod replay;
+pub mod retry;
 pub mod state;
 
 mod job_facts;
@@ -58,6 +61,15 @@ pub async fn run(
             logging::start(log, env);
             Box::pin(explain::run(&args, &SystemClock, console)).await?;
         }
+        Some(Command::Retry(args)) => {
+            let all_started = Box::pin(retry::run(&args, console)).await?;
+            return Ok(if all_started {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            });
+        }
+        Some(Command::Circuit(args)) => Box::pin(circuit::run(&args, console)).await?,
         Some(Command::Replay(args)) => replay::run(&args, console.out, console.err)?,
         Some(Command::Completions(args)) => {
             generate::completions(&args, Cli::command(), console.out)?;

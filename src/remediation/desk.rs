@@ -8,7 +8,7 @@ use super::ask::{Ask, FailedJob, Origin};
 use super::decisions::{Verdict, verdict_of};
 use super::executor::Executor;
 use super::guard::Decision;
-use super::ledger::JobName;
+use super::ledger::{Halt, JobName, Ledger};
 use super::reason::Reason;
 use super::request::{Answer, Refusal, Wish};
 use crate::config::ActionKind;
@@ -99,7 +99,7 @@ impl Executor {
     /// Why the record cannot be saved.
     pub async fn reset_circuit(&self, job: &JobName) -> Result<bool, String> {
         let streak = self.failures.streak(job).unwrap_or(0);
-        let reset = |ledger: &mut super::Ledger| {
+        let reset = |ledger: &mut Ledger| {
             let was_open = ledger.reset_circuit(job, streak);
             (was_open, was_open)
         };
@@ -107,6 +107,25 @@ impl Executor {
         self.remember(ledger);
         self.wake();
         Ok(change.into_inner())
+    }
+}
+
+impl Executor {
+    /// Stops everything in all exporters that share the record, or lets it go on.
+    ///
+    /// # Errors
+    ///
+    /// Why the record cannot be saved.
+    pub async fn halt(&self, by: Option<Arc<str>>) -> Result<(), String> {
+        let at = self.failures.now();
+        let set = |ledger: &mut Ledger| {
+            let halt = by.clone().map(|by| Halt { by, at });
+            (ledger.set_halt(halt), ())
+        };
+        let (ledger, _) = self.record.change(set).await?;
+        self.remember(ledger);
+        self.wake();
+        Ok(())
     }
 }
 

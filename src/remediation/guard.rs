@@ -180,7 +180,9 @@ impl Guard<'_> {
         let (ledger, limits) = (self.ledger, &self.settings.limits);
         let project = ask.job.project_id;
         let since = Timestamp::of_clock(self.now.unix() - HOUR);
-        let reason = if self.conditions.gitlab_down {
+        let reason = if ledger.halt().is_some() {
+            Reason::Halted
+        } else if self.conditions.gitlab_down {
             Reason::GitlabDown
         } else if self.conditions.outage {
             Reason::Outage

@@ -29,8 +29,20 @@ pub struct Ledger {
     circuits: Vec<Circuit>,
     /// Projects in which GitLab refused an action.
     stopped: Vec<Stop>,
+    /// Who stopped everything, if somebody did.
+    #[serde(default)]
+    halt: Option<Halt>,
     /// Number of the newest action.
     last: u64,
+}
+
+/// Everything is stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Halt {
+    /// The caller who stopped it.
+    pub by: Arc<str>,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// An action, from its intention to its result.
@@ -176,6 +188,20 @@ impl Action {
 }
 
 impl Ledger {
+    /// Who stopped everything, if somebody did.
+    pub fn halt(&self) -> Option<&Halt> {
+        self.halt.as_ref()
+    }
+
+    /// Stops everything, or lets it go on. Returns whether anything changed.
+    pub fn set_halt(&mut self, halt: Option<Halt>) -> bool {
+        let changed = self.halt.is_some() != halt.is_some();
+        if changed {
+            self.halt = halt;
+        }
+        changed
+    }
+
     /// The actions, the newest last.
     pub fn actions(&self) -> &[Action] {
         &self.actions

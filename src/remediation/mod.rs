@@ -34,7 +34,7 @@ pub use callers::Callers;
 pub use decisions::{Decided, Verdict};
 pub use executor::{Executor, Parts};
 pub use facts::{Condition, Failures, Observer, Result as ActionResult};
-pub use ledger::{Action, Circuit, JobName, Ledger, Progress};
+pub use ledger::{Action, Circuit, Halt, JobName, Ledger, Progress};
 pub use outage::Recent;
 pub use reason::Reason;
 pub use request::{Answer, Refusal, Wish};

@@ -30,6 +30,8 @@ pub enum Reason {
     CircuitOpen,
     /// Many jobs fail at the same time.
     Outage,
+    /// An operator stopped everything.
+    Halted,
     /// GitLab keeps failing.
     GitlabDown,
     /// `actions_per_hour` is reached.
@@ -66,6 +68,7 @@ impl Reason {
             self,
             Self::Delay
                 | Self::Outage
+                | Self::Halted
                 | Self::GitlabDown
                 | Self::HourlyLimit
                 | Self::ProjectLimit
@@ -94,6 +97,7 @@ impl Reason {
                 "its circuit is open after too many failures in a row; see `circuit list` and `circuit reset`"
             }
             Self::Outage => "many jobs fail at the same time (`remediation.pause_when`)",
+            Self::Halted => "an operator stopped everything; `circuit reset --all` lets it go on",
             Self::GitlabDown => "GitLab keeps failing",
             Self::HourlyLimit => "`remediation.limits.actions_per_hour` is reached",
             Self::ProjectLimit => "`remediation.limits.per_project_per_hour` is reached",

@@ -122,6 +122,13 @@ pub struct RemediationsView<'a> {
     actions: Vec<ActionView<'a>>,
     decisions: Vec<DecisionView<'a>>,
     circuits: Vec<CircuitView<'a>>,
+    halted: Option<HaltView<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct HaltView<'a> {
+    by: &'a str,
+    timestamp_seconds: i64,
 }
 
 #[derive(Debug, Serialize)]
@@ -221,6 +228,10 @@ impl<'a> RemediationsView<'a> {
             actions: actions.map(ActionView::of).collect(),
             decisions: decisions.filter(|it| is_wanted(&it.job)).collect(),
             circuits: circuits.filter(|it| is_wanted(it.job)).collect(),
+            halted: ledger.halt().map(|halt| HaltView {
+                by: &halt.by,
+                timestamp_seconds: halt.at.unix(),
+            }),
         }
     }
 }

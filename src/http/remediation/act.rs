@@ -29,6 +29,8 @@ pub(in crate::http) enum Action {
     Retry,
     /// `POST`, with JSON.
     ResetCircuit,
+    /// `POST`, with JSON: stops everything, or lets it go on.
+    Halt,
     /// `POST`, from the form of a page.
     Form,
 }
@@ -44,6 +46,13 @@ struct CircuitRequest {
     job_name: String,
 }
 
+/// Of the body of [`Action::Halt`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HaltRequest {
+    halted: bool,
+}
+
 impl Action {
     /// The action at a path.
     pub(in crate::http) fn at(path: &str) -> Option<Self> {
@@ -51,6 +60,7 @@ impl Action {
             "/hooks/alertmanager" => Self::Alertmanager,
             "/api/v1/retry" => Self::Retry,
             "/api/v1/circuits/reset" => Self::ResetCircuit,
+            "/api/v1/remediations/halt" => Self::Halt,
             form::PATH => Self::Form,
             _ => return None,
         })
@@ -59,7 +69,7 @@ impl Action {
     fn method(self) -> Method {
         match self {
             Self::Retry => Method::PUT,
-            Self::Alertmanager | Self::ResetCircuit | Self::Form => Method::POST,
+            Self::Alertmanager | Self::ResetCircuit | Self::Halt | Self::Form => Method::POST,
         }
     }
 
@@ -105,6 +115,7 @@ impl Action {
             Self::Alertmanager => remedies.take_alerts(&body, caller),
             Self::Retry => remedies.retry(query, &body, caller).await,
             Self::ResetCircuit => remedies.reset_circuit(&body, &caller).await,
+            Self::Halt => remedies.halt(&body, caller).await,
             Self::Form => form::respond(remedies, &body, caller).await,
         }
     }
@@ -163,6 +174,21 @@ impl Remedies {
                 json_body(StatusCode::OK, &AnswerView::of(&answer, mode))
             }
             Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "the exporter is ending\n"),
+        }
+    }
+
+    async fn halt(&self, body: &[u8], caller: Arc<str>) -> Response {
+        let halted = match serde_json::from_slice(body) {
+            Ok(HaltRequest { halted }) => halted,
+            Err(error) => {
+                let why = format!("the body is not what is wanted: {error}");
+                return json_body(StatusCode::BAD_REQUEST, &json!({ "error": why }));
+            }
+        };
+        tracing::warn!(by = &*caller, halted, "remediation was stopped or resumed");
+        match self.executor.halt(halted.then_some(caller)).await {
+            Ok(()) => json_body(StatusCode::OK, &json!({ "halted": halted })),
+            Err(why) => json_body(StatusCode::SERVICE_UNAVAILABLE, &json!({ "error": why })),
         }
     }
 
