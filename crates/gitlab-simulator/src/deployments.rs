@@ -1,6 +1,6 @@
 //! Deployments: a job with an environment is outdated once a newer one deployed there.
 
-use super::entity::{CiStatus, Job};
+use super::entity::{CiStatus, Job, OutdatedDeployments};
 use super::world::World;
 
 impl World {
@@ -13,29 +13,30 @@ impl World {
         let Some(pipeline) = self.pipeline(job.pipeline_id) else {
             return false;
         };
-        let prevented = self
-            .project(pipeline.project_id)
-            .is_some_and(|project| project.prevents_outdated_deployments);
+        let of_pipeline = |job: &Job| self.pipeline(job.pipeline_id);
         let deployed = self.jobs.values().rev().find(|other| {
             other.status == CiStatus::Success
                 && other.plan.environment.as_ref() == Some(environment)
-                && self.pipeline(other.pipeline_id).map(|p| p.project_id)
-                    == Some(pipeline.project_id)
+                && of_pipeline(other).is_some_and(|p| p.project_id == pipeline.project_id)
         });
         let newer = |other: &Job| {
-            let sha = self.pipeline(other.pipeline_id).map(|p| &p.sha);
-            other.id > job.id && sha != Some(&pipeline.sha)
+            other.id > job.id && of_pipeline(other).is_some_and(|p| p.sha != pipeline.sha)
         };
-        prevented && deployed.is_some_and(newer)
+        self.outdated_deployments(job) != OutdatedDeployments::Run && deployed.is_some_and(newer)
     }
 
     /// Whether nobody may retry or play this outdated deployment. The retry of an ended one is a rollback,
     /// which a project may allow.
     pub(super) fn refuses_outdated(&self, job: &Job) -> bool {
-        let rollback = self
-            .pipeline(job.pipeline_id)
-            .and_then(|pipeline| self.project(pipeline.project_id))
-            .is_some_and(|project| project.allows_rollback);
+        let rollback = self.outdated_deployments(job) == OutdatedDeployments::RollBack;
         !(rollback && job.status.is_terminal()) && self.is_outdated(job)
+    }
+
+    fn outdated_deployments(&self, job: &Job) -> OutdatedDeployments {
+        self.pipeline(job.pipeline_id)
+            .and_then(|pipeline| self.project(pipeline.project_id))
+            .map_or(OutdatedDeployments::Run, |project| {
+                project.outdated_deployments
+            })
     }
 }

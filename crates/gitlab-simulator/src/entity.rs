@@ -80,12 +80,21 @@ pub struct Project {
     pub pipeline_error: Option<String>,
     /// The lowest role that may set variables of pipelines and jobs.
     pub variables_from: Role,
-    /// Whether the compute minutes are used up: new attempts fail at once.
-    pub out_of_minutes: bool,
-    /// "Prevent outdated deployment jobs".
-    pub prevents_outdated_deployments: bool,
-    /// "Allow job retries for rollback deployments".
-    pub allows_rollback: bool,
+    /// Reason with which new attempts of retried jobs fail at once, such as `ci_quota_exceeded`.
+    pub drop_reason: Option<String>,
+    /// What becomes of deployments that a newer one has overtaken.
+    pub outdated_deployments: OutdatedDeployments,
+}
+
+/// The settings "Prevent outdated deployment jobs" and "Allow job retries for rollback deployments".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutdatedDeployments {
+    /// They run.
+    Run,
+    /// They fail, but the retry of an ended one is a rollback. GitLab's default.
+    RollBack,
+    /// They fail, and nobody can retry them.
+    Refused,
 }
 
 /// A protected branch or tag.

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use http::{HeaderMap, Method, Request, header};
 use http_body::Body;
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, Collected, Limited};
 
 use super::accounts::{Scope, Token};
 use super::params::Params;
@@ -32,7 +32,7 @@ impl Incoming {
     {
         let (parts, body) = request.into_parts();
         let body = Limited::new(body, MAX_BODY).collect().await;
-        let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+        let body = body.map(Collected::to_bytes).unwrap_or_default();
         let kind = parts.headers.get(header::CONTENT_TYPE);
         let kind = kind.and_then(|value| value.to_str().ok());
         let query = parts.uri.query().unwrap_or_default();

@@ -71,7 +71,10 @@ mod write_faults;
 
 pub use accounts::{Role, Scope, Token, User};
 pub use delivery::{Hook, HookTarget};
-pub use entity::{CiStatus, Group, Job, Pipeline, Project, ProtectedRef, RunBehavior, Schedule};
+pub use entity::{
+    CiStatus, Group, Job, OutdatedDeployments, Pipeline, Project, ProtectedRef, RunBehavior,
+    Schedule,
+};
 pub use fault::Fault;
 pub use faults::Faults;
 pub use handle::{DEFAULT_TOKEN, Handle, Options, start};

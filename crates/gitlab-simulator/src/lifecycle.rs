@@ -9,7 +9,11 @@ use super::plan::{Ending, JobPlan, PipelinePlan};
 use super::world::World;
 
 /// Reasons with which GitLab fails a job without running it.
-const NEVER_RAN: [&str; 2] = ["ci_quota_exceeded", "failed_outdated_deployment_job"];
+const NEVER_RAN: [&str; 3] = [
+    "ci_quota_exceeded",
+    "no_matching_runner",
+    "failed_outdated_deployment_job",
+];
 
 impl World {
     /// Creates a pipeline in a project. Returns its id, or 0 if the project does not exist.

@@ -272,6 +272,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn with_a_write_token_the_other_one_only_reads() {
+        let line = [
+            "--listen-address",
+            "127.0.0.1:0",
+            "--write-token",
+            "glpat-write",
+        ];
+        let args = parse(&line).unwrap();
+        let gitlab = start(args.options()).await.unwrap();
+        args.apply_retries(&gitlab);
+        let status = async |token: &str| {
+            let url = format!("{}/api/v4/projects/1/jobs/1/retry", gitlab.url());
+            let request = reqwest::Client::new().post(url).bearer_auth(token);
+            request.send().await.unwrap().status().as_u16()
+        };
+        assert_eq!(status("glpat-write").await, 404);
+        assert_eq!(status(gitlab.token()).await, 403);
+        gitlab.shutdown().await;
+    }
+
+    #[tokio::test]
     async fn the_requested_faults_are_injected() {
         let line = [
             "--listen-address",

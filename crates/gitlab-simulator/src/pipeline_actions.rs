@@ -44,7 +44,7 @@ impl World {
         for job in ended {
             if let Some(new) = self.clone_job(job, user) {
                 self.record(ActionKind::RetryPipeline, user, job, Some(new));
-                self.drop_without_minutes(new);
+                self.drop_if_hopeless(new);
             }
         }
         self.revive_all(pipeline, user);

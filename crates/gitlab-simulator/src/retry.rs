@@ -84,7 +84,7 @@ impl World {
         let clone = self.jobs.get_mut(&new)?;
         clone.started_by_hand = true;
         let pipeline = clone.pipeline_id;
-        if self.drop_without_minutes(new) {
+        if self.drop_if_hopeless(new) {
             return Some(new);
         }
         self.revive_after(job, user);
@@ -123,18 +123,18 @@ impl World {
         Some(self.create_job(pipeline, plan, earlier.len(), user))
     }
 
-    /// Fails a new attempt if the compute minutes are used up.
-    pub(super) fn drop_without_minutes(&mut self, job: u64) -> bool {
+    /// Fails a new attempt at once if the project has a reason for that.
+    pub(super) fn drop_if_hopeless(&mut self, job: u64) -> bool {
         let project = self
             .jobs
             .get(&job)
             .filter(|job| !job.is_bridge())
             .and_then(|job| self.pipeline(job.pipeline_id))
             .and_then(|pipeline| self.project(pipeline.project_id));
-        let dropped = project.is_some_and(|project| project.out_of_minutes);
+        let reason = project.and_then(|project| project.drop_reason.clone());
+        let dropped = reason.is_some();
         if dropped {
-            let reason = "ci_quota_exceeded".to_owned();
-            self.finish_job(job, CiStatus::Failed, Some(reason));
+            self.finish_job(job, CiStatus::Failed, reason);
         }
         dropped
     }

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::accounts::{Accounts, Role};
 use super::delivery::Hook;
-use super::entity::{GitRef, Group, Job, Pipeline, Project, Schedule};
+use super::entity::{GitRef, Group, Job, OutdatedDeployments, Pipeline, Project, Schedule};
 use super::ledger::{Action, Ledger};
 use super::moment::Moment;
 use super::settings::Settings;
@@ -194,9 +194,8 @@ impl World {
             refuses_writes: false,
             pipeline_error: None,
             variables_from: Role::Developer,
-            out_of_minutes: false,
-            prevents_outdated_deployments: true,
-            allows_rollback: true,
+            drop_reason: None,
+            outdated_deployments: OutdatedDeployments::RollBack,
         };
         self.projects.insert(id, project);
         id

@@ -194,7 +194,9 @@ async fn the_trigger_job_above_a_retried_job_waits_again_under_its_old_id_and_so
 async fn with_no_compute_minutes_left_a_retry_is_201_and_fails_at_once_without_reviving_anything() {
     let stage = Stage::new().await;
     let pipeline = stage.ended([JobPlan::fails("test"), deploy()]);
-    stage.with(|world| world.project_mut(stage.project).unwrap().out_of_minutes = true);
+    stage.with(|world| {
+        world.project_mut(stage.project).unwrap().drop_reason = Some("ci_quota_exceeded".to_owned())
+    });
     let (status, new) = stage.retry(pipeline, "test").await;
     assert_eq!(status, 201);
     assert_eq!(new["status"], "failed");
@@ -202,4 +204,50 @@ async fn with_no_compute_minutes_left_a_retry_is_201_and_fails_at_once_without_r
     assert_eq!(stage.status(pipeline, "deploy"), CiStatus::Skipped);
     let (status, _) = stage.post_with(BOT, "/jobs/x/retry", &json!({})).await;
     assert_eq!(status, 404);
+}
+
+#[tokio::test]
+async fn a_parent_that_the_caller_may_not_update_is_silently_left_out() {
+    let stage = Stage::new().await;
+    let child = PipelinePlan::new([JobPlan::fails("tests")]);
+    let bridge = JobPlan::triggers("child", child).in_project("acme/shop");
+    let parent = stage.with(|world| {
+        let other = world.create_project("acme/other");
+        world.push_pipeline(other, PipelinePlan::new([bridge]))
+    });
+    stage.gitlab.advance(minutes(1));
+    let child = stage.job(parent, "child").downstream.unwrap();
+    assert_eq!(stage.retry(child, "tests").await.0, 201);
+    assert_eq!(stage.pipeline_status(child), CiStatus::Pending);
+    assert_eq!(stage.status(parent, "child"), CiStatus::Failed);
+    assert_eq!(stage.pipeline_status(parent), CiStatus::Failed);
+}
+
+#[tokio::test]
+async fn a_retry_sends_the_webhooks_of_the_new_attempt_and_of_the_pipeline_again() {
+    let stage = Stage::new().await;
+    let deploy = JobPlan::passes("deploy").deploying_to("production");
+    let pipeline = stage.ended([JobPlan::fails("test"), deploy]);
+    let mut hooks = stage.gitlab.hooks();
+    stage.retry(pipeline, "test").await;
+    stage.retry(pipeline, "deploy").await;
+    stage.gitlab.advance(minutes(1));
+    let mut jobs = Vec::new();
+    let mut pipelines = Vec::new();
+    while let Ok(hook) = hooks.try_recv() {
+        match hook.event {
+            "Job Hook" => jobs.push(hook.body),
+            _ => pipelines.push(hook.body["object_attributes"]["status"].clone()),
+        }
+    }
+    let of = |name: &str| jobs.iter().find(|job| job["build_name"] == name).unwrap();
+    let test = of("test");
+    assert_eq!(
+        (&test["build_status"], &test["retries_count"]),
+        (&json!("pending"), &json!(1))
+    );
+    assert_eq!(test["user"]["id"], stage.bot);
+    assert_eq!(test["environment"], json!(null));
+    assert_eq!(of("deploy")["environment"]["name"], "production");
+    assert_eq!(pipelines, ["running", "pending", "running", "failed"]);
 }

@@ -1,10 +1,17 @@
 //! Jobs and schedules that are started by hand, canceled jobs, and deployments.
 
-use gitlab_simulator::{CiStatus, JobPlan, PipelinePlan, Role};
+use gitlab_simulator::{CiStatus, JobPlan, OutdatedDeployments, PipelinePlan, Role};
 use serde_json::json;
 
 use super::stage::{BOT, Stage, message};
 use super::{minutes, seconds};
+
+fn deployments(stage: &Stage, outdated: OutdatedDeployments) {
+    stage.with(|world| {
+        let project = world.project_mut(stage.project).unwrap();
+        project.outdated_deployments = outdated;
+    });
+}
 
 #[tokio::test]
 async fn playing_starts_a_waiting_job_retries_an_ended_manual_one_and_refuses_others() {
@@ -124,12 +131,12 @@ async fn an_outdated_deployment_is_rolled_back_by_a_retry_unless_the_project_for
     let deploy = || JobPlan::passes("deploy").deploying_to("production");
     let old = stage.ended([deploy()]);
     stage.ended([deploy()]);
-    stage.with(|world| world.project_mut(stage.project).unwrap().allows_rollback = false);
+    deployments(&stage, OutdatedDeployments::Refused);
     assert_eq!(
         stage.retry(old, "deploy").await,
         message(403, "403 Forbidden")
     );
-    stage.with(|world| world.project_mut(stage.project).unwrap().allows_rollback = true);
+    deployments(&stage, OutdatedDeployments::RollBack);
     assert_eq!(stage.retry(old, "deploy").await.0, 201);
     stage.gitlab.advance(minutes(1));
     assert_eq!(
@@ -162,12 +169,7 @@ async fn a_revived_deployment_of_an_old_commit_fails_as_outdated_where_a_newer_o
     );
     assert_eq!(outdated.started_at, None);
 
-    stage.with(|world| {
-        world
-            .project_mut(stage.project)
-            .unwrap()
-            .prevents_outdated_deployments = false;
-    });
+    deployments(&stage, OutdatedDeployments::Run);
     let old = stage.ended([broken, deploy()]);
     stage.ended([JobPlan::passes("test"), deploy()]);
     stage.retry(old, "test").await;

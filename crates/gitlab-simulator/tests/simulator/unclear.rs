@@ -104,7 +104,7 @@ async fn two_retries_at_the_same_moment_both_succeed_and_one_after_the_other_doe
         tokio::join!(stage.retry(pipeline, "test"), stage.retry(pipeline, "test"));
     assert_eq!((first.0.as_u16(), second.0.as_u16()), (201, 201));
     assert_eq!(stage.gitlab.retried_twice(), [(old, 2)]);
-    let path = format!("{}/pipelines/{pipeline}/jobs", SHOP);
+    let path = format!("{SHOP}/pipelines/{pipeline}/jobs");
     let shown = get_json(&stage.gitlab, &path).await;
     assert_eq!(
         column(&shown, "name"),
