@@ -32,6 +32,7 @@ mod monitoring;
 mod notifications;
 mod promptness;
 mod prose;
+mod python_gitlab;
 mod refused_starts;
 mod replay;
 mod replicas;
