@@ -1,6 +1,5 @@
 //! `circuit`: lists the jobs that are given up, takes them up again, and stops or resumes all of remediation.
 
-
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -37,7 +36,11 @@ pub enum CircuitCommand {
 #[derive(Debug, Args)]
 pub struct ResetArgs {
     /// Path of the project.
-    #[arg(value_name = "PROJECT", required_unless_present = "all", requires = "job")]
+    #[arg(
+        value_name = "PROJECT",
+        required_unless_present = "all",
+        requires = "job"
+    )]
     pub project: Option<String>,
     /// Name of the job, as in the label `job_name`.
     #[arg(value_name = "JOB")]
@@ -102,10 +105,18 @@ async fn list(exporter: &Exporter, console: &mut Console<'_>) -> anyhow::Result<
         let text = |name: &str| printable(circuit[name].as_str().unwrap_or("-"));
         let since = circuit["opened_timestamp_seconds"].as_i64();
         let since = minute(since.and_then(Timestamp::from_unix));
-        [text("project"), text("ref"), text("track"), text("job"), since]
+        [
+            text("project"),
+            text("ref"),
+            text("track"),
+            text("job"),
+            since,
+        ]
     };
     let heading = ["PROJECT", "REF", "TRACK", "JOB", "OPEN SINCE"].map(str::to_owned);
-    let rows: Vec<_> = std::iter::once(heading).chain(circuits.iter().map(row)).collect();
+    let rows: Vec<_> = std::iter::once(heading)
+        .chain(circuits.iter().map(row))
+        .collect();
     print_aligned(&rows, console.out)?;
     Ok(())
 }
@@ -121,7 +132,9 @@ async fn reset(args: &ResetArgs, console: &mut Console<'_>) -> anyhow::Result<()
     let body = json!({
         "project": args.project, "ref": args.ref_name, "track": args.track, "job_name": args.job,
     });
-    let answer = exporter.act(Method::POST, "api/v1/circuits/reset", &body).await?;
+    let answer = exporter
+        .act(Method::POST, "api/v1/circuits/reset", &body)
+        .await?;
     let result = if answer["was_open"] == true {
         "the circuit is closed: the job is brought back again"
     } else {

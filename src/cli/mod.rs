@@ -70,6 +70,10 @@ pub async fn run(
             });
         }
         Some(Command::Circuit(args)) => Box::pin(circuit::run(&args, console)).await?,
+        Some(Command::Replay(args)) if args.remediation.is_some() => {
+            let file = args.remediation.clone().unwrap_or_default();
+            Box::pin(replay::remediation::run(&args, &file, env, console)).await?;
+        }
         Some(Command::Replay(args)) => replay::run(&args, console.out, console.err)?,
         Some(Command::Completions(args)) => {
             generate::completions(&args, Cli::command(), console.out)?;

@@ -29,7 +29,11 @@ Examples:
   job-failure-exporter retry --failed --class infrastructure --project 'group/**' --exporter.token-file ops-token")]
 pub struct RetryArgs {
     /// Path of the project.
-    #[arg(value_name = "PROJECT", required_unless_present = "failed", requires = "job")]
+    #[arg(
+        value_name = "PROJECT",
+        required_unless_present = "failed",
+        requires = "job"
+    )]
     pub project: Option<String>,
     /// Name of the job, as in the label `job_name`.
     #[arg(value_name = "JOB", conflicts_with = "failed")]
@@ -50,7 +54,12 @@ pub struct RetryArgs {
     #[arg(long = "class", value_name = "CLASS", requires = "failed", value_parser = classes())]
     pub class: Option<FailureClass>,
     /// Only in projects whose path this glob matches.
-    #[arg(long = "project", value_name = "GLOB", requires = "failed", id = "project_glob")]
+    #[arg(
+        long = "project",
+        value_name = "GLOB",
+        requires = "failed",
+        id = "project_glob"
+    )]
     pub project_glob: Option<Glob>,
     /// Print what would be done, and do nothing.
     #[arg(long = "dry-run")]
@@ -134,10 +143,15 @@ async fn wanted(args: &RetryArgs, exporter: &Exporter) -> anyhow::Result<Vec<Val
         let path = format!("api/v1/jobs?failing=true&limit={PAGE}&offset={offset}");
         let page = exporter.get(&path).await?;
         let listed = list(&page, "jobs");
-        jobs.extend(listed.iter().filter(|job| fits(args, glob.as_ref(), job)).map(|job| {
-            json!({ "project": job["project"], "ref": job["ref"], "track": job["track"],
+        jobs.extend(
+            listed
+                .iter()
+                .filter(|job| fits(args, glob.as_ref(), job))
+                .map(|job| {
+                    json!({ "project": job["project"], "ref": job["ref"], "track": job["track"],
                     "job_name": job["job_name"] })
-        }));
+                }),
+        );
         if listed.len() < PAGE {
             return Ok(jobs);
         }
@@ -151,7 +165,9 @@ fn fits(args: &RetryArgs, glob: Option<&GlobMatcher>, job: &Value) -> bool {
     let class = job["failing"]["failure_class"].as_str();
     is(args.ref_name.as_ref(), text("ref"))
         && is(args.track.as_ref(), text("track"))
-        && args.class.is_none_or(|wanted| Some(wanted.as_str()) == class)
+        && args
+            .class
+            .is_none_or(|wanted| Some(wanted.as_str()) == class)
         && glob.is_none_or(|glob| text("project").is_some_and(|path| glob.is_match(path)))
 }
 
@@ -159,7 +175,10 @@ fn fits(args: &RetryArgs, glob: Option<&GlobMatcher>, job: &Value) -> bool {
 fn confirmed(trial: &Value, count: usize, console: &mut Console<'_>) -> anyhow::Result<bool> {
     print(trial, console.out)?;
     if !io::stdin().is_terminal() {
-        bail!("{} would be started; give --yes to do so", counted(count, "action"));
+        bail!(
+            "{} would be started; give --yes to do so",
+            counted(count, "action")
+        );
     }
     write!(console.out, "Start {}? [y/N] ", counted(count, "action"))?;
     console.out.flush()?;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use ci_history::{FailureClass, LogRule, LogRules};
 
 use super::key::{Key, keys};
-use super::section::Section;
 use super::remediation::rule_name;
+use super::section::Section;
 use super::select::part;
 use super::value_type::Form;
 use super::word::Word;

@@ -404,7 +404,14 @@ impl Remediation {
 
     /// The first rule that matches a failure.
     pub fn rule_for(&self, failure: &FailureFacts<'_>) -> Option<&RemediationRule> {
-        self.rules.iter().find(|rule| rule.when.matches(failure))
+        self.rules.get(self.position_of_rule(failure)?)
+    }
+
+    /// The place of that rule in [`Self::rules`].
+    pub fn position_of_rule(&self, failure: &FailureFacts<'_>) -> Option<usize> {
+        self.rules
+            .iter()
+            .position(|rule| rule.when.matches(failure))
     }
 
     /// Complains of rules of `classification` that do not exist.
@@ -499,7 +506,12 @@ impl FailureMatch {
     }
 
     fn is_empty(&self) -> bool {
-        let lists = [&self.failure_reasons, &self.log_rules, &self.tracks, &self.teams];
+        let lists = [
+            &self.failure_reasons,
+            &self.log_rules,
+            &self.tracks,
+            &self.teams,
+        ];
         let patterns = [&self.refs, &self.jobs, &self.stages];
         self.failure_classes.is_empty()
             && self.projects.is_none()
@@ -508,7 +520,8 @@ impl FailureMatch {
     }
 
     fn matches(&self, failure: &FailureFacts<'_>) -> bool {
-        let is_any = |patterns: &[Pattern], text| patterns.is_empty() || any_matches(patterns, text);
+        let is_any =
+            |patterns: &[Pattern], text| patterns.is_empty() || any_matches(patterns, text);
         let has = |list: &[String], text: Option<&str>| {
             list.is_empty() || text.is_some_and(|text| list.iter().any(|item| item == text))
         };

@@ -35,7 +35,11 @@ pub(super) fn acting_client(
     let has_own = token.is_some() || token_file.is_some();
     let acting = config::GitLab {
         token: if has_own { token } else { gitlab.token.clone() },
-        token_file: if has_own { token_file } else { gitlab.token_file.clone() },
+        token_file: if has_own {
+            token_file
+        } else {
+            gitlab.token_file.clone()
+        },
         ..gitlab.clone()
     };
     client(&acting, observer)

@@ -126,7 +126,10 @@ impl Client {
 
     /// Retries a job. Returns the new attempt.
     pub async fn retry_job(&self, project: u64, job: u64) -> Result<Attempt, Error> {
-        let call = self.call(Endpoint::RetryJob, format!("job {job} of project {project}"));
+        let call = self.call(
+            Endpoint::RetryJob,
+            format!("job {job} of project {project}"),
+        );
         let endpoint = call.built(RetryJob::builder().project(project).job(job).build())?;
         call.one(&endpoint).await
     }

@@ -38,12 +38,7 @@ pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
     uncached(code, HTML, page)
 }
 
-fn content(
-    job: &JobEntry,
-    staleness: &Markup,
-    remediation: &Markup,
-    now: Timestamp,
-) -> Markup {
+fn content(job: &JobEntry, staleness: &Markup, remediation: &Markup, now: Timestamp) -> Markup {
     let figures = &job.row.figures;
     html! {
         main.job-page {

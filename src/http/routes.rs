@@ -10,10 +10,10 @@ use http_body::Body;
 use super::context::{Context, Head};
 use super::hooks::{self, Webhooks};
 use super::job_path::{JobPath, LONGEST_PATH};
+use super::remediation::{Action, Remedies};
 use super::response::{HTML, Response, closing, method_not_allowed, secured, text};
 use super::search::Searches;
 use super::status::DaemonStatus;
-use super::remediation::{Action, Remedies};
 use super::{api, job_page, layout, probes, remediation, scrape, status_page};
 use crate::metrics::{Exposition, Telemetry};
 
@@ -108,7 +108,9 @@ impl Service {
         secured(if request.uri().path() == hooks::GITLAB {
             hooks::respond(self.webhooks.as_deref(), request).await
         } else if let Some(action) = Action::at(request.uri().path()) {
-            action.respond(self.context.remedies.as_ref(), request).await
+            action
+                .respond(self.context.remedies.as_ref(), request)
+                .await
         } else if let Some(status) = refusal(&request) {
             closing(status, format!("{status}\n"))
         } else {

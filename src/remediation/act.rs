@@ -114,7 +114,12 @@ impl Executor {
             Ok((saved, _)) => ledger = saved,
             Err(why) => {
                 self.not_saved(&why);
-                ledger.note(number, outcome.progress, outcome.started, outcome.answer.as_deref());
+                ledger.note(
+                    number,
+                    outcome.progress,
+                    outcome.started,
+                    outcome.answer.as_deref(),
+                );
             }
         }
         let action = ledger.action(number).cloned();
@@ -202,10 +207,7 @@ impl Executor {
         })
     }
 
-    async fn deployed(
-        &self,
-        project: u64,
-    ) -> Result<Arc<BTreeSet<Arc<str>>>, Error> {
+    async fn deployed(&self, project: u64) -> Result<Arc<BTreeSet<Arc<str>>>, Error> {
         if let Some(known) = self.known_deployed(project, DEPLOYED_FOR) {
             return Ok(known);
         }

@@ -41,7 +41,10 @@ pub fn wishes_of(body: &[u8]) -> Result<(Vec<Wish>, Vec<String>), String> {
         ));
     }
     let (mut wishes, mut problems) = (Vec::new(), Vec::new());
-    let firing = message.alerts.iter().filter(|alert| alert.status == "firing");
+    let firing = message
+        .alerts
+        .iter()
+        .filter(|alert| alert.status == "firing");
     for alert in firing {
         match wish_of(&alert.labels) {
             Ok(None) => {}
@@ -133,10 +136,22 @@ mod tests {
     fn an_alert_that_lacks_a_label_is_told_and_stops_no_other() {
         let good = json!({"alertname": "B", "project": "acme/shop", "remediation": "run_schedule", "schedule_id": "7"});
         for (labels, wanted) in [
-            (json!({"alertname": "A", "remediation": "recover"}), "no label `project`"),
-            (json!({"alertname": "A", "project": "p", "ref": "m", "remediation": "recover"}), "no label `job_name`"),
-            (json!({"alertname": "A", "project": "p", "remediation": "retry"}), "wanted one of recover, restart"),
-            (json!({"alertname": "A", "project": "p", "remediation": "run_schedule", "schedule_id": "x"}), "whole number"),
+            (
+                json!({"alertname": "A", "remediation": "recover"}),
+                "no label `project`",
+            ),
+            (
+                json!({"alertname": "A", "project": "p", "ref": "m", "remediation": "recover"}),
+                "no label `job_name`",
+            ),
+            (
+                json!({"alertname": "A", "project": "p", "remediation": "retry"}),
+                "wanted one of recover, restart",
+            ),
+            (
+                json!({"alertname": "A", "project": "p", "remediation": "run_schedule", "schedule_id": "x"}),
+                "whole number",
+            ),
         ] {
             let body = message(&json!([alert("firing", &labels), alert("firing", &good)]));
             let (wishes, problems) = wishes_of(&body).unwrap();

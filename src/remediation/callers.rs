@@ -88,7 +88,10 @@ mod tests {
 
     #[test]
     fn a_caller_proves_itself_by_basic_authentication_or_bearer_token() {
-        assert_eq!(of("Bearer 0123456789abcdef").as_deref(), Some("alertmanager"));
+        assert_eq!(
+            of("Bearer 0123456789abcdef").as_deref(),
+            Some("alertmanager")
+        );
         assert_eq!(of("bearer fedcba9876543210").as_deref(), Some("ops"));
         assert_eq!(of(&basic("ops:fedcba9876543210")).as_deref(), Some("ops"));
     }

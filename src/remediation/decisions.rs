@@ -115,12 +115,17 @@ impl Decisions {
 
     /// How many failures wait for their turn.
     pub(super) fn waiting(&self) -> usize {
-        self.known.values().filter(|known| known.again.is_some()).count()
+        self.known
+            .values()
+            .filter(|known| known.again.is_some())
+            .count()
     }
 
     /// The newest decision about each failure.
     pub(super) fn all(&self) -> impl Iterator<Item = (&Decided, Option<Timestamp>)> {
-        self.known.values().map(|known| (&known.decided, known.again))
+        self.known
+            .values()
+            .map(|known| (&known.decided, known.again))
     }
 }
 

@@ -178,7 +178,9 @@ impl Refusal {
         Self {
             job: Some(JobName::of(&ask.job)),
             verdict: None,
-            why: format!("one request starts at most {MOST_ASKS} actions; ask again for the others"),
+            why: format!(
+                "one request starts at most {MOST_ASKS} actions; ask again for the others"
+            ),
         }
     }
 }

@@ -84,7 +84,10 @@ impl Guard<'_> {
             ActionKind::RunSchedule => self.now.unix() - HOUR,
             _ => 0,
         };
-        if self.ledger.has_acted_on(job.project_id, ask.kind, job.job_id, acted_since) {
+        if self
+            .ledger
+            .has_acted_on(job.project_id, ask.kind, job.job_id, acted_since)
+        {
             return Some(Decision::Refuse(Reason::AlreadyDone));
         }
         if let Some(decision) = self.delay(ask, self.ledger.tries(job)) {
@@ -107,7 +110,9 @@ impl Guard<'_> {
         if let Some(reason) = obstacle(ask, attempt, listed) {
             return self.later_or_never(reason);
         }
-        let tries = listed.tries_of_mine(&attempt.name).max(self.ledger.tries(&ask.job));
+        let tries = listed
+            .tries_of_mine(&attempt.name)
+            .max(self.ledger.tries(&ask.job));
         if let Some(decision) = self.delay(ask, tries) {
             return decision;
         }
@@ -146,7 +151,10 @@ impl Guard<'_> {
 
     fn restart(&self, ask: &Ask, listed: &Listed) -> Decision {
         let deploys = listed.jobs.iter().any(|job| job.deploys);
-        if listed.newest.is_some_and(|newest| newest > ask.job.pipeline_id) {
+        if listed
+            .newest
+            .is_some_and(|newest| newest > ask.job.pipeline_id)
+        {
             self.later_or_never(Reason::NewerPipeline)
         } else if deploys && !self.settings.allow_deployments {
             self.later_or_never(Reason::RevivesDeployment)

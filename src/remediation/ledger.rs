@@ -94,7 +94,16 @@ pub struct JobName {
 
 /// How far an action is.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::IntoStaticStr, strum::VariantArray,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::VariantArray,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -233,7 +242,11 @@ impl Ledger {
         started: Option<u64>,
         answer: Option<&str>,
     ) -> bool {
-        let Some(action) = self.actions.iter_mut().find(|action| action.number == number) else {
+        let Some(action) = self
+            .actions
+            .iter_mut()
+            .find(|action| action.number == number)
+        else {
             return false;
         };
         let before = action.clone();

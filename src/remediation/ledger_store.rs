@@ -74,7 +74,10 @@ impl LedgerStore {
             if !is_changed {
                 return Ok((ledger, Change::Kept(value)));
             }
-            let saved = self.store.save_remediation(encode(&ledger)?, &version).await;
+            let saved = self
+                .store
+                .save_remediation(encode(&ledger)?, &version)
+                .await;
             if saved.map_err(|error| error.to_string())? {
                 return Ok((ledger, Change::Saved(value)));
             }

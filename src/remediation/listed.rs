@@ -62,9 +62,8 @@ impl Listed {
 
     /// An attempt of a job that the user of the token started after another attempt.
     pub(super) fn mine_after(&self, name: &str, id: u64) -> Option<&ListedJob> {
-        let after = |job: &&ListedJob| {
-            *job.name == *name && job.id > id && job.user == Some(self.me)
-        };
+        let after =
+            |job: &&ListedJob| *job.name == *name && job.id > id && job.user == Some(self.me);
         self.jobs.iter().filter(after).min_by_key(|job| job.id)
     }
 
@@ -85,12 +84,11 @@ impl Listed {
         let stages = stage_order(&self.jobs);
         let order = |stage: &str| stages.get(stage).copied();
         let is_revived = |other: &ListedJob| {
-            matches!(other.status, Status::Skipped | Status::Created)
-                && other.deploys
+            matches!(other.status, Status::Skipped | Status::Created) && other.deploys
         };
-        let behind = newest(&self.jobs).into_values().any(|other| {
-            is_revived(other) && order(&other.stage) >= order(&job.stage)
-        });
+        let behind = newest(&self.jobs)
+            .into_values()
+            .any(|other| is_revived(other) && order(&other.stage) >= order(&job.stage));
         behind || newest(&self.parent_jobs).into_values().any(is_revived)
     }
 }

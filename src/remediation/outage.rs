@@ -20,7 +20,6 @@ impl Recent {
 
     /// Whether so many fail that retries would only add load.
     pub fn is_outage(&self, when: &PauseWhen) -> bool {
-        self.failing >= when.at_least
-            && self.failing as f64 >= when.failing_share * self.ran as f64
+        self.failing >= when.at_least && self.failing as f64 >= when.failing_share * self.ran as f64
     }
 }

@@ -45,7 +45,9 @@ impl RetryRequest {
             );
         }
         if count > MOST_NAMED {
-            return Err(format!("found {count} jobs and pipelines, wanted at most {MOST_NAMED}"));
+            return Err(format!(
+                "found {count} jobs and pipelines, wanted at most {MOST_NAMED}"
+            ));
         }
         let jobs = self.jobs.into_iter().map(|job| Wish {
             ref_name: job.ref_name.map(Into::into),

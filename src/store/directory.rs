@@ -154,7 +154,8 @@ impl Directory {
         let is_ours = |path: PathBuf| {
             let name = path.file_name().and_then(|name| name.to_str());
             name.is_some_and(|name| {
-                [LOCK_FILE, ATTIC, REMEDIATION].contains(&name) || name.bytes().all(|it| it.is_ascii_digit())
+                [LOCK_FILE, ATTIC, REMEDIATION].contains(&name)
+                    || name.bytes().all(|it| it.is_ascii_digit())
             })
         };
         if files::entries(&self.root).all(is_ours) {

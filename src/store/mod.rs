@@ -24,8 +24,8 @@ pub use directory::{Directory, OpenError, SaveError};
 pub use document::{
     DocumentError, Saved, SavedScope, decode, decode_v2, encode, encode_v2, names_a_version,
 };
-pub use remediation::Version;
 pub use outcome::{Loaded, Quarantined, ReadError, Written};
+pub use remediation::Version;
 pub use s3::{S3, S3Error, S3ErrorKind};
 
 use self::layout::checkpoint_path;

@@ -10,7 +10,7 @@
 //! | identity | `key`, `track` |
 //! | counting | `finished`, `attempt` -> `execution` -> `baseline` -> `history` -> `timeline` |
 //! | further operations on timelines | `absence`, `backfill`, `identity`, `import`, `known`, `merge`, `regroup`, `retention` |
-//! | output | `figures`, `summary` |
+//! | output | `figures`, `past`, `summary` |
 //! | failures | `failure_class`, `log`, `log_rules`, `mask` |
 //! | time | `clock`, `duration`, `time` |
 
@@ -36,6 +36,7 @@ mod merge;
 mod name;
 mod observation;
 mod outcome;
+mod past;
 mod pattern;
 mod regroup;
 mod retention;
@@ -58,6 +59,7 @@ pub use log_rules::{LogRule, LogRules};
 pub use mask::Masker;
 pub use observation::{CONFIG_ERROR, JOBS_FAILED, JobObservation, PipelineObservation, Status};
 pub use outcome::Outcome;
+pub use past::{FailedAttempt, FollowingAttempt};
 pub use rules::{
     AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs,
     OutdatedDeployments, Rules,

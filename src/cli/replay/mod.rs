@@ -1,6 +1,7 @@
 //! `replay`: counts recorded pipelines and prints the result.
 
 mod input;
+pub(super) mod remediation;
 mod table;
 mod thresholds;
 
@@ -31,6 +32,7 @@ in the order in which the pipelines are to be counted. Each is taken as finished
 
 Examples:
   job-failure-exporter replay pipelines.json
+  job-failure-exporter replay --remediation config.yml pipelines.json
   cat runs.jsonl | job-failure-exporter replay --counting.preset datadog-agent --output datadog-v2")]
 pub struct ReplayArgs {
     /// File to read; none or - is standard input.
@@ -47,6 +49,10 @@ pub struct ReplayArgs {
     /// State to start from: a `job_executions.v2.json` or a later document.
     #[arg(long = "initial-state", value_name = "FILE")]
     pub initial_state: Option<PathBuf>,
+    /// Configuration of an exporter: print what its `remediation.rules` would have done about the failures of the
+    /// input, or without FILE about those of its saved state.
+    #[arg(long = "remediation", value_name = "CONFIG", conflicts_with = "output")]
+    pub remediation: Option<PathBuf>,
     /// What to print.
     #[arg(long = "output", value_name = "OUTPUT", default_value = "table")]
     pub output: ReplayOutput,
@@ -74,12 +80,8 @@ const UNNAMED_PROJECT: &str = "replay";
 /// left out.
 pub fn run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<()> {
     let rules = args.counting_preset.rules();
-    let mut replay = Replay {
-        preset: args.counting_preset,
-        initial: initial_state(args.initial_state.as_deref(), &rules)?,
-        rules,
-        timelines: BTreeMap::new(),
-    };
+    let initial = initial_state(args.initial_state.as_deref(), &rules)?;
+    let mut replay = Replay::new(args.counting_preset, initial);
     let text = read(args.file.as_deref())?;
     let mut table = Table::new()?;
     for record in input::records(&text)? {
@@ -118,6 +120,15 @@ struct Replay {
 }
 
 impl Replay {
+    fn new(preset: Preset, initial: Option<Timeline>) -> Self {
+        Self {
+            preset,
+            rules: preset.rules(),
+            initial,
+            timelines: BTreeMap::new(),
+        }
+    }
+
     /// Counts one pipeline as finished; returns its timeline, and whether it was counted.
     fn count(
         &mut self,

@@ -98,7 +98,8 @@ impl Action {
             return unauthorized();
         };
         if is_from_elsewhere(request.headers()) {
-            let message = "a page of another site sent this; send it from a page of this exporter\n";
+            let message =
+                "a page of another site sent this; send it from a page of this exporter\n";
             return closing(StatusCode::FORBIDDEN, message);
         }
         let (head, body) = request.into_parts();
@@ -139,13 +140,19 @@ impl Remedies {
             tokio::spawn(async move {
                 let answer = remedies.executor.ask(&wishes, &caller, false).await;
                 for refused in &answer.refused {
-                    tracing::info!("an alert asked for an action that is not done: {}", refused.why);
+                    tracing::info!(
+                        "an alert asked for an action that is not done: {}",
+                        refused.why
+                    );
                 }
                 drop(turn);
             });
         }
         let message = problems.into_iter().map(|problem| format!("{problem}\n"));
-        plain(StatusCode::ACCEPTED, format!("taken\n{}", message.collect::<String>()))
+        plain(
+            StatusCode::ACCEPTED,
+            format!("taken\n{}", message.collect::<String>()),
+        )
     }
 
     async fn retry(self: &Arc<Self>, query: &str, body: &[u8], caller: Arc<str>) -> Response {
@@ -246,7 +253,9 @@ fn kind_and_trial(query: &str) -> Result<(ActionKind, bool), String> {
                 ));
             }
             (other, _) => {
-                return Err(format!("found the parameter `{other}`, wanted type and dry_run"));
+                return Err(format!(
+                    "found the parameter `{other}`, wanted type and dry_run"
+                ));
             }
         }
     }

@@ -49,7 +49,12 @@ pub(super) fn buttons(remedies: &Remedies, job: &JobEntry) -> Markup {
 /// Does what a form asks for, and shows what came of it.
 pub(super) async fn respond(remedies: &Arc<Remedies>, body: &[u8], caller: Arc<str>) -> Response {
     let fields = Fields::parse(body);
-    let is_ours = bool::from(fields.token.as_bytes().ct_eq(remedies.form_token.as_bytes()));
+    let is_ours = bool::from(
+        fields
+            .token
+            .as_bytes()
+            .ct_eq(remedies.form_token.as_bytes()),
+    );
     let kind = ActionKind::from_word(&fields.action)
         .filter(|kind| matches!(kind, ActionKind::Recover | ActionKind::Restart));
     let (Some(wish), Some(kind), true) = (fields.wish, kind, is_ours) else {
@@ -89,7 +94,11 @@ fn shown(status: StatusCode, result: &Markup, back: &str) -> Response {
             p { a href=(back) { "Back to the job" } }
         } }
     };
-    uncached(status, HTML, layout::plain_page("Bringing a job back", &content))
+    uncached(
+        status,
+        HTML,
+        layout::plain_page("Bringing a job back", &content),
+    )
 }
 
 impl Fields {

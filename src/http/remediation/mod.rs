@@ -59,7 +59,9 @@ pub(super) fn list(context: &Context, head: Head<'_>) -> Response {
     let project = query.find_map(|(key, value)| (key == "project").then_some(value));
     let (ledger, decisions) = remedies.executor.shown();
     let is_wanted = |job: &crate::remediation::JobName| {
-        project.as_deref().is_none_or(|project| *project == *job.project)
+        project
+            .as_deref()
+            .is_none_or(|project| *project == *job.project)
     };
     let mode = remedies.executor.mode();
     json_body(

@@ -31,7 +31,8 @@ pub(in crate::http) fn section(context: &Context, job: &JobEntry, now: Timestamp
     let circuit = circuits.find(|circuit| is_ours(&circuit.job) && circuit.opened.is_some());
     let job_id = job.row.figures.failing.as_ref().and_then(|it| it.job_id);
     let mut decisions = decisions.iter().map(|(decided, _)| decided);
-    let decided = decisions.find(|it| is_ours(&JobName::of(&it.job)) && Some(it.job.job_id) == job_id);
+    let decided =
+        decisions.find(|it| is_ours(&JobName::of(&it.job)) && Some(it.job.job_id) == job_id);
     if actions.is_empty() && circuit.is_none() && decided.is_none() && job_id.is_none() {
         return html! {};
     }
