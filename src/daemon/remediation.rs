@@ -44,6 +44,7 @@ pub(super) fn open(
         store: store.clone(),
         settings: settings.clone(),
         tracks: config.watch.tracks.clone(),
+        poll_interval: config.watch.interval,
         observer: Arc::new(Told { telemetry }),
     }));
     let callers = Callers::new(settings.callers.clone());

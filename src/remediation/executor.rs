@@ -20,7 +20,7 @@ use crate::gitlab::Client;
 use crate::store::Store;
 
 /// Longest time between two looks at all failures.
-const INTERVAL: Duration = Duration::from_secs(5);
+const LONGEST_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Jobs that ran in this time tell whether there is an outage, in seconds.
 const RECENT: i64 = 3600;
@@ -40,6 +40,8 @@ pub struct Parts {
     pub settings: Remediation,
     /// The tracks of pipelines.
     pub tracks: Tracks,
+    /// Time between two polls of an active project: what failed is not known sooner.
+    pub poll_interval: Duration,
     /// Sees what is decided and done.
     pub observer: Arc<dyn Observer>,
 }
@@ -50,6 +52,7 @@ pub struct Executor {
     pub(super) failures: Arc<dyn Failures>,
     pub(super) settings: Remediation,
     pub(super) tracks: Tracks,
+    interval: Duration,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) record: LedgerStore,
     /// Held from the decision about an action to its result: one at a time.
@@ -83,6 +86,7 @@ impl Executor {
             store,
             settings,
             tracks,
+            poll_interval,
             observer,
         } = parts;
         Self {
@@ -90,6 +94,7 @@ impl Executor {
             failures,
             settings,
             tracks,
+            interval: poll_interval.min(LONGEST_INTERVAL),
             observer,
             record: LedgerStore::new(store),
             turn: tokio::sync::Mutex::new(()),
@@ -106,7 +111,7 @@ impl Executor {
                 biased;
                 () = stop.cancelled() => return,
                 () = self.wake.notified() => {}
-                () = tokio::time::sleep(INTERVAL) => {}
+                () = tokio::time::sleep(self.interval) => {}
             }
         }
     }

@@ -34,6 +34,7 @@ mod promptness;
 mod prose;
 mod python_gitlab;
 mod refused_starts;
+mod remediation;
 mod replay;
 mod replicas;
 mod retention;
