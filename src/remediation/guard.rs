@@ -261,3 +261,6 @@ fn jitter(job_id: u64, delay: i64) -> i64 {
 fn seconds(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;
