@@ -14,8 +14,8 @@ pub(super) struct OwnJobs {
     /// Whether any attempt has not settled.
     unsettled: bool,
     in_flight: bool,
-    /// Whether any job is listed that is no trigger job.
-    has_jobs: bool,
+    /// Attempts of jobs that are no trigger jobs.
+    listed: usize,
     /// Whether these are all jobs that GitLab listed.
     complete: bool,
 }
@@ -33,7 +33,7 @@ impl OwnJobs {
             last: HashMap::new(),
             unsettled: false,
             in_flight: false,
-            has_jobs: !jobs.is_empty(),
+            listed: jobs.len(),
             complete,
         };
         for job in jobs {
@@ -72,7 +72,7 @@ impl OwnJobs {
             Status::Success => self.last.is_empty() || self.any_fails(),
             _ => self.last.is_empty(),
         };
-        let is_hidden = !self.has_jobs && !self.last.is_empty();
+        let is_hidden = self.listed == 0 && !self.last.is_empty();
         let doubt = if is_missing {
             Some(Doubt::Missing)
         } else {

@@ -145,7 +145,7 @@ async fn a_child_that_cannot_be_created_fails_its_trigger_job_alone() {
         let samples = shows_unit(&daemon, [2.0, 2.0]).await;
         let child = [("job_name", "child")];
         let streak = samples.value("job_consecutive_failures", &child);
-        assert_eq!(streak, Some(2.0));
+        assert_eq!(streak, Some(2.0), "{sections}{samples:?}");
         let names = samples.of("job_consecutive_failures", &[]).len();
         assert_eq!(names, 2);
         daemon.stop().await;

@@ -67,18 +67,17 @@ impl SavedProject {
             if is_moved {
                 self.moves.changed.insert(key.clone());
             }
-            match self.timelines.get_mut(&key) {
-                Some(known) => known.timeline.absorb(timeline, rules),
-                None => {
-                    let part = Saved {
-                        timeline,
-                        watermark: saved.watermark,
-                        has_gap: saved.has_gap || is_moved,
-                        scope: saved.scope.clone(),
-                    };
-                    self.timelines.insert(key, part);
-                }
+            if let Some(known) = self.timelines.get_mut(&key) {
+                known.timeline.absorb(timeline, rules);
+                continue;
             }
+            let part = Saved {
+                timeline,
+                watermark: saved.watermark,
+                has_gap: saved.has_gap || is_moved,
+                scope: saved.scope.clone(),
+            };
+            self.timelines.insert(key, part);
         }
         if !self.timelines.contains_key(&former) {
             self.moves.former.insert(former);

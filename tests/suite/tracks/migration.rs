@@ -6,6 +6,7 @@ use gitlab_simulator::{JobPlan, PipelinePlan};
 
 use testkit::daemon::{Place, holds};
 use testkit::samples::Samples;
+use testkit::truth::polled;
 
 use super::{NIGHTLY, Stage, shows};
 
@@ -40,15 +41,14 @@ fn soak(samples: &Samples) -> Vec<(Option<String>, f64)> {
     found.iter().map(|it| (track(it), it.value)).collect()
 }
 
-/// Polls, and saves, what a new exporter of this place counts; returns the sums.
-async fn counted(place: &Place, wanted: &[(&str, f64)]) -> Samples {
+/// What a new exporter of this place counts once it has read everything.
+async fn counted(stage: &Stage, place: &Place, wanted: &[(&str, f64)]) -> Samples {
     let daemon = place.start().await;
+    shows(&daemon, wanted).await;
+    polled(&stage.gitlab, &daemon, &[stage.project].into()).await;
     let samples = shows(&daemon, wanted).await;
-    daemon.is_ready().await;
-    let after = shows(&daemon, wanted).await;
-    assert_eq!(sums(&after), sums(&samples), "while it runs");
     daemon.stop().await;
-    after
+    samples
 }
 
 #[tokio::test]
@@ -59,23 +59,23 @@ async fn introducing_changing_and_removing_tracks_keeps_every_execution_and_stre
         place.configure_also(rules);
         place.reconfigure(&format!(", {NIGHTLY}"), "");
         fill(&stage, 4);
-        let first = counted(&place, &[("main", before)]).await;
+        let first = counted(&stage, &place, &[("main", before)]).await;
 
         place.reconfigure(
             "projects: [acme/shop]",
             &format!("projects: [acme/shop], {NIGHTLY}"),
         );
         let apart = [("main", 0.0), ("main nightly", 4.0)];
-        let split = counted(&place, &apart).await;
+        let split = counted(&stage, &place, &apart).await;
         assert_eq!(sums(&split), sums(&first), "{rules}");
 
         place.reconfigure("name: nightly", "name: night");
         let renamed = [("main", 0.0), ("main night", 4.0)];
-        let changed = counted(&place, &renamed).await;
+        let changed = counted(&stage, &place, &renamed).await;
         assert_eq!(sums(&changed), sums(&first), "{rules}");
 
         place.reconfigure(", tracks: [{name: night, sources: [schedule]}]", "");
-        let back = counted(&place, &[("main", before)]).await;
+        let back = counted(&stage, &place, &[("main", before)]).await;
         assert_eq!(sums(&back), sums(&first), "{rules}");
         assert_eq!(place.document_paths().len(), 1);
     }
@@ -141,10 +141,10 @@ async fn an_exporter_that_is_killed_between_two_documents_counts_nothing_twice()
     let mixed = copied(&document(&place, "main.json"));
 
     place.reconfigure("refs: [default]", NIGHTLY);
-    let apart = counted(&place, &[("main", 0.0), ("main nightly", 30.0)]).await;
+    let apart = counted(&stage, &place, &[("main", 0.0), ("main nightly", 30.0)]).await;
     // The track was saved, the rest of the ref was not.
     std::fs::write(document(&place, "main.json"), &mixed).unwrap();
-    let again = counted(&place, &[("main", 0.0), ("main nightly", 30.0)]).await;
+    let again = counted(&stage, &place, &[("main", 0.0), ("main nightly", 30.0)]).await;
     assert_eq!(sums(&again), sums(&apart));
     assert_eq!(sums(&again), sums(&first));
 
@@ -152,10 +152,10 @@ async fn an_exporter_that_is_killed_between_two_documents_counts_nothing_twice()
     let name = "main~track-nightly.json";
     let (path, nights) = (document(&place, name), copied(&document(&place, name)));
     place.reconfigure(NIGHTLY, "refs: [default]");
-    let joined = counted(&place, &[("main", 0.0)]).await;
+    let joined = counted(&stage, &place, &[("main", 0.0)]).await;
     assert_eq!(sums(&joined), sums(&first));
     std::fs::write(path, nights).unwrap();
-    let again = counted(&place, &[("main", 0.0)]).await;
+    let again = counted(&stage, &place, &[("main", 0.0)]).await;
     assert_eq!(sums(&again), sums(&first));
 }
 
@@ -164,17 +164,17 @@ async fn a_backfill_takes_over_what_was_saved_with_other_tracks() {
     let stage = Stage::new().await;
     let place = stage.place("refs: [default]");
     fill(&stage, 4);
-    let first = counted(&place, &[("main", 0.0)]).await;
+    let first = counted(&stage, &place, &[("main", 0.0)]).await;
     let backfill = ["backfill", "--since", "1d"];
     place.reconfigure("refs: [default]", NIGHTLY);
     place.run(&backfill).await.done();
     assert_eq!(place.document_paths().len(), 2);
-    let split = counted(&place, &[("main", 0.0), ("main nightly", 4.0)]).await;
+    let split = counted(&stage, &place, &[("main", 0.0), ("main nightly", 4.0)]).await;
     assert_eq!(sums(&split), sums(&first));
 
     place.reconfigure(NIGHTLY, "refs: [default]");
     place.run(&backfill).await.done();
     assert_eq!(place.document_paths().len(), 1);
-    let joined = counted(&place, &[("main", 0.0)]).await;
+    let joined = counted(&stage, &place, &[("main", 0.0)]).await;
     assert_eq!(sums(&joined), sums(&first));
 }
