@@ -124,8 +124,8 @@ impl FamilyJobs {
         if has_jobs || !self.rejected.is_empty() {
             return Some(JOBS_FAILED.into());
         }
-        // Without the trigger jobs it is unknown whether there are any jobs.
-        let is_known = self.failed.is_none() && child_pipelines == ChildPipelines::Follow;
-        is_known.then(|| CONFIG_ERROR.into())
+        // Without the trigger jobs it is unknown whether there are any jobs, unless GitLab says why there are none.
+        let is_followed = self.failed.is_none() && child_pipelines == ChildPipelines::Follow;
+        (is_followed || self.invalid).then(|| CONFIG_ERROR.into())
     }
 }
