@@ -14,7 +14,7 @@ use super::loading::report_quarantined;
 use super::state::{ProjectBatch, State};
 use crate::base::DAY;
 use crate::base::backoff::Backoff;
-use crate::store::{Aside, Saved, Store, StoreError, Written};
+use crate::store::{Aside, Saved, SavedMemory, Store, StoreError, Written};
 use ci_history::Timestamp;
 
 /// Longest pause between two attempts to save into a store that is away. An attempt costs few requests, and a
@@ -116,12 +116,49 @@ impl Saver {
             round.saved += batch.saved;
             round.error = round.error.or(batch.error);
         }
+        let remembered = self.save_memories(&away).await;
+        round.error = round.error.or(remembered);
         // Histories that moved to another document are saved there by now.
         let removed = self.remove_dropped(&away).await;
         round.error = round.error.or(removed);
         let telemetry = self.state.telemetry();
         telemetry.unsaved_timelines(self.state.unsaved_count());
         round
+    }
+
+    /// Saves what is remembered of projects, and removes what is forgotten.
+    async fn save_memories(&self, away: &AtomicBool) -> Option<StoreError> {
+        let memories = self.state.take_unsaved_memories();
+        let saving = memories
+            .into_iter()
+            .map(|memory| self.save_memory(memory, away));
+        let saving = stream::iter(saving).buffer_unordered(self.store.parallel_saves());
+        let errors: Vec<StoreError> = saving.filter_map(async |error| error).collect().await;
+        let mut first_error = errors.into_iter().next();
+        for id in self.state.take_removed_memories() {
+            if let Err(error) = self.store.remove_memory(id).await {
+                self.state.remove_memory_again(id);
+                first_error.get_or_insert(error);
+            }
+        }
+        first_error
+    }
+
+    async fn save_memory(&self, memory: SavedMemory, away: &AtomicBool) -> Option<StoreError> {
+        let error = if away.load(Ordering::Relaxed) {
+            None
+        } else {
+            match self.store.save_memory(&memory).await {
+                Ok(()) => return None,
+                Err(error) => Some(error),
+            }
+        };
+        away.fetch_or(
+            error.as_ref().is_some_and(StoreError::is_outage),
+            Ordering::Relaxed,
+        );
+        self.state.save_memory_again(memory.project_id);
+        error
     }
 
     /// Copies the documents that are about to lose something.

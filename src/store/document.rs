@@ -1,4 +1,4 @@
-//! The document of one timeline: version 3, a superset of `job_executions.v2.json`.
+//! The document of one timeline, a superset of `job_executions.v2.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,21 +9,33 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::history_document::{HistoryDocument, Interner, ProjectDocument, is_zero};
-
-/// Version this program writes; the highest it reads.
-const VERSION: u32 = 3;
+use super::times::{seconds, time};
+use super::version::{self, VERSION};
 
 /// A document that could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
     /// Written by a newer program.
     #[error(
-        "the document is of version {found}, this program reads versions up to {VERSION}: \
+        "the document is of version {found}, this program reads versions up to {highest}: \
          run the version that wrote it, or a newer one"
     )]
     Newer {
         /// The version found.
         found: u64,
+        /// The highest that this program reads.
+        highest: u32,
+    },
+    /// Of a version that this program reads, and whole, with something that it does not know.
+    #[error(
+        "it is whole, and another version of the program wrote it: at `{path}`: {message}: run the version that wrote it, or a newer \
+         one"
+    )]
+    Unknown {
+        /// Where in the document.
+        path: String,
+        /// Found and wanted.
+        message: String,
     },
     /// Not JSON, or not this document.
     #[error("not a readable state document: at `{path}`: {message}")]
@@ -58,7 +70,10 @@ pub enum DocumentError {
 impl DocumentError {
     /// Whether the document is whole, so that the program must neither move nor overwrite it.
     pub(super) fn is_refused(&self) -> bool {
-        matches!(self, Self::Newer { .. } | Self::OtherInstance { .. })
+        matches!(
+            self,
+            Self::Newer { .. } | Self::Unknown { .. } | Self::OtherInstance { .. }
+        )
     }
 }
 
@@ -100,7 +115,7 @@ impl Saved {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TimelineDocument {
+pub(super) struct TimelineDocument {
     version: u32,
     project: ProjectDocument,
     #[serde(rename = "ref")]
@@ -169,7 +184,7 @@ impl TimelineDocument {
             },
             ref_name: timeline.key.ref_name.clone(),
             track: timeline.key.track.clone(),
-            watermark: saved.watermark.map(Timestamp::unix),
+            watermark: seconds(saved.watermark),
             has_gap: saved.has_gap,
             default_branch: saved.scope.default_branch,
             sources: saved.scope.sources.clone(),
@@ -203,18 +218,7 @@ pub fn decode(text: &[u8]) -> Result<Saved, DocumentError> {
 }
 
 pub(super) fn decode_with_instance(text: &[u8]) -> Result<(Saved, EnvelopeFacts), DocumentError> {
-    let version = parse::<VersionOnly>(text)?.version;
-    if version > u64::from(VERSION) {
-        return Err(DocumentError::Newer { found: version });
-    }
-    if version != u64::from(VERSION) {
-        return Err(DocumentError::Malformed {
-            path: "version".to_owned(),
-            message: format!(
-                "found {version}, wanted {VERSION}: a `job_executions.v2.json` names no project and is imported, not loaded"
-            ),
-        });
-    }
+    version::check(text)?;
     let document: TimelineDocument = parse(text)?;
     let facts = EnvelopeFacts {
         instance: document.gitlab,
@@ -237,7 +241,7 @@ pub(super) fn decode_with_instance(text: &[u8]) -> Result<(Saved, EnvelopeFacts)
         .collect();
     let saved = Saved {
         timeline,
-        watermark: document.watermark.and_then(Timestamp::from_unix),
+        watermark: time(document.watermark),
         has_gap: document.has_gap,
         scope: SavedScope {
             default_branch: document.default_branch,
@@ -253,7 +257,7 @@ type FinishedDocument = BTreeMap<Arc<str>, Vec<(u64, Option<i64>)>>;
 fn finished_document(finished: &FinishedPipelines) -> FinishedDocument {
     let by_source = finished.0.iter().map(|(source, pipelines)| {
         let pipelines = pipelines.iter();
-        let pipelines = pipelines.map(|(id, at)| (*id, at.map(Timestamp::unix)));
+        let pipelines = pipelines.map(|(id, at)| (*id, seconds(*at)));
         (source.clone(), pipelines.collect())
     });
     by_source.collect()
@@ -261,7 +265,6 @@ fn finished_document(finished: &FinishedPipelines) -> FinishedDocument {
 
 fn finished_pipelines(document: FinishedDocument) -> FinishedPipelines {
     let by_source = document.into_iter().map(|(source, pipelines)| {
-        let time = |at: Option<i64>| at.and_then(Timestamp::from_unix);
         let mut pipelines: Vec<_> = pipelines
             .into_iter()
             .map(|(id, at)| (id, time(at)))
@@ -272,17 +275,6 @@ fn finished_pipelines(document: FinishedDocument) -> FinishedPipelines {
         (source, pipelines)
     });
     FinishedPipelines(by_source.collect())
-}
-
-/// Whether a text names a version, as only the documents of this program do.
-pub fn names_a_version(text: &[u8]) -> Result<bool, DocumentError> {
-    Ok(parse::<VersionOnly>(text)?.version != 0)
-}
-
-#[derive(Deserialize)]
-struct VersionOnly {
-    #[serde(default)]
-    version: u64,
 }
 
 pub(super) fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, DocumentError> {
