@@ -14,7 +14,7 @@ use super::loading::report_quarantined;
 use super::state::{ProjectBatch, State};
 use crate::base::DAY;
 use crate::base::backoff::Backoff;
-use crate::store::{Aside, Saved, SavedMemory, Store, StoreError, Written};
+use crate::store::{Aside, Saved, Store, StoreError, Written};
 use ci_history::Timestamp;
 
 /// Longest pause between two attempts to save into a store that is away. An attempt costs few requests, and a
@@ -116,8 +116,7 @@ impl Saver {
             round.saved += batch.saved;
             round.error = round.error.or(batch.error);
         }
-        let remembered = self.save_memories(&away).await;
-        round.error = round.error.or(remembered);
+        self.save_memories(&away).await;
         // Histories that moved to another document are saved there by now.
         let removed = self.remove_dropped(&away).await;
         round.error = round.error.or(removed);
@@ -126,39 +125,38 @@ impl Saver {
         round
     }
 
-    /// Saves what is remembered of projects, and removes what is forgotten.
-    async fn save_memories(&self, away: &AtomicBool) -> Option<StoreError> {
-        let memories = self.state.take_unsaved_memories();
-        let saving = memories
-            .into_iter()
-            .map(|memory| self.save_memory(memory, away));
-        let saving = stream::iter(saving).buffer_unordered(self.store.parallel_saves());
-        let errors: Vec<StoreError> = saving.filter_map(async |error| error).collect().await;
-        let mut first_error = errors.into_iter().next();
-        for id in self.state.take_removed_memories() {
-            if let Err(error) = self.store.remove_memory(id).await {
-                self.state.remove_memory_again(id);
-                first_error.get_or_insert(error);
-            }
+    /// Saves what is remembered of projects, and removes what is forgotten. Nothing is lost for good by a failure: it is no
+    /// failure of the round.
+    async fn save_memories(&self, away: &AtomicBool) {
+        let (memories, removed) = self.state.take_unsaved_memories();
+        let saving = memories.into_iter().map(async |memory| {
+            let id = memory.project_id;
+            (id, unless_away(away, self.store.save_memory(&memory)).await)
+        });
+        let mut results = stream::iter(saving).buffer_unordered(self.store.parallel_saves());
+        while let Some((id, result)) = results.next().await {
+            self.memory_saved(id, result);
         }
-        first_error
+        for id in removed {
+            let result = unless_away(away, self.store.remove_memory(id)).await;
+            self.memory_saved(id, result);
+        }
     }
 
-    async fn save_memory(&self, memory: SavedMemory, away: &AtomicBool) -> Option<StoreError> {
-        let error = if away.load(Ordering::Relaxed) {
-            None
-        } else {
-            match self.store.save_memory(&memory).await {
-                Ok(()) => return None,
-                Err(error) => Some(error),
+    fn memory_saved(&self, project_id: u64, result: Result<bool, StoreError>) {
+        match result {
+            Ok(true) => self.state.memory_saved(),
+            Ok(false) => {
+                self.state.save_memory_again(project_id);
             }
-        };
-        away.fetch_or(
-            error.as_ref().is_some_and(StoreError::is_outage),
-            Ordering::Relaxed,
-        );
-        self.state.save_memory_again(memory.project_id);
-        error
+            Err(error) => {
+                if self.state.save_memory_again(project_id) {
+                    tracing::warn!(
+                        "what is remembered of projects over a restart is not saved: {error}; trying again"
+                    );
+                }
+            }
+        }
     }
 
     /// Copies the documents that are about to lose something.
@@ -274,4 +272,18 @@ impl Saver {
 struct Round {
     saved: usize,
     error: Option<StoreError>,
+}
+
+/// `Ok(false)` if the store is away.
+async fn unless_away(
+    away: &AtomicBool,
+    work: impl Future<Output = Result<(), StoreError>>,
+) -> Result<bool, StoreError> {
+    if away.load(Ordering::Relaxed) {
+        return Ok(false);
+    }
+    let done = work.await;
+    let is_outage = done.as_ref().is_err_and(StoreError::is_outage);
+    away.fetch_or(is_outage, Ordering::Relaxed);
+    done.map(|()| true)
 }

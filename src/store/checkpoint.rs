@@ -4,7 +4,8 @@ use ci_history::{Rules, Timeline, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::document::{DocumentError, Saved, decode, embed, parse, to_json};
+use super::document::{Saved, decode, embed};
+use super::json::{DocumentError, parse, to_json};
 use super::times::{seconds, time};
 
 /// Version this program writes, and the only one it reads: a checkpoint does not outlive an upgrade.

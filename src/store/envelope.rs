@@ -3,7 +3,8 @@
 //! Both stand at its end: `.., "gitlab": "gitlab.example.com", "checksum": "9ae0daaf"}`. Documents of earlier versions have
 //! neither. They are read, and saved again with both.
 
-use super::document::{DocumentError, EnvelopeFacts, Saved, decode_with_instance};
+use super::document::{EnvelopeFacts, Saved, decode_with_instance};
+use super::json::DocumentError;
 use super::layout::{document_path, project_of_path, project_path};
 use super::project_document::{self, SavedMemory};
 

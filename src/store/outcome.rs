@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use ci_history::TimelineKey;
 
-use super::document::{DocumentError, Saved};
+use super::document::Saved;
 use super::envelope::{Content, Opened};
+use super::json::DocumentError;
 use super::project_document::SavedMemory;
 
 /// A document that could not be read, and was moved aside if possible: the store keeps it, and goes on.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::document::{DocumentError, EnvelopeFacts, parse, to_json};
+use super::document::EnvelopeFacts;
+use super::json::{DocumentError, parse, to_json};
 use super::times::{seconds, time};
 use crate::base::project_memory::{ProjectMemory, ScheduleMemory, SchedulesMemory, SwitchedOff};
 

@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use super::document::{DocumentError, parse};
+use super::json::{DocumentError, parse};
 
 /// Version this program writes; the highest it reads.
 pub(super) const VERSION: u32 = 4;
@@ -42,48 +42,4 @@ pub(super) fn check(text: &[u8]) -> Result<(), DocumentError> {
 /// Whether a text names a version, as only the documents of this program do.
 pub fn names_a_version(text: &[u8]) -> Result<bool, DocumentError> {
     Ok(parse::<VersionOnly>(text)?.version != 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::document::TimelineDocument;
-    use super::super::history_document as history;
-    use super::*;
-
-    /// The fields that a part of a document may have, as serde names them.
-    fn fields<T: serde::de::DeserializeOwned>() -> Vec<String> {
-        let error = match serde_json::from_str::<T>(r#"{"?":0}"#) {
-            Ok(_) => panic!("unknown fields are refused"),
-            Err(error) => error.to_string(),
-        };
-        let (_, fields) = error.split_once("expected one of ").unwrap();
-        let names = fields.split('`').skip(1).step_by(2);
-        names.map(str::to_owned).collect()
-    }
-
-    #[test]
-    fn a_version_has_these_fields_and_another_one_raises_it() {
-        assert_eq!(VERSION, 4);
-        let timeline = "version project ref track watermark has_gap default_branch sources unwatched generation \
-                        pipeline_id finished pipelines jobs gitlab checksum";
-        let history = "consecutive_failures jobs_info before_window outside_window imported_window first_seen carried \
-                       excerpt job";
-        let entry = "id failing commit pipeline_id finished withdrawn counted attempts";
-        let attempt = "id phase at duration queued version allow_failure failure_reason web_url member log_class";
-        let baseline = "floor idle_floor streak streak_since first_failing_commit last_passing_commit executions failures \
-                        flaky retries last_execution last_success last_failure last_ended";
-        assert_eq!(fields::<TimelineDocument>().join(" "), timeline);
-        assert_eq!(fields::<history::HistoryDocument>().join(" "), history);
-        assert_eq!(fields::<history::EntryDocument>().join(" "), entry);
-        assert_eq!(fields::<history::AttemptDocument>().join(" "), attempt);
-        assert_eq!(fields::<history::BaselineDocument>().join(" "), baseline);
-        assert_eq!(
-            fields::<history::DescriptionDocument>(),
-            ["stage", "allow_failure", "newest_attempt", "sources"]
-        );
-        assert_eq!(
-            fields::<history::ProjectDocument>(),
-            ["id", "path", "web_url"]
-        );
-    }
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::projects::Projects;
-use super::shell::State;
 use crate::base::project_memory::{ProjectMemory, SchedulesMemory};
 use crate::gitlab::Project;
 use crate::store::SavedMemory;
@@ -19,10 +18,12 @@ pub(super) struct Memories {
     unsaved: BTreeSet<u64>,
     /// Projects that were forgotten and may have a document.
     removed: BTreeSet<u64>,
+    /// Whether the last attempt to save failed.
+    is_failing: bool,
 }
 
 impl Memories {
-    fn restore(&mut self, saved: SavedMemory) {
+    pub(super) fn restore(&mut self, saved: SavedMemory) {
         self.by_id.insert(saved.project_id, saved.memory);
     }
 
@@ -72,6 +73,38 @@ impl Memories {
         }
     }
 
+    /// The memories to save.
+    pub(super) fn take_unsaved(&mut self) -> Vec<SavedMemory> {
+        let unsaved = std::mem::take(&mut self.unsaved).into_iter();
+        let saved = unsaved.filter_map(|project_id| {
+            let memory = self.by_id.get(&project_id)?.clone();
+            Some(SavedMemory { project_id, memory })
+        });
+        saved.collect()
+    }
+
+    /// The projects whose memories are to be removed. One that came back is saved again.
+    pub(super) fn take_removed(&mut self) -> BTreeSet<u64> {
+        let mut removed = std::mem::take(&mut self.removed);
+        removed.retain(|id| !self.by_id.contains_key(id));
+        removed
+    }
+
+    /// Saving or removing worked.
+    pub(super) fn saved(&mut self) {
+        self.is_failing = false;
+    }
+
+    /// Saving or removing failed: to be tried again. Returns whether it worked the last time.
+    pub(super) fn save_again(&mut self, id: u64) -> bool {
+        if self.by_id.contains_key(&id) {
+            self.unsaved.insert(id);
+        } else {
+            self.removed.insert(id);
+        }
+        !std::mem::replace(&mut self.is_failing, true)
+    }
+
     fn change(&mut self, id: u64, change: impl FnOnce(&mut ProjectMemory)) {
         let memory = self.by_id.entry(id).or_default();
         let before = memory.clone();
@@ -79,44 +112,5 @@ impl Memories {
         if *memory != before {
             self.unsaved.insert(id);
         }
-    }
-}
-
-impl State {
-    /// Takes over what an earlier process remembered.
-    pub(in crate::daemon) fn restore_memories(&self, saved: Vec<SavedMemory>) {
-        let mut inner = self.lock();
-        for memory in saved {
-            inner.memories.restore(memory);
-        }
-    }
-
-    /// The memories to save.
-    pub(in crate::daemon) fn take_unsaved_memories(&self) -> Vec<SavedMemory> {
-        let memories = &mut self.lock().memories;
-        let unsaved = std::mem::take(&mut memories.unsaved).into_iter();
-        let saved = unsaved.filter_map(|project_id| {
-            let memory = memories.by_id.get(&project_id)?.clone();
-            Some(SavedMemory { project_id, memory })
-        });
-        saved.collect()
-    }
-
-    /// Saving failed: to be tried again.
-    pub(in crate::daemon) fn save_memory_again(&self, project_id: u64) {
-        self.lock().memories.unsaved.insert(project_id);
-    }
-
-    /// The projects whose memories are to be removed. One that came back is saved again.
-    pub(in crate::daemon) fn take_removed_memories(&self) -> BTreeSet<u64> {
-        let memories = &mut self.lock().memories;
-        let mut removed = std::mem::take(&mut memories.removed);
-        removed.retain(|id| !memories.by_id.contains_key(id));
-        removed
-    }
-
-    /// Removing failed: to be tried again.
-    pub(in crate::daemon) fn remove_memory_again(&self, project_id: u64) {
-        self.lock().memories.removed.insert(project_id);
     }
 }

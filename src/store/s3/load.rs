@@ -9,8 +9,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use super::bucket::{Bucket, Listed, Object};
 use super::error::S3Error;
 use super::{PARALLEL_REQUESTS, S3};
-use crate::store::document::DocumentError;
 use crate::store::envelope::{self, Content, Opened};
+use crate::store::json::DocumentError;
 use crate::store::layout::project_of_path;
 use crate::store::outcome::{Loaded, Quarantined};
 
