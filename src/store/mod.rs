@@ -159,7 +159,7 @@ impl Store {
                 let directory = directory.clone();
                 Ok(blocking(move || directory.write(&name, &text)).await?)
             }
-            Self::S3(s3) => Ok(s3.write(&name, seal(text, s3.instance())).await?),
+            Self::S3(s3) => Ok(Box::pin(s3.write(&name, seal(text, s3.instance()))).await?),
         }
     }
 

@@ -168,11 +168,8 @@ async fn saved() -> (Handle, TestBucket, Place) {
 #[tokio::test]
 async fn the_state_of_another_gitlab_in_a_bucket_is_refused_until_it_is_adopted() {
     let (gitlab, bucket, place) = saved().await;
-    let key = bucket.keys().await.into_iter();
-    let key = key
-        .filter(|key| key.ends_with("/main.json"))
-        .next()
-        .unwrap();
+    let mut keys = bucket.keys().await.into_iter();
+    let key = keys.find(|key| key.ends_with("/main.json")).unwrap();
     let text = bucket.get(&key).await.unwrap();
     let other = gitlab.url().replace("127.0.0.1", "localhost");
     place.reconfigure(gitlab.url(), &other);

@@ -7,6 +7,7 @@ use super::projects::Projects;
 use crate::base::project_memory::{ProjectMemory, SchedulesMemory};
 use crate::gitlab::Project;
 use crate::store::SavedMemory;
+use ci_history::Timestamp;
 
 /// Seconds after which the time at which a project was last seen archived is worth saving again.
 const ARCHIVED_EVERY: i64 = 3600;
@@ -49,7 +50,7 @@ impl Memories {
     /// The schedules of a project were read.
     pub(super) fn schedules(&mut self, project: &Project, schedules: SchedulesMemory) {
         self.change(project.id, |memory| {
-            let seconds = |it: &SchedulesMemory| it.archived_until.map(|at| at.unix());
+            let seconds = |it: &SchedulesMemory| it.archived_until.map(Timestamp::unix);
             let (before, now) = (seconds(&memory.schedules), seconds(&schedules));
             let is_as_before = before.zip(now).is_some_and(|(before, now)| {
                 schedules.schedules == memory.schedules.schedules && now - before < ARCHIVED_EVERY
