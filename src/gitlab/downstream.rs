@@ -124,6 +124,7 @@ mod tests {
             path: "acme/shop".into(),
             web_url: Some("https://git.example/acme/shop".into()),
             default_branch: Some("main".into()),
+            hides_default_branch: false,
             archived: false,
         }
     }

@@ -21,6 +21,8 @@ pub struct Project {
     pub web_url: Option<Arc<str>>,
     /// None in a project without commits.
     pub default_branch: Option<Arc<str>>,
+    /// GitLab does not say whether there is a default branch: the token may not read the code.
+    pub hides_default_branch: bool,
     /// Archived projects run no pipelines. Lists of a group leave them out.
     pub archived: bool,
 }
@@ -176,7 +178,9 @@ impl Record for Project {
         let id = read.id(&wire.id)?;
         let path = &wire.path_with_namespace;
         let path = read.required("path_with_namespace", path, RejectReason::MissingPath)?;
-        let default_branch = read.text("default_branch", &wire.default_branch)?;
+        let hides_default_branch = wire.default_branch.is_none();
+        let default_branch = wire.default_branch.unwrap_or_default();
+        let default_branch = read.text("default_branch", &default_branch)?;
         Ok(Self {
             id,
             path: path.into(),
@@ -184,6 +188,7 @@ impl Record for Project {
             default_branch: default_branch
                 .filter(|branch| !branch.is_empty())
                 .map(Arc::from),
+            hides_default_branch,
             archived: read.flag("archived", &wire.archived)?,
         })
     }

@@ -35,7 +35,7 @@ mod timetable;
 pub use backfill::BackfillListing;
 pub use cursor::LISTING_OVERLAP;
 pub use discovery::Discovery;
-pub use events::{Observations, PollEvents, Resume, ScheduleSight};
+pub use events::{FormerProject, Observations, Origin, PollEvents, Resume, ScheduleSight};
 pub use hints::{PollHint, Waker};
 pub use poller::Poller;
 pub use reader::Reader;

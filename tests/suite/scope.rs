@@ -205,8 +205,12 @@ async fn the_default_branch_is_renamed_twice_and_onto_a_branch_with_a_history() 
 #[tokio::test]
 async fn a_project_without_a_visible_default_branch_is_told() {
     let (gitlab, project) = gitlab().await;
-    gitlab.with(|world| world.project_mut(project).unwrap().default_branch = String::new());
-    let place = Place::new(gitlab.url(), &format!("projects: [{PROJECT}]"));
+    let empty = gitlab.with(|world| {
+        world.project_mut(project).unwrap().hides_default_branch = true;
+        world.create_project("acme/empty")
+    });
+    gitlab.with(|world| world.project_mut(empty).unwrap().default_branch = String::new());
+    let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
     let daemon = place.start().await;
     let labels = [("project", PROJECT), ("problem", "no_default_branch")];
     daemon
@@ -214,7 +218,19 @@ async fn a_project_without_a_visible_default_branch_is_told() {
             holds(s.value(PROBLEM, &labels) == Some(1.0), "no problem")
         })
         .await;
-    daemon.says("names no default branch").await;
+    daemon.says("shows no default branch").await;
+    daemon.is_ready().await;
+    let samples = daemon.scrape().await;
+    let empty = samples.of(PROBLEM, &[("project", "acme/empty")]);
+    assert!(
+        empty.is_empty(),
+        "an empty repository has no problem: {empty:?}"
+    );
+    gitlab.with(|world| world.project_mut(project).unwrap().hides_default_branch = false);
+    daemon.stop().await;
+    let daemon = place.start().await;
+    daemon.is_ready().await;
+    assert!(daemon.scrape().await.of(PROBLEM, &[]).is_empty());
     daemon.stop().await;
 }
 

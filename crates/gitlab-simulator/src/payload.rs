@@ -185,7 +185,8 @@ impl World {
         let (namespace, path) = project.path.rsplit_once('/').unwrap_or(("", &project.path));
         let group = self.group_by_path(namespace);
         let url = format!("{}/{}", self.base_url, project.path);
-        let base = json!({
+        let branch = Some(&project.default_branch).filter(|branch| !branch.is_empty());
+        let mut base = json!({
             "id": project.id,
             "description": null,
             "name": path,
@@ -193,7 +194,7 @@ impl World {
             "path": path,
             "path_with_namespace": project.path,
             "created_at": project.created_at.iso(),
-            "default_branch": project.default_branch,
+            "default_branch": branch,
             "tag_list": [],
             "topics": [],
             "ssh_url_to_repo": format!("git@gitlab.invalid:{}.git", project.path),
@@ -215,13 +216,18 @@ impl World {
                 "web_url": format!("{}/groups/{namespace}", self.base_url),
             },
         });
+        if project.hides_default_branch
+            && let Some(fields) = base.as_object_mut()
+        {
+            fields.remove("default_branch");
+        }
         if simple {
             return base;
         }
         merged(
             base,
             json!({
-                "empty_repo": false,
+                "empty_repo": branch.is_none(),
                 "archived": project.archived,
                 "visibility": "private",
                 "jobs_enabled": !project.ci_disabled,

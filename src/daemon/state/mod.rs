@@ -11,6 +11,7 @@
 mod effects;
 mod health;
 mod limits;
+mod memories;
 mod polling;
 mod projects;
 mod retention;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::effects::{Effects, RenderRequest};
 use super::health::Health;
+use super::memories::Memories;
 use super::projects::Projects;
 use super::timelines::Timelines;
 use crate::daemon::gitlab_clock::GitLabClock;
@@ -31,6 +32,7 @@ pub(super) struct Inner {
     pub(super) projects: Projects,
     pub(super) timelines: Timelines,
     pub(super) health: Health,
+    pub(super) memories: Memories,
 }
 
 impl State {
@@ -43,6 +45,7 @@ impl State {
             projects: Projects::default(),
             timelines: Timelines::new(&policy),
             health: Health::default(),
+            memories: Memories::default(),
         };
         Self {
             policy,

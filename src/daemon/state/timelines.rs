@@ -288,6 +288,27 @@ impl Timelines {
         Some(&entry.timeline)
     }
 
+    /// The projects with timelines, as far as these tell.
+    pub(super) fn projects(&self) -> impl Iterator<Item = Project> {
+        let mut projects: BTreeMap<u64, Project> = BTreeMap::new();
+        for (key, entry) in &self.entries {
+            let id = key.project_id;
+            let timeline = &entry.timeline;
+            let project = projects.entry(id).or_insert_with(|| Project {
+                id,
+                path: timeline.project.clone(),
+                web_url: timeline.project_url.clone(),
+                default_branch: None,
+                hides_default_branch: false,
+                archived: false,
+            });
+            if entry.scope.default_branch {
+                project.default_branch = Some(key.ref_name.clone());
+            }
+        }
+        projects.into_values()
+    }
+
     /// The projects with timelines.
     pub(super) fn project_ids(&self) -> BTreeSet<u64> {
         self.entries.keys().map(|key| key.project_id).collect()

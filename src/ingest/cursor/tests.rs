@@ -237,6 +237,7 @@ fn a_pipeline_that_is_gone_is_not_asked_for_again() {
             watermark: Timestamp::from_unix(1000),
             known_refs: BTreeSet::new(),
             open: vec![pipeline(1, Status::Running, 900)],
+            ..Resume::default()
         },
         at(SOON),
     );
@@ -275,7 +276,7 @@ fn another_scope_is_backfilled_and_what_it_leaves_out_is_not_asked_for() {
         Resume {
             watermark: Timestamp::from_unix(1000),
             known_refs: BTreeSet::from(["main".into()]),
-            open: vec![],
+            ..Resume::default()
         },
         at(SOON),
     );
