@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the tools of the demo and the tests as Debian packages: Prometheus, Alertmanager and a C compiler. Skips tools that
-# are installed. `install-tools.sh test` also requires rustfmt and clippy, and installs the S3 servers of the tests into a
-# Python environment below target/tools.
+# are installed. `install-tools.sh test` also requires rustfmt and clippy, and installs the Python tools of the tests, S3
+# servers and a client of GitLab, into an environment below target/tools.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -42,7 +42,7 @@ missing_packages() {
 install_python_tools() {
     local environment=$root/target/tools wanted=$root/tests/requirements.txt
     if cmp -s "$wanted" "$environment/installed.txt"; then return; fi
-    say "Installing the S3 servers of the tests into target/tools"
+    say "Installing the Python tools of the tests into target/tools"
     python3 -m venv --clear "$environment"
     "$environment/bin/pip" install --quiet --disable-pip-version-check -r "$wanted"
     cp "$wanted" "$environment/installed.txt"

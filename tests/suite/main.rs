@@ -36,6 +36,7 @@ mod moving_projects;
 mod notifications;
 mod promptness;
 mod prose;
+mod python_gitlab;
 mod refused_starts;
 mod replay;
 mod replicas;

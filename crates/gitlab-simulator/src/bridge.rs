@@ -16,20 +16,22 @@ impl World {
         ) else {
             return;
         };
-        if let Ending::Fails(reason) = job.plan.ending(job.attempt) {
+        let (attempt, user) = (job.attempt, job.user);
+        if let Ending::Fails(reason) = job.ending.clone() {
             self.finish_job(id, CiStatus::Failed, Some(reason));
             return;
         }
+        let downstream = trigger.pipeline.after_attempts(attempt);
         let (project, plan) = if let Some(path) = &trigger.project {
             let project = self.project_by_path(path).map_or(0, |project| project.id);
-            (project, trigger.pipeline.from_source("pipeline"))
+            (project, downstream.from_source("pipeline"))
         } else {
-            let mut plan = trigger.pipeline.from_source("parent_pipeline");
+            let mut plan = downstream.from_source("parent_pipeline");
             plan.ref_name = Some(parent.ref_name.clone());
             plan.sha = Some(parent.sha.clone());
             (parent.project_id, plan)
         };
-        let child = self.push_pipeline(project, plan);
+        let child = self.push_pipeline_as(user, project, plan);
         if let Some(job) = self.jobs.get_mut(&id) {
             job.downstream = Some(child);
         }
@@ -40,28 +42,10 @@ impl World {
         }
     }
 
-    /// Sets the dependent bridge of a pipeline that runs again back to running.
-    pub(super) fn revive_bridge_of(&mut self, child: u64) {
-        let depends = |job: &&Job| {
-            let depend = job
-                .plan
-                .trigger
-                .as_ref()
-                .is_some_and(|trigger| trigger.depend);
-            job.downstream == Some(child) && depend && job.status.is_terminal() && !job.retried
-        };
-        let Some(bridge) = self.jobs.values().find(depends).map(|job| job.id) else {
-            return;
-        };
-        if let Some(job) = self.jobs.get_mut(&bridge) {
-            (job.finished_at, job.failure_reason) = (None, None);
-        }
-        self.move_job(bridge, CiStatus::Running);
-    }
-
-    /// Ends the bridge that waits for a pipeline.
+    /// Ends the bridge that waits for a pipeline, running or, after a retry within the pipeline, pending.
     pub(super) fn end_bridge_of(&mut self, child: u64, status: CiStatus) {
-        let waiting = |job: &&Job| job.downstream == Some(child) && job.status == CiStatus::Running;
+        let waits = |status| matches!(status, CiStatus::Running | CiStatus::Pending);
+        let waiting = |job: &&Job| job.downstream == Some(child) && waits(job.status);
         let Some(bridge) = self.jobs.values().find(waiting).map(|job| job.id) else {
             return;
         };

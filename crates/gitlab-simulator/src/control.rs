@@ -1,11 +1,12 @@
-//! Requests outside `/api/v4`: the truth, the control of time and outages, and targets for links.
+//! Requests outside `/api/v4`: the truth, the actions so far, control of time, outages and recovery, and
+//! targets for links.
 
 use std::time::Duration;
 
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use super::faults::Fault;
+use super::fault::Fault;
 use super::query::Query;
 use super::reply::Reply;
 use super::state::State;
@@ -17,6 +18,11 @@ pub(super) fn answer(state: &mut State, method: &Method, path: &str, query: &Que
         ("GET", "/-/truth") => Reply::ok(json!(truth::of(&state.world))),
         ("POST", "/-/advance") => advance(state, query),
         ("POST", "/-/outage") => outage(state, query),
+        ("POST", "/-/recover") => recover(state, query),
+        ("GET", "/-/actions") => Reply::ok(json!({
+            "actions": state.world.actions(),
+            "retries_per_job": state.world.retries_per_job(),
+        })),
         ("GET", "/-/healthy") => Reply::text(StatusCode::OK, "GitLab OK\n"),
         ("GET", _) => page(state, path),
         _ => Reply::no_route(),
@@ -43,6 +49,17 @@ fn outage(state: &mut State, query: &Query) -> Reply {
     }
     state.faults.outage = fault;
     Reply::ok(json!({ "outage": fault.map(Fault::as_str) }))
+}
+
+/// Lets a share of the retries after failures with this reason pass.
+fn recover(state: &mut State, query: &Query) -> Reply {
+    let share = query.get("share").and_then(|text| text.parse().ok());
+    let share = share.filter(|share| (0.0..=1.0).contains(share));
+    let (Some(reason), Some(share)) = (query.get("reason"), share) else {
+        return Reply::bad_parameter("share", "or reason is missing, or share is not from 0 to 1");
+    };
+    state.world.recover_on_retry(reason, share);
+    Reply::ok(json!({ "reason": reason, "share": share }))
 }
 
 /// One line about the job or pipeline of a link.

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use strum::{EnumString, IntoStaticStr};
 
+use super::accounts::Role;
 use super::moment::Moment;
-use super::plan::{JobPlan, PipelinePlan};
+use super::plan::{Ending, JobPlan, PipelinePlan};
 
 /// Status of a pipeline, job or bridge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumString, IntoStaticStr)]
@@ -73,6 +74,64 @@ pub struct Project {
     pub created_at: Moment,
     /// Internal id (`iid`) of the newest pipeline.
     pub last_iid: u64,
+    /// Refs to which not everybody may write.
+    pub protected_refs: Vec<ProtectedRef>,
+    /// Whether every write is answered with 403, as by a restriction outside of roles.
+    pub refuses_writes: bool,
+    /// GitLab's complaint about every new pipeline of the API, such as an invalid configuration.
+    pub pipeline_error: Option<String>,
+    /// The lowest role that may set variables of pipelines and jobs.
+    pub variables_from: Role,
+    /// Reason with which new attempts of retried jobs fail at once, such as `ci_quota_exceeded`.
+    pub drop_reason: Option<String>,
+    /// What becomes of deployments that a newer one has overtaken.
+    pub outdated_deployments: OutdatedDeployments,
+}
+
+/// The settings "Prevent outdated deployment jobs" and "Allow job retries for rollback deployments".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutdatedDeployments {
+    /// They run.
+    Run,
+    /// They fail, but the retry of an ended one is a rollback. GitLab's default.
+    RollBack,
+    /// They fail, and nobody can retry them.
+    Refused,
+}
+
+/// A protected branch or tag.
+#[derive(Debug, Clone)]
+pub struct ProtectedRef {
+    /// Name, with `*` for any text.
+    pub pattern: String,
+    /// The lowest role that may push or merge.
+    pub role: Role,
+    /// Users who may push or merge whatever their role.
+    pub users: Vec<u64>,
+}
+
+impl ProtectedRef {
+    pub(super) fn covers(&self, ref_name: &str) -> bool {
+        match self.pattern.split_once('*') {
+            None => self.pattern == ref_name,
+            Some((before, after)) => {
+                ref_name.len() >= before.len() + after.len()
+                    && ref_name.starts_with(before)
+                    && ref_name.ends_with(after)
+            }
+        }
+    }
+}
+
+/// A branch or tag of a repository.
+#[derive(Debug, Clone)]
+pub(super) struct GitRef {
+    pub(super) head: String,
+    pub(super) tag: bool,
+    /// The newest pipeline, whose jobs a new one repeats.
+    pub(super) newest_pipeline: u64,
+    /// The present configuration, if it differs from that of the newest pipeline.
+    pub(super) plan: Option<PipelinePlan>,
 }
 
 /// A pipeline.
@@ -110,6 +169,8 @@ pub struct Pipeline {
     pub duration: Option<i64>,
     /// Time from which the API shows it.
     pub visible_from: Moment,
+    /// Id of the user who started it.
+    pub user: u64,
 }
 
 /// One attempt of a job, or a bridge.
@@ -139,6 +200,14 @@ pub struct Job {
     pub retried: bool,
     /// The pipeline that a bridge started.
     pub downstream: Option<u64>,
+    /// Id of the user who started it.
+    pub user: u64,
+    /// The end that the attempt will have.
+    pub ending: Ending,
+    /// Whether it starts at its turn although it is manual.
+    pub started_by_hand: bool,
+    /// Whether GitLab has thrown away what it needs to run the job again.
+    pub archived: bool,
 }
 
 impl Job {

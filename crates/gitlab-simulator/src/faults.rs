@@ -4,67 +4,12 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use http::StatusCode;
-use strum::{EnumString, IntoStaticStr, VariantArray};
 
+use super::fault::Fault;
 use super::moment::Moment;
+use super::rate_limit::RateLimit;
 use super::reply::Reply;
-
-/// A fault of one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-pub enum Fault {
-    /// 500 with JSON.
-    InternalError,
-    /// 502 with HTML, as from a proxy in front of GitLab.
-    BadGateway,
-    /// 503 with HTML.
-    Unavailable,
-    /// 520 with HTML, as from Cloudflare while GitLab does not answer it.
-    OriginError,
-    /// 404 with HTML, as from a proxy that does not find GitLab.
-    ProxyNotFound,
-    /// 403 with JSON.
-    Forbidden,
-    /// The true answer without headers about pages.
-    StrippedPaging,
-    /// 429 of GitLab's request throttle: plain text with `Retry-After`.
-    TooManyRequests,
-    /// 429 of an application limit: JSON without headers.
-    TooManyRequestsBare,
-    /// The connection is closed after half of the body.
-    TruncatedBody,
-    /// A complete body with only the first half of the JSON.
-    InvalidJson,
-    /// The connection is closed without an answer.
-    Reset,
-    /// A list contains an additional record without `id`.
-    RecordWithoutId,
-    /// 404, as from a replica that does not have the record yet. Only on demand: a 404 is an answer, too.
-    NotYetThere,
-    /// An empty list, as from a replica that does not have the records yet. Only on demand.
-    EmptyList,
-}
-
-impl Fault {
-    /// Faults that pass by themselves. A client that took the others for true would be right.
-    pub const RANDOM: [Self; 10] = [
-        Self::InternalError,
-        Self::BadGateway,
-        Self::Unavailable,
-        Self::OriginError,
-        Self::TooManyRequests,
-        Self::TooManyRequestsBare,
-        Self::TruncatedBody,
-        Self::InvalidJson,
-        Self::Reset,
-        Self::RecordWithoutId,
-    ];
-
-    /// Name of the fault on the command line.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
+use super::write_faults::WriteFaults;
 
 /// The faults to inject.
 #[derive(Debug)]
@@ -81,24 +26,20 @@ pub struct Faults {
     pub retry_after: u32,
     /// A node whose clock is so far ahead, and that gives every so many answers: its `Date` is wrong.
     pub wrong_date: Option<(Duration, u32)>,
+    /// Faults of requests that change something.
+    pub writes: WriteFaults,
     answers: u32,
     limit: Option<RateLimit>,
     next: VecDeque<(Fault, Option<String>)>,
     random: fastrand::Rng,
 }
 
-/// A limit of requests per minute of simulated time.
-#[derive(Debug, Clone)]
-struct RateLimit {
-    per_minute: u32,
-    /// The present minute since the Unix epoch.
-    window: i64,
-    observed: u32,
-}
-
 /// Decision on one request.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Verdict {
+    /// Time before the request is carried out.
+    pub(super) delay_before: Duration,
+    /// Time before the answer.
     pub(super) delay: Duration,
     pub(super) fault: Option<Fault>,
     pub(super) refused: Option<Reply>,
@@ -115,6 +56,7 @@ impl Faults {
             outage: None,
             retry_after: 1,
             wrong_date: None,
+            writes: WriteFaults::none(seed),
             answers: 0,
             limit: None,
             next: VecDeque::new(),
@@ -143,23 +85,20 @@ impl Faults {
 
     /// Limits the requests per minute of simulated time; `None` removes the limit.
     pub fn limit_rate(&mut self, per_minute: Option<u32>) {
-        self.limit = per_minute.map(|per_minute| RateLimit {
-            per_minute,
-            window: i64::MIN,
-            observed: 0,
-        });
+        self.limit = per_minute.map(RateLimit::new);
     }
 
     /// Decides on a request for `path` (without the query) at `now`.
-    pub(super) fn judge(&mut self, path: &str, now: Moment) -> Verdict {
+    pub(super) fn judge(&mut self, path: &str, writes: bool, now: Moment) -> Verdict {
         let mut verdict = Verdict {
             delay: self.latency,
-            fault: None,
-            refused: None,
-            headers: Vec::new(),
+            ..Verdict::default()
         };
         let drawn = self.draw();
         verdict.fault = self.outage.or_else(|| self.injected(path)).or(drawn);
+        if writes {
+            self.judge_write(&mut verdict, now);
+        }
         if let Some(limit) = &mut self.limit {
             let allowed = limit.count(now);
             verdict.headers = limit.headers(now);
@@ -175,6 +114,17 @@ impl Faults {
         verdict
     }
 
+    fn judge_write(&mut self, verdict: &mut Verdict, now: Moment) {
+        let writes = &mut self.writes;
+        let drawn = writes.draw();
+        verdict.fault = verdict.fault.or(drawn);
+        verdict.delay_before = writes.delay_before;
+        verdict.delay += writes.delay_after;
+        if !writes.admit(now) {
+            verdict.refused = Some(Reply::application_limit());
+        }
+    }
+
     fn draw(&mut self) -> Option<Fault> {
         // Draws both numbers every time, so that the sequence depends on the seed alone.
         let chance = self.random.f64();
@@ -187,33 +137,5 @@ impl Faults {
         let applies = |suffix: &Option<String>| suffix.as_ref().is_none_or(|s| path.ends_with(s));
         let position = self.next.iter().position(|(_, suffix)| applies(suffix))?;
         self.next.remove(position).map(|(fault, _)| fault)
-    }
-}
-
-impl RateLimit {
-    fn count(&mut self, now: Moment) -> bool {
-        let window = now.unix().div_euclid(60);
-        if window != self.window {
-            self.window = window;
-            self.observed = 0;
-        }
-        self.observed = self.observed.saturating_add(1);
-        self.observed <= self.per_minute
-    }
-
-    fn reset(now: Moment) -> i64 {
-        (now.unix().div_euclid(60) + 1) * 60
-    }
-
-    fn headers(&self, now: Moment) -> Vec<(&'static str, String)> {
-        let reset = Self::reset(now);
-        let remaining = self.per_minute.saturating_sub(self.observed);
-        vec![
-            ("ratelimit-limit", self.per_minute.to_string()),
-            ("ratelimit-observed", self.observed.to_string()),
-            ("ratelimit-remaining", remaining.to_string()),
-            ("ratelimit-reset", reset.to_string()),
-            ("ratelimit-resettime", Moment::from_unix(reset).http_date()),
-        ]
     }
 }

@@ -10,8 +10,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::accounts::{Accounts, Scope};
 use super::delivery::{self, Hook, HookTarget};
 use super::faults::Faults;
+use super::ledger::Action;
 use super::moment::Moment;
 use super::pace::{Pace, SimulatedClock};
 use super::scenario::Scenario;
@@ -85,6 +87,8 @@ pub async fn start(options: Options) -> io::Result<Handle> {
     let url = format!("http://{address}{prefix}");
     let mut world = World::new(options.pace.start, options.seed);
     world.base_url.clone_from(&url);
+    let scopes = [Scope::Api, Scope::ReadApi];
+    world.add_token(&options.token, Accounts::OWNER, &scopes);
     if let Some(target) = options.hooks {
         let (sender, receiver) = mpsc::unbounded_channel();
         world.add_hook_receiver(sender);
@@ -132,7 +136,12 @@ impl Handle {
 
     /// Replaces the token that requests need. The old one is refused from now on.
     pub fn rotate_token(&self, token: &str) {
-        token.clone_into(&mut lock_present(&self.shared).token);
+        let mut state = lock_present(&self.shared);
+        let old = std::mem::replace(&mut state.token, token.to_owned());
+        if let Some(known) = state.world.token(&old).cloned() {
+            state.world.revoke_token(&old);
+            state.world.add_token(token, known.user, &known.scopes);
+        }
     }
 
     /// Gives access to the world. Steps that are due run before and after `work`.
@@ -190,6 +199,17 @@ impl Handle {
     /// Clears the recorded requests.
     pub fn forget_requests(&self) {
         lock_present(&self.shared).requests.clear();
+    }
+
+    /// Every action that clients carried out through the API so far, whether or not they got the answer.
+    pub fn actions(&self) -> Vec<Action> {
+        lock_present(&self.shared).world.actions().to_vec()
+    }
+
+    /// Attempts that clients repeated more than once through the API, with the number of their retries.
+    pub fn retried_twice(&self) -> Vec<(u64, usize)> {
+        let counts = lock_present(&self.shared).world.retries_per_job();
+        counts.into_iter().filter(|(_, count)| *count > 1).collect()
     }
 
     /// Stops listening, drops open connections, and waits for both.

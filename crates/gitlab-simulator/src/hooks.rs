@@ -49,6 +49,8 @@ impl World {
     fn job_hook(&self, job: &Job, pipeline: &Pipeline) -> Value {
         let row = self.job_payload(job, pipeline);
         let reason = job.failure_reason.as_deref();
+        let environment = job.plan.environment.as_ref();
+        let environment = environment.map(|name| json!({ "name": name, "action": "start" }));
         json!({
             "object_kind": "build",
             "ref": pipeline.ref_name,
@@ -69,10 +71,10 @@ impl World {
             "build_failure_reason": reason.unwrap_or("unknown_failure"),
             "pipeline_id": pipeline.id,
             "project_id": pipeline.project_id,
-            "user": self.user(),
+            "user": self.user_payload(job.user),
             "commit": {"id": pipeline.id, "sha": pipeline.sha, "status": pipeline.status.as_str()},
             "project": self.hook_project(pipeline.project_id),
-            "environment": null,
+            "environment": environment,
         })
     }
 
@@ -97,7 +99,7 @@ impl World {
                 "duration": pipeline.duration,
                 "variables": [{"key": "DEPLOY_TOKEN", "value": "not-for-your-eyes"}],
             },
-            "user": self.user(),
+            "user": self.user_payload(pipeline.user),
             "project": self.hook_project(pipeline.project_id),
             "builds": builds,
         })

@@ -8,50 +8,83 @@
 //!
 //! | area | files |
 //! | --- | --- |
-//! | world | `world`, `entity`, `moment`, `plan`, `trace`, `truth` |
-//! | events | `lifecycle`, `bridge`, `retry`, `schedules`, `status`, `scenario`, `scripts`, `steady` |
+//! | world | `world`, `entity`, `settings`, `moment`, `plan`, `trace`, `truth` |
+//! | events | `lifecycle`, `processing`, `bridge`, `deployments`, `schedules`, `status`, `scenario`, `scripts`, `comebacks`, `steady` |
+//! | actions of clients | `retry`, `revival`, `recovery`, `play`, `pipeline_actions`, `ledger` |
+//! | users | `accounts`, `rights` |
 //! | webhooks | `hooks`, `delivery` |
-//! | HTTP | `server`, `api`, `control`, `listing`, `paging`, `payload`, `query`, `reply`, `faults` |
+//! | requests | `server`, `incoming`, `params`, `query`, `api`, `write_api`, `lookup`, `control` |
+//! | answers | `reply`, `listing`, `paging`, `payload`, `user_payload`, `response` |
+//! | faults | `fault`, `faults`, `write_faults`, `rate_limit`, `damage` |
 //! | running it | `handle`, `state`, `pace` |
 
+mod accounts;
 mod api;
 mod backup;
 mod bridge;
+mod comebacks;
 mod control;
+mod damage;
 mod delivery;
+mod deployments;
 mod entity;
+mod fault;
 mod faults;
 mod handle;
 mod hooks;
+mod incoming;
+mod ledger;
 mod lifecycle;
 mod listing;
+mod lookup;
 mod moment;
 mod pace;
 mod paging;
+mod params;
 mod payload;
+mod pipeline_actions;
 mod plan;
+mod play;
+mod processing;
 mod query;
+mod rate_limit;
+mod recovery;
 mod reply;
+mod response;
 mod retry;
+mod revival;
+mod rights;
 mod scenario;
 mod schedules;
 mod scripts;
 mod server;
+mod settings;
 mod state;
 mod status;
 mod steady;
 mod trace;
 pub mod truth;
+mod user_payload;
 mod world;
+mod write_api;
+mod write_faults;
 
+pub use accounts::{Role, Scope, Token, User};
 pub use delivery::{Hook, HookTarget};
-pub use entity::{CiStatus, Group, Job, Pipeline, Project, RunBehavior, Schedule};
-pub use faults::{Fault, Faults};
+pub use entity::{
+    CiStatus, Group, Job, OutdatedDeployments, Pipeline, Project, ProtectedRef, RunBehavior,
+    Schedule,
+};
+pub use fault::Fault;
+pub use faults::Faults;
 pub use handle::{DEFAULT_TOKEN, Handle, Options, start};
+pub use ledger::{Action, ActionKind};
 pub use moment::Moment;
 pub use pace::Pace;
 pub use plan::{Ending, JobPlan, PipelinePlan, Trigger};
 pub use retry::RetryRefused;
 pub use scenario::{SCENARIOS, Scenario};
+pub use settings::Settings;
 pub use state::Recorded;
 pub use world::World;
+pub use write_faults::WriteFaults;

@@ -1,17 +1,28 @@
-//! The life cycle of pipelines and jobs: stages in order, ends, cancellation, composite status.
+//! The life cycle of pipelines and jobs: creation, queue, runner, end, cancellation.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::entity::{CiStatus, Job, Pipeline};
-use super::moment::Moment;
+use super::accounts::Accounts;
+use super::entity::{CiStatus, GitRef, Job, Pipeline};
 use super::plan::{Ending, JobPlan, PipelinePlan};
-use super::status::composite;
 use super::world::World;
+
+/// Reasons with which GitLab fails a job without running it.
+const NEVER_RAN: [&str; 3] = [
+    "ci_quota_exceeded",
+    "no_matching_runner",
+    "failed_outdated_deployment_job",
+];
 
 impl World {
     /// Creates a pipeline in a project. Returns its id, or 0 if the project does not exist.
     pub fn push_pipeline(&mut self, project: u64, plan: PipelinePlan) -> u64 {
+        self.push_pipeline_as(Accounts::OWNER, project, plan)
+    }
+
+    /// Creates a pipeline that this user started.
+    pub(super) fn push_pipeline_as(&mut self, user: u64, project: u64, plan: PipelinePlan) -> u64 {
         let before_sha = self.head_of(project, plan.ref_name.as_deref());
         let sha = plan.sha.clone().unwrap_or_else(|| self.new_commit());
         let Some(project) = self.projects.get_mut(&project) else {
@@ -44,13 +55,31 @@ impl World {
             finished_at: None,
             duration: None,
             visible_from: self.now + plan.hidden_for,
+            user,
         };
+        self.move_ref(&pipeline);
         self.pipelines.insert(id, pipeline);
         for job in plan.jobs {
-            self.create_job(id, Arc::new(job), 0);
+            self.create_job(id, Arc::new(job), 0, user);
         }
         self.process(id);
         id
+    }
+
+    /// Moves the branch or tag of a new pipeline to its commit. Child pipelines are on an old one.
+    fn move_ref(&mut self, pipeline: &Pipeline) {
+        if pipeline.source == "parent_pipeline" {
+            return;
+        }
+        let key = (pipeline.project_id, pipeline.ref_name.clone());
+        let plan = self.refs.remove(&key).and_then(|known| known.plan);
+        let moved = GitRef {
+            head: pipeline.sha.clone(),
+            tag: pipeline.tag,
+            newest_pipeline: pipeline.id,
+            plan,
+        };
+        self.refs.insert(key, moved);
     }
 
     /// Sets the status of a job by hand and updates its times.
@@ -81,9 +110,16 @@ impl World {
         }
     }
 
-    pub(super) fn create_job(&mut self, pipeline: u64, plan: Arc<JobPlan>, attempt: usize) -> u64 {
+    pub(super) fn create_job(
+        &mut self,
+        pipeline: u64,
+        plan: Arc<JobPlan>,
+        attempt: usize,
+        user: u64,
+    ) -> u64 {
         self.last_job_id += 1;
         let id = self.last_job_id;
+        let ending = self.ending_of(pipeline, &plan, attempt);
         let job = Job {
             id,
             pipeline_id: pipeline,
@@ -97,31 +133,35 @@ impl World {
             failure_reason: None,
             retried: false,
             downstream: None,
+            user,
+            ending,
+            started_by_hand: false,
+            archived: false,
         };
         self.jobs.insert(id, job);
         self.jobs_by_pipeline.entry(pipeline).or_default().push(id);
         id
     }
 
-    /// Makes a job pending, or manual if its plan says so.
+    /// Makes a job pending, or manual if its plan says so and nobody has started it.
     pub(super) fn enqueue(&mut self, id: u64) {
         let now = self.now;
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
         };
-        if job.plan.manual && job.attempt == 0 {
+        if job.plan.manual && !job.started_by_hand {
             job.status = CiStatus::Manual;
             self.send_job_hook(id);
             return;
         }
         job.status = CiStatus::Pending;
         job.queued_at = Some(now);
-        let (wait, ending) = (job.plan.wait, job.plan.ending(job.attempt));
+        let (wait, waits) = (job.plan.wait, job.ending == Ending::Waits);
         let is_bridge = job.is_bridge();
         self.send_job_hook(id);
         if is_bridge {
             self.after(Duration::ZERO, move |world| world.trigger(id));
-        } else if ending != Ending::Waits {
+        } else if !waits {
             self.after(wait, move |world| world.begin(id));
         }
     }
@@ -130,7 +170,12 @@ impl World {
         let Some(job) = self.jobs.get(&id).filter(|j| j.status == CiStatus::Pending) else {
             return;
         };
-        let (run, ending) = (job.plan.run, job.plan.ending(job.attempt));
+        let (run, ending) = (job.plan.run, job.ending.clone());
+        if self.is_outdated(job) {
+            let reason = "failed_outdated_deployment_job".to_owned();
+            self.finish_job(id, CiStatus::Failed, Some(reason));
+            return;
+        }
         self.move_job(id, CiStatus::Running);
         if ending != Ending::Runs {
             self.after(run, move |world| world.end(id, ending));
@@ -174,112 +219,29 @@ impl World {
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
         };
-        if matches!(status, CiStatus::Success | CiStatus::Failed) {
+        let never_ran = reason.as_deref().is_some_and(|r| NEVER_RAN.contains(&r));
+        if matches!(status, CiStatus::Success | CiStatus::Failed) && !never_ran {
             job.started_at = job.started_at.or(Some(now));
         }
         job.status = status;
         job.finished_at = (status != CiStatus::Skipped).then_some(now);
         job.failure_reason = reason;
         let pipeline = job.pipeline_id;
-        let retries_itself =
-            status == CiStatus::Failed && !job.retried && job.attempt < job.plan.retry;
+        let retries_itself = job.retries_itself();
         self.send_job_hook(id);
         if retries_itself {
-            self.next_attempt(id);
+            self.retry_itself(id);
         }
         self.process_later(pipeline);
     }
 
-    fn process_later(&mut self, pipeline: u64) {
+    pub(super) fn process_later(&mut self, pipeline: u64) {
         if self.status_lag.is_zero() {
             self.process(pipeline);
         } else {
             let lag = self.status_lag;
             self.after(lag, move |world| world.process(pipeline));
         }
-    }
-
-    /// Enqueues or skips the jobs whose previous stages have ended, then updates the pipeline's status.
-    pub(super) fn process(&mut self, id: u64) {
-        let Some(stages) = self.pipelines.get(&id).map(|p| p.stages.clone()) else {
-            return;
-        };
-        for (position, stage) in stages.iter().enumerate() {
-            let before = &stages[..position];
-            let prior = composite(
-                self.latest_jobs(id)
-                    .filter(|job| before.contains(&job.plan.stage)),
-            );
-            let created: Vec<u64> = self
-                .latest_jobs(id)
-                .filter(|job| job.plan.stage == *stage && job.status == CiStatus::Created)
-                .map(|job| job.id)
-                .collect();
-            for job in created {
-                match prior {
-                    None | Some(CiStatus::Success | CiStatus::Skipped) => self.enqueue(job),
-                    Some(CiStatus::Failed | CiStatus::Canceled) => self.skip(job),
-                    Some(_) => {}
-                }
-            }
-        }
-        if let Some(status) = composite(self.latest_jobs(id)) {
-            self.move_pipeline(id, status);
-        }
-    }
-
-    fn skip(&mut self, id: u64) {
-        if let Some(job) = self.jobs.get_mut(&id) {
-            job.status = CiStatus::Skipped;
-        }
-        self.send_job_hook(id);
-    }
-
-    fn move_pipeline(&mut self, id: u64, status: CiStatus) {
-        let now = self.now;
-        let duration = self.busy_seconds(id);
-        let Some(pipeline) = self.pipelines.get_mut(&id) else {
-            return;
-        };
-        if pipeline.status == status {
-            return;
-        }
-        let runs_again = pipeline.status.is_terminal() && !status.is_terminal();
-        pipeline.status = status;
-        pipeline.updated_at = now;
-        if status == CiStatus::Running {
-            pipeline.started_at = pipeline.started_at.or(Some(now));
-        }
-        if status.is_terminal() {
-            pipeline.finished_at = Some(now);
-            pipeline.duration = duration;
-        }
-        self.send_pipeline_hook(id);
-        if status.is_terminal() {
-            self.end_bridge_of(id, status);
-        } else if runs_again {
-            self.revive_bridge_of(id);
-        }
-    }
-
-    fn latest_jobs(&self, pipeline: u64) -> impl Iterator<Item = &Job> {
-        self.jobs_of(pipeline).filter(|job| !job.retried)
-    }
-
-    /// Whole seconds in which at least one job ran.
-    fn busy_seconds(&self, pipeline: u64) -> Option<i64> {
-        let mut spans: Vec<(Moment, Moment)> = self
-            .jobs_of(pipeline)
-            .filter_map(|job| Some((job.started_at?, job.finished_at?)))
-            .collect();
-        spans.sort_unstable();
-        let mut busy = 0;
-        let mut until = spans.first()?.0;
-        for (start, end) in spans {
-            busy += (end.millis() - start.max(until).millis()).max(0);
-            until = until.max(end);
-        }
-        Some(busy / 1000)
     }
 
     fn head_of(&self, project: u64, ref_name: Option<&str>) -> String {
@@ -292,7 +254,7 @@ impl World {
             .map_or_else(|| "0".repeat(40), |pipeline| pipeline.sha.clone())
     }
 
-    fn new_commit(&mut self) -> String {
+    pub(super) fn new_commit(&mut self) -> String {
         let high = self.random.u128(..);
         let low = self.random.u32(..);
         format!("{high:032x}{low:08x}")

@@ -13,7 +13,8 @@ use clap::{Args, Parser};
 use ci_history::clock::SystemClock;
 use ci_history::duration;
 use gitlab_simulator::{
-    DEFAULT_TOKEN, Fault, Handle, HookTarget, Options, Pace, SCENARIOS, Scenario, start,
+    DEFAULT_TOKEN, Fault, Handle, HookTarget, Options, Pace, Role, SCENARIOS, Scenario, Scope,
+    start,
 };
 
 use strum::VariantArray as _;
@@ -63,8 +64,33 @@ struct Arguments {
     #[arg(long, value_name = "TOKEN", default_value = "hook-simulated")]
     webhook_token: String,
     #[command(flatten)]
+    retries: RetryArgs,
+    #[command(flatten)]
     faults: FaultArgs,
 }
+
+/// Writing through the API.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Retries")]
+struct RetryArgs {
+    /// Token of a bot user who may write to all projects. The other token then only reads.
+    #[arg(long, value_name = "TOKEN")]
+    write_token: Option<String>,
+    /// Share of the retries that pass after a failure of the infrastructure, 0 to 1.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    retries_pass: f64,
+    /// Share of the writes whose answer is lost although they were carried out, 0 to 1.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    lost_answers: f64,
+}
+
+/// Reasons of failures that say nothing about the job.
+const INFRASTRUCTURE: [&str; 4] = [
+    "runner_system_failure",
+    "stuck_or_timeout_failure",
+    "api_failure",
+    "scheduler_failure",
+];
 
 /// Faults to inject.
 #[derive(Debug, Clone, Args)]
@@ -102,6 +128,7 @@ async fn serve(args: Arguments, out: &mut dyn Write) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}", args.listen_address))?;
     args.apply_faults(&gitlab);
+    args.apply_retries(&gitlab);
     writeln!(out, "Simulated GitLab on {}", gitlab.url())?;
     writeln!(out, "  token     {}", gitlab.token())?;
     writeln!(out, "  scenario  {} (seed {})", args.scenario, args.seed)?;
@@ -134,6 +161,21 @@ impl Arguments {
                 token: self.webhook_token.clone(),
             }),
         }
+    }
+
+    fn apply_retries(&self, gitlab: &Handle) {
+        let retries = &self.retries;
+        gitlab.faults(|faults| faults.writes.probability = retries.lost_answers);
+        gitlab.with(|world| {
+            for reason in INFRASTRUCTURE {
+                world.recover_on_retry(reason, retries.retries_pass);
+            }
+            if let Some(token) = &retries.write_token {
+                let bot = world.add_user("recovery-bot", Role::Maintainer);
+                world.add_token(token, bot, &[Scope::Api]);
+                world.add_token(&self.token, 1, &[Scope::ReadApi]);
+            }
+        });
     }
 
     fn apply_faults(&self, gitlab: &Handle) {
@@ -188,6 +230,9 @@ fn after_help() -> String {
   GET /-/truth                 the figures that an exporter should show for every job
   POST /-/advance?seconds=N    moves simulated time forward
   POST /-/outage?kind=KIND     injects a fault into every request, until POST /-/outage
+  POST /-/recover?reason=R&share=S
+                               lets a share of the retries after failures with this reason pass
+  GET /-/actions               what clients did through the API, and the retries of every failed attempt
 
 Example:
   gitlab-simulator --scenario flaky --faults 0.1
@@ -224,6 +269,27 @@ mod tests {
     fn a_share_above_one_is_refused() {
         let refused = parse(&["--faults", "2"]).unwrap_err();
         assert!(refused.contains("between 0 and 1"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn with_a_write_token_the_other_one_only_reads() {
+        let line = [
+            "--listen-address",
+            "127.0.0.1:0",
+            "--write-token",
+            "glpat-write",
+        ];
+        let args = parse(&line).unwrap();
+        let gitlab = start(args.options()).await.unwrap();
+        args.apply_retries(&gitlab);
+        let status = async |token: &str| {
+            let url = format!("{}/api/v4/projects/1/jobs/1/retry", gitlab.url());
+            let request = reqwest::Client::new().post(url).bearer_auth(token);
+            request.send().await.unwrap().status().as_u16()
+        };
+        assert_eq!(status("glpat-write").await, 404);
+        assert_eq!(status(gitlab.token()).await, 403);
+        gitlab.shutdown().await;
     }
 
     #[tokio::test]

@@ -33,11 +33,13 @@ impl World {
             let millis = started.millis() - pipeline.created_at.millis();
             millis / 1000
         });
+        let too_old = |after| pipeline.created_at + after <= self.now;
+        let archived = self.settings.archive_after.is_some_and(too_old);
         let detail = json!({
             "before_sha": pipeline.before_sha,
             "tag": pipeline.tag,
             "yaml_errors": pipeline.stages.is_empty().then_some(NO_VISIBLE_JOB),
-            "user": self.user(),
+            "user": self.user_payload(pipeline.user),
             "started_at": iso(pipeline.started_at),
             "finished_at": iso(pipeline.finished_at),
             "committed_at": null,
@@ -45,7 +47,7 @@ impl World {
             "queued_duration": queued.filter(|seconds| *seconds > 0),
             "coverage": null,
             "detailed_status": self.detailed_status(pipeline),
-            "archived": false,
+            "archived": archived,
         });
         merged(self.pipeline_row(pipeline), detail)
     }
@@ -90,12 +92,12 @@ impl World {
             "erased_at": iso(self.erased_logs.get(&job.id).copied()),
             "duration": self.job_duration(job),
             "queued_duration": self.job_queued_duration(job),
-            "user": self.user(),
+            "user": self.user_payload(job.user),
             "commit": self.commit(pipeline),
             "pipeline": self.embedded_pipeline(pipeline),
             "web_url": format!("{}/-/jobs/{}", self.project_url(pipeline.project_id), job.id),
             "project": { "ci_job_token_scope_enabled": false },
-            "archived": false,
+            "archived": self.is_archived(job),
             "source": pipeline.source,
         });
         // GitLab omits the key unless the job failed.
@@ -164,19 +166,6 @@ impl World {
             "details_path": format!("/{}/-/pipelines/{}", path.unwrap_or_default(), pipeline.id),
             "illustration": null,
             "favicon": format!("/assets/ci_favicons/favicon_status_{group}.png"),
-        })
-    }
-
-    /// The owner of the token, who also starts everything.
-    pub(super) fn user(&self) -> Value {
-        json!({
-            "id": 1,
-            "username": "example-user",
-            "name": "Example User",
-            "state": "active",
-            "locked": false,
-            "avatar_url": null,
-            "web_url": format!("{}/example-user", self.base_url),
         })
     }
 

@@ -56,6 +56,15 @@ pub struct JobPlan {
     pub manual: bool,
     /// The pipeline to start, which makes the job a bridge.
     pub trigger: Option<Box<Trigger>>,
+    /// `needs:`, the jobs to wait for instead of all earlier stages.
+    pub needs: Option<Vec<String>>,
+    /// `environment:`, which makes the job a deployment.
+    pub environment: Option<String>,
+    /// Share of the attempts after the listed ones that pass although the last listed one fails; `None`
+    /// leaves this to the world.
+    pub retries_pass: Option<f64>,
+    /// Attempts in earlier pipelines that this one repeats. They are the first of `attempts`.
+    pub earlier_attempts: usize,
 }
 
 impl JobPlan {
@@ -71,6 +80,10 @@ impl JobPlan {
             run: Duration::from_secs(20),
             manual: false,
             trigger: None,
+            needs: None,
+            environment: None,
+            retries_pass: None,
+            earlier_attempts: 0,
         }
     }
 
@@ -159,10 +172,43 @@ impl JobPlan {
         self
     }
 
+    /// Sets `needs:`.
+    #[must_use]
+    pub fn needing<'a>(mut self, jobs: impl IntoIterator<Item = &'a str>) -> Self {
+        self.needs = Some(jobs.into_iter().map(str::to_owned).collect());
+        self
+    }
+
+    /// Sets `environment:`.
+    #[must_use]
+    pub fn deploying_to(mut self, environment: &str) -> Self {
+        self.environment = Some(environment.to_owned());
+        self
+    }
+
+    /// Lets this share of the attempts after the listed ones pass. 0 makes the job fail for ever.
+    #[must_use]
+    pub fn passing_on_retry(mut self, share: f64) -> Self {
+        self.retries_pass = Some(share);
+        self
+    }
+
+    /// The plan of the job in a pipeline that repeats one with so many attempts of the job.
+    #[must_use]
+    pub(super) fn after_attempts(mut self, count: usize) -> Self {
+        self.earlier_attempts += count;
+        self
+    }
+
+    /// Whether `attempts` has an own entry for this attempt, numbered from 0.
+    pub(super) fn lists(&self, attempt: usize) -> bool {
+        self.earlier_attempts + attempt < self.attempts.len()
+    }
+
     /// The end of an attempt, numbered from 0.
     pub fn ending(&self, attempt: usize) -> Ending {
         self.attempts
-            .get(attempt)
+            .get(self.earlier_attempts + attempt)
             .or(self.attempts.last())
             .cloned()
             .unwrap_or(Ending::Passes)
@@ -227,6 +273,14 @@ impl PipelinePlan {
             job.wait = Duration::ZERO;
             job.run = Duration::ZERO;
         }
+        self
+    }
+
+    /// The plan of a pipeline that repeats one with so many attempts of every job.
+    #[must_use]
+    pub(super) fn after_attempts(mut self, count: usize) -> Self {
+        let jobs = self.jobs.into_iter();
+        self.jobs = jobs.map(|job| job.after_attempts(count)).collect();
         self
     }
 

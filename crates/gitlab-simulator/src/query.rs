@@ -33,11 +33,11 @@ impl Query {
             .map(|(_, value)| value.as_str())
     }
 
-    /// A boolean in the notation of Grape: `true`, `1`, `t`, or `false`, `0`, `f`.
+    /// A boolean in the notations that Grape takes: `true`, `True`, `1`, `t`, ..
     pub(super) fn flag(&self, name: &str) -> Option<bool> {
-        match self.get(name)? {
-            "true" | "1" | "t" => Some(true),
-            "false" | "0" | "f" => Some(false),
+        match self.get(name)?.to_ascii_lowercase().as_str() {
+            "true" | "1" | "t" | "on" | "y" | "yes" => Some(true),
+            "false" | "0" | "f" | "off" | "n" | "no" => Some(false),
             _ => None,
         }
     }

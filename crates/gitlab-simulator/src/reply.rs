@@ -70,6 +70,38 @@ impl Reply {
         )
     }
 
+    /// 403 with this message.
+    pub(super) fn forbidden(message: &str) -> Self {
+        Self::json(StatusCode::FORBIDDEN, json!({ "message": message }))
+    }
+
+    /// The 403 for a token whose scopes do not suffice.
+    pub(super) fn insufficient_scope() -> Self {
+        Self::json(
+            StatusCode::FORBIDDEN,
+            json!({
+                "error": "insufficient_scope",
+                "error_description":
+                    "The request requires higher privileges than provided by the access token.",
+                "scope": "api",
+            }),
+        )
+    }
+
+    /// The 429 of an application limit: JSON, and no header about when to come back.
+    pub(super) fn application_limit() -> Self {
+        let error = "This endpoint has been requested too many times. Try again later.";
+        Self::json(
+            StatusCode::TOO_MANY_REQUESTS,
+            json!({ "message": { "error": error } }),
+        )
+    }
+
+    /// 400 with this message.
+    pub(super) fn bad_request(message: &str) -> Self {
+        Self::json(StatusCode::BAD_REQUEST, json!({ "message": message }))
+    }
+
     pub(super) fn bad_parameter(name: &str, complaint: &str) -> Self {
         let error = format!("{name} {complaint}");
         Self::json(StatusCode::BAD_REQUEST, json!({ "error": error }))

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::comebacks::comebacks;
 use super::scripts;
 use super::world::World;
 
@@ -19,10 +20,10 @@ pub struct Scenario {
 }
 
 /// Every scenario.
-pub static SCENARIOS: [Scenario; 14] = [
+pub static SCENARIOS: [Scenario; 15] = [
     Scenario {
         name: "demo",
-        about: "all scenarios except child-pipelines and schedules",
+        about: "all scenarios except child-pipelines, schedules and comebacks",
         script: demo,
         in_demo: false,
     },
@@ -102,6 +103,12 @@ pub static SCENARIOS: [Scenario; 14] = [
         name: "schedules",
         about: "nightly: one schedule runs, one starts nothing, one is off",
         script: scripts::schedules,
+        in_demo: false,
+    },
+    Scenario {
+        name: "comebacks",
+        about: "payments: failures that pass on the first, second or no retry",
+        script: comebacks,
         in_demo: false,
     },
 ];

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::accounts::Accounts;
 use super::entity::{RunBehavior, Schedule};
+use super::ledger::{Action, ActionKind};
 use super::moment::Moment;
 use super::plan::PipelinePlan;
 use super::world::World;
@@ -63,6 +65,52 @@ impl World {
         self.schedules.remove(&id);
     }
 
+    /// Starts a schedule by hand: the pipeline follows later, as this user's. False while the start before
+    /// has not happened. In an archived project nothing happens.
+    pub(super) fn play_schedule(&mut self, id: u64, user: u64) -> bool {
+        let Some(schedule) = self.schedules.get(&id) else {
+            return true;
+        };
+        let Some(project) = self.projects.get(&schedule.project_id) else {
+            return true;
+        };
+        if project.archived {
+            return true;
+        }
+        let action = Action {
+            kind: ActionKind::PlaySchedule,
+            project: project.id,
+            ref_name: schedule.ref_name.clone(),
+            pipeline: None,
+            job: None,
+            job_name: None,
+            new_job: None,
+            user,
+            at: self.now.unix(),
+        };
+        if !self.queued_schedules.insert(id) {
+            return false;
+        }
+        self.ledger.record(action);
+        let takes = self.settings.schedule_takes;
+        self.after(takes, move |world| world.run_played_schedule(id, user));
+        true
+    }
+
+    fn run_played_schedule(&mut self, id: u64, user: u64) {
+        self.queued_schedules.remove(&id);
+        let Some(schedule) = self.schedules.get(&id).cloned() else {
+            return;
+        };
+        if schedule.behavior != RunBehavior::Runs {
+            return;
+        }
+        let pipeline = self.push_pipeline_as(user, schedule.project_id, schedule.plan);
+        if let Some(schedule) = self.schedules.get_mut(&id) {
+            schedule.last_pipeline = Some(pipeline);
+        }
+    }
+
     fn run_schedule(&mut self, id: u64) {
         let Some(schedule) = self.schedules.get(&id).cloned() else {
             return;
@@ -97,7 +145,7 @@ impl World {
             "active": schedule.active,
             "created_at": schedule.created_at.iso(),
             "updated_at": schedule.updated_at.iso(),
-            "owner": self.user(),
+            "owner": self.user_payload(Accounts::OWNER),
             "inputs": [],
         })
     }

@@ -1,30 +1,31 @@
 //! The HTTP server: connections, authentication, answers and injected faults.
 
-use std::io::{self, Write};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::time::Duration;
 
-use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use http::{HeaderMap, Request, Response, StatusCode, header};
-use http_body::{Body, Frame};
+use http::{Request, Response};
+use hyper::body;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::accounts::Token;
 use super::api;
 use super::control;
-use super::faults::{Fault, Faults, Verdict};
+use super::damage::{damage, failure};
+use super::fault::Fault;
+use super::faults::Verdict;
+use super::incoming::Incoming;
+use super::lookup::View;
 use super::moment::Moment;
-use super::query::Query;
-use super::reply::{Content, Reply};
-use super::state::{Recorded, Shared, lock_present};
+use super::params::Params;
+use super::reply::Reply;
+use super::response::{ConnectionReset, CuttableBody, response};
+use super::state::{Recorded, Shared, State, lock_present};
+use super::write_api::retry_checked;
 
 /// Accepts connections until `stop`, then drops the open ones.
 pub(super) async fn serve(listener: TcpListener, shared: Shared, stop: CancellationToken) {
@@ -60,211 +61,152 @@ async fn connection(stream: TcpStream, shared: Shared) {
     }
 }
 
-async fn respond<B>(
-    request: Request<B>,
-    shared: Shared,
-) -> Result<Response<CuttableBody>, ConnectionReset> {
-    let gzip = request
-        .headers()
-        .get_all(header::ACCEPT_ENCODING)
-        .iter()
-        .any(|value| value.to_str().is_ok_and(|value| value.contains("gzip")));
-    let (reply, verdict, now) = decide(&request, &shared);
-    let ahead = lock_present(&shared).faults.date_ahead();
-    let date = Moment::from_unix(now.unix() + ahead.as_secs().cast_signed());
-    if !verdict.delay.is_zero() {
-        tokio::time::sleep(verdict.delay).await;
-    }
-    if verdict.fault == Some(Fault::Reset) {
-        return Err(ConnectionReset);
-    }
-    Ok(response(reply, verdict.fault, gzip, date))
+/// The answer to a request, before it is sent.
+struct Answered {
+    reply: Reply,
+    fault: Option<Fault>,
+    date: Moment,
 }
 
-/// Decides on the answer under the lock. Delays come later, without the lock.
-fn decide<B>(request: &Request<B>, shared: &Shared) -> (Reply, Verdict, Moment) {
+async fn respond(
+    request: Request<body::Incoming>,
+    shared: Shared,
+) -> Result<Response<CuttableBody>, ConnectionReset> {
+    let incoming = Incoming::read(request).await;
+    let gzip = incoming.accepts_gzip();
+    // A task of its own: GitLab goes on although its client has hung up.
+    let answered = tokio::spawn(process(incoming, shared)).await;
+    match answered {
+        Ok(answered) if answered.fault != Some(Fault::Reset) => Ok(response(
+            answered.reply,
+            answered.fault,
+            gzip,
+            answered.date,
+        )),
+        _ => Err(ConnectionReset),
+    }
+}
+
+async fn process(incoming: Incoming, shared: Shared) -> Answered {
+    let verdict = judge(&incoming, &shared);
+    pause(verdict.delay_before).await;
+    let checked = check_before_lock(&incoming, &shared);
+    if let Some((_, window)) = checked {
+        pause(window).await;
+    }
+    let checked = checked.map(|(job, _)| job);
+    let (reply, date) = decide(&incoming, &verdict, checked, &shared);
+    pause(verdict.delay).await;
+    let fault = verdict.fault;
+    Answered { reply, fault, date }
+}
+
+async fn pause(time: Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}
+
+/// The faults of a request. Requests outside the API have none.
+fn judge(incoming: &Incoming, shared: &Shared) -> Verdict {
     let mut state = lock_present(shared);
+    if incoming.route(&state.prefix).is_none() {
+        return Verdict::default();
+    }
     let now = state.world.now();
-    let (method, path) = (request.method(), request.uri().path());
-    let query = Query::parse(request.uri().query().unwrap_or_default());
-    let Some(below) = path.strip_prefix(&state.prefix) else {
-        return (Reply::no_route(), Verdict::default(), now);
+    let (path, writes) = (&incoming.path, incoming.writes());
+    state.faults.judge(path, writes, now)
+}
+
+/// The job that a request retries, if GitLab's check allows it, and the time until GitLab takes its lock.
+/// `None` if both happen at once.
+fn check_before_lock(incoming: &Incoming, shared: &Shared) -> Option<(u64, Duration)> {
+    let state = lock_present(shared);
+    let window = state.faults.writes.race_window;
+    if window.is_zero() {
+        return None;
+    }
+    let route = incoming.route(&state.prefix)?;
+    let route = api::write_route(&incoming.method, route)?;
+    let token = incoming.authenticate(&state.world).ok()?;
+    let view = View {
+        world: &state.world,
+        user: token.user,
     };
-    let Some(route) = below.strip_prefix("/api/v4") else {
-        let reply = control::answer(&mut state, method, below, &query);
-        return (reply, Verdict::default(), now);
+    let job = route.check_retry(view)?.ok()?;
+    Some((job, window))
+}
+
+/// Carries out a request under the lock. `checked` is a job that was found retryable before.
+fn decide(
+    incoming: &Incoming,
+    verdict: &Verdict,
+    checked: Option<u64>,
+    shared: &Shared,
+) -> (Reply, Moment) {
+    let mut guard = lock_present(shared);
+    let state = &mut *guard;
+    let now = state.world.now();
+    let ahead = state.faults.date_ahead();
+    let date = Moment::from_unix(now.unix() + ahead.as_secs().cast_signed());
+    let Some(route) = incoming.route(&state.prefix) else {
+        return (outside_api(incoming, state), date);
     };
-    let verdict = state.faults.judge(path, now);
-    let (endpoint, mut reply) = if let Some(refused) = &verdict.refused {
-        (api::endpoint(method, route), refused.clone())
-    } else if let Some(failure) = verdict
+    let failing = verdict
         .fault
-        .and_then(|fault| failure(fault, &state.faults))
-    {
-        (api::endpoint(method, route), failure)
-    } else if authorized(request.headers(), &state.token) {
-        let answer = api::answer(&mut state.world, method, route, &query);
-        (answer.endpoint, answer.reply)
-    } else {
-        (api::endpoint(method, route), Reply::unauthorized())
+        .and_then(|fault| failure(fault, &state.faults));
+    let refused = verdict.refused.clone().or(failing);
+    let token = incoming.authenticate(&state.world);
+    let user = token.as_ref().ok().map(|token| token.user);
+    let (endpoint, mut reply) = match (refused, token) {
+        (Some(refused), _) | (None, Err(refused)) => {
+            (api::endpoint(&incoming.method, route), refused)
+        }
+        (None, Ok(token)) => carry_out(incoming, route, checked, &token, state),
     };
     reply.headers.extend(verdict.headers.iter().cloned());
-    if verdict.fault == Some(Fault::RecordWithoutId) {
-        add_record_without_id(&mut reply);
-    }
-    if verdict.fault == Some(Fault::StrippedPaging) {
-        let headers = &mut reply.headers;
-        headers.retain(|(name, _)| *name != "link" && !name.starts_with("x-"));
-    }
+    damage(&mut reply, verdict.fault);
     let status = match verdict.fault {
         Some(Fault::Reset) => 0,
         _ => reply.status.as_u16(),
     };
     state.requests.push(Recorded {
         endpoint,
-        target: request.uri().to_string(),
+        target: incoming.target.clone(),
         status,
         fault: verdict.fault,
+        user,
         at: now,
     });
-    (reply, verdict, now)
+    (reply, date)
 }
 
-fn authorized(headers: &HeaderMap, token: &str) -> bool {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    text("private-token") == Some(token)
-        || text("authorization").and_then(|value| value.strip_prefix("Bearer ")) == Some(token)
-}
-
-/// The answer that replaces the true one; `None` for faults that only damage the true answer.
-fn failure(fault: Fault, faults: &Faults) -> Option<Reply> {
-    let page = |status: StatusCode| {
-        let text = format!("<html><body><h1>{status}</h1></body></html>\n");
-        Reply::html(status, &text)
+fn carry_out(
+    incoming: &Incoming,
+    route: &str,
+    checked: Option<u64>,
+    token: &Token,
+    state: &mut State,
+) -> (&'static str, Reply) {
+    let endpoint = api::endpoint(&incoming.method, route);
+    let Some(params) = &incoming.params else {
+        let refused = Reply::bad_parameter("body", "does not match declared format");
+        return (endpoint, refused);
     };
-    match fault {
-        Fault::InternalError => Some(Reply::json(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            json!({ "message": "500 Internal Server Error" }),
-        )),
-        Fault::Forbidden => Some(Reply::json(
-            StatusCode::FORBIDDEN,
-            json!({ "message": "403 Forbidden" }),
-        )),
-        Fault::OriginError => StatusCode::from_u16(520).ok().map(page),
-        Fault::ProxyNotFound => Some(page(StatusCode::NOT_FOUND)),
-        Fault::BadGateway => Some(page(StatusCode::BAD_GATEWAY)),
-        Fault::Unavailable => Some(page(StatusCode::SERVICE_UNAVAILABLE)),
-        Fault::TooManyRequests => Some(
-            Reply::text(StatusCode::TOO_MANY_REQUESTS, "Retry later\n")
-                .with_headers(vec![("retry-after", faults.retry_after.to_string())]),
-        ),
-        Fault::TooManyRequestsBare => Some(Reply::json(
-            StatusCode::TOO_MANY_REQUESTS,
-            json!({ "message": {
-                "error": "This endpoint has been requested too many times. Try again later."
-            }}),
-        )),
-        Fault::NotYetThere => Some(Reply::json(
-            StatusCode::NOT_FOUND,
-            json!({ "message": "404 Not found" }),
-        )),
-        Fault::EmptyList => Some(Reply::json(StatusCode::OK, json!([]))),
-        _ => None,
+    if let Some(job) = checked {
+        let retried = retry_checked(&mut state.world, job, token.user);
+        return (endpoint, retried.unwrap_or_else(|refused| refused));
     }
+    let answer = api::answer(&mut state.world, &incoming.method, route, params, token);
+    (answer.endpoint, answer.reply)
 }
 
-/// Inserts a copy of the first record without `id`. The true records stay, so that no data is lost.
-fn add_record_without_id(reply: &mut Reply) {
-    if let Content::Json(Value::Array(rows)) = &mut reply.content
-        && let Some(Value::Object(first)) = rows.first()
-    {
-        let mut broken = first.clone();
-        broken.remove("id");
-        rows.insert(rows.len() / 2, Value::Object(broken));
-    }
-}
-
-fn response(reply: Reply, fault: Option<Fault>, gzip: bool, now: Moment) -> Response<CuttableBody> {
-    let (kind, mut body) = match reply.content {
-        Content::Json(value) => ("application/json", value.to_string().into_bytes()),
-        Content::Text(text) => ("text/plain; charset=utf-8", text.into_bytes()),
-        Content::Html(text) => ("text/html", text.into_bytes()),
+fn outside_api(incoming: &Incoming, state: &mut State) -> Reply {
+    let Some(below) = incoming.path.strip_prefix(&state.prefix) else {
+        return Reply::no_route();
     };
-    if fault == Some(Fault::InvalidJson) {
-        body.truncate(body.len() / 2);
-    }
-    let compressed = if gzip { compress(&body) } else { None };
-    let mut builder = Response::builder()
-        .status(reply.status)
-        .header(header::CONTENT_TYPE, kind)
-        .header(header::VARY, "Accept-Encoding, Origin")
-        .header(header::DATE, now.http_date());
-    for (name, value) in reply.headers {
-        builder = builder.header(name, value);
-    }
-    if let Some(smaller) = compressed {
-        body = smaller;
-        builder = builder.header(header::CONTENT_ENCODING, "gzip");
-    }
-    let cut = fault == Some(Fault::TruncatedBody);
-    let response = builder
-        .header(header::CONTENT_LENGTH, body.len())
-        .body(CuttableBody::new(body, cut));
-    response.unwrap_or_else(|_| Response::new(CuttableBody::new(Vec::new(), true)))
-}
-
-fn compress(body: &[u8]) -> Option<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(body).ok()?;
-    encoder.finish().ok()
-}
-
-/// Makes hyper close the connection without an answer.
-#[derive(Debug, thiserror::Error)]
-#[error("the connection is closed on purpose")]
-struct ConnectionReset;
-
-/// A body that can end with a connection error after its first half.
-struct CuttableBody {
-    part: Option<Bytes>,
-    cut: bool,
-    flushed: bool,
-}
-
-impl CuttableBody {
-    fn new(mut body: Vec<u8>, cut: bool) -> Self {
-        if cut {
-            body.truncate(body.len() / 2);
-        }
-        Self {
-            part: Some(Bytes::from(body)),
-            cut,
-            flushed: false,
-        }
-    }
-}
-
-impl Body for CuttableBody {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        if let Some(part) = self.part.take().filter(|part| !part.is_empty()) {
-            return Poll::Ready(Some(Ok(Frame::data(part))));
-        }
-        if !self.cut {
-            return Poll::Ready(None);
-        }
-        // Yields once, so that hyper sends the first half before the connection is closed.
-        if !self.flushed {
-            self.flushed = true;
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        Poll::Ready(Some(Err(io::ErrorKind::ConnectionReset.into())))
-    }
+    let below = below.to_owned();
+    let none = Params::default();
+    let params = incoming.params.as_ref().unwrap_or(&none);
+    control::answer(state, &incoming.method, &below, &params.query)
 }

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::faults::{Fault, Faults};
+use super::fault::Fault;
+use super::faults::Faults;
 use super::moment::Moment;
 use super::pace::SimulatedClock;
 use super::world::World;
@@ -16,6 +17,8 @@ pub struct Recorded {
     pub target: String,
     /// Status of the answer; 0 if the connection was closed without an answer.
     pub status: u16,
+    /// Id of the token's user; `None` for a token that is not known or not sufficient.
+    pub user: Option<u64>,
     /// The injected fault.
     pub fault: Option<Fault>,
     /// Simulated time of the request.
@@ -27,6 +30,7 @@ pub(super) struct State {
     pub(super) world: World,
     pub(super) faults: Faults,
     pub(super) clock: SimulatedClock,
+    /// The token that requests need, unless the world has others.
     pub(super) token: String,
     /// Path before `/api/v4`, with a leading slash, or empty.
     pub(super) prefix: String,

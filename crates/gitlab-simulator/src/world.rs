@@ -1,14 +1,17 @@
 //! The simulated GitLab instance: its entities, its time, and the agenda of future steps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::accounts::{Accounts, Role};
 use super::delivery::Hook;
-use super::entity::{Group, Job, Pipeline, Project, Schedule};
+use super::entity::{GitRef, Group, Job, OutdatedDeployments, Pipeline, Project, Schedule};
+use super::ledger::{Action, Ledger};
 use super::moment::Moment;
+use super::settings::Settings;
 
 /// A planned change of the world.
 pub(super) type Step = Box<dyn FnOnce(&mut World) + Send>;
@@ -37,6 +40,16 @@ pub struct World {
     /// Files of repositories, by project id and path.
     pub(super) files: BTreeMap<(u64, String), String>,
     pub(super) hooks: Vec<mpsc::UnboundedSender<Hook>>,
+    pub(super) accounts: Accounts,
+    pub(super) settings: Settings,
+    pub(super) ledger: Ledger,
+    /// Branches and tags, by project id and name.
+    pub(super) refs: BTreeMap<(u64, String), GitRef>,
+    /// Shares of retries that pass, by the reason of the failure.
+    pub(super) recoveries: BTreeMap<String, f64>,
+    /// Schedules that were started by hand and have no pipeline yet.
+    pub(super) queued_schedules: BTreeSet<u64>,
+    pub(super) seed: u64,
     started: Moment,
     agenda: BTreeMap<(Moment, u64), Step>,
     planned: u64,
@@ -74,6 +87,13 @@ impl World {
             erased_logs: BTreeMap::new(),
             files: BTreeMap::new(),
             hooks: Vec::new(),
+            accounts: Accounts::new(),
+            settings: Settings::default(),
+            ledger: Ledger::default(),
+            refs: BTreeMap::new(),
+            recoveries: BTreeMap::new(),
+            queued_schedules: BTreeSet::new(),
+            seed,
             started: start,
             agenda: BTreeMap::new(),
             planned: 0,
@@ -93,6 +113,21 @@ impl World {
     /// Delays further changes of a pipeline's status after changes of its jobs.
     pub fn set_status_lag(&mut self, lag: Duration) {
         self.status_lag = lag;
+    }
+
+    /// The settings of the instance, for changes.
+    pub fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+
+    /// Every action that clients carried out through the API, oldest first.
+    pub fn actions(&self) -> &[Action] {
+        self.ledger.actions()
+    }
+
+    /// Number of new attempts that clients made through the API, by the attempt that they repeat.
+    pub fn retries_per_job(&self) -> BTreeMap<u64, usize> {
+        self.ledger.retries_per_job()
     }
 
     /// Plans `step` for a time after the start of the instance, or for now if that time has passed.
@@ -156,6 +191,12 @@ impl World {
             shared_with: Vec::new(),
             created_at: self.now,
             last_iid: 0,
+            protected_refs: Vec::new(),
+            refuses_writes: false,
+            pipeline_error: None,
+            variables_from: Role::Developer,
+            drop_reason: None,
+            outdated_deployments: OutdatedDeployments::RollBack,
         };
         self.projects.insert(id, project);
         id
@@ -164,6 +205,7 @@ impl World {
     /// Deletes a project with its schedules, pipelines and jobs.
     pub fn delete_project(&mut self, id: u64) {
         self.projects.remove(&id);
+        self.refs.retain(|(project, _), _| *project != id);
         self.schedules
             .retain(|_, schedule| schedule.project_id != id);
         self.pipelines

@@ -5,8 +5,14 @@
 mod api;
 mod command;
 mod faults;
+mod job_retry;
 mod pace;
+mod playing;
+mod rights;
+mod stage;
 mod truth;
+mod unclear;
+mod whole_pipelines;
 
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gitlab_simulator::truth::JobTruth;
-use gitlab_simulator::{Handle, Options, Scenario, start};
+use gitlab_simulator::{CiStatus, Handle, Options, Scenario, start};
 
 use super::{minutes, scenario, seconds};
 
@@ -223,4 +223,39 @@ async fn the_truth_is_served_and_time_can_be_moved_over_http() {
         .unwrap();
     assert_eq!(unit["consecutive_failures"], 3);
     assert_eq!(unit["ref"], "main");
+}
+
+#[tokio::test]
+async fn the_comebacks_pass_on_the_first_on_the_second_and_on_no_retry() {
+    let gitlab = scenario("comebacks").await;
+    reach(&gitlab, 12, 0);
+    let failed = |gitlab: &Handle| {
+        let names = ["integration", "e2e", "contract"];
+        names.map(|job| {
+            gitlab
+                .truth_of("acme/payments", job)
+                .unwrap()
+                .window_failures
+        })
+    };
+    assert_eq!(failed(&gitlab), [3, 2, 8]);
+    let mut after = Vec::new();
+    for _ in 0..2 {
+        gitlab.with(|world| {
+            let project = world.project_by_path("acme/payments").unwrap().id;
+            let pipelines: Vec<u64> = world.visible_pipelines(project).map(|p| p.id).collect();
+            for pipeline in pipelines {
+                for name in ["integration", "e2e", "contract"] {
+                    let job = world.latest(pipeline, name).unwrap();
+                    let (job, failed) = (job.id, job.status == CiStatus::Failed);
+                    if failed {
+                        world.retry_job(job).unwrap();
+                    }
+                }
+            }
+        });
+        gitlab.advance(minutes(1));
+        after.push(failed(&gitlab));
+    }
+    assert_eq!(after, [[0, 2, 8], [0, 0, 8]]);
 }
