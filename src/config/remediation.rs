@@ -8,12 +8,14 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use secrecy::SecretString;
 
 use super::key::{Key, keys};
-use super::secret::token_of_file;
+use super::secret::{hook_token_of_file, token_of_file};
 use super::secret_file::SecretFile;
 use super::section::Section;
 use super::select::{Pattern, any_matches, path_glob};
 use super::value_type::Form;
+use super::webhooks::live;
 use super::word::words;
+use crate::base::live_secret::LiveSecret;
 
 /// Which failed jobs are brought back, and within which bounds.
 #[derive(Debug, Clone)]
@@ -190,7 +192,7 @@ pub struct Caller {
     /// Shown with each action.
     pub name: Arc<str>,
     /// The password of basic authentication, or the bearer token.
-    pub token: Option<SecretString>,
+    pub token: Option<Arc<LiveSecret<str>>>,
 }
 
 const MATCHER: Form = Form::new(
@@ -349,7 +351,7 @@ keys! {
     CALLER_TOKEN_FILE: Key<SecretString> = Key::file(
         "remediation.callers[].token_file",
         "the path of a file that holds a secret of at least 16 characters and nothing else",
-        super::secret::hook_token_of_file,
+        hook_token_of_file,
     )
     .secret()
     .required()
@@ -550,7 +552,7 @@ impl ActionLimits {
 
 impl Caller {
     fn read(section: &Section<'_>) -> Option<Self> {
-        let token = section.read(&CALLER_TOKEN_FILE);
+        let token = live(section, &CALLER_TOKEN_FILE, hook_token_of_file);
         Some(Self {
             name: section.read(&CALLER_NAME)?.into(),
             token,

@@ -62,7 +62,8 @@ fn form_token() -> Result<String, DaemonError> {
 pub(super) fn secrets(config: &Config) -> Vec<SecretString> {
     let settings = &config.remediation;
     let callers = settings.callers.iter();
-    let tokens = callers.filter_map(|caller| caller.token.clone());
+    let tokens = callers.filter_map(|caller| caller.token.as_ref());
+    let tokens = tokens.flat_map(|token| token.all());
     tokens.chain(settings.token.clone()).collect()
 }
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use ci_history::{JobObservation, PipelineObservation, Span, Status};
+use ci_history::{CONFIG_ERROR, JobObservation, PipelineObservation, Span, Status};
 use serde_json::value::RawValue;
 
 use super::listing::{Listing, Pages, RejectReason, Rejected};
 use super::record::{Reader, Record, decode_list, decode_one};
 use super::times::{self, Run, running_time};
-use super::wire;
+use super::wire::{self, Value};
 
 /// A project as far as watching it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Project {
     pub web_url: Option<Arc<str>>,
     /// None in a project without commits.
     pub default_branch: Option<Arc<str>>,
+    /// GitLab does not say whether there is a default branch: the token may not read the code.
+    pub hides_default_branch: bool,
     /// Archived projects run no pipelines. Lists of a group leave them out.
     pub archived: bool,
 }
@@ -42,7 +44,7 @@ pub(super) struct TimedJob {
     /// Microseconds since the Unix epoch.
     started_at: Option<i64>,
     finished_at: Option<i64>,
-    tag: bool,
+    pub(super) tag: bool,
 }
 
 impl From<Pages<TimedJob>> for PipelineJobs {
@@ -105,7 +107,8 @@ impl Record for PipelineObservation {
             source: read.text("source", &wire.source)?.map(Arc::from),
             created_at: read.time("created_at", &wire.created_at)?,
             updated_at: read.time("updated_at", &wire.updated_at)?,
-            failure_reason: None,
+            failure_reason: matches!(wire.yaml_errors, Value::Text(_)).then(|| CONFIG_ERROR.into()),
+            has_other_jobs: false,
             // After a retry a running pipeline still shows the duration of before.
             duration: duration
                 .filter(|_| status.is_terminal())
@@ -175,7 +178,9 @@ impl Record for Project {
         let id = read.id(&wire.id)?;
         let path = &wire.path_with_namespace;
         let path = read.required("path_with_namespace", path, RejectReason::MissingPath)?;
-        let default_branch = read.text("default_branch", &wire.default_branch)?;
+        let hides_default_branch = wire.default_branch.is_none();
+        let default_branch = wire.default_branch.unwrap_or_default();
+        let default_branch = read.text("default_branch", &default_branch)?;
         Ok(Self {
             id,
             path: path.into(),
@@ -183,6 +188,7 @@ impl Record for Project {
             default_branch: default_branch
                 .filter(|branch| !branch.is_empty())
                 .map(Arc::from),
+            hides_default_branch,
             archived: read.flag("archived", &wire.archived)?,
         })
     }

@@ -62,7 +62,7 @@ impl History {
         let mut totals = self.baseline.clone();
         for execution in &self.kept {
             totals.count(execution.counted);
-            totals.retries += execution.retries();
+            totals.retries = totals.retries.saturating_add(execution.retries());
         }
         let mut figures = Figures {
             executions: totals.executions,
@@ -201,7 +201,7 @@ impl Streak {
             failing.log_was_read = attempt.is_some_and(|attempt| attempt.log_class().is_some());
             failing.web_url = attempt.and_then(|attempt| attempt.web_url(project_url));
         }
-        self.length += 1;
+        self.length = self.length.saturating_add(1);
         failing.since = attempt.and_then(|attempt| attempt.at);
         failing.first_failing_commit = Some(execution.commit.clone());
     }
@@ -219,7 +219,7 @@ impl Streak {
                 .first_failing_commit
                 .clone_from(&baseline.first_failing_commit);
         }
-        self.length += baseline.streak;
+        self.length = self.length.saturating_add(baseline.streak);
         self.failing
             .last_passing_commit
             .clone_from(&baseline.last_passing_commit);

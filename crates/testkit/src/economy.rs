@@ -13,10 +13,13 @@ use std::time::Duration;
 use ci_history::{JobObservation, PipelineObservation, Timestamp};
 use gitlab_simulator::{DEFAULT_TOKEN, Handle, Options, Recorded, start};
 use job_failure_exporter::base::api::Endpoint;
+use job_failure_exporter::base::project_memory::SchedulesMemory;
 use job_failure_exporter::base::project_problem::ProjectProblem;
 use job_failure_exporter::config::{Config, Overrides};
 use job_failure_exporter::gitlab::{Error, Project, Rejected, TransportMetrics};
-use job_failure_exporter::ingest::{Observations, PollEvents, Poller, Resume, ScheduleSight};
+use job_failure_exporter::ingest::{
+    FormerProject, Observations, PollEvents, Poller, Resume, ScheduleSight,
+};
 use tokio_util::sync::CancellationToken;
 
 use self::hour::Cost;
@@ -85,7 +88,11 @@ impl PollEvents for Counter {
         BTreeSet::new()
     }
 
-    fn watched(&self, _: &Project) {}
+    fn former_projects(&self) -> Vec<FormerProject> {
+        Vec::new()
+    }
+
+    fn watched(&self, _: &Project, _: Option<&Arc<str>>) {}
 
     fn watched_are(&self, _: &BTreeMap<u64, Project>, _: bool) {}
 
@@ -101,7 +108,7 @@ impl PollEvents for Counter {
         self.failed.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn schedules(&self, _: &Project, _: &[ScheduleSight]) {}
+    fn schedules(&self, _: &Project, _: &[ScheduleSight], _: SchedulesMemory) {}
 
     fn schedules_read(&self, _: &Project) {}
 

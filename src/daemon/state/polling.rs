@@ -7,9 +7,10 @@ use super::limits::LimitHit;
 use super::projects::Found;
 use super::shell::State;
 use crate::base::label::Label as _;
+use crate::base::project_memory::SchedulesMemory;
 use crate::base::project_problem::ProjectProblem;
 use crate::gitlab::{Error, Project, Rejected};
-use crate::ingest::{Observations, PollEvents, Resume, ScheduleSight};
+use crate::ingest::{FormerProject, Observations, Origin, PollEvents, Resume, ScheduleSight};
 use crate::metrics::ScheduleRow;
 use ci_history::{JobObservation, PipelineObservation, TimelineKey, Timestamp};
 
@@ -84,7 +85,11 @@ impl PollEvents for State {
         let watermark = inner.projects.watermark(project.id);
         // A watermark from the future would hide what comes until then.
         let watermark = watermark.map(|at| at.min(self.clock.gitlab_now()));
-        inner.timelines.resume(project.id, watermark)
+        let memory = inner.memories.get(project.id);
+        Resume {
+            schedules: memory.map_or_else(Default::default, |it| it.schedules.clone()),
+            ..inner.timelines.resume(project.id, watermark)
+        }
     }
 
     fn contradicted(
@@ -115,9 +120,40 @@ impl PollEvents for State {
         self.lock().timelines.take_read_back(project.id)
     }
 
-    fn watched(&self, project: &Project) {
+    fn former_projects(&self) -> Vec<FormerProject> {
+        let inner = self.lock();
+        let remembered = inner.memories.iter().filter_map(|(id, memory)| {
+            Some(FormerProject {
+                origin: Origin::Group(memory.group.clone()?),
+                project: Project {
+                    id,
+                    path: memory.path.clone(),
+                    web_url: memory.web_url.clone(),
+                    default_branch: memory.default_branch.clone(),
+                    hides_default_branch: false,
+                    archived: false,
+                },
+            })
+        });
+        let mut former: Vec<_> = remembered.collect();
+        let known = |id: u64| inner.memories.get(id).is_some();
+        former.extend(
+            inner
+                .timelines
+                .projects()
+                .filter(|it| !known(it.id))
+                .map(|project| FormerProject {
+                    origin: Origin::Unknown,
+                    project,
+                }),
+        );
+        former
+    }
+
+    fn watched(&self, project: &Project, group: Option<&Arc<str>>) {
         self.owners_cache.request_reading();
         let mut inner = self.lock();
+        inner.memories.found(project, group);
         self.exposition.watch_project(&project.path);
         let found = inner.projects.found(project);
         if found == Found::AsBefore {
@@ -176,6 +212,7 @@ impl PollEvents for State {
     fn project_lost(&self, project: &Project, problem: ProjectProblem) {
         let mut inner = self.lock();
         inner.health.project_problem(project, Some(problem));
+        inner.memories.found(project, None);
         self.exposition
             .project_problem(&project.path, Some(problem));
         drop(inner);
@@ -232,7 +269,7 @@ impl PollEvents for State {
         }
     }
 
-    fn schedules(&self, project: &Project, schedules: &[ScheduleSight]) {
+    fn schedules(&self, project: &Project, schedules: &[ScheduleSight], memory: SchedulesMemory) {
         let rows = schedules.iter().map(|sight| ScheduleRow {
             id: sight.schedule.id,
             description: sight.schedule.description.clone(),
@@ -245,6 +282,7 @@ impl PollEvents for State {
         });
         let rows: Vec<_> = rows.collect();
         let mut inner = self.lock();
+        inner.memories.schedules(project, memory);
         let has_recovered = inner.health.schedules_reported(project.id);
         if let Some(facts) = inner.projects.facts(project.id) {
             self.exposition.publish_schedules(&facts.path, &rows);
@@ -283,12 +321,13 @@ impl PollEvents for State {
 impl State {
     /// Why a project that was found is not watched as the configuration says.
     fn problem_of(&self, project: &Project) -> Option<ProjectProblem> {
-        let has_branch = project.default_branch.is_some() || !self.policy.refs.includes_default();
         if project.archived {
-            Some(ProjectProblem::Archived)
-        } else {
-            (!has_branch).then_some(ProjectProblem::NoDefaultBranch)
+            return Some(ProjectProblem::Archived);
         }
+        let needs_branch = self.policy.refs.includes_default();
+        // An empty repository has none either, and nothing to watch.
+        let is_hidden = needs_branch && project.hides_default_branch;
+        is_hidden.then_some(ProjectProblem::NoDefaultBranch)
     }
 }
 
