@@ -83,6 +83,8 @@ pub(super) struct FamilyJobs {
     moved: Option<Timestamp>,
     /// Whether the pipeline is of a tag.
     tag: bool,
+    /// Whether jobs of the family were left out because of a limit.
+    is_partial: bool,
     pub(super) family: Family,
     /// Why some children could not be read.
     pub(super) failed: Option<Error>,
@@ -93,13 +95,14 @@ impl FamilyJobs {
         let jobs = found.jobs.items;
         let rejected = found.jobs.rejected;
         Self {
-            own: OwnJobs::of(&jobs, rejected.is_empty()),
+            own: OwnJobs::of(&jobs, rejected.is_empty() && !found.is_cut),
             moved: last_moved(&jobs),
             jobs,
             child_jobs: Vec::new(),
             rejected,
             running_time: found.running_time,
             tag: found.tag,
+            is_partial: found.is_cut,
             family: Family::default(),
             failed: None,
         }
@@ -184,6 +187,7 @@ impl Reader {
         });
         pipeline.duration = pipeline.duration.or(read.running_time);
         pipeline.tag |= read.tag;
+        pipeline.is_partial |= read.is_partial;
         self.observed(project, pipeline, &jobs);
         jobs
     }
@@ -261,6 +265,7 @@ impl Reader {
         match self.client.pipeline_jobs(project.id, child.id).await {
             Ok(found) => {
                 reading.rejected.extend(found.jobs.rejected);
+                reading.is_partial |= found.is_cut;
                 let jobs = found.jobs.items;
                 reading.moved = reading.moved.max(last_moved(&jobs));
                 let jobs = jobs.into_iter().map(|job| child.named(job));

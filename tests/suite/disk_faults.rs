@@ -41,6 +41,7 @@ fn observe(timeline: &mut Timeline, number: u64) {
         duration: None,
         failure_reason: None,
         web_url: None,
+        is_partial: false,
     };
     let job = |n: u64| JobObservation {
         id: number * 100 + n,

@@ -59,6 +59,7 @@ fn saved(ref_name: &str, pipelines: &[u64]) -> Saved {
             duration: None,
             failure_reason: None,
             web_url: None,
+            is_partial: false,
         };
         let job = JobObservation {
             id: id * 10,

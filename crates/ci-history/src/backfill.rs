@@ -83,6 +83,7 @@ mod tests {
             duration: None,
             failure_reason: None,
             web_url: None,
+            is_partial: false,
         };
         let job = JobObservation {
             id: id * 10,

@@ -73,6 +73,7 @@ mod tests {
             duration: None,
             failure_reason: None,
             web_url: None,
+            is_partial: false,
         }
     }
 

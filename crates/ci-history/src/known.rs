@@ -59,6 +59,7 @@ impl Timeline {
             duration: None,
             failure_reason: None,
             web_url: None,
+            is_partial: false,
         })
     }
 

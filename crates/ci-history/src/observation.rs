@@ -90,6 +90,8 @@ pub struct PipelineObservation {
     pub failure_reason: Option<Arc<str>>,
     /// Page of the pipeline in GitLab.
     pub web_url: Option<Box<str>>,
+    /// Whether some of its jobs were left out because of a limit. Then a job that is missing was not absent.
+    pub is_partial: bool,
 }
 
 /// One observation of an attempt of a job.

@@ -78,6 +78,7 @@ fn run(id: u64, ref_name: &str, status: Status) -> (PipelineObservation, JobObse
         duration: None,
         failure_reason: None,
         web_url: None,
+        is_partial: false,
     };
     let job = JobObservation {
         created_at: Some(at(start)),

@@ -18,6 +18,7 @@ fn pipeline(id: u64, status: Status, updated_at: i64) -> PipelineObservation {
         duration: None,
         failure_reason: None,
         web_url: None,
+        is_partial: false,
     }
 }
 

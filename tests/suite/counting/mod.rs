@@ -40,6 +40,7 @@ fn pipeline(id: u64, status: Status) -> PipelineObservation {
         duration: None,
         failure_reason: None,
         web_url: None,
+        is_partial: false,
     }
 }
 
