@@ -48,9 +48,10 @@ pub(super) fn find(text: &str, spans: &mut Spans) {
         let Some(value) = values::value_of(text, key.end) else {
             continue;
         };
-        let near = told
-            .as_ref()
-            .filter(|name| key.start - name.end <= FARTHEST);
+        let near = told.as_ref().filter(|name| {
+            let distance = key.start.checked_sub(name.end);
+            distance.is_some_and(|bytes| bytes <= FARTHEST)
+        });
         if let Some(name) = near.filter(|_| is_one_of(VALUES)) {
             add(text, unquoted(&text[name.clone()]), value, spans);
         } else if is_one_of(NAMES) {
