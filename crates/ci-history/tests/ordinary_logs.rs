@@ -44,7 +44,7 @@ fn the_time_of_masking_grows_with_the_length() {
     masker.masked("warm");
     // The least of several: other processes only add to it.
     let timed = |text: &str| {
-        let times = (0..3).map(|_| {
+        let times = (0..2).map(|_| {
             let start = Instant::now();
             masker.masked(text);
             start.elapsed()
@@ -78,8 +78,8 @@ fn the_time_of_masking_grows_with_the_length() {
         "value=",
     ];
     for text in hostile {
-        let short = timed(&text.repeat((4 << 10) >> text.len().ilog2()));
-        let long = timed(&text.repeat((32 << 10) >> text.len().ilog2()));
+        let short = timed(&text.repeat((2 << 10) >> text.len().ilog2()));
+        let long = timed(&text.repeat((16 << 10) >> text.len().ilog2()));
         assert!(
             long < short * 30 + std::time::Duration::from_millis(300),
             "{text:?}: {short:?}, {long:?}"

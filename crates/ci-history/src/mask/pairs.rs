@@ -42,7 +42,7 @@ pub(super) fn find(text: &str, spans: &mut Spans) {
             keys.iter()
                 .any(|it| text[key.clone()].eq_ignore_ascii_case(it))
         };
-        if key.len() > 13 || !is_one_of(NAMES) && !is_one_of(VALUES) {
+        if key.len() > 14 || !is_one_of(NAMES) && !is_one_of(VALUES) {
             continue;
         }
         let Some(value) = values::value_of(text, key.end) else {
