@@ -32,12 +32,14 @@ pub(super) struct ReadJobs {
 }
 
 /// How the jobs of a pipeline that has ended contradict its status. A replica that lags shows such jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Doubt {
-    /// Some have not ended.
-    Unsettled,
+    /// Trigger jobs explain the status, and no other job is listed. Some pipelines have none.
+    Hidden,
     /// The jobs that explain the status are missing.
     Missing,
+    /// Some have not ended.
+    Unsettled,
 }
 
 /// The last time at which a pipeline itself is known to have moved.

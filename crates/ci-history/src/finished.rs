@@ -23,7 +23,7 @@ impl FinishedPipelines {
         // A lagging replica lists no jobs, and a pipeline without jobs could not have had this one.
         is_complete
             && !pipeline.is_partial
-            && !jobs.is_empty()
+            && pipeline.has_jobs(jobs)
             && self.add(
                 source,
                 pipeline.id,

@@ -96,6 +96,7 @@ mod tests {
             updated_at: None,
             duration: None,
             failure_reason: None,
+            has_other_jobs: false,
             web_url: None,
             is_partial: false,
         };
