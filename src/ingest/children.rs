@@ -96,6 +96,7 @@ impl Reader {
         });
         pipeline.duration = pipeline.duration.or(read.running_time);
         pipeline.tag |= read.tag;
+        pipeline.is_partial |= read.is_partial;
         self.observed(project, pipeline, &jobs);
         jobs
     }
@@ -184,8 +185,9 @@ impl Reader {
         match self.client.pipeline_jobs(project.id, child.id).await {
             Ok(found) => {
                 let jobs = found.jobs.items;
-                let own = OwnJobs::of(&jobs, found.jobs.rejected.is_empty());
+                let own = OwnJobs::of(&jobs, found.jobs.rejected.is_empty() && !found.is_cut);
                 reading.rejected.extend(found.jobs.rejected);
+                reading.is_partial |= found.is_cut;
                 reading.moved = reading.moved.max(last_moved(&jobs));
                 let jobs = jobs.into_iter().map(|job| child.named(job));
                 reading.child_jobs.extend(jobs);

@@ -71,6 +71,8 @@ pub(super) struct FamilyJobs {
     pub(super) moved: Option<Timestamp>,
     /// Whether the pipeline is of a tag.
     pub(super) tag: bool,
+    /// Whether jobs of the family were left out because of a limit.
+    pub(super) is_partial: bool,
     /// Whether GitLab says that it found the configuration invalid.
     pub(super) invalid: bool,
     pub(super) family: Family,
@@ -83,7 +85,7 @@ impl FamilyJobs {
         let jobs = found.jobs.items;
         let rejected = found.jobs.rejected;
         Self {
-            own: OwnJobs::of(&jobs, rejected.is_empty()),
+            own: OwnJobs::of(&jobs, rejected.is_empty() && !found.is_cut),
             child_doubt: None,
             moved: last_moved(&jobs),
             jobs,
@@ -91,6 +93,7 @@ impl FamilyJobs {
             rejected,
             running_time: found.running_time,
             tag: found.tag,
+            is_partial: found.is_cut,
             invalid: false,
             family: Family::default(),
             failed: None,

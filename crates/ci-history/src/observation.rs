@@ -92,6 +92,8 @@ pub struct PipelineObservation {
     pub has_other_jobs: bool,
     /// Page of the pipeline in GitLab.
     pub web_url: Option<Box<str>>,
+    /// Whether some of its jobs were left out because of a limit. Then a job that is missing was not absent.
+    pub is_partial: bool,
 }
 
 impl PipelineObservation {

@@ -216,7 +216,9 @@ pub async fn hour() -> Hour {
         failed: AtomicUsize::new(0),
         now: AtomicUsize::new(1),
     });
-    let client = job_failure_exporter::daemon::client(&config.gitlab, counter.clone()).unwrap();
+    let client =
+        job_failure_exporter::daemon::client(&config.gitlab, Some(&config.limits), counter.clone())
+            .unwrap();
     let poller = Poller::new(client, config.watch, counter.clone());
     // Tokio does not advance paused time by itself while a blocking task runs.
     let (release, held) = mpsc::channel::<()>();

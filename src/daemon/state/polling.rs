@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::limits::LimitHit;
+use super::limits::admitted_schedules;
 use super::projects::Found;
 use super::shell::State;
 use crate::base::label::Label as _;
@@ -33,19 +33,15 @@ impl Observations for State {
         let project = facts.unwrap_or(project);
         let timelines = &mut inner.timelines;
         let (effects, hit) = timelines.observe(project, is_visible, pipeline, jobs, at);
-        if let Some(LimitHit { limit, count }) = hit {
-            self.telemetry().limit_reached(limit, count);
-            if inner.health.limit_reached(project.id, limit) {
-                let (project, ref_name) = (&*project.path, &*pipeline.ref_name);
-                tracing::warn!(
-                    project,
-                    "ref" = ref_name,
-                    "left out {count} because of the limit `{}`; raise it under `limits`, or watch less",
-                    limit.as_str()
-                );
-            }
+        if let Some(hit) = hit
+            && inner.health.limit_reached(project.id, hit.limit)
+        {
+            hit.warn(&project.path, Some(&pipeline.ref_name));
         }
         drop(guard);
+        if let Some(hit) = hit {
+            self.telemetry().limit_reached(hit.limit, hit.count);
+        }
         self.apply(effects);
     }
 
@@ -270,6 +266,7 @@ impl PollEvents for State {
     }
 
     fn schedules(&self, project: &Project, schedules: &[ScheduleSight], memory: SchedulesMemory) {
+        let (schedules, hit) = admitted_schedules(schedules);
         let rows = schedules.iter().map(|sight| ScheduleRow {
             id: sight.schedule.id,
             description: sight.schedule.description.clone(),
@@ -283,6 +280,12 @@ impl PollEvents for State {
         let rows: Vec<_> = rows.collect();
         let mut inner = self.lock();
         inner.memories.schedules(project, memory);
+        if let Some(hit) = hit {
+            self.telemetry().limit_reached(hit.limit, hit.count);
+            if inner.health.limit_reached(project.id, hit.limit) {
+                hit.warn(&project.path, None);
+            }
+        }
         let has_recovered = inner.health.schedules_reported(project.id);
         if let Some(facts) = inner.projects.facts(project.id) {
             self.exposition.publish_schedules(&facts.path, &rows);
