@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::absent::{ChildScope, ChildScopes, Listed};
 use super::child_names::{ChildJob, below, tell_apart};
 use super::own_jobs::{OwnJobs, last_moved, moved_at};
 use super::reader::Reader;
@@ -75,6 +76,9 @@ pub(super) struct FamilyJobs {
     /// Every attempt of the jobs of its children.
     child_jobs: Vec<ChildJob>,
     rejected: Vec<Rejected>,
+    child_scopes: ChildScopes,
+    /// Whether the trigger jobs were read, or there are none.
+    has_trigger_jobs: bool,
     /// How long the pipeline ran, without its children.
     running_time: Option<Span>,
     /// What its own jobs and trigger jobs say of it.
@@ -98,6 +102,8 @@ impl FamilyJobs {
             jobs,
             child_jobs: Vec::new(),
             rejected,
+            child_scopes: ChildScopes::default(),
+            has_trigger_jobs: false,
             running_time: found.running_time,
             tag: found.tag,
             family: Family::default(),
@@ -112,6 +118,23 @@ impl FamilyJobs {
             doubt: self.own.doubt(status),
             moved: self.moved,
         }
+    }
+
+    /// All jobs that were listed; `None` if some may be missing in the pipeline, which has this status.
+    pub(super) fn listed(&mut self, status: Status) -> Option<Listed> {
+        let is_empty = self.jobs.is_empty() && self.child_jobs.is_empty();
+        let is_partial = is_empty || self.failed.is_some() || !self.rejected.is_empty();
+        if is_partial || self.own.doubt(status).is_some() {
+            return None;
+        }
+        let jobs = self.jobs.iter();
+        let all = jobs.chain(self.child_jobs.iter().map(|child| &child.job));
+        Some(Listed {
+            ids: all.map(|job| job.id).collect(),
+            names: self.jobs.iter().map(|job| job.name.clone()).collect(),
+            has_trigger_jobs: self.has_trigger_jobs,
+            children: std::mem::take(&mut self.child_scopes),
+        })
     }
 
     /// Why the pipeline failed, which has this status. GitLab creates a pipeline without jobs if its configuration
@@ -159,6 +182,7 @@ impl Reader {
             reading.own.is_incomplete();
             reading.family = known;
         } else if known.childless {
+            reading.has_trigger_jobs = true;
             reading.family = known;
         } else if let Err(error) = self.follow(project, pipeline, known, &mut reading).await {
             reading.failed = Some(error);
@@ -218,7 +242,14 @@ impl Reader {
             reading.rejected.extend(bridges.rejected);
             let mut children = Vec::new();
             for bridge in bridges.items {
-                if let Some(child) = member.child(at, &bridge, project) {
+                let child = member.child(at, &bridge, project);
+                let scope = match &child {
+                    Some(_) => ChildScope::NotRead,
+                    None => ChildScope::Missing,
+                };
+                let prefix = member.prefix_of(&bridge);
+                reading.child_scopes.note(prefix, scope);
+                if let Some(child) = child {
                     if known.ended.get(&child.id) == Some(&child.sight) {
                         ended.insert(child.id, child.sight);
                     } else if child.depth <= DEEPEST && met.insert(child.id) {
@@ -236,6 +267,7 @@ impl Reader {
             members.truncate(LARGEST_FAMILY);
             at += 1;
         }
+        reading.has_trigger_jobs = true;
         let is_unended = with_descendants(&members, |status| !status.is_terminal());
         let family = &mut reading.family;
         family.open = with_descendants(&members, may_move_on)[0];
@@ -262,12 +294,17 @@ impl Reader {
             Ok(found) => {
                 reading.rejected.extend(found.jobs.rejected);
                 let jobs = found.jobs.items;
+                reading.child_scopes.note_read(&child.prefix, &jobs);
                 reading.moved = reading.moved.max(last_moved(&jobs));
                 let jobs = jobs.into_iter().map(|job| child.named(job));
                 reading.child_jobs.extend(jobs);
                 Ok(())
             }
-            Err(error) if self.is_gone(child, &error) => Ok(()),
+            Err(error) if self.is_gone(child, &error) => {
+                let scopes = &mut reading.child_scopes;
+                scopes.note(child.prefix.clone(), ChildScope::Missing);
+                Ok(())
+            }
             Err(error) => Err(error),
         }
     }
@@ -303,6 +340,11 @@ impl Member {
         }
     }
 
+    /// The prefix of the jobs that a trigger job of this member leads to.
+    fn prefix_of(&self, bridge: &Bridge) -> String {
+        format!("{}{}{CHILD_SEPARATOR}", self.prefix, bridge.job.name)
+    }
+
     /// A job of this child, under its name below the parent.
     fn named(&self, mut job: JobObservation) -> ChildJob {
         job.name = Arc::from(format!("{}{}", self.prefix, job.name));
@@ -317,7 +359,7 @@ impl Member {
         let downstream = bridge.downstream.as_ref()?;
         downstream.is_child_of(project).then(|| Self {
             id: downstream.id,
-            prefix: format!("{}{}{CHILD_SEPARATOR}", self.prefix, bridge.job.name),
+            prefix: self.prefix_of(bridge),
             path: below(&self.path, &bridge.job.name),
             depth: self.depth + 1,
             parent: Some(at),

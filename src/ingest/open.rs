@@ -199,6 +199,8 @@ impl OpenPipeline {
         }
         match self.doubt {
             Some(Doubt::Missing) => Reason::Missing,
+            Some(Doubt::Unlisted) => Reason::Unlisted,
+            Some(Doubt::Withdrawn) => Reason::Withdrawn,
             None if self.family.has_unended() => Reason::Waiting,
             // In doubt, or saved with jobs that have not ended.
             Some(Doubt::Unsettled) | None => Reason::Unsettled,

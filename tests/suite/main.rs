@@ -51,4 +51,5 @@ mod tools;
 mod truth;
 mod webhooks;
 mod why;
+mod withdrawn;
 mod year;

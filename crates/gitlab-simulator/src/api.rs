@@ -162,6 +162,9 @@ fn reply(world: &mut World, route: Route, query: &Query, url: &str) -> Result<Re
         }
         Route::Job(id, jid) => {
             let (job, pipeline) = find_job(world, &id, &jid)?;
+            if job.is_bridge() {
+                return Err(Reply::record_not_found());
+            }
             Ok(Reply::ok(world.job_payload(job, pipeline)))
         }
         Route::Trace(id, jid) => {

@@ -11,7 +11,7 @@
 //! | world | `world`, `entity`, `moment`, `plan`, `trace`, `truth` |
 //! | events | `lifecycle`, `bridge`, `retry`, `schedules`, `status`, `scenario`, `scripts`, `steady` |
 //! | webhooks | `hooks`, `delivery` |
-//! | HTTP | `server`, `api`, `control`, `listing`, `paging`, `payload`, `query`, `reply`, `faults` |
+//! | HTTP | `server`, `api`, `control`, `listing`, `paging`, `payload`, `query`, `reply`, `faults`, `replica` |
 //! | running it | `handle`, `state`, `pace` |
 
 mod api;
@@ -31,6 +31,7 @@ mod paging;
 mod payload;
 mod plan;
 mod query;
+mod replica;
 mod reply;
 mod retry;
 mod scenario;

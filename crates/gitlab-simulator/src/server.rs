@@ -103,7 +103,12 @@ fn decide<B>(request: &Request<B>, shared: &Shared) -> (Reply, Verdict, Moment) 
     {
         (api::endpoint(method, route), failure)
     } else if authorized(request.headers(), &state.token) {
-        let answer = api::answer(&mut state.world, method, route, &query);
+        let answer = api::answer(
+            state.answering(api::endpoint(method, route)),
+            method,
+            route,
+            &query,
+        );
         (answer.endpoint, answer.reply)
     } else {
         (api::endpoint(method, route), Reply::unauthorized())
