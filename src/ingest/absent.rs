@@ -82,17 +82,18 @@ impl Listed {
             _ if known_prefix > 0 => Some(ChildScope::Missing),
             _ => None,
         };
-        let if_open = |meaning| attempt.is_open.then_some(meaning);
+        let Some(scope) = scope else {
+            let is_judged = self.has_trigger_jobs || self.names.contains(&attempt.job);
+            return is_judged.then_some(Meaning::NeverThere);
+        };
         match scope {
-            Some(ChildScope::NotRead) => None,
-            Some(ChildScope::Read { oldest }) if oldest.is_some_and(|it| attempt.id > it) => {
+            ChildScope::NotRead => None,
+            ChildScope::Read { oldest } if oldest.is_some_and(|it| attempt.id > it) => {
                 Some(Meaning::NeverThere)
             }
-            Some(ChildScope::Read { .. } | ChildScope::Missing) => if_open(Meaning::Deleted),
-            None if self.has_trigger_jobs || self.names.contains(&attempt.job) => {
-                Some(Meaning::NeverThere)
+            ChildScope::Read { .. } | ChildScope::Missing => {
+                attempt.is_open.then_some(Meaning::Deleted)
             }
-            None => None,
         }
     }
 }

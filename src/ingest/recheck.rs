@@ -93,8 +93,7 @@ impl Reason {
         match self {
             Self::Waiting => age >= WAITING_FOR,
             Self::Missing => age >= MISSING_FOR,
-            Self::Running | Self::Moving | Self::Unsettled | Self::Failing => false,
-            Self::Unlisted | Self::Withdrawn => false,
+            _ => false,
         }
     }
 }

@@ -161,11 +161,13 @@ async fn forged_job_hooks_change_nothing() {
         ((INVENTED_ID, "made-up"), "pending"),
         ((INVENTED_ID, "lint / made-up"), "success"),
     ];
-    for (job, status) in forged {
-        scene.forge(build(project, scene.last, job, status)).await;
-        scene.stays_true().await;
-        // Of a pipeline that does not exist.
-        scene.forge(build(project, INVENTED_ID, job, status)).await;
+    // Each check takes its share of the readings that webhooks may cause.
+    for some in forged.chunks(3) {
+        for (job, status) in some {
+            scene.forge(build(project, scene.last, *job, status)).await;
+            // Of a pipeline that does not exist.
+            scene.forge(build(project, INVENTED_ID, *job, status)).await;
+        }
         scene.stays_true().await;
     }
     scene.end().await;
@@ -179,8 +181,8 @@ async fn forged_pipeline_hooks_change_nothing() {
     for status in ["failed", "success", "running", "canceled"] {
         for id in [scene.last, INVENTED_ID] {
             scene.forge(pipeline(project, id, &names, status)).await;
-            scene.stays_true().await;
         }
+        scene.stays_true().await;
     }
     let many: Vec<_> = (0..50_000).map(|n| format!("{MARK} {n}")).collect();
     // Without times, so that 50,000 fit into the largest body.
