@@ -1,6 +1,6 @@
 //! Each bad file of `tests/data/config`, and its problems as `line: path: message`.
 
-pub const CASES: &[(&str, &[&str])] = &[
+pub(super) const CASES: &[(&str, &[&str])] = &[
     (
         "backfill-too-large",
         &[
