@@ -2,6 +2,7 @@
 
 mod admission;
 mod forged;
+mod memory;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
