@@ -39,6 +39,7 @@ fn pipeline(id: u64) -> (PipelineObservation, Vec<JobObservation>) {
         updated_at: at(id * 600 + 300),
         duration: Some(Span::from_micros(300_000_000)),
         failure_reason: None,
+        has_other_jobs: false,
         web_url: None,
     };
     let jobs = (0..JOBS_A_TIMELINE).map(|index| {

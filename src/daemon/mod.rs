@@ -6,6 +6,7 @@
 
 pub mod backfill;
 mod client;
+mod empty_log;
 mod error;
 mod expiry;
 mod gitlab_clock;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use ci_history::{JobObservation, PipelineObservation, Span, Status};
+use ci_history::{CONFIG_ERROR, JobObservation, PipelineObservation, Span, Status};
 use serde_json::value::RawValue;
 
 use super::listing::{Listing, Pages, RejectReason, Rejected};
 use super::record::{Reader, Record, decode_list, decode_one};
 use super::times::{self, Run, running_time};
-use super::wire;
+use super::wire::{self, Value};
 
 /// A project as far as watching it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub(super) struct TimedJob {
     /// Microseconds since the Unix epoch.
     started_at: Option<i64>,
     finished_at: Option<i64>,
-    tag: bool,
+    pub(super) tag: bool,
 }
 
 impl From<Pages<TimedJob>> for PipelineJobs {
@@ -105,7 +105,8 @@ impl Record for PipelineObservation {
             source: read.text("source", &wire.source)?.map(Arc::from),
             created_at: read.time("created_at", &wire.created_at)?,
             updated_at: read.time("updated_at", &wire.updated_at)?,
-            failure_reason: None,
+            failure_reason: matches!(wire.yaml_errors, Value::Text(_)).then(|| CONFIG_ERROR.into()),
+            has_other_jobs: false,
             // After a retry a running pipeline still shows the duration of before.
             duration: duration
                 .filter(|_| status.is_terminal())

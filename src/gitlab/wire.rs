@@ -153,6 +153,8 @@ shapes! {
         /// Only on the single pipeline.
         tag,
         /// Only on the single pipeline.
+        yaml_errors,
+        /// Only on the single pipeline.
         duration,
         web_url,
         project_id,

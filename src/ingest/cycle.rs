@@ -3,8 +3,8 @@
 use futures_util::{StreamExt as _, stream};
 use tracing::Instrument as _;
 
-use super::children::FamilyJobs;
 use super::cursor::PollCursor;
+use super::family::FamilyJobs;
 use super::pending::ReadPlan;
 use super::poller::Poller;
 use super::reader::{CONCURRENT_REQUESTS, Reader};
@@ -197,7 +197,9 @@ impl Reader {
         }
         let now = self.observations.gitlab_now();
         if cursor.read(&pipeline, concluded, now) {
+            let has_other_jobs = pipeline.has_other_jobs;
             pipeline = self.client.pipeline(project.id, pipeline.id).await?;
+            pipeline.has_other_jobs = has_other_jobs;
             self.observed(project, &pipeline, &jobs);
             cursor.read(&pipeline, concluded, now);
         }

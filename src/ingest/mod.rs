@@ -13,6 +13,7 @@ mod cycle;
 mod debounce;
 mod discovery;
 mod events;
+mod family;
 mod hinted;
 mod hints;
 mod listing;

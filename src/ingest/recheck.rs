@@ -22,6 +22,12 @@ const LONGEST_PAUSE: i64 = 6 * HOUR;
 /// A finished pipeline without the jobs that its status promises is doubted for so long.
 const MISSING_FOR: i64 = 6 * HOUR;
 
+/// A pipeline that shows trigger jobs only is read when it is so many times as old as at the reading before, ..
+const HIDDEN_FACTOR: i64 = 4;
+
+/// .. and not within so many seconds of it. Most such pipelines have no other jobs.
+const HIDDEN_PAUSE: i64 = 20;
+
 /// A finished pipeline whose children wait for a user is read for so long.
 const WAITING_FOR: i64 = 7 * DAY;
 
@@ -44,6 +50,8 @@ pub(super) enum Reason {
     Unsettled,
     /// It has ended, and the jobs that explain its status are missing.
     Missing,
+    /// It has ended, and shows trigger jobs only.
+    Hidden,
     /// Attempts that are known are not listed.
     Unlisted,
     /// Attempts were withdrawn just now.
@@ -72,6 +80,7 @@ impl Reason {
             Self::Running | Self::Moving => share.min(LONGEST_PAUSE),
             Self::Waiting => share.max(doubling),
             Self::Unsettled | Self::Missing => share.max(doubling).min(LONGEST_PAUSE),
+            Self::Hidden => (age.saturating_mul(HIDDEN_FACTOR - 1)).max(HIDDEN_PAUSE),
             Self::Unlisted => doubling.min(LONGEST_PAUSE),
             Self::Withdrawn => 1,
             // Most errors are over soon.
@@ -92,7 +101,7 @@ impl Reason {
     fn is_over(self, age: i64) -> bool {
         match self {
             Self::Waiting => age >= WAITING_FOR,
-            Self::Missing => age >= MISSING_FOR,
+            Self::Missing | Self::Hidden => age >= MISSING_FOR,
             _ => false,
         }
     }
@@ -217,6 +226,14 @@ mod tests {
         let found = readings(Reason::Missing, 90 * DAY);
         assert!(found.len() < 18, "{found:?}");
         assert!(found.last().is_some_and(|last| *last > HOUR));
+    }
+
+    #[test]
+    fn a_pipeline_of_trigger_jobs_is_read_a_few_times_more() {
+        assert_eq!(
+            readings(Reason::Hidden, DAY),
+            [1, 21, 84, 336, 1344, 5376, 21504]
+        );
     }
 
     #[test]

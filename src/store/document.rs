@@ -120,6 +120,9 @@ struct TimelineDocument {
     /// How often the ref began again.
     #[serde(default, skip_serializing_if = "is_zero")]
     generation: u64,
+    /// Up to this pipeline, those of other tracks are in the sums.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    mixed_through: u64,
     /// The newest finished pipeline, as in version 2.
     pipeline_id: u64,
     /// Finished pipelines by source: id and time of creation.
@@ -175,6 +178,7 @@ impl TimelineDocument {
             sources: saved.scope.sources.clone(),
             unwatched: saved.scope.unwatched.clone(),
             generation: timeline.generation,
+            mixed_through: timeline.mixed_through,
             pipeline_id: timeline.newest_finished,
             finished: finished_document(&timeline.finished),
             pipelines: HistoryDocument::of(&timeline.pipelines, rules),
@@ -227,6 +231,7 @@ pub(super) fn decode_with_instance(text: &[u8]) -> Result<(Saved, EnvelopeFacts)
         document.project.web_url,
     );
     timeline.generation = document.generation;
+    timeline.mixed_through = document.mixed_through;
     timeline.newest_finished = document.pipeline_id;
     timeline.finished = finished_pipelines(document.finished);
     timeline.pipelines = document.pipelines.into_history(&mut commits);

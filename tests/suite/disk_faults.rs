@@ -40,6 +40,7 @@ fn observe(timeline: &mut Timeline, number: u64) {
         updated_at: at,
         duration: None,
         failure_reason: None,
+        has_other_jobs: false,
         web_url: None,
     };
     let job = |n: u64| JobObservation {

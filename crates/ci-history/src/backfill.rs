@@ -82,6 +82,7 @@ mod tests {
             updated_at: at,
             duration: None,
             failure_reason: None,
+            has_other_jobs: false,
             web_url: None,
         };
         let job = JobObservation {

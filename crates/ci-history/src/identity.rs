@@ -72,6 +72,7 @@ mod tests {
             updated_at: at(minute + 5),
             duration: None,
             failure_reason: None,
+            has_other_jobs: false,
             web_url: None,
         }
     }

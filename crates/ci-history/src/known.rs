@@ -58,6 +58,7 @@ impl Timeline {
             updated_at: Timestamp::from_unix(i64::from(attempt.version)),
             duration: None,
             failure_reason: None,
+            has_other_jobs: false,
             web_url: None,
         })
     }

@@ -33,6 +33,7 @@ mod log;
 mod log_rules;
 mod mask;
 mod merge;
+mod mixed;
 mod name;
 mod observation;
 mod outcome;
@@ -57,6 +58,7 @@ pub use key::{TAG_TRACK, TimelineKey};
 pub use log::{LogExcerpt, LogFinding, LogText};
 pub use log_rules::LogRules;
 pub use mask::Masker;
+pub use mixed::Tallies;
 pub use observation::{CONFIG_ERROR, JOBS_FAILED, JobObservation, PipelineObservation, Status};
 pub use outcome::Outcome;
 pub use rules::{

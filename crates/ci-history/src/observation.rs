@@ -88,8 +88,17 @@ pub struct PipelineObservation {
     pub duration: Option<Span>,
     /// Reason of a failure: [`CONFIG_ERROR`] or [`JOBS_FAILED`]. `None` if the jobs are unknown.
     pub failure_reason: Option<Arc<str>>,
+    /// Whether it has jobs that are not watched.
+    pub has_other_jobs: bool,
     /// Page of the pipeline in GitLab.
     pub web_url: Option<Box<str>>,
+}
+
+impl PipelineObservation {
+    /// Whether it has any jobs, of which `watched` are known.
+    pub(crate) fn has_jobs(&self, watched: &[JobObservation]) -> bool {
+        self.has_other_jobs || !watched.is_empty()
+    }
 }
 
 /// One observation of an attempt of a job.

@@ -189,6 +189,7 @@ mod tests {
             updated_at: Timestamp::from_unix(1_700_000_100),
             duration: None,
             failure_reason: None,
+            has_other_jobs: false,
             web_url: None,
         };
         let now = Timestamp::of_clock(1_700_000_200);

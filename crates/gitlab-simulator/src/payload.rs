@@ -6,6 +6,9 @@ use super::entity::{CiStatus, Job, Pipeline, Project};
 use super::moment::Moment;
 use super::world::World;
 
+/// What GitLab says of a configuration without jobs.
+const NO_VISIBLE_JOB: &str = "jobs config should contain at least one visible job";
+
 impl World {
     /// A row of `GET /projects/:id/pipelines`.
     pub(super) fn pipeline_row(&self, pipeline: &Pipeline) -> Value {
@@ -33,7 +36,7 @@ impl World {
         let detail = json!({
             "before_sha": pipeline.before_sha,
             "tag": pipeline.tag,
-            "yaml_errors": null,
+            "yaml_errors": pipeline.stages.is_empty().then_some(NO_VISIBLE_JOB),
             "user": self.user(),
             "started_at": iso(pipeline.started_at),
             "finished_at": iso(pipeline.finished_at),

@@ -41,7 +41,9 @@ pub(super) async fn run(args: &ExportArgs, console: &mut Console<'_>) -> anyhow:
     let found = selected(&config, &args.filter, console).await?;
     let [saved] = &found[..] else {
         let named = names(found.iter().map(|saved| &saved.timeline));
-        bail!("which one? Give --project and --ref so that one of these is left:\n{named}");
+        bail!(
+            "which one? Give --project, --ref and --track so that one of these is left:\n{named}"
+        );
     };
     let text = match args.document {
         Format::V3 => encode(saved, &config.counting),

@@ -71,6 +71,7 @@ mod tests {
             updated_at: None,
             duration: None,
             failure_reason: None,
+            has_other_jobs: false,
             web_url: None,
         };
         let jobs: Vec<_> = (1..)

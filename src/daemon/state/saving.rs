@@ -47,8 +47,8 @@ impl State {
     pub(in crate::daemon) fn merge_saved(&self, saved: &Saved) {
         let now = self.retention_now();
         let cutoff = now.map(|now| self.policy.cutoffs(now).seldom);
-        self.lock().timelines.merge_saved(saved, cutoff);
-        self.publish(vec![saved.timeline.key.clone()]);
+        let keys = self.lock().timelines.merge_saved(saved, cutoff);
+        self.publish(keys);
     }
 
     /// The changed timelines of each project, to be saved.

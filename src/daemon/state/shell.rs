@@ -82,15 +82,18 @@ impl State {
         for expired in &effects.expired {
             let retention = duration::format(self.policy.retention);
             let (project, ref_name) = (&*expired.project, &*expired.ref_name);
+            let track = expired.track.as_deref();
             match &expired.jobs {
                 None => tracing::info!(
                     project,
                     "ref" = ref_name,
+                    track,
                     "no activity on this ref for {retention} (`retention`): dropping its history"
                 ),
                 Some(jobs) => tracing::info!(
                     project,
                     "ref" = ref_name,
+                    track,
                     ?jobs,
                     "no activity of these jobs for {retention} (`retention`): dropping their histories"
                 ),
@@ -101,6 +104,7 @@ impl State {
                 project_id = from.project_id,
                 from = &*from.ref_name,
                 to = &*to.ref_name,
+                track = to.track.as_deref(),
                 "the default branch has another name: its histories go on there"
             );
         }

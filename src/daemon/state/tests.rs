@@ -77,6 +77,7 @@ fn run(id: u64, ref_name: &str, status: Status) -> (PipelineObservation, JobObse
         updated_at: Some(at(start + 9)),
         duration: None,
         failure_reason: None,
+        has_other_jobs: false,
         web_url: None,
     };
     let job = JobObservation {

@@ -17,6 +17,7 @@ fn pipeline(id: u64, status: Status, updated_at: i64) -> PipelineObservation {
         updated_at: Timestamp::from_unix(updated_at),
         duration: None,
         failure_reason: None,
+        has_other_jobs: false,
         web_url: None,
     }
 }
