@@ -11,8 +11,8 @@ use super::{PROJECT, TOKEN, deliver, events, place, polls_once_an_hour, post, wa
 /// What every invented name and text contains.
 const MARK: &str = "made-up";
 
-/// Above every id that the simulated GitLab gives.
-const INVENTED_ID: u64 = 999_999_999;
+/// Above every id that the simulated GitLab gives, and in no fraction that a page shows.
+const INVENTED_ID: u64 = 987_654_321;
 
 /// A GitLab where `deploy` failed four times and `lint` passed, and an exporter that learns more by hooks alone.
 struct Scene {
