@@ -283,6 +283,9 @@ pub(super) struct AttemptDocument {
     member: Option<Arc<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     log_class: Option<FailureClass>,
+    /// Odd: GitLab does not have the attempt.
+    #[serde(default, skip_serializing_if = "is_default")]
+    withdrawals: u8,
 }
 
 impl AttemptDocument {
@@ -300,6 +303,7 @@ impl AttemptDocument {
             web_url: detail.web_url,
             member: detail.member,
             log_class: detail.log_class,
+            withdrawals: attempt.withdrawals,
         }
     }
 
@@ -319,6 +323,7 @@ impl AttemptDocument {
             version: self.version,
             phase: self.phase,
             allow_failure: self.allow_failure,
+            withdrawals: self.withdrawals,
         }
     }
 }

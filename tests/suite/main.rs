@@ -61,4 +61,5 @@ mod tracks;
 mod truth;
 mod webhooks;
 mod why;
+mod withdrawn;
 mod year;

@@ -1,6 +1,6 @@
 //! What polling tells the state.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::limits::admitted_schedules;
@@ -10,9 +10,11 @@ use crate::base::label::Label as _;
 use crate::base::project_memory::SchedulesMemory;
 use crate::base::project_problem::ProjectProblem;
 use crate::gitlab::{Error, Project, Rejected};
-use crate::ingest::{FormerProject, Observations, Origin, PollEvents, Resume, ScheduleSight};
+use crate::ingest::{
+    AbsentAttempts, FormerProject, Observations, Origin, PollEvents, Resume, ScheduleSight,
+};
 use crate::metrics::ScheduleRow;
-use ci_history::{JobObservation, PipelineObservation, TimelineKey, Timestamp};
+use ci_history::{JobObservation, NotListed, PipelineObservation, TimelineKey, Timestamp};
 
 impl Observations for State {
     fn observed(
@@ -43,6 +45,43 @@ impl Observations for State {
             self.telemetry().limit_reached(hit.limit, hit.count);
         }
         self.apply(effects);
+    }
+
+    fn not_listed(
+        &self,
+        project: &Project,
+        pipeline: &PipelineObservation,
+        listed: &HashSet<u64>,
+    ) -> NotListed {
+        let inner = self.lock();
+        inner.timelines.not_listed(project.id, pipeline, listed)
+    }
+
+    fn absent(
+        &self,
+        project: &Project,
+        pipeline: &PipelineObservation,
+        AbsentAttempts {
+            never_there,
+            deleted,
+        }: &AbsentAttempts,
+    ) {
+        let (withdrawn, canceled) = (never_there.len(), deleted.len());
+        tracing::warn!(
+            withdrawn,
+            canceled,
+            "GitLab does not have some attempts of this pipeline: they count no more"
+        );
+        let mut inner = self.lock();
+        let timelines = &mut inner.timelines;
+        if let Some(key) = timelines.holder(project.id, &pipeline.ref_name, pipeline.id) {
+            timelines.change(&key, |timeline, rules| {
+                let mut changes = timeline.withdraw(pipeline.id, never_there, rules);
+                let canceled = timeline.cancel_deleted(pipeline.id, deleted, rules);
+                changes.jobs.extend(canceled.jobs);
+                changes
+            });
+        }
     }
 
     fn knows_job(&self, project: &Project, ref_name: &str, job: &str) -> bool {
