@@ -19,6 +19,7 @@ pub(super) struct Traffic {
     gitlab_jumps: JumpLog,
     own_jumps: JumpLog,
     jobs_cut_logged: AtomicBool,
+    listing_cut_logged: AtomicBool,
 }
 
 impl Traffic {
@@ -29,6 +30,7 @@ impl Traffic {
             gitlab_jumps: JumpLog::default(),
             own_jumps: JumpLog::default(),
             jobs_cut_logged: AtomicBool::new(false),
+            listing_cut_logged: AtomicBool::new(false),
         }
     }
 }
@@ -117,6 +119,15 @@ impl TransportMetrics for Traffic {
         if !self.jobs_cut_logged.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 "a pipeline has more jobs than are read of one; the oldest attempts are left out"
+            );
+        }
+    }
+
+    fn listing_cut(&self, subject: &str) {
+        self.telemetry.limit_reached(Limit::ListingBytes, 1);
+        if !self.listing_cut_logged.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "GitLab's list for {subject} has more bytes than `limits.listing_bytes`; its end is not read"
             );
         }
     }

@@ -84,7 +84,8 @@ impl Record for Bridge {
         if job.status == Status::Failed && has_failed && says_nothing {
             job.failure_reason = Some(Arc::from(DOWNSTREAM_FAILED));
         }
-        job.moved_at = downstream.as_ref().and_then(|pipeline| pipeline.updated_at);
+        let moved_at = downstream.as_ref().and_then(|pipeline| pipeline.updated_at);
+        job.moved_at = moved_at.or(job.created_at);
         Ok(Self {
             job,
             tag,

@@ -36,6 +36,8 @@ pub struct PipelineJobs {
     pub running_time: Option<Span>,
     /// Whether the jobs are of a tag.
     pub tag: bool,
+    /// Whether some jobs were left out because of a limit.
+    pub is_cut: bool,
 }
 
 /// A job with the digits of its times that [`JobObservation`] has no room for.
@@ -49,6 +51,7 @@ pub(super) struct TimedJob {
 
 impl From<Pages<TimedJob>> for PipelineJobs {
     fn from(pages: Pages<TimedJob>) -> Self {
+        let is_cut = pages.is_cut;
         let listing = Listing::from(pages);
         let tag = listing.items.iter().any(|timed| timed.tag);
         let running_time = running_time(listing.items.iter().map(|timed| Run {
@@ -63,8 +66,9 @@ impl From<Pages<TimedJob>> for PipelineJobs {
                 items: listing.items.into_iter().map(|timed| timed.job).collect(),
                 rejected: listing.rejected,
             },
-            running_time,
+            running_time: running_time.filter(|_| !is_cut),
             tag,
+            is_cut,
         }
     }
 }
@@ -114,6 +118,7 @@ impl Record for PipelineObservation {
                 .filter(|_| status.is_terminal())
                 .and_then(Span::from_seconds),
             web_url: read.link("web_url", &wire.web_url)?,
+            is_partial: false,
         })
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::absent::ChildScope;
 use super::child_names::{ChildJob, below, tell_apart};
 use super::family::{Family, FamilyJobs};
 use super::own_jobs::{OwnJobs, last_moved, moved_at};
@@ -51,6 +52,7 @@ impl Reader {
             reading.own.is_incomplete();
             reading.family = known;
         } else if known.childless && reading.own.doubt(pipeline.status) != Some(Doubt::Missing) {
+            reading.has_trigger_jobs = true;
             reading.family = known;
         } else if let Err(error) = self.follow(project, pipeline, known, &mut reading).await {
             reading.failed = Some(error);
@@ -96,6 +98,7 @@ impl Reader {
         });
         pipeline.duration = pipeline.duration.or(read.running_time);
         pipeline.tag |= read.tag;
+        pipeline.is_partial |= read.is_partial;
         self.observed(project, pipeline, &jobs);
         jobs
     }
@@ -138,7 +141,14 @@ impl Reader {
             reading.rejected.extend(bridges.rejected);
             let mut children = Vec::new();
             for bridge in bridges.items {
-                if let Some(child) = member.child(at, &bridge, project) {
+                let child = member.child(at, &bridge, project);
+                let scope = match &child {
+                    Some(_) => ChildScope::NotRead,
+                    None => ChildScope::Missing,
+                };
+                let prefix = member.prefix_of(&bridge);
+                reading.child_scopes.note(prefix, scope);
+                if let Some(child) = child {
                     if known.ended.get(&child.id) == Some(&child.sight) {
                         ended.insert(child.id, child.sight);
                     } else if child.depth <= DEEPEST && met.insert(child.id) {
@@ -157,6 +167,7 @@ impl Reader {
             members.truncate(LARGEST_FAMILY);
             at += 1;
         }
+        reading.has_trigger_jobs = true;
         let is_unended = with_descendants(&members, |status| !status.is_terminal());
         let family = &mut reading.family;
         family.open = with_descendants(&members, may_move_on)[0];
@@ -184,14 +195,20 @@ impl Reader {
         match self.client.pipeline_jobs(project.id, child.id).await {
             Ok(found) => {
                 let jobs = found.jobs.items;
-                let own = OwnJobs::of(&jobs, found.jobs.rejected.is_empty());
+                let own = OwnJobs::of(&jobs, found.jobs.rejected.is_empty() && !found.is_cut);
                 reading.rejected.extend(found.jobs.rejected);
+                reading.is_partial |= found.is_cut;
+                reading.child_scopes.note_read(&child.prefix, &jobs);
                 reading.moved = reading.moved.max(last_moved(&jobs));
                 let jobs = jobs.into_iter().map(|job| child.named(job));
                 reading.child_jobs.extend(jobs);
                 Ok(Some(own))
             }
-            Err(error) if self.is_gone(child, &error) => Ok(None),
+            Err(error) if self.is_gone(child, &error) => {
+                let scopes = &mut reading.child_scopes;
+                scopes.note(child.prefix.clone(), ChildScope::Missing);
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -227,6 +244,11 @@ impl Member {
         }
     }
 
+    /// The prefix of the jobs that a trigger job of this member leads to.
+    fn prefix_of(&self, bridge: &Bridge) -> String {
+        format!("{}{}{CHILD_SEPARATOR}", self.prefix, bridge.job.name)
+    }
+
     /// A job of this child, under its name below the parent.
     fn named(&self, mut job: JobObservation) -> ChildJob {
         job.name = Arc::from(format!("{}{}", self.prefix, job.name));
@@ -241,7 +263,7 @@ impl Member {
         let downstream = bridge.downstream.as_ref()?;
         downstream.is_child_of(project).then(|| Self {
             id: downstream.id,
-            prefix: format!("{}{}{CHILD_SEPARATOR}", self.prefix, bridge.job.name),
+            prefix: self.prefix_of(bridge),
             path: below(&self.path, &bridge.job.name),
             depth: self.depth + 1,
             parent: Some(at),

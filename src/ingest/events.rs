@@ -1,12 +1,12 @@
 //! What reading and polling tell the state. Calls come from many tasks and must return soon.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::base::project_memory::SchedulesMemory;
 use crate::base::project_problem::ProjectProblem;
 use crate::gitlab::{Error, Project, Rejected, Schedule};
-use ci_history::{JobObservation, PipelineObservation, Timestamp};
+use ci_history::{JobObservation, NotListed, PipelineObservation, Timestamp};
 
 /// Where polling of a project left off.
 #[derive(Debug, Clone, Default)]
@@ -52,6 +52,15 @@ pub struct ScheduleSight {
     pub switched_off: Option<Timestamp>,
 }
 
+/// Attempts of a pipeline that GitLab does not have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AbsentAttempts {
+    /// It never had them.
+    pub never_there: HashSet<u64>,
+    /// They were open when their child pipeline was deleted.
+    pub deleted: HashSet<u64>,
+}
+
 /// Takes what was read of pipelines.
 pub trait Observations: Send + Sync + 'static {
     /// A pipeline and all attempts of its jobs were read at `at`, by GitLab's clock.
@@ -62,6 +71,17 @@ pub trait Observations: Send + Sync + 'static {
         jobs: &[JobObservation],
         at: Timestamp,
     );
+
+    /// What is known of a pipeline and is not among these ids, by which all of its jobs were listed.
+    fn not_listed(
+        &self,
+        project: &Project,
+        pipeline: &PipelineObservation,
+        listed: &HashSet<u64>,
+    ) -> NotListed;
+
+    /// GitLab does not have these attempts of a pipeline.
+    fn absent(&self, project: &Project, pipeline: &PipelineObservation, attempts: &AbsentAttempts);
 
     /// Whether a ref has a history of a job of this name.
     fn knows_job(&self, project: &Project, ref_name: &str, job: &str) -> bool;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::absent::{ChildScopes, Listed};
 use super::child_names::ChildJob;
 use super::own_jobs::{OwnJobs, last_moved};
 use super::sight::{Doubt, ReadJobs, Sight};
@@ -61,6 +62,9 @@ pub(super) struct FamilyJobs {
     /// Every attempt of the jobs of its children.
     pub(super) child_jobs: Vec<ChildJob>,
     pub(super) rejected: Vec<Rejected>,
+    pub(super) child_scopes: ChildScopes,
+    /// Whether the trigger jobs were read, or there are none.
+    pub(super) has_trigger_jobs: bool,
     /// How long the pipeline ran, without its children.
     pub(super) running_time: Option<Span>,
     /// What its own jobs and trigger jobs say of it.
@@ -71,6 +75,8 @@ pub(super) struct FamilyJobs {
     pub(super) moved: Option<Timestamp>,
     /// Whether the pipeline is of a tag.
     pub(super) tag: bool,
+    /// Whether jobs of the family were left out because of a limit.
+    pub(super) is_partial: bool,
     /// Whether GitLab says that it found the configuration invalid.
     pub(super) invalid: bool,
     pub(super) family: Family,
@@ -83,14 +89,17 @@ impl FamilyJobs {
         let jobs = found.jobs.items;
         let rejected = found.jobs.rejected;
         Self {
-            own: OwnJobs::of(&jobs, rejected.is_empty()),
+            own: OwnJobs::of(&jobs, rejected.is_empty() && !found.is_cut),
             child_doubt: None,
             moved: last_moved(&jobs),
             jobs,
             child_jobs: Vec::new(),
             rejected,
+            child_scopes: ChildScopes::default(),
+            has_trigger_jobs: false,
             running_time: found.running_time,
             tag: found.tag,
+            is_partial: found.is_cut,
             invalid: false,
             family: Family::default(),
             failed: None,
@@ -104,6 +113,24 @@ impl FamilyJobs {
             doubt: (self.own.doubt(status).max(self.child_doubt)).filter(|_| !self.invalid),
             moved: self.moved,
         }
+    }
+
+    /// All jobs that were listed; `None` if some may be missing in the pipeline, which has this status.
+    pub(super) fn listed(&mut self, status: Status) -> Option<Listed> {
+        let is_empty = self.jobs.is_empty() && self.child_jobs.is_empty();
+        let is_unread = self.failed.is_some() || !self.rejected.is_empty();
+        let is_partial = is_empty || is_unread || self.is_partial;
+        if is_partial || self.conclude(status).doubt.is_some() {
+            return None;
+        }
+        let jobs = self.jobs.iter();
+        let all = jobs.chain(self.child_jobs.iter().map(|child| &child.job));
+        Some(Listed {
+            ids: all.map(|job| job.id).collect(),
+            names: self.jobs.iter().map(|job| job.name.clone()).collect(),
+            has_trigger_jobs: self.has_trigger_jobs,
+            children: std::mem::take(&mut self.child_scopes),
+        })
     }
 
     pub(super) fn lists_nothing(&self) -> bool {

@@ -199,6 +199,8 @@ impl OpenPipeline {
         }
         match self.doubt {
             Some(Doubt::Missing) => Reason::Missing,
+            Some(Doubt::Unlisted) => Reason::Unlisted,
+            Some(Doubt::Withdrawn) => Reason::Withdrawn,
             Some(Doubt::Hidden) if !self.family.has_unended() => Reason::Hidden,
             Some(Doubt::Hidden) => Reason::Waiting,
             None if self.family.has_unended() => Reason::Waiting,

@@ -52,6 +52,10 @@ pub(super) enum Reason {
     Missing,
     /// It has ended, and shows trigger jobs only.
     Hidden,
+    /// Attempts that are known are not listed.
+    Unlisted,
+    /// Attempts were withdrawn just now.
+    Withdrawn,
     /// It could not be read.
     Failing,
 }
@@ -77,6 +81,8 @@ impl Reason {
             Self::Waiting => share.max(doubling),
             Self::Unsettled | Self::Missing => share.max(doubling).min(LONGEST_PAUSE),
             Self::Hidden => (age.saturating_mul(HIDDEN_FACTOR - 1)).max(HIDDEN_PAUSE),
+            Self::Unlisted => doubling.min(LONGEST_PAUSE),
+            Self::Withdrawn => 1,
             // Most errors are over soon.
             Self::Failing => (doubling / 4).min(LONGEST_PAUSE),
         }
@@ -96,7 +102,7 @@ impl Reason {
         match self {
             Self::Waiting => age >= WAITING_FOR,
             Self::Missing | Self::Hidden => age >= MISSING_FOR,
-            Self::Running | Self::Moving | Self::Unsettled | Self::Failing => false,
+            _ => false,
         }
     }
 }
@@ -166,6 +172,11 @@ impl Readings {
 /// Whether a 404 on something that last moved then says "not yet there".
 pub(super) fn may_lag(moved: Option<Timestamp>, now: Timestamp) -> bool {
     moved.is_some_and(|moved| seconds_between(moved, now) < REPLICA_LAG)
+}
+
+/// Whether something happened so shortly before or after now that a replica that lags may not show it.
+pub(super) fn is_recent(at: Option<Timestamp>, now: Timestamp) -> bool {
+    at.is_some_and(|at| at.unix().abs_diff(now.unix()) < REPLICA_LAG.unsigned_abs())
 }
 
 /// Whether a list of a pipeline created then may lack jobs that were created with it.

@@ -285,6 +285,9 @@ pub(super) struct AttemptDocument {
     log_class: Option<FailureClass>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     log_rule: Option<Arc<str>>,
+    /// Odd: GitLab does not have the attempt.
+    #[serde(default, skip_serializing_if = "is_default")]
+    withdrawals: u8,
 }
 
 impl AttemptDocument {
@@ -303,6 +306,7 @@ impl AttemptDocument {
             member: detail.member,
             log_class: detail.log_class,
             log_rule: detail.log_rule,
+            withdrawals: attempt.withdrawals,
         }
     }
 
@@ -323,6 +327,7 @@ impl AttemptDocument {
             version: self.version,
             phase: self.phase,
             allow_failure: self.allow_failure,
+            withdrawals: self.withdrawals,
         }
     }
 }

@@ -87,13 +87,45 @@ pub(super) fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, Docu
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         DocumentError::Malformed {
-            path: error.path().to_string(),
-            message: error.inner().to_string(),
+            path: short(error.path().to_string()),
+            message: short(error.inner().to_string()),
         }
     })?;
     reader.end().map_err(|error| DocumentError::Malformed {
         path: ".".to_owned(),
-        message: error.to_string(),
+        message: short(error.to_string()),
     })?;
     Ok(value)
+}
+
+/// Bytes of a document that an error repeats, such as an unknown key.
+const REPEATED: usize = 300;
+
+/// The text, without its middle if it is long: the end says where.
+fn short(text: String) -> String {
+    if text.len() <= 2 * REPEATED {
+        return text;
+    }
+    let head = &text[..text.floor_char_boundary(REPEATED)];
+    let tail = &text[text.ceil_char_boundary(text.len() - REPEATED)..];
+    format!("{head} .. {tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_repeats_little_of_the_document() {
+        let text = format!("{{\"{}é\": 1}}", "long key ".repeat(10_000));
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Empty {}
+        let error = parse::<Empty>(text.as_bytes()).unwrap_err().to_string();
+        assert!(error.len() < 2000, "{}", error.len());
+        assert!(
+            error.contains("unknown field") && error.contains("line 1"),
+            "{error}"
+        );
+    }
 }

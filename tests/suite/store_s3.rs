@@ -60,6 +60,7 @@ fn saved(ref_name: &str, pipelines: &[u64]) -> Saved {
             failure_reason: None,
             has_other_jobs: false,
             web_url: None,
+            is_partial: false,
         };
         let job = JobObservation {
             id: id * 10,

@@ -56,8 +56,7 @@ impl Baseline {
         self.count(execution.counted);
         self.retries = self.retries.saturating_add(execution.retries());
         for attempt in execution
-            .attempts
-            .iter()
+            .listed_attempts()
             .filter(|a| a.phase.is_decided() && !a.is_outdated())
         {
             self.note_ended(attempt);

@@ -60,6 +60,7 @@ impl Timeline {
             failure_reason: None,
             has_other_jobs: false,
             web_url: None,
+            is_partial: false,
         })
     }
 

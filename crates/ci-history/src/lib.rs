@@ -9,7 +9,7 @@
 //! | input | `observation`, `rules`, `name`, `shard` |
 //! | identity | `key`, `track` |
 //! | counting | `finished`, `attempt` -> `execution` -> `baseline` -> `history` -> `timeline` |
-//! | further operations on timelines | `absence`, `backfill`, `identity`, `import`, `known`, `merge`, `regroup`, `retention` |
+//! | further operations on timelines | `absence`, `backfill`, `identity`, `import`, `known`, `merge`, `regroup`, `retention`, `withdrawal` |
 //! | output | `figures`, `past`, `summary` |
 //! | failures | `failure_class`, `log`, `log_rules`, `mask` |
 //! | time | `clock`, `duration`, `time` |
@@ -48,6 +48,7 @@ mod summary;
 mod time;
 mod timeline;
 mod track;
+mod withdrawal;
 
 pub use failure_class::FailureClass;
 pub use figures::{
@@ -71,6 +72,7 @@ pub use shard::Shard;
 pub use time::{Span, Timestamp};
 pub use timeline::{Changes, Timeline};
 pub use track::{ALL_MERGE_REQUESTS, MERGE_REQUEST_REFS, Track, Tracks};
+pub use withdrawal::{Absentee, NotListed};
 
 /// The parts of histories, for the documents of the store.
 pub mod stored {

@@ -92,6 +92,8 @@ pub struct PipelineObservation {
     pub has_other_jobs: bool,
     /// Page of the pipeline in GitLab.
     pub web_url: Option<Box<str>>,
+    /// Whether some of its jobs were left out because of a limit. Then a job that is missing was not absent.
+    pub is_partial: bool,
 }
 
 impl PipelineObservation {
@@ -124,8 +126,8 @@ pub struct JobObservation {
     pub duration: Option<Span>,
     /// Time spent waiting for a runner so far.
     pub queued_duration: Option<Span>,
-    /// Time of the last status change of a trigger job with `strategy: depend`, which runs again when its
-    /// pipeline is retried. `None` for other jobs: they never leave a final status.
+    /// Time of the last status change of a trigger job, which runs again when its pipeline is retried; its creation
+    /// before it started one. `None` for other jobs: they never leave a final status.
     pub moved_at: Option<Timestamp>,
     /// GitLab's `failure_reason`, raw; only on failed jobs.
     pub failure_reason: Option<Arc<str>>,

@@ -13,7 +13,8 @@ use super::{Failing, Figures, JobRow, Outcome, Rules, Span, TimelineRows, Timest
 impl Timeline {
     /// Figures of one job.
     pub fn row(&self, name: &str, rules: &Rules) -> Option<JobRow> {
-        let (name, job) = self.jobs.get_key_value(name)?;
+        let known = self.jobs.get_key_value(name);
+        let (name, job) = known.filter(|(_, job)| !job.history.is_withdrawn())?;
         Some(job.row(name, self, rules))
     }
 
@@ -30,6 +31,7 @@ impl Timeline {
             jobs: self
                 .jobs
                 .iter()
+                .filter(|(_, job)| !job.history.is_withdrawn())
                 .map(|(name, job)| job.row(name, self, rules))
                 .collect(),
         }
@@ -132,7 +134,7 @@ impl History {
         let last = self
             .kept
             .iter()
-            .flat_map(|execution| &execution.attempts)
+            .flat_map(Execution::listed_attempts)
             .filter(|attempt| attempt.phase.is_decided() && !attempt.is_outdated())
             .chain(self.baseline.last_ended.as_deref())
             .max_by_key(|attempt| attempt.order_of_end());

@@ -281,7 +281,7 @@ impl History {
 /// datadog-agent's task, whose rule it is that absent jobs pass, runs as a job of the pipeline: it sees no
 /// pipeline without jobs, and no end of a canceled or skipped one.
 fn end_of(pipeline: &PipelineObservation, jobs: &[JobObservation], rules: &Rules) -> PipelineEnd {
-    if rules.absent_jobs != AbsentJobs::Pass {
+    if rules.absent_jobs != AbsentJobs::Pass || pipeline.is_partial {
         return PipelineEnd::Open;
     }
     match pipeline.status {

@@ -207,7 +207,7 @@ impl ImportArgs {
         };
         let gitlab = GitLab::load(self.store.config_file.as_deref(), &overrides, env);
         let gitlab = gitlab.map_err(unusable)?;
-        let found = client(&gitlab, Arc::new(()))?.project(project).await;
+        let found = client(&gitlab, None, Arc::new(()))?.project(project).await;
         let found = found.context(
             "GitLab does not tell the project's id (give --project-id and --ref to do without)",
         )?;

@@ -55,7 +55,11 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<BackfillOutcome, DaemonError> {
     let clock = Arc::new(GitLabClock::new(clock, config.clock_jump_hold));
-    let client = client(&config.gitlab, Arc::new(ClockReader(clock.clone())))?;
+    let client = client(
+        &config.gitlab,
+        Some(&config.limits),
+        Arc::new(ClockReader(clock.clone())),
+    )?;
     let store = storage::open(&config.store, Some(&config.gitlab.url)).await?;
     let loaded = store.load_shard(config.watch.shard).await?;
     storage::log_quarantined(&loaded.quarantined);

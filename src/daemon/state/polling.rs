@@ -1,18 +1,20 @@
 //! What polling tells the state.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use super::limits::LimitHit;
+use super::limits::admitted_schedules;
 use super::projects::Found;
 use super::shell::State;
 use crate::base::label::Label as _;
 use crate::base::project_memory::SchedulesMemory;
 use crate::base::project_problem::ProjectProblem;
 use crate::gitlab::{Error, Project, Rejected};
-use crate::ingest::{FormerProject, Observations, Origin, PollEvents, Resume, ScheduleSight};
+use crate::ingest::{
+    AbsentAttempts, FormerProject, Observations, Origin, PollEvents, Resume, ScheduleSight,
+};
 use crate::metrics::ScheduleRow;
-use ci_history::{JobObservation, PipelineObservation, TimelineKey, Timestamp};
+use ci_history::{JobObservation, NotListed, PipelineObservation, TimelineKey, Timestamp};
 
 impl Observations for State {
     fn observed(
@@ -33,20 +35,53 @@ impl Observations for State {
         let project = facts.unwrap_or(project);
         let timelines = &mut inner.timelines;
         let (effects, hit) = timelines.observe(project, is_visible, pipeline, jobs, at);
-        if let Some(LimitHit { limit, count }) = hit {
-            self.telemetry().limit_reached(limit, count);
-            if inner.health.limit_reached(project.id, limit) {
-                let (project, ref_name) = (&*project.path, &*pipeline.ref_name);
-                tracing::warn!(
-                    project,
-                    "ref" = ref_name,
-                    "left out {count} because of the limit `{}`; raise it under `limits`, or watch less",
-                    limit.as_str()
-                );
-            }
+        if let Some(hit) = hit
+            && inner.health.limit_reached(project.id, hit.limit)
+        {
+            hit.warn(&project.path, Some(&pipeline.ref_name));
         }
         drop(guard);
+        if let Some(hit) = hit {
+            self.telemetry().limit_reached(hit.limit, hit.count);
+        }
         self.apply(effects);
+    }
+
+    fn not_listed(
+        &self,
+        project: &Project,
+        pipeline: &PipelineObservation,
+        listed: &HashSet<u64>,
+    ) -> NotListed {
+        let inner = self.lock();
+        inner.timelines.not_listed(project.id, pipeline, listed)
+    }
+
+    fn absent(
+        &self,
+        project: &Project,
+        pipeline: &PipelineObservation,
+        AbsentAttempts {
+            never_there,
+            deleted,
+        }: &AbsentAttempts,
+    ) {
+        let (withdrawn, canceled) = (never_there.len(), deleted.len());
+        tracing::warn!(
+            withdrawn,
+            canceled,
+            "GitLab does not have some attempts of this pipeline: they count no more"
+        );
+        let mut inner = self.lock();
+        let timelines = &mut inner.timelines;
+        if let Some(key) = timelines.holder(project.id, &pipeline.ref_name, pipeline.id) {
+            timelines.change(&key, |timeline, rules| {
+                let mut changes = timeline.withdraw(pipeline.id, never_there, rules);
+                let canceled = timeline.cancel_deleted(pipeline.id, deleted, rules);
+                changes.jobs.extend(canceled.jobs);
+                changes
+            });
+        }
     }
 
     fn knows_job(&self, project: &Project, ref_name: &str, job: &str) -> bool {
@@ -270,6 +305,7 @@ impl PollEvents for State {
     }
 
     fn schedules(&self, project: &Project, schedules: &[ScheduleSight], memory: SchedulesMemory) {
+        let (schedules, hit) = admitted_schedules(schedules);
         let rows = schedules.iter().map(|sight| ScheduleRow {
             id: sight.schedule.id,
             description: sight.schedule.description.clone(),
@@ -283,6 +319,12 @@ impl PollEvents for State {
         let rows: Vec<_> = rows.collect();
         let mut inner = self.lock();
         inner.memories.schedules(project, memory);
+        if let Some(hit) = hit {
+            self.telemetry().limit_reached(hit.limit, hit.count);
+            if inner.health.limit_reached(project.id, hit.limit) {
+                hit.warn(&project.path, None);
+            }
+        }
         let has_recovered = inner.health.schedules_reported(project.id);
         if let Some(facts) = inner.projects.facts(project.id) {
             self.exposition.publish_schedules(&facts.path, &rows);

@@ -7,7 +7,7 @@ mod lost;
 mod regroup;
 mod scope;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -21,7 +21,8 @@ use crate::gitlab::Project;
 use crate::ingest::Resume;
 use crate::metrics::Limit;
 use ci_history::{
-    Changes, JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp, Tracks,
+    Changes, JobObservation, NotListed, PipelineObservation, Rules, Timeline, TimelineKey,
+    Timestamp, Tracks,
 };
 
 /// Dropped refs that are remembered.
@@ -163,6 +164,20 @@ impl Timelines {
         });
         self.uncount(&key, mixed, pipeline);
         (effects, hit)
+    }
+
+    /// What is known of a pipeline, except for the attempts with these ids.
+    pub(super) fn not_listed(
+        &self,
+        project_id: u64,
+        pipeline: &PipelineObservation,
+        listed: &HashSet<u64>,
+    ) -> NotListed {
+        let key = self.holder(project_id, &pipeline.ref_name, pipeline.id);
+        let entry = key.and_then(|key| self.entries.get(&key));
+        entry.map_or_else(NotListed::default, |entry| {
+            entry.timeline.not_listed(pipeline.id, listed)
+        })
     }
 
     /// Whether a timeline of the ref has a history of a job of this name.

@@ -41,6 +41,7 @@ fn pipeline(id: u64, status: Status) -> PipelineObservation {
         failure_reason: None,
         has_other_jobs: false,
         web_url: None,
+        is_partial: false,
     }
 }
 
