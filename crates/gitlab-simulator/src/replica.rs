@@ -41,6 +41,8 @@ impl World {
         let mut replica = Self::new(self.now, 0);
         replica.base_url.clone_from(&self.base_url);
         replica.accounts.clone_from(&self.accounts);
+        replica.settings.clone_from(&self.settings);
+        replica.refs.clone_from(&self.refs);
         replica.groups.clone_from(&self.groups);
         replica.projects.clone_from(&self.projects);
         replica.pipelines.clone_from(&self.pipelines);
