@@ -31,6 +31,7 @@ pub fn client(
 pub(super) fn acting_client(
     gitlab: &config::GitLab,
     remediation: &config::Remediation,
+    limits: &config::Limits,
     observer: Arc<dyn TransportMetrics>,
 ) -> Result<Client, BuildError> {
     let token = remediation.token.clone();
@@ -46,5 +47,5 @@ pub(super) fn acting_client(
         },
         ..gitlab.clone()
     };
-    client(&acting, observer)
+    client(&acting, Some(limits), observer)
 }

@@ -37,7 +37,7 @@ pub(super) fn open(
     let sent = Sent {
         telemetry: telemetry.clone(),
     };
-    let client = acting_client(&config.gitlab, settings, Arc::new(sent))?;
+    let client = acting_client(&config.gitlab, settings, &config.limits, Arc::new(sent))?;
     let executor = Arc::new(Executor::new(Parts {
         client,
         failures: state.clone(),
