@@ -17,6 +17,8 @@ pub enum Pause {
     NotSaved,
     /// The token may not act in some projects.
     NoRights,
+    /// An operator stopped everything.
+    Halted,
 }
 
 impl Telemetry {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ci_history::Status;
+use tokio::sync::MutexGuard;
 
 use super::ask::Ask;
 use super::executor::Executor;
@@ -35,12 +36,23 @@ struct Outcome {
     answer: Option<String>,
     /// Whether the token lacks rights.
     lacks_rights: bool,
+    /// Whether GitLab refused the token as a whole.
+    is_of_the_token: bool,
 }
 
 impl Executor {
     /// Acts, unless something speaks against it by now: that is the error. Returns the number of the action.
     pub(super) async fn act(&self, ask: &Ask) -> Result<Action, Decision> {
-        let _turn = self.turn.lock().await;
+        let turn = self.turn.lock().await;
+        self.act_in_turn(ask, &turn).await
+    }
+
+    /// Acts while the turn is held.
+    pub(super) async fn act_in_turn(
+        &self,
+        ask: &Ask,
+        _: &MutexGuard<'_, ()>,
+    ) -> Result<Action, Decision> {
         if !self.record.is_exclusive() {
             return Err(self.unrecorded(
                 "the store does not honour conditional writes, so a second exporter would not notice this one",
@@ -48,7 +60,10 @@ impl Executor {
         }
         let listed = self.listed(ask).await?;
         let (number, target) = self.intend(ask, &listed).await?;
-        let outcome = self.send(ask, target).await;
+        let deploys = matches!(target, Target::Job(id) if listed.deploys(id));
+        let mut outcome = self.send(ask, target).await;
+        // GitLab refuses a deployment that a newer one has overtaken in the same words.
+        outcome.lacks_rights &= !deploys || outcome.is_of_the_token;
         Ok(self.finish(ask, number, outcome).await)
     }
 
@@ -91,6 +106,7 @@ impl Executor {
                 started,
                 answer: None,
                 lacks_rights: false,
+                is_of_the_token: false,
             },
             Err(error) => Outcome::of(&error),
         }
@@ -142,15 +158,27 @@ impl Executor {
         if ask.kind == ActionKind::RunSchedule {
             return Ok(Listed::default());
         }
-        self.read_listed(ask).await.map_err(|error| {
-            if error.is_not_found() {
-                Decision::Refuse(Reason::Gone)
-            } else if error.is_refusal() || error.is_of_the_token() {
-                Decision::Refuse(Reason::NoRights)
-            } else {
-                self.guard(&self.ledger()).later(Reason::GitlabDown)
+        let project = ask.job.project_id;
+        let error = match self.read_listed(ask).await {
+            Ok(listed) => {
+                self.note_access(project, false);
+                return Ok(listed);
             }
-        })
+            Err(error) => error,
+        };
+        if error.is_not_found() {
+            return Err(Decision::Refuse(Reason::Gone));
+        }
+        if !error.is_refusal() && !error.is_of_the_token() {
+            return Err(self.guard(&self.ledger()).later(Reason::GitlabDown));
+        }
+        if self.note_access(project, true) {
+            tracing::warn!(
+                project = &*ask.job.project,
+                "GitLab refuses to let the acting token read this project, so nothing is brought back here: {error}"
+            );
+        }
+        Err(Decision::Refuse(Reason::NoRights))
     }
 
     async fn read_listed(&self, ask: &Ask) -> Result<Listed, Error> {
@@ -179,11 +207,11 @@ impl Executor {
             archived: attempt.archived,
             user: attempt.user,
         };
-        let jobs = client.attempts(project, holder).await?;
+        let jobs = self.jobs_of(project, holder).await?;
         let parent_jobs = if holder == job.pipeline_id {
             Vec::new()
         } else {
-            client.attempts(project, job.pipeline_id).await?
+            self.jobs_of(project, job.pipeline_id).await?
         };
         let query = PipelineQuery {
             ref_name: Some(pipeline.ref_name.to_string()),
@@ -205,6 +233,14 @@ impl Executor {
             newest_finished: finished.map(|pipeline| pipeline.id).max(),
             newest: pipelines.iter().map(|pipeline| pipeline.id).max(),
         })
+    }
+
+    /// Every attempt of every job of a pipeline, and its trigger jobs, which come back with the others.
+    async fn jobs_of(&self, project: u64, pipeline: u64) -> Result<Vec<Attempt>, Error> {
+        let mut jobs = self.client.attempts(project, pipeline).await?;
+        let bridges = self.client.bridges(project, pipeline).await?.items;
+        jobs.extend(bridges.into_iter().map(|bridge| Attempt::from(bridge.job)));
+        Ok(jobs)
     }
 
     async fn deployed(&self, project: u64) -> Result<Arc<BTreeSet<Arc<str>>>, Error> {
@@ -249,6 +285,7 @@ impl Outcome {
             started: None,
             answer: Some(error.to_string()),
             lacks_rights,
+            is_of_the_token: error.is_of_the_token(),
         }
     }
 }

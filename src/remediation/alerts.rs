@@ -1,6 +1,7 @@
 //! Webhook messages of Alertmanager: alerts whose labels ask for an action.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -23,10 +24,16 @@ struct Message {
 struct Alert {
     status: String,
     labels: BTreeMap<String, String>,
+    /// Of the labels.
+    #[serde(default)]
+    fingerprint: String,
+    #[serde(default, rename = "startsAt")]
+    starts_at: String,
 }
 
 /// What the firing alerts of a message ask for, and how many ask for something that nobody understands. Resolved alerts
-/// and those without the label ask for nothing. A repeated one does, and the guard does nothing twice.
+/// and those without the label ask for nothing. A repeated one has the same [`Wish::alert`], and the guard does nothing
+/// twice.
 ///
 /// # Errors
 ///
@@ -48,12 +55,31 @@ pub fn wishes_of(body: &[u8]) -> Result<(Vec<Wish>, Vec<String>), String> {
     for alert in firing {
         match wish_of(&alert.labels) {
             Ok(None) => {}
-            Ok(Some(wish)) if wishes.contains(&wish) => {}
-            Ok(Some(wish)) => wishes.push(wish),
+            Ok(Some(wish)) => {
+                let wish = Wish {
+                    alert: alert.id(),
+                    ..wish
+                };
+                if !wishes.contains(&wish) {
+                    wishes.push(wish);
+                }
+            }
             Err(problem) => problems.push(problem),
         }
     }
     Ok((wishes, problems))
+}
+
+impl Alert {
+    /// One that fires again is another one.
+    fn id(&self) -> Option<Arc<str>> {
+        let Self {
+            fingerprint,
+            starts_at,
+            ..
+        } = self;
+        (!fingerprint.is_empty()).then(|| format!("{fingerprint} since {starts_at}").into())
+    }
 }
 
 fn wish_of(labels: &BTreeMap<String, String>) -> Result<Option<Wish>, String> {
@@ -122,6 +148,8 @@ mod tests {
         assert_eq!(wishes[0].kind, ActionKind::Recover);
         assert_eq!(wishes[0].job.as_deref(), Some("unit"));
         assert_eq!(wishes[0].track, None);
+        let alert = wishes[0].alert.as_deref();
+        assert_eq!(alert, Some("0 since 2026-01-01T00:00:00Z"));
     }
 
     #[test]

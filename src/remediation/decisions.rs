@@ -40,6 +40,16 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Whether the next look may find another decision, although nothing new is seen of the failure: an action that
+    /// never reached GitLab is repeated, and an operator closes circuits and grants rights.
+    pub(super) fn may_change(self) -> bool {
+        matches!(
+            self,
+            Self::Act { is_report: false }
+                | Self::Refuse(Reason::AlreadyDone | Reason::CircuitOpen | Reason::NoRights)
+        )
+    }
+
     /// The labels `decision` and `reason`.
     pub fn words(self) -> (&'static str, &'static str) {
         match self {
@@ -80,7 +90,8 @@ impl Decisions {
         }
     }
 
-    /// Notes a decision. Returns it if it differs from the one before.
+    /// Notes a decision. Returns it if it differs from the one before. A failure that was acted on stays so, although
+    /// nothing more is done about it.
     pub(super) fn note(
         &mut self,
         job: &FailedJob,
@@ -89,6 +100,14 @@ impl Decisions {
         again: Option<Timestamp>,
         now: Timestamp,
     ) -> Option<Decided> {
+        let acted = Verdict::Act { is_report: false };
+        let before = self.known.get(&key(job));
+        let was_acted_on = before.is_some_and(|known| known.decided.verdict == acted);
+        let verdict = if was_acted_on && verdict == Verdict::Refuse(Reason::AlreadyDone) {
+            acted
+        } else {
+            verdict
+        };
         let decided = Decided {
             job: job.clone(),
             rule: rule.cloned(),
@@ -115,10 +134,8 @@ impl Decisions {
 
     /// How many failures wait for their turn.
     pub(super) fn waiting(&self) -> usize {
-        self.known
-            .values()
-            .filter(|known| known.again.is_some())
-            .count()
+        let waits = |known: &&Known| matches!(known.decided.verdict, Verdict::Wait(_));
+        self.known.values().filter(waits).count()
     }
 
     /// The newest decision about each failure.

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::ask::{Ask, FailedJob, Origin};
 use super::decisions::{Decided, Decisions, Verdict, verdict_of};
 use super::facts::{Condition, Failures, Observer};
-use super::guard::{Conditions, Decision, Guard};
+use super::guard::{Conditions, Decision, Guard, look_again};
 use super::ledger::Ledger;
 use super::ledger_store::LedgerStore;
 use crate::config::{Mode, Remediation};
@@ -24,6 +24,9 @@ const LONGEST_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Jobs that ran in this time tell whether there is an outage, in seconds.
 const RECENT: i64 = 3600;
+
+/// After this time the record is read again, since other exporters change it, too.
+const BELIEVED: Duration = Duration::from_secs(30);
 
 /// Failures that were not seen for this time are forgotten, in seconds.
 const UNSEEN: i64 = 600;
@@ -66,8 +69,8 @@ pub struct Executor {
 struct Memory {
     /// As it was last read or written.
     ledger: Ledger,
-    /// Whether it was read at all.
-    is_loaded: bool,
+    /// When it was; `None`: not yet.
+    ledger_at: Option<Instant>,
     decisions: Decisions,
     /// The user of the token.
     user: Option<u64>,
@@ -75,6 +78,8 @@ struct Memory {
     deployed: HashMap<u64, (Instant, Arc<BTreeSet<Arc<str>>>)>,
     /// Whether the record could not be read or saved the last time.
     is_unsaved: bool,
+    /// Projects whose pipelines the token may not read.
+    denied: BTreeSet<u64>,
 }
 
 impl Executor {
@@ -165,16 +170,25 @@ impl Executor {
 
     fn tell_conditions(&self) {
         let conditions = self.conditions();
-        let (waiting, is_unsaved) = {
+        let now = self.failures.now();
+        let (waiting, is_unsaved, is_halted, stopped) = {
             let memory = self.memory();
-            (memory.decisions.waiting(), memory.is_unsaved)
+            let mut stopped = memory.denied.clone();
+            stopped.extend(memory.ledger.stopped_projects(now));
+            (
+                memory.decisions.waiting(),
+                memory.is_unsaved,
+                memory.ledger.halt().is_some(),
+                stopped.len(),
+            )
         };
         let told = [
             (Condition::Outage, conditions.outage),
             (Condition::GitlabDown, conditions.gitlab_down),
             (Condition::NotSaved, is_unsaved),
+            (Condition::Halted, is_halted),
         ];
-        self.observer.waiting(waiting, &told);
+        self.observer.waiting(waiting, stopped, &told);
     }
 
     /// Decides about one failure, and acts if nothing speaks against it.
@@ -197,6 +211,11 @@ impl Executor {
             };
         }
         let (verdict, again) = verdict_of(decision, self.acts());
+        let again = again.or_else(|| {
+            verdict
+                .may_change()
+                .then(|| look_again(self.failures.now()))
+        });
         self.decided(job, Some(&rule.name), verdict, again);
     }
 
@@ -249,9 +268,10 @@ impl Executor {
         }
     }
 
-    /// Reads the record of actions once; later it is read with each change.
+    /// Reads the record of actions, unless it was read or changed just now.
     async fn load(&self) -> Result<(), String> {
-        if self.memory().is_loaded {
+        let at = self.memory().ledger_at;
+        if at.is_some_and(|at| at.elapsed() < BELIEVED) {
             return Ok(());
         }
         let (ledger, _) = self.record.read().await?;
@@ -261,10 +281,10 @@ impl Executor {
 
     /// Keeps the record as it was last read or written.
     pub(super) fn remember(&self, ledger: Ledger) {
-        self.observer.recorded(&ledger, self.failures.now());
+        self.observer.recorded(&ledger);
         let mut memory = self.memory();
         memory.ledger = ledger;
-        memory.is_loaded = true;
+        memory.ledger_at = Some(Instant::now());
         memory.is_unsaved = false;
     }
 
@@ -286,6 +306,16 @@ impl Executor {
 
     pub(super) fn remember_user(&self, user: u64) {
         self.memory().user = Some(user);
+    }
+
+    /// Notes whether the token may read the pipelines of a project. Returns whether that is news.
+    pub(super) fn note_access(&self, project: u64, is_denied: bool) -> bool {
+        let denied = &mut self.memory().denied;
+        if is_denied {
+            denied.insert(project)
+        } else {
+            denied.remove(&project)
+        }
     }
 
     /// The jobs of a project's deployments, if they were read after `oldest`.

@@ -52,10 +52,11 @@ pub trait Observer: Send + Sync + 'static {
     fn acted(&self, action: &Action);
 
     /// The record of actions changed.
-    fn recorded(&self, ledger: &Ledger, now: Timestamp);
+    fn recorded(&self, ledger: &Ledger);
 
-    /// How many failures wait for their turn, and which conditions that stop everything hold.
-    fn waiting(&self, count: usize, conditions: &[(Condition, bool)]);
+    /// How many failures wait for their turn, in how many projects rights are missing, and which conditions that stop
+    /// everything hold.
+    fn waiting(&self, count: usize, without_rights: usize, conditions: &[(Condition, bool)]);
 }
 
 /// What stops everything.
@@ -67,4 +68,6 @@ pub enum Condition {
     GitlabDown,
     /// The record of actions cannot be read or saved.
     NotSaved,
+    /// An operator stopped everything.
+    Halted,
 }

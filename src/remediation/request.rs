@@ -28,6 +28,8 @@ pub struct Wish {
     pub play: Option<Arc<str>>,
     /// The schedule that [`ActionKind::RunSchedule`] starts.
     pub schedule_id: Option<u64>,
+    /// The alert that wishes for it, and since when it fires.
+    pub alert: Option<Arc<str>>,
 }
 
 impl Wish {
@@ -51,6 +53,7 @@ impl Wish {
             job_id: None,
             play: None,
             schedule_id: None,
+            alert: None,
         }
     }
 }
