@@ -40,12 +40,13 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Whether the next look may find another decision, although nothing new is seen of the failure: an action that
-    /// never reached GitLab is repeated, and an operator closes circuits and grants rights.
+    /// Whether a later look may find another decision: an action that never reached GitLab is repeated, an operator
+    /// closes circuits and grants rights, and a log that is read late tells what a rule matches.
     pub(super) fn may_change(self) -> bool {
         matches!(
             self,
             Self::Act { is_report: false }
+                | Self::NoRule
                 | Self::Refuse(Reason::AlreadyDone | Reason::CircuitOpen | Reason::NoRights)
         )
     }

@@ -194,7 +194,8 @@ impl Executor {
     /// Decides about one failure, and acts if nothing speaks against it.
     async fn consider(&self, job: &FailedJob) {
         let Some(rule) = self.settings.rule_for(&job.facts()) else {
-            self.decided(job, None, Verdict::NoRule, None);
+            let again = look_again(self.failures.now());
+            self.decided(job, None, Verdict::NoRule, Some(again));
             return;
         };
         let ask = Ask {
