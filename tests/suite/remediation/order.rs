@@ -63,6 +63,7 @@ async fn tries_are_counted_in_gitlab_so_that_a_lost_record_grants_no_more() {
     stage.stop().await;
     std::fs::remove_dir_all(stage.place.state()).unwrap();
     stage.start().await;
+    stage.gitlab.advance(testkit::daemon::minutes(2));
     stage.decides("unit", "refuse", "tries_used_up").await;
     assert_eq!(stage.retries(), 3);
 }

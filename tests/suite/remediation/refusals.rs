@@ -64,7 +64,7 @@ async fn a_token_that_may_only_read_is_told() {
     stage.results(&["refused"]).await;
     stage.is_paused("no_rights", 1.0).await;
     let answer = stage.record().await["actions"][0]["answer"].to_string();
-    assert!(answer.contains("insufficient_scope"), "{answer}");
+    assert!(answer.contains("it needs scope `api`"), "{answer}");
     assert_eq!(stage.retries(), 0);
 }
 
