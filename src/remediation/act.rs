@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ci_history::Status;
+use ci_history::{Status, Timestamp};
 use tokio::sync::MutexGuard;
 
 use super::ask::Ask;
@@ -19,6 +19,10 @@ use crate::gitlab::{Attempt, Error, ErrorKind, Order, PipelineQuery};
 
 /// How long the jobs of a project's deployments are believed.
 const DEPLOYED_FOR: Duration = Duration::from_mins(10);
+
+/// Seconds after its intention at which an action is still sent. Later, such as after the process was suspended or the
+/// store was slow, another exporter may soon take it for lost.
+const LATEST: i64 = 60;
 
 /// Pipelines of a ref that are looked at.
 const PIPELINES: usize = 20;
@@ -59,7 +63,12 @@ impl Executor {
             ));
         }
         let listed = self.listed(ask).await?;
-        let (number, target) = self.intend(ask, &listed).await?;
+        let intended_at = self.failures.now();
+        let (number, target) = self.intend(ask, &listed, intended_at).await?;
+        let age = self.failures.now().unix() - intended_at.unix();
+        if age > LATEST {
+            return Ok(self.finish(ask, number, Outcome::too_late()).await);
+        }
         let deploys = matches!(target, Target::Job(id) if listed.deploys(id));
         let mut outcome = self.send(ask, target).await;
         // GitLab refuses a deployment that a newer one has overtaken in the same words.
@@ -68,8 +77,12 @@ impl Executor {
     }
 
     /// Records that an action is about to happen, under the condition that nobody else has recorded it.
-    async fn intend(&self, ask: &Ask, listed: &Listed) -> Result<(u64, Target), Decision> {
-        let now = self.failures.now();
+    async fn intend(
+        &self,
+        ask: &Ask,
+        listed: &Listed,
+        now: Timestamp,
+    ) -> Result<(u64, Target), Decision> {
         let intend = |ledger: &mut Ledger| match self.guard(ledger).after_listing(ask, listed) {
             Decision::Act(target) => (true, Ok((ledger.intend(ask, now), target))),
             other => (false, Err(other)),
@@ -260,6 +273,17 @@ impl Executor {
 }
 
 impl Outcome {
+    /// Of a request that was not sent.
+    fn too_late() -> Self {
+        Self {
+            progress: Progress::NotDone,
+            started: None,
+            answer: Some("not sent: too much time has passed since it was recorded".to_owned()),
+            lacks_rights: false,
+            is_of_the_token: false,
+        }
+    }
+
     /// Of a request that failed.
     fn of(error: &Error) -> Self {
         let (progress, lacks_rights) = match error.kind() {
