@@ -39,18 +39,20 @@ impl Executor {
         }
         let apply = |ledger: &mut Ledger| {
             let mut changed = ledger.forget_circuits(is_over);
-            for note in &notes {
-                changed |= ledger.note(note.number, note.progress, note.started, None);
-            }
+            let mut is_news =
+                |note: &&Note| ledger.note(note.number, note.progress, note.started, None);
+            // What another exporter has noted was told by it.
+            let news: Vec<_> = notes.iter().filter(|note| is_news(note)).collect();
+            changed |= !news.is_empty();
             for job in &opening {
                 changed |= ledger.open_circuit(job, now);
             }
-            (changed, ())
+            (changed, news)
         };
         match self.record.change(apply).await {
             Err(why) => self.not_saved(&why),
-            Ok((ledger, _)) => {
-                for note in &notes {
+            Ok((ledger, change)) => {
+                for note in change.into_inner() {
                     if let Some(action) = ledger.action(note.number) {
                         self.observer.acted(action);
                     }
