@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ci_history::Timestamp;
 use secrecy::SecretString;
 
 use super::client::acting_client;
@@ -29,7 +28,10 @@ pub(super) fn open(
 ) -> Result<Option<(Arc<Remedies>, Arc<Executor>)>, DaemonError> {
     let settings = &config.remediation;
     let telemetry = state.telemetry().clone();
-    let rules: Vec<&str> = settings.rules.iter().map(|rule| &*rule.name).collect();
+    let rules = settings.rules.iter();
+    let rules: Vec<_> = rules
+        .map(|rule| (&*rule.name, rule.action.word()))
+        .collect();
     telemetry.remediation(settings.mode.word(), &rules);
     if settings.mode == Mode::Off {
         return Ok(None);
@@ -145,26 +147,26 @@ impl Observer for Told {
         );
     }
 
-    fn recorded(&self, ledger: &Ledger, now: Timestamp) {
+    fn recorded(&self, ledger: &Ledger) {
         let open = ledger.circuits().iter().filter(|it| it.opened.is_some());
         self.telemetry.retry_circuits(open.map(|circuit| {
             let job = &circuit.job;
             let track = job.track.as_deref().unwrap_or_default();
             [&*job.project, &*job.ref_name, track, &*job.job]
         }));
-        let stopped = ledger.stopped_projects(now);
-        self.telemetry.remediation_paused(Pause::NoRights, stopped);
     }
 
-    fn waiting(&self, count: usize, conditions: &[(Condition, bool)]) {
+    fn waiting(&self, count: usize, conditions: &[(Condition, usize)]) {
         self.telemetry.remediation_pending(count);
-        for (condition, holds) in conditions {
+        for (condition, count) in conditions {
             let pause = match condition {
                 Condition::Outage => Pause::Outage,
                 Condition::GitlabDown => Pause::GitlabDown,
                 Condition::NotSaved => Pause::NotSaved,
+                Condition::Halted => Pause::Halted,
+                Condition::NoRights => Pause::NoRights,
             };
-            self.telemetry.remediation_paused(pause, (*holds).into());
+            self.telemetry.remediation_paused(pause, *count);
         }
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use ci_history::{FailureClass, Timestamp};
 
-use super::ledger::Action;
 use crate::config::{ActionKind, FailureFacts};
 
 /// A job whose newest execution failed, as it was counted.
@@ -42,27 +41,6 @@ pub struct FailedJob {
 }
 
 impl FailedJob {
-    /// The failure that an action was about, as far as the record of actions has it.
-    pub fn of(action: &Action) -> Self {
-        let job = &action.job;
-        Self {
-            project_id: job.project_id,
-            project: job.project.clone(),
-            ref_name: job.ref_name.clone(),
-            track: job.track.clone(),
-            name: job.job.clone(),
-            stage: Arc::default(),
-            team: None,
-            pipeline_id: action.pipeline_id,
-            job_id: action.job_id,
-            failed_at: action.at,
-            class: FailureClass::Unknown,
-            reason: None,
-            log_rule: None,
-            streak: 0,
-        }
-    }
-
     /// As the conditions of rules see it.
     pub fn facts(&self) -> FailureFacts<'_> {
         FailureFacts {

@@ -165,14 +165,21 @@ impl Executor {
 
     fn tell_conditions(&self) {
         let conditions = self.conditions();
-        let (waiting, is_unsaved) = {
+        let now = self.failures.now();
+        let (waiting, is_unsaved, is_halted, stopped) = {
             let memory = self.memory();
-            (memory.decisions.waiting(), memory.is_unsaved)
+            let ledger = &memory.ledger;
+            let is_halted = ledger.halt().is_some();
+            let stopped = ledger.stopped_projects(now);
+            let waiting = memory.decisions.waiting();
+            (waiting, memory.is_unsaved, is_halted, stopped)
         };
         let told = [
-            (Condition::Outage, conditions.outage),
-            (Condition::GitlabDown, conditions.gitlab_down),
-            (Condition::NotSaved, is_unsaved),
+            (Condition::Outage, conditions.outage.into()),
+            (Condition::GitlabDown, conditions.gitlab_down.into()),
+            (Condition::NotSaved, is_unsaved.into()),
+            (Condition::Halted, is_halted.into()),
+            (Condition::NoRights, stopped),
         ];
         self.observer.waiting(waiting, &told);
     }
@@ -261,7 +268,7 @@ impl Executor {
 
     /// Keeps the record as it was last read or written.
     pub(super) fn remember(&self, ledger: Ledger) {
-        self.observer.recorded(&ledger, self.failures.now());
+        self.observer.recorded(&ledger);
         let mut memory = self.memory();
         memory.ledger = ledger;
         memory.is_loaded = true;

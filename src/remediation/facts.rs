@@ -52,13 +52,13 @@ pub trait Observer: Send + Sync + 'static {
     fn acted(&self, action: &Action);
 
     /// The record of actions changed.
-    fn recorded(&self, ledger: &Ledger, now: Timestamp);
+    fn recorded(&self, ledger: &Ledger);
 
-    /// How many failures wait for their turn, and which conditions that stop everything hold.
-    fn waiting(&self, count: usize, conditions: &[(Condition, bool)]);
+    /// How many failures wait for their turn, and what holds them up: 1 or 0, or how many projects.
+    fn waiting(&self, count: usize, conditions: &[(Condition, usize)]);
 }
 
-/// What stops everything.
+/// What stops everything, or a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
     /// Many jobs fail at the same time.
@@ -67,4 +67,8 @@ pub enum Condition {
     GitlabDown,
     /// The record of actions cannot be read or saved.
     NotSaved,
+    /// An operator stopped everything.
+    Halted,
+    /// The token may not act in some projects.
+    NoRights,
 }

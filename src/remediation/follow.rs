@@ -1,6 +1,8 @@
 //! What came of actions: unclear ones, results, and the circuits of jobs.
 
-use ci_history::{Status, Timestamp};
+use std::sync::Arc;
+
+use ci_history::{FailureClass, Status, Timestamp};
 
 use super::ask::{Ask, FailedJob, Origin};
 use super::executor::Executor;
@@ -103,7 +105,7 @@ impl Executor {
             origin: Origin::Rule(action.by.clone()),
             kind: action.kind,
             play: action.play.clone(),
-            job: FailedJob::of(action),
+            job: failure_of(action),
         };
         let listed = self.listed(&ask).await.ok()?;
         Some(match action.kind {
@@ -145,5 +147,26 @@ impl Executor {
             .is_none_or(|streak| streak == 0);
         let is_manual = self.settings.circuit.reset == CircuitReset::Manual;
         has_passed && !(is_manual && circuit.opened.is_some())
+    }
+}
+
+/// The failure that an action was about, as far as the record has it.
+fn failure_of(action: &Action) -> FailedJob {
+    let job = &action.job;
+    FailedJob {
+        project_id: job.project_id,
+        project: job.project.clone(),
+        ref_name: job.ref_name.clone(),
+        track: job.track.clone(),
+        name: job.job.clone(),
+        stage: Arc::default(),
+        team: None,
+        pipeline_id: action.pipeline_id,
+        job_id: action.job_id,
+        failed_at: action.at,
+        class: FailureClass::Unknown,
+        reason: None,
+        log_rule: None,
+        streak: 0,
     }
 }

@@ -12,6 +12,7 @@ mod layout;
 mod outcome;
 mod remediation;
 mod s3;
+mod version;
 
 use std::sync::Arc;
 
@@ -25,8 +26,8 @@ pub use document::{
     DocumentError, Saved, SavedScope, decode, decode_v2, encode, encode_v2, names_a_version,
 };
 pub use outcome::{Loaded, Quarantined, ReadError, Written};
-pub use remediation::Version;
 pub use s3::{S3, S3Error, S3ErrorKind};
+pub use version::Version;
 
 use self::layout::checkpoint_path;
 

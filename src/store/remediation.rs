@@ -2,14 +2,8 @@
 
 use super::layout::REMEDIATION;
 use super::s3::S3Error;
+use super::version::Version;
 use super::{Store, StoreError, blocking};
-
-/// The document as it was read. It is replaced only if it is still this one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Version {
-    /// Of an object; `None` where there is none, and on disk, which no other process writes.
-    pub(super) etag: Option<String>,
-}
 
 impl Store {
     /// Name of the document.

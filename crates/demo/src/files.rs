@@ -14,7 +14,7 @@ use super::waits::shorten_waits;
 pub(super) const WAIT_DIVISOR: u32 = 12;
 
 /// The shipped alert rules, by file name.
-const RULES: [(&str, &str); 9] = [
+const RULES: [(&str, &str); 10] = [
     (
         "absence.yml",
         include_str!("../../../alert-rules/absence.yml"),
@@ -31,6 +31,10 @@ const RULES: [(&str, &str); 9] = [
     (
         "pipelines.yml",
         include_str!("../../../alert-rules/pipelines.yml"),
+    ),
+    (
+        "remediation.yml",
+        include_str!("../../../alert-rules/remediation.yml"),
     ),
     (
         "runners.yml",

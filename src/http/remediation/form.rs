@@ -7,10 +7,10 @@ use maud::{Markup, html};
 use subtle::ConstantTimeEq as _;
 use url::form_urlencoded;
 
+use super::super::remedies::Remedies;
 use super::super::response::{HTML, Response, uncached};
 use super::super::status::JobEntry;
 use super::super::{job_path, layout};
-use super::Remedies;
 use crate::config::{ActionKind, Word as _};
 use crate::remediation::{Answer, Wish};
 

@@ -20,7 +20,7 @@ use super::document::{DocumentError, Saved, encode};
 use super::envelope::{self, seal};
 use super::layout::document_path;
 use super::outcome::{Quarantined, Written};
-use super::remediation::Version;
+use super::version::Version;
 use crate::base::s3_options::S3Options;
 
 /// Requests that run at a time.
