@@ -37,6 +37,8 @@ impl Telemetry {
                 self.remediation_actions
                     .with_label_values(&[*action, *rule, result]);
             }
+            self.remediation_decisions
+                .with_label_values(&[*rule, "refuse", "no_rights"]);
             self.remediation_recovered.with_label_values(&[rule]);
             self.remediation_failed_again.with_label_values(&[rule]);
         }
