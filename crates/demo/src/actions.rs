@@ -53,15 +53,13 @@ impl Actions {
                 action.action, action.job, action.project, action.by
             );
         }
-        let waiting = record.decisions.iter().filter(|it| it.reason == "outage");
-        let count = waiting.count();
-        if count > 0 && !self.waits {
-            let _ = writeln!(
-                text,
-                "\n>>> {count} failed jobs are left alone for now: many jobs fail at the same time, and retries would only add load"
+        let waits = record.decisions.iter().any(|it| it.reason == "outage");
+        if waits && !self.waits {
+            text.push_str(
+                "\n>>> Nothing is retried for now: many jobs fail at the same time, and retries would only add load.\n",
             );
         }
-        self.waits = count > 0;
+        self.waits = waits;
         text
     }
 }
@@ -95,7 +93,7 @@ mod tests {
         assert_eq!(actions.news(&record("started", "")), "");
         let text = actions.news(&record("failed_again", "outage"));
         assert!(
-            text.contains(": failed again\n") && text.contains(">>> 1 failed jobs are left alone")
+            text.contains(": failed again\n") && text.contains(">>> Nothing is retried for now: ")
         );
         assert_eq!(actions.news(&record("failed_again", "outage")), "");
         assert_eq!(Actions::default().news(&Record::default()), "");

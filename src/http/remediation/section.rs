@@ -4,10 +4,10 @@ use ci_history::Timestamp;
 use maud::{Markup, html};
 
 use super::super::context::Context;
-use super::super::format::{ago, in_gitlab, link};
+use super::super::format::{ago, in_gitlab, link, with_code};
 use super::super::status::JobEntry;
 use super::form;
-use crate::config::Word as _;
+use crate::config::{ActionKind, Word as _};
 use crate::remediation::{Action, Decided, JobName, Verdict};
 
 /// Actions that are shown.
@@ -56,8 +56,8 @@ fn words(decided: &Decided) -> Markup {
             Verdict::NoRule => "No rule brings this failure back.",
             Verdict::Act { is_report: false } => { "Rule " b { (rule) } " brought it back." },
             Verdict::Act { is_report: true } => { "Rule " b { (rule) } " would bring it back, but the mode is " code { "report" } "." },
-            Verdict::Wait(reason) => { "Rule " b { (rule) } " waits: " (reason.explain()) "." },
-            Verdict::Refuse(reason) => { "Rule " b { (rule) } " leaves it alone: " (reason.explain()) "." },
+            Verdict::Wait(reason) => { "Rule " b { (rule) } " waits: " (with_code(reason.explain())) "." },
+            Verdict::Refuse(reason) => { "Rule " b { (rule) } " leaves it alone: " (with_code(reason.explain())) "." },
         }
     }
 }
@@ -75,6 +75,7 @@ fn record(actions: &[&Action], project_url: Option<&str>, now: Timestamp) -> Mar
                         td data-label="Failed job" { (link(failed.as_deref(), &html! { (action.job_id) })) }
                         td data-label="Result" {
                             (<&'static str>::from(action.progress).replace('_', " "))
+                            @if let Some((url, id)) = started(action, project_url) { " · " (link(url.as_deref(), &html! { (id) })) }
                             @if let Some(answer) = &action.answer { " · " bdi { (answer) } }
                         }
                         td data-label="When" { (ago(action.at, now)) }
@@ -83,4 +84,16 @@ fn record(actions: &[&Action], project_url: Option<&str>, now: Timestamp) -> Mar
             }
         }
     }
+}
+
+/// The job or pipeline that an action started. The id of a schedule leads nowhere.
+fn started(action: &Action, project_url: Option<&str>) -> Option<(Option<String>, u64)> {
+    let id = action.started?;
+    let kind = match action.kind {
+        ActionKind::Recover | ActionKind::Play => "jobs",
+        ActionKind::Restart => "pipelines",
+        ActionKind::RunSchedule => return None,
+    };
+    let url = project_url.map(|base| in_gitlab(base, kind, &id.to_string()));
+    Some((url, id))
 }
