@@ -90,6 +90,9 @@ impl Guard<'_> {
         {
             return Some(Decision::Refuse(Reason::AlreadyDone));
         }
+        if (ask.since).is_some_and(|since| self.ledger.has_acted_since(job, since)) {
+            return Some(Decision::Refuse(Reason::AlreadyDone));
+        }
         if let Some(decision) = self.delay(ask, self.ledger.tries(job)) {
             return Some(decision);
         }

@@ -70,6 +70,7 @@ fn ask(job: FailedJob) -> Ask {
         origin: Origin::Rule("all".into()),
         kind: ActionKind::Recover,
         play: None,
+        since: None,
         job,
     }
 }
@@ -397,6 +398,23 @@ fn a_failure_is_acted_on_once_whatever_became_of_it() {
         assert_eq!(decided(done), Some(Reason::AlreadyDone), "{done:?}");
     }
     assert_eq!(decided(Progress::NotDone), None, "it never reached GitLab");
+}
+
+#[test]
+fn an_alert_that_keeps_firing_asks_once() {
+    let decided = |acted_ago, fires_for| {
+        let mut ledger = Ledger::default();
+        let mut earlier = failed(3000);
+        earlier.job_id = 3;
+        let number = ledger.intend(&ask(earlier), Timestamp::of_clock(NOW - acted_ago));
+        ledger.note(number, Progress::FailedAgain, None, None);
+        let mut ask = ask(failed(400));
+        ask.origin = Origin::Caller("alertmanager".into());
+        ask.since = Some(Timestamp::of_clock(NOW - fires_for));
+        reason_of(&decide(&ask, &listed(), &ledger))
+    };
+    assert_eq!(decided(500, 1000), Some(Reason::AlreadyDone));
+    assert_eq!(decided(1000, 500), None, "it fires anew since then");
 }
 
 #[test]
