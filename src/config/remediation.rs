@@ -1,5 +1,6 @@
 //! The section `remediation`: which failed jobs are brought back, and within which bounds.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::section::Section;
 use super::select::{Pattern, any_matches, path_glob};
 use super::value_type::Form;
 use super::webhooks::live;
-use super::word::words;
+use super::word::{Word as _, words};
 use crate::base::live_secret::LiveSecret;
 
 /// Which failed jobs are brought back, and within which bounds.
@@ -432,6 +433,22 @@ impl Remediation {
     /// Whether a job of this name and stage deploys, by the configuration.
     pub fn deploys(&self, job: &str, stage: &str) -> bool {
         any_matches(&self.deployments, job) || any_matches(&self.deployments, stage)
+    }
+}
+
+impl fmt::Display for Remediation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rules: Vec<&str> = self.rules.iter().map(|rule| &*rule.name).collect();
+        let limit = self.limits.actions_per_hour;
+        write!(
+            f,
+            "mode {}, at most {limit} actions an hour; ",
+            self.mode.word()
+        )?;
+        match rules.as_slice() {
+            [] => f.write_str("without rules"),
+            names => write!(f, "rules {}", names.join(", ")),
+        }
     }
 }
 
