@@ -305,7 +305,7 @@ mod tests {
         let history = "consecutive_failures jobs_info before_window outside_window imported_window first_seen carried \
                        excerpt job";
         let entry = "id failing commit pipeline_id finished withdrawn counted attempts";
-        let attempt = "id phase at duration queued version allow_failure failure_reason web_url member log_class withdrawals";
+        let attempt = "id phase at duration queued version allow_failure failure_reason web_url member log_class log_rule withdrawals";
         let baseline = "floor idle_floor streak streak_since first_failing_commit last_passing_commit executions failures \
                         flaky retries last_execution last_success last_failure last_ended";
         assert_eq!(fields::<TimelineDocument>().join(" "), timeline);
