@@ -34,11 +34,13 @@ fn pipeline(id: u64) -> (PipelineObservation, Vec<JobObservation>) {
         tag: false,
         sha: format!("{id:040x}").into(),
         status: Status::Success,
+        is_partial: false,
         source: Some("push".into()),
         created_at: at(id * 600),
         updated_at: at(id * 600 + 300),
         duration: Some(Span::from_micros(300_000_000)),
         failure_reason: None,
+        has_other_jobs: false,
         web_url: None,
     };
     let jobs = (0..JOBS_A_TIMELINE).map(|index| {

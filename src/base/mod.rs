@@ -3,11 +3,14 @@
 pub mod api;
 pub mod backoff;
 pub mod error_chain;
+pub mod file_stamp;
 pub mod human;
 pub mod label;
 pub mod listen_address;
+pub mod live_secret;
 pub mod loopback;
 pub mod nearest;
+pub mod project_memory;
 pub mod project_problem;
 pub mod s3_options;
 pub mod secret_source;

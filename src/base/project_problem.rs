@@ -6,7 +6,7 @@ use strum::{IntoStaticStr, VariantArray};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum ProjectProblem {
-    /// GitLab names no default branch.
+    /// GitLab does not show the default branch to this token.
     NoDefaultBranch,
     /// It is archived.
     Archived,
@@ -21,9 +21,9 @@ impl ProjectProblem {
     pub fn advice(self) -> &'static str {
         match self {
             Self::NoDefaultBranch => {
-                "GitLab names no default branch of this project, so `default` in `watch.refs` matches nothing: the \
-                 repository is empty, or the token may not read the code, which needs at least the Reporter role; \
-                 or name the branch in `watch.refs`"
+                "GitLab shows no default branch of this project to the token, so `default` in `watch.refs` matches nothing: \
+                 the token may not read the code, which needs at least the Reporter role; give it that role, or name the \
+                 branch in `watch.refs`"
             }
             Self::Archived => "this project is archived: it has no new pipelines",
             Self::Gone => {

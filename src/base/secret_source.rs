@@ -5,7 +5,7 @@ use std::fmt;
 use secrecy::SecretString;
 
 /// Where a secret comes from. Its `Debug` shows no secret.
-pub trait SecretSource: fmt::Debug + Send + Sync {
+pub trait SecretSource<T = SecretString>: fmt::Debug + Send + Sync {
     /// Whether the secret may have been replaced since the last reading. Must return at once.
     fn has_changed(&self) -> bool;
 
@@ -14,5 +14,5 @@ pub trait SecretSource: fmt::Debug + Send + Sync {
     /// # Errors
     ///
     /// Why it cannot be read, without the secret.
-    fn read(&self) -> Result<SecretString, String>;
+    fn read(&self) -> Result<T, String>;
 }

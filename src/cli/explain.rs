@@ -31,6 +31,7 @@ answer is named with the reason; the exit code is 0 all the same.
 Examples:
   job-failure-exporter explain group/app unit-tests --prometheus.url http://127.0.0.1:9090
   job-failure-exporter explain --config.file config.yml group/app 'test: [a, b]' --ref main
+  job-failure-exporter explain --config.file config.yml group/app e2e --ref main --track nightly
   job-failure-exporter explain --config.file config.yml group/app unit-tests --json")]
 pub struct ExplainArgs {
     /// Path or id of the project.
@@ -42,7 +43,10 @@ pub struct ExplainArgs {
     /// Only on this branch or tag.
     #[arg(long = "ref", value_name = "REF")]
     pub ref_name: Option<String>,
-    /// Print JSON: an object for each ref.
+    /// Only this track of the ref; an empty one means the pipelines without a track.
+    #[arg(long, value_name = "TRACK")]
+    pub track: Option<String>,
+    /// Print JSON: an object for each ref and track.
     #[arg(long)]
     pub json: bool,
     /// Prometheus that evaluates the alert rules. Overrides `prometheus.url` of the configuration.
@@ -80,6 +84,7 @@ pub async fn run(
     let filter = TimelineFilter {
         project: Some(args.project.clone()),
         ref_name: args.ref_name.clone(),
+        track: args.track.clone(),
     };
     let saved = selected(&config, &filter, console).await?;
     let now = clock.now().duration_since(SystemTime::UNIX_EPOCH);
@@ -97,7 +102,12 @@ pub async fn run(
             continue;
         };
         let entry = entry(saved, row, &config.owners);
-        let job = labels(&entry.project, &entry.ref_name, &entry.row.name);
+        let job = JobLabels {
+            project: &entry.project,
+            ref_name: Some(&entry.ref_name),
+            track: Some(entry.track.as_deref().unwrap_or_default()),
+            job_name: &entry.row.name,
+        };
         let report = servers.ask(job, now).await;
         found.push(Explained {
             saved,
@@ -111,9 +121,13 @@ pub async fn run(
             bail!(unknown);
         }
         // A job that is gone may have alerts, too.
-        let project = saved.first().map_or("", |saved| &saved.timeline.project);
-        let ref_name = args.ref_name.as_deref().unwrap_or_default();
-        let report = servers.ask(labels(project, ref_name, &args.job), now).await;
+        let job = JobLabels {
+            project: saved.first().map_or("", |saved| &saved.timeline.project),
+            ref_name: args.ref_name.as_deref(),
+            track: args.track.as_deref(),
+            job_name: &args.job,
+        };
+        let report = servers.ask(job, now).await;
         bail!("{unknown}\n{}", report.conclusions.join("\n"));
     }
     if args.json {
@@ -135,14 +149,6 @@ fn print_all(found: &[Explained<'_>], config: &StateConfig, out: &mut dyn Write)
         found.print(config, out)?;
     }
     Ok(())
-}
-
-fn labels<'a>(project: &'a str, ref_name: &'a str, job_name: &'a str) -> JobLabels<'a> {
-    JobLabels {
-        project,
-        ref_name,
-        job_name,
-    }
 }
 
 impl Explained<'_> {

@@ -24,15 +24,25 @@ pub struct TimelineFilter {
     /// Only this branch or tag.
     #[arg(long = "ref", value_name = "REF")]
     pub ref_name: Option<String>,
+    /// Only this track of a ref; an empty one means the pipelines without a track.
+    #[arg(long, value_name = "TRACK")]
+    pub track: Option<String>,
 }
 
 impl TimelineFilter {
+    /// Whether it matches everything.
+    pub(super) fn is_empty(&self) -> bool {
+        self.project.is_none() && self.ref_name.is_none() && self.track.is_none()
+    }
+
     pub(super) fn matches(&self, timeline: &Timeline) -> bool {
         let is_project = |wanted: &String| {
             *wanted == *timeline.project || *wanted == timeline.key.project_id.to_string()
         };
+        let track = timeline.key.track.as_deref().unwrap_or_default();
         self.project.as_ref().is_none_or(is_project)
             && (self.ref_name.as_deref()).is_none_or(|wanted| wanted == &*timeline.key.ref_name)
+            && (self.track.as_deref()).is_none_or(|wanted| wanted == track)
     }
 }
 
@@ -63,7 +73,7 @@ pub(super) async fn selected(
     let mut timelines = loaded.timelines;
     timelines.retain(|saved| filter.matches(&saved.timeline));
     if timelines.is_empty() {
-        bail!("nothing saved in {location} is of that project and ref; there are\n{named}");
+        bail!("nothing saved in {location} is of that project, ref and track; there are\n{named}");
     }
     timelines.sort_by(|a, b| {
         let place = |saved: &Saved| (saved.timeline.project.clone(), saved.timeline.key.clone());

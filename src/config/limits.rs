@@ -12,6 +12,8 @@ pub struct Limits {
     pub jobs_per_project: usize,
     /// Refs of a project.
     pub refs_per_project: usize,
+    /// Bytes of one list of GitLab's API, of all its pages together.
+    pub listing_bytes: usize,
 }
 
 /// No project of GitLab's own has so many.
@@ -29,6 +31,10 @@ keys! {
     REFS_PER_PROJECT: Key<usize> = Key::count("limits.refs_per_project", 1, MAX)
         .default("1000")
         .doc("Most refs of a project. Pipelines of further new refs are left out until older refs fall to `retention`.");
+
+    LISTING_BYTES: Key<usize> = Key::count("limits.listing_bytes", 1 << 20, 1 << 34)
+        .default("268435456")
+        .doc("Bytes of one list of GitLab's API, of all its pages together, after which no further page is read. See [Limits](#limits).");
 }
 
 impl Limits {
@@ -37,6 +43,7 @@ impl Limits {
             jobs_per_ref: section.get(&JOBS_PER_REF),
             jobs_per_project: section.get(&JOBS_PER_PROJECT),
             refs_per_project: section.get(&REFS_PER_PROJECT),
+            listing_bytes: section.get(&LISTING_BYTES),
         }
     }
 }

@@ -1,75 +1,65 @@
 //! A file with a secret, which is read again when somebody replaces it.
 
-use std::fs::{self, Metadata};
-use std::os::unix::fs::MetadataExt as _;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use secrecy::SecretString;
 
 use super::file;
+use crate::base::file_stamp::FileStamp;
 use crate::base::secret_source::SecretSource;
 
-/// See the module. Kubernetes replaces mounted secrets by a symbolic link to another file, which is followed.
-#[derive(Debug)]
-pub struct SecretFile {
+/// See the module.
+pub struct SecretFile<T = SecretString> {
     path: PathBuf,
-    parse: fn(&[u8]) -> Result<SecretString, String>,
+    parse: fn(&[u8]) -> Result<T, String>,
     /// The file as it was last read.
-    read: Mutex<Option<Stamp>>,
+    read: Mutex<Option<FileStamp>>,
 }
 
-/// What differs after a file was replaced or written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    file: (u64, u64),
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl SecretFile {
-    pub(super) fn new(path: PathBuf, parse: fn(&[u8]) -> Result<SecretString, String>) -> Self {
+impl<T> SecretFile<T> {
+    pub(super) fn new(path: PathBuf, parse: fn(&[u8]) -> Result<T, String>) -> Self {
         Self {
             path,
             parse,
             read: Mutex::default(),
         }
     }
-
-    /// `None` of a pipe or a missing file.
-    fn stamp(&self) -> Option<Stamp> {
-        let metadata = fs::metadata(&self.path).ok();
-        metadata.filter(Metadata::is_file).map(|file| Stamp {
-            file: (file.dev(), file.ino()),
-            size: file.size(),
-            modified: (file.mtime(), file.mtime_nsec()),
-            changed: (file.ctime(), file.ctime_nsec()),
-        })
-    }
 }
 
-impl SecretSource for SecretFile {
+impl<T> SecretSource<T> for SecretFile<T> {
     fn has_changed(&self) -> bool {
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        self.stamp().is_some_and(|stamp| *read != Some(stamp))
+        FileStamp::of(&self.path) != *read
     }
 
-    fn read(&self) -> Result<SecretString, String> {
+    fn read(&self) -> Result<T, String> {
         let path = self.path.display();
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         // Before the content: a change in between is a change after it.
-        let Some(stamp) = self.stamp() else {
+        *read = FileStamp::of(&self.path);
+        if read.is_none() {
             return Err(format!("{path} is missing, or is not a regular file"));
-        };
-        *read = Some(stamp);
-        let content = file::read(&self.path).map_err(|why| format!("{path}: {why}"))?;
+        }
+        let content = file::read(&self.path).map_err(|why| {
+            // The file may become readable without a change.
+            *read = None;
+            format!("{path}: {why}")
+        })?;
         (self.parse)(&content).map_err(|why| format!("{path}: {why}"))
+    }
+}
+
+impl<T> fmt::Debug for SecretFile<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("SecretFile").field(&self.path).finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::path::Path;
 
     use secrecy::ExposeSecret as _;
@@ -103,6 +93,10 @@ mod tests {
         assert_eq!(read(&file).as_deref(), Ok("other"), "of the same length");
         fs::write(&path, "").unwrap();
         assert!(read(&file).unwrap_err().contains("is empty"));
+        fs::write(&path, "third").unwrap();
+        assert_eq!(read(&file).as_deref(), Ok("third"));
+        fs::remove_file(&path).unwrap();
+        assert!(read(&file).unwrap_err().contains("is missing"));
         fs::write(&path, "third").unwrap();
         assert_eq!(read(&file).as_deref(), Ok("third"));
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ci_history::MERGE_REQUEST_REFS;
+use ci_history::{ALL_MERGE_REQUESTS, MERGE_REQUEST_REFS};
 use globset::{Glob, GlobBuilder};
 use regex::Regex;
 
@@ -130,6 +130,10 @@ impl RefSelector {
     /// Whether a ref is watched in a project with this default branch (`None`: it has none).
     pub fn matches(&self, ref_name: &str, default_branch: Option<&str>) -> bool {
         let is_default = self.default_branch && default_branch == Some(ref_name);
+        if ref_name == ALL_MERGE_REQUESTS {
+            // Their common history, whatever a pattern says of each.
+            return self.merge_requests;
+        }
         let is_merge_request = self.merge_requests && ref_name.starts_with(MERGE_REQUEST_REFS);
         is_default || is_merge_request || any_matches(&self.patterns, ref_name)
     }

@@ -1,12 +1,17 @@
 //! The section `webhooks`: who may send events.
 
-use secrecy::{SecretSlice, SecretString};
+use std::sync::Arc;
+
+use secrecy::zeroize::Zeroize;
+use secrecy::{SecretBox, SecretSlice, SecretString};
 
 use super::key::{Key, keys};
 use super::secret::{hook_token_of_file, signing_key_of_file};
+use super::secret_file::SecretFile;
 use super::section::Section;
 use super::value_type::Form;
 use super::watch::path_or_id;
+use crate::base::live_secret::LiveSecret;
 
 /// Who may send events; nobody by default.
 #[derive(Debug, Clone, Default)]
@@ -28,9 +33,9 @@ pub struct HookSecret {
     /// The projects.
     pub scope: HookScope,
     /// The hook's secret token.
-    pub token: Option<SecretString>,
+    pub token: Option<Arc<LiveSecret<str>>>,
     /// The hook's signing token, decoded.
-    pub signing_key: Option<SecretSlice<u8>>,
+    pub signing_key: Option<Arc<LiveSecret<[u8]>>>,
 }
 
 /// The projects that the owner of a secret may send webhooks about.
@@ -64,7 +69,7 @@ const KEY_FORM: &str =
 keys! {
     TOKEN_FILE: Key<SecretString> = Key::file("webhooks.gitlab.token_file", TOKEN_FORM, hook_token_of_file)
         .secret()
-        .doc("File with the secret token of GitLab's webhooks, at least 16 characters, which opens `POST /hooks/gitlab`. This, `signing_key_file` or `secrets` is required; with a token and a signing key, a webhook needs both.");
+        .doc("File with the secret token of GitLab's webhooks, at least 16 characters, which opens `POST /hooks/gitlab`. This, `signing_key_file` or `secrets` is required; with a token and a signing key, a webhook needs both. The files of webhooks are read again when they change.");
 
     SIGNING_KEY_FILE: Key<SecretSlice<u8>> = Key::file("webhooks.gitlab.signing_key_file", KEY_FORM, signing_key_of_file)
         .secret()
@@ -118,8 +123,8 @@ impl GitLabHooks {
         if has_secret {
             secrets.push(HookSecret {
                 scope: HookScope::All,
-                token: section.read(&TOKEN_FILE),
-                signing_key: section.read(&SIGNING_KEY_FILE),
+                token: live(section, &TOKEN_FILE, hook_token_of_file),
+                signing_key: live(section, &SIGNING_KEY_FILE, signing_key_of_file),
             });
         }
         let scoped = section.sections("secrets");
@@ -133,8 +138,8 @@ impl HookSecret {
         if !has_secret(section) {
             section.complain("without a secret; give token_file or signing_key_file".to_owned());
         }
-        let token = section.read(&SECRET_TOKEN_FILE);
-        let signing_key = section.read(&SECRET_SIGNING_KEY_FILE);
+        let token = live(section, &SECRET_TOKEN_FILE, hook_token_of_file);
+        let signing_key = live(section, &SECRET_SIGNING_KEY_FILE, signing_key_of_file);
         let project = section.read(&SECRET_PROJECT);
         let scope = match (project, section.read(&SECRET_GROUP)) {
             (Some(project), None) => HookScope::Project(project),
@@ -150,6 +155,19 @@ impl HookSecret {
             signing_key,
         })
     }
+}
+
+/// The secret of a file, which is read again when the file changes.
+pub(super) fn live<S: ?Sized + Zeroize + 'static>(
+    section: &Section<'_>,
+    key: &Key<SecretBox<S>>,
+    parse: fn(&[u8]) -> Result<SecretBox<S>, String>,
+) -> Option<Arc<LiveSecret<S>>> {
+    let first = section.read(key)?;
+    let path = section.path_of_file(key.info.name())?;
+    let name = format!("the secret of `{}`, {},", key.info.path, path.display());
+    let file = Arc::new(SecretFile::new(path, parse));
+    Some(Arc::new(LiveSecret::new(name, first, file)))
 }
 
 /// The names of the files are the same in both sections.

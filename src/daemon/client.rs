@@ -6,9 +6,10 @@ use crate::base::secret_source::SecretSource;
 use crate::config;
 use crate::gitlab::{BuildError, Client, Options, TransportMetrics};
 
-/// A client whose traffic `observer` sees.
+/// A client whose traffic `observer` sees. Without `limits` it has its own defaults.
 pub fn client(
     gitlab: &config::GitLab,
+    limits: Option<&config::Limits>,
     observer: Arc<dyn TransportMetrics>,
 ) -> Result<Client, BuildError> {
     let mut options = Options::new(gitlab.url.clone(), gitlab.token.clone());
@@ -20,6 +21,9 @@ pub fn client(
     options.certificates.clone_from(&gitlab.certificates);
     options.timeout = gitlab.timeout;
     options.requests_per_second = gitlab.requests_per_second;
+    if let Some(limits) = limits {
+        options.max_listing_bytes = limits.listing_bytes;
+    }
     Client::new(options, observer)
 }
 
@@ -27,6 +31,7 @@ pub fn client(
 pub(super) fn acting_client(
     gitlab: &config::GitLab,
     remediation: &config::Remediation,
+    limits: &config::Limits,
     observer: Arc<dyn TransportMetrics>,
 ) -> Result<Client, BuildError> {
     let token = remediation.token.clone();
@@ -42,5 +47,5 @@ pub(super) fn acting_client(
         },
         ..gitlab.clone()
     };
-    client(&acting, observer)
+    client(&acting, Some(limits), observer)
 }

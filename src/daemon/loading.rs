@@ -66,6 +66,7 @@ async fn try_load(store: &Store, state: &State) -> Result<(), StoreError> {
     if count > 0 {
         tracing::info!("loaded {count} timelines");
     }
+    state.restore_memories(loaded.memories);
     state.restore(loaded.timelines);
     for key in &loaded.unsealed {
         state.save_again(key);

@@ -1,11 +1,13 @@
 //! The logs of jobs that newly fail, waiting to be read.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
-use ci_history::{TimelineKey, TimelineRows};
+use ci_history::{TimelineKey, TimelineRows, Timestamp};
 
 /// Logs that wait at most. A log that finds no room is offered again when its timeline changes.
 const LONGEST_QUEUE: usize = 1000;
@@ -25,6 +27,10 @@ pub(super) struct WantedLog {
     pub(super) pipeline_id: u64,
     pub(super) job_id: u64,
     pub(super) failure_reason: Option<Arc<str>>,
+    /// End of the attempt.
+    pub(super) finished_at: Option<Timestamp>,
+    /// Whether it was read before, and was empty.
+    pub(super) was_empty: bool,
     tries: u32,
 }
 
@@ -38,6 +44,8 @@ pub(super) struct LogQueue {
 #[derive(Default)]
 struct Waiting {
     queue: VecDeque<WantedLog>,
+    /// Empty logs, and when each is read again.
+    later: BTreeMap<(Instant, u64), WantedLog>,
     /// Attempts in the queue or being read.
     known: HashSet<u64>,
     /// Attempts whose logs are not read.
@@ -67,6 +75,8 @@ impl LogQueue {
                 pipeline_id,
                 job_id,
                 failure_reason: failing.failure_reason.clone(),
+                finished_at: row.figures.window.last().and_then(|it| it.finished_at),
+                was_empty: false,
                 tries: 0,
             });
         }
@@ -82,10 +92,31 @@ impl LogQueue {
     /// Waits for a log to read.
     pub(super) async fn next(&self) -> WantedLog {
         loop {
-            if let Some(wanted) = self.waiting().queue.pop_front() {
+            let (wanted, due) = self.waiting().take(Instant::now());
+            if let Some(wanted) = wanted {
                 return wanted;
             }
-            self.filled.notified().await;
+            let filled = self.filled.notified();
+            match due {
+                // Due, or filled: both are looked up.
+                Some(due) => timeout_at(due, filled).await.unwrap_or_default(),
+                None => filled.await,
+            }
+        }
+    }
+
+    /// Puts an empty log back, to be read once more.
+    pub(super) fn read_later(&self, wanted: WantedLog, pause: Duration) {
+        let wanted = WantedLog {
+            was_empty: true,
+            ..wanted
+        };
+        let mut waiting = self.waiting();
+        if waiting.later.len() < LONGEST_QUEUE {
+            let key = (Instant::now() + pause, wanted.job_id);
+            waiting.later.insert(key, wanted);
+        } else {
+            waiting.known.remove(&wanted.job_id);
         }
     }
 
@@ -124,6 +155,19 @@ impl LogQueue {
     }
 }
 
+impl Waiting {
+    /// Takes the next log to read; also returns when an empty one is due.
+    fn take(&mut self, now: Instant) -> (Option<WantedLog>, Option<Instant>) {
+        let due = self.later.first_key_value().map(|((at, _), _)| *at);
+        let wanted = if due.is_some_and(|at| at <= now) {
+            self.later.pop_first().map(|(_, wanted)| wanted)
+        } else {
+            self.queue.pop_front()
+        };
+        (wanted, due)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,8 +179,28 @@ mod tests {
             pipeline_id: 1,
             job_id: 10,
             failure_reason: None,
+            finished_at: None,
+            was_empty: false,
             tries: 0,
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_empty_log_waits_for_its_time_and_holds_no_other_back() {
+        const PAUSE: Duration = Duration::from_mins(5);
+        let logs = LogQueue::default();
+        let began = Instant::now();
+        logs.read_later(wanted(), PAUSE);
+        let other = WantedLog {
+            job_id: 11,
+            ..wanted()
+        };
+        logs.put_back(other.clone());
+        assert_eq!(logs.next().await, other);
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        let again = logs.next().await;
+        assert_eq!((again.job_id, again.was_empty), (10, true));
+        assert!(began.elapsed() >= PAUSE);
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::empty_log::EmptyLog;
 use super::log_queue::WantedLog;
 use super::own_secrets::OwnSecrets;
 use super::state::State;
@@ -24,6 +25,13 @@ const PAUSE_OF_PROJECT: Duration = Duration::from_hours(1);
 /// GitLab refuses single logs to some roles, such as those of jobs with `CI_DEBUG_TRACE`. So many in a row concern the
 /// project.
 const MOST_REFUSED: u32 = 5;
+
+/// What a reading comes to.
+enum Reading {
+    Done(LogRead, LogFinding),
+    /// The log is empty, and may not be for long.
+    Again(Duration),
+}
 
 /// Reads the logs in the queue of the state.
 pub(super) struct LogReader {
@@ -79,7 +87,8 @@ impl LogReader {
             }
             let next = Instant::now() + self.pause;
             match self.read(&wanted).await {
-                Ok((result, finding)) => {
+                Ok(Reading::Again(pause)) => logs.read_later(wanted, pause),
+                Ok(Reading::Done(result, finding)) => {
                     telemetry.log_read(result);
                     state.log_was_read(&wanted, &finding);
                     logs.forget(&wanted);
@@ -92,19 +101,25 @@ impl LogReader {
     }
 
     /// Reads a log, and asks whether it was erased if it is empty.
-    async fn read(&self, wanted: &WantedLog) -> Result<(LogRead, LogFinding), Error> {
+    async fn read(&self, wanted: &WantedLog) -> Result<Reading, Error> {
         let (project, job) = (wanted.key.project_id, wanted.job_id);
+        let missing = || Reading::Done(LogRead::Missing, unclassified(wanted));
         let Some(log) = self.client.job_log(project, job).await? else {
-            return Ok((LogRead::Missing, unclassified(wanted)));
+            return Ok(missing());
         };
         let (rules, failed) = (self.rules.clone(), wanted.clone());
         let masker = self.own.masker(&self.client);
         let work = move || classified(&rules, &masker, &failed, &log);
         let (text, finding) = off_thread(work).await;
-        if text.is_blank() && self.client.log_was_erased(project, job).await? {
-            return Ok((LogRead::Missing, unclassified(wanted)));
-        }
-        Ok((LogRead::Read, finding))
+        let now = self.state.clock.gitlab_now();
+        let empty =
+            (text.is_blank()).then(|| EmptyLog::judge(wanted.finished_at, wanted.was_empty, now));
+        Ok(match empty {
+            Some(_) if self.client.log_was_erased(project, job).await? => missing(),
+            Some(EmptyLog::SaysNothing) => missing(),
+            Some(EmptyLog::ReadAgain(pause)) => Reading::Again(pause),
+            Some(EmptyLog::NeverRan) | None => Reading::Done(LogRead::Read, finding),
+        })
     }
 
     fn is_closed(&self, project_id: u64) -> bool {

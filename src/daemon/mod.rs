@@ -6,6 +6,7 @@
 
 pub mod backfill;
 mod client;
+mod empty_log;
 mod error;
 mod expiry;
 mod gitlab_clock;
@@ -92,7 +93,7 @@ impl Daemon {
         let store = storage::open(&config.store, Some(&config.gitlab.url)).await?;
         let server = Server::bind(&config.listen_address).await?;
         let traffic = Traffic::new(telemetry.clone(), clock.clone());
-        let client = client(&config.gitlab, Arc::new(traffic))?;
+        let client = client(&config.gitlab, Some(&config.limits), Arc::new(traffic))?;
         let exposition = Exposition::new(telemetry.clone());
         let state = Arc::new(State::new(Policy::of(&config), exposition, clock.clone()));
         let logs = &config.classification;

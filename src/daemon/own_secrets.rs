@@ -1,9 +1,11 @@
 //! The exporter's own secrets, which no excerpt of a log may show.
 
 use std::env;
+use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use crate::base::live_secret::LiveSecret;
 use crate::config::Config;
 use crate::gitlab::Client;
 use ci_history::Masker;
@@ -15,8 +17,12 @@ const VARIABLES: [&str; 3] = [
     "AWS_SESSION_TOKEN",
 ];
 
-/// Secrets that stay the same; the client adds its access tokens, which may be replaced.
-pub(super) struct OwnSecrets(Vec<SecretString>);
+/// The secrets; the client adds its access tokens.
+pub(super) struct OwnSecrets {
+    hooks: Vec<Arc<LiveSecret<str>>>,
+    /// They stay the same.
+    others: Vec<SecretString>,
+}
 
 impl OwnSecrets {
     /// The secrets of the configuration and of the environment.
@@ -28,17 +34,23 @@ impl OwnSecrets {
             .flat_map(|hooks| &hooks.secrets);
         let hooks = hooks.filter_map(|secret| secret.token.clone());
         let variables = VARIABLES.iter().filter_map(|name| env::var(name).ok());
-        let remediation = super::remediation::secrets(config);
-        let all = hooks.chain(variables.map(SecretString::from));
-        Self(all.chain(remediation).collect())
+        Self {
+            hooks: hooks.collect(),
+            others: variables
+                .map(SecretString::from)
+                .chain(super::remediation::secrets(config))
+                .collect(),
+        }
     }
 
     /// A masker that also masks these secrets, and all tokens of the client.
     pub(super) fn masker(&self, client: &Client) -> Masker {
         let tokens = client.secrets();
+        let hooks: Vec<SecretString> = self.hooks.iter().flat_map(|hook| hook.all()).collect();
         Masker::new(
-            self.0
+            self.others
                 .iter()
+                .chain(&hooks)
                 .chain(&tokens)
                 .map(secrecy::ExposeSecret::expose_secret),
         )

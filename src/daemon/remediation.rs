@@ -39,7 +39,7 @@ pub(super) fn open(
     let sent = Sent {
         telemetry: telemetry.clone(),
     };
-    let client = acting_client(&config.gitlab, settings, Arc::new(sent))?;
+    let client = acting_client(&config.gitlab, settings, &config.limits, Arc::new(sent))?;
     let executor = Arc::new(Executor::new(Parts {
         client,
         failures: state.clone(),
@@ -64,7 +64,8 @@ fn form_token() -> Result<String, DaemonError> {
 pub(super) fn secrets(config: &Config) -> Vec<SecretString> {
     let settings = &config.remediation;
     let callers = settings.callers.iter();
-    let tokens = callers.filter_map(|caller| caller.token.clone());
+    let tokens = callers.filter_map(|caller| caller.token.as_ref());
+    let tokens = tokens.flat_map(|token| token.all());
     tokens.chain(settings.token.clone()).collect()
 }
 

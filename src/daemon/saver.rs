@@ -116,12 +116,47 @@ impl Saver {
             round.saved += batch.saved;
             round.error = round.error.or(batch.error);
         }
+        self.save_memories(&away).await;
         // Histories that moved to another document are saved there by now.
         let removed = self.remove_dropped(&away).await;
         round.error = round.error.or(removed);
         let telemetry = self.state.telemetry();
         telemetry.unsaved_timelines(self.state.unsaved_count());
         round
+    }
+
+    /// Saves what is remembered of projects, and removes what is forgotten. Nothing is lost for good by a failure: it is no
+    /// failure of the round.
+    async fn save_memories(&self, away: &AtomicBool) {
+        let (memories, removed) = self.state.take_unsaved_memories();
+        let saving = memories.into_iter().map(async |memory| {
+            let id = memory.project_id;
+            (id, unless_away(away, self.store.save_memory(&memory)).await)
+        });
+        let mut results = stream::iter(saving).buffer_unordered(self.store.parallel_saves());
+        while let Some((id, result)) = results.next().await {
+            self.memory_saved(id, result);
+        }
+        for id in removed {
+            let result = unless_away(away, self.store.remove_memory(id)).await;
+            self.memory_saved(id, result);
+        }
+    }
+
+    fn memory_saved(&self, project_id: u64, result: Result<bool, StoreError>) {
+        match result {
+            Ok(true) => self.state.memory_saved(),
+            Ok(false) => {
+                self.state.save_memory_again(project_id);
+            }
+            Err(error) => {
+                if self.state.save_memory_again(project_id) {
+                    tracing::warn!(
+                        "what is remembered of projects over a restart is not saved: {error}; trying again"
+                    );
+                }
+            }
+        }
     }
 
     /// Copies the documents that are about to lose something.
@@ -237,4 +272,18 @@ impl Saver {
 struct Round {
     saved: usize,
     error: Option<StoreError>,
+}
+
+/// `Ok(false)` if the store is away.
+async fn unless_away(
+    away: &AtomicBool,
+    work: impl Future<Output = Result<(), StoreError>>,
+) -> Result<bool, StoreError> {
+    if away.load(Ordering::Relaxed) {
+        return Ok(false);
+    }
+    let done = work.await;
+    let is_outage = done.as_ref().is_err_and(StoreError::is_outage);
+    away.fetch_or(is_outage, Ordering::Relaxed);
+    done.map(|()| true)
 }

@@ -28,6 +28,8 @@ struct Jump {
 /// What a sample says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
+    /// The first of all, which nothing confirms yet.
+    Unproved,
     /// As before.
     Steady,
     /// The first sample that differs, by so many seconds.
@@ -93,7 +95,10 @@ impl SteadyOffset {
         if was_suspect {
             return Verdict::Suspect;
         }
-        Verdict::Jumped(offset.saturating_sub(self.believed.unwrap_or(0)))
+        match self.believed {
+            Some(believed) => Verdict::Jumped(offset.saturating_sub(believed)),
+            None => Verdict::Unproved,
+        }
     }
 }
 
@@ -177,7 +182,7 @@ mod tests {
     #[test]
     fn without_a_believed_offset_the_first_one_has_to_hold_too() {
         let mut clock = SteadyOffset::new(HOLD, None);
-        assert_eq!(clock.note(DAYS_45, minutes(0)), Verdict::Jumped(DAYS_45));
+        assert_eq!(clock.note(DAYS_45, minutes(0)), Verdict::Unproved);
         assert_eq!(clock.believed(), None);
         clock.believe(7);
         assert_eq!(clock.note(8, minutes(1)), Verdict::Steady);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::gitlab_clock::GitLabClock;
 use super::steady_offset::Verdict;
 use crate::base::api::{CircuitState, Endpoint};
+use crate::base::human::span;
 use crate::gitlab::TransportMetrics;
 use crate::metrics::{Limit, Telemetry};
 use ci_history::Timestamp;
@@ -18,6 +19,7 @@ pub(super) struct Traffic {
     gitlab_jumps: JumpLog,
     own_jumps: JumpLog,
     jobs_cut_logged: AtomicBool,
+    listing_cut_logged: AtomicBool,
 }
 
 impl Traffic {
@@ -28,6 +30,7 @@ impl Traffic {
             gitlab_jumps: JumpLog::default(),
             own_jumps: JumpLog::default(),
             jobs_cut_logged: AtomicBool::new(false),
+            listing_cut_logged: AtomicBool::new(false),
         }
     }
 }
@@ -36,24 +39,54 @@ impl Traffic {
 #[derive(Default)]
 struct JumpLog {
     is_told: AtomicBool,
+    /// Whether there was nothing to jump from: the clocks differ since the start.
+    is_first: AtomicBool,
 }
 
 impl JumpLog {
-    fn log(&self, clock: &str, verdict: Verdict) {
+    /// `offset`: seconds by which GitLab's clock is ahead of ours.
+    fn log(&self, clock: &str, verdict: Verdict, offset: i64) {
         match verdict {
+            Verdict::Unproved if !self.is_told.swap(true, Ordering::Relaxed) => {
+                self.is_first.store(true, Ordering::Relaxed);
+                tracing::warn!(
+                    "GitLab's clock is {} this machine's, and one of the two is wrong: no history is dropped by them until \
+                     GitLab's has held for `clock_jump_hold`",
+                    difference(offset)
+                );
+            }
             Verdict::Jumped(seconds) if !self.is_told.swap(true, Ordering::Relaxed) => {
                 tracing::warn!(
                     "{clock} jumped by {seconds} s: no history is dropped by it until the jump has held for \
                      `clock_jump_hold`"
                 );
             }
+            Verdict::Steady if self.is_first.swap(false, Ordering::Relaxed) => {
+                self.is_told.store(false, Ordering::Relaxed);
+                tracing::info!("GitLab's clock and this machine's agree now");
+            }
             Verdict::Accepted => {
                 self.is_told.store(false, Ordering::Relaxed);
-                tracing::warn!("{clock} has kept its jump: `retention` goes by it from now on");
+                if self.is_first.swap(false, Ordering::Relaxed) {
+                    tracing::warn!(
+                        "GitLab's clock has held, {} this machine's: `retention` goes by it from now on",
+                        difference(offset)
+                    );
+                } else {
+                    tracing::warn!("{clock} has kept its jump: `retention` goes by it from now on");
+                }
             }
             _ => {}
         }
     }
+}
+
+/// By how much GitLab's clock differs from ours, in words.
+fn difference(offset: i64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "seconds, far below 2^52")]
+    let words = span(offset.unsigned_abs() as f64);
+    let side = if offset < 0 { "behind" } else { "ahead of" };
+    format!("{words} {side}")
 }
 
 impl TransportMetrics for Traffic {
@@ -90,13 +123,25 @@ impl TransportMetrics for Traffic {
         }
     }
 
+    fn listing_cut(&self, subject: &str) {
+        self.telemetry.limit_reached(Limit::ListingBytes, 1);
+        if !self.listing_cut_logged.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "GitLab's list for {subject} has more bytes than `limits.listing_bytes`; its end is not read"
+            );
+        }
+    }
+
     fn server_date(&self, date: Timestamp) {
         let sample = self.clock.note(date);
         #[expect(clippy::cast_precision_loss, reason = "seconds, far below 2^52")]
         self.telemetry.clock_offset(sample.offset as f64);
         let (gitlab, own) = self.clock.suspects();
         self.telemetry.clock_suspects(gitlab, own);
-        self.gitlab_jumps.log("GitLab's clock", sample.gitlab);
-        self.own_jumps.log("this machine's clock", sample.own);
+        let offset = sample.offset;
+        self.gitlab_jumps
+            .log("GitLab's clock", sample.gitlab, offset);
+        self.own_jumps
+            .log("this machine's clock", sample.own, offset);
     }
 }

@@ -36,6 +36,8 @@ struct State {
     next_look: Instant,
     /// The token after whose refusal the source was read.
     refused: Option<usize>,
+    /// Why the source could not be read the last time.
+    trouble: Option<String>,
 }
 
 impl Credentials {
@@ -48,6 +50,7 @@ impl Credentials {
             secrets: Vec::new(),
             next_look: Instant::now(),
             refused: None,
+            trouble: None,
         };
         if let Some(token) = token {
             state.replace(token)?;
@@ -119,15 +122,24 @@ impl Credentials {
         };
         match replaced {
             Ok(true) => {
+                state.trouble = None;
                 tracing::info!(
                     "the GitLab token has been replaced; the new one is used from now on"
                 );
                 self.renewed.notify_one();
             }
-            Ok(false) => {}
-            Err(why) => tracing::warn!(
-                "the GitLab token cannot be read again, so the last one stays: {why}"
-            ),
+            Ok(false) => {
+                if state.trouble.take().is_some() {
+                    tracing::info!("the GitLab token can be read again");
+                }
+            }
+            Err(why) if state.trouble.as_ref() == Some(&why) => {}
+            Err(why) => {
+                tracing::warn!(
+                    "the GitLab token cannot be read again, so the last one stays: {why}"
+                );
+                state.trouble = Some(why);
+            }
         }
     }
 

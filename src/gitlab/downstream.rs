@@ -14,6 +14,8 @@ use super::wire::{self, Value};
 pub struct Bridge {
     /// The trigger job itself.
     pub job: JobObservation,
+    /// Whether it is of a tag.
+    pub tag: bool,
     /// The pipeline it started; `None` before it did, and where it could not.
     pub downstream: Option<Downstream>,
 }
@@ -66,7 +68,8 @@ impl Record for Bridge {
     type Wire<'a> = wire::Job<'a>;
 
     fn read(read: &mut Reader, mut wire: wire::Job<'_>) -> Result<Self, Rejected> {
-        let mut job = attempt(read, &wire)?.job;
+        let timed = attempt(read, &wire)?;
+        let (mut job, tag) = (timed.job, timed.tag);
         let downstream = match std::mem::take(&mut wire.downstream_pipeline) {
             Value::Missing => None,
             pipeline => Some(downstream(pipeline)?),
@@ -81,8 +84,13 @@ impl Record for Bridge {
         if job.status == Status::Failed && has_failed && says_nothing {
             job.failure_reason = Some(Arc::from(DOWNSTREAM_FAILED));
         }
-        job.moved_at = downstream.as_ref().and_then(|pipeline| pipeline.updated_at);
-        Ok(Self { job, downstream })
+        let moved_at = downstream.as_ref().and_then(|pipeline| pipeline.updated_at);
+        job.moved_at = moved_at.or(job.created_at);
+        Ok(Self {
+            job,
+            tag,
+            downstream,
+        })
     }
 }
 
@@ -117,6 +125,7 @@ mod tests {
             path: "acme/shop".into(),
             web_url: Some("https://git.example/acme/shop".into()),
             default_branch: Some("main".into()),
+            hides_default_branch: false,
             archived: false,
         }
     }

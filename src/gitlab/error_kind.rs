@@ -70,6 +70,11 @@ pub enum ErrorKind {
         /// The configured number of bytes.
         limit: usize,
     },
+    /// The pages of a list together are larger than allowed.
+    ListingTooLarge {
+        /// The configured number of bytes.
+        limit: usize,
+    },
     /// A redirect that is not followed, as it leaves this GitLab's API.
     Redirect {
         /// Where to, as far as it was said.
@@ -97,6 +102,7 @@ impl ErrorKind {
             | Self::NotFromGitLab { .. } => ErrorClass::InvalidAnswer,
             Self::Refused { .. }
             | Self::TooLarge { .. }
+            | Self::ListingTooLarge { .. }
             | Self::Redirect { .. }
             | Self::Paging(_) => ErrorClass::Other,
         }
@@ -122,7 +128,8 @@ impl ErrorKind {
             | Self::CircuitOpen { .. }
             | Self::CiDisabled
             | Self::Timeout { .. }
-            | Self::TooLarge { .. } => {}
+            | Self::TooLarge { .. }
+            | Self::ListingTooLarge { .. } => {}
         }
         self
     }
@@ -222,6 +229,10 @@ impl ErrorKind {
             Self::TooLarge { limit } => {
                 write!(f, "the answer is larger than the {limit} bytes allowed")
             }
+            Self::ListingTooLarge { limit } => write!(
+                f,
+                "the list has more than {limit} bytes; raise `limits.listing_bytes`"
+            ),
             Self::Redirect { to } => write!(
                 f,
                 "redirected to {to}, outside of this GitLab's API; not followed, so that the token stays here: put the right address into `url`"

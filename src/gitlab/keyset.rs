@@ -28,7 +28,10 @@ impl Call<'_> {
         endpoint: &(impl GitlabEndpoint + Pageable + Sync),
     ) -> Result<Listing<R>, Error> {
         match self.pages_by_id(endpoint).await? {
-            Some(pages) => Ok(pages.into()),
+            Some(pages) => {
+                self.check_whole(endpoint, &pages)?;
+                Ok(pages.into())
+            }
             None => self.list_until_stable(endpoint).await,
         }
     }
@@ -50,7 +53,11 @@ impl Call<'_> {
             }
             let next = has_next(&page).then(|| ids.last().copied());
             let url = page.url;
+            pages.bytes += page.bytes;
             pages.extend(page.records);
+            if next.is_some() && self.is_full(&mut pages) {
+                return Ok(Some(pages));
+            }
             match next {
                 None => return Ok(Some(pages)),
                 // An empty page ends a list that did not ignore the id.
@@ -73,9 +80,11 @@ impl Call<'_> {
         endpoint: &(impl GitlabEndpoint + Pageable + Sync),
     ) -> Result<Listing<R>, Error> {
         let mut all: Pages<R> = self.pages(endpoint, Limit::ALL, &|_| true).await?;
+        self.check_whole(endpoint, &all)?;
         let mut ids = all.ids().clone();
         for _ in 1..MOST_READINGS {
             let again: Pages<R> = self.pages(endpoint, Limit::ALL, &|_| true).await?;
+            self.check_whole(endpoint, &again)?;
             if *again.ids() == ids {
                 return Ok(again.into());
             }

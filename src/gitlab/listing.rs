@@ -17,7 +17,7 @@ pub struct Listing<T> {
 }
 
 /// A record that was left out, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Rejected {
     /// `pipeline`, `job`, `bridge`, `downstream_pipeline`, `schedule`, `project` or `webhook`.
     pub kind: &'static str,
@@ -76,8 +76,13 @@ pub(super) struct Pages<T> {
     items: Vec<(Option<u64>, T)>,
     rejected: Vec<Rejected>,
     seen: HashSet<u64>,
+    seen_rejected: HashSet<Rejected>,
     /// Whether a record came on two pages.
     pub(super) came_twice: bool,
+    /// Length of the bodies of all pages.
+    pub(super) bytes: usize,
+    /// Whether further records were left out because of a limit.
+    pub(super) is_cut: bool,
 }
 
 impl<T> Pages<T> {
@@ -92,7 +97,7 @@ impl<T> Pages<T> {
                     self.items.push(record);
                 }
                 Err(rejected) => {
-                    brought_new |= !self.rejected.contains(&rejected);
+                    brought_new |= self.seen_rejected.insert(rejected.clone());
                     self.rejected.push(rejected);
                 }
             }
@@ -122,7 +127,7 @@ impl<T> Pages<T> {
             .retain(|(id, _)| id.is_none_or(|id| !later.seen.contains(&id)));
         self.items.splice(..0, later.items);
         for rejected in later.rejected {
-            if !self.rejected.contains(&rejected) {
+            if self.seen_rejected.insert(rejected.clone()) {
                 self.rejected.push(rejected);
             }
         }
@@ -135,7 +140,10 @@ impl<T> Default for Pages<T> {
             items: Vec::new(),
             rejected: Vec::new(),
             seen: HashSet::new(),
+            seen_rejected: HashSet::new(),
             came_twice: false,
+            bytes: 0,
+            is_cut: false,
         }
     }
 }

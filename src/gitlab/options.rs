@@ -27,6 +27,8 @@ pub struct Options {
     pub requests_per_second: f64,
     /// Largest body read, after decompression.
     pub max_response_bytes: usize,
+    /// Bytes of the pages of one list after which no further page is read.
+    pub max_listing_bytes: usize,
     /// How often one request is sent before its error is given back; at least 1.
     pub max_attempts: u32,
     /// Pauses between the attempts where GitLab names none.
@@ -36,7 +38,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The defaults: 10 s, 10 requests a second, 32 MiB, 4 attempts, 0.5 s to 30 s of backoff,
+    /// The defaults: 10 s, 10 requests a second, 32 MiB a page and 256 MiB a list, 4 attempts, 0.5 s to 30 s of backoff,
     /// two minutes of pauses.
     pub fn new(url: Url, token: Option<SecretString>) -> Self {
         Self {
@@ -47,6 +49,7 @@ impl Options {
             timeout: Duration::from_secs(10),
             requests_per_second: 10.0,
             max_response_bytes: 32 << 20,
+            max_listing_bytes: 256 << 20,
             max_attempts: 4,
             backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(30))
                 .with_jitter(1.0),

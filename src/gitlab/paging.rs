@@ -16,7 +16,7 @@ use super::error::Error;
 use super::error_kind::ErrorKind;
 use super::listing::{Decoded, Listing, Pages};
 use super::next_page::{self, NextPage, next_page};
-use super::record::{Record, decode_list};
+use super::record::{ListError, Record, decode_list};
 
 /// GitLab gives at most this many records on a page.
 const LARGEST_PAGE: u64 = 100;
@@ -44,16 +44,18 @@ impl Limit {
 }
 
 impl Call<'_> {
-    /// The records of a list, each decoded by itself.
+    /// The records of a list, each decoded by itself. A list of more bytes than are read is an error.
     pub(super) async fn list<R: Record + Send>(
         &self,
         endpoint: &(impl GitlabEndpoint + Pageable + Sync),
         limit: Limit,
     ) -> Result<Listing<R>, Error> {
-        self.list_wanted(endpoint, limit, &|_| true).await
+        let pages = self.pages(endpoint, limit, &|_| true).await?;
+        self.check_whole(endpoint, &pages)?;
+        Ok(pages.into())
     }
 
-    /// As [`Call::list`]; the limit is on the wanted records, and only they are returned.
+    /// The wanted records of a list, as many as the limit says. None are looked for beyond the bytes that are read.
     pub(super) async fn list_wanted<R: Record + Send>(
         &self,
         endpoint: &(impl GitlabEndpoint + Pageable + Sync),
@@ -77,6 +79,7 @@ impl Call<'_> {
         };
         let mut pages = self.pages(endpoint, limit, &|_| true).await?;
         if pages.len() >= MOST_GROWING {
+            pages.is_cut = true;
             self.transport.metrics.jobs_cut();
         }
         if pages.came_twice {
@@ -101,6 +104,7 @@ impl Call<'_> {
         while let Some(url) = next {
             let page = self.page(url).await?;
             let (size, count) = (next_page::size(&page.url), page.records.len());
+            pages.bytes += page.bytes;
             let brought_new = pages.extend(page.records);
             let is_complete = pages.retain(limit.items, is_wanted);
             if is_complete || visited.len() + 1 >= limit.pages {
@@ -117,8 +121,35 @@ impl Call<'_> {
             };
             visited.insert(String::from(page.url));
             self.check_progress(&visited, next.as_ref())?;
+            if next.is_some() && self.is_full(&mut pages) {
+                break;
+            }
         }
         Ok(pages)
+    }
+
+    /// Whether no further page is read, because the pages so far have all the bytes that are allowed.
+    pub(super) fn is_full<R>(&self, pages: &mut Pages<R>) -> bool {
+        let is_full = pages.bytes >= self.transport.max_listing_bytes;
+        if is_full {
+            pages.is_cut = true;
+            self.transport.metrics.listing_cut(&self.subject);
+        }
+        is_full
+    }
+
+    /// The error of a list that was cut, where its first part is of no use.
+    pub(super) fn check_whole<R>(
+        &self,
+        endpoint: &impl GitlabEndpoint,
+        pages: &Pages<R>,
+    ) -> Result<(), Error> {
+        if !pages.is_cut {
+            return Ok(());
+        }
+        let limit = self.transport.max_listing_bytes;
+        let kind = ErrorKind::ListingTooLarge { limit };
+        Err(self.error(&self.url_of(endpoint)?, 1, kind))
     }
 
     /// One page, or its first part if the whole page is too large.
@@ -126,10 +157,17 @@ impl Call<'_> {
         loop {
             let read = |answer: Response<Bytes>| {
                 let next = next_page(&url, &answer, |url| self.transport.is_ours(url));
-                Ok((decode_page(answer.body())?, next))
+                Ok((decode_page(answer.body())?, answer.body().len(), next))
             };
             let error = match self.get(&url, &read).await {
-                Ok((records, next)) => return Ok(Page { url, records, next }),
+                Ok((records, bytes, next)) => {
+                    return Ok(Page {
+                        url,
+                        records,
+                        bytes,
+                        next,
+                    });
+                }
                 Err(error) => error,
             };
             let smaller = next_page::in_smaller_pages(&url);
@@ -180,6 +218,8 @@ pub(super) struct Page<R> {
     /// Its address: that of a smaller page than asked for, if that was too large.
     pub(super) url: Url,
     pub(super) records: Vec<Decoded<R>>,
+    /// Length of its body.
+    pub(super) bytes: usize,
     pub(super) next: Result<NextPage, ErrorKind>,
 }
 
@@ -187,6 +227,10 @@ pub(super) struct Page<R> {
 fn decode_page<R: Record>(body: &[u8]) -> Result<Vec<Decoded<R>>, ErrorKind> {
     let text = String::from_utf8_lossy(body);
     decode_list(&text).map_err(|error| {
+        let error = match error {
+            ListError::TooMany => return ErrorKind::Unexpected(error.to_string()),
+            ListError::Json(error) => error,
+        };
         if !error.is_data() {
             return answer::invalid_json(&error, body);
         }

@@ -1,7 +1,11 @@
 //! Reading one record on its own: its fields, and why it is rejected if it is.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use ci_history::Timestamp;
-use serde::Deserialize;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::answer::excerpt;
@@ -41,14 +45,79 @@ pub(super) fn decode_one<R: Record>(json: &str) -> Decoded<R> {
     }
 }
 
+/// Most records on a page. GitLab sends 100; a page of a few bytes each would need much more memory than its text.
+const MOST_ON_PAGE: usize = 10_000;
+
+/// Why a page cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ListError {
+    /// The text is no JSON list.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// The list has too many records.
+    #[error("a page with more than {MOST_ON_PAGE} records")]
+    TooMany,
+}
+
 /// The records of a JSON list, in one pass over the text; one by one where a record is no JSON that can
 /// be read, such as a text with half a surrogate pair, so that the others are kept.
-pub(super) fn decode_list<R: Record>(json: &str) -> serde_json::Result<Vec<Decoded<R>>> {
-    if let Ok(values) = serde_json::from_str::<Vec<Value<'_, R::Wire<'_>>>>(json) {
-        return Ok(values.into_iter().map(decode).collect());
+pub(super) fn decode_list<R: Record>(json: &str) -> Result<Vec<Decoded<R>>, ListError> {
+    if let Ok(records) = serde_json::from_str::<Records<Value<'_, R::Wire<'_>>>>(json) {
+        return Ok(records.all()?.into_iter().map(decode).collect());
     }
-    let records: Vec<&RawValue> = serde_json::from_str(json)?;
+    let records: Records<&RawValue> = serde_json::from_str(json)?;
+    let records = records.all()?;
     Ok(records.iter().map(|json| decode_one(json.get())).collect())
+}
+
+/// The first [`MOST_ON_PAGE`] records of a list.
+struct Records<T> {
+    first: Vec<T>,
+    has_more: bool,
+}
+
+impl<T> Records<T> {
+    fn all(self) -> Result<Vec<T>, ListError> {
+        (!self.has_more)
+            .then_some(self.first)
+            .ok_or(ListError::TooMany)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Records<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(RecordsVisitor(PhantomData))
+    }
+}
+
+struct RecordsVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for RecordsVisitor<T> {
+    type Value = Records<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut first = Vec::new();
+        while first.len() < MOST_ON_PAGE {
+            match list.next_element()? {
+                Some(record) => first.push(record),
+                None => {
+                    return Ok(Records {
+                        first,
+                        has_more: false,
+                    });
+                }
+            }
+        }
+        let mut has_more = false;
+        while list.next_element::<IgnoredAny>()?.is_some() {
+            has_more = true;
+        }
+        Ok(Records { first, has_more })
+    }
 }
 
 /// Reads the fields of one record; puts kind and id into a rejection.

@@ -1,4 +1,4 @@
-//! Answers that are text: logs of jobs and files of repositories.
+//! Single jobs, and answers that are text: logs of jobs and files of repositories.
 
 use gitlab::api::projects::jobs::{Job as GetJob, JobTrace};
 use gitlab::api::projects::repository::files::FileRaw;
@@ -53,12 +53,22 @@ impl Record for LogIsErased {
 impl Client {
     /// Whether somebody erased the log of a job, or the job itself.
     pub async fn log_was_erased(&self, project: u64, job: u64) -> Result<bool, Error> {
+        let found = self.find_job(project, job).await?;
+        Ok(found.is_none_or(|LogIsErased(is_erased)| is_erased))
+    }
+
+    /// Whether GitLab has a job of this id in a project. It knows no trigger jobs by their ids.
+    pub async fn has_job(&self, project: u64, job: u64) -> Result<bool, Error> {
+        Ok(self.find_job(project, job).await?.is_some())
+    }
+
+    async fn find_job(&self, project: u64, job: u64) -> Result<Option<LogIsErased>, Error> {
         let subject = format!("job {job} of project {project}");
         let call = self.call(Endpoint::Job, subject);
         let endpoint = call.built(GetJob::builder().project(project).job(job).build())?;
-        match call.one::<LogIsErased>(&endpoint).await {
-            Ok(LogIsErased(is_erased)) => Ok(is_erased),
-            Err(error) if error.is_not_found() => Ok(true),
+        match call.one(&endpoint).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -36,6 +36,7 @@ pub(super) struct Transport {
     pub(super) slow_order: SlowOrder,
     timeout: Duration,
     max_response_bytes: usize,
+    pub(super) max_listing_bytes: usize,
     pub(super) max_attempts: u32,
     /// For the pauses of one request together.
     pub(super) max_wait: Duration,
@@ -79,6 +80,7 @@ impl Transport {
             slow_order: SlowOrder::default(),
             timeout: options.timeout,
             max_response_bytes: options.max_response_bytes,
+            max_listing_bytes: options.max_listing_bytes,
             max_attempts: options.max_attempts.max(1),
             max_wait: options.max_wait,
             backoff: options.backoff,

@@ -33,6 +33,11 @@ pub trait TransportMetrics: Send + Sync {
     /// A pipeline has more jobs than are read.
     fn jobs_cut(&self) {}
 
+    /// A list has more bytes than are read. `subject` says whose list.
+    fn listing_cut(&self, subject: &str) {
+        let _ = subject;
+    }
+
     /// `Date`: GitLab's clock at the time of the answer.
     fn server_date(&self, date: Timestamp) {
         let _ = date;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use ci_history::{JobObservation, PipelineObservation, Span, Status};
+use ci_history::{CONFIG_ERROR, JobObservation, PipelineObservation, Span, Status};
 use serde_json::value::RawValue;
 
 use super::listing::{Listing, Pages, RejectReason, Rejected};
 use super::record::{Reader, Record, decode_list, decode_one};
 use super::times::{self, Run, running_time};
-use super::wire;
+use super::wire::{self, Value};
 
 /// A project as far as watching it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Project {
     pub web_url: Option<Arc<str>>,
     /// None in a project without commits.
     pub default_branch: Option<Arc<str>>,
+    /// GitLab does not say whether there is a default branch: the token may not read the code.
+    pub hides_default_branch: bool,
     /// Archived projects run no pipelines. Lists of a group leave them out.
     pub archived: bool,
 }
@@ -34,6 +36,8 @@ pub struct PipelineJobs {
     pub running_time: Option<Span>,
     /// Whether the jobs are of a tag.
     pub tag: bool,
+    /// Whether some jobs were left out because of a limit.
+    pub is_cut: bool,
 }
 
 /// A job with the digits of its times that [`JobObservation`] has no room for.
@@ -42,11 +46,12 @@ pub(super) struct TimedJob {
     /// Microseconds since the Unix epoch.
     started_at: Option<i64>,
     finished_at: Option<i64>,
-    tag: bool,
+    pub(super) tag: bool,
 }
 
 impl From<Pages<TimedJob>> for PipelineJobs {
     fn from(pages: Pages<TimedJob>) -> Self {
+        let is_cut = pages.is_cut;
         let listing = Listing::from(pages);
         let tag = listing.items.iter().any(|timed| timed.tag);
         let running_time = running_time(listing.items.iter().map(|timed| Run {
@@ -61,8 +66,9 @@ impl From<Pages<TimedJob>> for PipelineJobs {
                 items: listing.items.into_iter().map(|timed| timed.job).collect(),
                 rejected: listing.rejected,
             },
-            running_time,
+            running_time: running_time.filter(|_| !is_cut),
             tag,
+            is_cut,
         }
     }
 }
@@ -105,12 +111,14 @@ impl Record for PipelineObservation {
             source: read.text("source", &wire.source)?.map(Arc::from),
             created_at: read.time("created_at", &wire.created_at)?,
             updated_at: read.time("updated_at", &wire.updated_at)?,
-            failure_reason: None,
+            failure_reason: matches!(wire.yaml_errors, Value::Text(_)).then(|| CONFIG_ERROR.into()),
+            has_other_jobs: false,
             // After a retry a running pipeline still shows the duration of before.
             duration: duration
                 .filter(|_| status.is_terminal())
                 .and_then(Span::from_seconds),
             web_url: read.link("web_url", &wire.web_url)?,
+            is_partial: false,
         })
     }
 }
@@ -175,7 +183,9 @@ impl Record for Project {
         let id = read.id(&wire.id)?;
         let path = &wire.path_with_namespace;
         let path = read.required("path_with_namespace", path, RejectReason::MissingPath)?;
-        let default_branch = read.text("default_branch", &wire.default_branch)?;
+        let hides_default_branch = wire.default_branch.is_none();
+        let default_branch = wire.default_branch.unwrap_or_default();
+        let default_branch = read.text("default_branch", &default_branch)?;
         Ok(Self {
             id,
             path: path.into(),
@@ -183,6 +193,7 @@ impl Record for Project {
             default_branch: default_branch
                 .filter(|branch| !branch.is_empty())
                 .map(Arc::from),
+            hides_default_branch,
             archived: read.flag("archived", &wire.archived)?,
         })
     }

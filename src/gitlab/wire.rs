@@ -61,6 +61,13 @@ impl<W> fmt::Display for Value<'_, W> {
     }
 }
 
+/// A field that is there, be it `null`.
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Field<'a>>, D::Error> {
+    Field::deserialize(deserializer).map(Some)
+}
+
 impl<'de: 'a, 'a, W: Deserialize<'de>> Deserialize<'de> for Value<'a, W> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(AnyValue(PhantomData))
@@ -153,6 +160,8 @@ shapes! {
         /// Only on the single pipeline.
         tag,
         /// Only on the single pipeline.
+        yaml_errors,
+        /// Only on the single pipeline.
         duration,
         web_url,
         project_id,
@@ -216,8 +225,9 @@ shapes! {
         id,
         path_with_namespace,
         web_url,
-        /// `null` in a project without commits.
-        default_branch,
+        /// `null` in a project without commits; absent if the token may not read the code.
+        #[serde(deserialize_with = "present")]
+        default_branch: Option<Field<'a>>,
         archived,
         /// Whether CI/CD is on. Lists of a group leave it out.
         builds_access_level,

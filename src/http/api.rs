@@ -61,7 +61,7 @@ pub(super) fn json_body(code: StatusCode, body: &impl Serialize) -> Response {
 }
 
 impl JobsQuery {
-    /// Reads `q`, `failing`, `project`, `limit` and `offset`.
+    /// Reads `q`, `failing`, `project`, `ref`, `track`, `limit` and `offset`.
     ///
     /// # Errors
     ///
@@ -78,6 +78,8 @@ impl JobsQuery {
             match &*key {
                 "q" => value.trim().clone_into(&mut query.filter.text),
                 "project" => query.filter.project = Some(value.into_owned()),
+                "ref" => query.filter.ref_name = Some(value.into_owned()),
+                "track" => query.filter.track = Some(value.into_owned()),
                 "failing" => {
                     query.filter.failing_only = match &*value {
                         "1" | "true" => true,
@@ -114,10 +116,12 @@ mod tests {
 
     #[test]
     fn a_query_is_read_or_refused_with_the_wanted_values() {
-        let read =
-            JobsQuery::parse("q=+unit&failing=1&project=a%2Fb&limit=5&offset=10&x=y").unwrap();
+        let query = "q=+unit&failing=1&project=a%2Fb&ref=main&track=&limit=5&offset=10&x=y";
+        let read = JobsQuery::parse(query).unwrap();
         assert_eq!(read.filter.text, "unit");
         assert_eq!(read.filter.project.as_deref(), Some("a/b"));
+        assert_eq!(read.filter.ref_name.as_deref(), Some("main"));
+        assert_eq!(read.filter.track.as_deref(), Some(""));
         assert!(read.filter.failing_only);
         assert_eq!((read.paging.limit, read.paging.offset), (5, 10));
         for (query, wanted) in [

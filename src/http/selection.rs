@@ -5,10 +5,14 @@ use std::cmp::Ordering;
 /// The wanted jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct JobFilter {
-    /// Words that must all occur in the project, ref, job or team; case does not matter.
+    /// Words that must all occur in the project, ref, track, job or team; case does not matter.
     pub text: String,
     /// Only jobs of the project of this path.
     pub project: Option<String>,
+    /// Only jobs of this branch or tag.
+    pub ref_name: Option<String>,
+    /// Only jobs of this track, empty for the unnamed one.
+    pub track: Option<String>,
     /// Only jobs with a streak above 0.
     pub failing_only: bool,
 }
@@ -58,6 +62,8 @@ pub struct Candidate<'a, T> {
     pub project: &'a str,
     /// Branch or tag.
     pub ref_name: &'a str,
+    /// Track of the ref.
+    pub track: Option<&'a str>,
     /// Name of the job.
     pub job_name: &'a str,
     /// Its owner.
@@ -115,11 +121,7 @@ pub fn select<'a, T>(
             failing += usize::from(job.consecutive_failures > 0);
         })
         .filter(|job| !filter.failing_only || job.consecutive_failures > 0)
-        .filter(|job| {
-            let wanted = filter.project.as_deref();
-            wanted.is_none_or(|wanted| wanted == job.project)
-        })
-        .filter(|job| has_words(job, &words))
+        .filter(|job| is_of(job, filter) && has_words(job, &words))
         .collect();
     let matching = chosen.len();
     let end = paging.offset.saturating_add(paging.limit);
@@ -137,6 +139,17 @@ pub fn select<'a, T>(
     }
 }
 
+/// Whether the job is of the wanted project, ref and track.
+fn is_of<T>(job: &Candidate<'_, T>, filter: &JobFilter) -> bool {
+    let pairs = [
+        (&filter.project, job.project),
+        (&filter.ref_name, job.ref_name),
+        (&filter.track, job.track.unwrap_or_default()),
+    ];
+    let mut pairs = pairs.into_iter();
+    pairs.all(|(wanted, found)| wanted.as_deref().is_none_or(|wanted| wanted == found))
+}
+
 fn has_words<T>(job: &Candidate<'_, T>, words: &[String]) -> bool {
     if words.is_empty() {
         return true;
@@ -144,6 +157,7 @@ fn has_words<T>(job: &Candidate<'_, T>, words: &[String]) -> bool {
     let names = [
         job.project,
         job.ref_name,
+        job.track.unwrap_or_default(),
         job.job_name,
         job.team.unwrap_or_default(),
     ];
@@ -155,8 +169,8 @@ fn order<T>(a: &Candidate<'_, T>, b: &Candidate<'_, T>) -> Ordering {
     let streak = b.consecutive_failures.cmp(&a.consecutive_failures);
     let ratio = || b.failure_ratio.total_cmp(&a.failure_ratio);
     let names = || {
-        let of_a = (a.project, a.job_name, a.ref_name);
-        of_a.cmp(&(b.project, b.job_name, b.ref_name))
+        let of_a = (a.project, a.job_name, a.ref_name, a.track);
+        of_a.cmp(&(b.project, b.job_name, b.ref_name, b.track))
     };
     streak.then_with(ratio).then_with(names)
 }
@@ -169,6 +183,7 @@ mod tests {
         Candidate {
             project: "group/app",
             ref_name: "main",
+            track: None,
             job_name: name,
             team: Some("SRE"),
             consecutive_failures: streak,
@@ -216,6 +231,44 @@ mod tests {
         );
         let none = selected("twice nothing", false, 0, 100);
         assert_eq!((none.matching, none.failing, none.tracked), (0, 3, 5));
+    }
+
+    #[test]
+    fn jobs_are_selected_by_project_ref_and_track() {
+        let of =
+            |ref_name: &'static str, track: Option<&'static str>, item: &'static str| Candidate {
+                ref_name,
+                track,
+                item,
+                ..candidate("e2e", 1, 0.5)
+            };
+        let found = |filter: JobFilter| {
+            let all = [
+                of("main", None, "pushes"),
+                of("main", Some("nightly"), "nights"),
+                of("1.0", Some("tag"), "tag"),
+            ];
+            let paging = Paging {
+                offset: 0,
+                limit: 9,
+            };
+            select(all.into_iter(), &filter, paging).items
+        };
+        let filter = |ref_name: Option<&str>, track: Option<&str>| JobFilter {
+            project: Some("group/app".to_owned()),
+            ref_name: ref_name.map(str::to_owned),
+            track: track.map(str::to_owned),
+            ..JobFilter::default()
+        };
+        assert_eq!(found(filter(None, None)), ["tag", "pushes", "nights"]);
+        assert_eq!(found(filter(Some("main"), None)), ["pushes", "nights"]);
+        assert_eq!(found(filter(None, Some("nightly"))), ["nights"]);
+        assert_eq!(found(filter(Some("main"), Some(""))), ["pushes"]);
+        let words = JobFilter {
+            text: "NIGHTLY e2e".to_owned(),
+            ..JobFilter::default()
+        };
+        assert_eq!(found(words), ["nights"]);
     }
 
     #[test]

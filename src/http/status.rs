@@ -22,7 +22,7 @@ pub trait DaemonStatus: Send + Sync {
     /// A part of the matching jobs, the failing ones first, as [`select`](super::select) orders them.
     fn jobs(&self, filter: &JobFilter, paging: Paging) -> JobPage;
 
-    /// `project` is a path.
+    /// `project` is a path. An empty `track` is the unnamed one; `None` is the first with the job.
     fn job(
         &self,
         project: &str,

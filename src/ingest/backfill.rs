@@ -3,7 +3,7 @@
 use futures_util::{StreamExt as _, stream};
 use tracing::Instrument as _;
 
-use super::children::Family;
+use super::family::Family;
 use super::listing::Latest;
 use super::reader::{CONCURRENT_REQUESTS, Reader};
 use super::span::pipeline_span;

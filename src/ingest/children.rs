@@ -6,129 +6,22 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::absent::ChildScope;
 use super::child_names::{ChildJob, below, tell_apart};
+use super::family::{Family, FamilyJobs};
 use super::own_jobs::{OwnJobs, last_moved, moved_at};
 use super::reader::Reader;
 use super::recheck::{may_lack_jobs, may_lag};
-use super::sight::{ReadJobs, Sight, last_movement, may_move_on};
+use super::sight::{Doubt, Sight, last_movement, may_move_on};
 use crate::config::ChildPipelines;
-use crate::gitlab::{Bridge, Error, Listing, PipelineJobs, Project, Rejected};
-use ci_history::{
-    CHILD_SEPARATOR, CONFIG_ERROR, JOBS_FAILED, JobObservation, PipelineObservation, Span, Status,
-    Timestamp,
-};
+use crate::gitlab::{Bridge, Error, Listing, Project};
+use ci_history::{CHILD_SEPARATOR, JobObservation, PipelineObservation, Status};
 
 /// Levels of children that are followed. GitLab allows two.
 const DEEPEST: usize = 5;
 
 /// Pipelines that are read for one parent at most. GitLab has the same limit.
 const LARGEST_FAMILY: usize = 1000;
-
-/// What is known of a pipeline's children, so that none is read twice without need.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Family {
-    /// No trigger jobs. It stays so: GitLab creates all jobs with the pipeline.
-    childless: bool,
-    /// Children that were read after they and all their descendants had ended.
-    ended: HashMap<u64, Sight>,
-    unended: HashMap<u64, Sight>,
-    /// Whether a child goes on without a user.
-    open: bool,
-}
-
-impl Family {
-    /// Whether a child goes on without a user, even if the parent has ended.
-    pub(super) fn is_open(&self) -> bool {
-        self.open
-    }
-
-    /// Whether a child has not ended. It may wait for a user, whose action moves no parent.
-    pub(super) fn has_unended(&self) -> bool {
-        !self.unended.is_empty()
-    }
-
-    /// Whether this descendant had not ended.
-    pub(super) fn includes(&self, child: u64) -> bool {
-        self.unended.contains_key(&child)
-    }
-
-    /// The last time at which a child is known to have moved.
-    pub(super) fn moved(&self) -> Option<Timestamp> {
-        let children = self.ended.values().chain(self.unended.values());
-        children.filter_map(|(updated_at, _)| *updated_at).max()
-    }
-
-    #[cfg(test)]
-    pub(super) fn waiting(child: u64) -> Self {
-        Self {
-            unended: HashMap::from([(child, (None, Status::Blocked))]),
-            ..Self::default()
-        }
-    }
-}
-
-/// The jobs of a pipeline and of the children that are followed.
-#[derive(Debug)]
-pub(super) struct FamilyJobs {
-    /// Every attempt of the jobs of the pipeline itself.
-    jobs: Vec<JobObservation>,
-    /// Every attempt of the jobs of its children.
-    child_jobs: Vec<ChildJob>,
-    rejected: Vec<Rejected>,
-    /// How long the pipeline ran, without its children.
-    running_time: Option<Span>,
-    /// What its own jobs and trigger jobs say of it.
-    own: OwnJobs,
-    /// The last time at which something happened to a job of the family.
-    moved: Option<Timestamp>,
-    /// Whether the pipeline is of a tag.
-    tag: bool,
-    pub(super) family: Family,
-    /// Why some children could not be read.
-    pub(super) failed: Option<Error>,
-}
-
-impl FamilyJobs {
-    pub(super) fn of(found: PipelineJobs) -> Self {
-        let jobs = found.jobs.items;
-        let rejected = found.jobs.rejected;
-        Self {
-            own: OwnJobs::of(&jobs, rejected.is_empty()),
-            moved: last_moved(&jobs),
-            jobs,
-            child_jobs: Vec::new(),
-            rejected,
-            running_time: found.running_time,
-            tag: found.tag,
-            family: Family::default(),
-            failed: None,
-        }
-    }
-
-    /// What was read means for the pipeline, which has this status.
-    pub(super) fn conclude(&self, status: Status) -> ReadJobs {
-        ReadJobs {
-            settled: self.own.is_settled(),
-            doubt: self.own.doubt(status),
-            moved: self.moved,
-        }
-    }
-
-    /// Why the pipeline failed, which has this status. GitLab creates a pipeline without jobs if its configuration
-    /// is invalid.
-    fn failure_reason(&self, status: Status, child_pipelines: ChildPipelines) -> Option<Arc<str>> {
-        if status != Status::Failed {
-            return None;
-        }
-        let has_jobs = !self.jobs.is_empty() || !self.child_jobs.is_empty();
-        if has_jobs || !self.rejected.is_empty() {
-            return Some(JOBS_FAILED.into());
-        }
-        // Without the trigger jobs it is unknown whether there are any jobs.
-        let is_known = self.failed.is_none() && child_pipelines == ChildPipelines::Follow;
-        is_known.then(|| CONFIG_ERROR.into())
-    }
-}
 
 /// A pipeline whose trigger jobs are followed.
 struct Member {
@@ -158,12 +51,31 @@ impl Reader {
             // Trigger jobs, which are not read, may explain the status.
             reading.own.is_incomplete();
             reading.family = known;
-        } else if known.childless {
+        } else if known.childless && reading.own.doubt(pipeline.status) != Some(Doubt::Missing) {
+            reading.has_trigger_jobs = true;
             reading.family = known;
         } else if let Err(error) = self.follow(project, pipeline, known, &mut reading).await {
             reading.failed = Some(error);
         }
+        if reading.lists_nothing() && pipeline.status.is_terminal() {
+            let asked = self.ask_about_empty(project, pipeline, &mut reading).await;
+            reading.failed = reading.failed.or(asked.err());
+        }
         Ok(reading)
+    }
+
+    /// Asks about a pipeline without jobs: whether its ref is a tag, which jobs would tell, and whether its
+    /// configuration is invalid.
+    async fn ask_about_empty(
+        &self,
+        project: &Project,
+        pipeline: &PipelineObservation,
+        reading: &mut FamilyJobs,
+    ) -> Result<(), Error> {
+        let found = self.client.pipeline(project.id, pipeline.id).await?;
+        reading.tag |= found.tag;
+        reading.invalid = found.failure_reason.is_some();
+        Ok(())
     }
 
     /// Hands over what was read; returns the watched jobs.
@@ -176,14 +88,17 @@ impl Reader {
         self.report_rejected(&read.rejected);
         pipeline.failure_reason = read.failure_reason(pipeline.status, self.watch.child_pipelines);
         let (mut own, mut children) = (read.jobs, read.child_jobs);
+        let all = own.len() + children.len();
         own.retain(|job| self.watch.jobs.matches(&job.name));
         children.retain(|child| self.watch.jobs.matches(&child.job.name));
+        pipeline.has_other_jobs |= own.len() + children.len() < all;
         let jobs = tell_apart(own, children, |name| {
             self.observations
                 .knows_job(project, &pipeline.ref_name, name)
         });
         pipeline.duration = pipeline.duration.or(read.running_time);
         pipeline.tag |= read.tag;
+        pipeline.is_partial |= read.is_partial;
         self.observed(project, pipeline, &jobs);
         jobs
     }
@@ -200,10 +115,12 @@ impl Reader {
         let mut members = vec![Member::first(pipeline)];
         let mut met = HashSet::from([pipeline.id]);
         let mut ended = HashMap::new();
+        let mut doubtful = HashSet::new();
         let mut at = 0;
         while let Some(member) = members.get(at) {
+            let mut child = None;
             if member.parent.is_some() {
-                self.read_child(project, member, reading).await?;
+                child = self.read_child(project, member, reading).await?;
             }
             let found = self.bridges(project, member).await?;
             let none = found
@@ -215,10 +132,23 @@ impl Reader {
                 // A lagging replica shows neither jobs nor trigger jobs.
                 reading.family.childless = has_jobs && none && !may_lack_jobs;
             }
+            if let Some(mut child) = child {
+                child.add_trigger_jobs(&bridges);
+                let doubt = child.doubt(member.sight.1);
+                doubtful.extend(doubt.map(|_| member.id));
+                reading.child_doubt = reading.child_doubt.max(doubt);
+            }
             reading.rejected.extend(bridges.rejected);
             let mut children = Vec::new();
             for bridge in bridges.items {
-                if let Some(child) = member.child(at, &bridge, project) {
+                let child = member.child(at, &bridge, project);
+                let scope = match &child {
+                    Some(_) => ChildScope::NotRead,
+                    None => ChildScope::Missing,
+                };
+                let prefix = member.prefix_of(&bridge);
+                reading.child_scopes.note(prefix, scope);
+                if let Some(child) = child {
                     if known.ended.get(&child.id) == Some(&child.sight) {
                         ended.insert(child.id, child.sight);
                     } else if child.depth <= DEEPEST && met.insert(child.id) {
@@ -226,6 +156,7 @@ impl Reader {
                     }
                 }
                 reading.moved = reading.moved.max(moved_at(&bridge.job));
+                reading.tag |= bridge.tag;
                 if member.parent.is_some() {
                     reading.child_jobs.push(member.named(bridge.job));
                 } else {
@@ -236,11 +167,14 @@ impl Reader {
             members.truncate(LARGEST_FAMILY);
             at += 1;
         }
+        reading.has_trigger_jobs = true;
         let is_unended = with_descendants(&members, |status| !status.is_terminal());
         let family = &mut reading.family;
         family.open = with_descendants(&members, may_move_on)[0];
         family.ended = ended;
-        for (member, is_unended) in members.iter().zip(is_unended).skip(1) {
+        let children = members.iter().zip(is_unended).skip(1);
+        // A child that contradicts itself is read again.
+        for (member, is_unended) in children.filter(|(it, _)| !doubtful.contains(&it.id)) {
             let kind = if is_unended {
                 &mut family.unended
             } else {
@@ -251,23 +185,30 @@ impl Reader {
         Ok(())
     }
 
-    /// Adds the jobs of a child. GitLab may have deleted it: then there are none.
+    /// Adds the jobs of a child; returns what they say of it. `None` if GitLab has deleted it.
     async fn read_child(
         &self,
         project: &Project,
         child: &Member,
         reading: &mut FamilyJobs,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<OwnJobs>, Error> {
         match self.client.pipeline_jobs(project.id, child.id).await {
             Ok(found) => {
-                reading.rejected.extend(found.jobs.rejected);
                 let jobs = found.jobs.items;
+                let own = OwnJobs::of(&jobs, found.jobs.rejected.is_empty() && !found.is_cut);
+                reading.rejected.extend(found.jobs.rejected);
+                reading.is_partial |= found.is_cut;
+                reading.child_scopes.note_read(&child.prefix, &jobs);
                 reading.moved = reading.moved.max(last_moved(&jobs));
                 let jobs = jobs.into_iter().map(|job| child.named(job));
                 reading.child_jobs.extend(jobs);
-                Ok(())
+                Ok(Some(own))
             }
-            Err(error) if self.is_gone(child, &error) => Ok(()),
+            Err(error) if self.is_gone(child, &error) => {
+                let scopes = &mut reading.child_scopes;
+                scopes.note(child.prefix.clone(), ChildScope::Missing);
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -303,6 +244,11 @@ impl Member {
         }
     }
 
+    /// The prefix of the jobs that a trigger job of this member leads to.
+    fn prefix_of(&self, bridge: &Bridge) -> String {
+        format!("{}{}{CHILD_SEPARATOR}", self.prefix, bridge.job.name)
+    }
+
     /// A job of this child, under its name below the parent.
     fn named(&self, mut job: JobObservation) -> ChildJob {
         job.name = Arc::from(format!("{}{}", self.prefix, job.name));
@@ -317,7 +263,7 @@ impl Member {
         let downstream = bridge.downstream.as_ref()?;
         downstream.is_child_of(project).then(|| Self {
             id: downstream.id,
-            prefix: format!("{}{}{CHILD_SEPARATOR}", self.prefix, bridge.job.name),
+            prefix: self.prefix_of(bridge),
             path: below(&self.path, &bridge.job.name),
             depth: self.depth + 1,
             parent: Some(at),

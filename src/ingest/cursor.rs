@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::children::Family;
 use super::events::Resume;
+use super::family::Family;
 use super::open::OpenPipelines;
 use super::pending::{PendingReads, ReadPlan};
 use super::sight::{ReadJobs, Sight, sight_of};

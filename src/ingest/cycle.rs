@@ -3,11 +3,12 @@
 use futures_util::{StreamExt as _, stream};
 use tracing::Instrument as _;
 
-use super::children::FamilyJobs;
 use super::cursor::PollCursor;
+use super::family::FamilyJobs;
 use super::pending::ReadPlan;
 use super::poller::Poller;
 use super::reader::{CONCURRENT_REQUESTS, Reader};
+use super::sight::Doubt;
 use super::span::pipeline_span;
 use crate::gitlab::{Error, ErrorKind, Project};
 use ci_history::{PipelineObservation, Timestamp, is_another};
@@ -178,16 +179,27 @@ impl Reader {
         mut pipeline: PipelineObservation,
         mut read: FamilyJobs,
     ) -> Result<(), Error> {
+        let mut concluded = read.conclude(pipeline.status);
+        let listed = read.listed(pipeline.status);
         let failed = read.failed.take();
-        let concluded = read.conclude(pipeline.status);
         let family = std::mem::take(&mut read.family);
         let jobs = self.hand_over(project, &mut pipeline, read);
         if let Some(error) = failed {
             return Err(error);
         }
+        if let Some(listed) = listed {
+            let unlisted = self.ask_for_unlisted(project, &pipeline, &listed).await;
+            if unlisted == Some(Doubt::Withdrawn) {
+                // Without the withdrawn attempts others describe their jobs.
+                self.observed(project, &pipeline, &jobs);
+            }
+            concluded.doubt = concluded.doubt.or(unlisted);
+        }
         let now = self.observations.gitlab_now();
         if cursor.read(&pipeline, concluded, now) {
+            let has_other_jobs = pipeline.has_other_jobs;
             pipeline = self.client.pipeline(project.id, pipeline.id).await?;
+            pipeline.has_other_jobs = has_other_jobs;
             self.observed(project, &pipeline, &jobs);
             cursor.read(&pipeline, concluded, now);
         }

@@ -1,13 +1,15 @@
 //! From the configuration's projects and groups to the projects that exist.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use tracing::Instrument as _;
 
+use super::events::{FormerProject, Origin};
 use super::reader::Reader;
 use super::span::project_span;
 use crate::base::project_problem::ProjectProblem;
-use crate::config::Group;
+use crate::config::{Group, Watch};
 use crate::gitlab::{Error, ErrorKind, Project};
 use ci_history::Shard;
 
@@ -15,6 +17,8 @@ use ci_history::Shard;
 #[derive(Default)]
 pub(super) struct Catalog {
     found: BTreeMap<Name, Vec<Project>>,
+    /// Projects that were found before the start, until their group answers.
+    former: BTreeMap<Name, Vec<Project>>,
     /// Projects that left their group's list and were refused once. A single answer is not believed.
     refused: BTreeSet<u64>,
 }
@@ -31,6 +35,8 @@ enum Name {
 pub struct Discovery {
     /// The watched projects of this shard, by id.
     pub projects: BTreeMap<u64, Project>,
+    /// The groups of those that the configuration does not name itself, by the id of the project.
+    pub groups: BTreeMap<u64, Arc<str>>,
     /// Names of the configuration that could not be found, and why.
     pub failures: Vec<(String, Error)>,
     /// Projects that were watched, left the list of their group, and are not watched any more.
@@ -57,6 +63,9 @@ impl Reader {
             match asking.instrument(project_span(&group.path)).await {
                 Ok((mut projects, whole)) => {
                     complete &= whole;
+                    for listed in &projects {
+                        catalog.refused.remove(&listed.id);
+                    }
                     let missing = catalog.not_among(&name, &projects);
                     for former in missing.iter().filter(|it| self.watch.shard.owns(it.id)) {
                         let refused = &mut catalog.refused;
@@ -66,6 +75,7 @@ impl Reader {
                         }
                     }
                     projects.retain(|project| !group.exclude.is_match(&*project.path));
+                    catalog.former.remove(&name);
                     catalog.found.insert(name, projects);
                 }
                 Err(error) => failures.push((group.path.clone(), error)),
@@ -84,6 +94,7 @@ impl Reader {
         let projects = catalog.projects(self.watch.shard);
         lost.retain(|(project, _)| !projects.contains_key(&project.id));
         Discovery {
+            groups: catalog.groups(),
             projects,
             complete: complete && failures.is_empty(),
             failures,
@@ -141,12 +152,54 @@ impl Reader {
 }
 
 impl Catalog {
+    /// Remembers the projects that were found before the start and are of a group that is still watched.
+    pub(super) fn of_former(projects: Vec<FormerProject>, watch: &Watch) -> Self {
+        let mut former: BTreeMap<Name, Vec<Project>> = BTreeMap::new();
+        for FormerProject { project, origin } in projects {
+            let is_of = |group: &&Group| match &origin {
+                Origin::Group(path) => **path == *group.path,
+                Origin::Unknown => is_below(&project.path, group),
+            };
+            let group = watch.groups.iter().find(is_of);
+            let group = group.filter(|group| !group.exclude.is_match(&*project.path));
+            if let Some(group) = group {
+                let name = Name::Group(group.path.clone());
+                former.entry(name).or_default().push(project);
+            }
+        }
+        Self {
+            former,
+            ..Self::default()
+        }
+    }
+
+    /// Whether a project was refused once and has to be asked for again.
+    pub(super) fn has_refused(&self) -> bool {
+        !self.refused.is_empty()
+    }
+
     /// The projects that were found for a name before, and are not among these.
     fn not_among(&self, name: &Name, now: &[Project]) -> Vec<Project> {
         let ids: BTreeSet<u64> = now.iter().map(|project| project.id).collect();
-        let before = self.found.get(name).into_iter().flatten();
+        let before = self.found.get(name).or_else(|| self.former.get(name));
+        let before = before.into_iter().flatten();
         let missing = before.filter(|project| !ids.contains(&project.id));
         missing.cloned().collect()
+    }
+
+    /// The group of each project that was found in one and not by its own name.
+    fn groups(&self) -> BTreeMap<u64, Arc<str>> {
+        let mut groups = BTreeMap::new();
+        for (name, projects) in &self.found {
+            for project in projects {
+                match name {
+                    Name::Group(path) => groups.insert(project.id, path.as_str().into()),
+                    // Names of projects come after those of groups.
+                    Name::Project(_) => groups.remove(&project.id),
+                };
+            }
+        }
+        groups
     }
 
     fn projects(&self, shard: Shard) -> BTreeMap<u64, Project> {
@@ -154,6 +207,14 @@ impl Catalog {
         let own = all.filter(|project| shard.owns(project.id));
         own.map(|project| (project.id, project.clone())).collect()
     }
+}
+
+/// Whether a project of this path is in a group, or in a subgroup that is watched with it.
+fn is_below(path: &str, group: &Group) -> bool {
+    let rest = path
+        .strip_prefix(group.path.as_str())
+        .and_then(|rest| rest.strip_prefix('/'));
+    rest.is_some_and(|rest| group.include_subgroups || !rest.contains('/'))
 }
 
 #[cfg(test)]
@@ -167,6 +228,7 @@ mod tests {
             path: format!("acme/{id}").into(),
             web_url: None,
             default_branch: None,
+            hides_default_branch: false,
             archived: false,
         };
         let name = Name::Group("acme".to_owned());

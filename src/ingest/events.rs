@@ -1,11 +1,12 @@
 //! What reading and polling tell the state. Calls come from many tasks and must return soon.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use crate::base::project_memory::SchedulesMemory;
 use crate::base::project_problem::ProjectProblem;
 use crate::gitlab::{Error, Project, Rejected, Schedule};
-use ci_history::{JobObservation, PipelineObservation, Timestamp};
+use ci_history::{JobObservation, NotListed, PipelineObservation, Timestamp};
 
 /// Where polling of a project left off.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +17,26 @@ pub struct Resume {
     pub known_refs: BTreeSet<Arc<str>>,
     /// Pipelines that had not ended.
     pub open: Vec<PipelineObservation>,
+    /// Its schedules as they were read last.
+    pub schedules: SchedulesMemory,
+}
+
+/// A project that was watched before the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormerProject {
+    /// As it was found last.
+    pub project: Project,
+    /// How it came to be watched.
+    pub origin: Origin,
+}
+
+/// How a project came to be watched before the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// It was found in this group of the configuration.
+    Group(Arc<str>),
+    /// Only its histories are known: an earlier version saved them.
+    Unknown,
 }
 
 /// A schedule, and when it last ran.
@@ -31,6 +52,15 @@ pub struct ScheduleSight {
     pub switched_off: Option<Timestamp>,
 }
 
+/// Attempts of a pipeline that GitLab does not have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AbsentAttempts {
+    /// It never had them.
+    pub never_there: HashSet<u64>,
+    /// They were open when their child pipeline was deleted.
+    pub deleted: HashSet<u64>,
+}
+
 /// Takes what was read of pipelines.
 pub trait Observations: Send + Sync + 'static {
     /// A pipeline and all attempts of its jobs were read at `at`, by GitLab's clock.
@@ -41,6 +71,17 @@ pub trait Observations: Send + Sync + 'static {
         jobs: &[JobObservation],
         at: Timestamp,
     );
+
+    /// What is known of a pipeline and is not among these ids, by which all of its jobs were listed.
+    fn not_listed(
+        &self,
+        project: &Project,
+        pipeline: &PipelineObservation,
+        listed: &HashSet<u64>,
+    ) -> NotListed;
+
+    /// GitLab does not have these attempts of a pipeline.
+    fn absent(&self, project: &Project, pipeline: &PipelineObservation, attempts: &AbsentAttempts);
 
     /// Whether a ref has a history of a job of this name.
     fn knows_job(&self, project: &Project, ref_name: &str, job: &str) -> bool;
@@ -74,8 +115,12 @@ pub trait PollEvents: Send + Sync + 'static {
     /// The refs whose histories were lost, to be read back like new ones. Each is told once.
     fn refs_to_read_back(&self, project: &Project) -> BTreeSet<Arc<str>>;
 
-    /// A project is watched, perhaps under a new path.
-    fn watched(&self, project: &Project);
+    /// The projects that were watched before the start and may have been found in a group.
+    fn former_projects(&self) -> Vec<FormerProject>;
+
+    /// A project is watched, perhaps under a new path. `group` is the one of the configuration that it was found in, unless the
+    /// configuration names the project itself.
+    fn watched(&self, project: &Project, group: Option<&Arc<str>>);
 
     /// No project but these is watched any more. `complete` is false if something that the configuration
     /// names was not found: a project that was watched before the start may then still exist.
@@ -94,8 +139,8 @@ pub trait PollEvents: Send + Sync + 'static {
     /// A cycle failed, or the configuration names a project or group that was not found. `name` is its path.
     fn poll_failed(&self, name: &str, error: &Error);
 
-    /// All schedules of a project, in the order of their ids.
-    fn schedules(&self, project: &Project, schedules: &[ScheduleSight]);
+    /// All schedules of a project, in the order of their ids, and what is to be remembered of them.
+    fn schedules(&self, project: &Project, schedules: &[ScheduleSight], memory: SchedulesMemory);
 
     /// All schedules of a project and their last runs were read.
     fn schedules_read(&self, project: &Project);

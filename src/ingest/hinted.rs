@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::children::FamilyJobs;
 use super::cursor::PollCursor;
+use super::family::FamilyJobs;
 use super::hints::Hinted;
 use super::poller::Poller;
 use super::reader::Reader;

@@ -4,6 +4,7 @@
 //! discovery -> one task per project -> cycle: list, read jobs and children -> Observations, PollEvents
 //! ```
 
+mod absent;
 mod backfill;
 mod child_names;
 mod children;
@@ -12,6 +13,7 @@ mod cycle;
 mod debounce;
 mod discovery;
 mod events;
+mod family;
 mod hinted;
 mod hints;
 mod listing;
@@ -34,7 +36,9 @@ mod timetable;
 pub use backfill::BackfillListing;
 pub use cursor::LISTING_OVERLAP;
 pub use discovery::Discovery;
-pub use events::{Observations, PollEvents, Resume, ScheduleSight};
+pub use events::{
+    AbsentAttempts, FormerProject, Observations, Origin, PollEvents, Resume, ScheduleSight,
+};
 pub use hints::{PollHint, Waker};
 pub use poller::Poller;
 pub use reader::Reader;

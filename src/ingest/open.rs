@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::children::Family;
+use super::family::Family;
 use super::recheck::{Readings, Reason};
 use super::sight::{Doubt, ReadJobs, last_movement, may_move_on};
 use ci_history::{PipelineObservation, Status, Timestamp};
@@ -199,6 +199,10 @@ impl OpenPipeline {
         }
         match self.doubt {
             Some(Doubt::Missing) => Reason::Missing,
+            Some(Doubt::Unlisted) => Reason::Unlisted,
+            Some(Doubt::Withdrawn) => Reason::Withdrawn,
+            Some(Doubt::Hidden) if !self.family.has_unended() => Reason::Hidden,
+            Some(Doubt::Hidden) => Reason::Waiting,
             None if self.family.has_unended() => Reason::Waiting,
             // In doubt, or saved with jobs that have not ended.
             Some(Doubt::Unsettled) | None => Reason::Unsettled,

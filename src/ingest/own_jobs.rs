@@ -14,6 +14,8 @@ pub(super) struct OwnJobs {
     /// Whether any attempt has not settled.
     unsettled: bool,
     in_flight: bool,
+    /// Attempts of jobs that are no trigger jobs.
+    listed: usize,
     /// Whether these are all jobs that GitLab listed.
     complete: bool,
 }
@@ -31,6 +33,7 @@ impl OwnJobs {
             last: HashMap::new(),
             unsettled: false,
             in_flight: false,
+            listed: jobs.len(),
             complete,
         };
         for job in jobs {
@@ -59,7 +62,8 @@ impl OwnJobs {
     /// How the jobs contradict a pipeline's status.
     pub(super) fn doubt(&self, status: Status) -> Option<Doubt> {
         let is_missing = match status {
-            Status::Blocked => return self.in_flight.then_some(Doubt::Unsettled),
+            Status::Blocked if self.in_flight => return Some(Doubt::Unsettled),
+            Status::Blocked => false,
             _ if !status.is_terminal() => return None,
             _ if self.unsettled => return Some(Doubt::Unsettled),
             // GitLab creates no jobs for a commit that asks to skip CI.
@@ -68,7 +72,13 @@ impl OwnJobs {
             Status::Success => self.last.is_empty() || self.any_fails(),
             _ => self.last.is_empty(),
         };
-        (is_missing && self.complete).then_some(Doubt::Missing)
+        let is_hidden = self.listed == 0 && !self.last.is_empty();
+        let doubt = if is_missing {
+            Some(Doubt::Missing)
+        } else {
+            is_hidden.then_some(Doubt::Hidden)
+        };
+        doubt.filter(|_| self.complete)
     }
 
     fn any_fails(&self) -> bool {
@@ -160,6 +170,31 @@ mod tests {
         );
         assert_eq!(doubt(Status::Success, &[retried, failed]), None);
         assert_eq!(doubt(Status::Skipped, &[]), None);
+    }
+
+    #[test]
+    fn a_pipeline_that_only_trigger_jobs_explain_may_hide_its_other_jobs() {
+        let with_trigger_job = |jobs: &[JobObservation], status| {
+            let mut own = OwnJobs::of(jobs, true);
+            let mut bridges = Listing::<Bridge>::default();
+            bridges.items.push(Bridge {
+                job: job(9, "child", status),
+                tag: false,
+                downstream: None,
+            });
+            own.add_trigger_jobs(&bridges);
+            own
+        };
+        for status in [Status::Failed, Status::Success] {
+            let hidden = with_trigger_job(&[], status).doubt(status);
+            assert_eq!(hidden, Some(Doubt::Hidden));
+            let shown = with_trigger_job(&[job(1, "unit", Status::Success)], status);
+            assert_eq!(shown.doubt(status), None);
+        }
+        let contradicted = with_trigger_job(&[], Status::Success).doubt(Status::Failed);
+        assert_eq!(contradicted, Some(Doubt::Missing));
+        let goes_on = with_trigger_job(&[], Status::Running).doubt(Status::Running);
+        assert_eq!(goes_on, None);
     }
 
     #[test]

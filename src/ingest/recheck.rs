@@ -22,6 +22,12 @@ const LONGEST_PAUSE: i64 = 6 * HOUR;
 /// A finished pipeline without the jobs that its status promises is doubted for so long.
 const MISSING_FOR: i64 = 6 * HOUR;
 
+/// A pipeline that shows trigger jobs only is read when it is so many times as old as at the reading before, ..
+const HIDDEN_FACTOR: i64 = 4;
+
+/// .. and not within so many seconds of it. Most such pipelines have no other jobs.
+const HIDDEN_PAUSE: i64 = 20;
+
 /// A finished pipeline whose children wait for a user is read for so long.
 const WAITING_FOR: i64 = 7 * DAY;
 
@@ -44,6 +50,12 @@ pub(super) enum Reason {
     Unsettled,
     /// It has ended, and the jobs that explain its status are missing.
     Missing,
+    /// It has ended, and shows trigger jobs only.
+    Hidden,
+    /// Attempts that are known are not listed.
+    Unlisted,
+    /// Attempts were withdrawn just now.
+    Withdrawn,
     /// It could not be read.
     Failing,
 }
@@ -68,6 +80,9 @@ impl Reason {
             Self::Running | Self::Moving => share.min(LONGEST_PAUSE),
             Self::Waiting => share.max(doubling),
             Self::Unsettled | Self::Missing => share.max(doubling).min(LONGEST_PAUSE),
+            Self::Hidden => (age.saturating_mul(HIDDEN_FACTOR - 1)).max(HIDDEN_PAUSE),
+            Self::Unlisted => doubling.min(LONGEST_PAUSE),
+            Self::Withdrawn => 1,
             // Most errors are over soon.
             Self::Failing => (doubling / 4).min(LONGEST_PAUSE),
         }
@@ -86,8 +101,8 @@ impl Reason {
     fn is_over(self, age: i64) -> bool {
         match self {
             Self::Waiting => age >= WAITING_FOR,
-            Self::Missing => age >= MISSING_FOR,
-            Self::Running | Self::Moving | Self::Unsettled | Self::Failing => false,
+            Self::Missing | Self::Hidden => age >= MISSING_FOR,
+            _ => false,
         }
     }
 }
@@ -159,6 +174,11 @@ pub(super) fn may_lag(moved: Option<Timestamp>, now: Timestamp) -> bool {
     moved.is_some_and(|moved| seconds_between(moved, now) < REPLICA_LAG)
 }
 
+/// Whether something happened so shortly before or after now that a replica that lags may not show it.
+pub(super) fn is_recent(at: Option<Timestamp>, now: Timestamp) -> bool {
+    at.is_some_and(|at| at.unix().abs_diff(now.unix()) < REPLICA_LAG.unsigned_abs())
+}
+
 /// Whether a list of a pipeline created then may lack jobs that were created with it.
 pub(super) fn may_lack_jobs(created: Option<Timestamp>, now: Timestamp) -> bool {
     created.is_some_and(|created| seconds_between(created, now) < CREATION_LAG)
@@ -206,6 +226,14 @@ mod tests {
         let found = readings(Reason::Missing, 90 * DAY);
         assert!(found.len() < 18, "{found:?}");
         assert!(found.last().is_some_and(|last| *last > HOUR));
+    }
+
+    #[test]
+    fn a_pipeline_of_trigger_jobs_is_read_a_few_times_more() {
+        assert_eq!(
+            readings(Reason::Hidden, DAY),
+            [1, 21, 84, 336, 1344, 5376, 21504]
+        );
     }
 
     #[test]

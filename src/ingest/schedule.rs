@@ -74,14 +74,16 @@ impl Poller {
         let mut polled: BTreeMap<u64, PolledProject> = BTreeMap::new();
         let mut polling = FuturesUnordered::new();
         let mut first_round = FirstRound::new();
-        let mut discovery = Box::pin(self.discover_after(Duration::ZERO, Catalog::default()));
+        let catalog = Catalog::of_former(self.events.former_projects(), &self.reader.watch);
+        let mut discovery = Box::pin(self.discover_after(Duration::ZERO, catalog));
         loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 (catalog, found) = &mut discovery => {
-                    let Discovery { projects, complete, lost, .. } = found;
-                    let wait = if complete { DISCOVERY_INTERVAL } else { self.reader.watch.interval };
+                    let Discovery { projects, groups, complete, lost, .. } = found;
+                    let is_settled = complete && !catalog.has_refused();
+                    let wait = if is_settled { DISCOVERY_INTERVAL } else { self.reader.watch.interval };
                     discovery.set(self.discover_after(wait, catalog));
                     self.drop_missing(&mut polled, &projects, complete);
                     for (project, problem) in &lost {
@@ -92,7 +94,7 @@ impl Poller {
                     }
                     let untried = first_round.untried.take();
                     for (id, project) in projects {
-                        self.events.watched(&project);
+                        self.events.watched(&project, groups.get(&id));
                         if let Some(known) = polled.get(&id) {
                             known.facts.send_replace(project);
                             continue;
@@ -152,14 +154,15 @@ struct ProjectTask<'a> {
 
 impl<'a> ProjectTask<'a> {
     fn new(poller: &'a Poller, permits: &'a Semaphore, facts: watch::Receiver<Project>) -> Self {
-        let resume = poller.events.resume(&facts.borrow());
+        let mut resume = poller.events.resume(&facts.borrow());
+        let schedules = std::mem::take(&mut resume.schedules);
         Self {
             poller,
             permits,
             facts,
             cursor: PollCursor::new(resume, poller.reader.observations.gitlab_now()),
             strangers: Strangers::new(),
-            timetable: Timetable::default(),
+            timetable: Timetable::restored(schedules),
             pace: Pace::new(),
         }
     }

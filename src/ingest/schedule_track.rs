@@ -2,6 +2,8 @@
 //! itself switched it off.
 
 use super::events::ScheduleSight;
+use crate::base::DAY;
+use crate::base::project_memory::{ScheduleMemory, SwitchedOff};
 use crate::gitlab::Schedule;
 use ci_history::Timestamp;
 
@@ -9,8 +11,8 @@ use ci_history::Timestamp;
 /// this often.
 const WORKER_INTERVAL: i64 = 3600;
 
-/// Seconds after a schedule's time within which GitLab switches it off instead of running it. Later, a person did.
-const SWITCHES_OFF_WITHIN: i64 = 1200;
+/// Seconds after a schedule's time within which GitLab runs it, or switches it off instead. A later change is a person's.
+const ACTS_WITHIN: i64 = 1200;
 
 /// Seconds by which the creation of a pipeline may lie before the time it was scheduled for.
 const TOLERANCE: i64 = 60;
@@ -31,13 +33,6 @@ pub(super) struct ScheduleTrack {
     switched_off: Option<SwitchedOff>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct SwitchedOff {
-    at: Timestamp,
-    /// Nobody but GitLab did it if no pipeline came of this time.
-    unless_run_at: Option<Timestamp>,
-}
-
 impl ScheduleTrack {
     /// A schedule at its first reading. Times before `floor` passed while GitLab ran no schedules of the project.
     pub(super) fn new(schedule: Schedule, now: Timestamp, floor: Option<Timestamp>) -> Self {
@@ -54,14 +49,48 @@ impl ScheduleTrack {
         track
     }
 
+    /// A schedule as an earlier process knew it.
+    pub(super) fn restored(memory: ScheduleMemory) -> Self {
+        Self {
+            schedule: Schedule {
+                id: memory.id,
+                description: memory.description,
+                ref_name: memory.ref_name,
+                next_run_at: memory.next_run_at,
+                active: memory.active,
+                updated_at: memory.updated_at,
+            },
+            last_run: memory.last_run,
+            asked_at: memory.asked_at,
+            questions: memory.questions,
+            due: memory.due,
+            switched_off: memory.switched_off,
+        }
+    }
+
+    /// What a later process needs to know.
+    pub(super) fn memory(&self) -> ScheduleMemory {
+        ScheduleMemory {
+            id: self.schedule.id,
+            description: self.schedule.description.clone(),
+            ref_name: self.schedule.ref_name.clone(),
+            next_run_at: self.schedule.next_run_at,
+            active: self.schedule.active,
+            updated_at: self.schedule.updated_at,
+            last_run: self.last_run,
+            asked_at: self.asked_at,
+            questions: self.questions,
+            due: self.due,
+            switched_off: self.switched_off,
+        }
+    }
+
     /// Takes a later reading.
     pub(super) fn update(&mut self, schedule: Schedule, now: Timestamp, floor: Option<Timestamp>) {
         if self.schedule != schedule {
             // A run moves the next one first and creates its pipeline after that.
             self.questions = 2;
-            let promised = self.schedule.promised(floor);
-            let came = promised.filter(|at| schedule.updated_at.is_none_or(|moved| moved >= *at));
-            self.note_due(came, now);
+            self.note_due(self.schedule.came_before(&schedule, floor), now);
         }
         self.note_switch(&schedule, now);
         self.schedule = schedule;
@@ -129,7 +158,7 @@ impl ScheduleTrack {
                 unless_run_at: None,
             });
         } else if let (Some(due), Some(at)) = (self.due, later.updated_at)
-            && (0..=SWITCHES_OFF_WITHIN).contains(&(at.unix() - due.unix()))
+            && (0..=ACTS_WITHIN).contains(&(at.unix() - due.unix()))
         {
             self.switched_off = Some(SwitchedOff {
                 at,
@@ -162,12 +191,31 @@ impl Schedule {
         }
     }
 
+    /// The newest time known to have come between two readings. GitLab changes a schedule soon after its time: the next
+    /// time moves. Any other change is a person's, who may have paused the schedule over its time.
+    fn came_before(&self, later: &Self, floor: Option<Timestamp>) -> Option<Timestamp> {
+        let promised = self.promised(floor)?;
+        let Some(moved) = later.updated_at else {
+            return Some(promised);
+        };
+        if moved < promised {
+            return None;
+        }
+        if moved.unix() - promised.unix() <= ACTS_WITHIN {
+            return Some(promised);
+        }
+        // Several times came. Most schedules run at one time of the day: GitLab made the change if it is soon after it.
+        let next = later.next_run_at.filter(|_| later.active)?;
+        let after = moved.unix().saturating_sub(next.unix()).rem_euclid(DAY);
+        (after <= ACTS_WITHIN).then(|| Timestamp::of_clock(moved.unix() - after))
+    }
+
     /// Whether it is off since its time came, judged by a single reading: whoever pauses a schedule does so before
     /// its time, and GitLab leaves the next time of a paused schedule as it is.
     fn switched_off_at_its_time(&self) -> Option<SwitchedOff> {
         let (due, at) = (self.next_run_at?, self.updated_at?);
         let after = at.unix() - due.unix();
-        let is_off = !self.active && (0..=SWITCHES_OFF_WITHIN).contains(&after);
+        let is_off = !self.active && (0..=ACTS_WITHIN).contains(&after);
         is_off.then_some(SwitchedOff {
             at,
             unless_run_at: Some(due),

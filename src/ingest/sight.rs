@@ -31,13 +31,20 @@ pub(super) struct ReadJobs {
     pub(super) moved: Option<Timestamp>,
 }
 
-/// How the jobs of a pipeline that has ended contradict its status. A replica that lags shows such jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How the jobs of a pipeline that has ended contradict its status, or what was read before. A replica that lags shows
+/// such jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Doubt {
-    /// Some have not ended.
-    Unsettled,
+    /// Attempts that are known are not listed, and GitLab was not asked for all of them yet.
+    Unlisted,
+    /// GitLab does not have attempts that were known.
+    Withdrawn,
+    /// Trigger jobs explain the status, and no other job is listed. Some pipelines have none.
+    Hidden,
     /// The jobs that explain the status are missing.
     Missing,
+    /// Some have not ended.
+    Unsettled,
 }
 
 /// The last time at which a pipeline itself is known to have moved.

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::poller::Poller;
 use super::reader::Reader;
 use super::schedule_track::ScheduleTrack;
+use crate::base::project_memory::SchedulesMemory;
 use crate::gitlab::{Error, Project, Schedule};
 use ci_history::Timestamp;
 
@@ -44,7 +45,7 @@ impl Poller {
         }
         if project.archived {
             timetable.archive(self.reader.observations.gitlab_now());
-            self.events.schedules(project, &[]);
+            self.events.schedules(project, &[], timetable.memory());
             return;
         }
         let read = self.reader.read_schedules(project, timetable).await;
@@ -56,7 +57,7 @@ impl Poller {
             }
         }
         let sights: Vec<_> = timetable.known.values().map(ScheduleTrack::sight).collect();
-        self.events.schedules(project, &sights);
+        self.events.schedules(project, &sights, timetable.memory());
         if read.is_ok() {
             self.events.schedules_read(project);
         }
@@ -93,6 +94,25 @@ impl Reader {
 }
 
 impl Timetable {
+    /// The schedules as an earlier process knew them.
+    pub(super) fn restored(memory: SchedulesMemory) -> Self {
+        let tracks = memory.schedules.into_iter();
+        Self {
+            known: tracks
+                .map(|schedule| (schedule.id, ScheduleTrack::restored(schedule)))
+                .collect(),
+            archived_until: memory.archived_until,
+            ..Self::default()
+        }
+    }
+
+    fn memory(&self) -> SchedulesMemory {
+        SchedulesMemory {
+            schedules: self.known.values().map(ScheduleTrack::memory).collect(),
+            archived_until: self.archived_until,
+        }
+    }
+
     fn is_due(&self, project: &Project, now: Instant) -> bool {
         self.path.as_ref() != Some(&project.path) || self.next_reading.is_none_or(|at| at <= now)
     }

@@ -103,6 +103,7 @@ impl Exposition {
     ) -> RenderedTimeline {
         let jobs = exposed(rows, team);
         let names = jobs.iter().map(|job| &job.row.name);
+        let names = names.chain([&rows.project, &rows.ref_name]);
         let cut = names.filter(|name| name.len() > LABEL_BYTES).count();
         if cut > 0 {
             self.telemetry().limit_reached(Limit::LabelBytes, cut);

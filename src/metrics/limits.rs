@@ -12,8 +12,12 @@ pub enum Limit {
     JobsPerProject,
     /// Pipelines of new refs of a full project.
     RefsPerProject,
+    /// Schedules of a project that are not exposed.
+    SchedulesPerProject,
     /// Listings of a pipeline's jobs that were cut.
     JobsPerPipeline,
-    /// Jobs whose name is cut in the metrics.
+    /// Lists with more bytes than are read.
+    ListingBytes,
+    /// Jobs, refs and projects whose name is cut in the metrics.
     LabelBytes,
 }

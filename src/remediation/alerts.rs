@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ci_history::Timestamp;
 use serde::Deserialize;
 
 use super::request::Wish;
@@ -23,10 +24,13 @@ struct Message {
 struct Alert {
     status: String,
     labels: BTreeMap<String, String>,
+    #[serde(rename = "startsAt")]
+    starts_at: String,
 }
 
 /// What the firing alerts of a message ask for, and how many ask for something that nobody understands. Resolved alerts
-/// and those without the label ask for nothing. A repeated one does, and the guard does nothing twice.
+/// and those without the label ask for nothing. A repeated one asks again, and the guard does nothing twice for one
+/// firing alert.
 ///
 /// # Errors
 ///
@@ -46,10 +50,17 @@ pub fn wishes_of(body: &[u8]) -> Result<(Vec<Wish>, Vec<String>), String> {
         .iter()
         .filter(|alert| alert.status == "firing");
     for alert in firing {
-        match wish_of(&alert.labels) {
+        let wish = wish_of(&alert.labels);
+        match wish {
             Ok(None) => {}
-            Ok(Some(wish)) if wishes.contains(&wish) => {}
-            Ok(Some(wish)) => wishes.push(wish),
+            Ok(Some(wish)) => {
+                let since = alert.starts_at.parse::<jiff::Timestamp>().ok();
+                let since = since.and_then(|at| Timestamp::from_unix(at.as_second()));
+                let wish = Wish { since, ..wish };
+                if !wishes.contains(&wish) {
+                    wishes.push(wish);
+                }
+            }
             Err(problem) => problems.push(problem),
         }
     }

@@ -94,6 +94,9 @@ pub struct Ask {
     pub kind: ActionKind,
     /// The manual job that [`ActionKind::Play`] starts.
     pub play: Option<Arc<str>>,
+    /// Nothing is done if something was done about this job at this time or later: an alert that fires since then asks
+    /// once, however often it is repeated.
+    pub since: Option<Timestamp>,
     /// The failure. Of [`ActionKind::RunSchedule`] only project and ref are meant.
     pub job: FailedJob,
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, header};
-use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
 
 use crate::config::Caller;
@@ -46,9 +45,9 @@ impl Callers {
         let mut found = None;
         for caller in &self.callers {
             let is_named = name.as_deref().is_none_or(|name| *name == *caller.name);
-            let is_known = caller.token.as_ref().is_some_and(|token| {
-                bool::from(token.expose_secret().as_bytes().ct_eq(secret.as_bytes()))
-            });
+            let equals = |token: &str| bool::from(token.as_bytes().ct_eq(secret.as_bytes()));
+            let token = caller.token.as_ref();
+            let is_known = token.and_then(|token| token.with(equals)).unwrap_or(false);
             if is_named && is_known {
                 found = Some(caller.name.clone());
             }
@@ -60,11 +59,12 @@ impl Callers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::live_secret::LiveSecret;
 
     fn callers() -> Callers {
         let caller = |name: &str, token: &str| Caller {
             name: name.into(),
-            token: Some(token.to_owned().into()),
+            token: Some(Arc::new(LiveSecret::fixed(token.into()))),
         };
         Callers::new(vec![
             caller("alertmanager", "0123456789abcdef"),

@@ -58,6 +58,7 @@ impl Executor {
             origin: Origin::Caller(by.clone()),
             kind: wish.kind,
             play: wish.play.clone(),
+            since: wish.since,
             job,
         };
         if wish.kind == ActionKind::RunSchedule {

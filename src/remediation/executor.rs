@@ -13,8 +13,9 @@ use super::ask::{Ask, FailedJob, Origin};
 use super::decisions::{Decided, Decisions, Verdict, verdict_of};
 use super::facts::{Condition, Failures, Observer};
 use super::guard::{Conditions, Decision, Guard};
-use super::ledger::Ledger;
+use super::ledger::{Action, Ledger, Progress};
 use super::ledger_store::LedgerStore;
+use super::reason::Reason;
 use crate::config::{Mode, Remediation};
 use crate::gitlab::Client;
 use crate::store::Store;
@@ -106,7 +107,7 @@ impl Executor {
     /// Decides and acts until `stop`. An action that has begun is recorded to its end.
     pub async fn run(&self, stop: CancellationToken) {
         loop {
-            self.look().await;
+            self.look(&stop).await;
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -140,7 +141,7 @@ impl Executor {
     }
 
     /// Looks at all failures once.
-    async fn look(&self) {
+    async fn look(&self, stop: &CancellationToken) {
         if let Err(why) = self.load().await {
             self.not_saved(&why);
             self.tell_conditions();
@@ -154,6 +155,9 @@ impl Executor {
         // The jobs of earlier stages first: GitLab creates them first.
         jobs.sort_unstable_by_key(|job| (job.pipeline_id, job.job_id));
         for job in &jobs {
+            if stop.is_cancelled() {
+                return;
+            }
             if self.memory().decisions.is_due(job, now) {
                 self.consider(job).await;
             }
@@ -194,17 +198,29 @@ impl Executor {
             origin: Origin::Rule(rule.name.clone()),
             kind: rule.action,
             play: rule.play.clone(),
+            since: None,
             job: job.clone(),
         };
         let mut decision = self.decide(&ask).await;
         if self.acts() && matches!(decision, Decision::Act(_)) {
             decision = match self.act(&ask).await {
-                Ok(_) => decision,
+                Ok(action) => self.decision_after(&action, decision),
                 Err(instead) => instead,
             };
         }
         let (verdict, again) = verdict_of(decision, self.acts());
         self.decided(job, Some(&rule.name), verdict, again);
+    }
+
+    /// The decision that stands after an action: one that GitLab did not take, or perhaps not, is looked at again.
+    fn decision_after(&self, action: &Action, acted: Decision) -> Decision {
+        let ledger = self.ledger();
+        match action.progress {
+            Progress::Started | Progress::Recovered | Progress::FailedAgain => acted,
+            Progress::Intended => self.guard(&ledger).later(Reason::Busy),
+            Progress::NotDone => self.guard(&ledger).later(Reason::NotTaken),
+            Progress::Refused => Decision::Refuse(Reason::GitlabRefused),
+        }
     }
 
     /// What would be done now about an ask.

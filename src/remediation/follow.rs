@@ -41,19 +41,23 @@ impl Executor {
         }
         let apply = |ledger: &mut Ledger| {
             let mut changed = ledger.forget_circuits(is_over);
-            for note in &notes {
-                changed |= ledger.note(note.number, note.progress, note.started, None);
-            }
             for job in &opening {
                 changed |= ledger.open_circuit(job, now);
             }
-            (changed, ())
+            // Another exporter may have noted the same.
+            let is_new = |note: &&Note| ledger.note(note.number, note.progress, note.started, None);
+            let new: Vec<u64> = notes
+                .iter()
+                .filter(is_new)
+                .map(|note| note.number)
+                .collect();
+            (changed || !new.is_empty(), new)
         };
         match self.record.change(apply).await {
             Err(why) => self.not_saved(&why),
-            Ok((ledger, _)) => {
-                for note in &notes {
-                    if let Some(action) = ledger.action(note.number) {
+            Ok((ledger, change)) => {
+                for number in change.into_inner() {
+                    if let Some(action) = ledger.action(number) {
                         self.observer.acted(action);
                     }
                 }
@@ -105,6 +109,7 @@ impl Executor {
             origin: Origin::Rule(action.by.clone()),
             kind: action.kind,
             play: action.play.clone(),
+            since: None,
             job: failure_of(action),
         };
         let listed = self.listed(&ask).await.ok()?;
@@ -139,12 +144,12 @@ impl Executor {
         jobs.filter(opens).collect()
     }
 
-    /// Whether nothing is left to know about a circuit: its job passed, or is no longer watched.
+    /// Whether nothing is left to know about a circuit: its job passed, or is gone. Other shards know about jobs of
+    /// projects that this exporter does not watch.
     fn is_over(&self, circuit: &Circuit) -> bool {
-        let has_passed = self
-            .failures
-            .streak(&circuit.job)
-            .is_none_or(|streak| streak == 0);
+        let is_watched = || self.failures.project_id(&circuit.job.project).is_some();
+        let streak = self.failures.streak(&circuit.job);
+        let has_passed = streak.map_or_else(is_watched, |streak| streak == 0);
         let is_manual = self.settings.circuit.reset == CircuitReset::Manual;
         has_passed && !(is_manual && circuit.opened.is_some())
     }

@@ -90,6 +90,9 @@ impl Guard<'_> {
         {
             return Some(Decision::Refuse(Reason::AlreadyDone));
         }
+        if (ask.since).is_some_and(|since| self.ledger.has_acted_since(job, since)) {
+            return Some(Decision::Refuse(Reason::AlreadyDone));
+        }
         if let Some(decision) = self.delay(ask, self.ledger.tries(job)) {
             return Some(decision);
         }
@@ -261,3 +264,6 @@ fn jitter(job_id: u64, delay: i64) -> i64 {
 fn seconds(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

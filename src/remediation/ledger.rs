@@ -290,6 +290,13 @@ impl Ledger {
         })
     }
 
+    /// Whether the job was acted on at a time or later.
+    pub fn has_acted_since(&self, job: &FailedJob, since: Timestamp) -> bool {
+        let name = JobName::of(job);
+        let mut actions = self.actions.iter().rev();
+        actions.any(|action| action.counts() && action.at >= since && action.job == name)
+    }
+
     /// How often the job was acted on in the pipeline of its failure.
     pub fn tries(&self, job: &FailedJob) -> usize {
         let of_job = |action: &&Action| {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use ci_history::Timestamp;
+
 use super::ask::Ask;
 use super::decisions::Verdict;
 use super::ledger::{Action, JobName};
@@ -26,6 +28,8 @@ pub struct Wish {
     pub job_id: Option<u64>,
     /// The manual job that [`ActionKind::Play`] starts.
     pub play: Option<Arc<str>>,
+    /// See [`Ask::since`].
+    pub since: Option<Timestamp>,
     /// The schedule that [`ActionKind::RunSchedule`] starts.
     pub schedule_id: Option<u64>,
 }
@@ -50,6 +54,7 @@ impl Wish {
             pipeline_id: None,
             job_id: None,
             play: None,
+            since: None,
             schedule_id: None,
         }
     }

@@ -3,7 +3,8 @@
 use ci_history::{Rules, TimelineKey, Timestamp};
 
 use super::attic::{Aside, AtticName};
-use super::document::{DocumentError, Saved, decode};
+use super::document::{Saved, decode};
+use super::json::DocumentError;
 use super::layout::document_path;
 use super::outcome::Written;
 use super::{Store, StoreError, blocking};

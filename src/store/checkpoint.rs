@@ -4,7 +4,9 @@ use ci_history::{Rules, Timeline, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::document::{DocumentError, Saved, decode, embed, parse, to_json};
+use super::document::{Saved, decode, embed};
+use super::json::{DocumentError, parse, to_json};
+use super::times::{seconds, time};
 
 /// Version this program writes, and the only one it reads: a checkpoint does not outlive an upgrade.
 const VERSION: u32 = 1;
@@ -53,7 +55,7 @@ impl BackfillCheckpoint {
             version: VERSION,
             scope: self.scope,
             since: self.since.unix(),
-            listed: self.listed.map(Timestamp::unix),
+            listed: seconds(self.listed),
             done: self.done,
             timelines: self.timelines.into_iter().map(document).collect(),
         })
@@ -70,7 +72,7 @@ impl BackfillCheckpoint {
         Ok(Some(Self {
             scope: document.scope,
             since: Timestamp::of_clock(document.since),
-            listed: document.listed.and_then(Timestamp::from_unix),
+            listed: time(document.listed),
             done: document.done,
             timelines: timelines.collect::<Result<_, DocumentError>>()?,
         }))

@@ -10,7 +10,7 @@ use ci_history::{Shard, TimelineKey};
 use super::attic::AtticName;
 use super::envelope::{self, seal};
 use super::files::{self, Owner, sync};
-use super::layout::{ATTIC, REMEDIATION, document_path};
+use super::layout::{ATTIC, PROJECT_FILE, REMEDIATION, document_path};
 use super::outcome::{Loaded, Quarantined, ReadError};
 
 const LOCK_FILE: &str = ".lock";
@@ -177,6 +177,11 @@ impl Directory {
         self.write(&document_path(key), &text)
     }
 
+    /// The GitLab of the documents, if it is known.
+    pub(super) fn instance(&self) -> Option<&str> {
+        self.instance.as_deref()
+    }
+
     pub(super) fn write(&self, name: &str, text: &[u8]) -> Result<(), SaveError> {
         let path = &self.root.join(name);
         let failed = |action| {
@@ -335,7 +340,8 @@ fn document_files(root: &Path) -> Vec<PathBuf> {
     folders
         .flat_map(|folder| {
             files::files_in(&folder, |name| {
-                name.ends_with(DOCUMENT_SUFFIX) && !name.starts_with('.')
+                let is_timeline = name.ends_with(DOCUMENT_SUFFIX) && !name.starts_with('.');
+                is_timeline || name == PROJECT_FILE
             })
         })
         .collect()

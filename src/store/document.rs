@@ -1,4 +1,4 @@
-//! The document of one timeline: version 3, a superset of `job_executions.v2.json`.
+//! The document of one timeline, a superset of `job_executions.v2.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,58 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::history_document::{HistoryDocument, Interner, ProjectDocument, is_zero};
-
-/// Version this program writes; the highest it reads.
-const VERSION: u32 = 3;
-
-/// A document that could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum DocumentError {
-    /// Written by a newer program.
-    #[error(
-        "the document is of version {found}, this program reads versions up to {VERSION}: \
-         run the version that wrote it, or a newer one"
-    )]
-    Newer {
-        /// The version found.
-        found: u64,
-    },
-    /// Not JSON, or not this document.
-    #[error("not a readable state document: at `{path}`: {message}")]
-    Malformed {
-        /// Where in the document.
-        path: String,
-        /// Found and wanted.
-        message: String,
-    },
-    /// Under another name than its own: a copy.
-    #[error("its name is not that of the document, which is {own_name}: a copy of it?")]
-    Misplaced {
-        /// Where the document belongs.
-        own_name: String,
-    },
-    /// Its text and its checksum do not fit.
-    #[error("it was changed since it was saved: its checksum is another one")]
-    Altered,
-    /// Of another GitLab.
-    #[error(
-        "it is of another GitLab, {found}, and refused, because `gitlab.url` names {wanted}: choose another state directory or prefix \
-         for this GitLab, or run `state adopt` if it is the same GitLab under a new address"
-    )]
-    OtherInstance {
-        /// The GitLab of the document.
-        found: String,
-        /// The GitLab of the configuration.
-        wanted: String,
-    },
-}
-
-impl DocumentError {
-    /// Whether the document is whole, so that the program must neither move nor overwrite it.
-    pub(super) fn is_refused(&self) -> bool {
-        matches!(self, Self::Newer { .. } | Self::OtherInstance { .. })
-    }
-}
+use super::json::{DocumentError, parse, to_json};
+use super::times::{seconds, time};
+use super::version::{self, VERSION};
 
 /// A timeline as saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +51,7 @@ impl Saved {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TimelineDocument {
+pub(super) struct TimelineDocument {
     version: u32,
     project: ProjectDocument,
     #[serde(rename = "ref")]
@@ -120,6 +71,9 @@ struct TimelineDocument {
     /// How often the ref began again.
     #[serde(default, skip_serializing_if = "is_zero")]
     generation: u64,
+    /// Up to this pipeline, those of other tracks are in the sums.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    mixed_through: u64,
     /// The newest finished pipeline, as in version 2.
     pipeline_id: u64,
     /// Finished pipelines by source: id and time of creation.
@@ -169,12 +123,13 @@ impl TimelineDocument {
             },
             ref_name: timeline.key.ref_name.clone(),
             track: timeline.key.track.clone(),
-            watermark: saved.watermark.map(Timestamp::unix),
+            watermark: seconds(saved.watermark),
             has_gap: saved.has_gap,
             default_branch: saved.scope.default_branch,
             sources: saved.scope.sources.clone(),
             unwatched: saved.scope.unwatched.clone(),
             generation: timeline.generation,
+            mixed_through: timeline.mixed_through,
             pipeline_id: timeline.newest_finished,
             finished: finished_document(&timeline.finished),
             pipelines: HistoryDocument::of(&timeline.pipelines, rules),
@@ -189,32 +144,13 @@ impl TimelineDocument {
     }
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "maps with string keys and plain numbers always serialize"
-)]
-pub(super) fn to_json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("a document that serializes")
-}
-
 /// Reads a timeline's document, wherever it comes from. Fields that this version does not know are refused.
 pub fn decode(text: &[u8]) -> Result<Saved, DocumentError> {
     Ok(decode_with_instance(text)?.0)
 }
 
 pub(super) fn decode_with_instance(text: &[u8]) -> Result<(Saved, EnvelopeFacts), DocumentError> {
-    let version = parse::<VersionOnly>(text)?.version;
-    if version > u64::from(VERSION) {
-        return Err(DocumentError::Newer { found: version });
-    }
-    if version != u64::from(VERSION) {
-        return Err(DocumentError::Malformed {
-            path: "version".to_owned(),
-            message: format!(
-                "found {version}, wanted {VERSION}: a `job_executions.v2.json` names no project and is imported, not loaded"
-            ),
-        });
-    }
+    version::check(text)?;
     let document: TimelineDocument = parse(text)?;
     let facts = EnvelopeFacts {
         instance: document.gitlab,
@@ -227,6 +163,7 @@ pub(super) fn decode_with_instance(text: &[u8]) -> Result<(Saved, EnvelopeFacts)
         document.project.web_url,
     );
     timeline.generation = document.generation;
+    timeline.mixed_through = document.mixed_through;
     timeline.newest_finished = document.pipeline_id;
     timeline.finished = finished_pipelines(document.finished);
     timeline.pipelines = document.pipelines.into_history(&mut commits);
@@ -237,7 +174,7 @@ pub(super) fn decode_with_instance(text: &[u8]) -> Result<(Saved, EnvelopeFacts)
         .collect();
     let saved = Saved {
         timeline,
-        watermark: document.watermark.and_then(Timestamp::from_unix),
+        watermark: time(document.watermark),
         has_gap: document.has_gap,
         scope: SavedScope {
             default_branch: document.default_branch,
@@ -253,7 +190,7 @@ type FinishedDocument = BTreeMap<Arc<str>, Vec<(u64, Option<i64>)>>;
 fn finished_document(finished: &FinishedPipelines) -> FinishedDocument {
     let by_source = finished.0.iter().map(|(source, pipelines)| {
         let pipelines = pipelines.iter();
-        let pipelines = pipelines.map(|(id, at)| (*id, at.map(Timestamp::unix)));
+        let pipelines = pipelines.map(|(id, at)| (*id, seconds(*at)));
         (source.clone(), pipelines.collect())
     });
     by_source.collect()
@@ -261,7 +198,6 @@ fn finished_document(finished: &FinishedPipelines) -> FinishedDocument {
 
 fn finished_pipelines(document: FinishedDocument) -> FinishedPipelines {
     let by_source = document.into_iter().map(|(source, pipelines)| {
-        let time = |at: Option<i64>| at.and_then(Timestamp::from_unix);
         let mut pipelines: Vec<_> = pipelines
             .into_iter()
             .map(|(id, at)| (id, time(at)))
@@ -272,40 +208,6 @@ fn finished_pipelines(document: FinishedDocument) -> FinishedPipelines {
         (source, pipelines)
     });
     FinishedPipelines(by_source.collect())
-}
-
-/// Whether a text names a version, as only the documents of this program do.
-pub fn names_a_version(text: &[u8]) -> Result<bool, DocumentError> {
-    Ok(parse::<VersionOnly>(text)?.version != 0)
-}
-
-#[derive(Deserialize)]
-struct VersionOnly {
-    #[serde(default)]
-    version: u64,
-}
-
-pub(super) fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, DocumentError> {
-    let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
-    // A list of the right values would pass for an object, and another one for an odd error.
-    if first == Some(&b'[') {
-        return Err(DocumentError::Malformed {
-            path: ".".to_owned(),
-            message: "found a list, wanted an object".to_owned(),
-        });
-    }
-    let mut reader = serde_json::Deserializer::from_slice(text);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        DocumentError::Malformed {
-            path: error.path().to_string(),
-            message: error.inner().to_string(),
-        }
-    })?;
-    reader.end().map_err(|error| DocumentError::Malformed {
-        path: ".".to_owned(),
-        message: error.to_string(),
-    })?;
-    Ok(value)
 }
 
 /// `job_executions.v2.json`, as datadog-agent reads and writes it.
@@ -377,4 +279,47 @@ pub fn encode_v2(timeline: &Timeline, rules: &Rules) -> Vec<u8> {
         pipeline_id: timeline.newest_finished(),
         jobs: jobs.collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::history_document as history;
+    use super::*;
+
+    /// The fields that a part of a document may have, as serde names them.
+    fn fields<T: serde::de::DeserializeOwned>() -> Vec<String> {
+        let error = match serde_json::from_str::<T>(r#"{"?":0}"#) {
+            Ok(_) => panic!("unknown fields are refused"),
+            Err(error) => error.to_string(),
+        };
+        let (_, fields) = error.split_once("expected one of ").unwrap();
+        let names = fields.split('`').skip(1).step_by(2);
+        names.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_version_has_these_fields_and_another_one_raises_it() {
+        assert_eq!(VERSION, 4);
+        let timeline = "version project ref track watermark has_gap default_branch sources unwatched generation mixed_through \
+                        pipeline_id finished pipelines jobs gitlab checksum";
+        let history = "consecutive_failures jobs_info before_window outside_window imported_window first_seen carried \
+                       excerpt job";
+        let entry = "id failing commit pipeline_id finished withdrawn counted attempts";
+        let attempt = "id phase at duration queued version allow_failure failure_reason web_url member log_class log_rule withdrawals";
+        let baseline = "floor idle_floor streak streak_since first_failing_commit last_passing_commit executions failures \
+                        flaky retries last_execution last_success last_failure last_ended";
+        assert_eq!(fields::<TimelineDocument>().join(" "), timeline);
+        assert_eq!(fields::<history::HistoryDocument>().join(" "), history);
+        assert_eq!(fields::<history::EntryDocument>().join(" "), entry);
+        assert_eq!(fields::<history::AttemptDocument>().join(" "), attempt);
+        assert_eq!(fields::<history::BaselineDocument>().join(" "), baseline);
+        assert_eq!(
+            fields::<history::DescriptionDocument>(),
+            ["stage", "allow_failure", "newest_attempt", "sources"]
+        );
+        assert_eq!(
+            fields::<history::ProjectDocument>(),
+            ["id", "path", "web_url"]
+        );
+    }
 }

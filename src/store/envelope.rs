@@ -3,8 +3,10 @@
 //! Both stand at its end: `.., "gitlab": "gitlab.example.com", "checksum": "9ae0daaf"}`. Documents of earlier versions have
 //! neither. They are read, and saved again with both.
 
-use super::document::{DocumentError, Saved, decode_with_instance};
-use super::layout::document_path;
+use super::document::{EnvelopeFacts, Saved, decode_with_instance};
+use super::json::DocumentError;
+use super::layout::{document_path, project_of_path, project_path};
+use super::project_document::{self, SavedMemory};
 
 const CHECKSUM: &[u8] = b",\"checksum\":\"";
 const END: &[u8] = b"\"}";
@@ -14,10 +16,17 @@ const DIGITS: usize = 8;
 
 /// A document as it was found in a store.
 #[derive(Debug)]
-pub(super) struct Opened {
-    pub(super) saved: Saved,
+pub(super) struct Opened<T = Content> {
+    pub(super) saved: T,
     /// Whether it has a checksum, and names its GitLab if the store knows one.
     pub(super) is_sealed: bool,
+}
+
+/// What a document is about.
+#[derive(Debug)]
+pub(super) enum Content {
+    Timeline(Box<Saved>),
+    Project(SavedMemory),
 }
 
 /// Adds the GitLab and the checksum to the text of a document.
@@ -47,8 +56,51 @@ pub(super) fn open(
     name: &str,
     instance: Option<&str>,
 ) -> Result<Opened, DocumentError> {
-    let (saved, facts) = decode_with_instance(text)?;
+    if project_of_path(name).is_none() {
+        let opened = open_timeline(text, name, instance)?;
+        return Ok(Opened {
+            saved: Content::Timeline(Box::new(opened.saved)),
+            is_sealed: opened.is_sealed,
+        });
+    }
+    let (saved, facts) = project_document::decode(text).map_err(|error| if_whole(error, text))?;
+    let is_sealed = check(&facts, project_path(saved.project_id), text, name, instance)?;
+    Ok(Opened {
+        saved: Content::Project(saved),
+        is_sealed,
+    })
+}
+
+/// The same, of a timeline's document.
+pub(super) fn open_timeline(
+    text: &[u8],
+    name: &str,
+    instance: Option<&str>,
+) -> Result<Opened<Saved>, DocumentError> {
+    let (saved, facts) = decode_with_instance(text).map_err(|error| if_whole(error, text))?;
     let own_name = document_path(&saved.timeline.key);
+    let is_sealed = check(&facts, own_name, text, name, instance)?;
+    Ok(Opened { saved, is_sealed })
+}
+
+/// A document with the right checksum is as a program of ours wrote it, so one that cannot be read is of another version.
+fn if_whole(error: DocumentError, text: &[u8]) -> DocumentError {
+    match error {
+        DocumentError::Malformed { path, message } if has_right_checksum(text) => {
+            DocumentError::Unknown { path, message }
+        }
+        error => error,
+    }
+}
+
+/// Returns whether the document has a checksum, and names its GitLab if the store knows one.
+fn check(
+    facts: &EnvelopeFacts,
+    own_name: String,
+    text: &[u8],
+    name: &str,
+    instance: Option<&str>,
+) -> Result<bool, DocumentError> {
     if own_name != name {
         return Err(DocumentError::Misplaced { own_name });
     }
@@ -64,10 +116,7 @@ pub(super) fn open(
         });
     }
     let names_instance = facts.instance.is_some() || instance.is_none();
-    Ok(Opened {
-        saved,
-        is_sealed: facts.has_checksum && names_instance,
-    })
+    Ok(facts.has_checksum && names_instance)
 }
 
 fn has_right_checksum(text: &[u8]) -> bool {
@@ -94,6 +143,7 @@ mod tests {
 
     use super::super::document::encode;
     use super::*;
+    use crate::base::project_memory::ProjectMemory;
 
     fn document(instance: Option<&str>) -> Vec<u8> {
         let timeline = Timeline::new(TimelineKey::new(7, "main"), "acme/shop".into(), None);
@@ -136,6 +186,49 @@ mod tests {
             let found = opened(changed.as_bytes(), "7/main.json", "a.example");
             assert!(matches!(found, Err(DocumentError::Altered)), "{changed}");
         }
+    }
+
+    #[test]
+    fn a_whole_document_with_an_unknown_field_is_of_another_version_and_left_alone() {
+        let text = document(Some("a.example"));
+        let at = text
+            .windows(10)
+            .position(|part| part == b",\"checksum")
+            .unwrap();
+        let newer = [&text[..at], b",\"future\":1}"].concat();
+        let found = opened(&seal(newer.clone(), None), "7/main.json", "a.example");
+        let Err(error @ DocumentError::Unknown { .. }) = found else {
+            panic!("{found:?}");
+        };
+        assert!(error.is_refused() && error.to_string().contains("unknown field `future`"));
+        let without_checksum = opened(&newer, "7/main.json", "a.example");
+        assert!(matches!(
+            without_checksum,
+            Err(DocumentError::Malformed { .. })
+        ));
+    }
+
+    #[test]
+    fn the_document_of_a_project_comes_back_as_it_was_saved() {
+        let saved = SavedMemory {
+            project_id: 7,
+            memory: ProjectMemory {
+                path: "acme/shop".into(),
+                group: Some("acme".into()),
+                default_branch: Some("main".into()),
+                ..ProjectMemory::default()
+            },
+        };
+        let text = seal(project_document::encode(&saved), Some("a.example"));
+        let found = opened(&text, "7/.project", "a.example").unwrap();
+        let Content::Project(found) = found.saved else {
+            panic!("{found:?}");
+        };
+        assert_eq!(found, saved);
+        let elsewhere = opened(&text, "8/.project", "a.example");
+        assert!(matches!(elsewhere, Err(DocumentError::Misplaced { .. })));
+        let other = opened(&text, "7/.project", "b.example");
+        assert!(matches!(other, Err(DocumentError::OtherInstance { .. })));
     }
 
     #[test]

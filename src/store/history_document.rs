@@ -6,10 +6,10 @@ use std::sync::Arc;
 use ci_history::stored::{
     Attempt, Baseline, Counted, Detail, Execution, History, Imported, Job, Phase,
 };
-use ci_history::{
-    ClassCounts, FailureClass, LogExcerpt, Outcome, OutcomeCounts, Rules, Span, Timestamp,
-};
+use ci_history::{ClassCounts, FailureClass, LogExcerpt, Outcome, OutcomeCounts, Rules, Span};
 use serde::{Deserialize, Serialize};
+
+use super::times::{seconds, time};
 
 /// Gives equal commits one allocation: all jobs of a pipeline share its commit.
 #[derive(Default)]
@@ -37,7 +37,7 @@ pub(super) struct ProjectDocument {
 /// The fields of a job besides its history.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct DescriptionDocument {
+pub(super) struct DescriptionDocument {
     stage: Arc<str>,
     allow_failure: bool,
     newest_attempt: u64,
@@ -128,7 +128,7 @@ impl HistoryDocument {
                 .map(|execution| EntryDocument::of(execution, false, rules))
                 .collect(),
             imported_window: history.imported_window as u64,
-            first_seen: history.first_seen.map(Timestamp::unix),
+            first_seen: seconds(history.first_seen),
             baseline: BaselineDocument::of(&history.baseline),
             excerpt: history.excerpt.as_deref().map(ExcerptDocument::of),
             job: None,
@@ -139,7 +139,7 @@ impl HistoryDocument {
         let mut history = History {
             imported_window: usize::try_from(self.imported_window).unwrap_or(0),
             baseline: self.baseline.into_baseline(commits),
-            first_seen: self.first_seen.and_then(Timestamp::from_unix),
+            first_seen: time(self.first_seen),
             excerpt: self.excerpt.map(|excerpt| Box::new(excerpt.into_excerpt())),
             ..History::default()
         };
@@ -186,7 +186,7 @@ impl ExcerptDocument {
 /// An entry of `jobs_info`: `id`, `failing` and `commit` as in version 2.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct EntryDocument {
+pub(super) struct EntryDocument {
     id: Option<u64>,
     failing: bool,
     commit: Option<Arc<str>>,
@@ -260,7 +260,7 @@ impl EntryDocument {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AttemptDocument {
+pub(super) struct AttemptDocument {
     id: u64,
     phase: Phase,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -285,6 +285,9 @@ struct AttemptDocument {
     log_class: Option<FailureClass>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     log_rule: Option<Arc<str>>,
+    /// Odd: GitLab does not have the attempt.
+    #[serde(default, skip_serializing_if = "is_default")]
+    withdrawals: u8,
 }
 
 impl AttemptDocument {
@@ -293,7 +296,7 @@ impl AttemptDocument {
         Self {
             id: attempt.id,
             phase: attempt.phase,
-            at: attempt.at.map(Timestamp::unix),
+            at: seconds(attempt.at),
             duration: attempt.duration.map(Span::micros),
             queued: attempt.queued.map(Span::micros),
             version: attempt.version,
@@ -303,6 +306,7 @@ impl AttemptDocument {
             member: detail.member,
             log_class: detail.log_class,
             log_rule: detail.log_rule,
+            withdrawals: attempt.withdrawals,
         }
     }
 
@@ -316,13 +320,14 @@ impl AttemptDocument {
         };
         Attempt {
             id: self.id,
-            at: self.at.and_then(Timestamp::from_unix),
+            at: time(self.at),
             duration: self.duration.map(Span::from_micros),
             queued: self.queued.map(Span::from_micros),
             detail: (detail != Detail::default()).then(|| Box::new(detail)),
             version: self.version,
             phase: self.phase,
             allow_failure: self.allow_failure,
+            withdrawals: self.withdrawals,
         }
     }
 }
@@ -330,7 +335,7 @@ impl AttemptDocument {
 /// Totals of the executions before the kept ones.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct BaselineDocument {
+pub(super) struct BaselineDocument {
     floor: u64,
     idle_floor: u64,
     streak: u64,
@@ -360,7 +365,7 @@ impl BaselineDocument {
             floor: baseline.settled_through,
             idle_floor: baseline.idle_settled_through,
             streak: baseline.streak,
-            streak_since: baseline.streak_since.map(Timestamp::unix),
+            streak_since: seconds(baseline.streak_since),
             first_failing_commit: baseline.first_failing_commit.clone(),
             last_passing_commit: baseline.last_passing_commit.clone(),
             executions: Outcome::ALL
@@ -371,15 +376,14 @@ impl BaselineDocument {
                 .into(),
             flaky: baseline.flaky,
             retries: baseline.retries,
-            last_execution: baseline.last_execution.map(Timestamp::unix),
-            last_success: baseline.last_success.map(Timestamp::unix),
-            last_failure: baseline.last_failure.map(Timestamp::unix),
+            last_execution: seconds(baseline.last_execution),
+            last_success: seconds(baseline.last_success),
+            last_failure: seconds(baseline.last_failure),
             last_ended: baseline.last_ended.as_deref().map(AttemptDocument::of),
         }
     }
 
     fn into_baseline(self, commits: &mut Interner) -> Baseline {
-        let time = |seconds: Option<i64>| seconds.and_then(Timestamp::from_unix);
         let mut executions = OutcomeCounts::default();
         for (outcome, count) in self.executions {
             *executions.get_mut(outcome) = count;

@@ -32,6 +32,20 @@ pub(super) fn checkpoint_path(project_id: u64) -> String {
     format!("{project_id}/.backfill")
 }
 
+/// Name of a project's own document in the folder of the project.
+pub(super) const PROJECT_FILE: &str = ".project";
+
+/// Path of a project's own document.
+pub(super) fn project_path(project_id: u64) -> String {
+    format!("{project_id}/{PROJECT_FILE}")
+}
+
+/// The project whose own document has this path.
+pub(super) fn project_of_path(path: &str) -> Option<u64> {
+    let (id, file) = path.split_once('/')?;
+    id.parse().ok().filter(|_| file == PROJECT_FILE)
+}
+
 fn file_stem(ref_name: &str) -> String {
     let mut stem = utf8_percent_encode(ref_name, ENCODED).to_string();
     if stem.starts_with('.') {

@@ -8,10 +8,14 @@ mod document;
 mod envelope;
 mod files;
 mod history_document;
+mod json;
 mod layout;
 mod outcome;
+mod project_document;
+mod record_version;
 mod remediation;
 mod s3;
+mod times;
 mod version;
 
 use std::sync::Arc;
@@ -22,14 +26,16 @@ use tokio::task::spawn_blocking;
 pub use attic::{Aside, AtticName};
 pub use checkpoint::BackfillCheckpoint;
 pub use directory::{Directory, OpenError, SaveError};
-pub use document::{
-    DocumentError, Saved, SavedScope, decode, decode_v2, encode, encode_v2, names_a_version,
-};
+pub use document::{Saved, SavedScope, decode, decode_v2, encode, encode_v2};
+pub use json::DocumentError;
 pub use outcome::{Loaded, Quarantined, ReadError, Written};
+pub use project_document::SavedMemory;
+pub use record_version::Version;
 pub use s3::{S3, S3Error, S3ErrorKind};
-pub use version::Version;
+pub use version::names_a_version;
 
-use self::layout::checkpoint_path;
+use self::envelope::seal;
+use self::layout::{checkpoint_path, project_path};
 
 /// A place that holds documents. Clones share it.
 #[derive(Debug, Clone)]
@@ -147,6 +153,25 @@ impl Store {
             }
             Self::S3(s3) => Self::S3(Arc::new(Arc::into_inner(s3)?.of_instance(Some(instance)))),
         })
+    }
+
+    /// Replaces a project's own document. Of two replicas the last to write wins: what they remember comes to the same.
+    pub async fn save_memory(&self, saved: &SavedMemory) -> Result<(), StoreError> {
+        let name = project_path(saved.project_id);
+        let text = project_document::encode(saved);
+        match self {
+            Self::Directory(directory) => {
+                let text = seal(text, directory.instance());
+                let directory = directory.clone();
+                Ok(blocking(move || directory.write(&name, &text)).await?)
+            }
+            Self::S3(s3) => Ok(Box::pin(s3.write(&name, seal(text, s3.instance()))).await?),
+        }
+    }
+
+    /// Removes a project's own document, if there is one.
+    pub async fn remove_memory(&self, project_id: u64) -> Result<(), StoreError> {
+        self.delete(project_path(project_id)).await
     }
 
     /// The checkpoint of a project's backfill that was interrupted.

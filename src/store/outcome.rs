@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use ci_history::TimelineKey;
 
-use super::document::{DocumentError, Saved};
-use super::envelope::Opened;
+use super::document::Saved;
+use super::envelope::{Content, Opened};
+use super::json::DocumentError;
+use super::project_document::SavedMemory;
 
 /// A document that could not be read, and was moved aside if possible: the store keeps it, and goes on.
 #[derive(Debug)]
@@ -50,6 +52,8 @@ impl Quarantined {
 pub struct Loaded {
     /// In the order of their paths.
     pub timelines: Vec<Saved>,
+    /// The projects' own documents.
+    pub memories: Vec<SavedMemory>,
     /// Documents that could not be read.
     pub quarantined: Vec<Quarantined>,
     /// Timelines whose documents lack a checksum or their GitLab: an earlier version wrote them.
@@ -58,10 +62,15 @@ pub struct Loaded {
 
 impl Loaded {
     pub(super) fn push(&mut self, opened: Opened) {
-        if !opened.is_sealed {
-            self.unsealed.push(opened.saved.timeline.key.clone());
+        match opened.saved {
+            Content::Timeline(saved) => {
+                if !opened.is_sealed {
+                    self.unsealed.push(saved.timeline.key.clone());
+                }
+                self.timelines.push(*saved);
+            }
+            Content::Project(memory) => self.memories.push(memory),
         }
-        self.timelines.push(opened.saved);
     }
 }
 

@@ -1,8 +1,8 @@
 //! The record of remediation: one document, which is replaced only if nobody else has replaced it meanwhile.
 
 use super::layout::REMEDIATION;
+use super::record_version::Version;
 use super::s3::S3Error;
-use super::version::Version;
 use super::{Store, StoreError, blocking};
 
 impl Store {

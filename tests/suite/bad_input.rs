@@ -232,16 +232,16 @@ async fn a_document_of_a_newer_version_keeps_the_exporter_from_starting_and_stay
     let place = Place::new("http://127.0.0.1:1", "projects: [a/b]");
     let document = place.state().join("7/main.json");
     fs::create_dir_all(document.parent().unwrap()).unwrap();
-    fs::write(&document, r#"{"version": 4}"#).unwrap();
+    fs::write(&document, r#"{"version": 5}"#).unwrap();
     fs::write(document.with_file_name("cut.json"), "{").unwrap();
     let said = place.refused(&[]).await;
     let wanted = format!(
-        "{}: the document is of version 4, this program reads versions up to 3: \
+        "{}: the document is of version 5, this program reads versions up to 4: \
          run the version that wrote it, or a newer one; or move the document away",
         document.display()
     );
     assert!(said.contains(&wanted), "{said}");
-    assert_eq!(fs::read(&document).unwrap(), br#"{"version": 4}"#);
+    assert_eq!(fs::read(&document).unwrap(), br#"{"version": 5}"#);
     assert_eq!(
         fs::read(document.with_file_name("cut.json")).unwrap(),
         b"{",

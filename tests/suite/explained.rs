@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ci_history::clock::{Clock as _, SystemClock};
-use gitlab_simulator::{JobPlan, World};
+use gitlab_simulator::{JobPlan, PipelinePlan, World};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -223,6 +223,16 @@ async fn broken_server() -> SocketAddr {
     address
 }
 
+/// An alert on `unit` on its nightly track, and one on its pushes.
+const TRACKS: &str = r#"{"status": "success", "data": {"groups": [{"rules": [{
+    "name": "CIJobFailingRepeatedly", "query": "ci_job:consecutive_failures > 1", "duration": 0, "alerts": [
+        {"state": "firing", "activeAt": "2026-01-05T08:00:00Z", "labels": {
+            "project": "acme/payments/api", "ref": "main", "track": "nightly", "job_name": "unit",
+            "severity": "critical"}},
+        {"state": "firing", "activeAt": "2026-01-05T08:00:00Z", "labels": {
+            "project": "acme/payments/api", "ref": "main", "job_name": "unit", "severity": "warning"}}
+    ]}]}]}}"#;
+
 fn broken(request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let path = request.uri().path();
     let (status, kind, body) = match path.split('/').nth(1).unwrap() {
@@ -235,6 +245,7 @@ fn broken(request: &Request<Incoming>) -> Response<Full<Bytes>> {
             "application/json",
             "{\"error\": \"too many\\nqueries\"}",
         ),
+        "tracks" if path.ends_with("rules") => (200, "application/json", TRACKS),
         "bare" if path.ends_with("rules") => {
             let body = "{\"status\": \"success\", \"data\": {\"groups\": []}}";
             (200, "application/json", body)
@@ -311,6 +322,47 @@ async fn a_server_that_does_not_tell_is_named_with_what_to_do_and_the_figures_ar
         assert!(error.starts_with(&wanted), "{error}");
         assert!(error.contains(&format!("--{server}.url")), "{error}");
     }
+}
+
+#[tokio::test]
+async fn alerts_of_another_track_are_not_taken_for_those_of_the_job() {
+    let gitlab = gitlab(|world| {
+        for source in ["push", "schedule"] {
+            let project = world.project_by_path(PROJECT).map(|project| project.id);
+            let project = project.unwrap_or_else(|| world.create_project(PROJECT));
+            let plan = PipelinePlan::new([JobPlan::fails("unit")]).from_source(source);
+            world.push_pipeline(project, plan.instant());
+        }
+    })
+    .await;
+    let tracks = "tracks: [{name: nightly, sources: [schedule]}]";
+    let place = Place::new(gitlab.url(), &format!("projects: [{PROJECT}], {tracks}"));
+    let daemon = place.start().await;
+    daemon
+        .shows("both tracks", |samples| {
+            let found = samples.of("job_consecutive_failures", &[("job_name", "unit")]);
+            holds(found.len() == 2, found.len())
+        })
+        .await;
+    daemon.stop().await;
+    let server = broken_server().await;
+    let flags = flags(
+        &format!("http://{server}/tracks"),
+        &format!("http://{server}/none"),
+    );
+    for (track, severity, other) in [
+        ("nightly", "critical", "warning"),
+        ("", "warning", "critical"),
+    ] {
+        let args = ["--track", track, &flags[0], &flags[1]];
+        let text = explained(&place, "unit", &args).await;
+        let fires = |severity: &str| format!("- CIJobFailingRepeatedly ({severity}) fires since");
+        assert!(text.contains(&fires(severity)), "{text}");
+        assert!(!text.contains(&fires(other)), "{text}");
+        assert_eq!(text.contains("track nightly"), track == "nightly", "{text}");
+    }
+    let both = explained(&place, "unit", &[&flags[0], &flags[1]]).await;
+    assert_eq!(both.matches("fires since").count(), 2, "{both}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The GitLab adapter against a scripted server over real HTTP.
 
+mod bounds;
 mod faults;
 mod moving;
 mod pages;
@@ -46,6 +47,10 @@ impl TransportMetrics for Heard {
 
     fn budget_remaining(&self, remaining: u64) {
         self.hear(format!("remaining {remaining}"));
+    }
+
+    fn listing_cut(&self, subject: &str) {
+        self.hear(format!("cut: {subject}"));
     }
 
     fn server_date(&self, date: Timestamp) {

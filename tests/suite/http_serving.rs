@@ -41,6 +41,7 @@ impl DaemonStatus for Daemon {
             timeline.jobs.iter().map(move |row| Candidate {
                 project: &timeline.project,
                 ref_name: &timeline.ref_name,
+                track: timeline.track.as_deref(),
                 job_name: &row.name,
                 team: Some("sre"),
                 consecutive_failures: row.figures.consecutive_failures,

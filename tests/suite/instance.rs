@@ -211,3 +211,18 @@ async fn a_project_that_is_refused_is_let_alone_although_its_webhooks_come() {
     assert_eq!(asked(refused), 0);
     exporter.stop().await;
 }
+
+#[tokio::test]
+async fn a_gitlab_whose_clock_differs_from_the_start_has_not_jumped() {
+    // It lives in another year.
+    let gitlab = gitlab(1).await;
+    let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
+    let exporter = place.start().await;
+    exporter.says("one of the two is wrong").await;
+    exporter.says("`retention` goes by it from now on").await;
+    let log = exporter.log();
+    assert_eq!(log.matches("GitLab's clock is ").count(), 1, "{log}");
+    assert!(log.contains("GitLab's clock has held"), "{log}");
+    assert!(!log.contains("jump of") && !log.contains("jumped"), "{log}");
+    exporter.stop().await;
+}

@@ -290,7 +290,10 @@ async fn a_document_of_the_attic_is_brought_back_and_goes_on() {
         .run(&[&wanted[..], &["next"]].concat())
         .await
         .refused();
-    assert!(unknown.contains("is of that project and ref"), "{unknown}");
+    assert!(
+        unknown.contains("is of that project, ref and track"),
+        "{unknown}"
+    );
     place
         .run(&[&wanted[..], &["feature"]].concat())
         .await

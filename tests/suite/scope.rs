@@ -93,10 +93,124 @@ async fn a_job_that_the_configuration_excludes_is_gone_at_the_start_and_back_whe
 }
 
 #[tokio::test]
+async fn what_happened_to_a_job_while_it_was_excluded_counts_when_it_is_included_again() {
+    let (gitlab, project) = gitlab().await;
+    fails_twice(&gitlab, project);
+    let watch = format!("projects: [{PROJECT}]");
+    let place = Place::new(gitlab.url(), &watch);
+    let daemon = place.start().await;
+    daemon
+        .shows("two failures", |s| is_streak(s, "unit", Some(2.0)))
+        .await;
+    daemon.stop().await;
+    let excluding = format!("{watch}, jobs: {{exclude: [unit]}}");
+    place.reconfigure(&watch, &excluding);
+    let daemon = place.start().await;
+    for passes in [true, false] {
+        let unit = if passes {
+            JobPlan::passes("unit")
+        } else {
+            JobPlan::fails("unit")
+        };
+        push(&gitlab, project, [unit, JobPlan::fails("lint")]);
+    }
+    daemon
+        .shows("the other job", |s| is_streak(s, "lint", Some(2.0)))
+        .await;
+    daemon.stop().await;
+    place.reconfigure(&excluding, &watch);
+    let daemon = place.start().await;
+    daemon
+        .shows("its true streak", |s| is_streak(s, "unit", Some(1.0)))
+        .await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_removed_job_is_gone_although_no_other_job_is_watched() {
+    let (gitlab, project) = gitlab().await;
+    fails_twice(&gitlab, project);
+    let watch = format!("projects: [{PROJECT}], jobs: {{include: [unit]}}");
+    let place = Place::new(gitlab.url(), &watch);
+    let daemon = place.start().await;
+    daemon
+        .shows("two failures", |s| is_streak(s, "unit", Some(2.0)))
+        .await;
+    for _ in 0..12 {
+        push(&gitlab, project, [JobPlan::passes("lint")]);
+    }
+    daemon
+        .shows("that it is gone", |s| {
+            let absent = s.value("job_absent_pipelines", &[("job_name", "unit")]);
+            holds(absent >= Some(10.0), format!("{absent:?}"))
+        })
+        .await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn the_default_branch_is_renamed_twice_and_onto_a_branch_with_a_history() {
+    let (gitlab, project) = gitlab().await;
+    let rename = |to: &str| {
+        gitlab.with(|world| world.project_mut(project).unwrap().default_branch = to.into());
+    };
+    let total = |s: &Samples| {
+        let sum = s.sum("job_executions_total", &[("job_name", "unit")]);
+        sum.to_string()
+    };
+    for _ in 0..20 {
+        let on_trunk = PipelinePlan::new([JobPlan::passes("unit")]).on("trunk");
+        gitlab.with(|world| world.push_pipeline(project, on_trunk.instant()));
+        push(&gitlab, project, [JobPlan::fails("unit")]);
+    }
+    // Found again at once, because of a name that is not found.
+    let watch = format!("projects: [{PROJECT}, no/such], refs: [default, trunk]");
+    let place = Place::new(gitlab.url(), &watch);
+    let daemon = place.start().await;
+    daemon
+        .shows("both branches", |s| holds(total(s) == "40", total(s)))
+        .await;
+    rename("trunk");
+    let samples = daemon
+        .shows("one branch", |s| {
+            let refs = s.of(STREAK, &[("job_name", "unit")]).len();
+            holds(refs == 1, refs)
+        })
+        .await;
+    assert_eq!(total(&samples), "40", "nothing is lost");
+    push(&gitlab, project, [JobPlan::fails("unit")]);
+    daemon
+        .shows("one more", |s| holds(total(s) == "41", total(s)))
+        .await;
+    rename("next");
+    push(&gitlab, project, [JobPlan::fails("unit")]);
+    let labels = [("ref", "next"), ("job_name", "unit")];
+    daemon
+        .shows("the second name", |s| {
+            let streak = s.value(STREAK, &labels);
+            holds(streak >= Some(1.0), format!("{streak:?}"))
+        })
+        .await;
+    rename("trunk");
+    push(&gitlab, project, [JobPlan::passes("unit")]);
+    daemon
+        .shows("the first name again", |s| {
+            let streak = s.value(STREAK, &[("ref", "trunk"), ("job_name", "unit")]);
+            holds(streak == Some(0.0), format!("{streak:?}"))
+        })
+        .await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn a_project_without_a_visible_default_branch_is_told() {
     let (gitlab, project) = gitlab().await;
-    gitlab.with(|world| world.project_mut(project).unwrap().default_branch = String::new());
-    let place = Place::new(gitlab.url(), &format!("projects: [{PROJECT}]"));
+    let empty = gitlab.with(|world| {
+        world.project_mut(project).unwrap().hides_default_branch = true;
+        world.create_project("acme/empty")
+    });
+    gitlab.with(|world| world.project_mut(empty).unwrap().default_branch = String::new());
+    let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
     let daemon = place.start().await;
     let labels = [("project", PROJECT), ("problem", "no_default_branch")];
     daemon
@@ -104,7 +218,19 @@ async fn a_project_without_a_visible_default_branch_is_told() {
             holds(s.value(PROBLEM, &labels) == Some(1.0), "no problem")
         })
         .await;
-    daemon.says("names no default branch").await;
+    daemon.says("shows no default branch").await;
+    daemon.is_ready().await;
+    let samples = daemon.scrape().await;
+    let empty = samples.of(PROBLEM, &[("project", "acme/empty")]);
+    assert!(
+        empty.is_empty(),
+        "an empty repository has no problem: {empty:?}"
+    );
+    gitlab.with(|world| world.project_mut(project).unwrap().hides_default_branch = false);
+    daemon.stop().await;
+    let daemon = place.start().await;
+    daemon.is_ready().await;
+    assert!(daemon.scrape().await.of(PROBLEM, &[]).is_empty());
     daemon.stop().await;
 }
 

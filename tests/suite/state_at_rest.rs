@@ -186,6 +186,40 @@ async fn a_document_of_an_earlier_version_is_loaded_and_saved_with_its_gitlab_an
 }
 
 #[tokio::test]
+async fn a_document_of_version_3_is_loaded_and_saved_as_the_present_one() {
+    let gitlab = failing(3).await;
+    let place = place(&gitlab);
+    let document = saved(&place, 3.0).await;
+    let text = fs::read_to_string(&document).unwrap();
+    assert!(text.starts_with("{\"version\":4,"), "{text}");
+    let mut old: serde_json::Value = serde_json::from_str(&text).unwrap();
+    // What the program that wrote version 3 first did not know.
+    let later = [
+        "track",
+        "finished",
+        "sources",
+        "generation",
+        "gitlab",
+        "checksum",
+        "unwatched",
+        "default_branch",
+    ];
+    let fields = old.as_object_mut().unwrap();
+    fields.retain(|name, _| !later.contains(&name.as_str()));
+    fields["version"] = 3.into();
+    fs::write(&document, old.to_string()).unwrap();
+    gitlab.faults(|faults| faults.outage = Some(gitlab_simulator::Fault::Reset));
+    let daemon = place.start().await;
+    daemon.shows("what was saved", streak_is(3.0)).await;
+    until("the present version", async || {
+        let now = fs::read_to_string(&document).unwrap();
+        holds(now.starts_with("{\"version\":4,"), now)
+    })
+    .await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn the_state_of_another_gitlab_is_refused_until_it_is_adopted() {
     let gitlab = failing(2).await;
     let place = place(&gitlab);

@@ -21,7 +21,7 @@ async fn while_an_exporter_runs_its_state_can_be_looked_at_and_not_replaced() {
         holds(there, format!("{ran:?}"))
     })
     .await;
-    assert_eq!(export(&place, "v3").await["version"], 3);
+    assert_eq!(export(&place, "own").await["version"], 4);
     let file = write(&place, "v2.json", &v2(5, 3).to_string());
     let said = place.run(&offline_import(&file)).await.refused();
     assert!(said.contains("is in use by process"), "{said}");

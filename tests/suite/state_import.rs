@@ -121,7 +121,7 @@ async fn what_is_exported_and_imported_is_the_same_to_the_byte() {
         let saved = std::fs::read_to_string(path).unwrap();
         let (saved, _) = saved.split_once(",\"gitlab\":").unwrap();
         assert_eq!(text, format!("{saved}}}\n"));
-        let file = write(&other, "v3.json", &text);
+        let file = write(&other, "own.json", &text);
         let args = ["state", "import", file.to_str().unwrap()];
         other.run(&args).await.done();
         let args = ["state", "export", "--project", project];
@@ -278,8 +278,8 @@ async fn a_document_that_cannot_be_read_is_refused_naming_the_place() {
             "at `jobs.a`: missing field `jobs_info`",
         ),
         (
-            "{\"version\": 4}",
-            "of version 4, this program reads versions up to 3",
+            "{\"version\": 5}",
+            "of version 5, this program reads versions up to 4",
         ),
         (
             "{\"version\": 3, \"ref\": 7}",
@@ -321,8 +321,8 @@ async fn an_import_that_does_not_say_of_what_is_refused() {
         assert!(said.contains(message), "{args:?}: {said}");
     }
     import(&place, &v2(5, 3)).await;
-    let own = export(&place, "v3").await;
-    let file = write(&place, "v3.json", &own.to_string());
+    let own = export(&place, "own").await;
+    let file = write(&place, "own.json", &own.to_string());
     let other = [
         "state",
         "import",
@@ -343,7 +343,7 @@ async fn a_second_document_of_a_project_takes_both_back_to_the_earlier_watermark
     gitlab.advance(minutes(10));
     let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
     place.run(&["backfill", "--since", "1d"]).await.done();
-    let mut own = export(&place, "v3").await;
+    let mut own = export(&place, "own").await;
     let earlier = own["watermark"].as_i64().unwrap() - 500;
     own["watermark"] = json!(earlier);
     own["ref"] = json!("next");

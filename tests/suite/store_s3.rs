@@ -58,7 +58,9 @@ fn saved(ref_name: &str, pipelines: &[u64]) -> Saved {
             updated_at: Some(at(id + 9)),
             duration: None,
             failure_reason: None,
+            has_other_jobs: false,
             web_url: None,
+            is_partial: false,
         };
         let job = JobObservation {
             id: id * 10,

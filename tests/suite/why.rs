@@ -247,11 +247,64 @@ async fn an_erased_log_says_nothing_and_an_empty_one_is_an_infrastructure_failur
     assert_eq!(value.value("job_consecutive_failures", &UNIT), Some(3.0));
     daemon.stop().await;
 
+    // It ended just now: GitLab may not have stored its log yet.
     let pipeline = push(&gitlab, fails());
     gitlab.with(|world| world.set_log(unit(world, pipeline), ""));
-    let counting = place(&gitlab, "");
+    let sections = "classification: {log_reads_per_minute: 600}\n";
+    let counting = place(&gitlab, sections);
+    let daemon = counting.start().await;
+    let asked = gitlab.count(JOB);
+    until("the first reading", async || {
+        holds(gitlab.count(JOB) > asked, gitlab.count(JOB))
+    })
+    .await;
+    class_is(&daemon, "script").await;
+    daemon.stop().await;
+
+    gitlab.advance(minutes(10));
+    let read = gitlab.count(TRACE);
     let daemon = counting.start().await;
     class_is(&daemon, "infrastructure").await;
+    assert_eq!(gitlab.count(TRACE), read + 2);
+    daemon.stop().await;
+
+    // Its log may have fallen to a retention.
+    gitlab.advance(minutes(24 * 60));
+    let late = place(&gitlab, sections);
+    let daemon = late.start().await;
+    until("the reading", async || {
+        holds(gitlab.count(TRACE) == read + 3, gitlab.count(TRACE))
+    })
+    .await;
+    daemon.is_ready().await;
+    let missing = [("result", "missing")];
+    daemon
+        .shows("a log that says nothing", |samples| {
+            let found = samples.value("job_failure_exporter_log_reads_total", &missing);
+            holds(found == Some(1.0), format!("{found:?}"))
+        })
+        .await;
+    class_is(&daemon, "script").await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_log_that_is_stored_late_is_read_when_it_is_there() {
+    let gitlab = gitlab_with_failures(1).await;
+    let pipeline = push(&gitlab, fails());
+    let job = gitlab.with(|world| world.latest(pipeline, UNIT[0].1).unwrap().id);
+    gitlab.with(|world| world.set_log(job, ""));
+    gitlab.advance(minutes(10));
+    // Slow enough that the log arrives between two readings.
+    let place = place(&gitlab, "classification: {log_reads_per_minute: 60}\n");
+    let daemon = place.start().await;
+    until("the first reading", async || {
+        holds(gitlab.count(TRACE) == 1, gitlab.count(TRACE))
+    })
+    .await;
+    gitlab.with(|world| world.set_log(job, "$ make\n1 test failed\n"));
+    excerpt_is_saved(&place, true).await;
+    class_is(&daemon, "script").await;
     daemon.stop().await;
 }
 

@@ -88,7 +88,7 @@ impl Job {
     /// The newest pipeline that has the job.
     fn newest_pipeline(&self) -> Option<u64> {
         let kept = self.history.kept.iter();
-        let with_attempts = kept.filter(|execution| !execution.attempts.is_empty());
+        let with_attempts = kept.filter(|execution| execution.listed_attempts().next().is_some());
         let of_kept = with_attempts.map(|execution| execution.pipeline_id).max();
         of_kept.max(self.sources.iter().map(|(_, id)| *id).max())
     }
@@ -97,7 +97,7 @@ impl Job {
     /// longest pause between two of its last ones.
     fn overdue_from(&self) -> Option<Timestamp> {
         let ends = |execution: &super::execution::Execution| {
-            let attempts = execution.attempts.iter();
+            let attempts = execution.listed_attempts();
             attempts.filter_map(|attempt| attempt.at).max()
         };
         let mut ends: Vec<_> = self.history.kept.iter().filter_map(ends).collect();

@@ -112,6 +112,8 @@ pub struct Attempt {
     pub phase: Phase,
     /// Whether the pipeline passes although the attempt failed.
     pub allow_failure: bool,
+    /// How often the attempt was withdrawn, and listed again: odd while it is withdrawn.
+    pub withdrawals: u8,
 }
 
 impl Attempt {
@@ -152,6 +154,7 @@ impl Attempt {
             version: version(job.moved_at),
             phase,
             allow_failure: job.allow_failure,
+            withdrawals: 0,
         }
     }
 
@@ -178,13 +181,41 @@ impl Attempt {
             version: version(pipeline.updated_at),
             phase,
             allow_failure: false,
+            withdrawals: 0,
         }
+    }
+
+    /// Whether GitLab does not have the attempt.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        !self.withdrawals.is_multiple_of(2)
+    }
+
+    /// Marks the attempt as one that GitLab does not have.
+    pub(crate) fn withdraw(&mut self) {
+        if !self.is_withdrawn() {
+            self.withdrawals = self.withdrawals.saturating_add(1);
+        }
+    }
+
+    /// This observation of an attempt that is known as `known`, which is back if it was withdrawn.
+    pub(crate) fn listed_again(&self, known: &Self) -> Self {
+        let withdrawals = known.withdrawals;
+        Self {
+            withdrawals: withdrawals.saturating_add(withdrawals % 2),
+            ..self.clone()
+        }
+    }
+
+    /// Whether it is the attempt of a trigger job: no other job has a version.
+    pub(crate) fn is_of_trigger_job(&self) -> bool {
+        self.version > 0
     }
 
     /// Joins another observation of the same attempt. The later phase wins; in the same phase the greater
     /// of each field. Commutative, associative, idempotent.
     pub(crate) fn join(&mut self, other: &Self) {
-        match (self.version, self.phase).cmp(&(other.version, other.phase)) {
+        let order = |it: &Self| (it.withdrawals, it.version, it.phase);
+        match order(self).cmp(&order(other)) {
             std::cmp::Ordering::Less => *self = other.clone(),
             std::cmp::Ordering::Greater => {}
             std::cmp::Ordering::Equal => self.join_equal(other),

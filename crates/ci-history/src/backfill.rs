@@ -82,7 +82,9 @@ mod tests {
             updated_at: at,
             duration: None,
             failure_reason: None,
+            has_other_jobs: false,
             web_url: None,
+            is_partial: false,
         };
         let job = JobObservation {
             id: id * 10,

@@ -54,10 +54,9 @@ impl Baseline {
     /// Adds an execution to the counters and latest times. They do not depend on its place in the order.
     pub(crate) fn tally(&mut self, execution: &Execution, rules: &Rules) {
         self.count(execution.counted);
-        self.retries += execution.retries();
+        self.retries = self.retries.saturating_add(execution.retries());
         for attempt in execution
-            .attempts
-            .iter()
+            .listed_attempts()
             .filter(|a| a.phase.is_decided() && !a.is_outdated())
         {
             self.note_ended(attempt);
@@ -84,12 +83,14 @@ impl Baseline {
     /// Adds one execution to the counters.
     pub(crate) fn count(&mut self, counted: Counted) {
         for outcome in Outcome::ALL {
-            *self.executions.get_mut(outcome) += u64::from(counted.has(outcome));
+            self.executions
+                .add(outcome, u64::from(counted.has(outcome)));
         }
         for class in FailureClass::ALL {
-            *self.failures.get_mut(class) += u64::from(counted.has_class(class));
+            self.failures
+                .add(class, u64::from(counted.has_class(class)));
         }
-        self.flaky += u64::from(counted.has_flaky());
+        self.flaky = self.flaky.saturating_add(counted.has_flaky().into());
     }
 
     /// Moves `settled_through` past an execution and continues or ends the streak.
@@ -100,7 +101,7 @@ impl Baseline {
                 self.streak_since = execution.deciding(rules).and_then(|attempt| attempt.at);
                 self.first_failing_commit = Some(execution.commit.clone());
             }
-            self.streak += 1;
+            self.streak = self.streak.saturating_add(1);
         } else {
             self.streak = 0;
             self.streak_since = None;

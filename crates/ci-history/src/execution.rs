@@ -82,21 +82,41 @@ impl Execution {
         self.withdrawn |= end == PipelineEnd::Withdrawn;
     }
 
-    /// Joins observed states of attempts.
-    pub fn join_attempts(&mut self, observed: &[Attempt]) {
+    /// Joins attempts that GitLab lists now. Withdrawn ones among them are back.
+    pub(crate) fn observe_attempts(&mut self, observed: &[Attempt]) {
         for attempt in observed {
-            self.join_attempt(attempt);
+            match self.position(attempt) {
+                Ok(at) => {
+                    let known = &mut self.attempts[at];
+                    let listed = attempt.listed_again(known);
+                    known.join(&listed);
+                }
+                Err(at) => self.attempts.insert(at, attempt.clone()),
+            }
         }
     }
 
-    fn join_attempt(&mut self, observed: &Attempt) {
-        let position = self.attempts.binary_search_by(|attempt| {
-            (attempt.member(), attempt.id).cmp(&(observed.member(), observed.id))
-        });
-        match position {
-            Ok(at) => self.attempts[at].join(observed),
-            Err(at) => self.attempts.insert(at, observed.clone()),
+    /// Joins saved states of attempts.
+    pub fn join_attempts(&mut self, saved: &[Attempt]) {
+        for attempt in saved {
+            match self.position(attempt) {
+                Ok(at) => self.attempts[at].join(attempt),
+                Err(at) => self.attempts.insert(at, attempt.clone()),
+            }
         }
+    }
+
+    fn position(&self, wanted: &Attempt) -> Result<usize, usize> {
+        self.attempts.binary_search_by(|attempt| {
+            (attempt.member(), attempt.id).cmp(&(wanted.member(), wanted.id))
+        })
+    }
+
+    /// The attempts that GitLab has, ordered by member and id.
+    pub(crate) fn listed_attempts(&self) -> impl Iterator<Item = &Attempt> {
+        self.attempts
+            .iter()
+            .filter(|attempt| !attempt.is_withdrawn())
     }
 
     /// Joins another state of the same execution.
@@ -117,7 +137,7 @@ impl Execution {
         let has_entered = Outcome::ALL
             .into_iter()
             .any(|outcome| outcome.enters_window() && self.counted.has(outcome));
-        self.attempts.iter().any(|attempt| {
+        self.listed_attempts().any(|attempt| {
             let is_infrastructure = attempt.reason_class() == FailureClass::Infrastructure;
             attempt.phase.is_decided()
                 && (has_entered || !(is_infrastructure || attempt.is_outdated()))
@@ -148,21 +168,19 @@ impl Execution {
 
     /// The last attempt of each member.
     pub(crate) fn last_attempts(&self) -> impl Iterator<Item = &Attempt> {
-        self.attempts
-            .chunk_by(|a, b| a.member() == b.member())
-            .filter_map(|attempts| attempts.last())
+        self.members()
+            .filter_map(|attempts| attempts.iter().rfind(|it| !it.is_withdrawn()))
     }
 
     /// The attempt of each member that decides its outcome: the last one that was not outdated.
     fn counting_attempts(&self, rules: &Rules) -> impl Iterator<Item = &Attempt> {
         let counts_all = rules.outdated_deployments == OutdatedDeployments::Count;
-        self.attempts
-            .chunk_by(|a, b| a.member() == b.member())
-            .filter_map(move |attempts| {
-                let last = attempts.last();
-                let counting = attempts.iter().rfind(|it| counts_all || !it.is_outdated());
-                counting.or(last)
-            })
+        self.members().filter_map(move |attempts| {
+            let mut listed = attempts.iter().filter(|it| !it.is_withdrawn());
+            let last = listed.clone().next_back();
+            let counting = listed.rfind(|it| counts_all || !it.is_outdated());
+            counting.or(last)
+        })
     }
 
     /// The outcome under the rules; `None` while undecided.
@@ -198,24 +216,26 @@ impl Execution {
 
     /// Whether a later attempt passed after a failed one.
     pub(crate) fn is_flaky(&self, rules: &Rules) -> bool {
+        let has_flaky_member = |attempts: &[Attempt]| {
+            let mut listed = attempts.iter().filter(|it| !it.is_withdrawn());
+            let last = listed.next_back();
+            last.is_some_and(|last| last.phase == Phase::Passed)
+                && listed.any(|it| it.phase == Phase::Failed && !it.is_outdated())
+        };
         self.attempts.len() > 1
             && self.outcome(rules) == Some(Outcome::Passed)
-            && self.attempts.chunk_by(|a, b| a.member() == b.member()).any(
-                |attempts| match attempts {
-                    [earlier @ .., last] => {
-                        last.phase == Phase::Passed
-                            && earlier
-                                .iter()
-                                .any(|it| it.phase == Phase::Failed && !it.is_outdated())
-                    }
-                    [] => false,
-                },
-            )
+            && self.members().any(has_flaky_member)
     }
 
-    /// Attempts that followed another attempt of the same job.
+    /// Attempts that followed another attempt of the same job. Withdrawn ones are among them: they were
+    /// counted, and a counter never goes back.
     pub(crate) fn retries(&self) -> u64 {
-        (self.attempts.len() - self.last_attempts().count()) as u64
+        (self.attempts.len() - self.members().count()) as u64
+    }
+
+    /// The attempts of each member.
+    fn members(&self) -> impl Iterator<Item = &[Attempt]> {
+        self.attempts.chunk_by(|a, b| a.member() == b.member())
     }
 
     /// Whether the execution is undecided and a last attempt is pending or running.
@@ -248,10 +268,10 @@ impl Execution {
         self.counted.classes |= classes;
     }
 
-    /// Cancels the attempts in flight: GitLab removed the pipeline and will not report their end.
-    pub(crate) fn cancel_in_flight(&mut self) {
+    /// Cancels those of these attempts that have not ended: GitLab removed them and will not report their end.
+    pub(crate) fn cancel(&mut self, is_removed: impl Fn(u64) -> bool) {
         for attempt in &mut self.attempts {
-            if attempt.phase < Phase::Canceled {
+            if attempt.phase < Phase::Canceled && is_removed(attempt.id) {
                 attempt.phase = Phase::Canceled;
             }
         }

@@ -19,9 +19,16 @@ impl OutcomeCounts {
         &mut self.0[outcome as usize]
     }
 
+    /// Adds executions with the outcome. Imported counts may be of any size.
+    pub(crate) fn add(&mut self, outcome: Outcome, more: u64) {
+        let count = self.get_mut(outcome);
+        *count = count.saturating_add(more);
+    }
+
     /// Executions with any outcome.
     pub fn total(&self) -> u64 {
-        self.0.iter().sum()
+        let counts = self.0.iter();
+        counts.fold(0, |sum, count| sum.saturating_add(*count))
     }
 }
 
@@ -38,6 +45,12 @@ impl ClassCounts {
     /// Mutable count of the class.
     pub fn get_mut(&mut self, class: FailureClass) -> &mut u64 {
         &mut self.0[class as usize]
+    }
+
+    /// Adds failures of the class. Imported counts may be of any size.
+    pub(crate) fn add(&mut self, class: FailureClass, more: u64) {
+        let count = self.get_mut(class);
+        *count = count.saturating_add(more);
     }
 }
 

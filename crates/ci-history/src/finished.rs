@@ -22,7 +22,8 @@ impl FinishedPipelines {
         let is_complete = pipeline.status.is_terminal() || pipeline.status == Status::Blocked;
         // A lagging replica lists no jobs, and a pipeline without jobs could not have had this one.
         is_complete
-            && !jobs.is_empty()
+            && !pipeline.is_partial
+            && pipeline.has_jobs(jobs)
             && self.add(
                 source,
                 pipeline.id,

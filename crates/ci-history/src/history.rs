@@ -64,7 +64,7 @@ impl History {
             Ok(at) => {
                 let execution = &mut self.kept[at];
                 let before = execution.clone();
-                execution.join_attempts(attempts);
+                execution.observe_attempts(attempts);
                 execution.note_end(end);
                 execution.count(rules);
                 if *execution == before {
@@ -73,7 +73,7 @@ impl History {
             }
             Err(at) => {
                 let mut execution = Execution::new(pipeline_id, commit.clone());
-                execution.join_attempts(attempts);
+                execution.observe_attempts(attempts);
                 execution.note_end(end);
                 if !self.is_unsettled(&execution, rules) {
                     return false;
@@ -148,12 +148,27 @@ impl History {
 
     /// Cancels the attempts in flight of a removed pipeline. Returns whether anything changed.
     pub(crate) fn cancel_in_flight(&mut self, pipeline_id: u64, rules: &Rules) -> bool {
+        self.change_execution(pipeline_id, rules, |execution| execution.cancel(|_| true))
+    }
+
+    /// The execution in a pipeline, if it is still kept.
+    pub(crate) fn kept_execution(&self, pipeline_id: u64) -> Option<&Execution> {
+        self.kept.get(self.position(pipeline_id).ok()?)
+    }
+
+    /// Changes a kept execution. Returns whether anything changed.
+    pub(crate) fn change_execution(
+        &mut self,
+        pipeline_id: u64,
+        rules: &Rules,
+        change: impl FnOnce(&mut Execution),
+    ) -> bool {
         let Ok(at) = self.position(pipeline_id) else {
             return false;
         };
         let execution = &mut self.kept[at];
         let before = execution.clone();
-        execution.cancel_in_flight();
+        change(execution);
         execution.count(rules);
         let changed = *execution != before;
         self.trim(rules);

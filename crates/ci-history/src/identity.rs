@@ -72,7 +72,9 @@ mod tests {
             updated_at: at(minute + 5),
             duration: None,
             failure_reason: None,
+            has_other_jobs: false,
             web_url: None,
+            is_partial: false,
         }
     }
 

@@ -58,7 +58,9 @@ impl Timeline {
             updated_at: Timestamp::from_unix(i64::from(attempt.version)),
             duration: None,
             failure_reason: None,
+            has_other_jobs: false,
             web_url: None,
+            is_partial: false,
         })
     }
 

@@ -9,7 +9,7 @@
 //! | input | `observation`, `rules`, `name`, `shard` |
 //! | identity | `key`, `track` |
 //! | counting | `finished`, `attempt` -> `execution` -> `baseline` -> `history` -> `timeline` |
-//! | further operations on timelines | `absence`, `backfill`, `identity`, `import`, `known`, `merge`, `regroup`, `retention` |
+//! | further operations on timelines | `absence`, `backfill`, `identity`, `import`, `known`, `merge`, `regroup`, `retention`, `withdrawal` |
 //! | output | `figures`, `past`, `summary` |
 //! | failures | `failure_class`, `log`, `log_rules`, `mask` |
 //! | time | `clock`, `duration`, `time` |
@@ -33,6 +33,7 @@ mod log;
 mod log_rules;
 mod mask;
 mod merge;
+mod mixed;
 mod name;
 mod observation;
 mod outcome;
@@ -47,6 +48,7 @@ mod summary;
 mod time;
 mod timeline;
 mod track;
+mod withdrawal;
 
 pub use failure_class::FailureClass;
 pub use figures::{
@@ -57,6 +59,7 @@ pub use key::{TAG_TRACK, TimelineKey};
 pub use log::{LogExcerpt, LogFinding, LogText};
 pub use log_rules::{LogRule, LogRules};
 pub use mask::Masker;
+pub use mixed::Tallies;
 pub use observation::{CONFIG_ERROR, JOBS_FAILED, JobObservation, PipelineObservation, Status};
 pub use outcome::Outcome;
 pub use past::{FailedAttempt, FollowingAttempt};
@@ -69,6 +72,7 @@ pub use shard::Shard;
 pub use time::{Span, Timestamp};
 pub use timeline::{Changes, Timeline};
 pub use track::{ALL_MERGE_REQUESTS, MERGE_REQUEST_REFS, Track, Tracks};
+pub use withdrawal::{Absentee, NotListed};
 
 /// The parts of histories, for the documents of the store.
 pub mod stored {

@@ -1,7 +1,7 @@
 //! Masks possible secrets in logs. In doubt it masks too much.
 //!
 //! Each file finds secrets by another sign: `own` knows the exporter's own, `vendors` the forms of well-known
-//! tokens, `names` and `assignments` telling names, `flags` and `tools` command lines, `pairs` tables and fields
+//! tokens, `names`, `assignments` and `values` telling names, `flags` and `tools` command lines, `pairs` tables and fields
 //! beside their names, `patterns` fixed frames, `entropy` random texts, `encoded` disguises and `wrapped` what goes
 //! on in the next line.
 
@@ -16,6 +16,7 @@ mod patterns;
 mod shell;
 mod spans;
 mod tools;
+mod values;
 mod vendors;
 mod wrapped;
 

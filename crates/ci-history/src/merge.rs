@@ -29,6 +29,7 @@ impl Timeline {
             self.project_url.clone_from(&other.project_url);
         }
         self.newest_finished = self.newest_finished.max(other.newest_finished);
+        self.mixed_through = self.mixed_through.max(other.mixed_through);
         self.finished.merge(&other.finished);
         self.pipelines.merge(&other.pipelines);
         for (name, theirs) in &other.jobs {

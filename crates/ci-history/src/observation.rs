@@ -88,8 +88,19 @@ pub struct PipelineObservation {
     pub duration: Option<Span>,
     /// Reason of a failure: [`CONFIG_ERROR`] or [`JOBS_FAILED`]. `None` if the jobs are unknown.
     pub failure_reason: Option<Arc<str>>,
+    /// Whether it has jobs that are not watched.
+    pub has_other_jobs: bool,
     /// Page of the pipeline in GitLab.
     pub web_url: Option<Box<str>>,
+    /// Whether some of its jobs were left out because of a limit. Then a job that is missing was not absent.
+    pub is_partial: bool,
+}
+
+impl PipelineObservation {
+    /// Whether it has any jobs, of which `watched` are known.
+    pub(crate) fn has_jobs(&self, watched: &[JobObservation]) -> bool {
+        self.has_other_jobs || !watched.is_empty()
+    }
 }
 
 /// One observation of an attempt of a job.
@@ -115,8 +126,8 @@ pub struct JobObservation {
     pub duration: Option<Span>,
     /// Time spent waiting for a runner so far.
     pub queued_duration: Option<Span>,
-    /// Time of the last status change of a trigger job with `strategy: depend`, which runs again when its
-    /// pipeline is retried. `None` for other jobs: they never leave a final status.
+    /// Time of the last status change of a trigger job, which runs again when its pipeline is retried; its creation
+    /// before it started one. `None` for other jobs: they never leave a final status.
     pub moved_at: Option<Timestamp>,
     /// GitLab's `failure_reason`, raw; only on failed jobs.
     pub failure_reason: Option<Arc<str>>,

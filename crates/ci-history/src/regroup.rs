@@ -1,6 +1,6 @@
 //! Moves histories between the timelines of a ref when tracks are introduced, changed or removed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::baseline::Baseline;
@@ -16,21 +16,48 @@ impl Timeline {
     /// Splits a saved timeline by the tracks that are configured now. The first part is what remains; a
     /// timeline without pipelines of another track is the only part.
     pub fn place(mut self, tracks: &Tracks, rules: &Rules) -> Vec<Self> {
-        let key = tracks.current(&self.key);
-        let mut parts = Vec::new();
+        let mut key = tracks.current(&self.key);
+        let mut by_track: BTreeMap<_, Vec<Arc<str>>> = BTreeMap::new();
         if !key.is_tag() {
-            let sources: Vec<_> = self.finished.0.keys().cloned().collect();
-            for source in sources {
-                let track = tracks.of_source(Some(&source));
-                if track != key.track {
-                    let own = key.clone().with_track(track);
-                    parts.push(self.extract_source(&source, own, rules));
-                }
+            for source in self.finished.0.keys() {
+                let track = tracks.of_source(Some(source));
+                by_track.entry(track).or_default().push(source.clone());
             }
+        }
+        if by_track.len() == 1 && self.is_of_known_sources() {
+            // Also what is no longer kept one by one.
+            key.track = by_track.into_keys().next().flatten();
+            self.key = key;
+            return vec![self];
+        }
+        let mut parts = Vec::new();
+        for (track, sources) in by_track {
+            if track != key.track {
+                let own = key.clone().with_track(track);
+                parts.push(self.extract_sources(&sources, own, rules));
+            }
+        }
+        if !parts.is_empty() {
+            self.note_mixed();
         }
         self.key = key;
         let is_left = parts.is_empty() || !self.is_empty();
         is_left.then_some(self).into_iter().chain(parts).collect()
+    }
+
+    /// Whether all pipelines are of the sources of the finished ones: those of a track are, and others if every
+    /// kept pipeline is among the finished ones, and older ones, too.
+    fn is_of_known_sources(&self) -> bool {
+        let finished = || self.finished.0.values().flatten().map(|(id, _)| *id);
+        let is_finished = |execution: &Execution| finished().any(|id| id == execution.pipeline_id);
+        let kept = &self.pipelines.kept;
+        let reaches_back = self.pipelines.baseline == Baseline::default()
+            || finished().min() < kept.first().map(|oldest| oldest.pipeline_id);
+        let is_imported = self
+            .jobs
+            .values()
+            .any(|job| !job.history.imported.is_empty());
+        self.key.track.is_some() || (kept.iter().all(is_finished) && reaches_back && !is_imported)
     }
 
     /// Whether nothing is known of any pipeline or job.
@@ -45,18 +72,36 @@ impl Timeline {
             .is_ok()
     }
 
-    fn extract_source(&mut self, source: &Arc<str>, key: TimelineKey, rules: &Rules) -> Self {
-        let finished = self.finished.0.remove(source).unwrap_or_default();
-        let ids: Vec<u64> = finished.iter().map(|(id, _)| *id).collect();
-        let mut part = self.extract(&|id| ids.binary_search(&id).is_ok(), key, rules);
-        part.finished = FinishedPipelines(BTreeMap::from([(source.clone(), finished)]));
+    fn extract_sources(&mut self, sources: &[Arc<str>], key: TimelineKey, rules: &Rules) -> Self {
+        let finished: BTreeMap<_, _> = (self.finished.0)
+            .extract_if(.., |source, _| sources.contains(source))
+            .collect();
+        let ids: BTreeSet<u64> = finished.values().flatten().map(|(id, _)| *id).collect();
+        let whole: Vec<_> = (self.jobs)
+            .extract_if(.., |_, job| job.ran_only_in(sources, &ids))
+            .collect();
+        let mut part = self.extract(&|id| ids.contains(&id), key, rules);
+        part.finished = FinishedPipelines(finished);
         for (name, job) in &mut part.jobs {
-            job.sources.retain(|(known, _)| known == source);
+            job.sources.retain(|(known, _)| sources.contains(known));
             if let Some(rest) = self.jobs.get_mut(name) {
-                rest.sources.retain(|(known, _)| known != source);
+                rest.sources.retain(|(known, _)| !sources.contains(known));
             }
         }
+        part.jobs.extend(whole);
         part
+    }
+
+    /// Whether everything that another timeline of the project has counted is in this one. A pipeline is of one
+    /// timeline, unless the exporter was killed after it saved one of two documents between which pipelines moved.
+    fn includes(&self, other: &Self) -> bool {
+        let mut sources = other.finished.0.iter();
+        let has_newest = |(source, pipelines): (&Arc<str>, &Vec<(u64, _)>)| {
+            let own = self.finished.0.get(source);
+            let newest = pipelines.last().map(|(id, _)| *id);
+            own.is_some_and(|own| own.iter().any(|(id, _)| Some(*id) == newest))
+        };
+        !other.finished.0.is_empty() && sources.all(has_newest)
     }
 
     /// Takes the kept executions of some pipelines out, into a timeline of its own.
@@ -88,8 +133,18 @@ impl Timeline {
     }
 
     /// Joins the timeline of another track. Unlike [`Timeline::merge`], both counted different pipelines.
+    /// What this one has absorbed before changes nothing.
     pub fn absorb(&mut self, other: Self, rules: &Rules) {
+        if self.includes(&other) {
+            return;
+        }
+        if other.includes(self) {
+            let key = self.key.clone();
+            *self = other.renamed(key);
+            return;
+        }
         self.newest_finished = self.newest_finished.max(other.newest_finished);
+        self.mixed_through = self.mixed_through.max(other.mixed_through);
         self.finished.merge(&other.finished);
         self.pipelines
             .absorb(other.pipelines, &rules.for_pipelines());
@@ -105,6 +160,16 @@ impl Timeline {
 }
 
 impl Job {
+    /// Whether all its executions are of these sources, and those of finished pipelines are among `ids`.
+    fn ran_only_in(&self, sources: &[Arc<str>], ids: &BTreeSet<u64>) -> bool {
+        let mut own = self.sources.iter();
+        let mut kept = self.history.kept.iter();
+        !self.sources.is_empty()
+            && self.history.imported.is_empty()
+            && own.all(|(source, _)| sources.contains(source))
+            && kept.all(|it| !it.attempts.is_empty() || ids.contains(&it.pipeline_id))
+    }
+
     fn absorb(&mut self, other: Self, rules: &Rules) {
         self.merge_sources(&other);
         if other.newest_attempt > self.newest_attempt {

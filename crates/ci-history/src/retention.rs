@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::execution::Execution;
 use super::history::History;
 use super::timeline::Timeline;
 use super::{Rules, Timestamp};
@@ -59,7 +60,7 @@ impl History {
     fn last_activity(&self) -> Option<Timestamp> {
         self.kept
             .iter()
-            .flat_map(|execution| &execution.attempts)
+            .flat_map(Execution::listed_attempts)
             .filter_map(|attempt| attempt.at)
             .max()
             .max(self.baseline.last_execution)

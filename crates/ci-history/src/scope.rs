@@ -11,15 +11,19 @@ use super::{JobNames, Rules};
 pub const CHILD_SEPARATOR: &str = " / ";
 
 impl Timeline {
-    /// The histories that a poll would not create now: no job that shares them is watched, or their names are
-    /// grouped differently.
+    /// The histories that a poll would not create now: no job that shares them is watched, their names are grouped
+    /// differently, or none of the `sources` had them.
     pub fn histories_out_of_scope(
         &self,
         is_watched: impl Fn(&str) -> bool,
+        sources: &[Arc<str>],
         rules: &Rules,
     ) -> BTreeSet<Arc<str>> {
         let jobs = self.jobs.iter();
-        jobs.filter(|(name, job)| !job.fits(name, &is_watched, rules.job_names))
+        let fits = |name: &str, job: &Job| {
+            job.fits(name, &is_watched, rules.job_names) && job.ran_in_any(sources)
+        };
+        jobs.filter(|(name, job)| !fits(name, job))
             .map(|(name, _)| name.clone())
             .collect()
     }
@@ -41,8 +45,13 @@ impl Timeline {
     /// Takes over the histories of another ref of the project, whose successor this ref is.
     pub fn succeed(&mut self, mut former: Self, rules: &Rules) {
         former.key = self.key.clone();
-        self.merge(&former);
-        self.trim(rules);
+        // Pipelines of documents that do not name their sources may be known to both.
+        if self.finished.0.is_empty() || former.finished.0.is_empty() {
+            self.merge(&former);
+            self.trim(rules);
+        } else {
+            self.absorb(former, rules);
+        }
     }
 
     /// The same histories as those of another ref.
@@ -54,6 +63,12 @@ impl Timeline {
 }
 
 impl Job {
+    /// Whether the job ran in pipelines of any of these sources, or it is not known in which.
+    fn ran_in_any(&self, sources: &[Arc<str>]) -> bool {
+        let mut own = self.sources.iter();
+        self.sources.is_empty() || own.any(|(source, _)| sources.contains(source))
+    }
+
     fn fits(&self, name: &str, is_watched: impl Fn(&str) -> bool, names: JobNames) -> bool {
         let attempts = self.history.kept.iter();
         let mut members = attempts

@@ -13,7 +13,8 @@ use super::{Failing, Figures, JobRow, Outcome, Rules, Span, TimelineRows, Timest
 impl Timeline {
     /// Figures of one job.
     pub fn row(&self, name: &str, rules: &Rules) -> Option<JobRow> {
-        let (name, job) = self.jobs.get_key_value(name)?;
+        let known = self.jobs.get_key_value(name);
+        let (name, job) = known.filter(|(_, job)| !job.history.is_withdrawn())?;
         Some(job.row(name, self, rules))
     }
 
@@ -30,6 +31,7 @@ impl Timeline {
             jobs: self
                 .jobs
                 .iter()
+                .filter(|(_, job)| !job.history.is_withdrawn())
                 .map(|(name, job)| job.row(name, self, rules))
                 .collect(),
         }
@@ -62,7 +64,7 @@ impl History {
         let mut totals = self.baseline.clone();
         for execution in &self.kept {
             totals.count(execution.counted);
-            totals.retries += execution.retries();
+            totals.retries = totals.retries.saturating_add(execution.retries());
         }
         let mut figures = Figures {
             executions: totals.executions,
@@ -132,7 +134,7 @@ impl History {
         let last = self
             .kept
             .iter()
-            .flat_map(|execution| &execution.attempts)
+            .flat_map(Execution::listed_attempts)
             .filter(|attempt| attempt.phase.is_decided() && !attempt.is_outdated())
             .chain(self.baseline.last_ended.as_deref())
             .max_by_key(|attempt| attempt.order_of_end());
@@ -201,7 +203,7 @@ impl Streak {
             failing.log_was_read = attempt.is_some_and(|attempt| attempt.log_class().is_some());
             failing.web_url = attempt.and_then(|attempt| attempt.web_url(project_url));
         }
-        self.length += 1;
+        self.length = self.length.saturating_add(1);
         failing.since = attempt.and_then(|attempt| attempt.at);
         failing.first_failing_commit = Some(execution.commit.clone());
     }
@@ -219,7 +221,7 @@ impl Streak {
                 .first_failing_commit
                 .clone_from(&baseline.first_failing_commit);
         }
-        self.length += baseline.streak;
+        self.length = self.length.saturating_add(baseline.streak);
         self.failing
             .last_passing_commit
             .clone_from(&baseline.last_passing_commit);

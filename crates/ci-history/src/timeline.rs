@@ -57,6 +57,9 @@ pub struct Timeline {
     pub project_url: Option<Arc<str>>,
     /// How often it began again, because GitLab was restored from a backup.
     pub generation: u64,
+    /// Newest pipeline when pipelines of other tracks left the timeline: what it had settled of them is in its sums.
+    /// 0 for none.
+    pub mixed_through: u64,
     /// Id of the newest finished pipeline; 0 for none.
     pub newest_finished: u64,
     /// The newest finished pipelines, by which absent jobs are judged.
@@ -75,6 +78,7 @@ impl Timeline {
             project,
             project_url,
             generation: 0,
+            mixed_through: 0,
             newest_finished: 0,
             finished: FinishedPipelines::default(),
             pipelines: History::default(),
@@ -277,11 +281,11 @@ impl History {
 /// datadog-agent's task, whose rule it is that absent jobs pass, runs as a job of the pipeline: it sees no
 /// pipeline without jobs, and no end of a canceled or skipped one.
 fn end_of(pipeline: &PipelineObservation, jobs: &[JobObservation], rules: &Rules) -> PipelineEnd {
-    if rules.absent_jobs != AbsentJobs::Pass {
+    if rules.absent_jobs != AbsentJobs::Pass || pipeline.is_partial {
         return PipelineEnd::Open;
     }
     match pipeline.status {
-        Status::Success | Status::Failed if !jobs.is_empty() => PipelineEnd::Finished,
+        Status::Success | Status::Failed if pipeline.has_jobs(jobs) => PipelineEnd::Finished,
         Status::Canceled | Status::Skipped => PipelineEnd::Withdrawn,
         _ => PipelineEnd::Open,
     }

@@ -42,10 +42,14 @@ fn at_most_one_line_in_a_hundred_is_masked_without_need() {
 fn the_time_of_masking_grows_with_the_length() {
     let masker = Masker::default();
     masker.masked("warm");
+    // The least of several: other processes only add to it.
     let timed = |text: &str| {
-        let start = Instant::now();
-        masker.masked(text);
-        start.elapsed()
+        let times = (0..2).map(|_| {
+            let start = Instant::now();
+            masker.masked(text);
+            start.elapsed()
+        });
+        times.min().unwrap()
     };
     let hostile = [
         "password=",
@@ -66,10 +70,16 @@ fn the_time_of_masking_grows_with_the_length() {
         "login -p ",
         "Zm9v",
         "\u{301}",
+        "?a=b&token=",
+        "~",
+        "curl ",
+        "glpat-aB3d\n",
+        "name=",
+        "value=",
     ];
     for text in hostile {
-        let short = timed(&text.repeat((4 << 10) >> text.len().ilog2()));
-        let long = timed(&text.repeat((32 << 10) >> text.len().ilog2()));
+        let short = timed(&text.repeat((2 << 10) >> text.len().ilog2()));
+        let long = timed(&text.repeat((16 << 10) >> text.len().ilog2()));
         assert!(
             long < short * 30 + std::time::Duration::from_millis(300),
             "{text:?}: {short:?}, {long:?}"

@@ -48,7 +48,7 @@ pub struct Token {
 }
 
 /// Users, tokens and roles of an instance.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Accounts {
     pub(super) users: BTreeMap<u64, User>,
     pub(super) tokens: BTreeMap<String, Token>,

@@ -60,8 +60,10 @@ pub struct Project {
     pub id: u64,
     /// Full path: `acme/shop`.
     pub path: String,
-    /// Name of the default branch.
+    /// Name of the default branch; empty while the repository is.
     pub default_branch: String,
+    /// Whether answers leave the default branch out, as for a token that may not read the code.
+    pub hides_default_branch: bool,
     /// Whether it is read-only and hidden from most lists.
     pub archived: bool,
     /// Whether CI/CD is switched off. The API then answers 403 for its pipelines.

@@ -83,6 +83,11 @@ impl Faults {
         self.next.push_back((fault, Some(suffix.to_owned())));
     }
 
+    /// Injects nothing more of what [`Self::inject`] and [`Self::inject_at`] planned.
+    pub fn clear(&mut self) {
+        self.next.clear();
+    }
+
     /// Limits the requests per minute of simulated time; `None` removes the limit.
     pub fn limit_rate(&mut self, per_minute: Option<u32>) {
         self.limit = per_minute.map(RateLimit::new);

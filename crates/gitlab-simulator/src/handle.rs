@@ -16,6 +16,7 @@ use super::faults::Faults;
 use super::ledger::Action;
 use super::moment::Moment;
 use super::pace::{Pace, SimulatedClock};
+use super::replica::Replica;
 use super::scenario::Scenario;
 use super::server;
 use super::state::{Recorded, Shared, State, lock_present};
@@ -105,6 +106,7 @@ pub async fn start(options: Options) -> io::Result<Handle> {
         token: options.token.clone(),
         prefix,
         requests: Vec::new(),
+        replica: None,
     }));
     let stop = CancellationToken::new();
     let server = tokio::spawn(server::serve(listener, Arc::clone(&shared), stop.clone()));
@@ -170,6 +172,18 @@ impl Handle {
     /// Gives access to the injected faults.
     pub fn faults<R>(&self, work: impl FnOnce(&mut Faults) -> R) -> R {
         work(&mut lock_present(&self.shared).faults)
+    }
+
+    /// From now on a replica that has only what the world has now gives every `every`-th answer of these endpoints, or
+    /// of all if there are none.
+    pub fn lag(&self, endpoints: &[&str], every: u32) {
+        let mut state = lock_present(&self.shared);
+        state.replica = Some(Replica::of(&state.world, endpoints, every));
+    }
+
+    /// The replica that lags has everything again.
+    pub fn catch_up(&self) {
+        lock_present(&self.shared).replica = None;
     }
 
     /// The present truth of every job.

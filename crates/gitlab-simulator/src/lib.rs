@@ -14,7 +14,7 @@
 //! | users | `accounts`, `rights` |
 //! | webhooks | `hooks`, `delivery` |
 //! | requests | `server`, `incoming`, `params`, `query`, `api`, `write_api`, `lookup`, `control` |
-//! | answers | `reply`, `listing`, `paging`, `payload`, `user_payload`, `response` |
+//! | answers | `reply`, `listing`, `paging`, `payload`, `user_payload`, `response`, `replica` |
 //! | faults | `fault`, `faults`, `write_faults`, `rate_limit`, `damage` |
 //! | running it | `handle`, `state`, `pace` |
 
@@ -49,6 +49,7 @@ mod processing;
 mod query;
 mod rate_limit;
 mod recovery;
+mod replica;
 mod reply;
 mod response;
 mod retry;

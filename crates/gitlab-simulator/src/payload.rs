@@ -6,6 +6,9 @@ use super::entity::{CiStatus, Job, Pipeline, Project};
 use super::moment::Moment;
 use super::world::World;
 
+/// What GitLab says of a configuration without jobs.
+const NO_VISIBLE_JOB: &str = "jobs config should contain at least one visible job";
+
 impl World {
     /// A row of `GET /projects/:id/pipelines`.
     pub(super) fn pipeline_row(&self, pipeline: &Pipeline) -> Value {
@@ -35,7 +38,7 @@ impl World {
         let detail = json!({
             "before_sha": pipeline.before_sha,
             "tag": pipeline.tag,
-            "yaml_errors": null,
+            "yaml_errors": pipeline.stages.is_empty().then_some(NO_VISIBLE_JOB),
             "user": self.user_payload(pipeline.user),
             "started_at": iso(pipeline.started_at),
             "finished_at": iso(pipeline.finished_at),
@@ -171,7 +174,8 @@ impl World {
         let (namespace, path) = project.path.rsplit_once('/').unwrap_or(("", &project.path));
         let group = self.group_by_path(namespace);
         let url = format!("{}/{}", self.base_url, project.path);
-        let base = json!({
+        let branch = Some(&project.default_branch).filter(|branch| !branch.is_empty());
+        let mut base = json!({
             "id": project.id,
             "description": null,
             "name": path,
@@ -179,7 +183,7 @@ impl World {
             "path": path,
             "path_with_namespace": project.path,
             "created_at": project.created_at.iso(),
-            "default_branch": project.default_branch,
+            "default_branch": branch,
             "tag_list": [],
             "topics": [],
             "ssh_url_to_repo": format!("git@gitlab.invalid:{}.git", project.path),
@@ -201,13 +205,18 @@ impl World {
                 "web_url": format!("{}/groups/{namespace}", self.base_url),
             },
         });
+        if project.hides_default_branch
+            && let Some(fields) = base.as_object_mut()
+        {
+            fields.remove("default_branch");
+        }
         if simple {
             return base;
         }
         merged(
             base,
             json!({
-                "empty_repo": false,
+                "empty_repo": branch.is_none(),
                 "archived": project.archived,
                 "visibility": "private",
                 "jobs_enabled": !project.ci_disabled,

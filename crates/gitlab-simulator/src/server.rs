@@ -197,7 +197,13 @@ fn carry_out(
         let retried = retry_checked(&mut state.world, job, token.user);
         return (endpoint, retried.unwrap_or_else(|refused| refused));
     }
-    let answer = api::answer(&mut state.world, &incoming.method, route, params, token);
+    let answer = api::answer(
+        state.answering(endpoint),
+        &incoming.method,
+        route,
+        params,
+        token,
+    );
     (answer.endpoint, answer.reply)
 }
 

@@ -6,6 +6,7 @@ use super::fault::Fault;
 use super::faults::Faults;
 use super::moment::Moment;
 use super::pace::SimulatedClock;
+use super::replica::Replica;
 use super::world::World;
 
 /// One request to the API and its answer.
@@ -35,6 +36,22 @@ pub(super) struct State {
     /// Path before `/api/v4`, with a leading slash, or empty.
     pub(super) prefix: String,
     pub(super) requests: Vec<Recorded>,
+    /// A replica that lags, if there is one.
+    pub(super) replica: Option<Replica>,
+}
+
+impl State {
+    /// The world that answers a request: the true one, or a replica that lags.
+    pub(super) fn answering(&mut self, endpoint: &str) -> &mut World {
+        let replica = self.replica.as_mut();
+        match replica.and_then(|replica| replica.answering(endpoint)) {
+            Some(world) => {
+                world.advance_to(self.world.now());
+                world
+            }
+            None => &mut self.world,
+        }
+    }
 }
 
 /// The state, shared by connections and the handle.

@@ -185,6 +185,7 @@ impl World {
             id,
             path: path.to_owned(),
             default_branch: "main".to_owned(),
+            hides_default_branch: false,
             archived: false,
             ci_disabled: false,
             shared_with: Vec::new(),

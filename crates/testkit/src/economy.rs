@@ -5,18 +5,21 @@
 mod hour;
 mod projects;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use ci_history::{JobObservation, PipelineObservation, Timestamp};
+use ci_history::{JobObservation, NotListed, PipelineObservation, Timestamp};
 use gitlab_simulator::{DEFAULT_TOKEN, Handle, Options, Recorded, start};
 use job_failure_exporter::base::api::Endpoint;
+use job_failure_exporter::base::project_memory::SchedulesMemory;
 use job_failure_exporter::base::project_problem::ProjectProblem;
 use job_failure_exporter::config::{Config, Overrides};
 use job_failure_exporter::gitlab::{Error, Project, Rejected, TransportMetrics};
-use job_failure_exporter::ingest::{Observations, PollEvents, Poller, Resume, ScheduleSight};
+use job_failure_exporter::ingest::{
+    AbsentAttempts, FormerProject, Observations, PollEvents, Poller, Resume, ScheduleSight,
+};
 use tokio_util::sync::CancellationToken;
 
 use self::hour::Cost;
@@ -56,6 +59,12 @@ impl Observations for Counter {
         self.of(project.id, |cost| cost.pipelines_read += 1);
     }
 
+    fn not_listed(&self, _: &Project, _: &PipelineObservation, _: &HashSet<u64>) -> NotListed {
+        NotListed::default()
+    }
+
+    fn absent(&self, _: &Project, _: &PipelineObservation, _: &AbsentAttempts) {}
+
     fn knows_job(&self, _: &Project, _: &str, _: &str) -> bool {
         false
     }
@@ -85,7 +94,11 @@ impl PollEvents for Counter {
         BTreeSet::new()
     }
 
-    fn watched(&self, _: &Project) {}
+    fn former_projects(&self) -> Vec<FormerProject> {
+        Vec::new()
+    }
+
+    fn watched(&self, _: &Project, _: Option<&Arc<str>>) {}
 
     fn watched_are(&self, _: &BTreeMap<u64, Project>, _: bool) {}
 
@@ -101,7 +114,7 @@ impl PollEvents for Counter {
         self.failed.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn schedules(&self, _: &Project, _: &[ScheduleSight]) {}
+    fn schedules(&self, _: &Project, _: &[ScheduleSight], _: SchedulesMemory) {}
 
     fn schedules_read(&self, _: &Project) {}
 
@@ -209,7 +222,9 @@ pub async fn hour() -> Hour {
         failed: AtomicUsize::new(0),
         now: AtomicUsize::new(1),
     });
-    let client = job_failure_exporter::daemon::client(&config.gitlab, counter.clone()).unwrap();
+    let client =
+        job_failure_exporter::daemon::client(&config.gitlab, Some(&config.limits), counter.clone())
+            .unwrap();
     let poller = Poller::new(client, config.watch, counter.clone());
     // Tokio does not advance paused time by itself while a blocking task runs.
     let (release, held) = mpsc::channel::<()>();

@@ -44,6 +44,7 @@ pub(in crate::cli) async fn run(
         let filter = TimelineFilter {
             project: None,
             ref_name: None,
+            track: None,
         };
         for saved in selected(&state, &filter, console).await? {
             judge(&saved.timeline, None, &state.counting);

@@ -38,6 +38,9 @@ pub(super) async fn run(
     for saved in loaded.timelines {
         own.save(saved, &config.counting).await?;
     }
+    for memory in &loaded.memories {
+        own.save_memory(memory).await?;
+    }
     writeln!(
         console.out,
         "{} in {} now belong to the GitLab at {}",

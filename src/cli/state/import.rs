@@ -26,7 +26,7 @@ meanwhile; started afterwards, it goes on from the document.
 Examples:
   job-failure-exporter state import job_executions.v2.json --project group/app
   job-failure-exporter state import job_executions.v2.json --project group/app --project-id 7 --ref main
-  job-failure-exporter state import app.v3.json")]
+  job-failure-exporter state import app.json")]
 pub struct ImportArgs {
     /// Document to import; - is standard input.
     #[arg(value_name = "FILE")]
@@ -50,6 +50,12 @@ pub struct ImportArgs {
     #[command(flatten)]
     pub store: StoreArgs,
 }
+
+/// The greatest id that GitLab gives.
+const GREATEST_ID: u64 = i64::MAX.unsigned_abs();
+
+/// The greatest count up to which every one is a number of its own in Prometheus.
+const GREATEST_EXACT: u64 = 1 << 53;
 
 /// The names of the timeline that a document becomes.
 struct Identity {
@@ -78,7 +84,25 @@ pub(super) async fn run(
         of_v2(&text, identity, &config.counting).with_context(refused)?
     };
     let timeline = &saved.timeline;
+    if timeline.newest_finished() > GREATEST_ID {
+        bail!(
+            "{}: at `pipeline_id`: found {}, wanted an id of GitLab, at most {GREATEST_ID}",
+            refused(),
+            timeline.newest_finished()
+        );
+    }
     let rows = timeline.rows(&config.counting);
+    for row in &rows.jobs {
+        let streak = row.figures.consecutive_failures;
+        if streak > GREATEST_EXACT {
+            writeln!(
+                console.err,
+                "{}: {streak} consecutive failures are more than metrics can show exactly; they stay, and counting ends at {}",
+                printable(&row.name),
+                u64::MAX
+            )?;
+        }
+    }
     let failing = rows.jobs.iter().filter(|row| row.figures.failing.is_some());
     let said = format!(
         "imported {}: {}, {} of them failing, up to pipeline {}",
@@ -183,7 +207,7 @@ impl ImportArgs {
         };
         let gitlab = GitLab::load(self.store.config_file.as_deref(), &overrides, env);
         let gitlab = gitlab.map_err(unusable)?;
-        let found = client(&gitlab, Arc::new(()))?.project(project).await;
+        let found = client(&gitlab, None, Arc::new(()))?.project(project).await;
         let found = found.context(
             "GitLab does not tell the project's id (give --project-id and --ref to do without)",
         )?;

@@ -14,7 +14,7 @@ use crate::store::{AtticName, Saved, Store};
 /// Arguments of `state restore`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Without --project and --ref, lists what can be brought back. Of several documents of one ref the newest is
+Without --project, --ref and --track, lists what can be brought back. Of several documents of one ref and track the newest is
 brought back. The exporter must not run on the same state directory meanwhile. What is older than `retention`
 goes again: raise it first.
 
@@ -22,7 +22,7 @@ Examples:
   job-failure-exporter state restore
   job-failure-exporter state restore --project group/app --ref main")]
 pub struct RestoreArgs {
-    /// Has to leave exactly one ref.
+    /// Has to leave exactly one ref and track.
     #[command(flatten)]
     pub filter: TimelineFilter,
     /// Replace the saved document of this ref. It takes the place of the other one in the attic.
@@ -45,10 +45,10 @@ pub(super) async fn run(args: &RestoreArgs, console: &mut Console<'_>) -> anyhow
         .into_iter()
         .filter(|(_, saved)| args.filter.matches(&saved.timeline))
         .collect();
-    let lists = args.filter.project.is_none() && args.filter.ref_name.is_none();
+    let lists = args.filter.is_empty();
     let Some((newest, saved)) = wanted.last().filter(|_| !lists) else {
         if wanted.is_empty() {
-            bail!("nothing in the attic of {location} is of that project and ref");
+            bail!("nothing in the attic of {location} is of that project, ref and track");
         }
         for (entry, saved) in &wanted {
             writeln!(console.out, "{}", line(entry, saved))?;
@@ -58,7 +58,7 @@ pub(super) async fn run(args: &RestoreArgs, console: &mut Console<'_>) -> anyhow
     let key = &saved.timeline.key;
     if let Some((_, other)) = wanted.iter().find(|(_, it)| it.timeline.key != *key) {
         bail!(
-            "which one? Give --project and --ref so that one of these is left: {}, {}",
+            "which one? Give --project, --ref and --track so that one of these is left: {}, {}",
             name(&saved.timeline),
             name(&other.timeline)
         );

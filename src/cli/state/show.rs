@@ -53,6 +53,8 @@ struct TimelineView<'a> {
     project_id: u64,
     #[serde(rename = "ref")]
     ref_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    track: Option<&'a str>,
     /// 0 for none.
     newest_finished_pipeline_id: u64,
     watermark_timestamp_seconds: Option<i64>,
@@ -110,6 +112,7 @@ impl Found {
             project: &timeline.project,
             project_id: timeline.key.project_id,
             ref_name: &timeline.key.ref_name,
+            track: timeline.key.track.as_deref(),
             newest_finished_pipeline_id: timeline.newest_finished(),
             watermark_timestamp_seconds: self.saved.watermark.map(Timestamp::unix),
             pipelines: with_pipelines.then(pipelines),

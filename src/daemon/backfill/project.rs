@@ -1,5 +1,6 @@
 //! The backfill of one project: what is left to read, checkpoints on the way, and the end in the store.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use super::timelines::{BackfillTimelines, SavedTimelines};
 use crate::daemon::storage;
 use crate::gitlab::{Error, Project};
 use crate::ingest::{BackfillListing, LISTING_OVERLAP, Reader};
-use crate::store::{BackfillCheckpoint, Saved, Store, StoreError};
-use ci_history::{PipelineObservation, Rules, Timestamp};
+use crate::store::{Aside, BackfillCheckpoint, Saved, Store, StoreError};
+use ci_history::{PipelineObservation, Rules, TimelineKey, Timestamp, Tracks};
 
 /// Reads one project after the other.
 pub(super) struct ProjectReader {
@@ -30,6 +31,8 @@ pub(super) struct ProjectReader {
     /// Histories without activity since then are not kept.
     pub(super) cutoff: Timestamp,
     pub(super) retention: Duration,
+    /// When the backfill began, by GitLab's clock.
+    pub(super) now: Timestamp,
     pub(super) progress: Arc<dyn Progress>,
     pub(super) stop: CancellationToken,
 }
@@ -37,8 +40,49 @@ pub(super) struct ProjectReader {
 /// What is saved of a project.
 #[derive(Default)]
 pub(super) struct SavedProject {
-    pub(super) timelines: SavedTimelines,
-    pub(super) watermark: Option<Timestamp>,
+    timelines: SavedTimelines,
+    watermark: Option<Timestamp>,
+    moves: Moves,
+}
+
+/// What the tracks that are configured now change in the documents.
+#[derive(Default)]
+struct Moves {
+    /// Timelines that gained or lost pipelines.
+    changed: BTreeSet<TimelineKey>,
+    /// Timelines that are no more.
+    former: BTreeSet<TimelineKey>,
+}
+
+impl SavedProject {
+    /// Adds a document, by the tracks that are configured now.
+    pub(super) fn add(&mut self, saved: Saved, tracks: &Tracks, rules: &Rules) {
+        self.watermark = self.watermark.max(saved.watermark);
+        let former = saved.timeline.key.clone();
+        let parts = saved.timeline.place(tracks, rules);
+        let is_moved = parts.len() > 1 || parts.iter().any(|part| part.key != former);
+        for timeline in parts {
+            let key = timeline.key.clone();
+            self.moves.former.remove(&key);
+            if is_moved {
+                self.moves.changed.insert(key.clone());
+            }
+            if let Some(known) = self.timelines.get_mut(&key) {
+                known.timeline.absorb(timeline, rules);
+                continue;
+            }
+            let part = Saved {
+                timeline,
+                watermark: saved.watermark,
+                has_gap: saved.has_gap || is_moved,
+                scope: saved.scope.clone(),
+            };
+            self.timelines.insert(key, part);
+        }
+        if !self.timelines.contains_key(&former) {
+            self.moves.former.insert(former);
+        }
+    }
 }
 
 /// What a project came to.
@@ -96,7 +140,7 @@ impl ProjectReader {
             None => return Ok(ProjectEnd::Stopped),
         }
         let timelines = self
-            .commit(project, saved.watermark, latest, is_resumed)
+            .commit(project, saved.watermark, latest, is_resumed, &saved.moves)
             .await?;
         Ok(ProjectEnd::Done { timelines })
     }
@@ -141,6 +185,7 @@ impl ProjectReader {
         former: Option<Timestamp>,
         latest: Option<Timestamp>,
         is_resumed: bool,
+        moves: &Moves,
     ) -> Result<usize, StoreError> {
         let (read, mut own) = self.timelines.end();
         // Not by a clock alone, which may be wrong.
@@ -169,6 +214,8 @@ impl ProjectReader {
                 timelines.push(saved);
             }
         }
+        own.retain(|key, _| moves.changed.contains(key));
+        timelines.extend(own.into_values());
         // What an earlier run has read was not counted into the saved histories: the daemon reads it again.
         let watermark = if is_resumed && own_stays {
             former
@@ -181,6 +228,9 @@ impl ProjectReader {
             saved.watermark = if number == count { watermark } else { former };
             let written = self.store.save(saved, &self.rules).await?;
             storage::log_quarantined(&written.quarantined);
+        }
+        for key in &moves.former {
+            self.store.set_aside(key, self.now, Aside::Move).await?;
         }
         Ok(count)
     }

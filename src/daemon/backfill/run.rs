@@ -19,7 +19,7 @@ use crate::gitlab::TransportMetrics;
 use crate::ingest::{Discovery, Reader, project_span};
 use crate::store::Saved;
 use ci_history::clock::Clock;
-use ci_history::{Rules, Timestamp};
+use ci_history::{Rules, Timestamp, Tracks};
 
 /// Projects in a row that could not be read, after which the others are not tried.
 const FAILURES_IN_A_ROW: usize = 3;
@@ -55,12 +55,17 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<BackfillOutcome, DaemonError> {
     let clock = Arc::new(GitLabClock::new(clock, config.clock_jump_hold));
-    let client = client(&config.gitlab, Arc::new(ClockReader(clock.clone())))?;
+    let client = client(
+        &config.gitlab,
+        Some(&config.limits),
+        Arc::new(ClockReader(clock.clone())),
+    )?;
     let store = storage::open(&config.store, Some(&config.gitlab.url)).await?;
     let loaded = store.load_shard(config.watch.shard).await?;
     storage::log_quarantined(&loaded.quarantined);
     let scope = scope(&config.watch, &config.counting);
     let rules = config.counting;
+    let saved = by_project(loaded.timelines, &config.watch.tracks, &rules);
     let timelines = BackfillTimelines::new(
         rules.clone(),
         config.watch.tracks.clone(),
@@ -86,10 +91,11 @@ pub async fn run(
         save_interval: config.store.save_interval,
         cutoff: before(clock.gitlab_now(), config.retention),
         retention: config.retention,
+        now: clock.gitlab_now(),
         progress,
         stop,
     };
-    read_all(&reader, found, by_project(loaded.timelines)).await
+    read_all(&reader, found, saved).await
 }
 
 async fn read_all(
@@ -167,12 +173,11 @@ fn scope(watch: &Watch, rules: &Rules) -> String {
     )
 }
 
-fn by_project(saved: Vec<Saved>) -> BTreeMap<u64, SavedProject> {
+fn by_project(saved: Vec<Saved>, tracks: &Tracks, rules: &Rules) -> BTreeMap<u64, SavedProject> {
     let mut projects: BTreeMap<u64, SavedProject> = BTreeMap::new();
     for saved in saved {
         let project = projects.entry(saved.timeline.key.project_id).or_default();
-        project.watermark = project.watermark.max(saved.watermark);
-        project.timelines.insert(saved.timeline.key.clone(), saved);
+        project.add(saved, tracks, rules);
     }
     projects
 }

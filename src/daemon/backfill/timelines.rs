@@ -1,15 +1,15 @@
 //! The timelines of a project that is backfilled: new ones, and the saved ones that go on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::report::Progress;
 use crate::daemon::gitlab_clock::GitLabClock;
 use crate::gitlab::{Project, Rejected};
-use crate::ingest::Observations;
+use crate::ingest::{AbsentAttempts, Observations};
 use crate::store::{BackfillCheckpoint, Saved};
 use ci_history::{
-    JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp, Tracks,
+    JobObservation, NotListed, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp, Tracks,
 };
 
 /// What is read of one project after the other.
@@ -119,6 +119,13 @@ impl Observations for BackfillTimelines {
         read.observe(pipeline, jobs, &self.rules, at);
         self.passed(&mut inner, pipeline.id);
     }
+
+    fn not_listed(&self, _: &Project, _: &PipelineObservation, _: &HashSet<u64>) -> NotListed {
+        // A backfill begins with nothing known.
+        NotListed::default()
+    }
+
+    fn absent(&self, _: &Project, _: &PipelineObservation, _: &AbsentAttempts) {}
 
     fn knows_job(&self, project: &Project, ref_name: &str, job: &str) -> bool {
         let inner = self.lock();

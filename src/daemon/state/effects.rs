@@ -22,6 +22,7 @@ pub(super) struct Effects {
 pub(super) struct Expired {
     pub(super) project: Arc<str>,
     pub(super) ref_name: Arc<str>,
+    pub(super) track: Option<Arc<str>>,
     /// The dropped jobs; `None` if the whole ref was dropped.
     pub(super) jobs: Option<Vec<Arc<str>>>,
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use crate::base::label::Label as _;
 use crate::config::Limits;
 use crate::metrics::Limit;
 use ci_history::{JobObservation, Rules, Timeline};
@@ -13,6 +14,30 @@ pub(super) struct LimitHit {
     pub(super) limit: Limit,
     /// Jobs or refs that were left out.
     pub(super) count: usize,
+}
+
+impl LimitHit {
+    pub(super) fn warn(self, project: &str, ref_name: Option<&str>) {
+        let (count, limit) = (self.count, self.limit.as_str());
+        tracing::warn!(
+            project,
+            "ref" = ref_name,
+            "left out {count} because of the limit `{limit}`; raise it under `limits`, or watch less"
+        );
+    }
+}
+
+/// Schedules of a project that are exposed. GitLab allows ten by default.
+const MOST_SCHEDULES: usize = 1000;
+
+/// The schedules that are let in: those with the lowest ids, which come first.
+pub(super) fn admitted_schedules<T>(schedules: &[T]) -> (&[T], Option<LimitHit>) {
+    let (admitted, others) = schedules.split_at(schedules.len().min(MOST_SCHEDULES));
+    let hit = (!others.is_empty()).then_some(LimitHit {
+        limit: Limit::SchedulesPerProject,
+        count: others.len(),
+    });
+    (admitted, hit)
 }
 
 /// The jobs that are let in: all with a history, and new ones while there is room, in the order of their names,
@@ -71,7 +96,9 @@ mod tests {
             updated_at: None,
             duration: None,
             failure_reason: None,
+            has_other_jobs: false,
             web_url: None,
+            is_partial: false,
         };
         let jobs: Vec<_> = (1..)
             .zip(names)
@@ -85,6 +112,7 @@ mod tests {
         jobs_per_ref: 4,
         jobs_per_project: 10,
         refs_per_project: 1,
+        listing_bytes: 1,
     };
 
     fn admitted(order: [&str; 4], in_project: usize) -> (BTreeSet<String>, Option<LimitHit>) {
@@ -114,6 +142,16 @@ mod tests {
         assert_eq!(names, ["x", "y"].map(str::to_owned).into());
         let (limit, count) = (Limit::JobsPerProject, 2);
         assert_eq!(hit, Some(LimitHit { limit, count }));
+    }
+
+    #[test]
+    fn of_countless_schedules_the_oldest_come_in() {
+        let ids: Vec<usize> = (1..=1003).collect();
+        let (admitted, hit) = admitted_schedules(&ids);
+        assert_eq!((admitted.len(), admitted.last()), (1000, Some(&1000)));
+        let (limit, count) = (Limit::SchedulesPerProject, 3);
+        assert_eq!(hit, Some(LimitHit { limit, count }));
+        assert_eq!(admitted_schedules(&ids[..1000]).1, None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod effects;
 mod failures;
 mod health;
 mod limits;
+mod memories;
 mod polling;
 mod projects;
 mod retention;

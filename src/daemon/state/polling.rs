@@ -1,17 +1,20 @@
 //! What polling tells the state.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use super::limits::LimitHit;
+use super::limits::admitted_schedules;
 use super::projects::Found;
 use super::shell::State;
 use crate::base::label::Label as _;
+use crate::base::project_memory::SchedulesMemory;
 use crate::base::project_problem::ProjectProblem;
 use crate::gitlab::{Error, Project, Rejected};
-use crate::ingest::{Observations, PollEvents, Resume, ScheduleSight};
+use crate::ingest::{
+    AbsentAttempts, FormerProject, Observations, Origin, PollEvents, Resume, ScheduleSight,
+};
 use crate::metrics::ScheduleRow;
-use ci_history::{JobObservation, PipelineObservation, TimelineKey, Timestamp};
+use ci_history::{JobObservation, NotListed, PipelineObservation, TimelineKey, Timestamp};
 
 impl Observations for State {
     fn observed(
@@ -32,20 +35,53 @@ impl Observations for State {
         let project = facts.unwrap_or(project);
         let timelines = &mut inner.timelines;
         let (effects, hit) = timelines.observe(project, is_visible, pipeline, jobs, at);
-        if let Some(LimitHit { limit, count }) = hit {
-            self.telemetry().limit_reached(limit, count);
-            if inner.health.limit_reached(project.id, limit) {
-                let (project, ref_name) = (&*project.path, &*pipeline.ref_name);
-                tracing::warn!(
-                    project,
-                    "ref" = ref_name,
-                    "left out {count} because of the limit `{}`; raise it under `limits`, or watch less",
-                    limit.as_str()
-                );
-            }
+        if let Some(hit) = hit
+            && inner.health.limit_reached(project.id, hit.limit)
+        {
+            hit.warn(&project.path, Some(&pipeline.ref_name));
         }
         drop(guard);
+        if let Some(hit) = hit {
+            self.telemetry().limit_reached(hit.limit, hit.count);
+        }
         self.apply(effects);
+    }
+
+    fn not_listed(
+        &self,
+        project: &Project,
+        pipeline: &PipelineObservation,
+        listed: &HashSet<u64>,
+    ) -> NotListed {
+        let inner = self.lock();
+        inner.timelines.not_listed(project.id, pipeline, listed)
+    }
+
+    fn absent(
+        &self,
+        project: &Project,
+        pipeline: &PipelineObservation,
+        AbsentAttempts {
+            never_there,
+            deleted,
+        }: &AbsentAttempts,
+    ) {
+        let (withdrawn, canceled) = (never_there.len(), deleted.len());
+        tracing::warn!(
+            withdrawn,
+            canceled,
+            "GitLab does not have some attempts of this pipeline: they count no more"
+        );
+        let mut inner = self.lock();
+        let timelines = &mut inner.timelines;
+        if let Some(key) = timelines.holder(project.id, &pipeline.ref_name, pipeline.id) {
+            timelines.change(&key, |timeline, rules| {
+                let mut changes = timeline.withdraw(pipeline.id, never_there, rules);
+                let canceled = timeline.cancel_deleted(pipeline.id, deleted, rules);
+                changes.jobs.extend(canceled.jobs);
+                changes
+            });
+        }
     }
 
     fn knows_job(&self, project: &Project, ref_name: &str, job: &str) -> bool {
@@ -84,7 +120,11 @@ impl PollEvents for State {
         let watermark = inner.projects.watermark(project.id);
         // A watermark from the future would hide what comes until then.
         let watermark = watermark.map(|at| at.min(self.clock.gitlab_now()));
-        inner.timelines.resume(project.id, watermark)
+        let memory = inner.memories.get(project.id);
+        Resume {
+            schedules: memory.map_or_else(Default::default, |it| it.schedules.clone()),
+            ..inner.timelines.resume(project.id, watermark)
+        }
     }
 
     fn contradicted(
@@ -115,9 +155,40 @@ impl PollEvents for State {
         self.lock().timelines.take_read_back(project.id)
     }
 
-    fn watched(&self, project: &Project) {
+    fn former_projects(&self) -> Vec<FormerProject> {
+        let inner = self.lock();
+        let remembered = inner.memories.iter().filter_map(|(id, memory)| {
+            Some(FormerProject {
+                origin: Origin::Group(memory.group.clone()?),
+                project: Project {
+                    id,
+                    path: memory.path.clone(),
+                    web_url: memory.web_url.clone(),
+                    default_branch: memory.default_branch.clone(),
+                    hides_default_branch: false,
+                    archived: false,
+                },
+            })
+        });
+        let mut former: Vec<_> = remembered.collect();
+        let known = |id: u64| inner.memories.get(id).is_some();
+        former.extend(
+            inner
+                .timelines
+                .projects()
+                .filter(|it| !known(it.id))
+                .map(|project| FormerProject {
+                    origin: Origin::Unknown,
+                    project,
+                }),
+        );
+        former
+    }
+
+    fn watched(&self, project: &Project, group: Option<&Arc<str>>) {
         self.owners_cache.request_reading();
         let mut inner = self.lock();
+        inner.memories.found(project, group);
         self.exposition.watch_project(&project.path);
         let found = inner.projects.found(project);
         if found == Found::AsBefore {
@@ -176,6 +247,7 @@ impl PollEvents for State {
     fn project_lost(&self, project: &Project, problem: ProjectProblem) {
         let mut inner = self.lock();
         inner.health.project_problem(project, Some(problem));
+        inner.memories.found(project, None);
         self.exposition
             .project_problem(&project.path, Some(problem));
         drop(inner);
@@ -232,7 +304,8 @@ impl PollEvents for State {
         }
     }
 
-    fn schedules(&self, project: &Project, schedules: &[ScheduleSight]) {
+    fn schedules(&self, project: &Project, schedules: &[ScheduleSight], memory: SchedulesMemory) {
+        let (schedules, hit) = admitted_schedules(schedules);
         let rows = schedules.iter().map(|sight| ScheduleRow {
             id: sight.schedule.id,
             description: sight.schedule.description.clone(),
@@ -245,6 +318,13 @@ impl PollEvents for State {
         });
         let rows: Vec<_> = rows.collect();
         let mut inner = self.lock();
+        inner.memories.schedules(project, memory);
+        if let Some(hit) = hit {
+            self.telemetry().limit_reached(hit.limit, hit.count);
+            if inner.health.limit_reached(project.id, hit.limit) {
+                hit.warn(&project.path, None);
+            }
+        }
         let has_recovered = inner.health.schedules_reported(project.id);
         if let Some(facts) = inner.projects.facts(project.id) {
             self.exposition.publish_schedules(&facts.path, &rows);
@@ -283,12 +363,13 @@ impl PollEvents for State {
 impl State {
     /// Why a project that was found is not watched as the configuration says.
     fn problem_of(&self, project: &Project) -> Option<ProjectProblem> {
-        let has_branch = project.default_branch.is_some() || !self.policy.refs.includes_default();
         if project.archived {
-            Some(ProjectProblem::Archived)
-        } else {
-            (!has_branch).then_some(ProjectProblem::NoDefaultBranch)
+            return Some(ProjectProblem::Archived);
         }
+        let needs_branch = self.policy.refs.includes_default();
+        // An empty repository has none either, and nothing to watch.
+        let is_hidden = needs_branch && project.hides_default_branch;
+        is_hidden.then_some(ProjectProblem::NoDefaultBranch)
     }
 }
 

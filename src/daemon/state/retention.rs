@@ -27,7 +27,9 @@ impl State {
         if self.expire_these(keys) {
             let mut inner = self.lock();
             let ids = inner.timelines.project_ids();
+            let inner = &mut *inner;
             inner.projects.forget_unwatched(&ids);
+            inner.memories.forget_unwatched(&inner.projects, &ids);
         }
     }
 

@@ -1,8 +1,10 @@
 //! The state as it is loaded and saved, and as logs complete it.
 
+use std::collections::BTreeSet;
+
 use super::shell::State;
 use crate::daemon::log_queue::WantedLog;
-use crate::store::Saved;
+use crate::store::{Saved, SavedMemory};
 use ci_history::{LogFinding, TimelineKey, Timestamp};
 
 /// The changed timelines of one project.
@@ -38,6 +40,30 @@ impl State {
         self.lock().health.loaded();
     }
 
+    /// Takes over what an earlier process remembered.
+    pub(in crate::daemon) fn restore_memories(&self, saved: Vec<SavedMemory>) {
+        let mut inner = self.lock();
+        for memory in saved {
+            inner.memories.restore(memory);
+        }
+    }
+
+    /// The memories to save, and the projects whose memories are to be removed.
+    pub(in crate::daemon) fn take_unsaved_memories(&self) -> (Vec<SavedMemory>, BTreeSet<u64>) {
+        let memories = &mut self.lock().memories;
+        (memories.take_unsaved(), memories.take_removed())
+    }
+
+    /// A memory was saved or removed.
+    pub(in crate::daemon) fn memory_saved(&self) {
+        self.lock().memories.saved();
+    }
+
+    /// Saving or removing a memory failed: to be tried again. Returns whether it worked the last time.
+    pub(in crate::daemon) fn save_memory_again(&self, project_id: u64) -> bool {
+        self.lock().memories.save_again(project_id)
+    }
+
     /// The saved state could not be read; returns whether the error is a new one.
     pub(in crate::daemon) fn not_loaded(&self, error: &str) -> bool {
         self.lock().health.not_loaded(error)
@@ -47,8 +73,8 @@ impl State {
     pub(in crate::daemon) fn merge_saved(&self, saved: &Saved) {
         let now = self.retention_now();
         let cutoff = now.map(|now| self.policy.cutoffs(now).seldom);
-        self.lock().timelines.merge_saved(saved, cutoff);
-        self.publish(vec![saved.timeline.key.clone()]);
+        let keys = self.lock().timelines.merge_saved(saved, cutoff);
+        self.publish(keys);
     }
 
     /// The changed timelines of each project, to be saved.

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::effects::{Effects, RenderRequest};
 use super::health::Health;
+use super::memories::Memories;
 use super::projects::Projects;
 use super::timelines::Timelines;
 use crate::daemon::gitlab_clock::GitLabClock;
@@ -31,6 +32,7 @@ pub(super) struct Inner {
     pub(super) projects: Projects,
     pub(super) timelines: Timelines,
     pub(super) health: Health,
+    pub(super) memories: Memories,
 }
 
 impl State {
@@ -43,6 +45,7 @@ impl State {
             projects: Projects::default(),
             timelines: Timelines::new(&policy),
             health: Health::default(),
+            memories: Memories::default(),
         };
         Self {
             policy,
@@ -82,15 +85,18 @@ impl State {
         for expired in &effects.expired {
             let retention = duration::format(self.policy.retention);
             let (project, ref_name) = (&*expired.project, &*expired.ref_name);
+            let track = expired.track.as_deref();
             match &expired.jobs {
                 None => tracing::info!(
                     project,
                     "ref" = ref_name,
+                    track,
                     "no activity on this ref for {retention} (`retention`): dropping its history"
                 ),
                 Some(jobs) => tracing::info!(
                     project,
                     "ref" = ref_name,
+                    track,
                     ?jobs,
                     "no activity of these jobs for {retention} (`retention`): dropping their histories"
                 ),
@@ -101,6 +107,7 @@ impl State {
                 project_id = from.project_id,
                 from = &*from.ref_name,
                 to = &*to.ref_name,
+                track = to.track.as_deref(),
                 "the default branch has another name: its histories go on there"
             );
         }

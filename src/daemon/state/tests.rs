@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use super::shell::State;
+use crate::base::project_memory::SchedulesMemory;
 use crate::config::{Config, Overrides, Watch};
 use crate::daemon::gitlab_clock::GitLabClock;
 use crate::daemon::policy::Policy;
@@ -55,6 +56,7 @@ fn project(path: &str, default_branch: &str) -> Project {
         path: path.into(),
         web_url: None,
         default_branch: Some(default_branch.into()),
+        hides_default_branch: false,
         archived: false,
     }
 }
@@ -77,7 +79,9 @@ fn run(id: u64, ref_name: &str, status: Status) -> (PipelineObservation, JobObse
         updated_at: Some(at(start + 9)),
         duration: None,
         failure_reason: None,
+        has_other_jobs: false,
         web_url: None,
+        is_partial: false,
     };
     let job = JobObservation {
         created_at: Some(at(start)),
@@ -92,8 +96,8 @@ fn run(id: u64, ref_name: &str, status: Status) -> (PipelineObservation, JobObse
 async fn a_cycle_that_began_before_its_project_moved_shows_nothing_of_the_old_path() {
     let (state, _) = test_state();
     let (old, new) = (project("acme/old", "main"), project("acme/new", "main"));
-    state.watched(&old);
-    state.watched(&new);
+    state.watched(&old, None);
+    state.watched(&new, None);
     let (pipeline, job) = fails_on("main");
     state.observed(&old, &pipeline, &[job], at(10));
     state.polled(&old, Some(at(10)));
@@ -111,13 +115,13 @@ async fn a_cycle_that_began_before_its_project_moved_shows_nothing_of_the_old_pa
 async fn a_cycle_that_began_with_another_default_branch_shows_only_what_matches_now() {
     let (state, _) = test_state();
     let (old, new) = (project("acme/app", "main"), project("acme/app", "trunk"));
-    state.watched(&old);
+    state.watched(&old, None);
     let (pipeline, job) = fails_on("main");
     state.observed(&old, &pipeline, std::slice::from_ref(&job), at(10));
     state.polled(&old, Some(at(10)));
     assert!(page(&state).await.contains("job_consecutive_failures{"));
 
-    state.watched(&new);
+    state.watched(&new, None);
     let (other, _) = fails_on("trunk");
     state.observed(&old, &pipeline, std::slice::from_ref(&job), at(20));
     state.observed(&new, &other, &[job], at(20));
@@ -135,12 +139,12 @@ async fn a_cycle_that_began_with_another_default_branch_shows_only_what_matches_
 async fn a_cycle_of_a_project_that_is_watched_no_more_shows_nothing() {
     let (state, _) = test_state();
     let project = project("acme/app", "main");
-    state.watched(&project);
+    state.watched(&project, None);
     state.watched_are(&BTreeMap::new(), true);
     let (pipeline, job) = fails_on("main");
     state.observed(&project, &pipeline, &[job], at(10));
     state.polled(&project, Some(at(10)));
-    state.schedules(&project, &[]);
+    state.schedules(&project, &[], SchedulesMemory::default());
     let page = page(&state).await;
     assert!(!page.contains("acme/app"), "{page}");
 }
@@ -148,8 +152,8 @@ async fn a_cycle_of_a_project_that_is_watched_no_more_shows_nothing() {
 #[test]
 fn an_error_of_a_cycle_that_began_before_a_move_is_one_of_the_new_path() {
     let (state, _) = test_state();
-    state.watched(&project("acme/old", "main"));
-    state.watched(&project("acme/new", "main"));
+    state.watched(&project("acme/old", "main"), None);
+    state.watched(&project("acme/new", "main"), None);
     let projects = &mut state.lock().projects;
     assert_eq!(projects.take_at("acme/old"), Some(7));
     assert_eq!(projects.take_at("acme/old"), None, "the next cycle knows");
@@ -176,7 +180,7 @@ fn streak(page: &str) -> Option<u64> {
 async fn of_two_renderings_the_newer_one_stays_whichever_is_done_first() {
     let (state, _) = test_state();
     let project = project("acme/app", "main");
-    state.watched(&project);
+    state.watched(&project, None);
     let begin = |id| {
         observe(&state, &project, id, Status::Failed);
         let request = state.lock().timelines.take_rows(&key(), at(0)).unwrap();
@@ -193,7 +197,7 @@ async fn of_two_renderings_the_newer_one_stays_whichever_is_done_first() {
 async fn a_rendering_that_is_done_after_its_timeline_was_hidden_shows_nothing() {
     let (state, _) = test_state();
     let project = project("acme/app", "main");
-    state.watched(&project);
+    state.watched(&project, None);
     observe(&state, &project, 1, Status::Failed);
     let request = state.lock().timelines.take_rows(&key(), at(0)).unwrap();
     let rendered = state.render(&request);
@@ -208,7 +212,7 @@ async fn in_any_order_of_renderings_hiding_and_showing_the_page_ends_as_the_stat
     for seed in 0..40 {
         let mut random = fastrand::Rng::with_seed(seed);
         let (state, _) = test_state();
-        state.watched(&project);
+        state.watched(&project, None);
         let mut is_watched = true;
         let mut under_way = Vec::new();
         let mut late_effects = Vec::new();
@@ -228,7 +232,7 @@ async fn in_any_order_of_renderings_hiding_and_showing_the_page_ends_as_the_stat
                     is_watched = false;
                 }
                 6 => {
-                    state.watched(&project);
+                    state.watched(&project, None);
                     is_watched = true;
                 }
                 _ if under_way.is_empty() => {}
@@ -284,7 +288,7 @@ fn logged(work: impl FnOnce()) -> String {
 fn a_job_that_begins_to_fail_and_one_that_recovers_are_logged_once() {
     let (state, _) = test_state();
     let project = project("acme/app", "main");
-    state.watched(&project);
+    state.watched(&project, None);
     let cycle = |id, status| {
         logged(|| {
             observe(&state, &project, id, status);
@@ -317,7 +321,7 @@ fn a_job_that_begins_to_fail_and_one_that_recovers_are_logged_once() {
 fn a_job_that_failed_when_the_state_was_saved_begins_nothing_when_it_is_restored() {
     let (state, _) = test_state();
     let project = project("acme/app", "main");
-    state.watched(&project);
+    state.watched(&project, None);
     for id in 1..=2 {
         observe(&state, &project, id, Status::Failed);
     }
@@ -325,7 +329,7 @@ fn a_job_that_failed_when_the_state_was_saved_begins_nothing_when_it_is_restored
     let saved = state.take_unsaved().remove(0).timelines;
     let (restarted, _) = test_state();
     assert_eq!(logged(|| restarted.restore(saved)), "");
-    restarted.watched(&project);
+    restarted.watched(&project, None);
     let more = logged(|| {
         observe(&restarted, &project, 3, Status::Failed);
         restarted.polled(&project, Some(at(100_000)));

@@ -7,7 +7,7 @@ mod lost;
 mod regroup;
 mod scope;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -20,9 +20,9 @@ use crate::daemon::policy::Policy;
 use crate::gitlab::Project;
 use crate::ingest::Resume;
 use crate::metrics::Limit;
-use crate::store::Saved;
 use ci_history::{
-    Changes, JobObservation, PipelineObservation, Rules, Timeline, TimelineKey, Timestamp, Tracks,
+    Changes, JobObservation, NotListed, PipelineObservation, Rules, Timeline, TimelineKey,
+    Timestamp, Tracks,
 };
 
 /// Dropped refs that are remembered.
@@ -49,8 +49,8 @@ pub(super) struct Timelines {
     unsaved: BTreeSet<TimelineKey>,
     /// Timelines that were dropped and may have a document.
     removed: BTreeSet<TimelineKey>,
-    /// Of a former default branch, the timeline that its histories went to.
-    successors: BTreeMap<TimelineKey, TimelineKey>,
+    /// Of a dropped timeline, the ones that its histories went to.
+    successors: BTreeMap<TimelineKey, Vec<TimelineKey>>,
     /// Timelines whose document loses something when it is saved the next time.
     to_copy: BTreeSet<TimelineKey>,
     /// Refs that were dropped: one that comes back is read back.
@@ -152,6 +152,7 @@ impl Timelines {
             refs.map(|(_, entry)| entry.timeline.jobs.len()).sum()
         };
         let (jobs, hit) = admit(timeline, project_jobs, jobs, &self.rules, &self.limits);
+        let mixed = self.mixed(&key, pipeline.id);
         self.edit(&key, |entry, rules| {
             let changes = entry.timeline.observe(pipeline, &jobs, rules, at);
             entry.note(&changes);
@@ -161,7 +162,22 @@ impl Timelines {
                 entry.show();
             }
         });
+        self.uncount(&key, mixed, pipeline);
         (effects, hit)
+    }
+
+    /// What is known of a pipeline, except for the attempts with these ids.
+    pub(super) fn not_listed(
+        &self,
+        project_id: u64,
+        pipeline: &PipelineObservation,
+        listed: &HashSet<u64>,
+    ) -> NotListed {
+        let key = self.holder(project_id, &pipeline.ref_name, pipeline.id);
+        let entry = key.and_then(|key| self.entries.get(&key));
+        entry.map_or_else(NotListed::default, |entry| {
+            entry.timeline.not_listed(pipeline.id, listed)
+        })
     }
 
     /// Whether a timeline of the ref has a history of a job of this name.
@@ -194,10 +210,8 @@ impl Timelines {
         for key in self.keys_of(project.id) {
             self.edit(&key, |entry, _| {
                 let moved = entry.relocate(project);
-                entry.note_scope(
-                    project.default_branch.as_ref() == Some(&key.ref_name),
-                    &sources,
-                );
+                let is_default = project.default_branch.as_ref() == Some(&key.ref_name);
+                entry.note_scope(is_default && !key.is_tag(), &sources);
                 if !is_watched(&key) {
                     if entry.hide() {
                         effects.hide.push(key.clone());
@@ -228,7 +242,7 @@ impl Timelines {
         for key in self.keys_of(project_id) {
             self.edit(&key, |entry, _| {
                 if entry.is_visible() {
-                    entry.set_gap(false);
+                    entry.close_gap();
                 }
             });
         }
@@ -274,20 +288,13 @@ impl Timelines {
         ranked.collect()
     }
 
-    /// The key of a timeline whose series are exposed.
-    pub(super) fn find_visible(
-        &self,
-        project: &str,
-        ref_name: &str,
-        track: Option<&str>,
-    ) -> Option<TimelineKey> {
-        let mut visible = self.entries.iter().filter(|(_, entry)| entry.is_visible());
-        let found = visible.find(|(key, entry)| {
-            *key.ref_name == *ref_name
-                && key.track.as_deref() == track
-                && *entry.timeline.project == *project
+    /// The keys of a ref's timelines whose series are exposed, the unnamed track first.
+    pub(super) fn visible_tracks(&self, project: &str, ref_name: &str) -> Vec<TimelineKey> {
+        let visible = self.entries.iter().filter(|(_, entry)| entry.is_visible());
+        let of_ref = visible.filter(|(key, entry)| {
+            *key.ref_name == *ref_name && *entry.timeline.project == *project
         });
-        found.map(|(key, _)| key.clone())
+        of_ref.map(|(key, _)| key.clone()).collect()
     }
 
     /// A timeline whose series are exposed.
@@ -296,11 +303,25 @@ impl Timelines {
         Some(&entry.timeline)
     }
 
-    /// Joins what another replica saved of a timeline, and drops jobs without activity since `cutoff`.
-    pub(super) fn merge_saved(&mut self, saved: &Saved, cutoff: Option<Timestamp>) {
-        self.edit(&saved.timeline.key, |entry, rules| {
-            entry.merge_saved(saved, rules, cutoff);
-        });
+    /// The projects with timelines, as far as these tell.
+    pub(super) fn projects(&self) -> impl Iterator<Item = Project> {
+        let mut projects: BTreeMap<u64, Project> = BTreeMap::new();
+        for (key, entry) in &self.entries {
+            let id = key.project_id;
+            let timeline = &entry.timeline;
+            let project = projects.entry(id).or_insert_with(|| Project {
+                id,
+                path: timeline.project.clone(),
+                web_url: timeline.project_url.clone(),
+                default_branch: None,
+                hides_default_branch: false,
+                archived: false,
+            });
+            if entry.scope.default_branch {
+                project.default_branch = Some(key.ref_name.clone());
+            }
+        }
+        projects.into_values()
     }
 
     /// The projects with timelines.

@@ -99,6 +99,7 @@ impl Transition {
         tracing::info!(
             project = &*timeline.project,
             "ref" = &*timeline.ref_name,
+            track = timeline.track.as_deref(),
             job = &*self.job,
             streak = self.streak,
             commit = self.commit.as_deref(),

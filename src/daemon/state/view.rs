@@ -99,6 +99,7 @@ impl DaemonStatus for State {
             ranks.iter().map(move |rank| Candidate {
                 project,
                 ref_name: &key.ref_name,
+                track: key.track.as_deref(),
                 job_name: &rank.name,
                 // Needed only for a search by words; working it out for all jobs takes time.
                 team: owners.and_then(|owners| Some(&**owners.team(project, &rank.name, file)?)),
@@ -118,9 +119,13 @@ impl DaemonStatus for State {
         track: Option<&str>,
         job: &str,
     ) -> Option<JobEntry> {
-        let key = (self.lock().timelines).find_visible(project, ref_name, track)?;
-        let entry = self.entry(&key, job)?;
-        entry.row.figures.is_worth_showing().then_some(entry)
+        let tracks = self.lock().timelines.visible_tracks(project, ref_name);
+        let wanted = tracks.iter().filter(|key| {
+            let own = key.track.as_deref().unwrap_or_default();
+            track.is_none_or(|track| track == own)
+        });
+        let mut entries = wanted.filter_map(|key| self.entry(key, job));
+        entries.find(|entry| entry.row.figures.is_worth_showing())
     }
 }
 

@@ -7,6 +7,7 @@ use hmac::{KeyInit as _, Mac as _};
 use http::{HeaderMap, HeaderName};
 
 use super::*;
+use crate::base::live_secret::LiveSecret;
 
 /// The example of the Standard Webhooks specification: `whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw`.
 fn key() -> Vec<u8> {
@@ -165,8 +166,15 @@ fn what_cannot_be_used_is_rejected_and_jobs_are_not_looked_at() {
 }
 
 /// Checks one credential; its number is 0.
+fn credential(token: Option<&str>, key: Option<&[u8]>) -> Credential {
+    Credential {
+        token: token.map(|token| Arc::new(LiveSecret::fixed(token.into()))),
+        key: key.map(|key| Arc::new(LiveSecret::fixed(key.to_vec().into()))),
+    }
+}
+
 fn verifier(token: Option<&str>, key: Option<&[u8]>) -> Verifier {
-    Verifier::new(vec![Credential::new(token, key)])
+    Verifier::new(vec![credential(token, key)])
 }
 
 #[test]
@@ -227,9 +235,9 @@ fn where_both_are_configured_both_are_wanted() {
 fn each_credential_opens_by_itself_and_is_named() {
     let key = key();
     let both = Verifier::new(vec![
-        Credential::new(Some("of all"), None),
-        Credential::new(Some("of one"), None),
-        Credential::new(None, Some(&key)),
+        credential(Some("of all"), None),
+        credential(Some("of one"), None),
+        credential(None, Some(&key)),
     ]);
     let check = |pairs: &[(&'static str, &str)]| both.check(&headers(pairs), BODY, at(SENT));
     assert_eq!(check(&[("x-gitlab-token", "of all")]), Ok(0));

@@ -1,7 +1,7 @@
 //! Who sent a hook: the secret token, the signature, and whether it came before.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,6 +10,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::HeaderMap;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
+
+use crate::base::live_secret::LiveSecret;
 
 /// Seconds by which a signed hook may be older or newer than GitLab's clock.
 const TOLERANCE: i64 = 5 * 60;
@@ -28,10 +30,12 @@ pub struct Verifier {
     seen: Mutex<Seen>,
 }
 
-/// What a sender proves to know: a secret token, a signing key, or both.
+/// What a sender proves to know: a secret token, a signing key, or both. Either may be replaced at any time.
 pub struct Credential {
-    token: Option<Box<[u8]>>,
-    key: Option<Hmac<Sha256>>,
+    /// The secret token.
+    pub token: Option<Arc<LiveSecret<str>>>,
+    /// The signing key, decoded.
+    pub key: Option<Arc<LiveSecret<[u8]>>>,
 }
 
 /// A hash of the id of a signed hook: senders choose how long their ids are.
@@ -66,24 +70,12 @@ pub enum Refusal {
 }
 
 impl Credential {
-    /// The key is decoded.
-    ///
-    /// # Panics
-    ///
-    /// Never: HMAC takes keys of any length.
-    pub fn new(token: Option<&str>, signing_key: Option<&[u8]>) -> Self {
-        let key = |key| Hmac::new_from_slice(key).expect("HMAC takes a key of any length");
-        Self {
-            token: token.map(|token| token.as_bytes().into()),
-            key: signing_key.map(key),
-        }
-    }
-
     fn check_head(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         if let Some(token) = &self.token {
             let given = headers.get("x-gitlab-token");
             let given = given.map_or(&[][..], |value| value.as_bytes());
-            if !bool::from(given.ct_eq(token)) {
+            let is_right = token.with(|token| bool::from(given.ct_eq(token.as_bytes())));
+            if is_right != Some(true) {
                 return Err(Refusal::Token);
             }
         }
@@ -99,7 +91,10 @@ impl Credential {
         let Some(key) = &self.key else {
             return Ok(());
         };
-        let mut signed = key.clone();
+        let keyed = key.with(|key| Hmac::<Sha256>::new_from_slice(key).ok());
+        let Some(mut signed) = keyed.flatten() else {
+            return Err(Refusal::Signature);
+        };
         let (id, timestamp) = (text(headers, "webhook-id"), text(headers, TIMESTAMP));
         for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
             signed.update(part);

@@ -17,7 +17,9 @@ fn pipeline(id: u64, status: Status, updated_at: i64) -> PipelineObservation {
         updated_at: Timestamp::from_unix(updated_at),
         duration: None,
         failure_reason: None,
+        has_other_jobs: false,
         web_url: None,
+        is_partial: false,
     }
 }
 
@@ -236,6 +238,7 @@ fn a_pipeline_that_is_gone_is_not_asked_for_again() {
             watermark: Timestamp::from_unix(1000),
             known_refs: BTreeSet::new(),
             open: vec![pipeline(1, Status::Running, 900)],
+            ..Resume::default()
         },
         at(SOON),
     );
@@ -274,7 +277,7 @@ fn another_scope_is_backfilled_and_what_it_leaves_out_is_not_asked_for() {
         Resume {
             watermark: Timestamp::from_unix(1000),
             known_refs: BTreeSet::from(["main".into()]),
-            open: vec![],
+            ..Resume::default()
         },
         at(SOON),
     );

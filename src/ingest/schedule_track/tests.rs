@@ -30,6 +30,11 @@ fn off(next_run_at: i64, updated_at: i64) -> Schedule {
 /// Readings at some times: the schedule and when its last pipeline was created. Returns the missed time and the time
 /// at which GitLab switched it off.
 fn after(readings: &[(i64, Schedule, i64)]) -> [Option<i64>; 2] {
+    told(readings, false)
+}
+
+/// The same; `restarts` after each reading.
+fn told(readings: &[(i64, Schedule, i64)], restarts: bool) -> [Option<i64>; 2] {
     let mut track: Option<ScheduleTrack> = None;
     for (now, schedule, last_run) in readings {
         let now = time(*now);
@@ -42,6 +47,9 @@ fn after(readings: &[(i64, Schedule, i64)]) -> [Option<i64>; 2] {
         };
         if track.is_questionable() {
             track.note_last_run(Timestamp::from_unix(*last_run), now);
+        }
+        if restarts {
+            *track = ScheduleTrack::restored(track.memory());
         }
     }
     let sight = track.unwrap().sight();
@@ -121,7 +129,50 @@ fn an_edit_after_the_time_takes_nothing_back() {
     let renamed = (DUE + 300, schedule(DUE, DUE + 120), DUE - DAY);
     assert_eq!(missed(&[before.clone(), renamed]), Some(DUE));
     let moved = (DUE + 7200, schedule(DUE + DAY, DUE + 3000), DUE - DAY);
-    assert_eq!(missed(&[before, moved]), Some(DUE));
+    let seen = (DUE + 600, schedule(DUE, DUE - DAY), DUE - DAY);
+    assert_eq!(missed(&[before, seen, moved]), Some(DUE));
+}
+
+#[test]
+fn a_schedule_that_is_paused_and_switched_on_again_between_two_readings_misses_nothing() {
+    let before = (DUE - 300, schedule(DUE, DUE - DAY), DUE - DAY);
+    for resumed in [DUE + 1320, DUE + 5 * HOUR, DUE + 3 * DAY + HOUR] {
+        let next = DUE + (resumed - DUE) / DAY * DAY + DAY;
+        let on = (resumed + 60, schedule(next, resumed), DUE - DAY);
+        assert_eq!(missed(&[before.clone(), on]), None, "{resumed}");
+    }
+}
+
+#[test]
+fn of_several_times_that_passed_between_two_readings_the_last_one_is_known() {
+    let before = (DUE - 300, schedule(DUE, DUE - DAY), DUE - DAY);
+    let third = DUE + 3 * DAY;
+    let after = |last_run| (third + HOUR, schedule(third + DAY, third + 9), last_run);
+    assert_eq!(missed(&[before.clone(), after(DUE - DAY)]), Some(third));
+    assert_eq!(missed(&[before.clone(), after(third - DAY)]), Some(third));
+    assert_eq!(missed(&[before, after(third + 9)]), None);
+}
+
+#[test]
+fn a_restart_between_two_readings_changes_nothing() {
+    let before = (DUE - 300, schedule(DUE, DUE - DAY), DUE - DAY);
+    let stories = [
+        (DUE + 180, schedule(DUE + DAY, DUE + 5), DUE - DAY),
+        (DUE + 180, schedule(DUE + DAY, DUE + 5), DUE + 5),
+        (DUE + 180, schedule(DUE, DUE - DAY), DUE - DAY),
+        (DUE + 180, schedule(DUE + 20 * HOUR, DUE - 60), DUE - DAY),
+        (DUE + 120, off(DUE, DUE + 90), DUE - DAY),
+        (DUE + 180, off(DUE, DUE - 60), DUE - DAY),
+    ];
+    for later in stories {
+        let end = (DUE + 4 * HOUR, later.1.clone(), later.2);
+        let readings = [before.clone(), later, end];
+        assert_eq!(
+            told(&readings, true),
+            told(&readings, false),
+            "{readings:?}"
+        );
+    }
 }
 
 #[test]
@@ -173,8 +224,8 @@ fn a_schedule_that_gitlab_switched_off_is_told_until_it_is_edited_or_switched_on
         schedule(DUE + 2 * DAY, DUE + DAY - 60),
         DUE - DAY,
     );
-    let told = |last| after(&[before.clone(), off_at_its_time.clone(), last])[1];
-    assert_eq!(told(still), Some(DUE + 90));
-    assert_eq!(told(edited), None);
-    assert_eq!(told(on), None);
+    let said = |last| after(&[before.clone(), off_at_its_time.clone(), last])[1];
+    assert_eq!(said(still), Some(DUE + 90));
+    assert_eq!(said(edited), None);
+    assert_eq!(said(on), None);
 }

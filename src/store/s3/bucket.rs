@@ -14,7 +14,7 @@ use aws_sdk_s3::types::ServerSideEncryption;
 use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 
-use super::credentials::Source;
+use super::credentials::{Rebuild, Source};
 use super::error::{S3Error, S3ErrorKind};
 use crate::base::backoff::Backoff;
 use crate::base::error_chain::error_chain;
@@ -74,8 +74,12 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// `sdk` has the settings of all AWS services, such as the source of credentials.
-    pub(super) async fn new(options: S3Options, sdk: ConfigLoader) -> Self {
+    /// `sdk` has the settings of all AWS services, such as the source of credentials. `rebuild` builds the source again.
+    pub(super) async fn new(
+        options: S3Options,
+        sdk: ConfigLoader,
+        rebuild: Option<Rebuild>,
+    ) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT.min(options.timeout))
             .operation_attempt_timeout(options.timeout)
@@ -98,7 +102,8 @@ impl Bucket {
         if let Some(url) = &options.endpoint_url {
             s3 = s3.endpoint_url(url.as_str().trim_end_matches('/'));
         }
-        let source = config.credentials_provider().map(Source::of);
+        let source = config.credentials_provider();
+        let source = source.map(|source| Source::of(source, rebuild));
         s3.set_credentials_provider(source.clone().map(SharedCredentialsProvider::new));
         let prefix = options.prefix.trim_matches('/');
         Self {

@@ -7,7 +7,7 @@ use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use crate::base::error_chain::error_chain;
-use crate::store::document::DocumentError;
+use crate::store::json::DocumentError;
 
 /// A request to S3 failed.
 #[derive(Debug, thiserror::Error)]

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
-use ci_history::Shard;
+use ci_history::{Shard, Timestamp};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::bucket::{Bucket, Listed, Object};
 use super::error::S3Error;
 use super::{PARALLEL_REQUESTS, S3};
-use crate::store::document::DocumentError;
-use crate::store::envelope::{self, Opened};
+use crate::store::envelope::{self, Content, Opened};
+use crate::store::json::DocumentError;
+use crate::store::layout::project_of_path;
 use crate::store::outcome::{Loaded, Quarantined};
 
 /// How often a document that does not parse is read before it counts as broken and not the answer.
@@ -20,6 +21,15 @@ const READINGS: u32 = 2;
 struct Read {
     object: Object,
     content: Result<Opened, DocumentError>,
+}
+
+impl Read {
+    fn watermark(&self) -> Option<Timestamp> {
+        match &self.content.as_ref().ok()?.saved {
+            Content::Timeline(saved) => saved.watermark,
+            Content::Project(_) => None,
+        }
+    }
 }
 
 impl S3 {
@@ -39,11 +49,13 @@ impl S3 {
             known.is_none_or(|known| bare(known.object.etag.as_ref()) != bare(now.etag.as_ref()))
         });
         for (name, mut later) in self.read_all(changed.collect()).await? {
-            let earlier = documents
-                .get(&name)
-                .and_then(|read| read.content.as_ref().ok());
-            if let Ok(later) = &mut later.content {
-                later.saved.watermark = earlier.and_then(|earlier| earlier.saved.watermark);
+            let earlier = documents.get(&name).and_then(Read::watermark);
+            if let Ok(Opened {
+                saved: Content::Timeline(later),
+                ..
+            }) = &mut later.content
+            {
+                later.watermark = earlier;
             }
             documents.insert(name, later);
         }
@@ -79,8 +91,9 @@ impl S3 {
         for (name, read) in documents {
             match read.content {
                 Ok(opened) => {
-                    let key = opened.saved.timeline.key.clone();
-                    self.remember(key, read.object.etag);
+                    if let Content::Timeline(saved) = &opened.saved {
+                        self.remember(saved.timeline.key.clone(), read.object.etag);
+                    }
                     loaded.push(opened);
                 }
                 Err(error) if stays => loaded.quarantined.push(self.left(&name, error)),
@@ -136,8 +149,11 @@ async fn read(
     }
 }
 
-/// The project of a document's name, `<project id>/<ref>.json`; none where it is no such name.
+/// The project of a document's name, `<project id>/<ref>.json` or the project's own; none where it is no such name.
 fn project_of(name: &str) -> Option<u64> {
+    if let Some(id) = project_of_path(name) {
+        return Some(id);
+    }
     let (project, stem) = name.strip_suffix(".json")?.split_once('/')?;
     let is_document = !stem.starts_with('.') && !stem.contains('/');
     project.parse().ok().filter(|_| is_document)

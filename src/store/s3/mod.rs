@@ -9,18 +9,20 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use aws_config::{BehaviorVersion, ConfigLoader};
+use aws_config::{BehaviorVersion, ConfigLoader, Region};
 use ci_history::{Rules, TimelineKey};
 use tokio::time::sleep;
 
 use self::bucket::{BACKOFF, Bucket, Condition, Object};
+use self::credentials::Rebuild;
 pub use self::error::{S3Error, S3ErrorKind};
 use super::attic::AtticName;
-use super::document::{DocumentError, Saved, encode};
+use super::document::{Saved, encode};
 use super::envelope::{self, seal};
+use super::json::DocumentError;
 use super::layout::document_path;
 use super::outcome::{Quarantined, Written};
-use super::version::Version;
+use super::record_version::Version;
 use crate::base::s3_options::S3Options;
 
 /// Requests that run at a time.
@@ -47,13 +49,30 @@ pub struct S3 {
 impl S3 {
     /// Sends no request to S3.
     pub async fn new(options: S3Options) -> Self {
-        Self::with(options, aws_config::defaults(BehaviorVersion::latest())).await
+        let region = options.region.clone();
+        let settings = move || {
+            let settings = aws_config::defaults(BehaviorVersion::latest());
+            match region.clone() {
+                Some(region) => settings.region(Region::new(region)),
+                None => settings,
+            }
+        };
+        let sdk = settings();
+        let rebuild: Rebuild = Arc::new(move || {
+            let settings = settings();
+            Box::pin(async move { settings.load().await.credentials_provider() })
+        });
+        Self::of(Bucket::new(options, sdk, Some(rebuild)).await)
     }
 
     /// The same, with settings of the SDK's own, such as another source of credentials.
     pub async fn with(options: S3Options, sdk: ConfigLoader) -> Self {
+        Self::of(Bucket::new(options, sdk, None).await)
+    }
+
+    fn of(bucket: Bucket) -> Self {
         Self {
-            bucket: Bucket::new(options, sdk).await,
+            bucket,
             instance: None,
             conditional: OnceLock::new(),
             etags: Mutex::default(),
@@ -148,7 +167,7 @@ impl S3 {
         let Some(object) = self.bucket.get(name).await? else {
             return Ok(None);
         };
-        match envelope::open(&object.body, name, self.instance.as_deref()) {
+        match envelope::open_timeline(&object.body, name, self.instance.as_deref()) {
             Ok(stored) => {
                 self.remember(key.clone(), object.etag);
                 Ok(Some(stored.saved))
@@ -185,6 +204,11 @@ impl S3 {
     pub(super) async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, S3Error> {
         let object = self.bucket.get(name).await?;
         Ok(object.map(|object| object.body.to_vec()))
+    }
+
+    /// The GitLab of the documents, if it is known.
+    pub(super) fn instance(&self) -> Option<&str> {
+        self.instance.as_deref()
     }
 
     /// Replaces an object, whatever another replica has written.

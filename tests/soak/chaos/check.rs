@@ -20,6 +20,7 @@ impl Chaos {
             let found = exporter.becomes_true(&own).await;
             self.report.wrong_series += found;
         }
+        self.count_forged().await;
         for which in 0..self.exporters.len() {
             if self.exporters[which].on_disk {
                 let saved = self.check_directory(which);
@@ -78,6 +79,7 @@ impl Chaos {
 
     /// Compares the counters and windows of documents with the truth.
     fn compare(&mut self, saved: &[Timeline], truths: &[JobTruth]) {
+        self.count_forged_in(saved);
         let rules = Rules::default();
         for job in truths {
             let name = format!("{} {}", job.project, job.job_name);

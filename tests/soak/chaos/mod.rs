@@ -3,11 +3,13 @@
 //! `make chaos` runs it. `CHAOS_FOR` sets the duration, `CHAOS_SEED` the seed.
 //!
 //! Two shards, each with a directory, and two replicas on one bucket behind a proxy poll one simulated
-//! GitLab. Webhooks are lost, repeated and reordered. After every few rounds all faults end, and all metrics
-//! and documents are compared with the truth.
+//! GitLab. Webhooks are lost, repeated, reordered and forged. A replica of GitLab's database lags, and the clocks of
+//! its nodes are wrong. After every few rounds all faults end, and all metrics and documents are compared with the
+//! truth.
 
 mod check;
 mod exporter;
+mod forger;
 mod hooks;
 mod report;
 
@@ -36,6 +38,20 @@ const ROUNDS: u32 = 8;
 
 /// Share of GitLab's answers with a random fault.
 const FAULT_SHARE: f64 = 0.05;
+
+/// Endpoints that a lagging replica answers, one or several of them. None: all.
+const LAGGING: [&[&str]; 6] = [
+    &["GET /projects/:id/pipelines"],
+    &["GET /projects/:id/pipelines/:pid"],
+    &["GET /projects/:id/pipelines/:pid/jobs"],
+    &["GET /projects/:id/pipelines/:pid/bridges"],
+    &[
+        "GET /projects/:id/pipelines/:pid/jobs",
+        "GET /projects/:id/pipelines/:pid/bridges",
+        "GET /projects/:id/jobs/:jid",
+    ],
+    &[],
+];
 
 struct Chaos {
     gitlab: Handle,
@@ -79,6 +95,8 @@ impl Chaos {
         ];
         let exporters = exporters.map(|(name, shard, place, on_disk)| {
             hooks::enable(&place);
+            // As in production: a clock that is wrong for a round is not believed.
+            place.reconfigure("clock_jump_hold: 100ms", "clock_jump_hold: 30m");
             Exporter {
                 name,
                 place,
@@ -102,11 +120,13 @@ impl Chaos {
     /// Injects one to three faults, then ends them.
     async fn round(&mut self) {
         for _ in 0..self.random.u32(1..=3) {
-            match self.random.u32(..10) {
+            match self.random.u32(..14) {
                 0..4 => self.stop_one().await,
                 4..6 => self.gitlab_fails(),
                 6..9 => self.s3_fails().await,
-                _ => self.disk_is_full(),
+                9 => self.disk_is_full(),
+                10..12 => self.replica_lags(),
+                _ => self.clock_steps(),
             }
             self.pass_time().await;
         }
@@ -118,10 +138,18 @@ impl Chaos {
     async fn pass_time(&mut self) {
         let simulated = self.random.u64(1..30);
         self.gitlab.advance(Duration::from_secs(simulated));
-        let delivering = self.hooks.deliver(&self.exporters, &mut self.random);
-        let Delivered { lost, twice } = delivering.await;
+        let now = self.gitlab.with(|world| world.now().unix());
+        let delivering = (self.hooks).deliver(&self.exporters, &mut self.random, now);
+        let Delivered {
+            lost,
+            twice,
+            forged,
+            stale,
+        } = delivering.await;
         self.report.injected("webhooks lost", lost);
         self.report.injected("webhooks delivered twice", twice);
+        self.report.injected("webhooks forged", forged);
+        self.report.injected("webhooks refused as stale", stale);
         sleep(Duration::from_millis(self.random.u64(10..400))).await;
     }
 
@@ -156,6 +184,22 @@ impl Chaos {
         self.report.injected("GitLab away", 1);
     }
 
+    /// One of GitLab's replicas has nothing newer than now until all faults end, which is sooner than the exporter
+    /// believes that something is missing.
+    fn replica_lags(&mut self) {
+        let endpoint = LAGGING[self.random.usize(..LAGGING.len())];
+        self.gitlab.lag(endpoint, self.random.u32(1..4));
+        self.report.injected("replica lags", 1);
+    }
+
+    /// One of GitLab's nodes, or all of them, has a clock that is days ahead.
+    fn clock_steps(&mut self) {
+        let ahead = Duration::from_hours(self.random.u64(1..24 * 60));
+        let every = self.random.u32(1..5);
+        (self.gitlab).faults(|faults| faults.wrong_date = Some((ahead, every)));
+        self.report.injected("clock steps", 1);
+    }
+
     async fn s3_fails(&mut self) {
         match self.random.u32(..4) {
             0 => {
@@ -188,7 +232,11 @@ impl Chaos {
 
     /// Ends all faults and starts the stopped exporters.
     async fn heal(&mut self) {
-        self.gitlab.faults(|faults| faults.outage = None);
+        self.gitlab.faults(|faults| {
+            faults.outage = None;
+            faults.wrong_date = None;
+        });
+        self.gitlab.catch_up();
         self.proxy.always(Method::GET, None);
         self.proxy.go().await;
         self.proxy.come_back().await;
@@ -204,7 +252,7 @@ impl Chaos {
     }
 }
 
-/// Runs for `CHAOS_FOR`. Fails if an execution was lost or counted twice.
+/// Runs for `CHAOS_FOR`. Fails if an execution was lost, counted twice, or forged.
 pub(crate) async fn run() -> ExitCode {
     let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
     let time = variable("CHAOS_FOR").unwrap_or_else(|| "120s".to_owned());

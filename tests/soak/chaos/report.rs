@@ -13,12 +13,14 @@ pub(crate) struct Report {
     pub(crate) broken: usize,
     pub(crate) losses: u64,
     pub(crate) duplicates: u64,
+    pub(crate) forged: usize,
     pub(crate) wrong_series: usize,
 }
 
 impl Report {
     pub(crate) fn is_good(&self) -> bool {
-        self.losses == 0 && self.duplicates == 0 && self.broken == 0 && self.wrong_series == 0
+        let wrong = self.forged + self.broken + self.wrong_series;
+        self.losses == 0 && self.duplicates == 0 && wrong == 0
     }
 
     pub(crate) fn injected(&mut self, fault: &'static str, count: usize) {
@@ -62,6 +64,7 @@ impl fmt::Display for Report {
         writeln!(f, "documents broken   {}", self.broken)?;
         writeln!(f, "wrong series       {}", self.wrong_series)?;
         writeln!(f, "losses             {}", self.losses)?;
-        write!(f, "duplicates         {}", self.duplicates)
+        writeln!(f, "duplicates         {}", self.duplicates)?;
+        write!(f, "forged             {}", self.forged)
     }
 }

@@ -39,7 +39,9 @@ fn pipeline(id: u64, status: Status) -> PipelineObservation {
         updated_at: Some(at(id.cast_signed() * 100 + 50)),
         duration: None,
         failure_reason: None,
+        has_other_jobs: false,
         web_url: None,
+        is_partial: false,
     }
 }
 

@@ -155,3 +155,99 @@ fn a_pass_on_the_other_track_ends_the_streak_when_tracks_are_joined() {
     assert_eq!(joined.executions.get(Outcome::Passed), 3);
     assert_eq!(joined.executions.get(Outcome::Failed), 40);
 }
+
+fn track(name: &str, sources: &[&'static str]) -> Tracks {
+    let track = Track {
+        name: name.into(),
+        sources: sources.to_vec(),
+    };
+    Tracks::new(vec![track], false)
+}
+
+#[test]
+fn a_track_with_another_name_keeps_its_whole_history() {
+    let rules = Rules::default();
+    let mut nights = timeline();
+    for id in 1..=40 {
+        let jobs = [job(id * 10, "e2e", Failed)];
+        nights.observe(&from(id, "schedule", Failed), &jobs, &rules, at(0));
+    }
+    // Introduced, renamed and removed.
+    let nightly = nights
+        .clone()
+        .place(&track("nightly", &["schedule"]), &rules);
+    let night = nightly[0]
+        .clone()
+        .place(&track("night", &["schedule"]), &rules);
+    let removed = night[0].clone().place(&Tracks::default(), &rules);
+    let parts = [
+        (nightly, Some("nightly")),
+        (night, Some("night")),
+        (removed, None),
+    ];
+    for (parts, track) in parts {
+        assert_eq!(parts.len(), 1);
+        assert_eq!(parts[0].key, key(track));
+        let figures = figures(&parts[0], "e2e", &rules);
+        assert_eq!(figures.consecutive_failures, 40);
+        assert_eq!(figures.executions.get(Outcome::Failed), 40);
+    }
+}
+
+#[test]
+fn a_job_of_one_track_alone_takes_its_whole_history_along() {
+    let rules = Rules::default();
+    let mut timeline = mixed(10);
+    for id in 41..=80 {
+        let source = if id % 2 == 0 { "schedule" } else { "push" };
+        let mut jobs = vec![job(id * 10, "e2e", Success)];
+        if source == "schedule" {
+            jobs.push(job(id * 10 + 1, "soak", Failed));
+        }
+        timeline.observe(&from(id, source, Failed), &jobs, &rules, at(0));
+    }
+    let parts = timeline.place(&nightly(), &rules);
+    let soak = figures(&parts[1], "soak", &rules);
+    assert_eq!(soak.consecutive_failures, 20);
+    assert_eq!(soak.executions.get(Outcome::Failed), 20);
+    assert!(!parts[0].jobs.contains_key("soak"));
+}
+
+#[test]
+fn what_was_absorbed_before_changes_nothing() {
+    let rules = Rules::default();
+    let mut parts = mixed(30).place(&nightly(), &rules).into_iter();
+    let (pushes, nights) = (parts.next().unwrap(), parts.next().unwrap());
+    let mut joined = pushes.clone();
+    joined.absorb(nights.clone(), &rules);
+    let once = joined.clone();
+    joined.absorb(nights.clone(), &rules);
+    assert_eq!(joined, once);
+    let mut other_way = nights;
+    other_way.absorb(once.clone(), &rules);
+    assert_eq!(other_way.jobs, once.jobs);
+}
+
+#[test]
+fn executions_that_a_track_reads_back_leave_the_sums_of_the_others() {
+    let rules = Rules::default();
+    let before = mixed(30);
+    let total = |timeline: &Timeline| figures(timeline, "e2e", &rules).executions.total();
+    let mut parts = before.clone().place(&nightly(), &rules).into_iter();
+    let (mut pushes, mut nights) = (parts.next().unwrap(), parts.next().unwrap());
+    for id in (1..=30).map(|day| day * 4) {
+        let pipeline = from(id, "schedule", Failed);
+        assert!(pushes.may_mix(id));
+        let tallies = nights.tallies();
+        let jobs = [job(id * 10, "e2e", Failed)];
+        nights.observe(&pipeline, &jobs, &rules, at(0));
+        pushes.uncount(&pipeline, &tallies, &nights.tallies());
+    }
+    assert_eq!(figures(&nights, "e2e", &rules).consecutive_failures, 30);
+    assert_eq!(total(&nights), 30);
+    assert_eq!(total(&pushes) + total(&nights), total(&before));
+    assert!(
+        !pushes.may_mix(121),
+        "a later night was never counted there"
+    );
+}

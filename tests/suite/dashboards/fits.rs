@@ -26,6 +26,9 @@ const EMPTY: [(&str, &str, &str, &str); 2] = [
     ),
 ];
 
+/// Labels that depend on the configuration and on the scrape.
+const OPTIONAL: [&str; 3] = ["track", "gitlab", "cluster"];
+
 /// What one target of one panel answered, over all choices.
 #[derive(Default)]
 pub(super) struct Seen {
@@ -114,7 +117,7 @@ fn legends(seen: &[(&Value, &Seen)]) -> Vec<String> {
     let mut problems = Vec::new();
     for (target, seen) in seen.iter().filter(|(_, seen)| seen.rows > 0) {
         for label in legend_labels(text(&target["legendFormat"])) {
-            if !seen.every.contains(&label) {
+            if !seen.every.contains(&label) && !OPTIONAL.contains(&&*label) {
                 problems.push(format!("legend label {label} is not in {:?}", seen.every));
             }
         }
@@ -170,7 +173,8 @@ fn names(panel: &Value, seen: &[(&Value, &Seen)]) -> Vec<String> {
             other => problems.push(format!("transformation {other} is not known")),
         }
     }
-    let missing = wanted.into_iter().filter(|name| !known.contains(*name));
+    let is_known = |name: &str| known.contains(name) || OPTIONAL.contains(&name);
+    let missing = wanted.into_iter().filter(|name| !is_known(name));
     problems.extend(missing.map(|name| format!("nothing is called {name:?}: {known:?}")));
     let sorted = list(&panel["options"]["sortBy"]).iter();
     let missing = sorted.filter(|by| !shown.contains(text(&by["displayName"])));
@@ -213,7 +217,7 @@ fn linked(panel: &Value, seen: &[(&Value, &Seen)]) -> Vec<String> {
             } else {
                 seen.iter().all(|(_, seen)| seen.every.contains(label))
             };
-            if !known {
+            if !known && !OPTIONAL.contains(&label) {
                 problems.push(format!("{label} of {} is not there", link["url"]));
             }
         }

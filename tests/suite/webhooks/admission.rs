@@ -11,7 +11,7 @@ use testkit::daemon::Place;
 
 use super::{PROJECT, TOKEN, events, place, post};
 
-const KEY: &[u8] = b"0123456789abcdef0123456789abcdef";
+pub(super) const KEY: &[u8] = b"0123456789abcdef0123456789abcdef";
 
 #[tokio::test]
 async fn every_recorded_hook_is_let_in_and_what_is_not_watched_is_ignored() {
@@ -78,7 +78,7 @@ async fn without_configuration_there_are_no_webhooks() {
     exporter.stop().await;
 }
 
-fn signature(id: &str, at: i64, body: &str) -> String {
+pub(super) fn signature(id: &str, at: i64, body: &str) -> String {
     let mut code = Hmac::<Sha256>::new_from_slice(KEY).unwrap();
     code.update(format!("{id}.{at}.{body}").as_bytes());
     format!("v1,{}", STANDARD.encode(code.finalize().into_bytes()))

@@ -1,6 +1,8 @@
 //! Webhooks of the simulated GitLab, and recorded ones, to the real program.
 
 mod admission;
+mod forged;
+mod memory;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

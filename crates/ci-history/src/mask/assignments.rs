@@ -5,9 +5,7 @@ use std::ops::Range;
 use super::entropy;
 use super::names::{Telling, is_file, telling};
 use super::spans::Spans;
-
-/// Longest value that is looked at for whether it is a secret. A bound keeps the search linear.
-const LOOKED_AT: usize = 1024;
+use super::values::{LOOKED_AT, Separator, separator, value};
 
 /// Adds the values of all telling names.
 pub(super) fn find(text: &str, spans: &mut Spans) {
@@ -25,20 +23,40 @@ pub(super) fn find(text: &str, spans: &mut Spans) {
             _ => text.len(),
         };
         let is_line = separator.is_colon && telling == Telling::Password && separator.is_spaced;
-        let Some(mut value) = value(&text[..end], separator.end, is_line) else {
+        // A parameter of an address ends with `&`.
+        let end = if before(text, &name, b"?&") {
+            let parameter = text.as_bytes()[separator.end..end].iter();
+            let length = parameter.take_while(|byte| **byte != b'&').count();
+            separator.end + length
+        } else {
+            end
+        };
+        let Some(value) = value(&text[..end], separator.end, is_line) else {
             continue;
         };
-        if let Some(end) = text[value.clone()]
-            .find('&')
-            .filter(|_| before(text, &name, b"?&"))
-        {
-            value.end = value.start + end;
-        }
-        if is_secret(&text[value.clone()], named, telling) {
+        let is_prose = separator.is_colon
+            && separator.is_spaced
+            && telling == Telling::Surely
+            && says_something(text, &name, &text[value.clone()]);
+        if !is_prose && is_secret(&text[value.clone()], named, telling) {
             done = value.end;
             spans.add(value);
         }
     }
+}
+
+/// Whether `name: value` is a part of a message or of a program: `failed to get token: unauthorized`,
+/// `let token: Token`, `random_password.db: Creation complete`.
+fn says_something(text: &str, name: &Range<usize>, value: &str) -> bool {
+    let value = value.trim_end_matches(['.', ',', ';', '"', '\'', ')', ']']);
+    let is_word = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let before = text.as_bytes()[..name.start].iter().rev();
+    let mut before = before
+        .take_while(|byte| **byte != b'\n')
+        .skip_while(|byte| **byte == b' ');
+    let follows_word = before.next().is_some_and(u8::is_ascii_alphanumeric);
+    let is_resource = text[name.clone()].contains('.');
+    is_word && (follows_word || is_resource && value.starts_with(|c: char| c.is_ascii_uppercase()))
 }
 
 /// What a name tells about its value, and what separates it from it.
@@ -71,7 +89,7 @@ fn before(text: &str, name: &Range<usize>, characters: &[u8]) -> bool {
 /// Whether the value of a name is masked.
 pub(super) fn is_secret(value: &str, name: &str, telling: Telling) -> bool {
     let inner = unquoted(value);
-    if inner.is_empty() || is_plain(inner) {
+    if inner.is_empty() || is_plain(inner) || is_reference(inner, name) {
         return false;
     }
     let is_number = inner
@@ -84,11 +102,50 @@ pub(super) fn is_secret(value: &str, name: &str, telling: Telling) -> bool {
         _ if name.to_ascii_lowercase().ends_with("pwd") && is_directory => false,
         Telling::Surely if name.to_ascii_lowercase().ends_with("pass") => !is_number,
         Telling::Surely => !is_number || inner.len() >= 6 || is_one_time(name),
+        Telling::Weakly if is_compound(inner) => false,
         Telling::Weakly => {
             let secret = inner.rsplit_once(':').map_or(inner, |(_, secret)| secret);
             entropy::is_likely(inner) || entropy::is_likely(secret)
         }
     }
+}
+
+/// Values that point to something: an address in memory, an ARN, the id of a public key, a field of the same name.
+fn is_reference(value: &str, name: &str) -> bool {
+    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_address = value
+        .strip_prefix("0x")
+        .is_some_and(|digits| digits.len() <= 16 && is_hex(digits));
+    let name = name.to_ascii_lowercase();
+    let is_key_id = name.ends_with("gpg_key") && matches!(value.len(), 16 | 40) && is_hex(value);
+    let is_field = value.rsplit_once('.').is_some_and(|(object, field)| {
+        field.eq_ignore_ascii_case(&name)
+            && object
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.')
+    });
+    // `token = policy::hash(&user)?;`
+    let is_call = value.split_once('(').is_some_and(|(function, rest)| {
+        let is_name = |byte: u8| byte.is_ascii_lowercase() || b"_:.".contains(&byte);
+        !function.is_empty() && function.bytes().all(is_name) && rest.contains(')')
+    });
+    is_call || is_address || is_key_id || is_field || value.starts_with("arn:")
+}
+
+/// Whether a value is a name of words with a version or a digest, such as the key of a cache: `main-7f3a2b1c`.
+fn is_compound(value: &str) -> bool {
+    let mut parts = value.split(['-', '_', '/', '.']);
+    let is_word =
+        |part: &str| part.len() >= 3 && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    let is_digest = |part: &str| {
+        part.bytes()
+            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    };
+    let begins_with_word = parts.next().is_some_and(is_word);
+    let mut rest = parts.peekable();
+    begins_with_word
+        && rest.peek().is_some()
+        && rest.all(|part| is_digest(part) || !entropy::is_likely(part))
 }
 
 fn is_one_time(name: &str) -> bool {
@@ -159,7 +216,7 @@ fn is_plain(value: &str) -> bool {
 }
 
 /// The identifiers of a text.
-fn names(text: &str) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn names(text: &str) -> impl Iterator<Item = Range<usize>> {
     let bytes = text.as_bytes();
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     let mut at = 0;
@@ -169,118 +226,6 @@ fn names(text: &str) -> impl Iterator<Item = Range<usize>> {
         at = length.map_or(bytes.len(), |length| start + length);
         Some(start..at)
     })
-}
-
-struct Separator {
-    end: usize,
-    is_colon: bool,
-    /// Whether a blank follows.
-    is_spaced: bool,
-    /// Whether a colon stands in a column of its own, as in `name   : message`.
-    is_column: bool,
-}
-
-/// The separator behind a name: `=`, `:`, `=>` or `:=`, with blanks, and behind a closing quote or bracket.
-fn separator(text: &str, name_end: usize) -> Option<Separator> {
-    let bytes = text.as_bytes();
-    let mut at = name_end;
-    // `"name":`, `\"name\":`, `['name'] =`
-    while at < name_end + 4 && matches!(bytes.get(at), Some(b'\\' | b'"' | b'\'' | b']' | b'`')) {
-        at += 1;
-    }
-    let is_bracket = bytes[name_end..at] == *b"]";
-    let name_end = at;
-    at = after_blanks(bytes, at);
-    let (length, is_colon) = match (bytes.get(at)?, bytes.get(at + 1)) {
-        // A comparison, or a path of modules.
-        (b'=', Some(b'=')) | (b':', Some(b':')) => return None,
-        // `fatal: [host]: message`
-        (b':', _) if is_bracket => return None,
-        (b':', Some(b'=')) | (b'=', Some(b'>')) => (2, false),
-        (b'=', _) => (1, false),
-        (b':', _) => (1, true),
-        _ => return None,
-    };
-    let end = after_blanks(bytes, at + length);
-    Some(Separator {
-        end,
-        is_colon,
-        is_spaced: end > at + length,
-        is_column: is_colon && at >= name_end + 2,
-    })
-}
-
-/// Behind blanks, and line ends after a backslash.
-fn after_blanks(bytes: &[u8], mut at: usize) -> usize {
-    loop {
-        match (bytes.get(at), bytes.get(at + 1)) {
-            (Some(b' ' | b'\t'), _) => at += 1,
-            (Some(b'\\'), Some(b'\n')) => at += 2,
-            _ => return at,
-        }
-    }
-}
-
-/// The value that begins at `start`: a quoted text, the content of a list, the line, or one word.
-fn value(text: &str, start: usize, is_line: bool) -> Option<Range<usize>> {
-    let bytes = text.as_bytes();
-    let escapes = bytes[start..]
-        .iter()
-        .take(3)
-        .take_while(|byte| **byte == b'\\')
-        .count();
-    match bytes.get(start + escapes) {
-        Some(b'"' | b'\'') => Some(start..quoted_end(bytes, start + escapes, escapes)),
-        Some(b'[' | b'(')
-            if bytes
-                .get(start + 1)
-                .is_some_and(|byte| matches!(byte, b'"' | b'\'')) =>
-        {
-            let line = line_end(bytes, start);
-            let end = bytes[start..line]
-                .iter()
-                .position(|byte| matches!(byte, b']' | b')'));
-            Some(start + 1..end.map_or(line, |end| start + end))
-        }
-        Some(b'[' | b'{' | b'(' | b'|' | b'>' | b'&') => None,
-        _ if is_line => Some(start..line_end(bytes, start)),
-        _ => Some(start..word_end(bytes, start)),
-    }
-}
-
-/// Behind the closing quote, which is escaped as often as the opening one at `open`; else the end of the line.
-fn quoted_end(bytes: &[u8], open: usize, escapes: usize) -> usize {
-    let mut backslashes = 0;
-    for (at, &byte) in bytes.iter().enumerate().skip(open + 1) {
-        match byte {
-            b'\n' if backslashes == 0 => return at,
-            b'\\' => backslashes += 1,
-            _ if byte == bytes[open] && (backslashes <= escapes || bytes[open] == b'\'') => {
-                return at + 1;
-            }
-            _ => backslashes = 0,
-        }
-    }
-    bytes.len()
-}
-
-fn line_end(bytes: &[u8], start: usize) -> usize {
-    let length = bytes[start..].iter().position(|byte| *byte == b'\n');
-    length.map_or(bytes.len(), |length| start + length)
-}
-
-/// The end of a word, which may go on after a backslash at the end of a line.
-pub(super) fn word_end(bytes: &[u8], start: usize) -> usize {
-    let mut at = start;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'\\' if bytes.get(at + 1) == Some(&b'\n') => at += 2,
-            b'"' | b'\'' => return at,
-            byte if byte.is_ascii_whitespace() => return at,
-            _ => at += 1,
-        }
-    }
-    at
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::names::{Telling, telling};
+use super::names::{Telling, is_file, telling};
 use super::shell;
 use super::spans::Spans;
 use super::tools::{TOOLS, Tool};
@@ -57,7 +57,9 @@ impl Command<'_> {
             let is_name = |byte: u8| {
                 byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/')
             };
-            let Some(telling) = telling(word).filter(|_| word.bytes().all(is_name)) else {
+            // `//registry.example/:_authToken`
+            let is_setting = |byte: u8| is_name(byte) || byte == b':' && word.starts_with("//");
+            let Some(telling) = telling(word).filter(|_| word.bytes().all(is_setting)) else {
                 continue;
             };
             let is_option = word.starts_with('-') || word.rfind('/') == Some(0);
@@ -89,27 +91,40 @@ impl Command<'_> {
         }
     }
 
-    /// `echo x | docker login --password-stdin`.
+    /// `echo x | docker login --password-stdin`, `echo x > /run/secrets/db_password`.
     fn piped(&self, spans: &mut Spans) {
-        let Some(pipe) = (0..self.words.len()).find(|index| self.word(*index) == "|") else {
+        let is_end = |index: &usize| self.word(*index) == "|" || self.word(*index).starts_with('>');
+        let Some(pipe) = (0..self.words.len()).find(is_end) else {
             return;
         };
-        let takes_secrets = (pipe..self.words.len()).any(|index| {
-            let word = self.word(index);
-            matches!(
-                word,
-                "chpasswd"
-                    | "passwd"
-                    | "login"
-                    | "sudo"
-                    | "auth"
-                    | "kinit"
-                    | "cryptsetup"
-                    | "gpg"
-                    | "unlock"
-            ) || telling(word).is_some_and(|telling| telling >= Telling::Weakly)
-                && word.ends_with("stdin")
-        });
+        let is_decoded = |index: usize| {
+            self.word(index) == "base64" && matches!(self.word(index + 1), "-d" | "-D" | "--decode")
+        };
+        let target = self.word(pipe).trim_start_matches('>');
+        let target = if target.is_empty() {
+            self.word(pipe + 1)
+        } else {
+            target
+        };
+        let keeps_secrets = self.word(pipe) != "|" && is_file_of_secrets(basename(target));
+        let takes_secrets = keeps_secrets
+            || (pipe..self.words.len()).any(|index| {
+                let word = self.word(index);
+                matches!(
+                    word,
+                    "chpasswd"
+                        | "passwd"
+                        | "login"
+                        | "sudo"
+                        | "auth"
+                        | "kinit"
+                        | "cryptsetup"
+                        | "gpg"
+                        | "unlock"
+                ) || is_decoded(index)
+                    || telling(word).is_some_and(|telling| telling >= Telling::Weakly)
+                        && word.ends_with("stdin")
+            });
         let echo =
             (0..pipe).rfind(|index| matches!(basename(self.word(*index)), "echo" | "printf"));
         if let Some(echo) = echo.filter(|_| takes_secrets) {
@@ -122,13 +137,18 @@ impl Command<'_> {
     }
 
     fn tools(&self, spans: &mut Spans) {
+        // The first name of a tool in a command covers what follows it.
+        let mut met = [false; TOOLS.len()];
         for index in 0..self.words.len() {
+            if self.ends_command(index) {
+                met.fill(false);
+            }
             let name = basename(self.word(index));
-            for tool in TOOLS
-                .iter()
-                .filter(|tool| tool.names.iter().any(|known| fits(known, name)))
-            {
-                self.secrets_of(tool, index, spans);
+            for (tool, met) in TOOLS.iter().zip(&mut met) {
+                if !*met && tool.names.iter().any(|known| fits(known, name)) {
+                    *met = true;
+                    self.secrets_of(tool, index, spans);
+                }
             }
         }
         self.login_with_password(spans);
@@ -142,11 +162,14 @@ impl Command<'_> {
         self.secrets_of(&LOGIN, login, spans);
     }
 
+    fn ends_command(&self, index: usize) -> bool {
+        matches!(self.word(index), "|" | ";" | "&")
+    }
+
     /// The secrets of a tool whose name is the word at `name`, up to the end of its command.
     fn secrets_of(&self, tool: &Tool, name: usize, spans: &mut Spans) {
-        let ends = |index: &usize| matches!(self.word(*index), "|" | ";" | "&");
         let end = (name + 1..self.words.len())
-            .find(ends)
+            .find(|index| self.ends_command(*index))
             .unwrap_or(self.words.len());
         for index in name + 1..end {
             let word = self.word(index);
@@ -157,7 +180,10 @@ impl Command<'_> {
             }
             for (before, skipped) in tool.behind {
                 let value = index + 1 + skipped;
-                if fits(before, word) && value < end && !self.word(value).starts_with('-') {
+                let is_windows = before.starts_with(['/', '\\']);
+                let is_option = self.word(value).starts_with('-')
+                    || is_windows && self.word(value).starts_with('/');
+                if fits(before, word) && value < end && !is_option {
                     self.add(value, 0, spans);
                 }
             }
@@ -169,6 +195,13 @@ impl Command<'_> {
             }
         }
     }
+}
+
+/// Whether a file is there for a secret: `db_password`, `.vault_pass`, `id_rsa`, `tls.key`.
+fn is_file_of_secrets(name: &str) -> bool {
+    let is_key = name.starts_with("id_") || name.ends_with(".key") || name.ends_with(".pem");
+    let is_named = telling(name).is_some_and(|telling| telling >= Telling::Surely);
+    is_key || is_named && !is_file(name)
 }
 
 /// The name of a tool by its path.

@@ -1,36 +1,61 @@
 //! Secrets beside their names: `name:` and `value:` of YAML and JSON, and the cells of tables.
 
 use std::ops::Range;
-use std::sync::LazyLock;
-
-use regex::bytes::{Regex, RegexBuilder};
 
 use super::names::{Telling, telling};
 use super::spans::Spans;
-use super::{assignments, entropy};
+use super::{assignments, entropy, values};
 
-/// A name that is itself a value, and the value after it, on the same line or one of the next.
-static PAIR: LazyLock<Regex> = LazyLock::new(|| {
-    compiled(
-        r#"(?i)\b(?:name|key|variable|var|option|parameterkey|parametername|envvar|field|attribute)\\?["']?[ \t]*[:=]>?[ \t]*\\?["']?(?P<name>[\w.-]+)\\?["']?(?:[\s,;}{]+["'\\]*[\w-]+\\?["']?[ \t]*[:=][ \t]*\\?["']?[\w-]*\\?["']?)?(?:[\s,;}{]+["'\\]*[\w-]+\\?["']?[ \t]*[:=][ \t]*\\?["']?[\w-]*\\?["']?)?[\s,;}{]+["'\\]*\b(?:value|parametervalue|content|val|default|defaultvalue|data)\\?["']?[ \t]*[:=]>?[ \t]*(?P<value>\\?"(?:\\[^\n"]|[^"\\\n])*\\?"?|'[^'\n]*'?|[|>][-+0-9]*(?:\n[ \t]+[^\n]*)+|[^\s"',}]+)"#,
-    )
-});
+/// Keys whose value may be the name of a secret.
+const NAMES: &[&str] = &[
+    "name",
+    "key",
+    "variable",
+    "var",
+    "option",
+    "parameterkey",
+    "parametername",
+    "envvar",
+    "field",
+    "attribute",
+];
 
-#[expect(
-    clippy::expect_used,
-    reason = "a constant pattern, compiled by the tests"
-)]
-fn compiled(text: &str) -> Regex {
-    let mut builder = RegexBuilder::new(text);
-    builder.unicode(false).build().expect("a valid pattern")
-}
+/// Keys whose value belongs to that name.
+const VALUES: &[&str] = &[
+    "value",
+    "parametervalue",
+    "content",
+    "val",
+    "default",
+    "defaultvalue",
+    "data",
+];
+
+/// Bytes between a name and its value, in which other keys may stand.
+const FARTHEST: usize = 400;
 
 /// Adds the values of pairs and of table rows.
 pub(super) fn find(text: &str, spans: &mut Spans) {
-    for found in PAIR.captures_iter(text.as_bytes()) {
-        if let (Some(name), Some(value)) = (found.name("name"), found.name("value")) {
-            let name = String::from_utf8_lossy(name.as_bytes());
-            add(text, &name, value.range(), spans);
+    let mut told: Option<Range<usize>> = None;
+    for key in assignments::names(text) {
+        let is_one_of = |keys: &[&str]| {
+            keys.iter()
+                .any(|it| text[key.clone()].eq_ignore_ascii_case(it))
+        };
+        if key.len() > 14 || !is_one_of(NAMES) && !is_one_of(VALUES) {
+            continue;
+        }
+        let Some(value) = values::value_of(text, key.end) else {
+            continue;
+        };
+        let near = told.as_ref().filter(|name| {
+            let distance = key.start.checked_sub(name.end);
+            distance.is_some_and(|bytes| bytes <= FARTHEST)
+        });
+        if let Some(name) = near.filter(|_| is_one_of(VALUES)) {
+            add(text, unquoted(&text[name.clone()]), value, spans);
+        } else if is_one_of(NAMES) {
+            told = Some(value);
         }
     }
     let mut start = 0;
@@ -45,6 +70,10 @@ pub(super) fn find(text: &str, spans: &mut Spans) {
         }
         start += line.len() + 1;
     }
+}
+
+fn unquoted(name: &str) -> &str {
+    name.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_')
 }
 
 fn add(text: &str, name: &str, value: Range<usize>, spans: &mut Spans) {

@@ -19,7 +19,7 @@ const PATTERNS: &[&str] = &[
     // Headers, to the end of the line.
     r"(?im)(\b(?:proxy-)?authorization\b\W{1,4}).+$",
     r"(?im)(\b(?:private-token|job-token|deploy-token|x-[a-z0-9-]*(?:token|key)|(?:set-)?cookie2?)\b[\x22']?\s*[:=]).+$",
-    r"(?i)(\bbearer[\s:=]+)[^\s\x22']{4,}",
+    r"(?i)(\bbearer[\s:=]+)(?P<bearer>[^\s\x22']{4,})",
     r"(?i)(\b(?:basic|digest|negotiate|apikey|token)[ :=]+)[0-9a-z+/_-]{20,}=*",
     // User and password in a URL.
     r"(?i)(\b[a-z][a-z0-9+.-]*://)[^\s/@:\x22'<>]*:[^\s\x22'<>]*@",
@@ -35,18 +35,25 @@ const PATTERNS: &[&str] = &[
     r"(?i)(://[^\s\x22'<>]*/(?:web)?hooks?/)[^\s\x22'<>?/]*[0-9][^\s\x22'<>?]*",
     r"(?i)(\b(?:hc-ping\.com|events\.pagerduty\.com/integration|mattermost[^/\s]*/hooks|api\.opsgenie\.com/v\d/[^\s?]*apiKey|ntfy\.sh|hooks\.zapier\.com/hooks/catch|maker\.ifttt\.com/trigger/[^/\s]+/with/key)/)[^\s\x22'<>]+",
     // XML: an element; an attribute, or a value beside a name.
-    r"(?i)(<[\w:.-]*(?:passw|passphrase|secret|token|credential|api-?key)[\w:.-]*(?:\s[^>\n]*)?>)[^<\s\[][^<\n]*",
+    r"(?i)(<[\w:.-]*(?:passw|passphrase|secret|token|credential|(?:api|access|private|signing|encryption)[-_]?key)[\w:.-]*(?:\s[^>\n]*)?>)[^<\s\[`.,;:>)\x22'?][^<\n]*",
     // netrc, SQL, hashes of passwords.
     r"(?i)(\blogin\s+\S+\s+(?:account\s+\S+\s+)?password\s+)\S+",
-    r"(?i)(\b(?:identified\s+(?:with\s+\S+\s+)?(?:by|as)(?:\s+password)?|with\s+(?:encrypted\s+)?password|set\s+password(?:\s+for\s+\S+)?\s*=?)\s*\(?\s*)(?:'[^'\n]*'?|\x22[^\x22\n]*\x22?|\S+)",
+    r"(?i)(\b(?:identified\s+(?:with\s+\S+\s+)?(?:by|as)(?:\s+password)?|with\s+(?:encrypted\s+)?password|set\s+password(?:\s+for\s+\S+)?)\s*=?\s*(?:password\s*)?\(?\s*N?)(?:'[^'\n]*'?|\x22[^\x22\n]*\x22?|\S+)",
     r"(?i)(\b(?:encrypted\s+)?password\s+)'[^'\n]*'?",
+    r"(\b(?:SECRET|TOKEN|PASSPHRASE)\s+)'[^'\n]{4,}'",
     r"()\$(?:2[abxy]|apr1|argon2id?|argon2i|[156y]|scrypt|pbkdf2[\w-]*|gy)\$[0-9A-Za-z./$,=+-]{16,}",
     r"()\{S?SHA(?:256|512)?\}[0-9A-Za-z+/=]{16,}",
     // Basic command-line user and password, whatever the tool.
     r"(\s(?:-u|--user)(?:=|\s*)[\x22']?)[^\s:\x22']+:(?P<login>[^\s\x22']+)",
     // Sentences.
     r"(?im)(\b(?:password|passphrase|passcode|secret|token|api[ -]?key|access key|secret key|pin|code)\b[\w ,'\x22()]{0,40}?\b(?:is|was|are|to|as)\b\s*(?:now|set to|changed to)?\s*[:=]?\s*[\x22'`]?)(?P<said>[^\s\x22'`]+)",
-    r"(?im)(\b(?:password|passphrase|passcode|pin|token|secret|(?:api|access|secret) key)\b (?:for|of|to)\b[^\n]{1,120}?[^:\n]: ?)(?P<prompted>[^\s/][^\n]*)$",
+    r"(?im)(\b(?:password|passphrase|passcode|pin|token|secret|(?:api|access|secret) key)\b(?: \w+){0,3} (?:for|of|to)\b[^\n]{1,120}?[^:\n]: ?)(?P<prompted>[^\s/][^\n]*)$",
+    r"(?i)(\b(?:one[- ]time|verification|recovery|backup|authentication|2fa|mfa|otp) (?:pass)?(?:code|pin|word)s?(?: is)?: ?)(?P<said>\S+)",
+    r"(?im)(\b(?:password|passphrase|token|secret|key)\b[^\n:]{0,60}:[ \t]*\n\s*)(?P<below>\S{8,})[ \t]*$",
+    // Commands with a form of their own.
+    r"(\bbundle config (?:set )?(?:--\w+ )*[\w-]+(?:\.[\w-]+)+ )[^\s-]\S*",
+    r"(\bgh (?:secret|variable) set [^\n]*?(?:--body[= ]|-b ?)[\x22']?)[^\s\x22']+",
+    r"(<<< ?[\x22']?)(?P<here>[^\s\x22'$][^\s\x22']*)",
     r"(?im)(\b(?:credentials?|logged in|log in|login|connect(?:ing)?|auth(?:enticat)?\w*)\b[\w ]{0,30}?\b(?:with|as|using):? )(?P<pair>[\w.@-]+[:/][^\s\x22',;)]+)",
 ];
 
@@ -79,6 +86,10 @@ pub(super) fn find(text: &str, spans: &mut Spans) {
             let is_prose = said("said").is_some_and(|word| !is_value(&word))
                 || said("prompted").is_some_and(|word| is_message(&word))
                 || said("login").is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_digit()))
+                || said("bearer").is_some_and(|word| word.starts_with("realm="))
+                // Maven's `<<< FAILURE!`
+                || said("here").is_some_and(|word| word.ends_with('!'))
+                || said("below").is_some_and(|word| !entropy::is_likely(&word))
                 || said("pair").is_some_and(|word| !is_pair(&word));
             if !is_prose {
                 spans.add(frame.end()..whole.end());
@@ -104,7 +115,7 @@ fn is_value(word: &str) -> bool {
     let word = word.trim_end_matches(['.', ',', ';', '!', '?', ')', ':']);
     let is_letters = word
         .bytes()
-        .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'\''));
+        .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'\'' | b'_' | b'.'));
     let is_capital = word.len() > 1 && word.bytes().skip(1).any(|byte| byte.is_ascii_uppercase());
     let is_number = word.bytes().all(|byte| byte.is_ascii_digit()) && word.len() < 4;
     let is_path = word.starts_with(['/', '<', '$', '%', '{']) || word.contains("://");

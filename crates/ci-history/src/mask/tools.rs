@@ -102,6 +102,18 @@ pub(super) const TOOLS: &[Tool] = &[
     },
     letters(&["twine", "poetry", "mosquitto_pub", "mosquitto_sub"], "pP"),
     behind(&["poetry"], &[("http-basic.*", 1), ("pypi-token.*", 0)]),
+    behind(
+        &["composer"],
+        &[
+            ("http-basic.*", 1),
+            ("github-oauth.*", 0),
+            ("gitlab-token.*", 0),
+            ("gitlab-oauth.*", 0),
+            ("bearer.*", 0),
+        ],
+    ),
+    letters(&["conan", "beeline", "impala-shell"], "p"),
+    behind(&["ansible-vault"], &[("encrypt_string", 0)]),
     behind(&["cargo", "npm", "yarn", "pnpm", "hex"], &[("login", 0)]),
     options(
         &["nuget", "nuget.exe", "dotnet", "choco"],
@@ -351,7 +363,10 @@ pub(super) const TOOLS: &[Tool] = &[
         ],
         &["/pass", "/password", "-p", "/p", "/rp", "/pd", "/userd"],
     ),
-    behind(&["net", "net.exe"], &[("user", 1), ("use", 1)]),
+    behind(
+        &["net", "net.exe"],
+        &[("user", 1), ("\\\\*", 0), ("/user:*", 0)],
+    ),
     behind(&["ConvertTo-SecureString"], &[("", 0)]),
     behind(&["chpasswd", "passwd", "radtest"], &[("", 1)]),
 ];

@@ -210,7 +210,7 @@ const PREFIXES: &[(&[&str], usize, Body)] = &[
     (&["api-", "sdk-", "mob-"], 36, Body::Hex),
     // Mail and messages.
     (&["SG."], 32, Body::Any),
-    (&["key-", "pubkey-"], 32, Body::Hex),
+    (&["key-", "pubkey-"], 32, Body::Plain),
     (&["xkeysib-", "xsmtpsib-"], 32, Body::Url),
     (&["SK", "AC"], 32, Body::Hex),
     (&["re_"], 24, Body::Url),
@@ -282,7 +282,7 @@ const PREFIXES: &[(&[&str], usize, Body)] = &[
 ];
 
 /// Bytes that decide whether a text is a token. A bound keeps the search linear.
-const LOOKED_AT: usize = 512;
+const LOOKED_AT: usize = 128;
 
 /// Adds all tokens.
 pub(super) fn find(text: &str, spans: &mut Spans) {
@@ -393,9 +393,11 @@ fn length(bytes: &[u8], body: Body, most: usize) -> usize {
 /// Client secrets of Azure: three characters, a digit, `Q~`, and 31 to 34 characters.
 fn find_azure(bytes: &[u8], tilde: usize, spans: &mut Spans) {
     let start = tilde.saturating_sub(5);
-    let head = &bytes[start..tilde];
+    if !matches!(&bytes[start..tilde], [.., digit, b'Q'] if digit.is_ascii_digit()) {
+        return;
+    }
     let length = length(&bytes[tilde + 1..], Body::Any, LOOKED_AT);
-    if length >= 28 && matches!(head, [.., digit, b'Q'] if digit.is_ascii_digit()) {
+    if length >= 28 {
         spans.add(start..tilde + 1 + length);
     }
 }
@@ -404,8 +406,11 @@ fn find_azure(bytes: &[u8], tilde: usize, spans: &mut Spans) {
 fn find_telegram(bytes: &[u8], colon: usize, spans: &mut Spans) {
     let head = bytes[..colon].iter().rev().take(11);
     let digits = head.take_while(|byte| byte.is_ascii_digit()).count();
+    if !(8..=10).contains(&digits) {
+        return;
+    }
     let length = length(&bytes[colon + 1..], Body::Url, LOOKED_AT);
-    if (8..=10).contains(&digits) && (34..=36).contains(&length) {
+    if (34..=36).contains(&length) {
         spans.add(colon - digits..colon + 1 + length);
     }
 }

@@ -1,5 +1,6 @@
 //! Secrets that go on in the next lines.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::entropy;
@@ -50,21 +51,34 @@ fn is_digest(word: &str, before: &str) -> bool {
         || word.starts_with("_ZN")
         || word.starts_with("_R")
         || word.starts_with('/') && word.matches('/').count() > 2
+        || is_path(word)
+}
+
+/// Whether a word has directories of small letters, and no random name in them.
+fn is_path(word: &str) -> bool {
+    let is_directory =
+        |part: &str| part.len() >= 3 && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    word.contains('/')
+        && word.split('/').any(is_directory)
+        && !word.split('/').any(entropy::is_random)
 }
 
 /// Adds the continuations of the secrets that end with their lines.
 pub(super) fn find(text: &str, spans: &mut Spans) {
     let mut further = Vec::new();
+    // Secrets in consecutive lines have the same continuations.
+    let mut ends = HashSet::new();
     for span in spans.merged(text) {
         let mut end = span.end;
         for _ in 0..MOST_LINES {
-            match continuation(text, end) {
-                Some(next) => {
-                    end = next.end;
-                    further.push(next);
-                }
-                None => break,
+            if !ends.insert(end) {
+                break;
             }
+            let Some(next) = continuation(text, end) else {
+                break;
+            };
+            end = next.end;
+            further.push(next);
         }
     }
     for span in further {

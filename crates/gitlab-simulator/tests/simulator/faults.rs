@@ -118,6 +118,44 @@ async fn the_rate_limit_counts_down_refuses_and_restarts_with_the_minute() {
 }
 
 #[tokio::test]
+async fn a_replica_that_lags_shows_what_was_there_before_and_gives_its_share_of_the_answers() {
+    let gitlab = shop().await;
+    let listed = async || -> Vec<Value> {
+        let text = get(&gitlab, PIPELINES).await.text().await.unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let before = listed().await;
+    gitlab.lag(&["GET /projects/:id/pipelines"], 2);
+    gitlab.advance(minutes(60));
+    let (fresh, stale) = (listed().await, listed().await);
+    assert_eq!(stale, before);
+    assert!(
+        fresh.len() > stale.len(),
+        "{} and {}",
+        fresh.len(),
+        stale.len()
+    );
+    gitlab.catch_up();
+    assert_eq!((listed().await, listed().await), (fresh.clone(), fresh));
+}
+
+#[tokio::test]
+async fn a_deleted_pipeline_takes_its_jobs_with_it() {
+    let gitlab = shop().await;
+    let (pipeline, job) = gitlab.with(|world| {
+        let project = world.project_by_path("acme/shop").unwrap().id;
+        let pipeline = world.visible_pipelines(project).next().unwrap().id;
+        let job = world.jobs_of(pipeline).next().unwrap().id;
+        world.delete_pipeline(pipeline);
+        (pipeline, job)
+    });
+    for path in [format!("pipelines/{pipeline}"), format!("jobs/{job}")] {
+        let answer = get(&gitlab, &format!("/projects/acme%2Fshop/{path}")).await;
+        assert_eq!(answer.status(), 404, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn one_seed_always_gives_the_same_faults() {
     let course = async || {
         let gitlab = shop().await;

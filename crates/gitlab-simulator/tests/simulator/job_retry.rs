@@ -195,7 +195,8 @@ async fn with_no_compute_minutes_left_a_retry_is_201_and_fails_at_once_without_r
     let stage = Stage::new().await;
     let pipeline = stage.ended([JobPlan::fails("test"), deploy()]);
     stage.with(|world| {
-        world.project_mut(stage.project).unwrap().drop_reason = Some("ci_quota_exceeded".to_owned())
+        world.project_mut(stage.project).unwrap().drop_reason =
+            Some("ci_quota_exceeded".to_owned());
     });
     let (status, new) = stage.retry(pipeline, "test").await;
     assert_eq!(status, 201);

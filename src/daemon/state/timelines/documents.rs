@@ -14,7 +14,8 @@ impl Timelines {
         watermark: impl Fn(u64) -> Option<Timestamp>,
     ) -> BTreeMap<u64, Vec<Saved>> {
         let mut by_project: BTreeMap<u64, Vec<Saved>> = BTreeMap::new();
-        for key in std::mem::take(&mut self.unsaved) {
+        // Tracks come before the rest of their ref: of pipelines that moved to a track one document has them always.
+        for key in std::mem::take(&mut self.unsaved).into_iter().rev() {
             if let Some(entry) = self.entries.get_mut(&key) {
                 let id = key.project_id;
                 // Until it fails.
@@ -30,6 +31,12 @@ impl Timelines {
         by_project
     }
 
+    /// Whether histories of a dropped timeline are not saved where they went to yet.
+    fn is_successor_unsaved(&self, key: &TimelineKey) -> bool {
+        let mut successors = self.successors.get(key).into_iter().flatten();
+        successors.any(|successor| self.unsaved.contains(successor))
+    }
+
     /// Saving failed: to be tried again.
     pub(in crate::daemon::state) fn save_again(&mut self, key: &TimelineKey) {
         self.edit(key, |entry, _| entry.save = SaveState::Unsaved);
@@ -43,7 +50,7 @@ impl Timelines {
     pub(in crate::daemon::state) fn take_removed(&mut self) -> Vec<TimelineKey> {
         let removed = std::mem::take(&mut self.removed).into_iter();
         let gone = removed.filter(|key| !self.entries.contains_key(key));
-        // The histories of a former default branch are saved under their new name first.
+        // Histories that moved to another document are saved there first.
         let (waits, goes): (BTreeSet<_>, BTreeSet<_>) =
             gone.partition(|key| self.is_successor_unsaved(key));
         self.removed = waits;

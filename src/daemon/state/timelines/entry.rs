@@ -1,5 +1,6 @@
 //! One timeline, and how far it is exposed and saved.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::effects::{Expired, RenderRequest};
@@ -8,7 +9,7 @@ use crate::base::DAY;
 use crate::daemon::policy::Cutoffs;
 use crate::gitlab::Project;
 use crate::store::{Saved, SavedScope};
-use ci_history::{Changes, Rules, Timeline, TimelineKey, Timestamp};
+use ci_history::{Changes, PipelineObservation, Rules, Tallies, Timeline, TimelineKey, Timestamp};
 
 /// A timeline, and whether it is exposed, rendered and saved as it is.
 #[derive(Clone)]
@@ -25,6 +26,8 @@ pub(super) struct TimelineEntry {
     pub(super) revision: u64,
     /// What is watched of it. Jobs that are no longer watched are kept and not exposed.
     pub(super) scope: SavedScope,
+    /// Jobs that are watched again, until their executions are read back.
+    pub(super) returning: BTreeSet<Arc<str>>,
 }
 
 /// Whether the series of a timeline are exposed.
@@ -64,6 +67,7 @@ impl TimelineEntry {
             has_gap: true,
             revision: 0,
             scope: SavedScope::default(),
+            returning: BTreeSet::new(),
         }
     }
 
@@ -78,6 +82,7 @@ impl TimelineEntry {
             save: SaveState::Saved,
             revision: 0,
             scope: saved.scope,
+            returning: BTreeSet::new(),
         }
     }
 
@@ -166,6 +171,17 @@ impl TimelineEntry {
         self.timeline.extract(is_wanted, key.clone(), rules)
     }
 
+    /// Takes what another track has counted of a pipeline out of the sums.
+    pub(super) fn uncount(
+        &mut self,
+        pipeline: &PipelineObservation,
+        before: &Tallies,
+        after: &Tallies,
+    ) {
+        self.timeline.uncount(pipeline, before, after);
+        self.changed();
+    }
+
     /// Joins what another replica saved.
     pub(super) fn merge_saved(&mut self, saved: &Saved, rules: &Rules, cutoff: Option<Timestamp>) {
         let former = self.timeline.clone();
@@ -204,6 +220,7 @@ impl TimelineEntry {
         Some(Expired {
             project: self.timeline.project.clone(),
             ref_name: self.timeline.key.ref_name.clone(),
+            track: self.timeline.key.track.clone(),
             jobs,
         })
     }

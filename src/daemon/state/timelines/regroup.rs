@@ -9,7 +9,7 @@ use super::entry::{SaveState, TimelineEntry};
 use crate::daemon::policy::Policy;
 use crate::gitlab::Project;
 use crate::store::Saved;
-use ci_history::{PipelineObservation, Timeline, TimelineKey};
+use ci_history::{PipelineObservation, Tallies, Timeline, TimelineKey, Timestamp};
 
 impl Timelines {
     /// Takes over a saved timeline by the tracks that are configured now, to be rendered.
@@ -42,9 +42,53 @@ impl Timelines {
             keys.push(key);
         }
         if !keys.contains(&former) {
-            self.removed.insert(former);
+            self.removed.insert(former.clone());
+            self.successors.insert(former, keys.clone());
         }
         (keys, unwatched)
+    }
+
+    /// Joins what another replica saved of a timeline, and drops jobs without activity since `cutoff`. The other
+    /// one may know other tracks.
+    pub(in super::super) fn merge_saved(
+        &mut self,
+        saved: &Saved,
+        cutoff: Option<Timestamp>,
+    ) -> Vec<TimelineKey> {
+        let own = &saved.timeline.key;
+        let mut keys = vec![own.clone()];
+        let mut parts = saved.timeline.clone().place(&self.tracks, &self.rules);
+        let rest = parts.iter().position(|part| part.key == *own);
+        let rest = rest.map(|at| parts.swap_remove(at));
+        let timeline = rest.unwrap_or_else(|| {
+            let (project, url) = (&saved.timeline.project, &saved.timeline.project_url);
+            Timeline::new(own.clone(), project.clone(), url.clone())
+        });
+        let is_split = !parts.is_empty();
+        let rest = Saved {
+            timeline,
+            ..saved.clone()
+        };
+        self.edit(own, |entry, rules| {
+            entry.merge_saved(&rest, rules, cutoff);
+            if is_split {
+                entry.save = SaveState::Unsaved;
+            }
+        });
+        for part in parts {
+            let key = part.key.clone();
+            if !self.entries.contains_key(&key) {
+                let empty = Timeline::new(key.clone(), part.project.clone(), None);
+                let entry = TimelineEntry::restored(Saved {
+                    timeline: empty,
+                    ..rest.clone()
+                });
+                self.entries.insert(key.clone(), entry);
+            }
+            self.edit(&key, |entry, rules| entry.absorb(part, rules));
+            keys.push(key);
+        }
+        keys
     }
 
     fn restore_part(&mut self, part: Saved, is_moved: bool, policy: &Policy) -> BTreeSet<Arc<str>> {
@@ -134,6 +178,35 @@ impl Timelines {
             }
         }
         effects
+    }
+
+    /// The timeline of the ref whose sums may include a pipeline of another track, and what that track has counted
+    /// so far.
+    pub(super) fn mixed(
+        &self,
+        key: &TimelineKey,
+        pipeline_id: u64,
+    ) -> Option<(TimelineKey, Tallies)> {
+        let mut siblings = self.siblings(key.project_id, &key.ref_name);
+        let (mixed, _) =
+            siblings.find(|(it, entry)| *it != key && entry.timeline.may_mix(pipeline_id))?;
+        let before = self.entries.get(key)?.timeline.tallies();
+        Some((mixed.clone(), before))
+    }
+
+    /// Takes what a track has counted of a pipeline since then out of the sums.
+    pub(super) fn uncount(
+        &mut self,
+        key: &TimelineKey,
+        mixed: Option<(TimelineKey, Tallies)>,
+        pipeline: &PipelineObservation,
+    ) {
+        let own = self.entries.get(key);
+        if let Some((mixed, before)) = mixed
+            && let Some(after) = own.map(|entry| entry.timeline.tallies())
+        {
+            self.edit(&mixed, |entry, _| entry.uncount(pipeline, &before, &after));
+        }
     }
 
     /// Takes a pipeline out of a timeline; everything if it was saved when tags were not told from branches.

@@ -44,7 +44,7 @@ impl Timelines {
             self.succeed(&successor, entry);
             effects.succeeded.push((key.clone(), successor.clone()));
             effects.render.push(successor.clone());
-            self.successors.insert(key, successor.clone());
+            self.successors.insert(key, vec![successor]);
         }
         effects
     }
@@ -66,12 +66,6 @@ impl Timelines {
         });
     }
 
-    /// Whether the histories of a dropped timeline are not saved under their new name yet.
-    pub(super) fn is_successor_unsaved(&self, key: &TimelineKey) -> bool {
-        let successor = self.successors.get(key);
-        successor.is_some_and(|successor| self.unsaved.contains(successor))
-    }
-
     /// Whether a job is known and no longer watched.
     pub(in crate::daemon::state) fn is_unwatched(&self, key: &TimelineKey, job: &str) -> bool {
         let entry = self.entries.get(key);
@@ -84,17 +78,29 @@ impl TimelineEntry {
     pub(super) fn narrow(&mut self, policy: &Policy) -> BTreeSet<Arc<str>> {
         let timeline = &self.timeline;
         let is_watched = |job: &str| policy.jobs.matches(job);
-        let mut unwatched = timeline.histories_out_of_scope(is_watched, &policy.rules);
+        let sources = &*policy.sources;
+        let mut unwatched = timeline.histories_out_of_scope(is_watched, sources, &policy.rules);
         if !policy.follows_children {
             unwatched.extend(timeline.family_jobs());
         }
-        let sources = &*policy.sources;
+        let has_known_sources = |name: &Arc<str>| {
+            let job = timeline.jobs.get(name);
+            job.is_some_and(|job| !job.sources.is_empty())
+        };
+        let returning = self.scope.unwatched.difference(&unwatched).cloned();
+        let returning: BTreeSet<_> = returning.filter(has_known_sources).collect();
         let former = self.scope.sources.as_ref();
-        if former.is_some_and(|former| former.iter().any(|source| !sources.contains(source))) {
-            // Which pipelines brought a job is not known. Those that still do are read again.
+        let is_narrower =
+            former.is_some_and(|former| former.iter().any(|source| !sources.contains(source)));
+        if is_narrower {
+            // Not all pipelines that brought a job are known. Those that still do are read again.
             unwatched.extend(timeline.jobs.keys().cloned());
+        }
+        // Executions of a job that was not watched for a while were not counted.
+        if is_narrower || !returning.is_empty() {
             self.set_gap(true);
         }
+        self.returning = returning;
         let news: BTreeSet<_> = unwatched
             .difference(&self.scope.unwatched)
             .cloned()
@@ -105,6 +111,17 @@ impl TimelineEntry {
         }
         self.note_scope(self.scope.default_branch, sources);
         news
+    }
+
+    /// Everything was read. Jobs that are watched again are exposed as they are now.
+    pub(super) fn close_gap(&mut self) {
+        self.set_gap(false);
+        for name in std::mem::take(&mut self.returning) {
+            if self.scope.unwatched.remove(&name) {
+                self.render = RenderState::Dirty;
+                self.save = SaveState::Unsaved;
+            }
+        }
     }
 
     /// A poll brought these jobs, so that they are watched.
