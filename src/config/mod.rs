@@ -47,9 +47,9 @@ pub use owners::Owners;
 pub use owners_file::OwnersFile;
 pub use problem::{Problem, Problems};
 pub use remediation::{
-    ActionKind, ActionLimits, Caller, CircuitReset, CircuitRule, Mode, PauseWhen, Remediation,
+    ActionLimits, Caller, CircuitReset, CircuitRule, Mode, PauseWhen, Remediation,
 };
-pub use remediation_rule::{FailureFacts, FailureMatch, RemediationRule};
+pub use remediation_rule::{ActionKind, FailureFacts, FailureMatch, RemediationRule};
 pub use secret_file::SecretFile;
 pub use select::{JobSelector, Pattern, RefSelector, SourceSelector};
 pub use store::{Location, Store};

@@ -54,29 +54,6 @@ pub enum Mode {
 
 words!(Mode { Off = "off", Report = "report", Act = "act" });
 
-/// What is done about a failed job.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum ActionKind {
-    /// Retries the failed job.
-    Recover,
-    /// Starts a new pipeline on the head of the ref.
-    Restart,
-    /// Starts a manual job of the same pipeline.
-    Play,
-    /// Starts a schedule.
-    RunSchedule,
-}
-
-words!(ActionKind {
-    Recover = "recover",
-    Restart = "restart",
-    Play = "play",
-    RunSchedule = "run_schedule",
-});
-
 /// Most actions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ActionLimits {

@@ -7,11 +7,33 @@ use ci_history::FailureClass;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use super::key::{Key, keys};
-use super::remediation::ActionKind;
 use super::section::Section;
 use super::select::{Pattern, any_matches, path_glob};
 use super::value_type::Form;
 use super::word::words;
+
+/// What is done about a failed job.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionKind {
+    /// Retries the failed job.
+    Recover,
+    /// Starts a new pipeline on the head of the ref.
+    Restart,
+    /// Starts a manual job of the same pipeline.
+    Play,
+    /// Starts a schedule.
+    RunSchedule,
+}
+
+words!(ActionKind {
+    Recover = "recover",
+    Restart = "restart",
+    Play = "play",
+    RunSchedule = "run_schedule",
+});
 
 /// The actions of a rule. A schedule is started by an alert, since no job failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use serde_json::json;
 use url::form_urlencoded;
 
 pub(super) use self::act::Action;
-pub(super) use self::section::section;
+pub(super) use self::section::{recovered, section};
 use super::api::json_body;
 use super::context::{Context, Head};
 use super::response::Response;

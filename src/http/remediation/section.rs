@@ -1,5 +1,8 @@
 //! The part of a job's page about bringing it back.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use ci_history::Timestamp;
 use maud::{Markup, html};
 
@@ -8,7 +11,7 @@ use super::super::format::{ago, in_gitlab, link, with_code};
 use super::super::status::JobEntry;
 use super::form;
 use crate::config::{ActionKind, Word as _};
-use crate::remediation::{Action, Decided, JobName, Verdict};
+use crate::remediation::{Action, Decided, JobName, Progress, Verdict};
 
 /// Actions that are shown.
 const SHOWN: usize = 10;
@@ -18,12 +21,7 @@ pub(in crate::http) fn section(context: &Context, job: &JobEntry, now: Timestamp
     let Some(remedies) = &context.remedies else {
         return html! {};
     };
-    let is_ours = |name: &JobName| {
-        name.project == job.project
-            && name.ref_name == job.ref_name
-            && name.track == job.track
-            && name.job == job.row.name
-    };
+    let is_ours = |name: &JobName| is_of(name, job);
     let (ledger, decisions) = remedies.executor.shown();
     let actions = ledger.actions().iter().rev();
     let actions: Vec<&Action> = actions.filter(|it| is_ours(&it.job)).take(SHOWN).collect();
@@ -47,6 +45,30 @@ pub(in crate::http) fn section(context: &Context, job: &JobEntry, now: Timestamp
             @if !actions.is_empty() { (record(&actions, job.project_url.as_deref(), now)) }
         }
     }
+}
+
+/// The pipelines in which an action made a job pass, and who wanted it.
+pub(in crate::http) fn recovered(context: &Context, job: &JobEntry) -> BTreeMap<u64, Arc<str>> {
+    let Some(remedies) = &context.remedies else {
+        return BTreeMap::new();
+    };
+    let (ledger, _) = remedies.executor.shown();
+    let actions = ledger.actions().iter();
+    let recovered = actions.filter(|action| {
+        action.progress == Progress::Recovered
+            && action.kind == ActionKind::Recover
+            && is_of(&action.job, job)
+    });
+    recovered
+        .map(|action| (action.pipeline_id, action.by.clone()))
+        .collect()
+}
+
+fn is_of(name: &JobName, job: &JobEntry) -> bool {
+    name.project == job.project
+        && name.ref_name == job.ref_name
+        && name.track == job.track
+        && name.job == job.row.name
 }
 
 fn words(decided: &Decided) -> Markup {
