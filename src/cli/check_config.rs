@@ -8,7 +8,7 @@ use ci_history::Shard;
 
 use super::args::CheckConfigArgs;
 use super::common::Console;
-use crate::config::{Config, Problems, describe_rules};
+use crate::config::{Config, Mode, Problems, describe_rules};
 use ci_history::duration::format as span;
 
 /// Checks the configuration; the exit code says whether it can be used.
@@ -99,6 +99,9 @@ fn summarize(
         writeln!(out, "{head:<9} {key}: {value}")?;
     }
     writeln!(out, "owners    {} rules", config.owners.len())?;
+    if config.remediation.mode != Mode::Off {
+        writeln!(out, "retries   {}", config.remediation)?;
+    }
     writeln!(
         out,
         "state     {}, saved every {}, kept for {}",

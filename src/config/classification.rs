@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ci_history::{FailureClass, LogRule, LogRules};
 
 use super::key::{Key, keys};
-use super::remediation::rule_name;
+use super::remediation_rule::rule_name;
 use super::section::Section;
 use super::select::part;
 use super::value_type::Form;

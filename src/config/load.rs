@@ -19,6 +19,7 @@ use super::overrides::Overrides;
 use super::owners::{self, Owners};
 use super::problem::{Problem, Problems, Report};
 use super::remediation::{self, Remediation};
+use super::remediation_rule;
 use super::section::Section;
 use super::services::{self, ALERTMANAGER_URL, PROMETHEUS_URL};
 use super::store::{self, Store};
@@ -104,6 +105,7 @@ const ALL_KEYS: &[&[KeyInfo]] = &[
     store::KEYS,
     webhooks::KEYS,
     remediation::KEYS,
+    remediation_rule::KEYS,
     limits::KEYS,
     services::KEYS,
     KEYS,

@@ -20,6 +20,7 @@ mod owners_file;
 mod owners_line;
 mod problem;
 mod remediation;
+mod remediation_rule;
 mod secret;
 mod secret_file;
 mod section;
@@ -46,9 +47,9 @@ pub use owners::Owners;
 pub use owners_file::OwnersFile;
 pub use problem::{Problem, Problems};
 pub use remediation::{
-    ActionKind, ActionLimits, Caller, CircuitReset, CircuitRule, FailureFacts, FailureMatch, Mode,
-    PauseWhen, Remediation, RemediationRule,
+    ActionLimits, Caller, CircuitReset, CircuitRule, Mode, PauseWhen, Remediation,
 };
+pub use remediation_rule::{ActionKind, FailureFacts, FailureMatch, RemediationRule};
 pub use secret_file::SecretFile;
 pub use select::{JobSelector, Pattern, RefSelector, SourceSelector};
 pub use store::{Location, Store};

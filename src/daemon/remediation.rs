@@ -31,7 +31,10 @@ pub(super) fn open(
 ) -> Result<Option<Opened>, DaemonError> {
     let settings = &config.remediation;
     let telemetry = state.telemetry().clone();
-    let rules: Vec<&str> = settings.rules.iter().map(|rule| &*rule.name).collect();
+    let rules = settings.rules.iter();
+    let rules: Vec<_> = rules
+        .map(|rule| (&*rule.name, rule.action.word()))
+        .collect();
     telemetry.remediation(settings.mode.word(), &rules);
     if settings.mode == Mode::Off {
         return Ok(None);
@@ -157,18 +160,17 @@ impl Observer for Told {
         }));
     }
 
-    fn waiting(&self, count: usize, without_rights: usize, conditions: &[(Condition, bool)]) {
+    fn waiting(&self, count: usize, conditions: &[(Condition, usize)]) {
         self.telemetry.remediation_pending(count);
-        self.telemetry
-            .remediation_paused(Pause::NoRights, without_rights);
-        for (condition, holds) in conditions {
+        for (condition, count) in conditions {
             let pause = match condition {
                 Condition::Outage => Pause::Outage,
                 Condition::GitlabDown => Pause::GitlabDown,
                 Condition::NotSaved => Pause::NotSaved,
                 Condition::Halted => Pause::Halted,
+                Condition::NoRights => Pause::NoRights,
             };
-            self.telemetry.remediation_paused(pause, (*holds).into());
+            self.telemetry.remediation_paused(pause, *count);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ci_history::Timestamp;
 use http::HeaderMap;
 
-use super::remediation::Remedies;
+use super::remedies::Remedies;
 use super::status::DaemonStatus;
 use crate::metrics::Exposition;
 

@@ -27,6 +27,15 @@ pub(super) fn is_web(url: &str) -> bool {
     url.starts_with("https://") || url.starts_with("http://")
 }
 
+/// Text in which names stand between backticks.
+pub(super) fn with_code(text: &str) -> Markup {
+    html! {
+        @for (at, part) in text.split('`').enumerate() {
+            @if at % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
 /// A page of a project in GitLab.
 pub(super) fn in_gitlab(project_url: &str, kind: &str, id: &str) -> String {
     let id = utf8_percent_encode(id, NON_ALPHANUMERIC);
@@ -61,6 +70,16 @@ mod tests {
         ] {
             assert_eq!(link(url, &content).into_string(), "job");
         }
+    }
+
+    #[test]
+    fn names_between_backticks_are_code() {
+        let text = with_code("see `circuit <list>` & `x`").into_string();
+        assert_eq!(
+            text,
+            "see <code>circuit &lt;list&gt;</code> &amp; <code>x</code>"
+        );
+        assert_eq!(with_code("none").into_string(), "none");
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! `GET /jobs/..`: one job. Whether it fails, since when, why, its owner, and its executions.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use ci_history::{Failing, FailureClass, Figures, Outcome, Span, Timestamp, WindowEntry};
 use http::StatusCode;
 use maud::{Markup, html};
@@ -15,6 +18,13 @@ use super::status::JobEntry;
 use super::window::{legend, sign, window};
 use crate::base::human;
 
+/// What remediation knows about a job.
+struct BroughtBack {
+    section: Markup,
+    /// The pipelines whose execution passed after an action, and who wanted it.
+    by: BTreeMap<u64, Arc<str>>,
+}
+
 pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
     let mut query = form_urlencoded::parse(head.query.as_bytes());
     let track = query.find_map(|(key, value)| (key == "track").then_some(value));
@@ -26,8 +36,11 @@ pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
         Some(job) => {
             let title = format!("{} · {}", job.row.name, job.project);
             let now = (context.now)();
-            let remediation = remediation::section(context, &job, now);
-            let content = content(&job, &staleness_banner(context), &remediation, now);
+            let brought_back = BroughtBack {
+                section: remediation::section(context, &job, now),
+                by: remediation::recovered(context, &job),
+            };
+            let content = content(&job, &staleness_banner(context), &brought_back, now);
             (StatusCode::OK, page(&title, context, &content))
         }
         None => (
@@ -38,7 +51,12 @@ pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
     uncached(code, HTML, page)
 }
 
-fn content(job: &JobEntry, staleness: &Markup, remediation: &Markup, now: Timestamp) -> Markup {
+fn content(
+    job: &JobEntry,
+    staleness: &Markup,
+    brought_back: &BroughtBack,
+    now: Timestamp,
+) -> Markup {
     let figures = &job.row.figures;
     html! {
         main.job-page {
@@ -54,9 +72,9 @@ fn content(job: &JobEntry, staleness: &Markup, remediation: &Markup, now: Timest
                     (since(job, failing, now))
                 }
             }
-            (remediation)
+            (brought_back.section)
             (numbers(job, now))
-            (executions(job, now))
+            (executions(job, &brought_back.by, now))
             (legend())
         }
     }
@@ -233,7 +251,7 @@ fn numbers(job: &JobEntry, now: Timestamp) -> Markup {
     }
 }
 
-fn executions(job: &JobEntry, now: Timestamp) -> Markup {
+fn executions(job: &JobEntry, by: &BTreeMap<u64, Arc<str>>, now: Timestamp) -> Markup {
     let window = &job.row.figures.window;
     if window.is_empty() {
         return html! {};
@@ -242,19 +260,25 @@ fn executions(job: &JobEntry, now: Timestamp) -> Markup {
         h3 { "Executions in the window, newest first" }
         table.executions {
             thead { tr { th { "Outcome" } th { "Pipeline" } th { "Job" } th { "Commit" } th { "Ended" } } }
-            tbody { @for entry in window.iter().rev() { (execution(entry, job.project_url.as_deref(), now)) } }
+            tbody { @for entry in window.iter().rev() { (execution(entry, job.project_url.as_deref(), by, now)) } }
         }
     }
 }
 
-fn execution(entry: &WindowEntry, project_url: Option<&str>, now: Timestamp) -> Markup {
+fn execution(
+    entry: &WindowEntry,
+    project_url: Option<&str>,
+    by: &BTreeMap<u64, Arc<str>>,
+    now: Timestamp,
+) -> Markup {
     let (class, sign, outcome) = sign(entry);
+    let by = entry.pipeline_id.and_then(|id| by.get(&id));
     let pipeline = entry.pipeline_id.map(|id| id.to_string());
     let page = project_url.zip(pipeline.as_deref());
     let page = page.map(|(base, id)| in_gitlab(base, "pipelines", id));
     html! {
         tr {
-            td { span class={ "cell " (class) } aria-hidden="true" { (sign) } " " (outcome) }
+            td { span class={ "cell " (class) } aria-hidden="true" { (sign) } " " (outcome) @if let Some(by) = by { ", brought back by " bdi { (by) } } }
             td data-label="Pipeline" { @if let Some(id) = &pipeline { (link(page.as_deref(), &html! { (id) })) } }
             td data-label="Job" { @if let Some(id) = entry.job_id { (link(entry.web_url.as_deref(), &html! { (id) })) } }
             td data-label="Commit" { @if entry.commit.is_some() { (commit(entry.commit.as_deref(), project_url)) } }

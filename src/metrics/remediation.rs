@@ -15,20 +15,30 @@ pub enum Pause {
     GitlabDown,
     /// The record of actions cannot be saved.
     NotSaved,
-    /// The token may not act in some projects.
-    NoRights,
     /// An operator stopped everything.
     Halted,
+    /// The token may not act in some projects.
+    NoRights,
 }
 
+/// The label `result` of `job_failure_exporter_remediation_actions_total`.
+const RESULTS: [&str; 3] = ["started", "refused", "not_done"];
+
 impl Telemetry {
-    /// Remediation was configured to go so far, with these rules.
-    pub fn remediation(&self, mode: &str, rules: &[&str]) {
+    /// Remediation was configured to go so far, with these rules and their actions. The counters of a rule begin at
+    /// zero, so that its first action is an increase.
+    pub fn remediation(&self, mode: &str, rules: &[(&str, &str)]) {
         self.remediation_mode.with_label_values(&[mode]).set(1);
         for pause in Pause::ALL {
             self.remediation_paused(*pause, 0);
         }
-        for rule in rules {
+        for (rule, action) in rules {
+            for result in RESULTS {
+                self.remediation_actions
+                    .with_label_values(&[*action, *rule, result]);
+            }
+            self.remediation_decisions
+                .with_label_values(&[*rule, "refuse", "no_rights"]);
             self.remediation_recovered.with_label_values(&[rule]);
             self.remediation_failed_again.with_label_values(&[rule]);
         }

@@ -122,7 +122,7 @@ own! {
     remediation_pending: IntGauge, Gauge "job_failure_exporter_remediation_pending", [],
         "Failures that wait for their turn.";
     remediation_paused: IntGaugeVec, Gauge "job_failure_exporter_remediation_paused", ["reason"],
-        "1 while nothing is done for this reason (outage, gitlab_down, not_saved), else 0; of no_rights, the number of projects in which the token may not act.";
+        "1 while nothing is done for this reason (outage, gitlab_down, not_saved, halted), else 0; of no_rights, the number of projects in which the token may not act.";
     retry_circuit: IntGaugeVec, Gauge "job_retry_circuit_open", ["project", "ref", "track", "job_name"],
         "1 while a job that failed too often in a row is not brought back any more; absent otherwise.";
 }

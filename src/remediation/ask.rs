@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use ci_history::{FailureClass, Timestamp};
 
-use super::ledger::Action;
 use crate::config::{ActionKind, FailureFacts};
 
 /// A job whose newest execution failed, as it was counted.
@@ -42,27 +41,6 @@ pub struct FailedJob {
 }
 
 impl FailedJob {
-    /// The failure that an action was about, as far as the record of actions has it.
-    pub fn of(action: &Action) -> Self {
-        let job = &action.job;
-        Self {
-            project_id: job.project_id,
-            project: job.project.clone(),
-            ref_name: job.ref_name.clone(),
-            track: job.track.clone(),
-            name: job.job.clone(),
-            stage: Arc::default(),
-            team: None,
-            pipeline_id: action.pipeline_id,
-            job_id: action.job_id,
-            failed_at: action.at,
-            class: FailureClass::Unknown,
-            reason: None,
-            log_rule: None,
-            streak: 0,
-        }
-    }
-
     /// As the conditions of rules see it.
     pub fn facts(&self) -> FailureFacts<'_> {
         FailureFacts {
@@ -84,15 +62,8 @@ impl FailedJob {
 pub enum Origin {
     /// A rule of the configuration.
     Rule(Arc<str>),
-    /// A caller of the HTTP API, by name.
+    /// A caller of the HTTP API or of `/hooks/alertmanager`, by name.
     Caller(Arc<str>),
-    /// An alert that fires.
-    Alert {
-        /// The caller of `/hooks/alertmanager`, by name.
-        caller: Arc<str>,
-        /// The alert, and since when it fires.
-        id: Arc<str>,
-    },
 }
 
 impl Origin {
@@ -100,7 +71,7 @@ impl Origin {
     pub fn rule(&self) -> &str {
         match self {
             Self::Rule(name) => name,
-            Self::Caller(_) | Self::Alert { .. } => "manual",
+            Self::Caller(_) => "manual",
         }
     }
 }
@@ -109,7 +80,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rule(name) => write!(f, "rule {name}"),
-            Self::Caller(name) | Self::Alert { caller: name, .. } => f.write_str(name),
+            Self::Caller(name) => f.write_str(name),
         }
     }
 }
@@ -123,6 +94,9 @@ pub struct Ask {
     pub kind: ActionKind,
     /// The manual job that [`ActionKind::Play`] starts.
     pub play: Option<Arc<str>>,
+    /// Nothing is done if something was done about this job at this time or later: an alert that fires since then asks
+    /// once, however often it is repeated.
+    pub since: Option<Timestamp>,
     /// The failure. Of [`ActionKind::RunSchedule`] only project and ref are meant.
     pub job: FailedJob,
 }

@@ -13,8 +13,9 @@ use super::ask::{Ask, FailedJob, Origin};
 use super::decisions::{Decided, Decisions, Verdict, verdict_of};
 use super::facts::{Condition, Failures, Observer};
 use super::guard::{Conditions, Decision, Guard};
-use super::ledger::Ledger;
+use super::ledger::{Action, Ledger, Progress};
 use super::ledger_store::LedgerStore;
+use super::reason::Reason;
 use crate::config::{Mode, Remediation};
 use crate::gitlab::Client;
 use crate::store::Store;
@@ -114,7 +115,7 @@ impl Executor {
     /// Decides and acts until `stop`. An action that has begun is recorded to its end.
     pub async fn run(&self, stop: CancellationToken) {
         loop {
-            self.look().await;
+            self.look(&stop).await;
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -148,7 +149,7 @@ impl Executor {
     }
 
     /// Looks at all failures once.
-    async fn look(&self) {
+    async fn look(&self, stop: &CancellationToken) {
         if let Err(why) = self.load().await {
             self.not_saved(&why);
             self.tell_conditions();
@@ -162,6 +163,9 @@ impl Executor {
         // The jobs of earlier stages first: GitLab creates them first.
         jobs.sort_unstable_by_key(|job| (job.pipeline_id, job.job_id));
         for job in &jobs {
+            if stop.is_cancelled() {
+                return;
+            }
             if self.memory().decisions.is_due(job, now) {
                 self.consider(job).await;
             }
@@ -176,22 +180,21 @@ impl Executor {
         let now = self.failures.now();
         let (waiting, is_unsaved, is_halted, stopped) = {
             let memory = self.memory();
+            let ledger = &memory.ledger;
+            let is_halted = ledger.halt().is_some();
             let mut stopped = memory.denied.clone();
-            stopped.extend(memory.ledger.stopped_projects(now));
-            (
-                memory.decisions.waiting(),
-                memory.is_unsaved,
-                memory.ledger.halt().is_some(),
-                stopped.len(),
-            )
+            stopped.extend(ledger.stopped_projects(now));
+            let waiting = memory.decisions.waiting();
+            (waiting, memory.is_unsaved, is_halted, stopped.len())
         };
         let told = [
-            (Condition::Outage, conditions.outage),
-            (Condition::GitlabDown, conditions.gitlab_down),
-            (Condition::NotSaved, is_unsaved),
-            (Condition::Halted, is_halted),
+            (Condition::Outage, conditions.outage.into()),
+            (Condition::GitlabDown, conditions.gitlab_down.into()),
+            (Condition::NotSaved, is_unsaved.into()),
+            (Condition::Halted, is_halted.into()),
+            (Condition::NoRights, stopped),
         ];
-        self.observer.waiting(waiting, stopped, &told);
+        self.observer.waiting(waiting, &told);
     }
 
     /// Decides about one failure, and acts if nothing speaks against it.
@@ -204,17 +207,29 @@ impl Executor {
             origin: Origin::Rule(rule.name.clone()),
             kind: rule.action,
             play: rule.play.clone(),
+            since: None,
             job: job.clone(),
         };
         let mut decision = self.decide(&ask).await;
         if self.acts() && matches!(decision, Decision::Act(_)) {
             decision = match self.act(&ask).await {
-                Ok(_) => decision,
+                Ok(action) => self.decision_after(&action, decision),
                 Err(instead) => instead,
             };
         }
         let (verdict, again) = verdict_of(&decision, self.acts());
         self.decided(job, Some(&rule.name), verdict, again);
+    }
+
+    /// The decision that stands after an action: one that GitLab did not take, or perhaps not, is looked at again.
+    fn decision_after(&self, action: &Action, acted: Decision) -> Decision {
+        let ledger = self.ledger();
+        match action.progress {
+            Progress::Started | Progress::Recovered | Progress::FailedAgain => acted,
+            Progress::Intended => self.guard(&ledger).later(Reason::Busy),
+            Progress::NotDone => self.guard(&ledger).later(Reason::NotTaken),
+            Progress::Refused => Decision::Refuse(Reason::GitlabRefused),
+        }
     }
 
     /// What would be done now about an ask.

@@ -54,12 +54,11 @@ pub trait Observer: Send + Sync + 'static {
     /// The record of actions changed.
     fn recorded(&self, ledger: &Ledger);
 
-    /// How many failures wait for their turn, in how many projects rights are missing, and which conditions that stop
-    /// everything hold.
-    fn waiting(&self, count: usize, without_rights: usize, conditions: &[(Condition, bool)]);
+    /// How many failures wait for their turn, and what holds them up: 1 or 0, or how many projects.
+    fn waiting(&self, count: usize, conditions: &[(Condition, usize)]);
 }
 
-/// What stops everything.
+/// What stops everything, or a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
     /// Many jobs fail at the same time.
@@ -70,4 +69,6 @@ pub enum Condition {
     NotSaved,
     /// An operator stopped everything.
     Halted,
+    /// The token may not act in some projects.
+    NoRights,
 }

@@ -1,6 +1,8 @@
 //! What came of actions: unclear ones, results, and the circuits of jobs.
 
-use ci_history::{Status, Timestamp};
+use std::sync::Arc;
+
+use ci_history::{FailureClass, Status, Timestamp};
 
 use super::ask::{Ask, FailedJob, Origin};
 use super::executor::Executor;
@@ -39,21 +41,23 @@ impl Executor {
         }
         let apply = |ledger: &mut Ledger| {
             let mut changed = ledger.forget_circuits(is_over);
-            let mut is_news =
-                |note: &&Note| ledger.note(note.number, note.progress, note.started, None);
-            // What another exporter has noted was told by it.
-            let news: Vec<_> = notes.iter().filter(|note| is_news(note)).collect();
-            changed |= !news.is_empty();
             for job in &opening {
                 changed |= ledger.open_circuit(job, now);
             }
-            (changed, news)
+            // Another exporter may have noted the same.
+            let is_new = |note: &&Note| ledger.note(note.number, note.progress, note.started, None);
+            let new: Vec<u64> = notes
+                .iter()
+                .filter(is_new)
+                .map(|note| note.number)
+                .collect();
+            (changed || !new.is_empty(), new)
         };
         match self.record.change(apply).await {
             Err(why) => self.not_saved(&why),
             Ok((ledger, change)) => {
-                for note in change.into_inner() {
-                    if let Some(action) = ledger.action(note.number) {
+                for number in change.into_inner() {
+                    if let Some(action) = ledger.action(number) {
                         self.observer.acted(action);
                     }
                 }
@@ -105,7 +109,8 @@ impl Executor {
             origin: Origin::Rule(action.by.clone()),
             kind: action.kind,
             play: action.play.clone(),
-            job: FailedJob::of(action),
+            since: None,
+            job: failure_of(action),
         };
         let listed = self.listed(&ask).await.ok()?;
         Some(match action.kind {
@@ -139,13 +144,34 @@ impl Executor {
         jobs.filter(opens).collect()
     }
 
-    /// Whether nothing is left to know about a circuit: its job passed, or is no longer watched.
+    /// Whether nothing is left to know about a circuit: its job passed, or is gone. Other shards know about jobs of
+    /// projects that this exporter does not watch.
     fn is_over(&self, circuit: &Circuit) -> bool {
-        let has_passed = self
-            .failures
-            .streak(&circuit.job)
-            .is_none_or(|streak| streak == 0);
+        let is_watched = || self.failures.project_id(&circuit.job.project).is_some();
+        let streak = self.failures.streak(&circuit.job);
+        let has_passed = streak.map_or_else(is_watched, |streak| streak == 0);
         let is_manual = self.settings.circuit.reset == CircuitReset::Manual;
         has_passed && !(is_manual && circuit.opened.is_some())
+    }
+}
+
+/// The failure that an action was about, as far as the record has it.
+fn failure_of(action: &Action) -> FailedJob {
+    let job = &action.job;
+    FailedJob {
+        project_id: job.project_id,
+        project: job.project.clone(),
+        ref_name: job.ref_name.clone(),
+        track: job.track.clone(),
+        name: job.job.clone(),
+        stage: Arc::default(),
+        team: None,
+        pipeline_id: action.pipeline_id,
+        job_id: action.job_id,
+        failed_at: action.at,
+        class: FailureClass::Unknown,
+        reason: None,
+        log_rule: None,
+        streak: 0,
     }
 }

@@ -48,6 +48,10 @@ pub enum Reason {
     Busy,
     /// This failure was acted on already.
     AlreadyDone,
+    /// GitLab refused the action.
+    GitlabRefused,
+    /// GitLab did not take the action now: too many requests or pipelines.
+    NotTaken,
     /// There is no such manual job, or it does not wait.
     NothingToPlay,
     /// GitLab no longer has the job or its pipeline.
@@ -74,6 +78,7 @@ impl Reason {
                 | Self::ProjectLimit
                 | Self::UpstreamFailed
                 | Self::Busy
+                | Self::NotTaken
                 | Self::NotSaved
         )
     }
@@ -108,6 +113,8 @@ impl Reason {
             }
             Self::Busy => "another action in this project is not finished",
             Self::AlreadyDone => "this failure was acted on already",
+            Self::GitlabRefused => "GitLab refused it; the record has its answer",
+            Self::NotTaken => "GitLab takes no more requests or pipelines at the moment",
             Self::NothingToPlay => "no manual job of this name waits in the pipeline",
             Self::Gone => "GitLab no longer has this job",
             Self::NotSaved => {

@@ -300,12 +300,12 @@ mod tests {
     #[test]
     fn a_version_has_these_fields_and_another_one_raises_it() {
         assert_eq!(VERSION, 4);
-        let timeline = "version project ref track watermark has_gap default_branch sources unwatched generation \
+        let timeline = "version project ref track watermark has_gap default_branch sources unwatched generation mixed_through \
                         pipeline_id finished pipelines jobs gitlab checksum";
         let history = "consecutive_failures jobs_info before_window outside_window imported_window first_seen carried \
                        excerpt job";
         let entry = "id failing commit pipeline_id finished withdrawn counted attempts";
-        let attempt = "id phase at duration queued version allow_failure failure_reason web_url member log_class";
+        let attempt = "id phase at duration queued version allow_failure failure_reason web_url member log_class log_rule withdrawals";
         let baseline = "floor idle_floor streak streak_since first_failing_commit last_passing_commit executions failures \
                         flaky retries last_execution last_success last_failure last_ended";
         assert_eq!(fields::<TimelineDocument>().join(" "), timeline);

@@ -12,6 +12,7 @@ mod json;
 mod layout;
 mod outcome;
 mod project_document;
+mod record_version;
 mod remediation;
 mod s3;
 mod times;
@@ -29,7 +30,7 @@ pub use document::{Saved, SavedScope, decode, decode_v2, encode, encode_v2};
 pub use json::DocumentError;
 pub use outcome::{Loaded, Quarantined, ReadError, Written};
 pub use project_document::SavedMemory;
-pub use remediation::Version;
+pub use record_version::Version;
 pub use s3::{S3, S3Error, S3ErrorKind};
 pub use version::names_a_version;
 

@@ -1,15 +1,9 @@
 //! The record of remediation: one document, which is replaced only if nobody else has replaced it meanwhile.
 
 use super::layout::REMEDIATION;
+use super::record_version::Version;
 use super::s3::S3Error;
 use super::{Store, StoreError, blocking};
-
-/// The document as it was read. It is replaced only if it is still this one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Version {
-    /// Of an object; `None` where there is none, and on disk, which no other process writes.
-    pub(super) etag: Option<String>,
-}
 
 impl Store {
     /// Name of the document.

@@ -107,6 +107,8 @@ fn the_example_has_every_key() {
             "webhooks.gitlab.secrets[1].signing_key_file",
             "No such file",
         ),
+        ("remediation.token_file", "No such file"),
+        ("remediation.callers[0].token_file", "No such file"),
     ];
     assert_eq!(problems.lines().count(), expected.len(), "{problems}");
     for (problem, (key, what)) in problems.lines().zip(expected) {
@@ -126,6 +128,15 @@ fn the_examples_values_are_the_defaults_unless_it_says_otherwise() {
         "watch.groups[].exclude",
         "watch.jobs.exclude",
         "store.s3.prefix",
+        "remediation.rules[].match.failure_classes",
+        "remediation.rules[].match.failure_reasons",
+        "remediation.rules[].match.log_rules",
+        "remediation.rules[].match.projects",
+        "remediation.rules[].match.refs",
+        "remediation.rules[].match.jobs",
+        "remediation.rules[].match.stages",
+        "remediation.rules[].match.tracks",
+        "remediation.rules[].match.teams",
     ];
     for key in keys().filter(|key| !own.contains(&key.path)) {
         if let Absence::Default(default) | Absence::Preset(default) = key.absence {

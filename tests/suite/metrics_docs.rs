@@ -7,7 +7,7 @@ use ci_history::Timestamp;
 use http_body_util::BodyExt as _;
 use job_failure_exporter::base::api::Endpoint;
 use job_failure_exporter::base::label::Label as _;
-use job_failure_exporter::metrics::{Telemetry, WebhookResult, families};
+use job_failure_exporter::metrics::{Pause, Telemetry, WebhookResult, families};
 
 use crate::metrics_rows::exposition;
 
@@ -33,6 +33,13 @@ pub(crate) fn touch_everything(telemetry: &Telemetry) {
     telemetry.webhooks_expected(&["job"]);
     telemetry.webhook("job", WebhookResult::Taken);
     telemetry.config_loaded(now);
+    telemetry.remediation("act", &[("runner-trouble", "recover")]);
+    telemetry.remediation_decided("runner-trouble", "act", "");
+    telemetry.remediation_acted("recover", "runner-trouble", "started");
+    telemetry.remediation_ended("runner-trouble", true);
+    telemetry.remediation_pending(1);
+    telemetry.remediation_paused(Pause::Outage, 1);
+    telemetry.retry_circuits([["acme/shop", "main", "", "unit"]].into_iter());
 }
 
 /// Name, type and labels.
@@ -86,8 +93,11 @@ async fn the_exporters_own_page_has_exactly_the_documented_families() {
         .map(|line| line.split_once(' ').unwrap())
         .map(|(name, kind)| (name.to_owned(), kind.to_owned()))
         .collect();
-    let own =
-        |name: &str| name.starts_with("job_failure_exporter_") || name.starts_with("process_");
+    let own = |name: &str| {
+        name.starts_with("job_failure_exporter_")
+            || name.starts_with("process_")
+            || name == "job_retry_circuit_open"
+    };
     let documented: BTreeMap<String, String> = documented()
         .into_iter()
         .filter(|(name, _)| own(name))

@@ -13,7 +13,7 @@ struct Block {
     text: String,
 }
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
@@ -24,6 +24,7 @@ const PAGES: [&str; 12] = [
     "docs/architecture.md",
     "docs/dashboards.md",
     "docs/metrics.md",
+    "docs/remediation.md",
     "docs/state.md",
     "docs/webhooks.md",
 ];

@@ -15,8 +15,9 @@ use gitlab_simulator::{Handle, Options, Pace, Scenario};
 use tokio::process::Command;
 use tokio::time::{self, Instant};
 
+use super::actions::{Actions, Record};
 use super::events;
-use super::files::{Addresses, Files, WAIT_DIVISOR};
+use super::files::{self, Addresses, Files, WAIT_DIVISOR};
 use super::program::{Program, ReservedPort, find_in_path, find_sibling};
 use super::receiver::{AlertLog, Receiver};
 use super::streaks::Streaks;
@@ -57,6 +58,7 @@ pub(super) struct Demo {
     addresses: Addresses,
     client: reqwest::Client,
     alerts: AlertLog,
+    actions: Actions,
     started: Instant,
 }
 
@@ -106,6 +108,7 @@ impl Demo {
             programs: Vec::new(),
             addresses,
             alerts: AlertLog::new(format!("http://{}", addresses.exporter)),
+            actions: Actions::default(),
             started: Instant::now(),
         };
         Ok((demo, ports))
@@ -164,10 +167,17 @@ impl Demo {
 
 GitLab plays the last {past} within {played} and continues in real time. The demo uses the shipped
 rules and routes, with every wait divided by {WAIT_DIVISOR} (`for: 1m` becomes 5s), and receives all alerts
-itself. {outage} after the start the runners of five projects fail for a while: many jobs, one alert.
-Ctrl-C ends the demo.
+itself.
+
+{lost} after the start a runner loses a job of acme/courier, and the exporter brings it back. Another job of
+this project is broken, and its circuit is open: retries do not help it. {outage} after the start the
+runners of five projects fail for a while: many jobs, one alert, and no retries before it is over. The pages
+of failing jobs have buttons (user `{user}`, password `{password}`). Ctrl-C ends the demo.
 ",
+            lost = duration::format(events::LOST_AFTER),
             outage = duration::format(events::OUTAGE_AFTER),
+            user = files::CALLER,
+            password = files::CALLER_SECRET,
             gitlab = self.gitlab.url(),
             exporter = at.exporter,
             prometheus = at.prometheus,
@@ -245,6 +255,9 @@ Ctrl-C ends the demo.
                     for program in &mut self.programs {
                         program.check()?;
                     }
+                    if let Some(record) = self.record().await {
+                        write!(out, "{}", self.actions.news(&record))?;
+                    }
                     let streaks = self.streaks().await;
                     unchanged += 1;
                     if streaks != printed || unchanged >= REPEAT_AFTER {
@@ -256,6 +269,13 @@ Ctrl-C ends the demo.
             }
             out.flush()?;
         }
+    }
+
+    /// The exporter's record of actions, if it answers.
+    async fn record(&self) -> Option<Record> {
+        let url = format!("http://{}/api/v1/remediations", self.addresses.exporter);
+        let text = self.client.get(url).send().await.ok()?.text().await.ok()?;
+        serde_json::from_str(&text).ok()
     }
 
     /// The present streaks; empty if the exporter does not answer.

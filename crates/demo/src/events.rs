@@ -1,15 +1,24 @@
-//! Further events in the simulated GitLab: a schedule that never runs, and an outage of runners during the
-//! demo.
+//! Further events in the simulated GitLab: a schedule that never runs, a job that its runner loses, a job that no
+//! retry helps, and an outage of runners during the demo.
 
 use std::time::Duration;
 
-use gitlab_simulator::{JobPlan, PipelinePlan, RunBehavior, World};
+use gitlab_simulator::{Ending, JobPlan, PipelinePlan, Role, RunBehavior, Scope, World};
 
 /// Projects of the scenario that are affected by the outage.
 const SERVICES: [&str; 5] = ["auth", "gateway", "ledger", "mail", "search"];
 
 /// Time of the first missed run of the schedule, after the start of simulated time.
 const FIRST_RUN: Duration = Duration::from_mins(3);
+
+/// Token of the bot that brings jobs back.
+pub(super) const BOT_TOKEN: &str = "glpat-bot-of-the-demo";
+
+/// Time after the start of the demo at which a runner loses a job.
+pub(super) const LOST_AFTER: Duration = Duration::from_secs(45);
+
+/// Pipelines of the courier before that, one a minute.
+const COURIER_MINUTES: u64 = 8;
 
 /// Start of the outage after the start of the demo. By then some alerts are resolved; the outage delays the
 /// end of the others.
@@ -27,6 +36,7 @@ pub(super) fn plan(world: &mut World, past: Duration) {
     if let Some(schedule) = world.schedule_mut(schedule) {
         schedule.behavior = RunBehavior::IsForgotten;
     }
+    plan_courier(world, past);
     let begins = past + OUTAGE_AFTER;
     world.at(begins, |world| {
         push(world, |name| {
@@ -36,6 +46,44 @@ pub(super) fn plan(world: &mut World, past: Duration) {
     world.at(begins + OUTAGE, |world| {
         push(world, |name| JobPlan::passes(name));
     });
+}
+
+/// A project with a job that its runner loses once, and one that fails in every attempt. The bot may write to this project
+/// and to the services.
+fn plan_courier(world: &mut World, past: Duration) {
+    let courier = world.create_project("acme/courier");
+    let bot = world.add_bot(courier, Role::Maintainer);
+    world.add_token(BOT_TOKEN, bot, &[Scope::Api]);
+    for service in SERVICES {
+        let path = format!("acme/platform/{service}");
+        if let Some(id) = world.project_by_path(&path).map(|project| project.id) {
+            world.set_role(bot, id, Some(Role::Maintainer));
+        }
+    }
+    let minutes = (0..COURIER_MINUTES).map(|minute| Duration::from_mins(minute));
+    for (at, is_lost) in minutes
+        .map(|at| (at, false))
+        .chain([(past + LOST_AFTER, true)])
+    {
+        world.at(at, move |world| {
+            world.push_pipeline(courier, courier_pipeline(is_lost));
+        });
+    }
+}
+
+fn courier_pipeline(is_lost: bool) -> PipelinePlan {
+    let moment = Duration::from_secs(1);
+    let lost = Ending::Fails("runner_system_failure".to_owned());
+    let endings = if is_lost {
+        vec![lost, Ending::Passes]
+    } else {
+        vec![Ending::Passes]
+    };
+    let broken = JobPlan::fails_with("customs-check", "runner_system_failure");
+    PipelinePlan::new([
+        JobPlan::new("print-label", endings).taking(moment, moment),
+        broken.passing_on_retry(0.0).taking(moment, moment),
+    ])
 }
 
 /// Pushes a pipeline to each service, with the job names of its last pipeline.

@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
+use super::events;
 use super::waits::shorten_waits;
 
 /// Divisor of the waits in rules and routes.
 pub(super) const WAIT_DIVISOR: u32 = 12;
 
 /// The shipped alert rules, by file name.
-const RULES: [(&str, &str); 9] = [
+const RULES: [(&str, &str); 10] = [
     (
         "absence.yml",
         include_str!("../../../alert-rules/absence.yml"),
@@ -31,6 +32,10 @@ const RULES: [(&str, &str); 9] = [
     (
         "pipelines.yml",
         include_str!("../../../alert-rules/pipelines.yml"),
+    ),
+    (
+        "remediation.yml",
+        include_str!("../../../alert-rules/remediation.yml"),
     ),
     (
         "runners.yml",
@@ -51,6 +56,10 @@ const RULES: [(&str, &str); 9] = [
 ];
 const PROMETHEUS: &str = include_str!("../../../deploy/prometheus/prometheus.yml");
 const ALERTMANAGER: &str = include_str!("../../../deploy/alertmanager/alertmanager.yml");
+
+/// Name and secret of who may ask the exporter for actions: the user and the password of the buttons.
+pub(super) const CALLER: &str = "demo";
+pub(super) const CALLER_SECRET: &str = "only-for-this-demo";
 
 /// Interval of polls, scrapes and rule evaluations.
 const INTERVAL: &str = "1s";
@@ -84,6 +93,8 @@ impl Files {
         }
         files.put("prometheus.yml", &prometheus(PROMETHEUS, addresses)?)?;
         files.put("alertmanager.yml", &alertmanager(ALERTMANAGER, addresses)?)?;
+        files.put("bot-token", events::BOT_TOKEN)?;
+        files.put("caller-token", CALLER_SECRET)?;
         let state = files.path("state");
         files.put("exporter.yml", &exporter(addresses, &state)?)?;
         Ok(files)
@@ -178,6 +189,21 @@ fn exporter(addresses: &Addresses, state: &Path) -> anyhow::Result<String> {
             { "projects": "acme/platform/**", "jobs": "*", "team": "platform" },
             { "projects": "acme/ml", "jobs": "*", "team": "learning" },
         ] },
+        // Failures of runners come back, where the bot may write.
+        "remediation": {
+            "mode": "act",
+            "token_file": "bot-token",
+            "rules": [{
+                "name": "runner-trouble",
+                "match": {
+                    "projects": ["acme/courier", "acme/platform/**"],
+                    "failure_classes": ["infrastructure"],
+                },
+                "action": "recover",
+                "delays": ["10s", "20s", "30s"],
+            }],
+            "callers": [{ "name": CALLER, "token_file": "caller-token" }],
+        },
     }))
 }
 

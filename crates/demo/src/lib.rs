@@ -6,9 +6,11 @@
 //! | `program` | processes and their ports |
 //! | `files`, `waits` | configurations, made from the shipped files |
 //! | `events` | further events in the simulated GitLab |
+//! | `actions` | what the exporter did about failed jobs |
 //! | `receiver` | the receiver of alerts |
 //! | `streaks` | the summary line |
 
+mod actions;
 mod demo;
 mod events;
 mod files;

@@ -23,14 +23,21 @@ fn address(line: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn alerts_of_five_kinds_are_delivered_and_one_ends_and_after_an_interrupt_nothing_listens() {
+async fn alerts_of_five_kinds_are_delivered_and_one_ends_a_job_comes_back_and_after_an_interrupt_nothing_listens()
+ {
     let mut command = demo();
     let mut running = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(running.stdout.take().unwrap()).lines();
     let mut addresses = Vec::new();
     let (mut fired, mut over) = (BTreeSet::new(), BTreeSet::new());
+    let mut has_recovered = false;
+    let wanted = ["CIJobFailingRepeatedly", "CIRetryCircuitOpen"];
     let alerts = async {
-        while fired.len() < 5 || over.is_empty() || !fired.contains("CIJobFailingRepeatedly") {
+        while fired.len() < 5
+            || over.is_empty()
+            || !has_recovered
+            || !wanted.iter().all(|name| fired.contains(*name))
+        {
             let line = lines
                 .next_line()
                 .await
@@ -44,6 +51,7 @@ async fn alerts_of_five_kinds_are_delivered_and_one_ends_and_after_an_interrupt_
                     _ => panic!("{line}"),
                 };
             }
+            has_recovered |= line.starts_with(">>> recover: ") && line.ends_with(": recovered");
             // The addresses come first, one per line.
             if line.starts_with("  ") && addresses.len() < 4 {
                 addresses.extend(address(&line));

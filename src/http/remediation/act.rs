@@ -11,8 +11,8 @@ use url::form_urlencoded;
 
 use super::super::api::json_body;
 use super::super::body::{Unread, read};
+use super::super::remedies::Remedies;
 use super::super::response::{Response, closing, insert, method_not_allowed, plain};
-use super::Remedies;
 use super::form;
 use crate::config::{ActionKind, Word as _};
 use crate::remediation::{AnswerView, JobName, RetryRequest, wishes_of};

@@ -7,10 +7,11 @@ use maud::{Markup, html};
 use subtle::ConstantTimeEq as _;
 use url::form_urlencoded;
 
+use super::super::format::with_code;
+use super::super::remedies::Remedies;
 use super::super::response::{HTML, Response, uncached};
 use super::super::status::JobEntry;
 use super::super::{job_path, layout};
-use super::Remedies;
 use crate::config::{ActionKind, Word as _};
 use crate::remediation::{Answer, Wish};
 
@@ -80,8 +81,8 @@ fn result(answer: &Answer) -> Markup {
                 @if let Some(words) = &action.answer { ". GitLab answered: " bdi { (words) } }
             }
         }
-        @for ask in &answer.would { p { "This would " (ask.kind.word()) " " bdi { (ask.job.name) } ", but remediation.mode is report." } }
-        @for refused in &answer.refused { p { "Not done: " (refused.why) "." } }
+        @for ask in &answer.would { p { "This would " (ask.kind.word()) " " bdi { (ask.job.name) } ", but " code { "remediation.mode" } " is " code { "report" } "." } }
+        @for refused in &answer.refused { p { "Not done: " (with_code(&refused.why)) "." } }
     }
 }
 

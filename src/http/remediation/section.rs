@@ -1,14 +1,17 @@
 //! The part of a job's page about bringing it back.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use ci_history::Timestamp;
 use maud::{Markup, html};
 
 use super::super::context::Context;
-use super::super::format::{ago, in_gitlab, link};
+use super::super::format::{ago, in_gitlab, link, with_code};
 use super::super::status::JobEntry;
 use super::form;
-use crate::config::Word as _;
-use crate::remediation::{Action, Decided, JobName, Verdict};
+use crate::config::{ActionKind, Word as _};
+use crate::remediation::{Action, Decided, JobName, Progress, Verdict};
 
 /// Actions that are shown.
 const SHOWN: usize = 10;
@@ -18,12 +21,7 @@ pub(in crate::http) fn section(context: &Context, job: &JobEntry, now: Timestamp
     let Some(remedies) = &context.remedies else {
         return html! {};
     };
-    let is_ours = |name: &JobName| {
-        name.project == job.project
-            && name.ref_name == job.ref_name
-            && name.track == job.track
-            && name.job == job.row.name
-    };
+    let is_ours = |name: &JobName| is_of(name, job);
     let (ledger, decisions) = remedies.executor.shown();
     let actions = ledger.actions().iter().rev();
     let actions: Vec<&Action> = actions.filter(|it| is_ours(&it.job)).take(SHOWN).collect();
@@ -49,6 +47,30 @@ pub(in crate::http) fn section(context: &Context, job: &JobEntry, now: Timestamp
     }
 }
 
+/// The pipelines in which an action made a job pass, and who wanted it.
+pub(in crate::http) fn recovered(context: &Context, job: &JobEntry) -> BTreeMap<u64, Arc<str>> {
+    let Some(remedies) = &context.remedies else {
+        return BTreeMap::new();
+    };
+    let (ledger, _) = remedies.executor.shown();
+    let actions = ledger.actions().iter();
+    let recovered = actions.filter(|action| {
+        action.progress == Progress::Recovered
+            && action.kind == ActionKind::Recover
+            && is_of(&action.job, job)
+    });
+    recovered
+        .map(|action| (action.pipeline_id, action.by.clone()))
+        .collect()
+}
+
+fn is_of(name: &JobName, job: &JobEntry) -> bool {
+    name.project == job.project
+        && name.ref_name == job.ref_name
+        && name.track == job.track
+        && name.job == job.row.name
+}
+
 fn words(decided: &Decided) -> Markup {
     let rule = decided.rule.as_deref().unwrap_or_default();
     html! {
@@ -56,8 +78,8 @@ fn words(decided: &Decided) -> Markup {
             Verdict::NoRule => "No rule brings this failure back.",
             Verdict::Act { is_report: false } => { "Rule " b { (rule) } " brought it back." },
             Verdict::Act { is_report: true } => { "Rule " b { (rule) } " would bring it back, but the mode is " code { "report" } "." },
-            Verdict::Wait(reason) => { "Rule " b { (rule) } " waits: " (reason.explain()) "." },
-            Verdict::Refuse(reason) => { "Rule " b { (rule) } " leaves it alone: " (reason.explain()) "." },
+            Verdict::Wait(reason) => { "Rule " b { (rule) } " waits: " (with_code(reason.explain())) "." },
+            Verdict::Refuse(reason) => { "Rule " b { (rule) } " leaves it alone: " (with_code(reason.explain())) "." },
         }
     }
 }
@@ -75,6 +97,7 @@ fn record(actions: &[&Action], project_url: Option<&str>, now: Timestamp) -> Mar
                         td data-label="Failed job" { (link(failed.as_deref(), &html! { (action.job_id) })) }
                         td data-label="Result" {
                             (<&'static str>::from(action.progress).replace('_', " "))
+                            @if let Some((url, id)) = started(action, project_url) { " · " (link(url.as_deref(), &html! { (id) })) }
                             @if let Some(answer) = &action.answer { " · " bdi { (answer) } }
                         }
                         td data-label="When" { (ago(action.at, now)) }
@@ -83,4 +106,16 @@ fn record(actions: &[&Action], project_url: Option<&str>, now: Timestamp) -> Mar
             }
         }
     }
+}
+
+/// The job or pipeline that an action started. The id of a schedule leads nowhere.
+fn started(action: &Action, project_url: Option<&str>) -> Option<(Option<String>, u64)> {
+    let id = action.started?;
+    let kind = match action.kind {
+        ActionKind::Recover | ActionKind::Play => "jobs",
+        ActionKind::Restart => "pipelines",
+        ActionKind::RunSchedule => return None,
+    };
+    let url = project_url.map(|base| in_gitlab(base, kind, &id.to_string()));
+    Some((url, id))
 }

@@ -22,7 +22,7 @@ use super::envelope::{self, seal};
 use super::json::DocumentError;
 use super::layout::document_path;
 use super::outcome::{Quarantined, Written};
-use super::remediation::Version;
+use super::record_version::Version;
 use crate::base::s3_options::S3Options;
 
 /// Requests that run at a time.

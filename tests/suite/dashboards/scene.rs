@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ci_history::clock::{Clock as _, SystemClock};
 use gitlab_simulator::{
-    Ending, Handle, JobPlan, Moment, Options, Pace, PipelinePlan, Scenario, start,
+    Ending, Handle, JobPlan, Moment, Options, Pace, PipelinePlan, Role, Scenario, Scope, start,
 };
 
 use crate::monitoring::{Receiver, Shipped, Tool};
@@ -24,6 +24,15 @@ const SCENARIOS: [&str; 7] = [
     "child-pipelines",
     "schedules",
 ];
+
+/// Failures of runners come back in one project, 45 seconds after they failed: long enough for Prometheus to have
+/// seen the counters at zero. In the other one the circuit of a job opens.
+const REMEDIATION: &str = "remediation: {mode: act, token_file: bot-token, pause_when: {failing_share: 1.0}, rules: [
+    {name: courier, match: {projects: [acme/courier]}, action: recover, delays: [45s]},
+    {name: check, match: {projects: [acme/check.out], failure_classes: [infrastructure]}, action: recover}]}\n";
+
+/// Token of the bot that brings jobs back.
+const BOT: &str = "glpat-of-the-bot";
 
 /// What runs; ends with it.
 pub(super) struct Scene {
@@ -55,11 +64,16 @@ async fn gitlab() -> Handle {
     .await
     .unwrap();
     gitlab.faults(|faults| faults.limit_rate(Some(1_000_000)));
-    let project = gitlab.with(|world| {
+    let (project, courier) = gitlab.with(|world| {
         for scenario in SCENARIOS {
             Scenario::named(scenario).unwrap().fill(world);
         }
-        world.create_project("acme/check.out")
+        let project = world.create_project("acme/check.out");
+        let courier = world.create_project("acme/courier");
+        let bot = world.add_bot(courier, Role::Maintainer);
+        world.set_role(bot, project, Some(Role::Maintainer));
+        world.add_token(BOT, bot, &[Scope::Api]);
+        (project, courier)
     });
     gitlab.advance(minutes(36));
     for minute in 0..8 {
@@ -83,6 +97,10 @@ async fn gitlab() -> Handle {
         });
         gitlab.advance(minutes(1));
     }
+    let lost = Ending::Fails("runner_system_failure".to_owned());
+    let parcel = JobPlan::new("parcel", [lost, Ending::Passes]);
+    let plan = PipelinePlan::new([parcel]).instant();
+    gitlab.with(|world| world.push_pipeline(courier, plan));
     gitlab
 }
 
@@ -109,6 +127,8 @@ impl Scene {
         .unwrap();
         place.configure_also(TEAMS);
         place.configure_also("webhooks: {gitlab: {token_file: hook-token}}\n");
+        std::fs::write(place.config().with_file_name("bot-token"), BOT).unwrap();
+        place.configure_also(REMEDIATION);
         let exporter = place.start().await;
         let shipped = Shipped::copy();
         // Four minutes instead of a week.
@@ -123,6 +143,14 @@ impl Scene {
             until(alert, async || {
                 let found = prometheus.query(&query).await;
                 holds(!found.is_empty(), "it does not fire")
+            })
+            .await;
+        }
+        let recovered = "job_failure_exporter_remediation_recovered_total{rule=\"courier\"} == 1";
+        for query in [recovered, "ci_job:retry_circuit_open == 1"] {
+            until(query, async || {
+                let found = prometheus.query(query).await;
+                holds(!found.is_empty(), "no such series")
             })
             .await;
         }

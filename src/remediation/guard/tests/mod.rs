@@ -1,6 +1,7 @@
-//! Tests of the guard: each condition by itself, and properties over random facts.
+//! Tests of the guard: each condition by itself.
 
-use proptest::prelude::*;
+mod bounds;
+mod properties;
 
 use super::super::ask::FailedJob;
 use super::super::ledger::Progress;
@@ -70,6 +71,7 @@ fn ask(job: FailedJob) -> Ask {
         origin: Origin::Rule("all".into()),
         kind: ActionKind::Recover,
         play: None,
+        since: None,
         job,
     }
 }
@@ -305,135 +307,6 @@ fn a_circuit_that_only_an_operator_closes_stays_open_when_the_streak_is_short_ag
 }
 
 #[test]
-fn an_outage_and_a_gitlab_that_fails_make_everything_wait() {
-    let with = |conditions| {
-        let settings = settings();
-        let ledger = Ledger::default();
-        decide_with(&settings, conditions, &ask(failed(400)), &listed(), &ledger)
-    };
-    let outage = with(Conditions {
-        outage: true,
-        gitlab_down: false,
-    });
-    assert!(matches!(
-        outage,
-        Decision::Wait {
-            reason: Reason::Outage,
-            ..
-        }
-    ));
-    let down = with(Conditions {
-        outage: false,
-        gitlab_down: true,
-    });
-    assert!(matches!(
-        down,
-        Decision::Wait {
-            reason: Reason::GitlabDown,
-            ..
-        }
-    ));
-}
-
-/// Actions on other failures, `seconds_ago`, in this project and pipeline.
-fn acted(
-    ledger: &mut Ledger,
-    job_id: u64,
-    project_id: u64,
-    pipeline_id: u64,
-    seconds_ago: i64,
-) -> u64 {
-    let mut job = failed(400);
-    job.name = format!("job-{job_id}").into();
-    (job.job_id, job.project_id, job.pipeline_id) = (job_id, project_id, pipeline_id);
-    let number = ledger.intend(&ask(job), Timestamp::of_clock(NOW - seconds_ago));
-    ledger.note(number, Progress::Started, None, None);
-    number
-}
-
-#[test]
-fn limits_hold_in_all_projects_in_one_and_in_a_pipeline() {
-    let decided = |actions: &[(u64, u64, i64)]| {
-        let mut ledger = Ledger::default();
-        for (n, (project, pipeline, ago)) in (50..).zip(actions) {
-            acted(&mut ledger, n, *project, *pipeline, *ago);
-        }
-        reason_of(&decide(&ask(failed(400)), &listed(), &ledger))
-    };
-    assert_eq!(decided(&[(1, 1, 10), (2, 2, 10), (3, 3, 10)]), None);
-    assert_eq!(
-        decided(&[(1, 1, 10), (2, 2, 10), (3, 3, 10), (4, 4, 10)]),
-        Some(Reason::HourlyLimit)
-    );
-    assert_eq!(
-        decided(&[(1, 1, 10), (2, 2, 10), (3, 3, 10), (4, 4, 3601)]),
-        None
-    );
-    assert_eq!(
-        decided(&[(7, 1, 10), (7, 2, 10), (7, 3, 10)]),
-        Some(Reason::ProjectLimit)
-    );
-    assert_eq!(
-        decided(&[(7, 100, 4000), (7, 100, 4000)]),
-        Some(Reason::PipelineLimit)
-    );
-}
-
-#[test]
-fn a_failure_is_acted_on_once_whatever_became_of_it() {
-    let decided = |progress| {
-        let mut ledger = Ledger::default();
-        let number = ledger.intend(&ask(failed(400)), Timestamp::of_clock(NOW - 20));
-        ledger.note(number, progress, None, None);
-        reason_of(&decide(&ask(failed(400)), &listed(), &ledger))
-    };
-    for done in [
-        Progress::Intended,
-        Progress::Started,
-        Progress::Recovered,
-        Progress::FailedAgain,
-        Progress::Refused,
-    ] {
-        assert_eq!(decided(done), Some(Reason::AlreadyDone), "{done:?}");
-    }
-    assert_eq!(decided(Progress::NotDone), None, "it never reached GitLab");
-}
-
-#[test]
-fn while_one_action_in_a_project_is_on_its_way_another_one_waits() {
-    let mut ledger = Ledger::default();
-    let number = acted(&mut ledger, 50, 7, 1, 5);
-    ledger.note(number, Progress::Intended, None, None);
-    assert_eq!(
-        reason_of(&decide(&ask(failed(400)), &listed(), &ledger)),
-        Some(Reason::Busy)
-    );
-}
-
-#[test]
-fn a_project_without_rights_is_left_alone_for_hours_and_an_operator_can_stop_everything() {
-    let mut ledger = Ledger::default();
-    ledger.stop(7, Timestamp::of_clock(NOW - 21_599));
-    assert_eq!(
-        reason_of(&decide(&ask(failed(400)), &listed(), &ledger)),
-        Some(Reason::NoRights)
-    );
-    ledger.stop(7, Timestamp::of_clock(NOW - 21_600));
-    assert_eq!(
-        reason_of(&decide(&ask(failed(400)), &listed(), &ledger)),
-        None
-    );
-    ledger.set_halt(Some(super::super::ledger::Halt {
-        by: "ops".into(),
-        at: Timestamp::of_clock(NOW),
-    }));
-    assert_eq!(
-        reason_of(&decide(&ask(failed(400)), &listed(), &ledger)),
-        Some(Reason::Halted)
-    );
-}
-
-#[test]
 fn a_fallback_is_started_only_where_it_waits() {
     let play = |change: fn(&mut ListedJob)| {
         let mut fallback = listed_job(15, "fallback", "after", Status::Blocked);
@@ -468,112 +341,4 @@ fn a_new_pipeline_is_started_only_if_there_is_no_newer_one() {
     assert_eq!(restart(100, false), None);
     assert_eq!(restart(101, false), Some(Reason::NewerPipeline));
     assert_eq!(restart(100, true), Some(Reason::RevivesDeployment));
-}
-
-/// Random facts about one failure.
-fn facts() -> impl Strategy<Value = (Ask, Listed, Ledger, Conditions)> {
-    let status = prop::sample::select(vec![
-        Status::Success,
-        Status::Failed,
-        Status::Skipped,
-        Status::Created,
-        Status::Running,
-        Status::Blocked,
-        Status::Canceled,
-    ]);
-    let job = (
-        1..20_u64,
-        0..4_usize,
-        0..3_usize,
-        status,
-        any::<(bool, bool, bool)>(),
-    )
-        .prop_map(
-            |(id, name, stage, status, (deploys, archived, mine))| ListedJob {
-                archived,
-                deploys,
-                user: Some(if mine { 99 } else { 1 }),
-                ..listed_job(
-                    id,
-                    ["unit", "lint", "e2e", "ship"][name],
-                    ["build", "test", "last"][stage],
-                    status,
-                )
-            },
-        );
-    let jobs = prop::collection::vec(job, 0..8);
-    let numbers = (0..30_000_i64, 0..7_u64, 98..103_u64, 98..103_u64);
-    let done = prop::collection::vec((1..20_u64, 5..9_u64, 99..102_u64, 0..5_000_i64), 0..6);
-    (jobs.clone(), jobs, numbers, done, any::<(bool, bool)>()).prop_map(
-        |(
-            jobs,
-            parent_jobs,
-            (age, streak, newest_finished, newest),
-            done,
-            (outage, gitlab_down),
-        )| {
-            let mut job = failed(age);
-            job.streak = streak;
-            let listed = Listed {
-                jobs,
-                parent_jobs,
-                newest_finished: Some(newest_finished),
-                newest: Some(newest),
-                ..listed()
-            };
-            let mut ledger = Ledger::default();
-            for (job_id, project, pipeline, ago) in done {
-                acted(&mut ledger, job_id, project, pipeline, ago);
-            }
-            (
-                ask(job),
-                listed,
-                ledger,
-                Conditions {
-                    outage,
-                    gitlab_down,
-                },
-            )
-        },
-    )
-}
-
-proptest! {
-    #[test]
-    fn an_action_breaks_no_promise((ask, listed, ledger, conditions) in facts()) {
-        let settings = settings();
-        let decision = decide_with(&settings, conditions, &ask, &listed, &ledger);
-        prop_assert_eq!(&decision, &decide_with(&settings, conditions, &ask, &listed, &ledger));
-        let Decision::Act(target) = decision else { return Ok(()) };
-        prop_assert_eq!(target, Target::Job(ask.job.job_id));
-        let newest = listed.jobs.iter().filter(|job| *job.name == *listed.attempt(12).unwrap().name);
-        let newest = newest.max_by_key(|job| job.id).unwrap();
-        prop_assert_eq!(newest.id, 12);
-        prop_assert!(newest.status == Status::Failed && !newest.archived && !newest.deploys);
-        prop_assert!(listed.newest_finished <= Some(100));
-        prop_assert!(!conditions.outage && !conditions.gitlab_down);
-        prop_assert!(ask.job.streak < 5);
-        prop_assert!(NOW - ask.job.failed_at.unix() <= 6 * 3600);
-        prop_assert!(NOW - ask.job.failed_at.unix() >= 60);
-        prop_assert!(!ledger.has_acted_on(7, ActionKind::Recover, 12, 0));
-        let since = Timestamp::of_clock(NOW - 3600);
-        prop_assert!(ledger.count_since(since, None) < 4);
-        prop_assert!(ledger.count_since(since, Some(7)) < 3);
-        prop_assert!(ledger.count_in_pipeline(7, 100) < 2);
-        let deploys = listed.parent_jobs.iter().any(|job| {
-            job.deploys && job.status == Status::Skipped
-                && !listed.parent_jobs.iter().any(|other| other.name == job.name && other.id > job.id)
-        });
-        prop_assert!(!deploys);
-    }
-
-    #[test]
-    fn acting_makes_the_same_ask_impossible((ask, listed, mut ledger, conditions) in facts()) {
-        let settings = settings();
-        if matches!(decide_with(&settings, conditions, &ask, &listed, &ledger), Decision::Act(_)) {
-            ledger.intend(&ask, Timestamp::of_clock(NOW));
-            let again = decide_with(&settings, conditions, &ask, &listed, &ledger);
-            prop_assert_eq!(reason_of(&again), Some(Reason::AlreadyDone));
-        }
-    }
 }
