@@ -92,6 +92,6 @@ async fn in_the_mode_report_a_button_changes_nothing() {
     let (stage, fields) = form("report").await;
     let request = post(&stage, &fields).basic_auth("ops", Some(OPS));
     let text = request.send().await.unwrap().text().await.unwrap();
-    assert!(text.contains("remediation.mode is report"), "{text}");
+    assert!(text.contains("This would recover"), "{text}");
     assert_eq!(stage.sent(), 0);
 }
