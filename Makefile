@@ -13,6 +13,9 @@ export AMTOOL
 export DEMO_FOR
 # chaos: duration and random seed. Default: 120s and a random seed.
 export CHAOS_FOR
+# Duration and random seed of the soak of remediation. Default: 60s and a random seed.
+export REMEDIATION_FOR
+export REMEDIATION_SEED
 export CHAOS_SEED
 # fuzz: duration of each target. Default: 20s.
 export FUZZ_FOR
@@ -39,6 +42,7 @@ test: ## Run all CI checks: formatting, lints, docs, tests, rules
 
 .PHONY: soak
 soak: chaos fuzz ## Run the long tests: chaos, fuzzing, and the budgets of requests, retention and webhooks
+	cargo test --locked --test soak -- remediation
 	cargo test --locked --test soak -- requests
 	cargo test --locked --test soak -- retention
 	cargo test --locked --release --test soak -- webhooks

@@ -42,6 +42,7 @@ fn pipeline(id: u64) -> (PipelineObservation, Vec<JobObservation>) {
         failure_reason: None,
         has_other_jobs: false,
         web_url: None,
+        is_partial: false,
     };
     let jobs = (0..JOBS_A_TIMELINE).map(|index| {
         let fails = (id + index as u64).is_multiple_of(7);

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ci_history::{Status, Timestamp};
+use ci_history::{JobObservation, Status, Timestamp};
 use gitlab::api::projects::deployments::Deployments as AnyDeployments;
 use gitlab::api::projects::jobs::{Job as GetJob, PlayJob, RetryJob};
 use gitlab::api::projects::pipeline_schedules::PlayPipelineSchedule;
@@ -164,6 +164,24 @@ impl Client {
                 .build(),
         )?;
         call.one::<Accepted>(&endpoint).await.map(drop)
+    }
+}
+
+impl From<JobObservation> for Attempt {
+    /// Of a trigger job: nobody archives those, and of the user nothing is known.
+    fn from(job: JobObservation) -> Self {
+        Self {
+            id: job.id,
+            name: job.name,
+            stage: job.stage,
+            status: job.status,
+            allow_failure: job.allow_failure,
+            archived: false,
+            user: None,
+            pipeline_id: None,
+            created_at: job.created_at,
+            finished_at: job.finished_at,
+        }
     }
 }
 

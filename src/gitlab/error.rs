@@ -92,6 +92,8 @@ impl fmt::Display for Error {
 impl Details {
     fn write_refusal(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let subject = &self.subject;
+        let acts = self.asked.starts_with("POST");
+        let scope = if acts { "api" } else { "read_api" };
         match &self.kind {
             ErrorKind::Unauthorized(message) => {
                 let problem = if self.with_token {
@@ -102,12 +104,18 @@ impl Details {
                 let message = Quoted(message);
                 write!(
                     f,
-                    "401 Unauthorized{message}: {problem}; {subject} needs one with scope `read_api`"
+                    "401 Unauthorized{message}: {problem}; {subject} needs one with scope `{scope}`"
                 )
             }
+            ErrorKind::Forbidden(message) if acts => write!(
+                f,
+                "403 Forbidden{}: the token may not change {subject}; it needs scope `{scope}`, at least the Developer role \
+                 there, and the right to merge into a protected branch",
+                Quoted(message)
+            ),
             ErrorKind::Forbidden(message) => write!(
                 f,
-                "403 Forbidden{}: the token may not read {subject}; it needs scope `read_api` and at least the Reporter role there",
+                "403 Forbidden{}: the token may not read {subject}; it needs scope `{scope}` and at least the Reporter role there",
                 Quoted(message)
             ),
             ErrorKind::CiDisabled => write!(

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ci_history::Status;
+use ci_history::{Status, Timestamp};
+use tokio::sync::MutexGuard;
 
 use super::ask::Ask;
 use super::executor::Executor;
@@ -18,6 +19,10 @@ use crate::gitlab::{Attempt, Error, ErrorKind, Order, PipelineQuery};
 
 /// How long the jobs of a project's deployments are believed.
 const DEPLOYED_FOR: Duration = Duration::from_mins(10);
+
+/// Seconds after its intention at which an action is still sent. Later, such as after the process was suspended or the
+/// store was slow, another exporter may soon take it for lost.
+const LATEST: i64 = 60;
 
 /// Pipelines of a ref that are looked at.
 const PIPELINES: usize = 20;
@@ -35,26 +40,49 @@ struct Outcome {
     answer: Option<String>,
     /// Whether the token lacks rights.
     lacks_rights: bool,
+    /// Whether GitLab refused the token as a whole.
+    is_of_the_token: bool,
 }
 
 impl Executor {
     /// Acts, unless something speaks against it by now: that is the error. Returns the number of the action.
     pub(super) async fn act(&self, ask: &Ask) -> Result<Action, Decision> {
-        let _turn = self.turn.lock().await;
+        let turn = self.turn.lock().await;
+        self.act_in_turn(ask, &turn).await
+    }
+
+    /// Acts while the turn is held.
+    pub(super) async fn act_in_turn(
+        &self,
+        ask: &Ask,
+        _: &MutexGuard<'_, ()>,
+    ) -> Result<Action, Decision> {
         if !self.record.is_exclusive() {
             return Err(self.unrecorded(
                 "the store does not honour conditional writes, so a second exporter would not notice this one",
             ));
         }
         let listed = self.listed(ask).await?;
-        let (number, target) = self.intend(ask, &listed).await?;
-        let outcome = self.send(ask, target).await;
+        let intended_at = self.failures.now();
+        let (number, target) = self.intend(ask, &listed, intended_at).await?;
+        let age = self.failures.now().unix() - intended_at.unix();
+        if age > LATEST {
+            return Ok(self.finish(ask, number, Outcome::too_late()).await);
+        }
+        let deploys = matches!(target, Target::Job(id) if listed.deploys(id));
+        let mut outcome = self.send(ask, target).await;
+        // GitLab refuses a deployment that a newer one has overtaken in the same words.
+        outcome.lacks_rights &= !deploys || outcome.is_of_the_token;
         Ok(self.finish(ask, number, outcome).await)
     }
 
     /// Records that an action is about to happen, under the condition that nobody else has recorded it.
-    async fn intend(&self, ask: &Ask, listed: &Listed) -> Result<(u64, Target), Decision> {
-        let now = self.failures.now();
+    async fn intend(
+        &self,
+        ask: &Ask,
+        listed: &Listed,
+        now: Timestamp,
+    ) -> Result<(u64, Target), Decision> {
         let intend = |ledger: &mut Ledger| match self.guard(ledger).after_listing(ask, listed) {
             Decision::Act(target) => (true, Ok((ledger.intend(ask, now), target))),
             other => (false, Err(other)),
@@ -91,6 +119,7 @@ impl Executor {
                 started,
                 answer: None,
                 lacks_rights: false,
+                is_of_the_token: false,
             },
             Err(error) => Outcome::of(&error),
         }
@@ -142,15 +171,27 @@ impl Executor {
         if ask.kind == ActionKind::RunSchedule {
             return Ok(Listed::default());
         }
-        self.read_listed(ask).await.map_err(|error| {
-            if error.is_not_found() {
-                Decision::Refuse(Reason::Gone)
-            } else if error.is_refusal() || error.is_of_the_token() {
-                Decision::Refuse(Reason::NoRights)
-            } else {
-                self.guard(&self.ledger()).later(Reason::GitlabDown)
+        let project = ask.job.project_id;
+        let error = match self.read_listed(ask).await {
+            Ok(listed) => {
+                self.note_access(project, false);
+                return Ok(listed);
             }
-        })
+            Err(error) => error,
+        };
+        if error.is_not_found() {
+            return Err(Decision::Refuse(Reason::Gone));
+        }
+        if !error.is_refusal() && !error.is_of_the_token() {
+            return Err(self.guard(&self.ledger()).later(Reason::GitlabDown));
+        }
+        if self.note_access(project, true) {
+            tracing::warn!(
+                project = &*ask.job.project,
+                "GitLab refuses to let the acting token read this project, so nothing is brought back here: {error}"
+            );
+        }
+        Err(Decision::Refuse(Reason::NoRights))
     }
 
     async fn read_listed(&self, ask: &Ask) -> Result<Listed, Error> {
@@ -179,11 +220,11 @@ impl Executor {
             archived: attempt.archived,
             user: attempt.user,
         };
-        let jobs = client.attempts(project, holder).await?;
+        let jobs = self.jobs_of(project, holder).await?;
         let parent_jobs = if holder == job.pipeline_id {
             Vec::new()
         } else {
-            client.attempts(project, job.pipeline_id).await?
+            self.jobs_of(project, job.pipeline_id).await?
         };
         let query = PipelineQuery {
             ref_name: Some(pipeline.ref_name.to_string()),
@@ -207,6 +248,14 @@ impl Executor {
         })
     }
 
+    /// Every attempt of every job of a pipeline, and its trigger jobs, which come back with the others.
+    async fn jobs_of(&self, project: u64, pipeline: u64) -> Result<Vec<Attempt>, Error> {
+        let mut jobs = self.client.attempts(project, pipeline).await?;
+        let bridges = self.client.bridges(project, pipeline).await?.items;
+        jobs.extend(bridges.into_iter().map(|bridge| Attempt::from(bridge.job)));
+        Ok(jobs)
+    }
+
     async fn deployed(&self, project: u64) -> Result<Arc<BTreeSet<Arc<str>>>, Error> {
         if let Some(known) = self.known_deployed(project, DEPLOYED_FOR) {
             return Ok(known);
@@ -224,6 +273,17 @@ impl Executor {
 }
 
 impl Outcome {
+    /// Of a request that was not sent.
+    fn too_late() -> Self {
+        Self {
+            progress: Progress::NotDone,
+            started: None,
+            answer: Some("not sent: too much time has passed since it was recorded".to_owned()),
+            lacks_rights: false,
+            is_of_the_token: false,
+        }
+    }
+
     /// Of a request that failed.
     fn of(error: &Error) -> Self {
         let (progress, lacks_rights) = match error.kind() {
@@ -249,6 +309,7 @@ impl Outcome {
             started: None,
             answer: Some(error.to_string()),
             lacks_rights,
+            is_of_the_token: error.is_of_the_token(),
         }
     }
 }

@@ -40,6 +40,17 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Whether a later look may find another decision: an action that never reached GitLab is repeated, an operator
+    /// closes circuits and grants rights, and a log that is read late tells what a rule matches.
+    pub(super) fn may_change(self) -> bool {
+        matches!(
+            self,
+            Self::Act { is_report: false }
+                | Self::NoRule
+                | Self::Refuse(Reason::AlreadyDone | Reason::CircuitOpen | Reason::NoRights)
+        )
+    }
+
     /// The labels `decision` and `reason`.
     pub fn words(self) -> (&'static str, &'static str) {
         match self {
@@ -80,7 +91,8 @@ impl Decisions {
         }
     }
 
-    /// Notes a decision. Returns it if it differs from the one before.
+    /// Notes a decision. Returns it if it differs from the one before. A failure that was acted on stays so, although
+    /// nothing more is done about it.
     pub(super) fn note(
         &mut self,
         job: &FailedJob,
@@ -89,6 +101,14 @@ impl Decisions {
         again: Option<Timestamp>,
         now: Timestamp,
     ) -> Option<Decided> {
+        let acted = Verdict::Act { is_report: false };
+        let before = self.known.get(&key(job));
+        let was_acted_on = before.is_some_and(|known| known.decided.verdict == acted);
+        let verdict = if was_acted_on && verdict == Verdict::Refuse(Reason::AlreadyDone) {
+            acted
+        } else {
+            verdict
+        };
         let decided = Decided {
             job: job.clone(),
             rule: rule.cloned(),
@@ -115,10 +135,8 @@ impl Decisions {
 
     /// How many failures wait for their turn.
     pub(super) fn waiting(&self) -> usize {
-        self.known
-            .values()
-            .filter(|known| known.again.is_some())
-            .count()
+        let waits = |known: &&Known| matches!(known.decided.verdict, Verdict::Wait(_));
+        self.known.values().filter(waits).count()
     }
 
     /// The newest decision about each failure.

@@ -38,14 +38,16 @@ impl Executor {
         answer
     }
 
+    /// Waits for an action that is on its way, so that it is no obstacle.
     async fn take(&self, ask: Ask, is_trial: bool, answer: &mut Answer) {
+        let turn = self.turn.lock().await;
         let decision = self.decide(&ask).await;
         if !matches!(decision, Decision::Act(_)) {
             answer.refused.push(Refusal::of(&ask, decision));
         } else if is_trial || !self.acts() {
             answer.would.push(ask);
         } else {
-            match self.act(&ask).await {
+            match self.act_in_turn(&ask, &turn).await {
                 Ok(action) => answer.actions.push(action),
                 Err(decision) => answer.refused.push(Refusal::of(&ask, decision)),
             }
@@ -54,11 +56,17 @@ impl Executor {
 
     /// The failures that a wish is about.
     fn asks_of(&self, wish: &Wish, by: &Arc<str>) -> Vec<Ask> {
+        let origin = match &wish.alert {
+            None => Origin::Caller(by.clone()),
+            Some(id) => Origin::Alert {
+                caller: by.clone(),
+                id: id.clone(),
+            },
+        };
         let ask = |job| Ask {
-            origin: Origin::Caller(by.clone()),
+            origin: origin.clone(),
             kind: wish.kind,
             play: wish.play.clone(),
-            since: wish.since,
             job,
         };
         if wish.kind == ActionKind::RunSchedule {

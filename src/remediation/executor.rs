@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::ask::{Ask, FailedJob, Origin};
 use super::decisions::{Decided, Decisions, Verdict, verdict_of};
 use super::facts::{Condition, Failures, Observer};
-use super::guard::{Conditions, Decision, Guard};
+use super::guard::{Conditions, Decision, Guard, look_again};
 use super::ledger::{Action, Ledger, Progress};
 use super::ledger_store::LedgerStore;
 use super::reason::Reason;
@@ -25,6 +25,9 @@ const LONGEST_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Jobs that ran in this time tell whether there is an outage, in seconds.
 const RECENT: i64 = 3600;
+
+/// After this time the record is read again, since other exporters change it, too.
+const BELIEVED: Duration = Duration::from_secs(30);
 
 /// Failures that were not seen for this time are forgotten, in seconds.
 const UNSEEN: i64 = 600;
@@ -67,8 +70,8 @@ pub struct Executor {
 struct Memory {
     /// As it was last read or written.
     ledger: Ledger,
-    /// Whether it was read at all.
-    is_loaded: bool,
+    /// When it was; `None`: not yet.
+    ledger_at: Option<Instant>,
     decisions: Decisions,
     /// The user of the token.
     user: Option<u64>,
@@ -76,6 +79,8 @@ struct Memory {
     deployed: HashMap<u64, (Instant, Arc<BTreeSet<Arc<str>>>)>,
     /// Whether the record could not be read or saved the last time.
     is_unsaved: bool,
+    /// Projects whose pipelines the token may not read.
+    denied: BTreeSet<u64>,
 }
 
 impl Executor {
@@ -172,11 +177,11 @@ impl Executor {
         let now = self.failures.now();
         let (waiting, is_unsaved, is_halted, stopped) = {
             let memory = self.memory();
-            let ledger = &memory.ledger;
-            let is_halted = ledger.halt().is_some();
-            let stopped = ledger.stopped_projects(now);
+            let mut stopped = memory.denied.clone();
+            stopped.extend(memory.ledger.stopped_projects(now));
+            let is_halted = memory.ledger.halt().is_some();
             let waiting = memory.decisions.waiting();
-            (waiting, memory.is_unsaved, is_halted, stopped)
+            (waiting, memory.is_unsaved, is_halted, stopped.len())
         };
         let told = [
             (Condition::Outage, conditions.outage.into()),
@@ -191,14 +196,14 @@ impl Executor {
     /// Decides about one failure, and acts if nothing speaks against it.
     async fn consider(&self, job: &FailedJob) {
         let Some(rule) = self.settings.rule_for(&job.facts()) else {
-            self.decided(job, None, Verdict::NoRule, None);
+            let again = look_again(self.failures.now());
+            self.decided(job, None, Verdict::NoRule, Some(again));
             return;
         };
         let ask = Ask {
             origin: Origin::Rule(rule.name.clone()),
             kind: rule.action,
             play: rule.play.clone(),
-            since: None,
             job: job.clone(),
         };
         let mut decision = self.decide(&ask).await;
@@ -209,6 +214,11 @@ impl Executor {
             };
         }
         let (verdict, again) = verdict_of(decision, self.acts());
+        let again = again.or_else(|| {
+            verdict
+                .may_change()
+                .then(|| look_again(self.failures.now()))
+        });
         self.decided(job, Some(&rule.name), verdict, again);
     }
 
@@ -272,9 +282,10 @@ impl Executor {
         }
     }
 
-    /// Reads the record of actions once; later it is read with each change.
+    /// Reads the record of actions, unless it was read or changed just now.
     async fn load(&self) -> Result<(), String> {
-        if self.memory().is_loaded {
+        let at = self.memory().ledger_at;
+        if at.is_some_and(|at| at.elapsed() < BELIEVED) {
             return Ok(());
         }
         let (ledger, _) = self.record.read().await?;
@@ -287,7 +298,7 @@ impl Executor {
         self.observer.recorded(&ledger);
         let mut memory = self.memory();
         memory.ledger = ledger;
-        memory.is_loaded = true;
+        memory.ledger_at = Some(Instant::now());
         memory.is_unsaved = false;
     }
 
@@ -309,6 +320,16 @@ impl Executor {
 
     pub(super) fn remember_user(&self, user: u64) {
         self.memory().user = Some(user);
+    }
+
+    /// Notes whether the token may read the pipelines of a project. Returns whether that is news.
+    pub(super) fn note_access(&self, project: u64, is_denied: bool) -> bool {
+        let denied = &mut self.memory().denied;
+        if is_denied {
+            denied.insert(project)
+        } else {
+            denied.remove(&project)
+        }
     }
 
     /// The jobs of a project's deployments, if they were read after `oldest`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ci_history::{Status, Timestamp};
 
 use super::ask::{Ask, Origin};
-use super::ledger::Ledger;
+use super::ledger::{JobName, Ledger};
 use super::listed::{Listed, ListedJob};
 use super::reason::Reason;
 use crate::config::{ActionKind, CircuitReset, Remediation};
@@ -90,7 +90,9 @@ impl Guard<'_> {
         {
             return Some(Decision::Refuse(Reason::AlreadyDone));
         }
-        if (ask.since).is_some_and(|since| self.ledger.has_acted_since(job, since)) {
+        if let Origin::Alert { id, .. } = &ask.origin
+            && self.ledger.has_followed(id, &JobName::of(job))
+        {
             return Some(Decision::Refuse(Reason::AlreadyDone));
         }
         if let Some(decision) = self.delay(ask, self.ledger.tries(job)) {
@@ -221,7 +223,7 @@ impl Guard<'_> {
 
     /// Not now, and perhaps later.
     pub(super) fn later(&self, reason: Reason) -> Decision {
-        let until = Timestamp::of_clock(self.now.unix() + LOOK_AGAIN);
+        let until = look_again(self.now);
         Decision::Wait { reason, until }
     }
 
@@ -232,6 +234,11 @@ impl Guard<'_> {
             Decision::Refuse(reason)
         }
     }
+}
+
+/// When something is looked at again that waits for no known time.
+pub(super) fn look_again(now: Timestamp) -> Timestamp {
+    Timestamp::of_clock(now.unix() + LOOK_AGAIN)
 }
 
 /// Why the failed attempt is not to be touched.

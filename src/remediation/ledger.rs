@@ -54,6 +54,9 @@ pub struct Action {
     pub by: Arc<str>,
     /// Whether that is a rule.
     pub by_rule: bool,
+    /// The alert that asked, and since when it fires.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub alert: Option<Arc<str>>,
     /// What was done.
     pub kind: ActionKind,
     /// To which job.
@@ -170,14 +173,16 @@ impl Action {
 
     /// The intention to do what is asked for.
     pub fn intended(number: u64, ask: &Ask, now: Timestamp) -> Self {
-        let (by, by_rule) = match &ask.origin {
-            Origin::Rule(name) => (name.clone(), true),
-            Origin::Caller(name) => (name.clone(), false),
+        let (by, by_rule, alert) = match &ask.origin {
+            Origin::Rule(name) => (name.clone(), true, None),
+            Origin::Caller(name) => (name.clone(), false, None),
+            Origin::Alert { caller, id } => (caller.clone(), false, Some(id.clone())),
         };
         Self {
             number,
             by,
             by_rule,
+            alert,
             kind: ask.kind,
             job: JobName::of(&ask.job),
             play: ask.play.clone(),
@@ -202,9 +207,13 @@ impl Ledger {
         self.halt.as_ref()
     }
 
-    /// Stops everything, or lets it go on. Returns whether anything changed.
+    /// Stops everything, or lets it go on, also in projects that lacked rights. Returns whether anything changed.
     pub fn set_halt(&mut self, halt: Option<Halt>) -> bool {
-        let changed = self.halt.is_some() != halt.is_some();
+        let mut changed = self.halt.is_some() != halt.is_some();
+        if halt.is_none() {
+            changed |= !self.stopped.is_empty();
+            self.stopped.clear();
+        }
         if changed {
             self.halt = halt;
         }
@@ -271,9 +280,10 @@ impl Ledger {
         stopped.any(|stop| stop.project_id == project_id && stop.until > now)
     }
 
-    /// How many projects are stopped.
-    pub fn stopped_projects(&self, now: Timestamp) -> usize {
-        self.stopped.iter().filter(|stop| stop.until > now).count()
+    /// The projects that are stopped.
+    pub fn stopped_projects(&self, now: Timestamp) -> impl Iterator<Item = u64> {
+        let stopped = self.stopped.iter().filter(move |stop| stop.until > now);
+        stopped.map(|stop| stop.project_id)
     }
 
     /// Whether an action on a failed attempt, or a start of a schedule, was recorded since a time. Each failure gets
@@ -290,22 +300,38 @@ impl Ledger {
         })
     }
 
-    /// Whether the job was acted on at a time or later.
-    pub fn has_acted_since(&self, job: &FailedJob, since: Timestamp) -> bool {
-        let name = JobName::of(job);
-        let mut actions = self.actions.iter().rev();
-        actions.any(|action| action.counts() && action.at >= since && action.job == name)
+    /// Whether an alert was followed since it began to fire: Alertmanager repeats what it tells.
+    pub fn has_followed(&self, alert: &str, job: &JobName) -> bool {
+        self.actions.iter().rev().any(|action| {
+            action.alert.as_deref() == Some(alert)
+                && action.job == *job
+                && action.progress != Progress::NotDone
+        })
     }
 
-    /// How often the job was acted on in the pipeline of its failure.
+    /// How often the job was acted on in the pipeline of its failure. If that was started by an action, too, the
+    /// tries in the pipeline before count as well.
     pub fn tries(&self, job: &FailedJob) -> usize {
-        let of_job = |action: &&Action| {
-            action.counts()
-                && action.pipeline_id == job.pipeline_id
-                && action.job.project_id == job.project_id
-                && action.job.job == job.name
+        let own_actions = || {
+            let counted =
+                |action: &&Action| action.counts() && action.job.project_id == job.project_id;
+            self.actions.iter().filter(counted)
         };
-        self.actions.iter().filter(of_job).count()
+        let tries_in = |pipeline| {
+            let of_job =
+                |action: &&Action| action.pipeline_id == pipeline && action.job.job == job.name;
+            own_actions().filter(of_job).count()
+        };
+        let (mut pipeline, mut tries) = (job.pipeline_id, tries_in(job.pipeline_id));
+        while let Some(before) = own_actions().find(|action| {
+            action.kind == ActionKind::Restart
+                && action.started == Some(pipeline)
+                && action.pipeline_id < pipeline
+        }) {
+            pipeline = before.pipeline_id;
+            tries += tries_in(pipeline).max(1);
+        }
+        tries
     }
 
     /// Whether an action in the project is not finished.

@@ -49,6 +49,11 @@ impl Listed {
         self.jobs.iter().find(|job| job.id == id)
     }
 
+    /// Whether an attempt is a deployment.
+    pub(super) fn deploys(&self, id: u64) -> bool {
+        self.attempt(id).is_some_and(|job| job.deploys)
+    }
+
     /// The newest attempt of a job.
     pub(super) fn newest_of(&self, name: &str) -> Option<&ListedJob> {
         newest(&self.jobs).remove(name)

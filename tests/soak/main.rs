@@ -8,6 +8,7 @@
 )]
 
 mod chaos;
+mod remediation;
 mod requests;
 mod retention;
 mod webhooks;
@@ -22,11 +23,14 @@ fn main() -> ExitCode {
     let name = std::env::args().skip(1).find(|word| !word.starts_with('-'));
     match name.as_deref() {
         Some("chaos") => on_threads(chaos::run()),
+        Some("remediation") => on_threads(remediation::run()),
         Some("requests") => on_paused_time(requests::run()),
         Some("retention") => on_threads(retention::run()),
         Some("webhooks") => on_threads(webhooks::run()),
         other => {
-            eprintln!("found {other:?}, wanted one of: chaos, requests, retention, webhooks");
+            eprintln!(
+                "found {other:?}, wanted one of: chaos, remediation, requests, retention, webhooks"
+            );
             ExitCode::FAILURE
         }
     }

@@ -26,6 +26,7 @@ enum Route {
     PipelineBridges(String, String),
     Schedules(String),
     Schedule(String, String),
+    Deployments(String),
     Job(String, String),
     Trace(String, String),
     File(String, String),
@@ -109,6 +110,7 @@ impl Route {
             ("GET", ["projects", id, "pipeline_schedules", sid]) => {
                 Self::Schedule(own(id), own(sid))
             }
+            ("GET", ["projects", id, "deployments"]) => Self::Deployments(own(id)),
             ("GET", ["projects", id, "jobs", jid]) => Self::Job(own(id), own(jid)),
             ("GET", ["personal_access_tokens", "self"]) => Self::Token,
             ("GET", ["metadata" | "version"]) => Self::Metadata,
@@ -128,6 +130,7 @@ impl Route {
             Self::PipelineBridges(..) => "GET /projects/:id/pipelines/:pid/bridges",
             Self::Schedules(_) => "GET /projects/:id/pipeline_schedules",
             Self::Schedule(..) => "GET /projects/:id/pipeline_schedules/:sid",
+            Self::Deployments(_) => "GET /projects/:id/deployments",
             Self::Job(..) => "GET /projects/:id/jobs/:jid",
             Self::Trace(..) => "GET /projects/:id/jobs/:jid/trace",
             Self::File(..) => "GET /projects/:id/repository/files/:path/raw",
@@ -191,6 +194,18 @@ fn reply(
         Route::Schedule(id, sid) => {
             let schedule = view.schedule(&id, &sid)?;
             Ok(Reply::ok(world.schedule_detail(schedule)))
+        }
+        Route::Deployments(id) => {
+            let project = view.project(&id)?;
+            if project.hides_deployments {
+                return Err(Reply::forbidden("403 Forbidden"));
+            }
+            let mut rows = world.deployments(project.id);
+            if query.get("sort") == Some("desc") {
+                rows.reverse();
+            }
+            let payload = |(job, pipeline)| world.deployment_payload(job, pipeline);
+            Ok(paged(rows, query, url, payload))
         }
         Route::Job(id, jid) => {
             let (job, pipeline) = view.build(&id, &jid)?;

@@ -47,17 +47,18 @@ impl Failures for State {
     }
 
     fn result(&self, action: &Action) -> Option<ActionResult> {
-        let (job, pipeline) = match action.kind {
-            ActionKind::Recover => (&action.job.job, action.pipeline_id),
-            ActionKind::Play => (action.play.as_ref()?, action.pipeline_id),
-            ActionKind::Restart => (&action.job.job, action.started?),
+        // The first attempt that counts: before it was seen the execution is still decided by an older one.
+        let (job, pipeline, first) = match action.kind {
+            ActionKind::Recover => (&action.job.job, action.pipeline_id, action.job_id + 1),
+            // A manual job that is played stays the same attempt.
+            ActionKind::Play => (action.play.as_ref()?, action.pipeline_id, action.started?),
+            ActionKind::Restart => (&action.job.job, action.started?, 0),
             ActionKind::RunSchedule => return None,
         };
         let entry = self.entry(&key_of(&action.job), job)?;
         let window = entry.row.figures.window.iter();
         let execution = window.rev().find(|it| it.pipeline_id == Some(pipeline))?;
-        // Before the new attempt was seen the execution is still decided by the old one.
-        let is_new = execution.job_id.is_some_and(|id| id > action.job_id);
+        let is_new = execution.job_id.is_some_and(|id| id >= first);
         match execution.outcome {
             Outcome::Passed | Outcome::AllowedFailure if is_new => Some(ActionResult::Passed),
             Outcome::Failed if is_new => Some(ActionResult::Failed),

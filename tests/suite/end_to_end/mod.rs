@@ -2,6 +2,7 @@
 
 mod exporter_down;
 mod outage;
+mod recovery;
 mod streak;
 mod troubles;
 

@@ -1,4 +1,16 @@
 //! Failed jobs come back: rules, guards and requests, on a simulated GitLab over real HTTP.
 
+mod alertmanager;
+mod api;
+mod brakes;
+mod commands;
+mod deployments;
+mod evidence;
+mod form;
+mod kinds;
+mod order;
+mod refusals;
+mod replicas;
 mod rules;
 mod stage;
+mod unclear;

@@ -1,12 +1,16 @@
 //! A simulated GitLab with one project and a bot that may write to it, and an exporter with rules.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use gitlab_simulator::{
-    CiStatus, Handle, Job, JobPlan, Options, PipelinePlan, Role, Scope, World, start,
+    ActionKind, CiStatus, Handle, Job, JobPlan, Options, PipelinePlan, Role, Scope, World, start,
 };
 use serde_json::{Value, json};
-use testkit::daemon::{Daemon, Place, holds, minutes, until};
+use testkit::client;
+use testkit::daemon::{Daemon, Place, Ran, holds, minutes, program, until};
+use testkit::samples::Samples;
+use tokio::process::Command;
 
 /// Token of the bot.
 pub(super) const BOT: &str = "glpat-bot";
@@ -79,9 +83,23 @@ impl Stage {
         format!("http://{address}{path}")
     }
 
+    /// Ends the exporter.
+    pub(super) async fn stop(&self) {
+        let daemon = self.daemon.lock().unwrap().take();
+        daemon.expect("a daemon").stop().await;
+    }
+
+    pub(super) fn log(&self) -> String {
+        let daemon = self.daemon.lock().unwrap();
+        daemon.as_ref().expect("a daemon").log()
+    }
+
     /// Pushes a pipeline and lets it end.
     pub(super) fn ended(&self, jobs: impl Into<Vec<JobPlan>>) -> u64 {
-        let plan = PipelinePlan::new(jobs);
+        self.ended_as(PipelinePlan::new(jobs))
+    }
+
+    pub(super) fn ended_as(&self, plan: PipelinePlan) -> u64 {
         let id = self.with(|world| world.push_pipeline(self.project, plan));
         self.gitlab.advance(minutes(2));
         id
@@ -96,20 +114,51 @@ impl Stage {
         self.job(pipeline, name).status
     }
 
-    /// How many attempts of jobs the bot has started.
+    /// How many actions of the bot GitLab has carried out.
     pub(super) fn retries(&self) -> usize {
-        let counts = self.gitlab.actions();
-        counts
-            .iter()
-            .filter(|action| action.user == self.bot)
-            .count()
+        self.done().len()
+    }
+
+    /// The actions of the bot that GitLab has carried out, each with the job.
+    pub(super) fn done(&self) -> Vec<(ActionKind, Option<String>)> {
+        let mut done = self.gitlab.actions();
+        done.retain(|action| action.user == self.bot);
+        done.into_iter()
+            .map(|action| (action.kind, action.job_name))
+            .collect()
+    }
+
+    /// How many requests to retry a job the bot has sent.
+    pub(super) fn sent(&self) -> usize {
+        self.gitlab.count("POST /projects/:id/jobs/:jid/retry")
     }
 
     pub(super) async fn record(&self) -> Value {
-        let text = reqwest::get(self.url("/api/v1/remediations"))
-            .await
-            .unwrap();
-        serde_json::from_str(&text.text().await.unwrap()).unwrap()
+        serde_json::from_str(&self.get("/api/v1/remediations").await).unwrap()
+    }
+
+    pub(super) async fn get(&self, path: &str) -> String {
+        let answer = client().get(self.url(path)).send().await.unwrap();
+        answer.text().await.unwrap()
+    }
+
+    /// Waits until a metric has this value.
+    pub(super) async fn shows(&self, name: &str, labels: &[(&str, &str)], wanted: f64) {
+        until(&format!("{name}{labels:?} to be {wanted}"), async || {
+            let samples = Samples::parse(&self.get("/metrics").await);
+            let found = samples.value(name, labels);
+            holds(
+                found == Some(wanted),
+                format!("{found:?}\n{}", samples.kept()),
+            )
+        })
+        .await;
+    }
+
+    /// Waits until remediation is paused for so many of this reason.
+    pub(super) async fn is_paused(&self, reason: &str, wanted: f64) {
+        let name = "job_failure_exporter_remediation_paused";
+        self.shows(name, &[("reason", reason)], wanted).await;
     }
 
     /// Waits until the newest decision about a job has this word and reason.
@@ -128,17 +177,55 @@ impl Stage {
 
     /// Waits until the results of the actions are these, oldest first.
     pub(super) async fn results(&self, wanted: &[&str]) {
+        self.results_while(wanted, Duration::ZERO).await;
+    }
+
+    /// The same while time passes in GitLab.
+    pub(super) async fn results_in_time(&self, wanted: &[&str]) {
+        self.results_while(wanted, Duration::from_secs(1)).await;
+    }
+
+    async fn results_while(&self, wanted: &[&str], step: Duration) {
         until("the results of the actions", async || {
+            self.gitlab.advance(step);
             let record = self.record().await;
-            let actions = record["actions"].as_array().unwrap().clone();
-            let results: Vec<&str> = actions
-                .iter()
-                .rev()
-                .filter_map(|it| it["result"].as_str())
-                .collect();
-            holds(results == wanted, format!("{results:?}, wanted {wanted:?}"))
+            let results: Vec<String> = results_of(&record);
+            holds(
+                results == wanted,
+                format!("{results:?}, wanted {wanted:?}: {record:#}\n{}", self.log()),
+            )
         })
         .await;
+    }
+
+    /// Lets the exporter look at everything some more times, and compares the results of the actions.
+    pub(super) async fn stays(&self, wanted: &[&str]) {
+        let polls = async || {
+            let samples = Samples::parse(&self.get("/metrics").await);
+            let labels = [("result", "success")];
+            samples
+                .value("job_failure_exporter_polls_total", &labels)
+                .unwrap()
+        };
+        let enough = polls().await + 5.0;
+        until("some more polls", async || {
+            let found = polls().await;
+            holds(found >= enough, found)
+        })
+        .await;
+        assert_eq!(results_of(&self.record().await), wanted);
+    }
+
+    /// Runs a subcommand that asks this exporter.
+    pub(super) async fn run(&self, args: &[&str]) -> Ran {
+        let token = self.place.config().with_file_name("ops-token");
+        let mut command = Command::new(program());
+        command
+            .args(args)
+            .args(["--exporter.url", &self.url("/"), "--exporter.token-file"])
+            .arg(token)
+            .stdin(std::process::Stdio::null());
+        Ran::of(&command.output().await.unwrap())
     }
 
     /// Asks as `ops`.
@@ -154,7 +241,7 @@ impl Stage {
         body: &Value,
     ) -> (u16, Value) {
         let method = method.parse().unwrap();
-        let mut request = reqwest::Client::new().request(method, self.url(path));
+        let mut request = client().request(method, self.url(path));
         if let Some(secret) = secret {
             request = request.bearer_auth(secret);
         }
@@ -163,6 +250,14 @@ impl Stage {
         let text = answer.text().await.unwrap();
         (status, serde_json::from_str(&text).unwrap_or(json!(text)))
     }
+}
+
+/// The results of the actions in a record, oldest first.
+pub(super) fn results_of(record: &Value) -> Vec<String> {
+    let actions = record["actions"].as_array().unwrap().iter().rev();
+    actions
+        .map(|action| action["result"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// A job that fails because of its runner, and passes when it is retried.
