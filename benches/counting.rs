@@ -34,7 +34,6 @@ fn pipeline(id: u64) -> (PipelineObservation, Vec<JobObservation>) {
         tag: false,
         sha: format!("{id:040x}").into(),
         status: Status::Success,
-        is_partial: false,
         source: Some("push".into()),
         created_at: at(id * 600),
         updated_at: at(id * 600 + 300),
@@ -42,6 +41,7 @@ fn pipeline(id: u64) -> (PipelineObservation, Vec<JobObservation>) {
         failure_reason: None,
         has_other_jobs: false,
         web_url: None,
+        is_partial: false,
     };
     let jobs = (0..JOBS_A_TIMELINE).map(|index| {
         let fails = (id + index as u64).is_multiple_of(7);

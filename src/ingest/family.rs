@@ -56,6 +56,10 @@ impl Family {
 
 /// The jobs of a pipeline and of the children that are followed.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that are independent of each other"
+)]
 pub(super) struct FamilyJobs {
     /// Every attempt of the jobs of the pipeline itself.
     pub(super) jobs: Vec<JobObservation>,

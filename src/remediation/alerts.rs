@@ -1,8 +1,8 @@
 //! Webhook messages of Alertmanager: alerts whose labels ask for an action.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use ci_history::Timestamp;
 use serde::Deserialize;
 
 use super::request::Wish;
@@ -24,13 +24,16 @@ struct Message {
 struct Alert {
     status: String,
     labels: BTreeMap<String, String>,
-    #[serde(rename = "startsAt")]
+    /// Of the labels.
+    #[serde(default)]
+    fingerprint: String,
+    #[serde(default, rename = "startsAt")]
     starts_at: String,
 }
 
 /// What the firing alerts of a message ask for, and how many ask for something that nobody understands. Resolved alerts
-/// and those without the label ask for nothing. A repeated one asks again, and the guard does nothing twice for one
-/// firing alert.
+/// and those without the label ask for nothing. A repeated one has the same [`Wish::alert`], and the guard does nothing
+/// twice.
 ///
 /// # Errors
 ///
@@ -54,9 +57,10 @@ pub fn wishes_of(body: &[u8]) -> Result<(Vec<Wish>, Vec<String>), String> {
         match wish {
             Ok(None) => {}
             Ok(Some(wish)) => {
-                let since = alert.starts_at.parse::<jiff::Timestamp>().ok();
-                let since = since.and_then(|at| Timestamp::from_unix(at.as_second()));
-                let wish = Wish { since, ..wish };
+                let wish = Wish {
+                    alert: alert.id(),
+                    ..wish
+                };
                 if !wishes.contains(&wish) {
                     wishes.push(wish);
                 }
@@ -65,6 +69,18 @@ pub fn wishes_of(body: &[u8]) -> Result<(Vec<Wish>, Vec<String>), String> {
         }
     }
     Ok((wishes, problems))
+}
+
+impl Alert {
+    /// One that fires again is another one.
+    fn id(&self) -> Option<Arc<str>> {
+        let Self {
+            fingerprint,
+            starts_at,
+            ..
+        } = self;
+        (!fingerprint.is_empty()).then(|| format!("{fingerprint} since {starts_at}").into())
+    }
 }
 
 fn wish_of(labels: &BTreeMap<String, String>) -> Result<Option<Wish>, String> {
@@ -133,7 +149,8 @@ mod tests {
         assert_eq!(wishes[0].kind, ActionKind::Recover);
         assert_eq!(wishes[0].job.as_deref(), Some("unit"));
         assert_eq!(wishes[0].track, None);
-        assert_eq!(wishes[0].since, Timestamp::from_unix(1_767_225_600));
+        let alert = wishes[0].alert.as_deref();
+        assert_eq!(alert, Some("0 since 2026-01-01T00:00:00Z"));
     }
 
     #[test]

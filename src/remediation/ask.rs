@@ -62,8 +62,15 @@ impl FailedJob {
 pub enum Origin {
     /// A rule of the configuration.
     Rule(Arc<str>),
-    /// A caller of the HTTP API or of `/hooks/alertmanager`, by name.
+    /// A caller of the HTTP API, by name.
     Caller(Arc<str>),
+    /// An alert that fires.
+    Alert {
+        /// The caller of `/hooks/alertmanager`, by name.
+        caller: Arc<str>,
+        /// The alert, and since when it fires.
+        id: Arc<str>,
+    },
 }
 
 impl Origin {
@@ -71,7 +78,7 @@ impl Origin {
     pub fn rule(&self) -> &str {
         match self {
             Self::Rule(name) => name,
-            Self::Caller(_) => "manual",
+            Self::Caller(_) | Self::Alert { .. } => "manual",
         }
     }
 }
@@ -80,7 +87,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rule(name) => write!(f, "rule {name}"),
-            Self::Caller(name) => f.write_str(name),
+            Self::Caller(name) | Self::Alert { caller: name, .. } => f.write_str(name),
         }
     }
 }
@@ -94,9 +101,6 @@ pub struct Ask {
     pub kind: ActionKind,
     /// The manual job that [`ActionKind::Play`] starts.
     pub play: Option<Arc<str>>,
-    /// Nothing is done if something was done about this job at this time or later: an alert that fires since then asks
-    /// once, however often it is repeated.
-    pub since: Option<Timestamp>,
     /// The failure. Of [`ActionKind::RunSchedule`] only project and ref are meant.
     pub job: FailedJob,
 }

@@ -56,11 +56,17 @@ impl Executor {
 
     /// The failures that a wish is about.
     fn asks_of(&self, wish: &Wish, by: &Arc<str>) -> Vec<Ask> {
+        let origin = match &wish.alert {
+            None => Origin::Caller(by.clone()),
+            Some(id) => Origin::Alert {
+                caller: by.clone(),
+                id: id.clone(),
+            },
+        };
         let ask = |job| Ask {
-            origin: Origin::Caller(by.clone()),
+            origin: origin.clone(),
             kind: wish.kind,
             play: wish.play.clone(),
-            since: wish.since,
             job,
         };
         if wish.kind == ActionKind::RunSchedule {

@@ -180,10 +180,9 @@ impl Executor {
         let now = self.failures.now();
         let (waiting, is_unsaved, is_halted, stopped) = {
             let memory = self.memory();
-            let ledger = &memory.ledger;
-            let is_halted = ledger.halt().is_some();
             let mut stopped = memory.denied.clone();
-            stopped.extend(ledger.stopped_projects(now));
+            stopped.extend(memory.ledger.stopped_projects(now));
+            let is_halted = memory.ledger.halt().is_some();
             let waiting = memory.decisions.waiting();
             (waiting, memory.is_unsaved, is_halted, stopped.len())
         };
@@ -207,7 +206,6 @@ impl Executor {
             origin: Origin::Rule(rule.name.clone()),
             kind: rule.action,
             play: rule.play.clone(),
-            since: None,
             job: job.clone(),
         };
         let mut decision = self.decide(&ask).await;

@@ -109,7 +109,6 @@ impl Executor {
             origin: Origin::Rule(action.by.clone()),
             kind: action.kind,
             play: action.play.clone(),
-            since: None,
             job: failure_of(action),
         };
         let listed = self.listed(&ask).await.ok()?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ci_history::{Status, Timestamp};
 
 use super::ask::{Ask, Origin};
-use super::ledger::Ledger;
+use super::ledger::{JobName, Ledger};
 use super::listed::{Listed, ListedJob};
 use super::reason::Reason;
 use crate::config::{ActionKind, CircuitReset, Remediation};
@@ -90,7 +90,9 @@ impl Guard<'_> {
         {
             return Some(Decision::Refuse(Reason::AlreadyDone));
         }
-        if (ask.since).is_some_and(|since| self.ledger.has_acted_since(job, since)) {
+        if let Origin::Alert { id, .. } = &ask.origin
+            && self.ledger.has_followed(id, &JobName::of(job))
+        {
             return Some(Decision::Refuse(Reason::AlreadyDone));
         }
         if let Some(decision) = self.delay(ask, self.ledger.tries(job)) {

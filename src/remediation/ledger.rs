@@ -54,6 +54,9 @@ pub struct Action {
     pub by: Arc<str>,
     /// Whether that is a rule.
     pub by_rule: bool,
+    /// The alert that asked, and since when it fires.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub alert: Option<Arc<str>>,
     /// What was done.
     pub kind: ActionKind,
     /// To which job.
@@ -170,14 +173,16 @@ impl Action {
 
     /// The intention to do what is asked for.
     pub fn intended(number: u64, ask: &Ask, now: Timestamp) -> Self {
-        let (by, by_rule) = match &ask.origin {
-            Origin::Rule(name) => (name.clone(), true),
-            Origin::Caller(name) => (name.clone(), false),
+        let (by, by_rule, alert) = match &ask.origin {
+            Origin::Rule(name) => (name.clone(), true, None),
+            Origin::Caller(name) => (name.clone(), false, None),
+            Origin::Alert { caller, id } => (caller.clone(), false, Some(id.clone())),
         };
         Self {
             number,
             by,
             by_rule,
+            alert,
             kind: ask.kind,
             job: JobName::of(&ask.job),
             play: ask.play.clone(),
@@ -295,11 +300,13 @@ impl Ledger {
         })
     }
 
-    /// Whether the job was acted on at a time or later.
-    pub fn has_acted_since(&self, job: &FailedJob, since: Timestamp) -> bool {
-        let name = JobName::of(job);
-        let mut actions = self.actions.iter().rev();
-        actions.any(|action| action.counts() && action.at >= since && action.job == name)
+    /// Whether an alert was followed since it began to fire: Alertmanager repeats what it tells.
+    pub fn has_followed(&self, alert: &str, job: &JobName) -> bool {
+        self.actions.iter().rev().any(|action| {
+            action.alert.as_deref() == Some(alert)
+                && action.job == *job
+                && action.progress != Progress::NotDone
+        })
     }
 
     /// How often the job was acted on in the pipeline of its failure. If that was started by an action, too, the

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use ci_history::Timestamp;
-
 use super::ask::Ask;
 use super::decisions::Verdict;
 use super::ledger::{Action, JobName};
@@ -28,10 +26,10 @@ pub struct Wish {
     pub job_id: Option<u64>,
     /// The manual job that [`ActionKind::Play`] starts.
     pub play: Option<Arc<str>>,
-    /// See [`Ask::since`].
-    pub since: Option<Timestamp>,
     /// The schedule that [`ActionKind::RunSchedule`] starts.
     pub schedule_id: Option<u64>,
+    /// The alert that wishes for it, and since when it fires.
+    pub alert: Option<Arc<str>>,
 }
 
 impl Wish {
@@ -54,8 +52,8 @@ impl Wish {
             pipeline_id: None,
             job_id: None,
             play: None,
-            since: None,
             schedule_id: None,
+            alert: None,
         }
     }
 }

@@ -115,12 +115,13 @@ fn short(text: String) -> String {
 mod tests {
     use super::*;
 
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Empty {}
+
     #[test]
     fn an_error_repeats_little_of_the_document() {
         let text = format!("{{\"{}é\": 1}}", "long key ".repeat(10_000));
-        #[derive(Debug, Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Empty {}
         let error = parse::<Empty>(text.as_bytes()).unwrap_err().to_string();
         assert!(error.len() < 2000, "{}", error.len());
         assert!(

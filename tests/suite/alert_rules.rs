@@ -291,6 +291,18 @@ fn the_rule_tests_notice_a_wait_that_is_changed() {
         ),
         ("exporter.yml", " for: 2m", " for: 90s", "exporter_down"),
         (
+            "remediation.yml",
+            " for: 5m",
+            " for: 6m",
+            "remediation_failing",
+        ),
+        (
+            "remediation.yml",
+            " for: 1h",
+            " for: 59m",
+            "remediation_paused",
+        ),
+        (
             "exporter.yml",
             " for: 1m",
             " for: 0s",

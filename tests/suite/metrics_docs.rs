@@ -1,6 +1,6 @@
 //! `docs/metrics.md` and the families say the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ci_history::Timestamp;
@@ -8,6 +8,7 @@ use http_body_util::BodyExt as _;
 use job_failure_exporter::base::api::Endpoint;
 use job_failure_exporter::base::label::Label as _;
 use job_failure_exporter::metrics::{Pause, Telemetry, WebhookResult, families};
+use job_failure_exporter::remediation::Reason;
 
 use crate::metrics_rows::exposition;
 
@@ -104,4 +105,20 @@ async fn the_exporters_own_page_has_exactly_the_documented_families() {
         .map(|(name, (kind, _))| (name, kind))
         .collect();
     assert_eq!(documented, exposed);
+}
+
+#[test]
+fn every_reason_of_the_guard_and_of_a_pause_is_explained() {
+    let page = include_str!("../../docs/remediation.md");
+    for reason in Reason::ALL {
+        let name = format!("`{}`", reason.as_str());
+        let is_row = |line: &str| line.starts_with("| `") && line.contains(&name);
+        let is_told = page.lines().any(is_row) || *reason == Reason::ReportOnly;
+        assert!(is_told && page.contains(&name), "{name}");
+    }
+    let page = include_str!("../../docs/metrics.md");
+    let (_, row) = page.split_once("| reason of a pause | ").unwrap();
+    let (row, _) = row.split_once(" |").unwrap();
+    let told: BTreeSet<_> = row.split(", ").collect();
+    assert_eq!(told, Pause::ALL.iter().map(|it| it.as_str()).collect());
 }

@@ -74,7 +74,7 @@ async fn no_label_is_longer_than_a_scrape_allows() {
     let page = exposition.snapshot().identity().collect().await.unwrap();
     let page = String::from_utf8(page.to_bytes().into()).unwrap();
     let samples = page.lines().filter(|line| !line.starts_with('#'));
-    let labels = samples.flat_map(|line| line.split("\",").map(|label| label.len()));
+    let labels = samples.flat_map(|line| line.split("\",").map(str::len));
     let longest = labels.max().unwrap();
     // Escaped, each of these characters has two bytes.
     assert!((256..=2 * 512 + 32).contains(&longest), "{longest} bytes");

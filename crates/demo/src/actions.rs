@@ -17,7 +17,8 @@ struct Action {
     number: u64,
     project: String,
     job: String,
-    action: String,
+    #[serde(rename = "action")]
+    kind: String,
     by: String,
     result: String,
 }
@@ -50,7 +51,7 @@ impl Actions {
             let _ = writeln!(
                 text,
                 "\n>>> {}: {} of {}, by {}: {result}",
-                action.action, action.job, action.project, action.by
+                action.kind, action.job, action.project, action.by
             );
         }
         let waits = record.decisions.iter().any(|it| it.reason == "outage");

@@ -60,7 +60,7 @@ fn plan_courier(world: &mut World, past: Duration) {
             world.set_role(bot, id, Some(Role::Maintainer));
         }
     }
-    let minutes = (0..COURIER_MINUTES).map(|minute| Duration::from_mins(minute));
+    let minutes = (0..COURIER_MINUTES).map(Duration::from_mins);
     for (at, is_lost) in minutes
         .map(|at| (at, false))
         .chain([(past + LOST_AFTER, true)])

@@ -55,6 +55,10 @@ pub struct Group {
 
 /// A project.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches that are independent in GitLab"
+)]
 pub struct Project {
     /// Numeric id.
     pub id: u64,

@@ -199,7 +199,8 @@ impl Command<'_> {
 
 /// Whether a file is there for a secret: `db_password`, `.vault_pass`, `id_rsa`, `tls.key`.
 fn is_file_of_secrets(name: &str) -> bool {
-    let is_key = name.starts_with("id_") || name.ends_with(".key") || name.ends_with(".pem");
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let is_key = name.starts_with("id_") || matches!(extension, "key" | "pem");
     let is_named = telling(name).is_some_and(|telling| telling >= Telling::Surely);
     is_key || is_named && !is_file(name)
 }

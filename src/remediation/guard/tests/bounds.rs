@@ -98,20 +98,25 @@ fn a_failure_is_acted_on_once_whatever_became_of_it() {
 }
 
 #[test]
-fn an_alert_that_keeps_firing_asks_once() {
-    let decided = |acted_ago, fires_for| {
-        let mut ledger = Ledger::default();
-        let mut earlier = failed(3000);
-        earlier.job_id = 3;
-        let number = ledger.intend(&ask(earlier), Timestamp::of_clock(NOW - acted_ago));
-        ledger.note(number, Progress::FailedAgain, None, None);
+fn an_alert_that_keeps_firing_is_followed_once() {
+    let alert = |id: &str| Origin::Alert {
+        caller: "alertmanager".into(),
+        id: id.into(),
+    };
+    let mut ledger = Ledger::default();
+    let mut earlier = failed(3000);
+    earlier.job_id = 3;
+    let mut followed = ask(earlier);
+    followed.origin = alert("a");
+    let number = ledger.intend(&followed, Timestamp::of_clock(NOW - 500));
+    ledger.note(number, Progress::FailedAgain, None, None);
+    let decided = |id| {
         let mut ask = ask(failed(400));
-        ask.origin = Origin::Caller("alertmanager".into());
-        ask.since = Some(Timestamp::of_clock(NOW - fires_for));
+        ask.origin = alert(id);
         reason_of(&decide(&ask, &listed(), &ledger))
     };
-    assert_eq!(decided(500, 1000), Some(Reason::AlreadyDone));
-    assert_eq!(decided(1000, 500), None, "it fires anew since then");
+    assert_eq!(decided("a"), Some(Reason::AlreadyDone));
+    assert_eq!(decided("b"), None, "another one, or one that fires anew");
 }
 
 #[test]

@@ -71,7 +71,6 @@ fn ask(job: FailedJob) -> Ask {
         origin: Origin::Rule("all".into()),
         kind: ActionKind::Recover,
         play: None,
-        since: None,
         job,
     }
 }
