@@ -20,6 +20,8 @@ const LOST_AFTER: i64 = 150;
 /// What is to be noted about an action.
 struct Note {
     number: u64,
+    /// How far it was when this was found out. Another exporter may have noted something else meanwhile.
+    from: Progress,
     progress: Progress,
     started: Option<u64>,
 }
@@ -44,8 +46,11 @@ impl Executor {
             for job in &opening {
                 changed |= ledger.open_circuit(job, now);
             }
-            // Another exporter may have noted the same.
-            let is_new = |note: &&Note| ledger.note(note.number, note.progress, note.started, None);
+            let is_new = |note: &&Note| {
+                let known = ledger.action(note.number);
+                known.is_some_and(|action| action.progress == note.from)
+                    && ledger.note(note.number, note.progress, note.started, None)
+            };
             let new: Vec<u64> = notes
                 .iter()
                 .filter(is_new)
@@ -69,6 +74,7 @@ impl Executor {
     async fn news_of(&self, action: &Action, now: Timestamp) -> Option<Note> {
         let note = |progress, started| Note {
             number: action.number,
+            from: action.progress,
             progress,
             started,
         };
