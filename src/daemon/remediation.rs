@@ -20,12 +20,15 @@ use crate::remediation::{
 };
 use crate::store::Store;
 
+/// Who may ask, and what acts.
+type Opened = (Arc<Remedies>, Arc<Executor>);
+
 /// What remediation of a configuration needs: who may ask, and what acts. `None` if it is off.
 pub(super) fn open(
     config: &Config,
     state: &Arc<State>,
     store: &Store,
-) -> Result<Option<(Arc<Remedies>, Arc<Executor>)>, DaemonError> {
+) -> Result<Option<Opened>, DaemonError> {
     let settings = &config.remediation;
     let telemetry = state.telemetry().clone();
     let rules = settings.rules.iter();

@@ -1,6 +1,5 @@
 //! One action: read what GitLab lists, record the intention, do it, record the result.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use ci_history::{Status, Timestamp};
 use tokio::sync::MutexGuard;
 
 use super::ask::Ask;
-use super::executor::Executor;
+use super::executor::{Executor, JobNames};
 use super::guard::{Decision, Target};
 use super::ledger::{Action, Ledger, Progress};
 use super::ledger_store::Change;
@@ -197,13 +196,12 @@ impl Executor {
     async fn read_listed(&self, ask: &Ask) -> Result<Listed, Error> {
         let (client, job) = (&self.client, &ask.job);
         let project = job.project_id;
-        let me = match self.known_user() {
-            Some(user) => user,
-            None => {
-                let user = client.user().await?;
-                self.remember_user(user);
-                user
-            }
+        let me = if let Some(user) = self.known_user() {
+            user
+        } else {
+            let user = client.user().await?;
+            self.remember_user(user);
+            user
         };
         let deployed = self.deployed(project).await?;
         let holder = client.attempt(project, job.job_id).await?.pipeline_id;
@@ -256,14 +254,14 @@ impl Executor {
         Ok(jobs)
     }
 
-    async fn deployed(&self, project: u64) -> Result<Arc<BTreeSet<Arc<str>>>, Error> {
+    async fn deployed(&self, project: u64) -> Result<Arc<JobNames>, Error> {
         if let Some(known) = self.known_deployed(project, DEPLOYED_FOR) {
             return Ok(known);
         }
         let jobs = match self.client.deployed_jobs(project).await {
             Ok(jobs) => jobs,
             // A project without environments, or without the right to see them: the names decide.
-            Err(error) if error.is_refusal() && !error.is_of_the_token() => BTreeSet::new(),
+            Err(error) if error.is_refusal() && !error.is_of_the_token() => JobNames::new(),
             Err(error) => return Err(error),
         };
         let jobs = Arc::new(jobs);

@@ -12,6 +12,12 @@ use super::reason::Reason;
 /// Most failures that are remembered.
 const MOST: usize = 20_000;
 
+/// Seconds until a decision that asked GitLab nothing is looked at again.
+const SOON: i64 = 30;
+
+/// The same of one that took requests.
+const LATER: i64 = 300;
+
 /// What was decided about a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decided {
@@ -40,15 +46,17 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Whether a later look may find another decision: an action that never reached GitLab is repeated, an operator
-    /// closes circuits and grants rights, and a log that is read late tells what a rule matches.
-    pub(super) fn may_change(self) -> bool {
-        matches!(
-            self,
+    /// After how many seconds a later look may find another decision: an action that never reached GitLab is repeated,
+    /// an operator closes circuits and grants rights, a log that is read late tells what a rule matches, and a replica
+    /// of GitLab's database that lagged has caught up.
+    pub(super) fn may_change_after(self) -> Option<i64> {
+        match self {
             Self::Act { is_report: false }
-                | Self::NoRule
-                | Self::Refuse(Reason::AlreadyDone | Reason::CircuitOpen | Reason::NoRights)
-        )
+            | Self::NoRule
+            | Self::Refuse(Reason::AlreadyDone | Reason::CircuitOpen) => Some(SOON),
+            Self::Refuse(Reason::NoRights | Reason::Gone | Reason::NotFailed) => Some(LATER),
+            _ => None,
+        }
     }
 
     /// The labels `decision` and `reason`.
@@ -148,8 +156,8 @@ impl Decisions {
 }
 
 /// The verdict of a guard's decision, and when it is looked at again.
-pub(super) fn verdict_of(decision: Decision, acts: bool) -> (Verdict, Option<Timestamp>) {
-    match decision {
+pub(super) fn verdict_of(decision: &Decision, acts: bool) -> (Verdict, Option<Timestamp>) {
+    match *decision {
         Decision::Act(_) => (Verdict::Act { is_report: !acts }, None),
         Decision::Wait { reason, until } => (Verdict::Wait(reason), Some(until)),
         Decision::Refuse(reason) => (Verdict::Refuse(reason), None),

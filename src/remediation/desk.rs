@@ -43,13 +43,13 @@ impl Executor {
         let turn = self.turn.lock().await;
         let decision = self.decide(&ask).await;
         if !matches!(decision, Decision::Act(_)) {
-            answer.refused.push(Refusal::of(&ask, decision));
+            answer.refused.push(Refusal::of(&ask, &decision));
         } else if is_trial || !self.acts() {
             answer.would.push(ask);
         } else {
             match self.act_in_turn(&ask, &turn).await {
                 Ok(action) => answer.actions.push(action),
-                Err(decision) => answer.refused.push(Refusal::of(&ask, decision)),
+                Err(decision) => answer.refused.push(Refusal::of(&ask, &decision)),
             }
         }
     }
@@ -153,7 +153,7 @@ impl Wish {
 }
 
 impl Refusal {
-    fn of(ask: &Ask, decision: Decision) -> Self {
+    fn of(ask: &Ask, decision: &Decision) -> Self {
         let (verdict, _) = verdict_of(decision, false);
         let why = match verdict {
             Verdict::Wait(reason) | Verdict::Refuse(reason) => reason.explain(),

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::ask::{Ask, FailedJob, Origin};
 use super::decisions::{Decided, Decisions, Verdict, verdict_of};
 use super::facts::{Condition, Failures, Observer};
-use super::guard::{Conditions, Decision, Guard, look_again};
+use super::guard::{Conditions, Decision, Guard};
 use super::ledger::{Action, Ledger, Progress};
 use super::ledger_store::LedgerStore;
 use super::reason::Reason;
@@ -65,6 +65,9 @@ pub struct Executor {
     wake: Notify,
 }
 
+/// Names of jobs.
+pub(super) type JobNames = BTreeSet<Arc<str>>;
+
 /// What is known between two looks.
 #[derive(Default)]
 struct Memory {
@@ -76,7 +79,7 @@ struct Memory {
     /// The user of the token.
     user: Option<u64>,
     /// The jobs of deployments, by project, and when they were read.
-    deployed: HashMap<u64, (Instant, Arc<BTreeSet<Arc<str>>>)>,
+    deployed: HashMap<u64, (Instant, Arc<JobNames>)>,
     /// Whether the record could not be read or saved the last time.
     is_unsaved: bool,
     /// Projects whose pipelines the token may not read.
@@ -196,8 +199,7 @@ impl Executor {
     /// Decides about one failure, and acts if nothing speaks against it.
     async fn consider(&self, job: &FailedJob) {
         let Some(rule) = self.settings.rule_for(&job.facts()) else {
-            let again = look_again(self.failures.now());
-            self.decided(job, None, Verdict::NoRule, Some(again));
+            self.decided(job, None, Verdict::NoRule, None);
             return;
         };
         let ask = Ask {
@@ -213,12 +215,7 @@ impl Executor {
                 Err(instead) => instead,
             };
         }
-        let (verdict, again) = verdict_of(decision, self.acts());
-        let again = again.or_else(|| {
-            verdict
-                .may_change()
-                .then(|| look_again(self.failures.now()))
-        });
+        let (verdict, again) = verdict_of(&decision, self.acts());
         self.decided(job, Some(&rule.name), verdict, again);
     }
 
@@ -276,6 +273,8 @@ impl Executor {
         again: Option<Timestamp>,
     ) {
         let now = self.failures.now();
+        let later = |after| Timestamp::of_clock(now.unix() + after);
+        let again = again.or_else(|| verdict.may_change_after().map(later));
         let decisions = &mut self.memory().decisions;
         if let Some(decided) = decisions.note(job, rule, verdict, again, now) {
             self.observer.decided(&decided);
@@ -333,17 +332,13 @@ impl Executor {
     }
 
     /// The jobs of a project's deployments, if they were read after `oldest`.
-    pub(super) fn known_deployed(
-        &self,
-        project: u64,
-        oldest: Duration,
-    ) -> Option<Arc<BTreeSet<Arc<str>>>> {
+    pub(super) fn known_deployed(&self, project: u64, oldest: Duration) -> Option<Arc<JobNames>> {
         let memory = self.memory();
         let (at, jobs) = memory.deployed.get(&project)?;
         (at.elapsed() < oldest).then(|| jobs.clone())
     }
 
-    pub(super) fn remember_deployed(&self, project: u64, jobs: Arc<BTreeSet<Arc<str>>>) {
+    pub(super) fn remember_deployed(&self, project: u64, jobs: Arc<JobNames>) {
         let mut memory = self.memory();
         memory.deployed.insert(project, (Instant::now(), jobs));
     }

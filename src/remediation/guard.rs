@@ -223,7 +223,7 @@ impl Guard<'_> {
 
     /// Not now, and perhaps later.
     pub(super) fn later(&self, reason: Reason) -> Decision {
-        let until = look_again(self.now);
+        let until = Timestamp::of_clock(self.now.unix() + LOOK_AGAIN);
         Decision::Wait { reason, until }
     }
 
@@ -234,11 +234,6 @@ impl Guard<'_> {
             Decision::Refuse(reason)
         }
     }
-}
-
-/// When something is looked at again that waits for no known time.
-pub(super) fn look_again(now: Timestamp) -> Timestamp {
-    Timestamp::of_clock(now.unix() + LOOK_AGAIN)
 }
 
 /// Why the failed attempt is not to be touched.

@@ -2,7 +2,7 @@
 //!
 //! `cargo test --test soak -- remediation`. `REMEDIATION_FOR` sets the duration, `REMEDIATION_SEED` the seed.
 //!
-//! Each round pushes one pipeline to every project, and injects faults while its failed jobs are retried. Then all faults
+//! Each round pushes one pipeline to every project, and injects faults while its failed jobs are retried. Then the kills
 //! end, and what became of every job is compared with what was planned. GitLab counts the actions: never two for one
 //! failure.
 
@@ -25,7 +25,7 @@ use testkit::s3_servers::TestBucket;
 const PROJECTS: usize = 12;
 
 /// Faults of a round.
-const STEPS: u32 = 30;
+const STEPS: u32 = 16;
 
 /// Tries of the rule.
 const TRIES: usize = 3;
@@ -90,6 +90,16 @@ impl Soak {
             let path = |index| format!("acme/service-{index:02}");
             let projects = (0..PROJECTS).map(|index| world.create_project(&path(index)));
             (projects.collect(), bot)
+        });
+        gitlab.faults(|faults| {
+            faults.writes.probability = 0.3;
+            faults.writes.kinds = vec![
+                Fault::Reset,
+                Fault::AnswerLost,
+                Fault::BadGateway,
+                Fault::TooManyRequestsBare,
+            ];
+            faults.writes.race_window = Duration::from_millis(50);
         });
         let bucket = TestBucket::create().await;
         let proxy = Proxy::before(bucket.server).await;
@@ -162,18 +172,8 @@ impl Soak {
         }
     }
 
-    /// Injects faults while time passes, then ends them.
+    /// Kills replicas, and lets S3 and GitLab go away, while time passes.
     async fn trouble(&mut self) {
-        self.gitlab.faults(|faults| {
-            faults.writes.probability = 0.3;
-            faults.writes.kinds = vec![
-                Fault::Reset,
-                Fault::AnswerLost,
-                Fault::BadGateway,
-                Fault::TooManyRequestsBare,
-            ];
-            faults.writes.race_window = Duration::from_millis(50);
-        });
         for _ in 0..STEPS {
             match self.random.u32(..10) {
                 0..5 => self.kill().await,
@@ -191,15 +191,15 @@ impl Soak {
                         .faults(|faults| faults.outage = Some(Fault::Unavailable));
                     self.count("GitLab away");
                 }
+                8 => {
+                    self.gitlab.lag(&[], self.random.u32(1..4));
+                    self.count("replica lags");
+                }
                 _ => {}
             }
             self.pass_time().await;
             self.mend().await;
         }
-        self.gitlab.faults(|faults| {
-            faults.writes.probability = 0.0;
-            faults.writes.race_window = Duration::ZERO;
-        });
     }
 
     /// Kills a replica at a random moment, or both.
@@ -228,6 +228,7 @@ impl Soak {
         self.proxy.go().await;
         self.proxy.come_back().await;
         self.gitlab.faults(|faults| faults.outage = None);
+        self.gitlab.catch_up();
         for (place, running) in self.places.iter().zip(&mut self.running) {
             if running.is_none() {
                 *running = Some(place.start().await);

@@ -197,7 +197,7 @@ fn reply(
         }
         Route::Deployments(id) => {
             let project = view.project(&id)?;
-            if project.hides_deployments {
+            if world.settings.hides_deployments {
                 return Err(Reply::forbidden("403 Forbidden"));
             }
             let mut rows = world.deployments(project.id);

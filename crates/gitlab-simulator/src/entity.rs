@@ -72,8 +72,6 @@ pub struct Project {
     pub archived: bool,
     /// Whether CI/CD is switched off. The API then answers 403 for its pipelines.
     pub ci_disabled: bool,
-    /// Whether its environments are switched off. The API then answers 403 for its deployments.
-    pub hides_deployments: bool,
     /// Ids of the groups that the project is shared with.
     pub shared_with: Vec<u64>,
     /// Time of creation.

@@ -13,6 +13,8 @@ pub struct Settings {
     pub schedule_takes: Duration,
     /// Pipelines that a user can create by the API for one commit in a minute; more are refused.
     pub pipelines_per_minute: Option<usize>,
+    /// Whether environments are switched off. The API then answers 403 for deployments.
+    pub hides_deployments: bool,
 }
 
 impl Default for Settings {
@@ -23,6 +25,7 @@ impl Default for Settings {
             cancel_takes: Duration::ZERO,
             schedule_takes: Duration::from_secs(2),
             pipelines_per_minute: None,
+            hides_deployments: false,
         }
     }
 }

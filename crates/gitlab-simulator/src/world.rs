@@ -188,7 +188,6 @@ impl World {
             hides_default_branch: false,
             archived: false,
             ci_disabled: false,
-            hides_deployments: false,
             shared_with: Vec::new(),
             created_at: self.now,
             last_iid: 0,

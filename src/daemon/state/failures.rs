@@ -49,7 +49,10 @@ impl Failures for State {
     fn result(&self, action: &Action) -> Option<ActionResult> {
         // The first attempt that counts: before it was seen the execution is still decided by an older one.
         let (job, pipeline, first) = match action.kind {
-            ActionKind::Recover => (&action.job.job, action.pipeline_id, action.job_id + 1),
+            ActionKind::Recover => {
+                let first = action.started.unwrap_or(action.job_id + 1);
+                (&action.job.job, action.pipeline_id, first)
+            }
             // A manual job that is played stays the same attempt.
             ActionKind::Play => (action.play.as_ref()?, action.pipeline_id, action.started?),
             ActionKind::Restart => (&action.job.job, action.started?, 0),

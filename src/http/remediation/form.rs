@@ -65,12 +65,11 @@ pub(super) async fn respond(remedies: &Arc<Remedies>, body: &[u8], caller: Arc<s
     let wish = Wish { kind, ..wish };
     let worker = remedies.clone();
     let work = tokio::spawn(async move { worker.executor.ask(&[wish], &caller, false).await });
-    match work.await {
-        Ok(answer) => shown(StatusCode::OK, &result(&answer), &fields.back),
-        Err(_) => {
-            let text = html! { p { "The exporter is ending." } };
-            shown(StatusCode::SERVICE_UNAVAILABLE, &text, &fields.back)
-        }
+    if let Ok(answer) = work.await {
+        shown(StatusCode::OK, &result(&answer), &fields.back)
+    } else {
+        let text = html! { p { "The exporter is ending." } };
+        shown(StatusCode::SERVICE_UNAVAILABLE, &text, &fields.back)
     }
 }
 

@@ -70,8 +70,7 @@ async fn where_gitlab_shows_no_deployments_names_and_stages_decide() {
             };
             stage.gitlab.faults(at_each);
         } else {
-            let hides = |project: &mut gitlab_simulator::Project| project.hides_deployments = true;
-            stage.with(|world| hides(world.project_mut(stage.project).unwrap()));
+            stage.with(|world| world.settings_mut().hides_deployments = true);
         }
         stage.start().await;
         stage.ended([flaky_runner("unit"), publish()]);

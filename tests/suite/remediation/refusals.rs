@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gitlab_simulator::{Role, Scope};
+use gitlab_simulator::{Fault, Faults, Role, Scope};
 use serde_json::json;
 use testkit::daemon::minutes;
 
@@ -118,4 +118,20 @@ async fn a_project_that_the_bot_cannot_see_is_left_alone() {
     stage.ended([flaky_runner("unit")]);
     stage.decides("unit", "refuse", "gone").await;
     assert_eq!(stage.sent(), 0);
+}
+
+#[tokio::test]
+async fn what_a_lagging_replica_of_gitlab_does_not_have_yet_is_looked_at_again() {
+    let stage = Stage::new("act", RULES).await;
+    let pipeline = stage.ended([flaky_runner("lint")]);
+    stage.results(&["started"]).await;
+    let next = stage.job(pipeline, "lint").id + 1;
+    let missing = |faults: &mut Faults| {
+        faults.inject_at(&format!("/jobs/{next}"), Fault::NotYetThere);
+    };
+    stage.gitlab.faults(missing);
+    let unit = stage.ended([flaky_runner("unit")]);
+    assert_eq!(stage.job(unit, "unit").id, next);
+    stage.decides("unit", "refuse", "gone").await;
+    stage.results_in_time(&["recovered", "recovered"]).await;
 }
