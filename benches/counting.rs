@@ -34,7 +34,6 @@ fn pipeline(id: u64) -> (PipelineObservation, Vec<JobObservation>) {
         tag: false,
         sha: format!("{id:040x}").into(),
         status: Status::Success,
-        is_partial: false,
         source: Some("push".into()),
         created_at: at(id * 600),
         updated_at: at(id * 600 + 300),
