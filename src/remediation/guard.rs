@@ -223,7 +223,12 @@ impl Guard<'_> {
 
     /// Not now, and perhaps later.
     pub(super) fn later(&self, reason: Reason) -> Decision {
-        let until = Timestamp::of_clock(self.now.unix() + LOOK_AGAIN);
+        let after = match reason {
+            // Each look takes some requests, and a person may have to mend what failed before.
+            Reason::UpstreamFailed => 4 * LOOK_AGAIN,
+            _ => LOOK_AGAIN,
+        };
+        let until = Timestamp::of_clock(self.now.unix() + after);
         Decision::Wait { reason, until }
     }
 

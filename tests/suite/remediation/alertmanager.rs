@@ -11,7 +11,8 @@ use super::stage::{OPS, SHOP, Stage, broken_runner, flaky_runner};
 /// Without rules: only alerts act.
 const NO_RULES: &str = "limits: {younger_than: 6h}";
 
-const FIRED: &str = "2026-01-05T08:03:00Z";
+/// Before anything was done about it.
+const FIRED: &str = "2026-01-05T08:01:00Z";
 
 /// As Alertmanager 0.28 sends it.
 fn message(alerts: &[Value]) -> Value {

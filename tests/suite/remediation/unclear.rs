@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gitlab_simulator::Fault;
+use gitlab_simulator::{Fault, Faults, JobPlan};
 use testkit::daemon::{holds, minutes, until};
 
 use super::stage::{RULES, Stage, broken_runner, flaky_runner};
@@ -109,6 +109,31 @@ async fn an_exporter_that_is_killed_after_it_acted_does_not_act_again() {
         .gitlab
         .faults(|faults| faults.writes.delay_after = Duration::ZERO);
     stage.start().await;
+    stage.results_in_time(&["recovered"]).await;
+    assert_eq!(stage.retries(), 1);
+}
+
+#[tokio::test]
+async fn a_new_pipeline_and_a_played_job_are_found_after_a_lost_answer_too() {
+    let again =
+        "rules: [{name: again, match: {jobs: [unit]}, action: restart, delays: [10s, 10s]}]";
+    let stage = Stage::new("act", again).await;
+    let lose = |at: &str| {
+        let inject = |faults: &mut Faults| faults.inject_at(at, Fault::Reset);
+        stage.gitlab.faults(inject);
+    };
+    lose("/pipeline");
+    stage.ended([flaky_runner("unit")]);
+    stage.results(&["intended"]).await;
+    stage.results_in_time(&["recovered"]).await;
+    assert_eq!(stage.retries(), 1);
+
+    let play = "rules: [{name: mirror, match: {jobs: [unit]}, action: play, play: mirror, delays: [10s, 10s]}]";
+    let stage = Stage::new("act", play).await;
+    let inject = |faults: &mut Faults| faults.inject_at("/play", Fault::AnswerLost);
+    stage.gitlab.faults(inject);
+    stage.ended([JobPlan::fails("unit"), JobPlan::passes("mirror").manual()]);
+    stage.results(&["intended"]).await;
     stage.results_in_time(&["recovered"]).await;
     assert_eq!(stage.retries(), 1);
 }
