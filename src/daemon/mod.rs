@@ -110,8 +110,8 @@ impl Daemon {
             clock: clock.clone(),
             has_token: config.gitlab.token.is_some(),
         };
-        let remediation = remediation::open(&config, &state, &store)?;
         let poller = Poller::new(client, config.watch.clone(), state.clone());
+        let remediation = remediation::open(&config, &state, &store, poller.waker())?;
         let webhooks = config.webhooks.gitlab.as_ref();
         let webhooks = webhooks
             .map(|hooks| webhooks::open(hooks, &config.watch, &state, &clock, poller.waker()));

@@ -11,9 +11,10 @@ use super::client::acting_client;
 use super::error::DaemonError;
 use super::state::State;
 use crate::base::api::Endpoint;
-use crate::config::{Config, Mode, Word as _};
+use crate::config::{ActionKind, Config, Mode, Word as _};
 use crate::gitlab::TransportMetrics;
 use crate::http::Remedies;
+use crate::ingest::{PollHint, Waker};
 use crate::metrics::{Pause, Telemetry};
 use crate::remediation::{
     Action, Callers, Condition, Decided, Executor, Ledger, Observer, Parts, Progress, Verdict,
@@ -28,6 +29,7 @@ pub(super) fn open(
     config: &Config,
     state: &Arc<State>,
     store: &Store,
+    waker: Waker,
 ) -> Result<Option<Opened>, DaemonError> {
     let settings = &config.remediation;
     let telemetry = state.telemetry().clone();
@@ -50,7 +52,7 @@ pub(super) fn open(
         settings: settings.clone(),
         tracks: config.watch.tracks.clone(),
         poll_interval: config.watch.interval,
-        observer: Arc::new(Told { telemetry }),
+        observer: Arc::new(Told { telemetry, waker }),
     }));
     let callers = Callers::new(settings.callers.clone());
     let remedies = Remedies::new(executor.clone(), callers, form_token()?);
@@ -72,6 +74,18 @@ pub(super) fn secrets(config: &Config) -> Vec<SecretString> {
     tokens.chain(settings.token.clone()).collect()
 }
 
+/// The pipeline to read after an action. GitLab may end a new attempt at once, and list its pipeline as before.
+fn moved_by(action: &Action) -> Option<u64> {
+    if action.progress != Progress::Started {
+        return None;
+    }
+    match action.kind {
+        ActionKind::Recover | ActionKind::Play => Some(action.pipeline_id),
+        ActionKind::Restart => action.started,
+        ActionKind::RunSchedule => None,
+    }
+}
+
 /// Counts the requests. The circuit breaker and the budget that are shown are those of polling.
 struct Sent {
     telemetry: Telemetry,
@@ -90,6 +104,7 @@ impl TransportMetrics for Sent {
 /// Counts and logs.
 struct Told {
     telemetry: Telemetry,
+    waker: Waker,
 }
 
 impl Observer for Told {
@@ -149,6 +164,14 @@ impl Observer for Told {
             answer = action.answer.as_deref(),
             "acted on a failed job"
         );
+        if let Some(pipeline) = moved_by(action) {
+            let hint = PollHint {
+                pipeline,
+                moved: true,
+                is_urgent: true,
+            };
+            self.waker.wake(action.job.project_id, Some(hint));
+        }
     }
 
     fn recorded(&self, ledger: &Ledger) {

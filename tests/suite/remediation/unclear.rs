@@ -137,3 +137,14 @@ async fn a_new_pipeline_and_a_played_job_are_found_after_a_lost_answer_too() {
     stage.results_in_time(&["recovered"]).await;
     assert_eq!(stage.retries(), 1);
 }
+
+#[tokio::test]
+async fn an_attempt_that_gitlab_drops_at_once_is_a_failed_try() {
+    let stage = Stage::new("act", RULES).await;
+    let reason = "runner_system_failure".to_owned();
+    stage.with(|world| world.project_mut(stage.project).unwrap().drop_reason = Some(reason));
+    stage.ended([flaky_runner("unit")]);
+    stage.results_in_time(&["failed_again"; 3]).await;
+    stage.decides("unit", "refuse", "tries_used_up").await;
+    assert_eq!(stage.retries(), 3);
+}
