@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ci_history::{FailureClass, Timestamp};
+use ci_history::FailureClass;
 
 use super::ask::{Ask, FailedJob, Origin};
 use super::decisions::{Verdict, verdict_of};
@@ -73,8 +73,7 @@ impl Executor {
             return self.schedule_of(wish).map(ask).into_iter().collect();
         }
         let now = self.failures.now();
-        let longest = self.settings.limits.younger_than.as_secs();
-        let since = Timestamp::of_clock(now.unix() - i64::try_from(longest).unwrap_or(i64::MAX));
+        let since = self.oldest(now);
         let mut jobs = self.failures.failed_jobs(since);
         jobs.retain(|job| wish.is_about(job));
         jobs.sort_unstable_by_key(|job| (job.pipeline_id, job.job_id));

@@ -157,8 +157,7 @@ impl Executor {
         }
         self.follow_up().await;
         let now = self.failures.now();
-        let longest = self.settings.limits.younger_than.as_secs();
-        let since = Timestamp::of_clock(now.unix() - i64::try_from(longest).unwrap_or(i64::MAX));
+        let since = self.oldest(now);
         let mut jobs = self.failures.failed_jobs(since);
         // The jobs of earlier stages first: GitLab creates them first.
         jobs.sort_unstable_by_key(|job| (job.pipeline_id, job.job_id));
@@ -173,6 +172,12 @@ impl Executor {
         let unseen_since = Timestamp::of_clock(now.unix() - UNSEEN);
         self.memory().decisions.forget(unseen_since);
         self.tell_conditions();
+    }
+
+    /// Older failures are left alone.
+    pub(super) fn oldest(&self, now: Timestamp) -> Timestamp {
+        let longest = self.settings.limits.younger_than.as_secs();
+        Timestamp::of_clock(now.unix() - i64::try_from(longest).unwrap_or(i64::MAX))
     }
 
     fn tell_conditions(&self) {

@@ -136,8 +136,7 @@ impl Executor {
 
     /// The jobs whose circuits open now.
     fn circuits_to_open(&self, ledger: &Ledger, now: Timestamp) -> Vec<FailedJob> {
-        let longest = self.settings.limits.younger_than.as_secs();
-        let since = Timestamp::of_clock(now.unix() - i64::try_from(longest).unwrap_or(i64::MAX));
+        let since = self.oldest(now);
         let jobs = self.failures.failed_jobs(since).into_iter();
         let opens = |job: &FailedJob| {
             let circuit = ledger.circuit(job);

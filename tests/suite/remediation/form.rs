@@ -92,6 +92,7 @@ async fn in_the_mode_report_a_button_changes_nothing() {
     let (stage, fields) = form("report").await;
     let request = post(&stage, &fields).basic_auth("ops", Some(OPS));
     let text = request.send().await.unwrap().text().await.unwrap();
-    assert!(text.contains("This would recover"), "{text}");
+    let says = "<code>remediation.mode</code> is <code>report</code>";
+    assert!(text.contains(says), "{text}");
     assert_eq!(stage.sent(), 0);
 }
