@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body::Body;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use url::form_urlencoded;
 
@@ -157,8 +158,7 @@ impl Remedies {
 
     async fn retry(self: &Arc<Self>, query: &str, body: &[u8], caller: Arc<str>) -> Response {
         let wishes = kind_and_trial(query).and_then(|(kind, is_trial)| {
-            let request: RetryRequest = serde_json::from_slice(body)
-                .map_err(|error| format!("the body is not what is wanted: {error}"))?;
+            let request: RetryRequest = object(body)?;
             Ok((request.wishes(kind)?, is_trial))
         });
         let (wishes, is_trial) = match wishes {
@@ -185,10 +185,9 @@ impl Remedies {
     }
 
     async fn halt(&self, body: &[u8], caller: Arc<str>) -> Response {
-        let halted = match serde_json::from_slice(body) {
+        let halted = match object(body) {
             Ok(HaltRequest { halted }) => halted,
-            Err(error) => {
-                let why = format!("the body is not what is wanted: {error}");
+            Err(why) => {
                 return json_body(StatusCode::BAD_REQUEST, &json!({ "error": why }));
             }
         };
@@ -200,10 +199,9 @@ impl Remedies {
     }
 
     async fn reset_circuit(&self, body: &[u8], caller: &str) -> Response {
-        let request: CircuitRequest = match serde_json::from_slice(body) {
+        let request: CircuitRequest = match object(body) {
             Ok(request) => request,
-            Err(error) => {
-                let why = format!("the body is not what is wanted: {error}");
+            Err(why) => {
                 return json_body(StatusCode::BAD_REQUEST, &json!({ "error": why }));
             }
         };
@@ -229,6 +227,15 @@ impl Remedies {
             Err(why) => json_body(StatusCode::SERVICE_UNAVAILABLE, &json!({ "error": why })),
         }
     }
+}
+
+/// The JSON object of a body. A list of the right values would pass for one.
+fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first != Some(&b'{') {
+        return Err("the body is no JSON object".to_owned());
+    }
+    serde_json::from_slice(body).map_err(|error| format!("the body is not what is wanted: {error}"))
 }
 
 /// The parameters `type` and `dry_run`.
