@@ -233,7 +233,7 @@ impl Remedies {
 fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
     if first != Some(&b'{') {
-        return Err("the body is no JSON object".to_owned());
+        return Err("the body is not what is wanted: it is no JSON object".to_owned());
     }
     serde_json::from_slice(body).map_err(|error| format!("the body is not what is wanted: {error}"))
 }
