@@ -5,7 +5,7 @@ use std::fmt;
 
 use ci_history::{TimelineKey, Timestamp};
 
-use super::layout::{ATTIC, document_path};
+use super::layout::{ATTIC, document_path, project_of_folder};
 
 /// Whether the document stays where it is, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,8 @@ impl AtticName {
             .strip_prefix(ATTIC)?
             .strip_prefix('/')?
             .strip_suffix(".json")?;
+        let (project, stem) = stem.split_once('/')?;
+        project_of_folder(project)?;
         let (_, seconds) = stem.rsplit_once('@')?;
         Some(Self {
             at: Timestamp::from_unix(seconds.parse().ok()?)?,
@@ -66,7 +68,13 @@ mod tests {
         let name = AtticName::of(&TimelineKey::new(7, "release/1@2"), at);
         assert_eq!(name.name, "attic/7/release%2F1%402@1700000000.json");
         assert_eq!(AtticName::parse(&name.name), Some(name));
-        for other in ["7/main.json", "attic/7/main.json", "attic/7/x@y.json"] {
+        for other in [
+            "7/main.json",
+            "attic/7/main.json",
+            "attic/7/x@y.json",
+            "attic/reports/x@1.json",
+            "attic/x@1.json",
+        ] {
             assert_eq!(AtticName::parse(other), None, "{other}");
         }
     }

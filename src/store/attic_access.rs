@@ -5,9 +5,9 @@ use ci_history::{Rules, TimelineKey, Timestamp};
 use super::attic::{Aside, AtticName};
 use super::document::{Saved, decode};
 use super::json::DocumentError;
-use super::layout::document_path;
+use super::layout::{ATTIC, document_path};
 use super::outcome::Written;
-use super::{Store, StoreError, blocking};
+use super::{Store, StoreError, blocking, read_file_of_ours};
 
 impl Store {
     /// Puts the document of a timeline into the attic. That there is none is no error.
@@ -44,7 +44,11 @@ impl Store {
         let mut names = match self {
             Self::Directory(directory) => {
                 let directory = directory.clone();
-                blocking(move || directory.attic()).await
+                let listed = blocking(move || directory.attic()).await;
+                listed.map_err(|source| StoreError::Unreadable {
+                    name: ATTIC.to_owned(),
+                    source,
+                })?
             }
             Self::S3(s3) => s3.attic().await?,
         };
@@ -70,7 +74,7 @@ impl Store {
         let text = match self {
             Self::Directory(directory) => {
                 let (directory, name) = (directory.clone(), name.to_string());
-                blocking(move || directory.read(&name).ok().flatten()).await
+                blocking(move || read_file_of_ours(&directory, &name)).await?
             }
             Self::S3(s3) => s3.read(&name.to_string()).await?,
         };

@@ -8,13 +8,11 @@ use std::sync::Arc;
 use ci_history::{Shard, TimelineKey};
 
 use super::attic::AtticName;
+use super::contents::{self, Contents};
 use super::envelope::{self, seal};
 use super::files::{self, Owner, sync};
-use super::layout::{ATTIC, PROJECT_FILE, REMEDIATION, document_path};
+use super::layout::{LOCK_FILE, document_path};
 use super::outcome::{Loaded, Quarantined, ReadError};
-
-const LOCK_FILE: &str = ".lock";
-const DOCUMENT_SUFFIX: &str = ".json";
 
 /// The state directory could not be taken.
 #[derive(Debug, thiserror::Error)]
@@ -142,23 +140,23 @@ impl Directory {
     /// Removes leftovers, and takes the permissions of other users from everything that an exporter writes. From the
     /// state directory itself only if nothing else is in it.
     fn tidy(&self) {
-        for folder in project_folders(&self.root) {
-            for leftover in files::files_in(&folder, files::is_temporary) {
-                let _ = fs::remove_file(leftover);
-            }
-            for file in files::files_in(&folder, |_| true) {
-                files::tighten(&file);
-            }
-            files::tighten(&folder);
-        }
-        let is_ours = |path: PathBuf| {
-            let name = path.file_name().and_then(|name| name.to_str());
-            name.is_some_and(|name| {
-                [LOCK_FILE, ATTIC, REMEDIATION].contains(&name)
-                    || name.bytes().all(|it| it.is_ascii_digit())
-            })
+        // Reading the documents tells what cannot be read.
+        let Ok(found) = Contents::of(&self.root) else {
+            return;
         };
-        if files::entries(&self.root).all(is_ours) {
+        found.warn(&self.root);
+        for folder in found.folders() {
+            for file in contents::files_in(folder, |_| true).unwrap_or_default() {
+                let name = file.file_name().and_then(|name| name.to_str());
+                if name.is_some_and(files::is_temporary) {
+                    let _ = fs::remove_file(file);
+                } else {
+                    files::tighten(&file);
+                }
+            }
+            files::tighten(folder);
+        }
+        if !found.is_shared() {
             files::tighten(&self.root);
         }
     }
@@ -174,7 +172,13 @@ impl Directory {
     /// Replaces a timeline's document; the former one stays whole until the new one is safely on disk.
     pub fn save(&self, key: &TimelineKey, text: &[u8]) -> Result<(), SaveError> {
         let text = seal(text.to_vec(), self.instance.as_deref());
-        self.write(&document_path(key), &text)
+        let name = document_path(key);
+        files::refuse_too_long(&text).map_err(|source| SaveError {
+            path: self.root.join(&name),
+            action: "writing",
+            source,
+        })?;
+        self.write(&name, &text)
     }
 
     /// The GitLab of the documents, if it is known.
@@ -215,7 +219,9 @@ impl Directory {
 
     /// A file; `None` if there is none.
     pub(super) fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
-        match files::read(&self.root.join(name)) {
+        let path = self.root.join(name);
+        files::refuse_links(&self.root, &path)?;
+        match files::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             read => read.map(Some),
         }
@@ -233,6 +239,7 @@ impl Directory {
             }
         };
         let folder = to.parent().unwrap_or(&self.root);
+        files::refuse_links(&self.root, &from).map_err(failed("finding it"))?;
         self.create_folder(folder)
             .map_err(failed("creating the attic"))?;
         match fs::rename(&from, &to) {
@@ -253,20 +260,22 @@ impl Directory {
     }
 
     /// The documents in the attic.
-    pub(super) fn attic(&self) -> Vec<AtticName> {
-        let folders = files::folders_in(&self.root.join(ATTIC)).into_iter();
-        let paths = folders.flat_map(|folder| files::files_in(&folder, |_| true));
-        let name = |path: PathBuf| {
-            let name = path.strip_prefix(&self.root).ok()?;
-            AtticName::parse(name.to_str()?)
-        };
-        paths.filter_map(name).collect()
+    pub(super) fn attic(&self) -> io::Result<Vec<AtticName>> {
+        let mut names = Vec::new();
+        for folder in Contents::of(&self.root)?.attic {
+            for path in contents::files_in(&folder, |_| true)? {
+                let name = path.strip_prefix(&self.root).ok();
+                names.extend(name.and_then(|name| AtticName::parse(name.to_str()?)));
+            }
+        }
+        Ok(names)
     }
 
     /// Removes a file, if there is one.
     pub(super) fn remove(&self, name: &str) -> Result<(), SaveError> {
         let path = self.root.join(name);
-        match fs::remove_file(&path) {
+        let removed = files::refuse_links(&self.root, &path).and_then(|()| fs::remove_file(&path));
+        match removed {
             Err(source) if source.kind() != io::ErrorKind::NotFound => Err(SaveError {
                 path,
                 action: "removing",
@@ -301,18 +310,10 @@ fn read_all(
     move_aside: impl Fn(&Path) -> Option<PathBuf>,
 ) -> Loaded {
     let mut loaded = Loaded::default();
-    for path in document_files(root) {
-        // A folder that is no project's is for nobody to leave out.
-        if project_of(&path).is_some_and(|id| !shard.owns(id)) {
-            continue;
-        }
+    for path in documents(root, shard, &mut loaded) {
         match read_document(root, &path, instance) {
             Ok(opened) => loaded.push(opened),
-            Err(error) => loaded.quarantined.push(Quarantined {
-                path,
-                moved_to: None,
-                error,
-            }),
+            Err(error) => leave(&mut loaded, path, error),
         }
     }
     if !loaded.quarantined.iter().any(Quarantined::is_refused) {
@@ -323,6 +324,33 @@ fn read_all(
     loaded
 }
 
+/// The documents of a shard, in the order of their paths. What cannot be listed is told.
+fn documents(root: &Path, shard: Shard, loaded: &mut Loaded) -> Vec<PathBuf> {
+    let found = Contents::of(root).unwrap_or_else(|error| {
+        leave(loaded, root.to_owned(), error.into());
+        Contents::default()
+    });
+    let mut documents = Vec::new();
+    for (id, folder) in found.projects {
+        // The folder of another shard is for that one to read.
+        if shard.owns(id) {
+            match contents::documents(&folder) {
+                Ok(found) => documents.extend(found),
+                Err(error) => leave(loaded, folder, error.into()),
+            }
+        }
+    }
+    documents
+}
+
+fn leave(loaded: &mut Loaded, path: PathBuf, error: ReadError) {
+    loaded.quarantined.push(Quarantined {
+        path,
+        moved_to: None,
+        error,
+    });
+}
+
 fn read_document(
     root: &Path,
     path: &Path,
@@ -331,36 +359,6 @@ fn read_document(
     let text = files::read(path)?;
     let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy();
     Ok(envelope::open(&text, &name, instance)?)
-}
-
-/// The documents, in the order of their paths.
-fn document_files(root: &Path) -> Vec<PathBuf> {
-    let folders = files::folders_in(root).into_iter();
-    let folders = folders.filter(|folder| !folder.ends_with(ATTIC));
-    folders
-        .flat_map(|folder| {
-            files::files_in(&folder, |name| {
-                let is_timeline = name.ends_with(DOCUMENT_SUFFIX) && !name.starts_with('.');
-                is_timeline || name == PROJECT_FILE
-            })
-        })
-        .collect()
-}
-
-/// The folders of the projects, and those of the attic.
-fn project_folders(root: &Path) -> Vec<PathBuf> {
-    let mut folders = files::folders_in(root);
-    folders.extend(files::folders_in(&root.join(ATTIC)));
-    folders.retain(|folder| {
-        let name = folder.file_name().and_then(|name| name.to_str());
-        name.is_some_and(|name| name == ATTIC || name.bytes().all(|it| it.is_ascii_digit()))
-    });
-    folders
-}
-
-/// The project of a document, by the folder it is in.
-fn project_of(path: &Path) -> Option<u64> {
-    path.parent()?.file_name()?.to_str()?.parse().ok()
 }
 
 fn write_holder(lock: &mut File) -> io::Result<()> {
@@ -375,10 +373,19 @@ fn quarantine(path: &Path) -> io::Result<PathBuf> {
         let mut name = path.as_os_str().to_owned();
         name.push(format!(".broken-{number}"));
         let target = PathBuf::from(name);
-        if !target.try_exists()? {
+        if is_free(&target)? {
             fs::rename(path, &target)?;
             return Ok(target);
         }
     }
     Err(io::Error::other("no free name"))
+}
+
+/// Whether nothing is there, not even a link to nothing.
+fn is_free(path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+    }
 }

@@ -1,6 +1,6 @@
 //! Files of the state directory: private, never behind a link, and with the owner of the directory.
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, FileType, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{
     DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown, lchown,
@@ -13,6 +13,9 @@ use rustix::process::geteuid;
 /// A temporary file is named `.job-failure-exporter-XXXXXX.tmp`.
 const TEMP_PREFIX: &str = ".job-failure-exporter-";
 const TEMP_SUFFIX: &str = ".tmp";
+
+/// The longest document, in bytes (256 MiB). A longer file is none of ours: it is neither written nor read.
+const LONGEST: u64 = 256 << 20;
 
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
@@ -108,19 +111,31 @@ pub(super) fn open_lock(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Reads a regular file.
+/// Reads a regular file. One that is longer than any document is refused, without reading it.
 pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = OpenOptions::new()
+    let file = OpenOptions::new()
         .read(true)
         .custom_flags(no_link())
         .open(path)
-        .map_err(|error| if is_link(path) { refused_link() } else { error })?;
+        .map_err(|error| {
+            // A socket cannot be opened either.
+            if is_other_than_file(path) {
+                refused_link()
+            } else {
+                error
+            }
+        })?;
     let found = file.metadata()?;
     if !found.is_file() {
         return Err(io::Error::other("it is no regular file"));
     }
+    if found.len() > LONGEST {
+        return Err(too_long());
+    }
     let mut text = Vec::with_capacity(usize::try_from(found.len()).unwrap_or(0));
-    file.read_to_end(&mut text)?;
+    // It may grow meanwhile, or be longer than the system says.
+    file.take(LONGEST + 1).read_to_end(&mut text)?;
+    refuse_too_long(&text)?;
     Ok(text)
 }
 
@@ -164,33 +179,58 @@ pub(super) fn is_temporary(name: &str) -> bool {
     random.is_some_and(|it| it.len() == 6 && it.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
-/// Regular files in a folder whose names are wanted. Links are left out.
-pub(super) fn files_in(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = entries(folder)
-        .filter(|path| !path.is_dir() || is_link(path))
-        .filter(|path| {
-            let name = path.file_name().and_then(|name| name.to_str());
-            name.is_some_and(&wanted)
-        })
-        .collect();
-    files.sort();
-    files
+/// Something in a folder.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) path: PathBuf,
+    kind: FileType,
 }
 
-/// The folders in a folder, without links to folders.
-pub(super) fn folders_in(folder: &Path) -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = entries(folder)
-        .filter(|path| fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()))
-        .collect();
-    folders.sort();
-    folders
+impl Entry {
+    /// Empty if it is no text, and so no name of ours.
+    pub(super) fn name(&self) -> &str {
+        let name = self.path.file_name().and_then(|name| name.to_str());
+        name.unwrap_or_default()
+    }
+
+    /// Whether it is a folder itself, and no link to one.
+    pub(super) fn is_folder(&self) -> bool {
+        self.kind.is_dir()
+    }
 }
 
-pub(super) fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
-    fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
+/// What is in a folder, in the order of the names.
+pub(super) fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        match entry.file_type() {
+            Ok(kind) => entries.push(Entry {
+                path: entry.path(),
+                kind,
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(entries)
+}
+
+/// Whether the error says that the system did not let something be read, and so nothing about what is there.
+pub(super) fn is_of_system(error: &io::Error) -> bool {
+    // Those of this file are made with `io::Error::other`, which nobody else does.
+    error.kind() != io::ErrorKind::Other
+}
+
+/// Refuses a path below the state directory on whose way is a link.
+pub(super) fn refuse_links(root: &Path, path: &Path) -> io::Result<()> {
+    let folders = path.ancestors().skip(1);
+    let mut below = folders.take_while(|folder| *folder != root);
+    if below.any(is_link) {
+        return Err(refused_link());
+    }
+    Ok(())
 }
 
 pub(super) fn sync(folder: &Path) -> io::Result<()> {
@@ -199,6 +239,25 @@ pub(super) fn sync(folder: &Path) -> io::Result<()> {
 
 fn is_link(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink())
+}
+
+fn is_other_than_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| !found.is_file())
+}
+
+/// Refuses to write a document that would not be read again.
+pub(super) fn refuse_too_long(text: &[u8]) -> io::Result<()> {
+    if text.len() as u64 > LONGEST {
+        return Err(too_long());
+    }
+    Ok(())
+}
+
+fn too_long() -> io::Error {
+    io::Error::other(format!(
+        "it is longer than {} MiB, which no document is",
+        LONGEST >> 20
+    ))
 }
 
 fn refused_link() -> io::Error {

@@ -12,6 +12,9 @@ const LONGEST_NAME: usize = 180;
 /// Folder of the documents that fell to the retention, `attic/<project id>/<percent-encoded ref>@<time>.json`.
 pub(super) const ATTIC: &str = "attic";
 
+/// Locked by the process that uses a directory.
+pub(super) const LOCK_FILE: &str = ".lock";
+
 /// The record of remediation.
 pub(super) const REMEDIATION: &str = ".remediation.json";
 
@@ -44,6 +47,12 @@ pub(super) fn project_path(project_id: u64) -> String {
 pub(super) fn project_of_path(path: &str) -> Option<u64> {
     let (id, file) = path.split_once('/')?;
     id.parse().ok().filter(|_| file == PROJECT_FILE)
+}
+
+/// The project whose documents are in the folder of this name; `None` if the folder is somebody else's.
+pub(super) fn project_of_folder(name: &str) -> Option<u64> {
+    let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
+    name.parse().ok().filter(|_| is_number)
 }
 
 fn file_stem(ref_name: &str) -> String {

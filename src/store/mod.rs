@@ -3,6 +3,7 @@
 mod attic;
 mod attic_access;
 mod checkpoint;
+mod contents;
 mod directory;
 mod document;
 mod envelope;
@@ -18,6 +19,7 @@ mod s3;
 mod times;
 mod version;
 
+use std::io;
 use std::sync::Arc;
 
 use ci_history::{Rules, Shard};
@@ -52,23 +54,28 @@ pub enum StoreError {
     /// The state directory could not be taken.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// A document on disk could not be read.
-    #[error("cannot read the record of remediation: {0}")]
-    Unreadable(std::io::Error),
+    /// A file on disk could not be read.
+    #[error("cannot read `{name}` in the state directory: {source}")]
+    Unreadable {
+        /// Below the state directory.
+        name: String,
+        /// The error of the system, or why it is no file of ours.
+        source: io::Error,
+    },
     /// A document on disk could not be written or removed.
     #[error(transparent)]
     Directory(#[from] SaveError),
     /// S3.
     #[error(transparent)]
     S3(#[from] S3Error),
-    /// A document of a newer version, or of another GitLab.
+    /// A document that cannot be read now, of a newer version, or of another GitLab.
     #[error(
         "{document}: {error}; or move the document away, and its history is read from GitLab again"
     )]
     Refused {
         /// The document.
         document: String,
-        /// Which versions, or which GitLab.
+        /// The error of the system, which versions, or which GitLab.
         error: ReadError,
     },
 }
@@ -83,7 +90,9 @@ impl StoreError {
     pub fn is_lasting(&self) -> bool {
         match self {
             Self::S3(error) => error.kind().is_lasting(),
-            Self::Open(_) | Self::Unreadable(_) | Self::Directory(_) | Self::Refused { .. } => true,
+            Self::Open(_) | Self::Unreadable { .. } | Self::Directory(_) | Self::Refused { .. } => {
+                true
+            }
         }
     }
 }
@@ -110,7 +119,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Also where one is of a newer version or another GitLab: to go on without it would overwrite it.
+    /// Also where the system does not let one be read, or one is of a newer version or another GitLab: to go on without it
+    /// would overwrite it.
     pub async fn load_shard(&self, shard: Shard) -> Result<Loaded, StoreError> {
         let mut loaded = match self {
             Self::Directory(directory) => {
@@ -183,8 +193,7 @@ impl Store {
         let text = match self {
             Self::Directory(directory) => {
                 let directory = directory.clone();
-                // A file that cannot be read counts as one that does not parse: the backfill starts anew.
-                blocking(move || directory.read(&name).ok().flatten()).await
+                blocking(move || read_file_of_ours(&directory, &name)).await?
             }
             Self::S3(s3) => s3.read(&name).await?,
         };
@@ -232,6 +241,24 @@ impl Store {
             Self::Directory(_) => 1,
             Self::S3(_) => s3::PARALLEL_REQUESTS,
         }
+    }
+}
+
+/// A file of the state directory; `None` if there is none.
+fn read_file(directory: &Directory, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    directory
+        .read(name)
+        .map_err(|source| StoreError::Unreadable {
+            name: name.to_owned(),
+            source,
+        })
+}
+
+/// The same; `None` also if something else than a file of ours has this name.
+fn read_file_of_ours(directory: &Directory, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    match read_file(directory, name) {
+        Err(StoreError::Unreadable { source, .. }) if !files::is_of_system(&source) => Ok(None),
+        read => read,
     }
 }
 

@@ -4,9 +4,11 @@ use std::io;
 use std::path::PathBuf;
 
 use ci_history::TimelineKey;
+use rustix::process::geteuid;
 
 use super::document::Saved;
 use super::envelope::{Content, Opened};
+use super::files;
 use super::json::DocumentError;
 use super::project_document::SavedMemory;
 
@@ -15,7 +17,8 @@ use super::project_document::SavedMemory;
 pub struct Quarantined {
     /// Where it was.
     pub path: PathBuf,
-    /// Where it is now; `None` if it stayed: moving failed, or a document is of a newer version or another GitLab.
+    /// Where it is now; `None` if it stayed: moving failed, or one of the
+    /// documents must not be moved.
     pub moved_to: Option<PathBuf>,
     /// Why it could not be read.
     pub error: ReadError,
@@ -24,18 +27,39 @@ pub struct Quarantined {
 /// Why a document could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The file.
+    /// It is no file of ours.
     #[error("{0}")]
-    Io(#[from] io::Error),
+    File(io::Error),
+    /// The system does not let it be read, which says nothing about its content.
+    #[error(
+        "it cannot be read: {0}: give it to the user who runs the exporter (`chown -R {user}`) or mend the disk",
+        user = geteuid().as_raw()
+    )]
+    System(io::Error),
     /// Its content.
     #[error("{0}")]
     Document(#[from] DocumentError),
 }
 
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> Self {
+        if files::is_of_system(&error) {
+            Self::System(error)
+        } else {
+            Self::File(error)
+        }
+    }
+}
+
 impl Quarantined {
-    /// Whether it is whole and of a newer version or another GitLab.
+    /// Whether it must neither be moved nor overwritten: it may be whole, or is whole and of a newer version or another
+    /// GitLab.
     pub(super) fn is_refused(&self) -> bool {
-        matches!(&self.error, ReadError::Document(error) if error.is_refused())
+        match &self.error {
+            ReadError::System(_) => true,
+            ReadError::Document(error) => error.is_refused(),
+            ReadError::File(_) => false,
+        }
     }
 
     /// Whether it is a copy, so that no history was lost with it.

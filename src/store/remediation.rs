@@ -3,7 +3,7 @@
 use super::layout::REMEDIATION;
 use super::record_version::Version;
 use super::s3::S3Error;
-use super::{Store, StoreError, blocking};
+use super::{Store, StoreError, blocking, read_file};
 
 impl Store {
     /// Name of the document.
@@ -14,8 +14,7 @@ impl Store {
         match self {
             Self::Directory(directory) => {
                 let directory = directory.clone();
-                let read = move || directory.read(Self::REMEDIATION);
-                let text = blocking(read).await.map_err(StoreError::Unreadable)?;
+                let text = blocking(move || read_file(&directory, Self::REMEDIATION)).await?;
                 Ok((text, Version { etag: None }))
             }
             Self::S3(s3) => Ok(Box::pin(s3.read_version(Self::REMEDIATION)).await?),

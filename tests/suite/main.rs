@@ -54,6 +54,7 @@ mod state_at_rest;
 mod state_at_rest_on_s3;
 mod state_commands;
 mod state_import;
+mod state_of_others;
 mod state_on_disk;
 mod state_on_s3;
 mod store_s3;
