@@ -193,7 +193,7 @@ keys! {
 
     CHILD_PIPELINES: Key<ChildPipelines> = Key::word("watch.child_pipelines")
         .preset("follow")
-        .doc("Whether trigger jobs and the jobs of their child pipelines count. These are named `trigger job / job` under the parent's ref. `follow` costs one more request for each new pipeline, and one for each child of a pipeline that is read.");
+        .doc("Whether trigger jobs and the jobs of their child pipelines count. These are named `trigger job / job` under the parent's ref. `follow` costs one more request for each new pipeline, and one for each child of a pipeline that is read. `ignore` asks for trigger jobs only where no other job explains how a pipeline ended.");
 
     SCHEDULES: Key<bool> = Key::bool("watch.schedules")
         .default("true")

@@ -69,6 +69,12 @@ pub(super) fn size(url: &Url) -> Option<u64> {
     number(url, "per_page")
 }
 
+/// Whether a page is asked for by the record before it. GitLab announces such a page after the last record, too.
+pub(super) fn is_keyset(url: &Url) -> bool {
+    let is_mark = |key: &str| matches!(key, "cursor" | "id_after" | "pagination");
+    url.query_pairs().any(|(key, _)| is_mark(&key))
+}
+
 /// An address with other values of these parameters.
 pub(super) fn with(url: &Url, changes: &[(&str, u64)]) -> Url {
     let is_kept = |key: &str| changes.iter().all(|(name, _)| *name != key);

@@ -101,8 +101,9 @@ impl Call<'_> {
         let mut pages = Pages::default();
         let mut visited = HashSet::new();
         let mut next = (limit.items > 0).then_some(self.first_page(endpoint, limit.items)?);
+        let mut is_announced = false;
         while let Some(url) = next {
-            let page = self.page(url).await?;
+            let page = self.page_said_to_be(is_announced, url).await?;
             let (size, count) = (next_page::size(&page.url), page.records.len());
             pages.bytes += page.bytes;
             let brought_new = pages.extend(page.records);
@@ -111,7 +112,9 @@ impl Call<'_> {
                 break;
             }
             let is_full = size.is_some_and(|size| count as u64 >= size);
-            next = match page.next.map_err(|kind| self.error(&page.url, 1, kind))? {
+            let following = page.next.map_err(|kind| self.error(&page.url, 1, kind))?;
+            is_announced = matches!(following, NextPage::At(_));
+            next = match following {
                 NextPage::At(url) => Some(url),
                 // A server that ignores the number of the page repeats its records.
                 NextPage::Unknown if is_full && brought_new => {
@@ -153,11 +156,27 @@ impl Call<'_> {
     }
 
     /// One page, or its first part if the whole page is too large.
-    pub(super) async fn page<R: Record + Send>(&self, mut url: Url) -> Result<Page<R>, Error> {
+    pub(super) async fn page<R: Record + Send>(&self, url: Url) -> Result<Page<R>, Error> {
+        self.page_said_to_be(false, url).await
+    }
+
+    /// The same; an announced page has records, or announces another one. One without comes from a replica that lags.
+    async fn page_said_to_be<R: Record + Send>(
+        &self,
+        is_announced: bool,
+        mut url: Url,
+    ) -> Result<Page<R>, Error> {
+        let has_records = is_announced && !next_page::is_keyset(&url);
         loop {
             let read = |answer: Response<Bytes>| {
                 let next = next_page(&url, &answer, |url| self.transport.is_ours(url));
-                Ok((decode_page(answer.body())?, answer.body().len(), next))
+                let records = decode_page(answer.body())?;
+                let is_last = !matches!(next, Ok(NextPage::At(_)));
+                if has_records && is_last && records.is_empty() {
+                    let detail = "a page is empty that the page before it announced";
+                    return Err(ErrorKind::Truncated(detail.to_owned()));
+                }
+                Ok((records, answer.body().len(), next))
             };
             let error = match self.get(&url, &read).await {
                 Ok((records, bytes, next)) => {

@@ -48,8 +48,8 @@ impl Reader {
         let found = self.client.pipeline_jobs(project.id, pipeline.id).await?;
         let mut reading = FamilyJobs::of(found);
         if self.watch.child_pipelines == ChildPipelines::Ignore {
-            // Trigger jobs, which are not read, may explain the status.
-            reading.own.is_incomplete();
+            self.explain_by_trigger_jobs(project, pipeline, &mut reading)
+                .await;
             reading.family = known;
         } else if known.childless && reading.own.doubt(pipeline.status) != Some(Doubt::Missing) {
             reading.has_trigger_jobs = true;
@@ -62,6 +62,28 @@ impl Reader {
             reading.failed = reading.failed.or(asked.err());
         }
         Ok(reading)
+    }
+
+    /// Looks for trigger jobs, which are not counted, where the jobs do not explain the status. Without an answer the
+    /// doubt stays.
+    async fn explain_by_trigger_jobs(
+        &self,
+        project: &Project,
+        pipeline: &PipelineObservation,
+        reading: &mut FamilyJobs,
+    ) {
+        if reading.own.doubt(pipeline.status) != Some(Doubt::Missing) {
+            return;
+        }
+        match self.bridges(project, &Member::first(pipeline)).await {
+            Ok(found) => {
+                let bridges = found.unwrap_or_default();
+                let moved = bridges.items.iter().filter_map(|it| moved_at(&it.job));
+                reading.moved = reading.moved.max(moved.max());
+                reading.own.add_trigger_jobs(&bridges);
+            }
+            Err(error) => tracing::debug!("not known whether trigger jobs failed: {error}"),
+        }
     }
 
     /// Asks about a pipeline without jobs: whether its ref is a tag, which jobs would tell, and whether its

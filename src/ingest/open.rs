@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::family::Family;
-use super::recheck::{Readings, Reason};
+use super::recheck::{Readings, Reason, is_unexplained};
 use super::sight::{Doubt, ReadJobs, last_movement, may_move_on};
 use ci_history::{PipelineObservation, Status, Timestamp};
 
@@ -115,9 +115,13 @@ impl OpenPipelines {
         let ended = !may_move_on(pipeline.status);
         let open = self.entry(pipeline);
         open.pipeline = pipeline.clone();
-        open.doubt = jobs.doubt;
+        let is_unexplained = ended && is_unexplained(pipeline, jobs.moved, now);
+        open.doubt = jobs
+            .doubt
+            .or_else(|| is_unexplained.then_some(Doubt::Unexplained));
         open.readings
             .moved_at(last_movement(pipeline).max(jobs.moved));
+        open.readings.doubt(open.doubt.is_some(), now);
         open.readings.note(now);
         if ended {
             self.close_if_over(pipeline.id, now);
@@ -199,6 +203,7 @@ impl OpenPipeline {
         }
         match self.doubt {
             Some(Doubt::Missing) => Reason::Missing,
+            Some(Doubt::Unexplained) => Reason::Unexplained,
             Some(Doubt::Unlisted) => Reason::Unlisted,
             Some(Doubt::Withdrawn) => Reason::Withdrawn,
             Some(Doubt::Hidden) if !self.family.has_unended() => Reason::Hidden,

@@ -49,11 +49,6 @@ impl OwnJobs {
         }
     }
 
-    /// Some of the pipeline's jobs were not asked for.
-    pub(super) fn is_incomplete(&mut self) {
-        self.complete = false;
-    }
-
     /// Whether all jobs stay as they are until a user acts.
     pub(super) fn is_settled(&self) -> bool {
         !self.unsettled
@@ -198,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_that_were_rejected_or_not_asked_for_raise_no_doubt() {
+    fn jobs_that_were_rejected_raise_no_doubt() {
         assert_eq!(OwnJobs::of(&[], false).doubt(Status::Failed), None);
     }
 }

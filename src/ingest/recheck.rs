@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use crate::base::DAY;
-use ci_history::Timestamp;
+use ci_history::{PipelineObservation, Timestamp};
 
 const HOUR: i64 = 60 * 60;
 
@@ -19,7 +19,7 @@ const PART_OF_AGE: i64 = 16;
 /// .. and not longer than this.
 const LONGEST_PAUSE: i64 = 6 * HOUR;
 
-/// A finished pipeline without the jobs that its status promises is doubted for so long.
+/// A finished pipeline without the jobs that its status promises is doubted for so long after the first such reading.
 const MISSING_FOR: i64 = 6 * HOUR;
 
 /// A pipeline that shows trigger jobs only is read when it is so many times as old as at the reading before, ..
@@ -33,6 +33,12 @@ const WAITING_FOR: i64 = 7 * DAY;
 
 /// A 404 on something that moved in so many last seconds may come from a replica that lags.
 const REPLICA_LAG: i64 = 2 * 60;
+
+/// The first pause of a pipeline that moved just now while none of its jobs did.
+const UNEXPLAINED_PAUSE: i64 = 8;
+
+/// GitLab moves a pipeline so many seconds after the job that moves it, or sooner.
+const STATUS_LAG: i64 = 10;
 
 /// A replica of this age shows all jobs of a pipeline, or none.
 const CREATION_LAG: i64 = 10;
@@ -50,6 +56,8 @@ pub(super) enum Reason {
     Unsettled,
     /// It has ended, and the jobs that explain its status are missing.
     Missing,
+    /// It has ended, and nothing that is listed explains its last movement.
+    Unexplained,
     /// It has ended, and shows trigger jobs only.
     Hidden,
     /// Attempts that are known are not listed.
@@ -68,6 +76,8 @@ pub(super) struct Readings {
     last: Option<(Timestamp, Instant)>,
     /// The last time at which something happened to the pipeline or its jobs.
     moved: Option<Timestamp>,
+    /// The first reading in a row that was in doubt, by both clocks.
+    doubted: Option<(Timestamp, Instant)>,
 }
 
 impl Reason {
@@ -80,6 +90,8 @@ impl Reason {
             Self::Running | Self::Moving => share.min(LONGEST_PAUSE),
             Self::Waiting => share.max(doubling),
             Self::Unsettled | Self::Missing => share.max(doubling).min(LONGEST_PAUSE),
+            Self::Unexplained if readings <= 1 => UNEXPLAINED_PAUSE,
+            Self::Unexplained => (REPLICA_LAG - age).max(UNEXPLAINED_PAUSE),
             Self::Hidden => (age.saturating_mul(HIDDEN_FACTOR - 1)).max(HIDDEN_PAUSE),
             Self::Unlisted => doubling.min(LONGEST_PAUSE),
             Self::Withdrawn => 1,
@@ -97,11 +109,17 @@ impl Reason {
         }
     }
 
+    /// Whether it counts how long the jobs were in doubt, and not how old the pipeline is.
+    fn is_a_doubt_with_an_end(self) -> bool {
+        matches!(self, Self::Missing | Self::Unexplained)
+    }
+
     /// Whether a pipeline of this age is read no more until it moves.
     fn is_over(self, age: i64) -> bool {
         match self {
             Self::Waiting => age >= WAITING_FOR,
             Self::Missing | Self::Hidden => age >= MISSING_FOR,
+            Self::Unexplained => age >= 2 * REPLICA_LAG,
             _ => false,
         }
     }
@@ -129,6 +147,16 @@ impl Readings {
         self.last = Some((now, Instant::now()));
     }
 
+    /// Whether the reading that is noted next is in doubt. The pauses begin anew with the first one.
+    pub(super) fn doubt(&mut self, is_in_doubt: bool, now: Timestamp) {
+        if !is_in_doubt {
+            self.doubted = None;
+        } else if self.doubted.is_none() {
+            self.doubted = Some((now, Instant::now()));
+            self.count = 0;
+        }
+    }
+
     /// The pipeline was read.
     pub(super) fn note(&mut self, now: Timestamp) {
         self.count = self.count.saturating_add(1);
@@ -153,9 +181,13 @@ impl Readings {
         let Some((last, at)) = self.last.filter(|(last, _)| *last <= now) else {
             return 0;
         };
-        let pause = reason.pause(self.age(last), self.count);
-        let elapsed = i64::try_from(at.elapsed().as_secs()).unwrap_or(i64::MAX);
-        (pause - seconds_between(last, now).max(elapsed)).max(0)
+        let age = match reason {
+            // The age of the pipeline says nothing about the age of the doubt.
+            Reason::Unsettled | Reason::Missing if self.doubted.is_some() => 0,
+            _ => self.age(last),
+        };
+        let pause = reason.pause(age, self.count);
+        (pause - seconds_between(last, now).max(own_seconds_since(at))).max(0)
     }
 
     /// Whether the pipeline is read every cycle.
@@ -163,9 +195,18 @@ impl Readings {
         self.age(now) < reason.lively()
     }
 
-    /// See [`Reason::is_over`].
+    /// See [`Reason::is_over`]. A doubt about missing jobs has its own age. GitLab's clock, which may jump, does not
+    /// end it before the time for which a replica may lag has passed by ours.
     pub(super) fn is_over(&self, reason: Reason, now: Timestamp) -> bool {
-        reason.is_over(self.age(now))
+        let doubted = self.doubted.filter(|_| reason.is_a_doubt_with_an_end());
+        let age = match doubted {
+            None => self.age(now),
+            Some((since, at)) => match own_seconds_since(at) {
+                own if own < REPLICA_LAG => own,
+                own => own.max(seconds_between(since, now)),
+            },
+        };
+        reason.is_over(age)
     }
 }
 
@@ -179,9 +220,28 @@ pub(super) fn is_recent(at: Option<Timestamp>, now: Timestamp) -> bool {
     at.is_some_and(|at| at.unix().abs_diff(now.unix()) < REPLICA_LAG.unsigned_abs())
 }
 
+/// Whether a pipeline moved just now, and none of its jobs, which last moved then. A replica that lags shows such jobs,
+/// and they need not contradict the status: of two failed jobs, one passed when it was run again.
+pub(super) fn is_unexplained(
+    pipeline: &PipelineObservation,
+    jobs_moved: Option<Timestamp>,
+    now: Timestamp,
+) -> bool {
+    let (Some(updated), Some(moved)) = (pipeline.updated_at, jobs_moved) else {
+        return false;
+    };
+    let explained = pipeline.created_at.max(Some(moved));
+    let is_explained = explained.is_some_and(|at| seconds_between(at, updated) <= STATUS_LAG);
+    is_recent(Some(updated), now) && !is_explained
+}
+
 /// Whether a list of a pipeline created then may lack jobs that were created with it.
 pub(super) fn may_lack_jobs(created: Option<Timestamp>, now: Timestamp) -> bool {
     created.is_some_and(|created| seconds_between(created, now) < CREATION_LAG)
+}
+
+fn own_seconds_since(at: Instant) -> i64 {
+    i64::try_from(at.elapsed().as_secs()).unwrap_or(i64::MAX)
 }
 
 fn seconds_between(from: Timestamp, to: Timestamp) -> i64 {
@@ -226,6 +286,41 @@ mod tests {
         let found = readings(Reason::Missing, 90 * DAY);
         assert!(found.len() < 18, "{found:?}");
         assert!(found.last().is_some_and(|last| *last > HOUR));
+    }
+
+    #[test]
+    fn an_old_pipeline_is_doubted_as_long_as_a_young_one() {
+        let mut readings = Readings::default();
+        readings.moved_at(Some(at(0)));
+        let mut pauses = Vec::new();
+        let mut now = 9 * DAY;
+        for _ in 0..5 {
+            readings.doubt(true, at(now));
+            readings.note(at(now));
+            pauses.push(readings.due_in(Reason::Missing, at(now)));
+            now += 1;
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16]);
+        assert!(!readings.is_over(Reason::Missing, at(now)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_jumps_does_not_end_a_doubt_before_a_replica_has_caught_up() {
+        let mut readings = Readings::default();
+        readings.moved_at(Some(at(0)));
+        readings.doubt(true, at(1));
+        readings.note(at(1));
+        let jumped = at(45 * DAY);
+        assert!(!readings.is_over(Reason::Missing, jumped));
+        assert_eq!(readings.due_in(Reason::Missing, jumped), 0);
+        readings.doubt(true, jumped);
+        readings.note(jumped);
+        assert_eq!(readings.due_in(Reason::Missing, jumped), 2);
+        tokio::time::advance(std::time::Duration::from_secs(REPLICA_LAG.unsigned_abs())).await;
+        assert!(readings.is_over(Reason::Missing, jumped));
+        readings.doubt(false, jumped);
+        readings.doubt(true, jumped);
+        assert!(!readings.is_over(Reason::Missing, jumped));
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub(super) struct ReadJobs {
 /// such jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Doubt {
+    /// The pipeline moved just now, and none of its jobs did.
+    Unexplained,
     /// Attempts that are known are not listed, and GitLab was not asked for all of them yet.
     Unlisted,
     /// GitLab does not have attempts that were known.

@@ -125,8 +125,25 @@ async fn children_that_are_not_to_be_followed_are_not_asked_for() {
     let daemon = stage.place.start().await;
     let samples = daemon.shows("the job", |s| is_name(s, &["lint"])).await;
     is_name(&samples, &["lint"]).unwrap();
-    assert_eq!(stage.gitlab.count(BRIDGES), 0);
+    assert_eq!(stage.gitlab.count(JOBS), 1);
     daemon.stop().await;
+}
+
+#[tokio::test]
+async fn trigger_jobs_that_do_not_count_are_asked_for_only_where_the_jobs_do_not_explain_the_status()
+ {
+    for (job, requests) in [(JobPlan::fails("unit"), 0), (JobPlan::passes("unit"), 1)] {
+        let stage = Stage::new(", child_pipelines: ignore").await;
+        let bridge = JobPlan::triggers("frontend", child([JobPlan::fails("tests")]));
+        stage.push([job, bridge]);
+        stage.gitlab.advance(minutes(10));
+        let daemon = stage.place.start().await;
+        daemon.shows("the job", |s| is_name(s, &["unit"])).await;
+        assert_eq!(stage.gitlab.count(BRIDGES), requests);
+        stage.polled(&daemon).await;
+        assert_eq!(stage.gitlab.count(BRIDGES), 0, "it is known");
+        daemon.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -167,3 +167,22 @@ async fn a_failed_pipeline_without_jobs_is_read_again() {
     daemon.shows("the truth", |s| equal(s, &truths)).await;
     daemon.stop().await;
 }
+
+#[tokio::test]
+async fn a_failed_pipeline_without_jobs_is_read_again_where_children_do_not_count() {
+    let gitlab = gitlab().await;
+    let pipeline = push(&gitlab, [JobPlan::passes("lint"), JobPlan::fails("unit")]);
+    // The age of the pipeline does not matter.
+    gitlab.advance(minutes(7 * 60));
+    let jobs = format!("/pipelines/{pipeline}/jobs");
+    gitlab.faults(|all| {
+        all.inject_at(&jobs, Fault::EmptyList);
+        all.inject_at(&jobs, Fault::EmptyList);
+    });
+    let watch = format!("projects: [{PROJECT}], child_pipelines: ignore");
+    let place = Place::new(gitlab.url(), &watch);
+    let daemon = place.start().await;
+    let truths = gitlab.truth();
+    daemon.shows("the truth", |s| equal(s, &truths)).await;
+    daemon.stop().await;
+}

@@ -203,6 +203,45 @@ fn jobs_that_contradict_their_pipeline_are_read_again_until_they_do_not() {
     assert!(!cursor.is_open(1) && !cursor.is_active(at(1004)));
 }
 
+/// The seconds after a movement at which a pipeline is read whose jobs last moved so many seconds before it.
+fn read_after_movement(jobs_moved_before: i64) -> Vec<i64> {
+    let mut cursor = PollCursor::default();
+    let jobs = ReadJobs {
+        settled: true,
+        moved: Timestamp::from_unix(5000 - jobs_moved_before),
+        ..ReadJobs::default()
+    };
+    let moved = pipeline(1, Status::Failed, 5000);
+    let mut found = vec![20];
+    cursor.read(&moved, jobs, at(5020));
+    for second in 21..1000 {
+        for due in cursor.take_doubtful(at(5000 + second)) {
+            found.push(second);
+            cursor.read(&due, jobs, at(5000 + second));
+        }
+    }
+    assert!(!cursor.is_open(1));
+    found
+}
+
+#[test]
+fn a_movement_that_no_job_explains_is_read_again_until_a_replica_has_caught_up() {
+    assert_eq!(read_after_movement(900), [20, 28, 120]);
+    assert_eq!(read_after_movement(2), [20]);
+    assert_eq!(read_after_movement(-30), [20]);
+}
+
+#[test]
+fn an_old_movement_that_no_job_explains_is_believed() {
+    let mut cursor = PollCursor::default();
+    let jobs = ReadJobs {
+        moved: Timestamp::from_unix(1000),
+        ..settled(true)
+    };
+    cursor.read(&pipeline(1, Status::Failed, 5000), jobs, at(5200));
+    assert!(!cursor.is_open(1));
+}
+
 #[test]
 fn a_pipeline_that_never_ends_is_read_ever_more_seldom_and_keeps_no_project_active() {
     let mut cursor = PollCursor::default();

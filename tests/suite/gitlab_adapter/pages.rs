@@ -46,6 +46,15 @@ async fn pages_are_followed_by_number_where_there_is_no_link() {
 }
 
 #[tokio::test]
+async fn an_announced_page_that_is_empty_is_asked_for_again() {
+    let announced = || ok(&page([9])).with("X-Next-Page", "2");
+    let empty = || ok("[]").with("X-Next-Page", "");
+    let server = Server::start([announced(), empty(), ok(&page([4]))]).await;
+    assert_eq!(pipeline_ids(&client(&server)).await, [9, 4]);
+    assert_eq!(server.paths()[1], server.paths()[2]);
+}
+
+#[tokio::test]
 async fn a_short_and_even_an_empty_page_with_a_next_link_is_followed() {
     let server = Server::start([]).await;
     let next = |number: u8| server.url(&format!("{PIPELINES}?page={number}"));
