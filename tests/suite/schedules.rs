@@ -403,6 +403,11 @@ async fn one_refused_list_erases_no_missed_run_and_several_in_a_row_do() {
     });
     let place = Place::new(gitlab.url(), &format!("projects: [{PROJECT}]"));
     let daemon = place.start().await;
+    daemon
+        .shows("the schedule", |samples| {
+            holds(value(samples, ACTIVE, "nightly") == Some(1.0), "none")
+        })
+        .await;
     gitlab.advance(minutes(61));
     let is_missed = |samples: &Samples| {
         let found = value(samples, MISSED, "nightly");
