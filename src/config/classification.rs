@@ -33,7 +33,7 @@ keys! {
         .default("30")
         .doc("Most logs read a minute, over all projects; the others wait.");
 
-    MATCH: Key<String> = Key::text(
+    MATCH: Key<String> = Key::regex(
         "classification.rules[].match",
         Form::new("regular expression", "a regular expression such as `build-.*`"),
         part,

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::key_info::{Absence, KeyInfo};
+use super::regexes::RegexBudget;
 use super::value::{self, Value};
 use super::value_type::{Form, ValueType};
 use super::word::Word;
@@ -18,6 +19,7 @@ pub(super) struct Key<T: 'static> {
 enum Parse<T> {
     Value(fn(&Value<'_>) -> Option<T>),
     Text(fn(&str) -> Result<T, String>),
+    Regex(fn(&RegexBudget, &str) -> Result<T, String>),
     /// Of the content of the file that the text names.
     File {
         parse: fn(&[u8]) -> Result<T, String>,
@@ -73,6 +75,15 @@ impl<T> Key<T> {
         parse: fn(&str) -> Result<T, String>,
     ) -> Self {
         Self::of(path, ValueType::Text(form), Parse::Text(parse))
+    }
+
+    /// A text that is, or may be, a regular expression.
+    pub(super) const fn regex(
+        path: &'static str,
+        form: Form,
+        parse: fn(&RegexBudget, &str) -> Result<T, String>,
+    ) -> Self {
+        Self::of(path, ValueType::Text(form), Parse::Regex(parse))
     }
 
     /// The content of a file; `wanted` describes the file.
@@ -134,6 +145,7 @@ impl<T> Key<T> {
         match self.parse {
             Parse::Value(read) => read(value),
             Parse::Text(parse) => value.text(parse),
+            Parse::Regex(parse) => value.regex(parse),
             Parse::File { parse, is_secret } => value.file(parse, is_secret),
         }
     }

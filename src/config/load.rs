@@ -18,6 +18,7 @@ use super::node::Node;
 use super::overrides::Overrides;
 use super::owners::{self, Owners};
 use super::problem::{Problem, Problems, Report};
+use super::regexes::RegexBudget;
 use super::remediation::{self, Remediation};
 use super::remediation_rule;
 use super::section::Section;
@@ -246,6 +247,7 @@ fn load_leniently<T>(
     let context = Context {
         report: &report,
         folder,
+        regexes: &RegexBudget::default(),
     };
     let loaded = read(&Section::root(context, ALL_KEYS, &document), &report);
     let (mut problems, mut warnings) = report.into_inner();

@@ -19,6 +19,7 @@ mod owners;
 mod owners_file;
 mod owners_line;
 mod problem;
+mod regexes;
 mod remediation;
 mod remediation_rule;
 mod secret;

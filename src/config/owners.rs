@@ -116,7 +116,7 @@ fn owners_file(content: &[u8]) -> Result<OwnersFile, String> {
     let (file, bad) = OwnersFile::parse(file::text(content)?);
     match bad.first() {
         Some(bad) => Err(bad.to_string()),
-        None => Ok(file),
+        None => Ok(file.unwrap_or_default()),
     }
 }
 

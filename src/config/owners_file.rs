@@ -16,6 +16,19 @@ const MOST_PATTERNS: usize = 5000;
 /// Longest pattern or owner, in bytes. GitLab's names of jobs have at most 255 characters.
 const LONGEST_WORD: usize = 512;
 
+/// Largest sum of the patterns of a file, in bytes, each wildcard counted as [`WILDCARD`] bytes: all are compiled
+/// together, and anybody who may push to a repository writes them.
+const MOST_BYTES: usize = 128 << 10;
+
+/// What a wildcard takes, compared with a plain byte.
+const WILDCARD: usize = 8;
+
+/// Most `*`, `?`, `[` and `{` of a pattern.
+const MOST_WILDCARDS: usize = 16;
+
+/// Most runs of `*` of a pattern.
+const MOST_STARS: usize = 4;
+
 /// Lines that failed to parse and are given back; of the others only the number.
 const MOST_BAD_LINES: usize = 10;
 
@@ -68,7 +81,8 @@ impl fmt::Display for BadLine {
 
 impl OwnersFile {
     /// Reads a file. Lines that fail to parse are left out, and given back.
-    pub fn parse(text: &str) -> (Self, Vec<BadLine>) {
+    /// Without a file, they cannot be used together.
+    pub fn parse(text: &str) -> (Option<Self>, Vec<BadLine>) {
         let mut reader = FileReader::default();
         for (index, line) in text.lines().enumerate() {
             if let Some(line) = Line::parse(line)
@@ -122,6 +136,8 @@ fn owner_by_section<'a>(matching: &[&'a Rule]) -> Owner<'a> {
 struct FileReader {
     globs: Vec<Glob>,
     rules: Vec<Rule>,
+    /// What the patterns take so far, of [`MOST_BYTES`].
+    bytes: usize,
     section: usize,
     /// Default owner of the section.
     default: Option<Arc<str>>,
@@ -152,8 +168,16 @@ impl FileReader {
             return Err(format!("it is beyond the first {MOST_PATTERNS} patterns"));
         }
         short(pattern)?;
+        let bytes = self.bytes + pattern.len() + WILDCARD * wildcards_of(pattern)?;
+        if bytes > MOST_BYTES {
+            return Err(format!(
+                "with it the patterns take more than {} KiB, each wildcard counted as {WILDCARD} bytes",
+                MOST_BYTES >> 10
+            ));
+        }
         let glob = name_glob(pattern)
             .map_err(|problem| format!("`{pattern}` is not a pattern: {problem}"))?;
+        self.bytes = bytes;
         self.globs.push(glob);
         self.rules.push(Rule {
             section: self.section,
@@ -162,24 +186,41 @@ impl FileReader {
         Ok(())
     }
 
-    fn build(mut self) -> (OwnersFile, Vec<BadLine>) {
+    fn build(mut self) -> (Option<OwnersFile>, Vec<BadLine>) {
         let mut patterns = GlobSetBuilder::new();
         for glob in self.globs {
             patterns.add(glob);
         }
         let file = match patterns.build() {
-            Ok(patterns) => OwnersFile {
+            Ok(patterns) => Some(OwnersFile {
                 patterns,
                 rules: self.rules,
-            },
+            }),
             Err(error) => {
                 let problem = format!("the patterns cannot be used together: {error}");
                 self.bad.add(1, problem);
-                OwnersFile::default()
+                None
             }
         };
         (file, self.bad.all())
     }
+}
+
+/// How many wildcards a pattern has; an error if they are too many to be matched fast.
+fn wildcards_of(pattern: &str) -> Result<usize, String> {
+    let wildcards = pattern.matches(['*', '?', '[', '{']).count();
+    let pairs = pattern.bytes().zip(pattern.bytes().skip(1).chain([b' ']));
+    // The last of each run.
+    let stars = pairs
+        .filter(|pair| pair.0 == b'*' && pair.1 != b'*')
+        .count();
+    if wildcards > MOST_WILDCARDS || stars > MOST_STARS {
+        return Err(format!(
+            "the pattern has {wildcards} wildcards, {stars} of them `*`; at most {MOST_WILDCARDS} are allowed, and at \
+             most {MOST_STARS} `*`"
+        ));
+    }
+    Ok(wildcards)
 }
 
 fn team(owner: &str) -> Result<Arc<str>, String> {
@@ -232,7 +273,7 @@ mod tests {
     fn team(text: &str, job: &str) -> String {
         let (file, bad) = OwnersFile::parse(text);
         assert_eq!(bad, []);
-        match file.team(job) {
+        match file.unwrap().team(job) {
             Some(Owner::Team(team)) => team.to_string(),
             Some(Owner::Nobody) => String::new(),
             None => "-".to_owned(),
@@ -291,14 +332,50 @@ mod tests {
         ];
         for content in contents {
             let (file, bad) = OwnersFile::parse(&content);
+            let file = file.unwrap();
             assert!(file.len() <= MOST_PATTERNS && bad.len() <= MOST_BAD_LINES);
             assert!(!bad.is_empty(), "{content:.20}");
         }
     }
 
     #[test]
+    fn patterns_that_would_take_much_together_are_left_out_and_told() {
+        let lines = |pattern: &str| {
+            let lines = (0..5000).map(|number| format!("{pattern}{number} @x\n"));
+            OwnersFile::parse(&lines.collect::<String>())
+        };
+        for (pattern, wanted) in [
+            (
+                "*a".repeat(60),
+                "the pattern has 60 wildcards, 60 of them `*`",
+            ),
+            (
+                "{a,b,c,d}".repeat(17),
+                "the pattern has 17 wildcards, 0 of them `*`",
+            ),
+            ("[!a-z]".repeat(20), "the pattern has 20 wildcards"),
+            ("?".repeat(140), "the pattern has 140 wildcards"),
+        ] {
+            let (file, bad) = lines(&pattern);
+            assert!(file.unwrap().is_empty());
+            assert!(bad[0].problem.starts_with(wanted), "{}", bad[0]);
+        }
+        for pattern in [
+            "**a*b".to_owned(),
+            "[!a-z]".repeat(16),
+            format!("*{}", "ab".repeat(200)),
+        ] {
+            let (file, bad) = lines(&pattern);
+            let fits = file.unwrap().len();
+            assert!((100..5000).contains(&fits), "{pattern}: {fits}");
+            assert!(bad[0].problem.contains("more than 128 KiB"), "{}", bad[0]);
+        }
+    }
+
+    #[test]
     fn a_line_that_is_not_a_pattern_is_left_out_and_told() {
         let (file, bad) = OwnersFile::parse("* @all\n\ndeploy-[ @sre\nunit @dev");
+        let file = file.unwrap();
         assert_eq!(file.len(), 2);
         assert_eq!(bad.len(), 1);
         assert!(

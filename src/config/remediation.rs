@@ -154,7 +154,7 @@ keys! {
         .default("false")
         .doc("Whether jobs that deploy may be started, also those that wait behind a retried job.");
 
-    DEPLOYMENTS: Key<Pattern> = Key::text("remediation.deployments", MATCHER, Pattern::parse)
+    DEPLOYMENTS: Key<Pattern> = Key::regex("remediation.deployments", MATCHER, Pattern::parse)
         .list()
         .default("['(?i).*(deploy|release|rollout|promote|production|staging).*']")
         .doc("Jobs that deploy: one of these matches the whole name or the stage. Jobs that GitLab lists with a deployment of the project count too.");

@@ -148,17 +148,17 @@ keys! {
     .default("[]")
     .doc("Failures in projects of these paths. `*` stays within one part of the path, `**` spans several.");
 
-    REFS: Key<Pattern> = Key::text("remediation.rules[].match.refs", MATCHER, Pattern::parse)
+    REFS: Key<Pattern> = Key::regex("remediation.rules[].match.refs", MATCHER, Pattern::parse)
         .list()
         .default("[]")
         .doc("Failures on refs whose whole name one of these matches.");
 
-    JOBS: Key<Pattern> = Key::text("remediation.rules[].match.jobs", MATCHER, Pattern::parse)
+    JOBS: Key<Pattern> = Key::regex("remediation.rules[].match.jobs", MATCHER, Pattern::parse)
         .list()
         .default("[]")
         .doc("Failures of jobs whose whole name one of these matches.");
 
-    STAGES: Key<Pattern> = Key::text("remediation.rules[].match.stages", MATCHER, Pattern::parse)
+    STAGES: Key<Pattern> = Key::regex("remediation.rules[].match.stages", MATCHER, Pattern::parse)
         .list()
         .default("[]")
         .doc("Failures in stages whose whole name one of these matches.");

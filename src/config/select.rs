@@ -6,6 +6,8 @@ use ci_history::{ALL_MERGE_REQUESTS, MERGE_REQUEST_REFS};
 use globset::{Glob, GlobBuilder};
 use regex::Regex;
 
+use super::regexes::{self, RegexBudget};
+
 /// A regular expression that must match a whole text.
 #[derive(Debug, Clone)]
 pub struct Pattern {
@@ -43,12 +45,13 @@ pub struct JobSelector {
 
 impl Pattern {
     /// The error says in one line what is wrong.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        // First as it is: `a)|(b` is only an expression when wrapped.
-        regex(text)?;
+    pub(super) fn parse(budget: &RegexBudget, text: &str) -> Result<Self, String> {
+        // `$` and `(?s)`: the whole text, line breaks included.
+        let regex = budget.compile(&format!("^(?s:{text})$"))?;
+        // Also as it is: `a)|(b` is only an expression when wrapped.
+        regexes::check(text)?;
         Ok(Self {
-            // `$` and `(?s)`: the whole text, line breaks included.
-            regex: regex(&format!("^(?s:{text})$"))?,
+            regex,
             text: text.to_owned(),
         })
     }
@@ -60,16 +63,8 @@ pub(super) fn any_matches(patterns: &[Pattern], text: &str) -> bool {
 }
 
 /// A regular expression that is to be found anywhere.
-pub(super) fn part(text: &str) -> Result<String, String> {
-    regex(text).map(|_| text.to_owned())
-}
-
-fn regex(text: &str) -> Result<Regex, String> {
-    Regex::new(text).map_err(|error| {
-        let text = error.to_string();
-        let last = text.lines().last().unwrap_or_default().trim();
-        last.strip_prefix("error: ").unwrap_or(last).to_owned()
-    })
+pub(super) fn part(budget: &RegexBudget, text: &str) -> Result<String, String> {
+    budget.compile(text).map(|_| text.to_owned())
 }
 
 /// A glob over paths of projects, in which `*` stays within one part.
@@ -91,11 +86,11 @@ fn glob(builder: &GlobBuilder<'_>, text: &str) -> Result<Glob, String> {
 }
 
 impl RefPattern {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(budget: &RegexBudget, text: &str) -> Result<Self, String> {
         match text {
             "" => Err(String::new()),
             "default" => Ok(Self::DefaultBranch),
-            _ => Pattern::parse(text).map(Self::Pattern),
+            _ => Pattern::parse(budget, text).map(Self::Pattern),
         }
     }
 }
@@ -218,7 +213,7 @@ mod tests {
     use super::*;
 
     fn refs(refs: &[&str]) -> RefSelector {
-        let parse = |text: &&str| RefPattern::parse(text).unwrap();
+        let parse = |text: &&str| RefPattern::parse(&RegexBudget::default(), text).unwrap();
         RefSelector::new(refs.iter().map(parse).collect())
     }
 
@@ -245,8 +240,8 @@ mod tests {
     #[test]
     fn an_excluded_job_is_out_although_it_is_included() {
         let jobs = JobSelector::new(
-            vec![Pattern::parse(".*").unwrap()],
-            vec![Pattern::parse("^docs-.*").unwrap()],
+            vec![Pattern::parse(&RegexBudget::default(), ".*").unwrap()],
+            vec![Pattern::parse(&RegexBudget::default(), "^docs-.*").unwrap()],
         );
         assert!(jobs.matches("build: [a, b]"));
         assert!(jobs.matches("two\nlines"));
@@ -264,10 +259,10 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_pattern_takes_one_line() {
-        let error = |text| Pattern::parse(text).unwrap_err();
-        assert!(Pattern::parse("a|b").is_ok());
+        let error = |text| Pattern::parse(&RegexBudget::default(), text).unwrap_err();
+        assert!(Pattern::parse(&RegexBudget::default(), "a|b").is_ok());
         assert_eq!(error("(a"), "unclosed group");
         assert_eq!(error("a)|(b"), "unopened group");
-        assert!(Pattern::parse("(?x)a # open").is_err());
+        assert!(Pattern::parse(&RegexBudget::default(), "(?x)a # open").is_err());
     }
 }

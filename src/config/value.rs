@@ -10,6 +10,7 @@ use super::hints::{token_like, variable_hint};
 use super::key_info::KeyInfo;
 use super::node::{Node, NodeKind};
 use super::problem::Report;
+use super::regexes::RegexBudget;
 use super::value_type::{Form, ValueType};
 use super::word::Word;
 use crate::base::nearest::nearest;
@@ -20,6 +21,8 @@ pub(super) struct Context<'a> {
     pub(super) report: &'a Report,
     /// Where relative paths of files start.
     pub(super) folder: &'a Path,
+    /// What regular expressions may still take.
+    pub(super) regexes: &'a RegexBudget,
 }
 
 /// A value and its key. Each conversion gives `None` where it notes a problem.
@@ -51,6 +54,11 @@ impl<'a> Value<'a> {
             _ => return self.refuse_kind(),
         };
         parsed.map_or_else(|why| self.refuse(&why), Some)
+    }
+
+    /// A text through `parse`, which compiles it within the budget of all expressions.
+    pub(super) fn regex<T>(&self, parse: fn(&RegexBudget, &str) -> Result<T, String>) -> Option<T> {
+        self.text(|text| parse(self.context.regexes, text))
     }
 
     /// The content of the file that the text names. A secret that cannot be read is only a warning.

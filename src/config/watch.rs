@@ -147,7 +147,7 @@ keys! {
     .default("[]")
     .doc("Projects of the group to leave out, by their whole path. `*` stays within one part of the path, `**` spans several.");
 
-    REFS: Key<RefPattern> = Key::text(
+    REFS: Key<RefPattern> = Key::regex(
         "watch.refs",
         Form::new(
             "`default` or regular expression",
@@ -181,12 +181,12 @@ keys! {
         .default("apart")
         .doc("Pipelines of merge requests: each merge request has its own history if `watch.refs` matches `refs/merge-requests/.*` and `watch.sources` lists `merge_request_event` (`apart`), or all of a project have one, with the ref `refs/merge-requests/*`, whatever these two keys say (`together`).");
 
-    JOBS_INCLUDE: Key<Pattern> = Key::text("watch.jobs.include", REGEX, Pattern::parse)
+    JOBS_INCLUDE: Key<Pattern> = Key::regex("watch.jobs.include", REGEX, Pattern::parse)
         .list()
         .default("['.*']")
         .doc("Jobs to keep: one of these must match the whole name.");
 
-    JOBS_EXCLUDE: Key<Pattern> = Key::text("watch.jobs.exclude", REGEX, Pattern::parse)
+    JOBS_EXCLUDE: Key<Pattern> = Key::regex("watch.jobs.exclude", REGEX, Pattern::parse)
         .list()
         .default("[]")
         .doc("Jobs to leave out, by the whole name. Overrides `include`.");

@@ -71,6 +71,13 @@ impl GitLabClock {
         Some(Timestamp::of_clock(steady.saturating_add(offset)))
     }
 
+    /// The time by which replicas of one GitLab are compared: GitLab's as far as it is proved, before that the earlier one
+    /// of ours and GitLab's. A replica whose own clock is ahead must not look as if it knew more than the others.
+    pub(super) fn shared_now(&self) -> Timestamp {
+        let unproved = || self.local_now().min(self.gitlab_now());
+        self.proved_now().unwrap_or_else(unproved)
+    }
+
     /// Whether a clock has jumped, and the jump is not believed yet: GitLab's and our own.
     pub(super) fn suspects(&self) -> (bool, bool) {
         let inner = self.lock();
@@ -169,6 +176,22 @@ mod tests {
         assert_eq!(sample.own, Verdict::Jumped((45 * DAY).cast_signed()));
         assert_eq!(clock.suspects(), (false, true));
         assert_eq!(clock.proved_now(), None, "nothing goes by it meanwhile");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn replicas_are_compared_by_a_clock_that_is_not_ahead_of_gitlabs() {
+        let (clock, own) = clock();
+        assert_eq!(clock.shared_now(), at(NOW), "before an answer came");
+        clock.note(at(NOW - 2 * DAY));
+        assert_eq!(clock.proved_now(), None);
+        assert_eq!(clock.shared_now(), at(NOW - 2 * DAY), "ours is ahead");
+        clock.note(at(NOW + 2 * DAY));
+        assert_eq!(clock.shared_now(), at(NOW), "GitLab's is ahead");
+        clock.note(at(NOW + 5));
+        assert_eq!(clock.shared_now(), at(NOW + 5), "both agree");
+        own.advance(Duration::from_hours(48));
+        clock.note(at(NOW + 6));
+        assert_eq!(clock.shared_now(), at(NOW + 6), "ours has jumped");
     }
 
     #[tokio::test(start_paused = true)]

@@ -182,7 +182,9 @@ impl LogReader {
 fn held_back_for(fault: &ErrorKind, is_unasked: bool) -> Option<Duration> {
     match fault {
         ErrorKind::CircuitOpen { retry_in } => Some(*retry_in),
-        ErrorKind::RateLimited { retry_after } => Some(retry_after.unwrap_or(PAUSE_AFTER_FAILURE)),
+        ErrorKind::RateLimited { retry_after, .. } => {
+            Some(retry_after.unwrap_or(PAUSE_AFTER_FAILURE))
+        }
         _ if is_unasked => Some(PAUSE_AFTER_FAILURE),
         _ => None,
     }
@@ -231,6 +233,7 @@ async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gitlab::RateLimit;
 
     #[test]
     fn a_log_waits_as_long_as_the_open_circuit_or_gitlab_says() {
@@ -238,7 +241,10 @@ mod tests {
         let open = ErrorKind::CircuitOpen { retry_in: told };
         assert_eq!(held_back_for(&open, true), Some(told));
         for (retry_after, wait) in [(Some(told), told), (None, PAUSE_AFTER_FAILURE)] {
-            let limited = ErrorKind::RateLimited { retry_after };
+            let limited = ErrorKind::RateLimited {
+                retry_after,
+                told: RateLimit::Answer,
+            };
             assert_eq!(held_back_for(&limited, false), Some(wait));
         }
         let late = ErrorKind::Timeout { after: told };

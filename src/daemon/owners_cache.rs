@@ -65,7 +65,7 @@ mod tests {
     fn the_file_of_a_project_that_is_watched_no_more_is_forgotten() {
         let owners = OwnersCache::default();
         for id in [7, 8] {
-            owners.put(id, Some(OwnersFile::parse("unit @team").0));
+            owners.put(id, OwnersFile::parse("unit @team").0);
         }
         owners.retain(|id| id == 8);
         assert!(owners.of(7).is_none());

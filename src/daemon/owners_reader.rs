@@ -112,13 +112,19 @@ impl OwnersReader {
     }
 
     fn take(&self, project: &Project, text: Option<&str>) {
-        let file = text.map(|text| {
-            let (file, bad) = OwnersFile::parse(text);
-            for bad in bad {
-                tracing::warn!("left out of {}: {bad}", self.path);
+        let file = match text.map(OwnersFile::parse) {
+            None => None,
+            Some((file, bad)) => {
+                for bad in bad {
+                    tracing::warn!("left out of {}: {bad}", self.path);
+                }
+                if file.is_none() {
+                    // The last file that could be used goes on.
+                    return;
+                }
+                file
             }
-            file
-        });
+        };
         self.state.owners_cache.put(project.id, file);
         self.state.render_again(project.id);
     }

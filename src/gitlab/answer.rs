@@ -7,7 +7,7 @@ use http::header::{self, HeaderMap};
 use serde::de::IgnoredAny;
 use url::Url;
 
-use super::error_kind::ErrorKind;
+use super::error_kind::{ErrorKind, RateLimit};
 use super::rate_headers::{self, date, number};
 use super::transport_metrics::TransportMetrics;
 
@@ -38,6 +38,7 @@ pub(super) fn error_of(answer: &Response<Bytes>) -> Option<ErrorKind> {
     Some(match status.as_u16() {
         429 => ErrorKind::RateLimited {
             retry_after: rate_headers::wait_asked_for(headers),
+            told: RateLimit::Answer,
         },
         status @ 400..500 if !is_of_the_api(answer) => not_from_gitlab(status, answer.body()),
         401 => ErrorKind::Unauthorized(message),

@@ -11,7 +11,7 @@ use url::Url;
 use super::answer;
 use super::credentials::Token;
 use super::error::{Details, Error};
-use super::error_kind::ErrorKind;
+use super::error_kind::{ErrorKind, RateLimit};
 use super::rate_headers;
 use super::record::{Record, decode_one};
 use super::transport::{Expected, LeftOut, Transport};
@@ -159,7 +159,13 @@ impl Call<'_> {
                 Err(error) => error,
             };
             let pause = transport.pause_after(&error, attempts.saturating_sub(1));
-            if matches!(error, ErrorKind::RateLimited { .. }) {
+            if matches!(
+                error,
+                ErrorKind::RateLimited {
+                    told: RateLimit::Answer,
+                    ..
+                }
+            ) {
                 transport.limiter.pause(pause);
             }
             waited = waited.saturating_add(pause);
@@ -191,8 +197,9 @@ impl Call<'_> {
         }
         let lane = lane_of(request.uri().path());
         let admitted = transport.limiter.admit(lane, transport.max_wait).await;
-        admitted.map_err(|left| ErrorKind::RateLimited {
+        admitted.map_err(|(left, told)| ErrorKind::RateLimited {
             retry_after: Some(left),
+            told,
         })?;
         let pass = transport.breaker.admit().map_err(refused)?;
         *attempts += 1;
@@ -234,15 +241,24 @@ impl Call<'_> {
         metrics.answered(self.endpoint, class, start.elapsed());
         let answer = result?;
         answer::report_headers(answer.headers(), metrics);
-        if let Some((requests, time)) = rate_headers::budget(answer.headers()) {
-            self.transport.limiter.spread(requests, time);
-        }
+        self.note_budget(&answer);
         if let Some(error) = answer::error_of(&answer) {
             return Err(error);
         }
         match self.expected {
             Expected::Tail { .. } => answer::page_instead_of_text(&answer).map_or(Ok(answer), Err),
             Expected::Json => Ok(answer),
+        }
+    }
+
+    /// Goes by what the headers of an answer say of the requests that are left.
+    fn note_budget(&self, answer: &Response<Bytes>) {
+        let limiter = &self.transport.limiter;
+        match rate_headers::budget(answer.headers()) {
+            Some((requests, time)) => limiter.spread(requests, time),
+            None if answer.status().is_success() => limiter.stop_spreading(),
+            // A proxy may have answered.
+            None => {}
         }
     }
 }

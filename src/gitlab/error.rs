@@ -1,8 +1,9 @@
 //! A request that failed for good, with a message that says what to do.
 
 use std::fmt;
+use std::time::Duration;
 
-use super::error_kind::ErrorKind;
+use super::error_kind::{ErrorKind, RateLimit};
 use crate::base::api::ErrorClass;
 
 /// A request that failed for good.
@@ -132,12 +133,8 @@ impl Details {
                 "status {status}{}: GitLab does not answer this for {subject}",
                 Quoted(message)
             ),
-            ErrorKind::RateLimited { retry_after } => {
-                f.write_str("429 Too Many Requests: ")?;
-                if let Some(wait) = retry_after {
-                    let seconds = wait.as_secs_f64().ceil();
-                    write!(f, "GitLab wants {seconds} s without requests; ")?;
-                }
+            ErrorKind::RateLimited { retry_after, told } => {
+                write_rate_limit(f, *told, *retry_after)?;
                 f.write_str("lower `requests_per_second` or watch less often")
             }
             ErrorKind::ServerError { status, message } => {
@@ -153,6 +150,30 @@ impl Details {
             }
             other => other.write_no_answer(f),
         }
+    }
+}
+
+fn write_rate_limit(
+    f: &mut fmt::Formatter<'_>,
+    told: RateLimit,
+    wait: Option<Duration>,
+) -> fmt::Result {
+    let seconds = wait.map(|wait| wait.as_secs_f64().ceil());
+    match told {
+        RateLimit::Answer => f.write_str("429 Too Many Requests: ")?,
+        RateLimit::EarlierAnswer => {
+            f.write_str("not sent, because GitLab answered 429 Too Many Requests before: ")?;
+        }
+        RateLimit::SpentBudget => f.write_str(
+            "not sent, because an earlier answer of GitLab had the header `RateLimit-Remaining: 0`: ",
+        )?,
+    }
+    match (told, seconds) {
+        (_, None) => Ok(()),
+        (RateLimit::Answer, Some(seconds)) => {
+            write!(f, "GitLab wants {seconds} s without requests; ")
+        }
+        (_, Some(seconds)) => write!(f, "it is asked again in {seconds} s; "),
     }
 }
 

@@ -35,6 +35,8 @@ pub enum ErrorKind {
     RateLimited {
         /// The wait GitLab asked for, where it did.
         retry_after: Option<Duration>,
+        /// How GitLab said so.
+        told: RateLimit,
     },
     /// A status of 500 and above.
     ServerError {
@@ -82,6 +84,17 @@ pub enum ErrorKind {
     },
     /// The pages of a list do not end, or lead elsewhere.
     Paging(String),
+}
+
+/// How GitLab said that a request comes too soon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RateLimit {
+    /// It answered this request with 429.
+    Answer,
+    /// It answered an earlier request with 429.
+    EarlierAnswer,
+    /// The headers of an earlier answer leave no more requests: `RateLimit-Remaining: 0`.
+    SpentBudget,
 }
 
 impl ErrorKind {

@@ -41,7 +41,7 @@ pub use actions::Attempt;
 pub use client::{Client, Order, PipelineQuery};
 pub use downstream::{Bridge, Downstream};
 pub use error::Error;
-pub use error_kind::ErrorKind;
+pub use error_kind::{ErrorKind, RateLimit};
 pub use instance::TokenFacts;
 pub use listing::{Listing, RejectReason, Rejected};
 pub use options::{BuildError, Options};

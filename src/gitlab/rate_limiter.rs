@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use super::error_kind::RateLimit;
 use super::rate_headers::LONGEST_WAIT;
 
 /// The longest period GitLab's limits are counted in by default.
@@ -35,7 +36,9 @@ pub(super) struct RateLimiter {
 struct State {
     next_slot: Instant,
     paused_until: Instant,
-    /// A slower rate, up to when GitLab counts anew.
+    /// Why there is a pause.
+    paused_by: RateLimit,
+    /// A slower rate, up to when GitLab counts anew, or is asked whether it does.
     slow: Option<(Duration, Instant)>,
 }
 
@@ -50,6 +53,7 @@ impl RateLimiter {
             state: Mutex::new(State {
                 next_slot: now,
                 paused_until: now,
+                paused_by: RateLimit::EarlierAnswer,
                 slow: None,
             }),
             faster: Notify::new(),
@@ -57,9 +61,13 @@ impl RateLimiter {
         }
     }
 
-    /// Waits for this request's turn; an error is the rest of a pause longer than `patience`. Requests
+    /// Waits for this request's turn; an error is the rest of a pause longer than `patience`, and its reason. Requests
     /// of one lane go one after the other, and lanes take turns.
-    pub(super) async fn admit(&self, lane: &str, patience: Duration) -> Result<(), Duration> {
+    pub(super) async fn admit(
+        &self,
+        lane: &str,
+        patience: Duration,
+    ) -> Result<(), (Duration, RateLimit)> {
         let lane = self.lane(lane);
         let _turn = lane.lock().await;
         loop {
@@ -79,19 +87,26 @@ impl RateLimiter {
         }
     }
 
-    /// Holds all requests from now on for `time`, or as long as an earlier call said.
+    /// Holds all requests after a 429 for `time`, or as long as an earlier call said.
     pub(super) fn pause(&self, time: Duration) {
+        self.hold(time, RateLimit::EarlierAnswer);
+    }
+
+    fn hold(&self, time: Duration, reason: RateLimit) {
         let end = Instant::now() + time.min(LONGEST_WAIT);
         let mut state = self.state();
-        state.paused_until = state.paused_until.max(end);
+        if end > state.paused_until {
+            state.paused_until = end;
+            state.paused_by = reason;
+        }
     }
 
     /// GitLab allows so many more requests within `time`: they are spread over it if there are fewer
-    /// than the rate would take.
+    /// than the rate would take. After [`LONGEST_WAIT`] without another answer the usual rate holds again.
     pub(super) fn spread(&self, requests: u64, time: Duration) {
         let time = time.min(LONGEST_PERIOD);
         if requests == 0 {
-            self.pause(time);
+            self.hold(time, RateLimit::SpentBudget);
         }
         let requests = u32::try_from(requests).unwrap_or(u32::MAX).max(1);
         let interval = (time / requests).min(LONGEST_WAIT).max(self.interval);
@@ -99,10 +114,20 @@ impl RateLimiter {
         let mut state = self.state();
         let before = state.slow.take();
         if interval > self.interval {
-            state.slow = Some((interval, now + time));
+            state.slow = Some((interval, now + time.min(LONGEST_WAIT)));
         }
         if before.is_some_and(|(before, _)| interval < before) {
             state.next_slot = state.next_slot.min(now + interval);
+            drop(state);
+            self.faster.notify_waiters();
+        }
+    }
+
+    /// GitLab answered without telling how many requests are left: the usual rate holds.
+    pub(super) fn stop_spreading(&self) {
+        let mut state = self.state();
+        if state.slow.take().is_some() {
+            state.next_slot = state.next_slot.min(Instant::now() + self.interval);
             drop(state);
             self.faster.notify_waiters();
         }
@@ -122,12 +147,14 @@ impl RateLimiter {
         Arc::clone(lanes.entry(name.into()).or_default())
     }
 
-    fn pause_end(&self, patience: Duration) -> Result<Option<Instant>, Duration> {
+    fn pause_end(&self, patience: Duration) -> Result<Option<Instant>, (Duration, RateLimit)> {
         let now = Instant::now();
-        let end = self.state().paused_until;
+        let state = self.state();
+        let (end, reason) = (state.paused_until, state.paused_by);
+        drop(state);
         let left = end.saturating_duration_since(now);
         if left > patience {
-            return Err(left);
+            return Err((left, reason));
         }
         Ok((end > now).then_some(end))
     }
@@ -186,7 +213,8 @@ mod tests {
     async fn a_pause_longer_than_the_patience_is_told_at_once() {
         let limiter = RateLimiter::new(1.0);
         limiter.pause(Duration::from_hours(1));
-        let left = limiter.admit("", PATIENCE).await.unwrap_err();
+        let (left, reason) = limiter.admit("", PATIENCE).await.unwrap_err();
+        assert_eq!(reason, RateLimit::EarlierAnswer);
         let longest = LONGEST_WAIT.checked_sub(Duration::from_mins(1)).unwrap()..=LONGEST_WAIT;
         assert!(longest.contains(&left), "{left:?}");
     }
@@ -258,6 +286,32 @@ mod tests {
         let passed = thirty_ask(&limiter, async {
             tokio::time::sleep(second).await;
             limiter.spread(1_900, Duration::from_secs(50));
+        });
+        let passed = passed.await;
+        assert!(passed[1] > second, "{passed:?}");
+        assert!(passed[29] < 5 * second, "{passed:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_answer_that_leaves_nothing_for_a_long_time_holds_requests_for_ten_minutes_in_all()
+    {
+        let limiter = Arc::new(RateLimiter::new(10.0));
+        limiter.spread(0, Duration::from_secs(99_999_999_999));
+        let (left, reason) = limiter.admit("", PATIENCE).await.unwrap_err();
+        assert_eq!((left, reason), (LONGEST_WAIT, RateLimit::SpentBudget));
+        tokio::time::advance(LONGEST_WAIT).await;
+        let passed = thirty_ask(&limiter, async {}).await;
+        assert!(passed[29] < Duration::from_secs(4), "{passed:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_tells_no_budget_ends_the_spreading() {
+        let limiter = Arc::new(RateLimiter::new(10.0));
+        limiter.spread(1, Duration::from_mins(10));
+        let second = Duration::from_secs(1);
+        let passed = thirty_ask(&limiter, async {
+            tokio::time::sleep(second).await;
+            limiter.stop_spreading();
         });
         let passed = passed.await;
         assert!(passed[1] > second, "{passed:?}");

@@ -118,8 +118,11 @@ impl Transport {
             // No less than without it: a wait of 0 must not become a loop.
             ErrorKind::RateLimited {
                 retry_after: Some(wait),
+                ..
             } => self.backoff.delay(retry).max(*wait),
-            ErrorKind::RateLimited { retry_after: None } => self
+            ErrorKind::RateLimited {
+                retry_after: None, ..
+            } => self
                 .backoff
                 .delay(retry.saturating_add(UNTOLD_LIMIT_RETRIES)),
             _ => self.backoff.delay(retry),

@@ -31,6 +31,10 @@ pub(super) struct ScheduleTrack {
     due: Option<Timestamp>,
     /// When it was switched off, if GitLab itself may have done it.
     switched_off: Option<SwitchedOff>,
+    /// Lists in a row that lack it, since GitLab last answered for the schedule itself.
+    absent: u8,
+    /// GitLab says that it does not have the schedule.
+    is_denied: bool,
 }
 
 impl ScheduleTrack {
@@ -44,6 +48,8 @@ impl ScheduleTrack {
             questions: 1,
             due: None,
             switched_off,
+            absent: 0,
+            is_denied: false,
         };
         track.note_due(track.schedule.promised(floor), now);
         track
@@ -65,6 +71,8 @@ impl ScheduleTrack {
             questions: memory.questions,
             due: memory.due,
             switched_off: memory.switched_off,
+            absent: 0,
+            is_denied: false,
         }
     }
 
@@ -87,6 +95,8 @@ impl ScheduleTrack {
 
     /// Takes a later reading.
     pub(super) fn update(&mut self, schedule: Schedule, now: Timestamp, floor: Option<Timestamp>) {
+        self.absent = 0;
+        self.is_denied = false;
         if self.schedule != schedule {
             // A run moves the next one first and creates its pipeline after that.
             self.questions = 2;
@@ -102,18 +112,32 @@ impl ScheduleTrack {
         self.last_run = self.last_run.max(last_run);
         self.asked_at = Some(now);
         self.questions = self.questions.saturating_sub(1);
+        self.is_denied = false;
+        // It is there, whatever the list says.
+        self.absent = 0;
+    }
+
+    /// The list lacks the schedule.
+    pub(super) fn note_absent(&mut self) {
+        self.absent = self.absent.saturating_add(1);
+    }
+
+    /// Whether GitLab has it no longer: so many lists in a row lack it, or one does and GitLab says so itself.
+    pub(super) fn is_gone(&self, lists: u8) -> bool {
+        self.absent > 0 && (self.is_denied || self.absent >= lists)
     }
 
     /// GitLab no longer has the schedule: nothing is to be asked.
     pub(super) fn note_deleted(&mut self) {
         self.questions = 0;
+        self.is_denied = true;
     }
 
     /// Whether the last run is to be asked for: it may have changed, or a run is missed and may be made up for.
     pub(super) fn is_questionable(&self) -> bool {
         let waits = |due| !self.has_run_since(due);
         let is_missed = self.schedule.active && self.due.is_some_and(waits);
-        self.questions > 0 || is_missed
+        self.questions > 0 || is_missed || self.absent > 0
     }
 
     /// Orders schedules by the time of the last question, the longest ago first.

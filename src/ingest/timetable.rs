@@ -3,6 +3,9 @@
 //! This costs one request, and one more for each schedule that ran, changed or missed a run: only the schedule itself
 //! tells its last pipeline. All schedules of a project are read, also those of refs that are not watched: a schedule
 //! whose branch is gone is the one that starts nothing.
+//!
+//! One answer proves nothing: a refused list, or one that lacks a schedule, changes what is known only after several
+//! readings in a row, or once GitLab does not have the schedule itself.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +25,9 @@ const INTERVALS: u32 = 2;
 /// The same for a project without schedules, or that does not show them.
 const INTERVALS_WITHOUT: u32 = 12;
 
+/// Readings in a row that have to refuse the list, or to lack a schedule, before it is believed.
+const READINGS_TO_FORGET: u8 = 3;
+
 /// Schedules of one project whose last pipeline is asked for in one reading; the others wait for the next.
 const MOST_DETAILS: usize = 20;
 
@@ -30,6 +36,8 @@ const MOST_DETAILS: usize = 20;
 pub(super) struct Timetable {
     known: BTreeMap<u64, ScheduleTrack>,
     next_reading: Option<Instant>,
+    /// How many readings in a row were refused.
+    refusals: u8,
     /// The project's path when they were last reported.
     path: Option<Arc<str>>,
     /// Up to when the project was archived: GitLab ran none of its schedules.
@@ -52,8 +60,7 @@ impl Poller {
         if let Err(error) = &read {
             self.events.schedules_not_read(project, error);
             if error.is_refusal() {
-                // A schedule that cannot be seen any more must not look as if it had not run.
-                timetable.known.clear();
+                timetable.note_refusal();
             }
         }
         let sights: Vec<_> = timetable.known.values().map(ScheduleTrack::sight).collect();
@@ -82,6 +89,17 @@ impl Reader {
         self.report_rejected(&listing.rejected);
         let now = self.observations.gitlab_now();
         timetable.take(listing.items, now);
+        let asked = self.ask_for_last_runs(project, timetable, now).await;
+        timetable.forget_absent();
+        asked
+    }
+
+    async fn ask_for_last_runs(
+        &self,
+        project: &Project,
+        timetable: &mut Timetable,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         for (id, track) in timetable.questionable() {
             match self.client.schedule_last_run(project.id, id).await {
                 Ok(last_run) => track.note_last_run(last_run, now),
@@ -125,8 +143,23 @@ impl Timetable {
         };
     }
 
-    /// Takes a listing of all schedules.
+    /// The list was refused. A schedule that can no longer be seen must not look as if it had not run.
+    fn note_refusal(&mut self) {
+        self.refusals = self.refusals.saturating_add(1);
+        if self.refusals >= READINGS_TO_FORGET {
+            self.known.clear();
+        }
+    }
+
+    /// Forgets the schedules that GitLab no longer has.
+    fn forget_absent(&mut self) {
+        self.known
+            .retain(|_, track| !track.is_gone(READINGS_TO_FORGET));
+    }
+
+    /// Takes a listing of all schedules. Those that it lacks stay until they are known to be gone.
     fn take(&mut self, schedules: Vec<Schedule>, now: Timestamp) {
+        self.refusals = 0;
         let mut before = std::mem::take(&mut self.known);
         let floor = self.archived_until;
         for schedule in schedules {
@@ -138,6 +171,10 @@ impl Timetable {
                 }
                 None => ScheduleTrack::new(schedule, now, floor),
             };
+            self.known.insert(id, track);
+        }
+        for (id, mut track) in before {
+            track.note_absent();
             self.known.insert(id, track);
         }
     }
@@ -204,6 +241,61 @@ mod tests {
         let asked = asked(&mut timetable);
         assert_eq!(asked.len(), MOST_DETAILS);
         assert_eq!(asked[..11], [21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 1]);
+    }
+
+    #[test]
+    fn a_schedule_that_one_list_lacks_stays_and_is_asked_for() {
+        let mut timetable = Timetable::default();
+        let listing = || vec![schedule(1, 1000)];
+        timetable.take(listing(), at(2000));
+        for (_, track) in timetable.questionable() {
+            track.note_last_run(None, at(2000));
+        }
+        assert_eq!(timetable.known[&1].sight().missed, Some(at(1000)));
+        for reading in 1..10 {
+            timetable.take(vec![], at(2000 + reading));
+            assert_eq!(asked(&mut timetable), [1]);
+            for (_, track) in timetable.questionable() {
+                track.note_last_run(None, at(2000 + reading));
+            }
+            timetable.forget_absent();
+        }
+        timetable.take(listing(), at(3000));
+        timetable.forget_absent();
+        assert_eq!(timetable.known[&1].sight().missed, Some(at(1000)));
+    }
+
+    #[test]
+    fn an_absent_schedule_goes_once_gitlab_does_not_have_it_or_at_the_third_list_without_it() {
+        let mut timetable = Timetable::default();
+        let both = || vec![schedule(1, 1000), schedule(2, 1000)];
+        timetable.take(both(), at(10));
+        timetable.known.get_mut(&1).unwrap().note_deleted();
+        timetable.forget_absent();
+        assert_eq!(timetable.known.len(), 2, "it is listed");
+        timetable.take(vec![], at(20));
+        timetable.known.get_mut(&1).unwrap().note_deleted();
+        timetable.forget_absent();
+        assert!(timetable.known.keys().eq([&2]));
+        timetable.take(vec![], at(30));
+        timetable.forget_absent();
+        assert!(timetable.known.keys().eq([&2]), "no answer about it");
+        timetable.take(vec![], at(40));
+        timetable.forget_absent();
+        assert!(timetable.known.is_empty());
+    }
+
+    #[test]
+    fn only_refusals_in_a_row_forget_the_schedules() {
+        let mut timetable = Timetable::default();
+        for reading in 0..5 {
+            timetable.take(vec![schedule(1, 1000)], at(10 + reading));
+            timetable.note_refusal();
+            timetable.note_refusal();
+        }
+        assert_eq!(timetable.known.len(), 1);
+        timetable.note_refusal();
+        assert!(timetable.known.is_empty());
     }
 
     #[test]

@@ -146,10 +146,13 @@ impl Exposition {
         self.update_project(project, |polls| polls.problem = problem);
     }
 
-    /// A project was polled without an error.
-    pub fn poll_succeeded(&self, project: &Arc<str>, at: Timestamp) {
+    /// A project was polled without an error, by our clock and by GitLab's.
+    pub fn poll_succeeded(&self, project: &Arc<str>, at: Timestamp, by_gitlab: Timestamp) {
         self.telemetry().polls(true).inc();
-        self.update_project(project, |polls| polls.last_success = Some(at));
+        self.update_project(project, |polls| {
+            polls.last_success = Some(at);
+            polls.last_success_by_gitlab = Some(by_gitlab);
+        });
     }
 
     /// The schedules of a project were read without an error.

@@ -11,6 +11,8 @@ use crate::base::project_problem::ProjectProblem;
 pub struct ProjectPolls {
     /// The last poll without an error.
     pub last_success: Option<Timestamp>,
+    /// The same by GitLab's clock, which all replicas share.
+    pub(super) last_success_by_gitlab: Option<Timestamp>,
     /// Why the project is not watched as the configuration says.
     pub(super) problem: Option<ProjectProblem>,
     /// When its schedules were last read without an error.

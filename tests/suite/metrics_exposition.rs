@@ -144,7 +144,8 @@ async fn promtool_has_nothing_to_say_of_any_family() {
     rows.pipelines = failing();
     rows.jobs[0].figures.pending_since = time(1_700_000_000);
     exposition.publish(key(&rows), &rows, &|_, _| None);
-    exposition.poll_succeeded(&Arc::from("group/app"), Timestamp::from_unix(1).unwrap());
+    let at = Timestamp::from_unix(1).unwrap();
+    exposition.poll_succeeded(&Arc::from("group/app"), at, at);
     crate::metrics_docs::touch_everything(exposition.telemetry());
     piped(
         "promtool",
@@ -214,10 +215,12 @@ async fn a_project_shows_its_polls_until_it_is_removed() {
     exposition.watch_project(&project);
     exposition.poll_failed(&project, ErrorClass::Timeout);
     exposition.poll_failed(&project, ErrorClass::Timeout);
-    exposition.poll_succeeded(&project, Timestamp::from_unix(1_700_000_000).unwrap());
+    let at = |seconds| Timestamp::from_unix(seconds).unwrap();
+    exposition.poll_succeeded(&project, at(1_700_000_000), at(1_699_990_000));
     let text = rows_text(&exposition).await;
     for sample in [
         "project_last_successful_poll_timestamp_seconds{project=\"group/app\"} 1700000000\n",
+        "project_last_successful_poll_gitlab_timestamp_seconds{project=\"group/app\"} 1699990000\n",
         "project_poll_errors_total{project=\"group/app\",reason=\"timeout\"} 2\n",
         "project_poll_errors_total{project=\"group/app\",reason=\"forbidden\"} 0\n",
     ] {

@@ -391,3 +391,48 @@ async fn a_pipeline_without_jobs_is_a_configuration_error_and_no_execution_of_a_
         .await;
     daemon.stop().await;
 }
+
+#[tokio::test]
+async fn one_refused_list_erases_no_missed_run_and_several_in_a_row_do() {
+    let gitlab = start(Options::default()).await.unwrap();
+    gitlab.with(|world| {
+        let project = world.create_project(PROJECT);
+        let plan = PipelinePlan::new([JobPlan::passes("tests")]);
+        let id = world.create_schedule(project, "nightly", minutes(60), plan);
+        world.schedule_mut(id).unwrap().behavior = RunBehavior::CreatesNothing;
+    });
+    let place = Place::new(gitlab.url(), &format!("projects: [{PROJECT}]"));
+    let daemon = place.start().await;
+    daemon
+        .shows("the schedule", |samples| {
+            holds(value(samples, ACTIVE, "nightly") == Some(1.0), "none")
+        })
+        .await;
+    gitlab.advance(minutes(61));
+    let is_missed = |samples: &Samples| {
+        let found = value(samples, MISSED, "nightly");
+        holds(found.is_some(), format!("{found:?}"))
+    };
+    daemon.shows("the missed run", is_missed).await;
+    let refuse = |times: usize| {
+        gitlab.faults(|faults| {
+            for _ in 0..times {
+                faults.inject_at("/pipeline_schedules", gitlab_simulator::Fault::Forbidden);
+            }
+        });
+    };
+    refuse(1);
+    daemon.says("schedules no longer read").await;
+    let samples = daemon.scrape().await;
+    assert!(value(&samples, MISSED, "nightly").is_some());
+    daemon.says("schedules read again").await;
+    daemon.shows("the missed run", is_missed).await;
+    refuse(40);
+    daemon
+        .shows("no schedule", |samples| {
+            let found = value(samples, ACTIVE, "nightly");
+            holds(found.is_none(), format!("{found:?}"))
+        })
+        .await;
+    daemon.stop().await;
+}

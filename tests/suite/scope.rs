@@ -235,6 +235,30 @@ async fn a_project_without_a_visible_default_branch_is_told() {
 }
 
 #[tokio::test]
+async fn a_default_branch_that_is_no_more_is_told_once_and_one_that_never_was_is_not() {
+    let (gitlab, project) = gitlab().await;
+    let empty = gitlab.with(|world| world.create_project("acme/empty"));
+    gitlab.with(|world| world.project_mut(empty).unwrap().default_branch = String::new());
+    push(&gitlab, project, [JobPlan::fails("unit")]);
+    let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
+    let daemon = place.start().await;
+    daemon
+        .shows("the job", |s| holds(s.of(STREAK, &[]).len() == 1, "none"))
+        .await;
+    daemon.stop().await;
+    gitlab.with(|world| world.project_mut(project).unwrap().default_branch = String::new());
+    let daemon = place.start().await;
+    daemon.says("has no default branch any more").await;
+    daemon.is_ready().await;
+    assert_eq!(daemon.log().matches("no default branch").count(), 1);
+    daemon.stop().await;
+    let daemon = place.start().await;
+    daemon.is_ready().await;
+    assert!(!daemon.log().contains("no default branch"), "told before");
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn projects_that_leave_the_list_of_their_group_are_followed_or_told() {
     let (gitlab, moved) = gitlab().await;
     let create = |path: &str| gitlab.with(|world| world.create_project(path));

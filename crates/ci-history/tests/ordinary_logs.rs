@@ -39,6 +39,21 @@ fn at_most_one_line_in_a_hundred_is_masked_without_need() {
 }
 
 #[test]
+fn messages_about_a_password_stay() {
+    for line in [
+        "password: required field is missing",
+        "password: must be at least 8 characters.",
+        "  password: is too short (minimum is 8 characters)",
+        "AUTH LOGIN",
+        "requirepass is not set",
+        "main.rs:118:12: error",
+        "DB_PASSWORD=\nRunning tests",
+    ] {
+        assert_eq!(Masker::default().masked(line), line);
+    }
+}
+
+#[test]
 fn the_time_of_masking_grows_with_the_length() {
     let masker = Masker::default();
     masker.masked("warm");

@@ -188,6 +188,8 @@ impl PollEvents for State {
     fn watched(&self, project: &Project, group: Option<&Arc<str>>) {
         self.owners_cache.request_reading();
         let mut inner = self.lock();
+        let former_branch = inner.memories.get(project.id);
+        let former_branch = former_branch.and_then(|it| it.default_branch.clone());
         inner.memories.found(project, group);
         self.exposition.watch_project(&project.path);
         let found = inner.projects.found(project);
@@ -212,6 +214,14 @@ impl PollEvents for State {
         drop(inner);
         if let Some(problem) = problem {
             log_problem(project, problem);
+        } else if let (Some(branch), None) = (former_branch, default_branch)
+            && refs.includes_default()
+        {
+            tracing::warn!(
+                project = &*project.path,
+                "GitLab says that this project has no default branch any more: its jobs on `{branch}` leave `/metrics` \
+                 unless a pattern of `watch.refs` matches it. Their histories stay saved until the retention"
+            );
         }
         if let Found::Moved { from } = found {
             tracing::info!(%from, to = %project.path, "project moved");
@@ -264,8 +274,8 @@ impl PollEvents for State {
         let path = inner.projects.facts(project.id);
         let path = path.map(|facts| facts.path.clone());
         if let Some(path) = &path {
-            let now = self.clock.local_now();
-            self.exposition.poll_succeeded(path, now);
+            let (now, by_gitlab) = (self.clock.local_now(), self.clock.shared_now());
+            self.exposition.poll_succeeded(path, now, by_gitlab);
         }
         let has_recovered = inner.health.polled(path.as_deref());
         let is_as_it_began = inner.projects.polled(project, watermark);
@@ -346,9 +356,15 @@ impl PollEvents for State {
     fn schedules_not_read(&self, project: &Project, error: &Error) {
         let mut inner = self.lock();
         let is_news = inner.health.schedules_failed(project.id, error.reason());
+        let memory = inner.memories.get(project.id);
+        let were_read = memory.is_some_and(|it| !it.schedules.schedules.is_empty());
         drop(inner);
-        // The token may be allowed to see pipelines and no schedules: then nothing is broken.
-        if is_news {
+        if is_news && were_read && error.is_refusal() {
+            tracing::warn!(
+                "schedules no longer read: {error}; what is known of them stays until several readings in a row are refused"
+            );
+        } else if is_news {
+            // The token may be allowed to see pipelines and no schedules: then nothing is broken.
             tracing::info!("schedules not read: {error}");
         } else {
             tracing::debug!("schedules still not read: {error}");

@@ -156,10 +156,11 @@ async fn a_429_holds_the_other_requests_of_the_client_too() {
 async fn a_wait_longer_than_allowed_is_an_error_at_once_and_holds_what_follows() {
     let server = Server::start([reply(429, "").with("Retry-After", "500")]).await;
     let client = client(&server);
-    for sent in [1, 0] {
+    let held_back = "not sent, because GitLab answered 429 Too Many Requests before: it is asked again in 500 s";
+    for (sent, words) in [(1, "GitLab wants 500 s"), (0, held_back)] {
         let error = client.bridges(7, 70).await.unwrap_err();
         assert_eq!((error.reason(), error.attempts()), ("rate_limited", sent));
-        assert!(error.to_string().contains("wants 500 s"), "{error}");
+        assert!(error.to_string().contains(words), "{error}");
     }
     assert_eq!(server.paths().len(), 1);
 }

@@ -36,8 +36,8 @@ pub(super) fn find(text: &str, spans: &mut Spans) {
         };
         let is_prose = separator.is_colon
             && separator.is_spaced
-            && telling == Telling::Surely
-            && says_something(text, &name, &text[value.clone()]);
+            && (telling == Telling::Surely && says_something(text, &name, &text[value.clone()])
+                || is_complaint(&text[value.clone()]));
         if !is_prose && is_secret(&text[value.clone()], named, telling) {
             done = value.end;
             spans.add(value);
@@ -57,6 +57,27 @@ fn says_something(text: &str, name: &Range<usize>, value: &str) -> bool {
     let follows_word = before.next().is_some_and(u8::is_ascii_alphanumeric);
     let is_resource = text[name.clone()].contains('.');
     is_word && (follows_word || is_resource && value.starts_with(|c: char| c.is_ascii_uppercase()))
+}
+
+/// Whether the text behind a name says what is wrong with it: `password: required field is missing`.
+fn is_complaint(value: &str) -> bool {
+    const FIRST: &[&str] = &[
+        "required", "missing", "invalid", "must", "cannot", "should", "is", "expected", "unknown",
+    ];
+    let words = value.split_whitespace().map(unquoted);
+    let is_word = |word: &str| {
+        let is_short_number = word.len() <= 2 && word.bytes().all(|byte| byte.is_ascii_digit());
+        let word = word
+            .trim_start_matches(['(', '`'])
+            .trim_end_matches(['.', ':', '`', ')']);
+        is_short_number || word.bytes().all(|byte| byte.is_ascii_alphabetic())
+    };
+    words.clone().count() >= 3
+        && words
+            .clone()
+            .next()
+            .is_some_and(|first| FIRST.contains(&first))
+        && words.clone().all(is_word)
 }
 
 /// What a name tells about its value, and what separates it from it.

@@ -43,6 +43,12 @@ const PATTERNS: &[&str] = &[
     r"(\b(?:SECRET|TOKEN|PASSPHRASE)\s+)'[^'\n]{4,}'",
     r"()\$(?:2[abxy]|apr1|argon2id?|argon2i|[156y]|scrypt|pbkdf2[\w-]*|gy)\$[0-9A-Za-z./$,=+-]{16,}",
     r"()\{S?SHA(?:256|512)?\}[0-9A-Za-z+/=]{16,}",
+    // Lines of `.pgpass`, of configurations of servers, of a client of Redis.
+    r"(?m)(^(?:[\w.-]+|\*):(?:[0-9]{4,5}|\*):(?:[\w-]+|\*):[\w.-]+:)[^\s:]+$",
+    r"(?i)(\b(?:requirepass|masterauth|bindpw|rootpw)[ \t]+[\x22']?)(?P<said>[^\s\x22']+)",
+    r"(?m)(^(?:\S+> |\+ )?AUTH[ \t]+(?:\w+[ \t]+)?)(?P<said>[^\s]*[a-z][^\s]*)$",
+    // A name whose value is on the next line.
+    r"(?m)(^(?:export )?[A-Z0-9_]*(?:PASSWORD|PASSWD|SECRET|TOKEN)=[ \t]*\n)(?P<said>[^\s=:/]{6,})$",
     // Basic command-line user and password, whatever the tool.
     r"(\s(?:-u|--user)(?:=|\s*)[\x22']?)[^\s:\x22']+:(?P<login>[^\s\x22']+)",
     // Sentences.

@@ -128,6 +128,7 @@ pub(super) const TOOLS: &[Tool] = &[
     ),
     options(&["gem"], &["--otp", "-k"]),
     // Databases.
+    behind(&["mysqladmin", "mariadb-admin"], &[("password", 0)]),
     Tool {
         attached: "p",
         ..options(

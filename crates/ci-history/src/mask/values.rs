@@ -145,8 +145,12 @@ fn reads_elsewhere(function: &[u8]) -> bool {
 /// Behind the closing quote, which is escaped as often as the opening one at `open`; else the end of the line.
 fn quoted_end(bytes: &[u8], open: usize, escapes: usize) -> usize {
     let mut backslashes = 0;
-    for (at, &byte) in bytes.iter().enumerate().skip(open + 1) {
+    let mut at = open;
+    while let Some(&byte) = bytes.get(at + 1) {
+        at += 1;
         match byte {
+            // `'it'\''s'`: how a shell writes an apostrophe.
+            b'\'' if bytes[open] == b'\'' && bytes[at + 1..].starts_with(br"\''") => at += 3,
             b'\n' if backslashes == 0 => return at,
             b'\\' => backslashes += 1,
             _ if byte == bytes[open] && (backslashes <= escapes || bytes[open] == b'\'') => {
