@@ -19,10 +19,8 @@ const NAMED: usize = 5;
 pub(super) struct Contents {
     /// The folders of the projects.
     pub(super) projects: Vec<(u64, PathBuf)>,
-    /// The folders of the projects in the attic.
-    pub(super) attic: Vec<PathBuf>,
-    /// The attic itself.
-    attic_folder: Option<PathBuf>,
+    /// The attic, if there is one.
+    attic: Option<PathBuf>,
     /// Links and files in the place of a folder of ours.
     misplaced: Vec<PathBuf>,
     /// Folders that are not ours.
@@ -38,11 +36,6 @@ impl Contents {
         for entry in files::entries(root)? {
             found.add(entry);
         }
-        if let Some(attic) = found.attic_folder.clone() {
-            for entry in files::entries(&attic)? {
-                found.add_of_attic(entry);
-            }
-        }
         Ok(found)
     }
 
@@ -51,7 +44,7 @@ impl Contents {
         let is_attic = entry.name() == ATTIC;
         match project {
             Some(id) if entry.is_folder() => self.projects.push((id, entry.path)),
-            None if is_attic && entry.is_folder() => self.attic_folder = Some(entry.path),
+            None if is_attic && entry.is_folder() => self.attic = Some(entry.path),
             None if !is_attic => {
                 self.is_shared |= ![LOCK_FILE, REMEDIATION].contains(&entry.name());
                 let is_usual = entry.name().starts_with('.') || entry.name() == LOST_AND_FOUND;
@@ -63,19 +56,22 @@ impl Contents {
         }
     }
 
-    fn add_of_attic(&mut self, entry: Entry) {
-        match project_of_folder(entry.name()) {
-            Some(_) if entry.is_folder() => self.attic.push(entry.path),
-            Some(_) => self.misplaced.push(entry.path),
-            None => {}
-        }
+    /// The folders of the projects in the attic.
+    pub(super) fn in_attic(&self) -> io::Result<Vec<PathBuf>> {
+        let Some(attic) = &self.attic else {
+            return Ok(Vec::new());
+        };
+        let mut entries = files::entries(attic)?;
+        entries.retain(|entry| entry.is_folder() && project_of_folder(entry.name()).is_some());
+        Ok(entries.into_iter().map(|entry| entry.path).collect())
     }
 
-    /// All folders of ours, but for the state directory itself.
-    pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
-        let projects = self.projects.iter().map(|(_, folder)| folder);
-        let folders = projects.chain(&self.attic).chain(&self.attic_folder);
-        folders.map(PathBuf::as_path)
+    /// All folders of ours that can be listed, but for the state directory itself.
+    pub(super) fn folders(&self) -> Vec<PathBuf> {
+        let mut folders = self.in_attic().unwrap_or_default();
+        folders.extend(self.projects.iter().map(|(_, folder)| folder.clone()));
+        folders.extend(self.attic.clone());
+        folders
     }
 
     /// Whether something else than ours is in the state directory.

@@ -146,7 +146,7 @@ impl Directory {
         };
         found.warn(&self.root);
         for folder in found.folders() {
-            for file in contents::files_in(folder, |_| true).unwrap_or_default() {
+            for file in contents::files_in(&folder, |_| true).unwrap_or_default() {
                 let name = file.file_name().and_then(|name| name.to_str());
                 if name.is_some_and(files::is_temporary) {
                     let _ = fs::remove_file(file);
@@ -154,7 +154,7 @@ impl Directory {
                     files::tighten(&file);
                 }
             }
-            files::tighten(folder);
+            files::tighten(&folder);
         }
         if !found.is_shared() {
             files::tighten(&self.root);
@@ -262,7 +262,7 @@ impl Directory {
     /// The documents in the attic.
     pub(super) fn attic(&self) -> io::Result<Vec<AtticName>> {
         let mut names = Vec::new();
-        for folder in Contents::of(&self.root)?.attic {
+        for folder in Contents::of(&self.root)?.in_attic()? {
             for path in contents::files_in(&folder, |_| true)? {
                 let name = path.strip_prefix(&self.root).ok();
                 names.extend(name.and_then(|name| AtticName::parse(name.to_str()?)));
