@@ -7,6 +7,7 @@ use super::hints::{excerpt, variable_hint};
 use super::key::Key;
 use super::key_info::{Absence, KeyInfo};
 use super::node::{Node, NodeKind, Origin};
+use super::regexes::RegexBudget;
 use super::value::{Context, Value};
 use super::yaml;
 use crate::base::nearest::nearest;
@@ -209,7 +210,13 @@ impl<'a> Section<'a> {
             panic!("{} has no default", key.path);
         };
         let node = yaml::parse(yaml).unwrap_or(Node::UNSET);
-        let value = read(&Value::new(self.context, key.path.to_owned(), &node, *key));
+        // A default fits, however much the given expressions take.
+        let regexes = RegexBudget::default();
+        let context = Context {
+            regexes: &regexes,
+            ..self.context
+        };
+        let value = read(&Value::new(context, key.path.to_owned(), &node, *key));
         value.unwrap_or_else(|| panic!("the default of {} does not fit", key.path))
     }
 
