@@ -10,7 +10,7 @@ use ci_history::{JobObservation, Status, Timestamp};
 use gitlab::api::projects::deployments::Deployments as AnyDeployments;
 use gitlab::api::projects::jobs::{Job as GetJob, PlayJob, RetryJob};
 use gitlab::api::projects::pipeline_schedules::PlayPipelineSchedule;
-use gitlab::api::projects::pipelines::{CreatePipeline, PipelineJobs as GetPipelineJobs};
+use gitlab::api::projects::pipelines::CreatePipeline;
 use gitlab::api::users::CurrentUser;
 use gitlab::api::{Pageable, QueryParams};
 use http::Method;
@@ -98,16 +98,7 @@ impl Client {
 
     /// Every attempt of every job of a pipeline.
     pub async fn attempts(&self, project: u64, pipeline: u64) -> Result<Vec<Attempt>, Error> {
-        let subject = format!("pipeline {pipeline} of project {project}");
-        let call = self.call(Endpoint::PipelineJobs, subject);
-        let endpoint = call.built(
-            GetPipelineJobs::builder()
-                .project(project)
-                .pipeline(pipeline)
-                .include_retried(true)
-                .build(),
-        )?;
-        Ok(Listing::from(call.list_growing(&endpoint).await?).items)
+        Ok(Listing::from(self.jobs_of(project, pipeline).await?).items)
     }
 
     /// The names of the jobs of a project's newest deployments.

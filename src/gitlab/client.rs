@@ -17,9 +17,10 @@ use secrecy::SecretString;
 use super::call::Call;
 use super::downstream::Bridge;
 use super::error::Error;
-use super::listing::Listing;
+use super::listing::{Listing, Pages};
 use super::options::{BuildError, Options};
 use super::paging::Limit;
+use super::record::Record;
 use super::slow_order::may_be_the_order;
 use super::transport::{Expected, Transport};
 use super::transport_metrics::TransportMetrics;
@@ -204,6 +205,15 @@ impl Client {
 
     /// Every attempt of every job of a pipeline.
     pub async fn pipeline_jobs(&self, project: u64, pipeline: u64) -> Result<PipelineJobs, Error> {
+        Ok(self.jobs_of(project, pipeline).await?.into())
+    }
+
+    /// The same listing, each record as what is needed of it.
+    pub(super) async fn jobs_of<R: Record + Send>(
+        &self,
+        project: u64,
+        pipeline: u64,
+    ) -> Result<Pages<R>, Error> {
         let subject = format!("pipeline {pipeline} of project {project}");
         let call = self.call(Endpoint::PipelineJobs, subject);
         let endpoint = call.built(
@@ -213,7 +223,7 @@ impl Client {
                 .include_retried(true)
                 .build(),
         )?;
-        Ok(call.list_growing(&endpoint).await?.into())
+        call.list_growing(&endpoint).await
     }
 
     /// The trigger jobs of a pipeline: of each the last attempt, as GitLab gives no other.
