@@ -97,7 +97,7 @@ impl Executor {
 
     fn unrecorded(&self, why: &str) -> Decision {
         self.not_saved(why);
-        self.guard(&self.ledger()).later(Reason::NotSaved)
+        self.later(Reason::NotSaved)
     }
 
     /// Sends the request, once.
@@ -137,19 +137,20 @@ impl Executor {
             }
             (changed, ())
         };
-        let mut ledger = self.ledger();
-        match self.record.change(note).await {
-            Ok((saved, _)) => ledger = saved,
+        let ledger = match self.record.change(note).await {
+            Ok((saved, _)) => saved,
             Err(why) => {
                 self.not_saved(&why);
+                let mut ledger = Ledger::clone(&self.ledger());
                 ledger.note(
                     number,
                     outcome.progress,
                     outcome.started,
                     outcome.answer.as_deref(),
                 );
+                ledger
             }
-        }
+        };
         let action = ledger.action(number).cloned();
         self.remember(ledger);
         let action = action.unwrap_or_else(|| Action::intended(number, ask, now));
@@ -182,7 +183,7 @@ impl Executor {
             return Err(Decision::Refuse(Reason::Gone));
         }
         if !error.is_refusal() && !error.is_of_the_token() {
-            return Err(self.guard(&self.ledger()).later(Reason::GitlabDown));
+            return Err(self.later(Reason::GitlabDown));
         }
         if self.note_access(project, true) {
             tracing::warn!(

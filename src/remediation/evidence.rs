@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ci_history::FollowingAttempt;
 
+use super::guard::seconds;
 use crate::config::{FailureFacts, Remediation};
 
 /// A failed attempt of the past, and what followed.
@@ -93,7 +94,7 @@ impl Verdicts {
                 waited,
             }) => {
                 evidence.hits += 1;
-                let delay = i64::try_from(delay.as_secs()).unwrap_or(i64::MAX);
+                let delay = seconds(*delay);
                 evidence.waiting_saved += waited.map_or(0, |waited| (waited - delay).max(0));
             }
             Some(FollowingAttempt {

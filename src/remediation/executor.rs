@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::ask::{Ask, FailedJob, Origin};
 use super::decisions::{Decided, Decisions, Verdict, verdict_of};
 use super::facts::{Condition, Failures, Observer};
-use super::guard::{Conditions, Decision, Guard};
+use super::guard::{Conditions, Decision, Guard, later, seconds};
 use super::ledger::{Action, Ledger, Progress};
 use super::ledger_store::LedgerStore;
 use super::reason::Reason;
@@ -72,7 +72,7 @@ pub(super) type JobNames = BTreeSet<Arc<str>>;
 #[derive(Default)]
 struct Memory {
     /// As it was last read or written.
-    ledger: Ledger,
+    ledger: Arc<Ledger>,
     /// When it was; `None`: not yet.
     ledger_at: Option<Instant>,
     decisions: Decisions,
@@ -84,6 +84,8 @@ struct Memory {
     is_unsaved: bool,
     /// Projects whose pipelines the token may not read.
     denied: BTreeSet<u64>,
+    /// Whether there was an outage, and when that was looked at.
+    outage: Option<(Instant, bool)>,
 }
 
 impl Executor {
@@ -141,7 +143,7 @@ impl Executor {
     }
 
     /// The record of actions, and the newest decision about each failure with the time of the next look.
-    pub fn shown(&self) -> (Ledger, Vec<(Decided, Option<Timestamp>)>) {
+    pub fn shown(&self) -> (Arc<Ledger>, Vec<(Decided, Option<Timestamp>)>) {
         let memory = self.memory();
         let decisions = memory.decisions.all();
         let decisions = decisions.map(|(decided, again)| (decided.clone(), again));
@@ -176,8 +178,7 @@ impl Executor {
 
     /// Older failures are left alone.
     pub(super) fn oldest(&self, now: Timestamp) -> Timestamp {
-        let longest = self.settings.limits.younger_than.as_secs();
-        Timestamp::of_clock(now.unix() - i64::try_from(longest).unwrap_or(i64::MAX))
+        Timestamp::of_clock(now.unix() - seconds(self.settings.limits.younger_than))
     }
 
     fn tell_conditions(&self) {
@@ -226,18 +227,17 @@ impl Executor {
 
     /// The decision that stands after an action: one that GitLab did not take, or perhaps not, is looked at again.
     fn decision_after(&self, action: &Action, acted: Decision) -> Decision {
-        let ledger = self.ledger();
         match action.progress {
             Progress::Started | Progress::Recovered | Progress::FailedAgain => acted,
-            Progress::Intended => self.guard(&ledger).later(Reason::Busy),
-            Progress::NotDone => self.guard(&ledger).later(Reason::NotTaken),
+            Progress::Intended => self.later(Reason::Busy),
+            Progress::NotDone => self.later(Reason::NotTaken),
             Progress::Refused => Decision::Refuse(Reason::GitlabRefused),
         }
     }
 
     /// What would be done now about an ask.
     pub(super) async fn decide(&self, ask: &Ask) -> Decision {
-        let ledger = self.memory().ledger.clone();
+        let ledger = self.ledger();
         if let Some(decision) = self.guard(&ledger).before_listing(ask) {
             return decision;
         }
@@ -256,18 +256,35 @@ impl Executor {
         }
     }
 
+    /// Not now.
+    pub(super) fn later(&self, reason: Reason) -> Decision {
+        later(reason, self.failures.now())
+    }
+
     /// Whether anything is changed in GitLab.
     pub(super) fn acts(&self) -> bool {
         self.settings.mode == Mode::Act
     }
 
     fn conditions(&self) -> Conditions {
-        let since = Timestamp::of_clock(self.failures.now().unix() - RECENT);
-        let recent = self.failures.recent(since);
         Conditions {
-            outage: recent.is_outage(&self.settings.pause_when),
+            outage: self.is_outage(),
             gitlab_down: self.failures.gitlab_is_down(),
         }
+    }
+
+    /// Goes through all jobs, so once in the time in which they are polled.
+    fn is_outage(&self) -> bool {
+        if let Some((at, is_outage)) = self.memory().outage
+            && at.elapsed() < self.interval
+        {
+            return is_outage;
+        }
+        let since = Timestamp::of_clock(self.failures.now().unix() - RECENT);
+        let recent = self.failures.recent(since);
+        let is_outage = recent.is_outage(&self.settings.pause_when);
+        self.memory().outage = Some((Instant::now(), is_outage));
+        is_outage
     }
 
     fn decided(
@@ -278,8 +295,8 @@ impl Executor {
         again: Option<Timestamp>,
     ) {
         let now = self.failures.now();
-        let later = |after| Timestamp::of_clock(now.unix() + after);
-        let again = again.or_else(|| verdict.may_change_after().map(later));
+        let in_time = |after| Timestamp::of_clock(now.unix() + after);
+        let again = again.or_else(|| verdict.may_change_after().map(in_time));
         let decisions = &mut self.memory().decisions;
         if let Some(decided) = decisions.note(job, rule, verdict, again, now) {
             self.observer.decided(&decided);
@@ -301,13 +318,13 @@ impl Executor {
     pub(super) fn remember(&self, ledger: Ledger) {
         self.observer.recorded(&ledger);
         let mut memory = self.memory();
-        memory.ledger = ledger;
+        memory.ledger = Arc::new(ledger);
         memory.ledger_at = Some(Instant::now());
         memory.is_unsaved = false;
     }
 
     /// The record as it was last read or written.
-    pub(super) fn ledger(&self) -> Ledger {
+    pub(super) fn ledger(&self) -> Arc<Ledger> {
         self.memory().ledger.clone()
     }
 

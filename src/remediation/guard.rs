@@ -221,20 +221,9 @@ impl Guard<'_> {
         failures >= circuit.failures || stays_open
     }
 
-    /// Not now, and perhaps later.
-    pub(super) fn later(&self, reason: Reason) -> Decision {
-        let after = match reason {
-            // Each look takes some requests, and a person may have to mend what failed before.
-            Reason::UpstreamFailed => 4 * LOOK_AGAIN,
-            _ => LOOK_AGAIN,
-        };
-        let until = Timestamp::of_clock(self.now.unix() + after);
-        Decision::Wait { reason, until }
-    }
-
     fn later_or_never(&self, reason: Reason) -> Decision {
         if reason.is_passing() {
-            self.later(reason)
+            later(reason, self.now)
         } else {
             Decision::Refuse(reason)
         }
@@ -257,6 +246,17 @@ fn obstacle(ask: &Ask, attempt: &ListedJob, listed: &Listed) -> Option<Reason> {
     }
 }
 
+/// Not now, and perhaps later.
+pub(super) fn later(reason: Reason, now: Timestamp) -> Decision {
+    let after = match reason {
+        // Each look takes some requests, and a person may have to mend what failed before.
+        Reason::UpstreamFailed => 4 * LOOK_AGAIN,
+        _ => LOOK_AGAIN,
+    };
+    let until = Timestamp::of_clock(now.unix() + after);
+    Decision::Wait { reason, until }
+}
+
 /// Up to a tenth of the delay, by the job's id: the replicas and repetitions of one decision agree.
 fn jitter(job_id: u64, delay: i64) -> i64 {
     let spread = u64::try_from(delay / 10).unwrap_or(0);
@@ -268,7 +268,7 @@ fn jitter(job_id: u64, delay: i64) -> i64 {
     i64::try_from(mixed % (spread + 1)).unwrap_or(0)
 }
 
-fn seconds(duration: std::time::Duration) -> i64 {
+pub(super) fn seconds(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 

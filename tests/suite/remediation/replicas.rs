@@ -23,6 +23,13 @@ fn acts(place: Place) -> Place {
     place
 }
 
+/// Of two replicas that share a bucket.
+fn two_places(stage: &Stage, bucket: &TestBucket) -> [Place; 2] {
+    let (gitlab, watch) = (stage.gitlab.url(), format!("projects: [{SHOP}]"));
+    let place = || acts(Place::on_s3(gitlab, &watch, bucket.server, &bucket.name));
+    [place(), place()]
+}
+
 async fn record(daemon: &Daemon) -> Value {
     let (_, text) = daemon.get("/api/v1/remediations").await;
     serde_json::from_str(&text).unwrap()
@@ -32,16 +39,7 @@ async fn record(daemon: &Daemon) -> Value {
 async fn two_replicas_retry_each_failure_once() {
     let stage = Stage::without_daemon("act", RULES).await;
     let bucket = TestBucket::create().await;
-    let watch = format!("projects: [{SHOP}]");
-    let place = || {
-        acts(Place::on_s3(
-            stage.gitlab.url(),
-            &watch,
-            bucket.server,
-            &bucket.name,
-        ))
-    };
-    let places = [place(), place()];
+    let places = two_places(&stage, &bucket);
     let replicas = [places[0].start().await, places[1].start().await];
     for replica in &replicas {
         replica.is_ready().await;
@@ -76,16 +74,7 @@ async fn two_replicas_retry_each_failure_once() {
 async fn a_stop_at_one_replica_holds_at_the_other_and_the_other_takes_over_what_was_left() {
     let stage = Stage::without_daemon("act", RULES).await;
     let bucket = TestBucket::create().await;
-    let watch = format!("projects: [{SHOP}]");
-    let place = || {
-        acts(Place::on_s3(
-            stage.gitlab.url(),
-            &watch,
-            bucket.server,
-            &bucket.name,
-        ))
-    };
-    let places = [place(), place()];
+    let places = two_places(&stage, &bucket);
     let [one, other] = [places[0].start().await, places[1].start().await];
     one.is_ready().await;
     other.is_ready().await;
