@@ -54,11 +54,15 @@ impl Saver {
                 biased;
                 () = stop.cancelled() => return,
                 () = sleep_until(next) => {
-                    if expiry.is_due(&self.state) {
+                    let is_due = expiry.is_due(&self.state);
+                    if is_due {
                         self.state.expire();
-                        self.clear_attic().await;
                     }
                     self.save_and_log(&mut trouble).await;
+                    // A store that cannot be written has been told already.
+                    if is_due && !trouble.failing {
+                        self.clear_attic().await;
+                    }
                     next = Instant::now() + match trouble.outages {
                         0 => self.interval,
                         outages => backoff.delay(outages - 1),

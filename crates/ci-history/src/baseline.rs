@@ -55,12 +55,7 @@ impl Baseline {
     pub(crate) fn tally(&mut self, execution: &Execution, rules: &Rules) {
         self.count(execution.counted);
         self.retries = self.retries.saturating_add(execution.retries());
-        for attempt in execution
-            .listed_attempts()
-            .filter(|a| a.phase.is_decided() && !a.is_outdated())
-        {
-            self.note_ended(attempt);
-        }
+        self.note_attempts(execution);
         if let Some(outcome) = execution.outcome(rules).filter(|o| o.enters_window()) {
             let at = execution.deciding(rules).and_then(|attempt| attempt.at);
             self.last_execution = self.last_execution.max(at);
@@ -69,6 +64,16 @@ impl Baseline {
                 Outcome::Failed => self.last_failure = self.last_failure.max(at),
                 _ => {}
             }
+        }
+    }
+
+    /// Keeps the attempt of the execution that ended last as `last_ended`, if it ended later than the known one.
+    pub(crate) fn note_attempts(&mut self, execution: &Execution) {
+        for attempt in execution
+            .listed_attempts()
+            .filter(|a| a.phase.is_decided() && !a.is_outdated())
+        {
+            self.note_ended(attempt);
         }
     }
 
@@ -111,6 +116,7 @@ impl Baseline {
             }
         }
     }
+
     /// Moves `idle_settled_through` past an execution.
     pub(crate) fn settle_idle(&mut self, execution: &Execution) {
         self.idle_settled_through = self.idle_settled_through.max(execution.pipeline_id);

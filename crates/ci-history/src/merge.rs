@@ -75,10 +75,15 @@ impl History {
                 .and_modify(|known| known.join(execution))
                 .or_insert_with(|| execution.clone());
         }
-        executions
-            .retain(|_, execution| !self.has_settled(execution) && !other.has_settled(execution));
-        self.kept = executions.into_values().collect();
+        let (settled, kept): (Vec<_>, Vec<_>) = executions
+            .into_values()
+            .partition(|execution| self.has_settled(execution) || other.has_settled(execution));
+        self.kept = kept;
         self.baseline.merge(&other.baseline);
+        for execution in &settled {
+            // The replica that settled it may not have seen the last attempt.
+            self.baseline.note_attempts(execution);
+        }
         self.imported_window = self.imported_window.max(other.imported_window);
         self.first_seen = self.first_seen.into_iter().chain(other.first_seen).min();
         if let Some(excerpt) = &other.excerpt {
@@ -105,19 +110,33 @@ impl History {
 }
 
 impl Baseline {
-    /// Keeps the baseline with the higher `settled_through`. If both are equal, keeps the greater of each
-    /// number.
+    /// Keeps the streak and the counters of the baseline with the higher `settled_through`. If both are equal, keeps
+    /// the greater of each number. The latest of each time is kept, whoever saw it.
     fn merge(&mut self, other: &Self) {
-        let idle_settled_through = self.idle_settled_through.max(other.idle_settled_through);
         match self.settled_through.cmp(&other.settled_through) {
-            std::cmp::Ordering::Less => *self = other.clone(),
-            std::cmp::Ordering::Greater => {}
-            std::cmp::Ordering::Equal => self.merge_equal(other),
+            std::cmp::Ordering::Less => {
+                let before = std::mem::replace(self, other.clone());
+                self.merge_latest(&before);
+            }
+            std::cmp::Ordering::Greater => self.merge_latest(other),
+            std::cmp::Ordering::Equal => {
+                self.merge_counters(other);
+                self.merge_latest(other);
+            }
         }
-        self.idle_settled_through = idle_settled_through;
     }
 
-    fn merge_equal(&mut self, other: &Self) {
+    fn merge_latest(&mut self, other: &Self) {
+        self.idle_settled_through = self.idle_settled_through.max(other.idle_settled_through);
+        self.last_execution = self.last_execution.max(other.last_execution);
+        self.last_success = self.last_success.max(other.last_success);
+        self.last_failure = self.last_failure.max(other.last_failure);
+        if let Some(ended) = &other.last_ended {
+            self.note_ended(ended);
+        }
+    }
+
+    fn merge_counters(&mut self, other: &Self) {
         // The fields of the streak stay together.
         if streak(other) > streak(self) {
             self.streak = other.streak;
@@ -137,12 +156,6 @@ impl Baseline {
         }
         self.flaky = self.flaky.max(other.flaky);
         self.retries = self.retries.max(other.retries);
-        self.last_execution = self.last_execution.max(other.last_execution);
-        self.last_success = self.last_success.max(other.last_success);
-        self.last_failure = self.last_failure.max(other.last_failure);
-        if let Some(ended) = &other.last_ended {
-            self.note_ended(ended);
-        }
     }
 }
 
