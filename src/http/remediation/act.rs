@@ -279,7 +279,11 @@ fn unauthorized() -> Response {
 
 fn busy() -> Response {
     let message = "too many requests for actions at the same time; try again soon\n";
-    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, message);
+    come_again(plain(StatusCode::SERVICE_UNAVAILABLE, message))
+}
+
+/// Says when a client that was refused may ask again.
+pub(super) fn come_again(mut response: Response) -> Response {
     insert(&mut response, header::RETRY_AFTER, "10");
     response
 }
