@@ -27,8 +27,8 @@ pub(super) fn job_name(name: &str) -> Markup {
     let cut = name.char_indices().nth(LONGEST);
     html! {
         @match cut {
-            None => bdi { (name) },
-            Some((end, _)) => bdi title=(name) { (name[..end]) "…" },
+            None => code { bdi { (name) } },
+            Some((end, _)) => code title=(name) { bdi { (name[..end]) "…" } },
         }
     }
 }
@@ -41,11 +41,20 @@ mod tests {
     fn many_names_are_counted_and_long_ones_cut() {
         let names: Vec<_> = (0..12).map(|n| n.to_string()).collect();
         let text = job_names(names.iter().map(String::as_str)).into_string();
-        assert!(text.starts_with("<bdi>0</bdi>, <bdi>1</bdi>"), "{text}");
-        assert!(text.ends_with("<bdi>9</bdi> and 2 more"), "{text}");
+        assert!(
+            text.starts_with("<code><bdi>0</bdi></code>, <code><bdi>1</bdi></code>"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("<code><bdi>9</bdi></code> and 2 more"),
+            "{text}"
+        );
         let text = job_names(["<b>", &"ü".repeat(81)]).into_string();
-        assert!(text.starts_with("<bdi>&lt;b&gt;</bdi>, "), "{text}");
-        let shown = format!(">{}…</bdi>", "ü".repeat(80));
+        assert!(
+            text.starts_with("<code><bdi>&lt;b&gt;</bdi></code>, "),
+            "{text}"
+        );
+        let shown = format!("<bdi>{}…</bdi></code>", "ü".repeat(80));
         assert!(text.ends_with(&shown), "{text}");
     }
 }

@@ -6,13 +6,14 @@ use ci_history::Timestamp;
 use maud::{Markup, html};
 
 use super::super::context::Context;
+use super::super::format::with_code;
 use super::super::pipeline_path::pipeline_link;
 use super::super::status::PipelineEntry;
 use super::form;
 use super::job_names::job_names;
-use super::section::{record, words};
+use super::section::record;
 use crate::config::ActionKind;
-use crate::remediation::{Action, Decided, JobName};
+use crate::remediation::{Action, Decided, JobName, Verdict};
 
 /// Actions that are shown.
 const SHOWN: usize = 25;
@@ -56,7 +57,7 @@ pub(in crate::http) fn pipeline_section(
                 p { (wanted_by(action)) " started this pipeline in place of " (pipeline_link(&pipeline.project, action.pipeline_id)) "." }
             }
             @if !open.is_empty() { p { span.badge.bad { "Circuit open" } " given up after too many failures in a row: " (job_names(open)) } }
-            @for (first, jobs) in by_decision(&decided) { p { (job_names(jobs)) ": " (words(first)) } }
+            @for (first, jobs) in by_decision(&decided) { p { (words(first, jobs)) } }
             @if failing.is_empty() {
                 p.faint { "No job has its newest failure in this pipeline, so there is nothing to bring back." }
             } @else if !remedies.callers.is_empty() {
@@ -76,6 +77,21 @@ fn is_of(name: &JobName, pipeline: &PipelineEntry) -> bool {
 
 fn wanted_by(action: &Action) -> Markup {
     html! { @if action.by_rule { "Rule " } b { bdi { (action.by) } } }
+}
+
+/// What was decided about these jobs.
+fn words(decided: &Decided, jobs: Vec<&str>) -> Markup {
+    let rule = html! { "Rule " b { (decided.rule.as_deref().unwrap_or_default()) } };
+    let jobs = job_names(jobs);
+    html! {
+        @match decided.verdict {
+            Verdict::NoRule => { "No rule brings back " (jobs) "." },
+            Verdict::Act { is_report: false } => { (rule) " brought back " (jobs) "." },
+            Verdict::Act { is_report: true } => { (rule) " would bring back " (jobs) ", but the mode is " code { "report" } "." },
+            Verdict::Wait(reason) => { (rule) " waits with " (jobs) ": " (with_code(reason.explain())) "." },
+            Verdict::Refuse(reason) => { (rule) " leaves alone " (jobs) ": " (with_code(reason.explain())) "." },
+        }
+    }
 }
 
 /// The jobs about which the same was decided, each group with its first decision.

@@ -72,7 +72,7 @@ fn is_of(name: &JobName, job: &JobEntry) -> bool {
         && name.job == job.row.name
 }
 
-pub(super) fn words(decided: &Decided) -> Markup {
+fn words(decided: &Decided) -> Markup {
     let rule = decided.rule.as_deref().unwrap_or_default();
     html! {
         @match decided.verdict {

@@ -46,7 +46,7 @@ async fn a_job_leads_to_its_pipeline_whose_button_recovers_every_failed_job() {
     let page = stage.get(&of_pipeline).await;
     for part in [
         RESTART,
-        "<bdi>lint</bdi>, <bdi>unit</bdi>: No rule brings this failure back.",
+        "No rule brings back <code><bdi>lint</bdi></code>, <code><bdi>unit</bdi></code>.",
         "href=\"/jobs/acme/shop/-/main/-/docs\"",
         "<dt>failed</dt><dd>2</dd>",
         "<dt>passed</dt><dd>1</dd>",
@@ -68,7 +68,7 @@ async fn a_job_leads_to_its_pipeline_whose_button_recovers_every_failed_job() {
     let parts = [
         "passed on a retry",
         "nothing to bring back",
-        "<bdi>lint</bdi> · <a",
+        "<code><bdi>lint</bdi></code> · <a",
         ">recovered · <a",
         "<bdi>ops</bdi>",
     ];
@@ -82,7 +82,7 @@ async fn the_other_button_starts_one_pipeline_whose_page_tells_where_it_comes_fr
     let request = stage.post(&fields).basic_auth("ops", Some(OPS));
     let text = request.send().await.unwrap().text().await.unwrap();
     assert!(
-        text.contains("on the head of <bdi>main</bdi>: started, as pipeline "),
+        text.contains("on the head of <code><bdi>main</bdi></code>: started, as pipeline "),
         "{text}"
     );
     assert!(!text.contains("Not done"), "{text}");
@@ -135,11 +135,11 @@ async fn in_the_mode_report_the_buttons_change_nothing() {
     for (action, words) in [
         (
             "recover",
-            "This would recover <bdi>lint</bdi>, <bdi>unit</bdi>, but",
+            "This would recover <code><bdi>lint</bdi></code>, <code><bdi>unit</bdi></code>, but",
         ),
         (
             "restart",
-            "This would start a new pipeline for <bdi>lint</bdi>, <bdi>unit</bdi>, but",
+            "This would start a new pipeline for <code><bdi>lint</bdi></code>, <code><bdi>unit</bdi></code>, but",
         ),
     ] {
         let (stage, _, fields) = form("report", action).await;
@@ -177,13 +177,13 @@ async fn a_refusal_is_told_once_for_all_jobs_with_it() {
     stage.decides("unit", "refuse", "circuit_open").await;
     stage.decides("lint", "refuse", "circuit_open").await;
     let of_pipeline = page_of(pipeline);
-    let given_up = "given up after too many failures in a row: <bdi>lint</bdi>, <bdi>unit</bdi>";
+    let given_up = "given up after too many failures in a row: <code><bdi>lint</bdi></code>, <code><bdi>unit</bdi></code>";
     shows(&stage, &of_pipeline, &[given_up]).await;
     let mut fields = stage.form_on(&of_pipeline, RECOVER).await;
     fields.push(("action".to_owned(), "recover".to_owned()));
     let request = stage.post(&fields).basic_auth("ops", Some(OPS));
     let text = request.send().await.unwrap().text().await.unwrap();
-    let refusal = "Not done for <bdi>lint</bdi>, <bdi>unit</bdi>: its circuit is open";
+    let refusal = "Not done for <code><bdi>lint</bdi></code>, <code><bdi>unit</bdi></code>: its circuit is open";
     assert!(text.contains(refusal), "{text}");
     assert_eq!(stage.sent(), 0);
 }
