@@ -89,7 +89,8 @@ mod tests {
         fn any_project_has_a_path_of_harmless_characters_that_leads_back(
             project in "[^./].{0,20}/[^./].{0,20}", id in 1_u64..,
         ) {
-            prop_assume!(!project.contains("/-/") && !project.split('/').any(is_directory));
+            // GitLab allows no such segment.
+            prop_assume!(!project.split('/').any(|name| name == "-" || is_directory(name)));
             let path = pipeline_path(&project, id).unwrap();
             prop_assert!(path.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~:/%".contains(&b)));
             prop_assert_eq!(PipelinePath::parse(&path), Some(PipelinePath { project, id }));

@@ -11,9 +11,8 @@ use super::super::job_path::job_page_path;
 use super::super::layout;
 use super::super::pipeline_path::pipeline_path;
 use super::super::remedies::Remedies;
-use super::super::response::{HTML, Response, uncached};
+use super::super::response::{HTML, Response, come_again, uncached};
 use super::super::status::{JobEntry, PipelineEntry};
-use super::act::come_again;
 use super::result::result;
 use crate::config::{ActionKind, Word as _};
 use crate::remediation::Wish;
@@ -85,7 +84,8 @@ pub(super) async fn respond(remedies: &Arc<Remedies>, body: &[u8], caller: Arc<s
     };
     let Ok(turn) = remedies.turns.clone().try_acquire_owned() else {
         let text = html! { p { "Nothing was done: too many requests for actions at the same time. Try again soon." } };
-        return come_again(shown(StatusCode::SERVICE_UNAVAILABLE, &text, &fields.back));
+        let response = shown(StatusCode::SERVICE_UNAVAILABLE, &text, &fields.back);
+        return come_again(response, "10");
     };
     let wish = Wish { kind, ..wish };
     let worker = remedies.clone();
