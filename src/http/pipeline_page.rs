@@ -1,6 +1,6 @@
 //! `GET /pipelines/..`: one pipeline. How it ended, its jobs, and what remediation makes of them.
 
-use ci_history::{ExecutionState, Outcome};
+use ci_history::{ExecutionState, Outcome, Timestamp};
 use http::StatusCode;
 use maud::{Markup, html};
 
@@ -15,7 +15,6 @@ use super::response::{HTML, Response, uncached};
 use super::selection::JobFilter;
 use super::status::PipelineEntry;
 use crate::base::human;
-use ci_history::Timestamp;
 
 /// Characters of a wrong address that are repeated.
 const LONGEST_REPEATED: usize = 200;
@@ -165,7 +164,7 @@ fn not_kept(context: &Context, at: &PipelinePath) -> Markup {
     };
     missing(&html! {
         p { "Nothing is kept of pipeline " (at.id) " of " b { bdi { (at.project) } } "." }
-        p { "It may be older than the last executions, which are kept of each job. It may belong to a ref or source that is not watched. Or it is new, and the next poll reads it." }
+        p { "It may be older than the last executions, which are kept of each job. It may belong to a ref or source that is not watched. It may be a child pipeline: its jobs are on the page of its parent. Or it is new, and the next poll reads it." }
         @if let Some(url) = url_in_gitlab(project.url.as_deref(), at.id) {
             p { (link(Some(&url), &html! { "Pipeline " (at.id) " in GitLab" })) }
         }

@@ -167,3 +167,47 @@ impl Back {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_leads_back_to_the_page_with_the_form() {
+        for (body, path, words) in [
+            (
+                "project=group/app&ref=main&track=nightly&job_name=a%2Fb&job_id=7",
+                "/jobs/group/app/-/main/-/a%2Fb?track=nightly",
+                "Back to the job",
+            ),
+            (
+                "project=group/app&pipeline_id=7",
+                "/pipelines/group/app/-/7",
+                "Back to the pipeline",
+            ),
+            ("project=group/app&pipeline_id=x", "/", "All jobs"),
+            ("project=..&pipeline_id=7", "/", "All jobs"),
+        ] {
+            let back = Fields::parse(body.as_bytes()).back;
+            assert_eq!((&*back.path, back.words), (path, words));
+        }
+    }
+
+    #[test]
+    fn a_form_that_names_too_little_wishes_for_nothing() {
+        for body in [
+            "",
+            "project=group/app",
+            "pipeline_id=7",
+            "project=group/app&ref=main&job_name=unit",
+            "project=group/app&job_id=7",
+            "ref=main&job_name=unit&job_id=7",
+        ] {
+            assert_eq!(Fields::parse(body.as_bytes()).wish, None, "{body}");
+        }
+        let wish = Fields::parse(b"project=group/app&pipeline_id=7")
+            .wish
+            .unwrap();
+        assert_eq!(wish.pipeline_id, Some(7));
+    }
+}
