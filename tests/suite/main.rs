@@ -36,6 +36,7 @@ mod metrics_rows;
 mod monitoring;
 mod moving_projects;
 mod notifications;
+mod pipeline_page;
 mod promptness;
 mod prose;
 mod refused_starts;
