@@ -8,7 +8,7 @@ use super::catalog::{Described, Family, Kind, OfRow};
 use super::polls::ProjectPolls;
 use super::schedules::SCHEDULES;
 use super::telemetry::OWN;
-use super::text::Lines;
+use super::text::{LABEL_BYTES, Lines};
 use crate::base::api::ErrorClass;
 use crate::base::label::Label as _;
 
@@ -28,6 +28,8 @@ pub fn families() -> impl Iterator<Item = Described> {
 pub(super) struct Job<'a> {
     pub(super) row: &'a JobRow,
     pub(super) team: Option<Arc<str>>,
+    /// The address of its page; only while it fails.
+    pub(super) url: Option<String>,
 }
 
 impl Job<'_> {
@@ -144,12 +146,12 @@ pub(super) static JOBS: &[Family<OfJob>] = &[
         info),
     job!(Gauge "job_failure_info" + [
         "job_id", "pipeline_id", "commit", "failure_reason", "failure_class", "web_url",
-        "first_failing_commit", "last_passing_commit"
+        "first_failing_commit", "last_passing_commit", "job_url"
     ],
     "Always 1; the latest failure of the streak. Only while the streak is above 0.",
     |job, lines| {
         if let Some(failing) = &job.row.figures.failing {
-            failure_info(failing, lines);
+            failure_info(failing, job.url.as_deref(), lines);
         }
     }),
 ];
@@ -233,7 +235,7 @@ fn info(job: &Job<'_>, lines: &mut Lines<'_>) {
     lines.labelled(&labels, 1_u64);
 }
 
-fn failure_info(failing: &Failing, lines: &mut Lines<'_>) {
+fn failure_info(failing: &Failing, job_url: Option<&str>, lines: &mut Lines<'_>) {
     let id = |id: Option<u64>| id.map(|id| id.to_string()).unwrap_or_default();
     let class = failing.failure_class.unwrap_or(FailureClass::Unknown);
     let labels = [
@@ -245,7 +247,7 @@ fn failure_info(failing: &Failing, lines: &mut Lines<'_>) {
             failing.failure_reason.as_deref().unwrap_or_default(),
         ),
         ("failure_class", class.as_str()),
-        ("web_url", failing.web_url.as_deref().unwrap_or_default()),
+        ("web_url", address(failing.web_url.as_deref())),
         (
             "first_failing_commit",
             failing.first_failing_commit.as_deref().unwrap_or_default(),
@@ -254,8 +256,15 @@ fn failure_info(failing: &Failing, lines: &mut Lines<'_>) {
             "last_passing_commit",
             failing.last_passing_commit.as_deref().unwrap_or_default(),
         ),
+        ("job_url", address(job_url)),
     ];
     lines.labelled(&labels, 1_u64);
+}
+
+/// An address that is cut leads nowhere: one that is too long for a label is left out.
+fn address(url: Option<&str>) -> &str {
+    url.filter(|url| url.len() <= LABEL_BYTES)
+        .unwrap_or_default()
 }
 
 fn pipeline_failure_info(failing: &Failing, lines: &mut Lines<'_>) {
@@ -265,7 +274,7 @@ fn pipeline_failure_info(failing: &Failing, lines: &mut Lines<'_>) {
         ("pipeline_id", id.as_deref().unwrap_or_default()),
         ("commit", &text(&failing.commit)),
         ("failure_reason", &text(&failing.failure_reason)),
-        ("web_url", failing.web_url.as_deref().unwrap_or_default()),
+        ("web_url", address(failing.web_url.as_deref())),
         ("first_failing_commit", &text(&failing.first_failing_commit)),
         ("last_passing_commit", &text(&failing.last_passing_commit)),
     ];

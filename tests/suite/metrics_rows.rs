@@ -16,12 +16,16 @@ pub(crate) fn time(seconds: i64) -> Option<Timestamp> {
     Timestamp::from_unix(seconds)
 }
 
-pub(crate) fn exposition() -> Exposition {
+pub(crate) fn telemetry() -> Telemetry {
     let build = Build {
         version: "0.0.0-test",
         revision: "unknown",
     };
-    Exposition::new(Telemetry::new(build).unwrap())
+    Telemetry::new(build).unwrap()
+}
+
+pub(crate) fn exposition() -> Exposition {
+    Exposition::new(telemetry())
 }
 
 pub(crate) fn timeline(project: &str, ref_name: &str, jobs: Vec<JobRow>) -> TimelineRows {
