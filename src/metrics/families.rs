@@ -146,7 +146,7 @@ pub(super) static JOBS: &[Family<OfJob>] = &[
         info),
     job!(Gauge "job_failure_info" + [
         "job_id", "pipeline_id", "commit", "failure_reason", "failure_class", "web_url",
-        "first_failing_commit", "last_passing_commit", "job_url"
+        "first_failing_commit", "last_passing_commit", "commit_title", "commit_author", "job_url"
     ],
     "Always 1; the latest failure of the streak. Only while the streak is above 0.",
     |job, lines| {
@@ -174,7 +174,8 @@ pub(super) static PIPELINES: &[Family<OfRow<Figures>>] = &[
         "When the first failing pipeline of the ref's streak ended; only while the streak is above 0.",
         |figures, lines| lines.maybe(figures.failing.as_ref().and_then(|failing| failing.since))),
     pipeline!(Gauge "pipeline_failure_info" + [
-        "pipeline_id", "commit", "failure_reason", "web_url", "first_failing_commit", "last_passing_commit"
+        "pipeline_id", "commit", "failure_reason", "web_url", "first_failing_commit", "last_passing_commit",
+        "commit_title", "commit_author"
     ],
     "Always 1; the newest failing pipeline of the ref's streak. Only while the streak is above 0.",
     |figures, lines| {
@@ -238,6 +239,7 @@ fn info(job: &Job<'_>, lines: &mut Lines<'_>) {
 fn failure_info(failing: &Failing, job_url: Option<&str>, lines: &mut Lines<'_>) {
     let id = |id: Option<u64>| id.map(|id| id.to_string()).unwrap_or_default();
     let class = failing.failure_class.unwrap_or(FailureClass::Unknown);
+    let (title, author) = first_failing(failing);
     let labels = [
         ("job_id", &*id(failing.job_id)),
         ("pipeline_id", &*id(failing.pipeline_id)),
@@ -256,9 +258,17 @@ fn failure_info(failing: &Failing, job_url: Option<&str>, lines: &mut Lines<'_>)
             "last_passing_commit",
             failing.last_passing_commit.as_deref().unwrap_or_default(),
         ),
+        ("commit_title", title),
+        ("commit_author", author),
         ("job_url", address(job_url)),
     ];
     lines.labelled(&labels, 1_u64);
+}
+
+/// Title and author of the first failing commit.
+fn first_failing(failing: &Failing) -> (&str, &str) {
+    let info = failing.first_failing_info.as_deref();
+    info.map_or(("", ""), |info| (info.title(), info.author()))
 }
 
 /// An address that is cut leads nowhere: one that is too long for a label is left out.
@@ -269,6 +279,7 @@ fn address(url: Option<&str>) -> &str {
 
 fn pipeline_failure_info(failing: &Failing, lines: &mut Lines<'_>) {
     let id = failing.pipeline_id.map(|id| id.to_string());
+    let (title, author) = first_failing(failing);
     let text = |text: &Option<Arc<str>>| text.clone().unwrap_or_default();
     let labels = [
         ("pipeline_id", id.as_deref().unwrap_or_default()),
@@ -277,6 +288,8 @@ fn pipeline_failure_info(failing: &Failing, lines: &mut Lines<'_>) {
         ("web_url", address(failing.web_url.as_deref())),
         ("first_failing_commit", &text(&failing.first_failing_commit)),
         ("last_passing_commit", &text(&failing.last_passing_commit)),
+        ("commit_title", title),
+        ("commit_author", author),
     ];
     lines.labelled(&labels, 1_u64);
 }

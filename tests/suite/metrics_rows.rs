@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use ci_history::TimelineKey;
 use ci_history::{
-    Failing, FailureClass, Figures, JobRow, Outcome, Span, TimelineRows, Timestamp, WindowEntry,
+    CommitInfo, Failing, FailureClass, Figures, JobRow, Outcome, Span, TimelineRows, Timestamp,
+    WindowEntry,
 };
 use job_failure_exporter::metrics::{Build, Exposition, Telemetry};
 
@@ -53,6 +54,11 @@ pub(crate) fn job(name: &str, figures: Figures) -> JobRow {
     }
 }
 
+pub(crate) fn commit_info(title: &str, handle: &str) -> Arc<CommitInfo> {
+    let info = CommitInfo::saved(title.into(), "".into(), Some(handle.into()));
+    Arc::new(info)
+}
+
 fn entry(outcome: Outcome, id: u64) -> WindowEntry {
     WindowEntry {
         outcome,
@@ -87,6 +93,7 @@ pub(crate) fn failing() -> Figures {
         failing: Some(Failing {
             since: time(1_700_000_100),
             first_failing_commit: Some("feed".into()),
+            first_failing_info: Some(commit_info("Raise the limit", "ada")),
             last_passing_commit: Some("beef".into()),
             job_id: Some(103),
             pipeline_id: Some(10),
