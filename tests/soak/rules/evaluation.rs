@@ -79,6 +79,17 @@ pub(super) struct Cost {
     pub(super) errors: Vec<String>,
 }
 
+impl Cost {
+    /// Seconds of evaluation a minute.
+    pub(super) fn seconds(&self) -> f64 {
+        self.groups.values().sum()
+    }
+
+    pub(super) fn recorded_series(&self) -> f64 {
+        self.recorded.values().sum()
+    }
+}
+
 /// Waits until every group was evaluated so many times.
 pub(super) async fn settle(prometheus: &Prometheus, rules: &Rules, times: f64) {
     let iterations = "prometheus_rule_group_iterations_total";

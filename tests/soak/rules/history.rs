@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::exporters::Exporter;
+use testkit::company::{self, Exporter, STAGE_JOBS};
+
 use super::prometheus::{INTERVAL, Prometheus};
 use super::remote_write::{Encoded, send};
 use super::series::{Series, of_page};
-use super::world::{self, STAGE_JOBS};
 
 /// The rules look back ten minutes.
 const RECENT: Duration = Duration::from_mins(12);
@@ -33,14 +33,14 @@ fn millis(duration: Duration) -> i64 {
 }
 
 fn now() -> i64 {
-    world::now().unix() * 1000
+    company::now().unix() * 1000
 }
 
 /// The last minutes of everything that is exposed, every scrape.
 pub(super) async fn recent(prometheus: &Prometheus, exporters: &[Exporter]) {
     let end = now();
     for exporter in exporters {
-        let instance = exporter.address.to_string();
+        let instance = exporter.address().to_string();
         let page = exporter.page().await;
         let series = of_page(&page, &instance, |_| true).into_iter();
         let samples = |series: Series| {
@@ -68,7 +68,7 @@ pub(super) async fn day(
 ) -> (usize, i64) {
     let mut series = recorded.to_vec();
     for exporter in exporters {
-        let instance = exporter.address.to_string();
+        let instance = exporter.address().to_string();
         let page = exporter.page().await;
         series.extend(of_page(&page, &instance, |name| {
             selected.names.contains(name)

@@ -3,7 +3,6 @@
 //! `make bench-rules`, or `cargo test --test soak -- rules`. `CONTRIBUTING.md` lists the options.
 
 mod evaluation;
-mod exporters;
 mod grafana;
 mod history;
 mod panels;
@@ -11,21 +10,22 @@ mod prometheus;
 mod remote_write;
 mod report;
 mod series;
-mod world;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use ci_history::duration;
+use testkit::company::{self, Exporter, Scene};
 use tokio::time::Instant;
 
 use self::evaluation::{Cost, Rules, measure, settle};
-use self::exporters::Exporter;
 use self::panels::PanelCost;
 use self::prometheus::Prometheus;
 use self::series::Series;
-use self::world::Scene;
+
+/// Exporters that share the projects.
+const SHARDS: u64 = 2;
 
 /// Rules and dashboards that are measured together.
 struct Shipped {
@@ -93,7 +93,11 @@ pub(crate) async fn run() -> ExitCode {
             all.push(one(&shipped, jobs, &options).await);
         }
         report::print(jobs, &all);
-        has_failed |= all.iter().any(Measured::has_errors);
+        // The columns before it are there for comparison.
+        for fault in report::faults(jobs, all.last().unwrap()) {
+            println!("\nFAILED: {fault}");
+            has_failed = true;
+        }
     }
     if has_failed {
         ExitCode::FAILURE
@@ -103,9 +107,9 @@ pub(crate) async fn run() -> ExitCode {
 }
 
 impl Measured {
-    fn has_errors(&self) -> bool {
-        let of_rules = self.scenes.iter().any(|(_, cost)| !cost.errors.is_empty());
-        of_rules || self.panels.iter().any(|panel| panel.error.is_some())
+    fn cost(&self, scene: Scene) -> Option<&Cost> {
+        let found = self.scenes.iter().find(|(it, _)| *it == scene);
+        found.map(|(_, cost)| cost)
     }
 }
 
@@ -130,7 +134,7 @@ async fn one(shipped: &Shipped, jobs: u64, options: &Options) -> Measured {
         start: Instant::now(),
         title: format!("{jobs} jobs, {}", shipped.rules.display()),
     };
-    let exporters = exporters::start(jobs, options.replicas).await;
+    let exporters = company::start(jobs, SHARDS, options.replicas).await;
     let (scenes, recorded) = evaluate(shipped, &exporters, options, &progress).await;
     let mut panels = Vec::new();
     if options.with_dashboards {
@@ -157,7 +161,10 @@ async fn evaluate(
     progress.tell("writing the last minutes");
     history::recent(&prometheus, exporters).await;
     let rules = Rules::copy(&shipped.rules);
-    let targets: Vec<_> = exporters.iter().map(|exporter| exporter.address).collect();
+    let targets: Vec<_> = exporters
+        .iter()
+        .map(|exporter| exporter.address())
+        .collect();
     prometheus.configure(&targets, Some(rules.path())).await;
     let mut scenes = Vec::new();
     let mut recorded = Vec::new();

@@ -16,13 +16,11 @@ use job_failure_exporter::metrics::{Build, Exposition, Page, Telemetry};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::world::{self, Scene};
-
-const SHARDS: u64 = 2;
+use super::rows::{self, Scene};
 
 /// One target of Prometheus.
-pub(super) struct Exporter {
-    pub(super) address: SocketAddr,
+pub struct Exporter {
+    address: SocketAddr,
     shown: Arc<Shown>,
     projects: Vec<u64>,
     _serving: JoinSet<()>,
@@ -36,7 +34,7 @@ struct Shown {
 impl Shown {
     /// Says that everything was polled just now.
     fn poll(&self) {
-        let now = world::now();
+        let now = rows::now();
         for project in &self.projects {
             self.exposition.poll_succeeded(project, now, now);
             self.exposition.schedules_read(project, now);
@@ -54,7 +52,7 @@ impl Exporter {
             exposition: Exposition::new(Telemetry::new(build).unwrap()),
             projects: projects
                 .iter()
-                .map(|project| world::project_path(*project))
+                .map(|project| rows::project_path(*project))
                 .collect(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -71,35 +69,40 @@ impl Exporter {
         exporter
     }
 
+    /// What Prometheus scrapes.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Replaces everything that is exposed.
-    pub(super) fn show(&self, scene: Scene) {
-        let now = world::now();
+    pub fn show(&self, scene: Scene) {
+        let now = rows::now();
         let exposition = &self.shown.exposition;
         for project in &self.projects {
-            for rows in world::timelines(*project, scene, now) {
+            for rows in rows::timelines(*project, scene, now) {
                 let key = TimelineKey::new(rows.project_id, rows.ref_name.clone());
                 let key = key.with_track(rows.track.clone());
-                exposition.publish(key, &rows, &|project, _| world::team(project));
+                exposition.publish(key, &rows, &|project, _| rows::team(project));
             }
-            let path = world::project_path(*project);
-            exposition.publish_schedules(&path, &world::schedules(*project, now));
+            let path = rows::project_path(*project);
+            exposition.publish_schedules(&path, &rows::schedules(*project, now));
         }
         self.shown.poll();
     }
 
     /// What a scrape gets.
-    pub(super) async fn page(&self) -> String {
+    pub async fn page(&self) -> String {
         let page = self.shown.exposition.snapshot().identity();
         let bytes = page.collect().await.unwrap().to_bytes();
         String::from_utf8(bytes.to_vec()).unwrap()
     }
 }
 
-/// The shards, each with as many replicas.
-pub(super) async fn start(jobs: u64, replicas: usize) -> Vec<Exporter> {
+/// Exporters of a company with so many jobs: shards that share its projects, each with as many replicas.
+pub async fn start(jobs: u64, shards: u64, replicas: usize) -> Vec<Exporter> {
     let mut exporters = Vec::new();
-    for shard in 0..SHARDS {
-        let projects = world::projects(jobs).filter(|project| project % SHARDS == shard);
+    for shard in 0..shards {
+        let projects = rows::projects(jobs).filter(|project| project % shards == shard);
         let projects: Vec<_> = projects.collect();
         for _ in 0..replicas {
             exporters.push(Exporter::start(projects.clone()).await);

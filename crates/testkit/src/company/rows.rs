@@ -19,7 +19,7 @@ const TIMELINES: [(&str, Option<&str>, u64); 4] = [
 const PROJECT_JOBS: u64 = 40;
 
 /// Jobs of one stage of a timeline. Their names end in `1/4` to `4/4`.
-pub(super) const STAGE_JOBS: u64 = 4;
+pub const STAGE_JOBS: u64 = 4;
 
 const STAGES: [&str; 5] = ["build", "test", "lint", "integration", "deploy"];
 
@@ -41,14 +41,14 @@ const REASONS: [(&str, FailureClass); 8] = [
 ];
 
 /// The time of this machine.
-pub(super) fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     let since = SystemClock.now().duration_since(UNIX_EPOCH).unwrap();
     Timestamp::of_clock(since.as_secs().cast_signed())
 }
 
 /// How many jobs fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scene {
+pub enum Scene {
     /// 8 % of the jobs, most of them for hours.
     Usual,
     /// Besides, 60 % of the jobs of 70 % of the projects since ten minutes ago.
