@@ -73,6 +73,8 @@ pub(super) struct Cost {
     pub(super) rules: BTreeMap<String, f64>,
     /// Seconds of CPU a minute of the whole process.
     pub(super) cpu: f64,
+    /// The same without rules.
+    pub(super) idle_cpu: f64,
     /// Bytes, at most.
     pub(super) memory: f64,
     /// Errors of rules.
@@ -118,7 +120,6 @@ pub(super) async fn measure(prometheus: &Prometheus, rules: &Rules, time: Durati
     let mut cost = Cost::default();
     let mut durations: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     let mut latest: BTreeMap<String, f64> = BTreeMap::new();
-    let cpu = |metrics: &str| figure(metrics, "process_cpu_seconds_total").unwrap();
     let start = Instant::now();
     let before = cpu(&prometheus.metrics().await);
     let metrics = loop {
@@ -153,6 +154,25 @@ pub(super) async fn measure(prometheus: &Prometheus, rules: &Rules, time: Durati
     count_series(prometheus, &mut cost).await;
     ask_rules(prometheus, &mut cost).await;
     cost
+}
+
+/// Other programs of this machine disturb single evaluations.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Seconds of CPU a minute of a Prometheus that only scrapes.
+pub(super) async fn idle(prometheus: &Prometheus) -> f64 {
+    let start = Instant::now();
+    let before = cpu(&prometheus.metrics().await);
+    sleep(2 * INTERVAL).await;
+    let after = cpu(&prometheus.metrics().await);
+    (after - before) * 60.0 / start.elapsed().as_secs_f64()
+}
+
+fn cpu(metrics: &str) -> f64 {
+    figure(metrics, "process_cpu_seconds_total").unwrap()
 }
 
 async fn count_series(prometheus: &Prometheus, cost: &mut Cost) {

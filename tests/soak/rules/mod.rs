@@ -165,6 +165,9 @@ async fn evaluate(
         .iter()
         .map(|exporter| exporter.address())
         .collect();
+    prometheus.configure(&targets, None).await;
+    progress.tell("measuring scrapes");
+    let idle_cpu = evaluation::idle(&prometheus).await;
     prometheus.configure(&targets, Some(rules.path())).await;
     let mut scenes = Vec::new();
     let mut recorded = Vec::new();
@@ -182,7 +185,8 @@ async fn evaluate(
         ));
         settle(&prometheus, &rules, 2.0).await;
         progress.tell(&format!("{scene:?}: measuring"));
-        let cost = measure(&prometheus, &rules, options.time).await;
+        let mut cost = measure(&prometheus, &rules, options.time).await;
+        cost.idle_cpu = idle_cpu;
         if scene == Scene::Usual && options.with_dashboards {
             recorded = snapshot(&prometheus, &cost, shipped).await;
         }

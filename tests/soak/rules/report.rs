@@ -132,6 +132,7 @@ fn figures(jobs: u64, cost: &Cost) -> Column {
             format!("{:.2}", cost.seconds()),
         ),
         ("seconds of CPU a minute", format!("{:.1}", cost.cpu)),
+        ("of these without rules", format!("{:.1}", cost.idle_cpu)),
         ("memory, MiB", format!("{:.0}", cost.memory / 1_048_576.0)),
     ];
     rows.into_iter()
