@@ -136,6 +136,7 @@ pub(super) fn interpolated(query: &str, choice: &Choice, step: Duration) -> Stri
             match (name, choice.get(name)) {
                 ("__interval", _) => format!("{seconds}s"),
                 ("__range", _) => format!("{}s", DAY.as_secs()),
+                ("__range_s", _) => DAY.as_secs().to_string(),
                 ("__rate_interval", _) => {
                     format!(
                         "{}s",
