@@ -147,9 +147,8 @@ pub(super) async fn measure(prometheus: &Prometheus, rules: &Rules, time: Durati
     };
     cost.cpu = (cpu(&metrics) - before) * 60.0 / start.elapsed().as_secs_f64();
     for (group, took) in durations {
-        let mean = took.iter().sum::<f64>() / took.len() as f64;
-        cost.groups
-            .insert(group.clone(), mean * rules.rates[&group]);
+        let seconds = median(took) * rules.rates[&group];
+        cost.groups.insert(group, seconds);
     }
     count_series(prometheus, &mut cost).await;
     ask_rules(prometheus, &mut cost).await;
