@@ -3,6 +3,7 @@
 mod absent;
 mod commits;
 mod never_ran;
+mod one_pipeline;
 mod properties;
 mod random;
 mod tracks;
