@@ -17,6 +17,14 @@ export CHAOS_FOR
 export REMEDIATION_FOR
 export REMEDIATION_SEED
 export CHAOS_SEED
+# bench-rules: CONTRIBUTING.md describes them.
+export BENCH_JOBS
+export BENCH_RULES
+export BENCH_DASHBOARDS
+export BENCH_PROMETHEUS
+export BENCH_REPLICAS
+export BENCH_FOR
+export BENCH_ONLY
 # fuzz: duration of each target. Default: 20s.
 export FUZZ_FOR
 
@@ -60,6 +68,11 @@ chaos: ## Kill exporters, break GitLab, S3 and the disk at random, check that no
 bench: ## Measure counting, loading and scraping against their budgets
 	cargo bench --locked --bench counting
 	cargo bench --locked --bench exposition
+
+.PHONY: bench-rules
+bench-rules: ## Measure what the rules and the dashboards cost Prometheus (BENCH_JOBS=2000,20000 BENCH_RULES=/old/alert-rules,alert-rules)
+	@scripts/install-tools.sh test
+	cargo test --locked --test soak -- rules
 
 .PHONY: deny
 deny: ## Check dependencies: known vulnerabilities (if the database can be fetched), licences, sources

@@ -46,6 +46,7 @@ mod replay;
 mod replicas;
 mod retention;
 mod routing;
+mod rules_cost;
 mod s3_credentials;
 mod schedules;
 mod scope;

@@ -11,7 +11,7 @@
 //! | counting | `finished`, `attempt` -> `execution` -> `baseline` -> `history` -> `timeline` |
 //! | further operations on timelines | `absence`, `backfill`, `identity`, `import`, `known`, `merge`, `regroup`, `retention`, `withdrawal` |
 //! | output | `figures`, `past`, `pipeline`, `summary` |
-//! | failures | `commit`, `failure_class`, `line`, `log`, `log_rules`, `mask` |
+//! | failures | `commit`, `failure_class`, `line`, `log`, `log_rules`, `mask`, `telling_line` |
 //! | time | `clock`, `duration`, `time` |
 
 mod absence;
@@ -48,6 +48,7 @@ mod rules;
 mod scope;
 mod shard;
 mod summary;
+mod telling_line;
 mod time;
 mod timeline;
 mod track;

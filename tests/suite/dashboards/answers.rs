@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::fits::{Answers, Labels, Seen, misfits};
+use super::fits::{Answers, Row, Seen, misfits};
 use super::grafana::{Choice, Chosen, interpolated};
 use super::prometheus::{Prometheus, with};
 use super::scene::Scene;
@@ -68,7 +68,7 @@ type Answer = (
     String,
     Choice,
     String,
-    Result<Vec<Labels>, String>,
+    Result<Vec<Row>, String>,
 );
 
 fn take(
@@ -82,7 +82,7 @@ fn take(
     match rows {
         Ok(rows) => {
             for row in &rows {
-                for (label, value) in row {
+                for (label, value) in &row.labels {
                     if !may_be(value, choice.get(label)) {
                         problems.push(format!("{label}={value:?} in spite of {choice:?}: {expr}"));
                     }
@@ -127,7 +127,7 @@ const FAULTS: [Fault; 12] = [
         p["targets"][5]["expr"] = json!("ci_job:info + on (project) ci_job:info");
     }),
     ("Failing jobs", |p| {
-        p["fieldConfig"]["overrides"][0]["matcher"]["options"] = json!("Value #Z");
+        p["fieldConfig"]["overrides"][1]["matcher"]["options"] = json!("Value #Z");
     }),
     ("Failing jobs", |p| {
         p["transformations"][1]["options"]["indexByName"]["owner"] = json!(3);

@@ -33,15 +33,15 @@ pub(super) const CHECKS: [(&str, Check); 10] = [
 const TAG: &str = "job-failure-exporter";
 
 /// Says what is missing unless it holds.
-fn unless(holds: bool, problem: impl Into<String>) -> Option<String> {
+pub(super) fn unless(holds: bool, problem: impl Into<String>) -> Option<String> {
     (!holds).then(|| problem.into())
 }
 
-fn title(panel: &Value) -> String {
+pub(super) fn title(panel: &Value) -> String {
     format!("panel {:?}", text(&panel["title"]))
 }
 
-fn expressions(board: &Board) -> impl Iterator<Item = (&Value, &Value, &str)> {
+pub(super) fn expressions(board: &Board) -> impl Iterator<Item = (&Value, &Value, &str)> {
     board.views().flat_map(|panel| {
         let targets = list(&panel["targets"]).iter();
         targets.map(move |target| (panel, target, text(&target["expr"])))
@@ -221,7 +221,13 @@ fn variables(board: &Board, _: &[Board]) -> Vec<String> {
         }
         let query = text(&variable["query"]["query"]);
         let several = variable["multi"] == true;
-        let all = variable["allValue"] == ".*" && variable["includeAll"] == true;
+        // Every target has a job and an instance, other labels may be absent.
+        let pattern = if matches!(name, "job" | "instance") {
+            ".+"
+        } else {
+            ".*"
+        };
+        let all = variable["allValue"] == pattern && variable["includeAll"] == true;
         let wanted = [
             (label_values(query).is_some(), "label_values"),
             (variable["definition"] == query, "definition"),
@@ -357,11 +363,12 @@ fn known_metrics() -> BTreeSet<String> {
 }
 
 /// The metrics that an expression reads.
-fn read_metrics(expr: &str) -> BTreeSet<String> {
+pub(super) fn read_metrics(expr: &str) -> BTreeSet<String> {
     let mut rest = expr.to_owned();
     for part in [
         r#""(?:[^"\\]|\\.)*""#,
         r"\$\{[^}]*\}",
+        r"\$\w+",
         r"\{[^{}]*\}",
         r"\[[^\]]*\]",
         r"\b(?:by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)",
@@ -403,7 +410,10 @@ fn metrics(board: &Board, _: &[Board]) -> Vec<String> {
 fn every_dashboard_has_the_form_that_grafana_and_the_others_need() {
     let boards = boards();
     let uids: Vec<_> = boards.iter().map(Board::uid).collect();
-    assert_eq!(uids, ["jfe-exporter", "jfe-job", "jfe-overview"]);
+    assert_eq!(
+        uids,
+        ["jfe-exporter", "jfe-job", "jfe-main", "jfe-overview"]
+    );
     for board in &boards {
         for (name, check) in CHECKS {
             let problems = check(board, &boards);
