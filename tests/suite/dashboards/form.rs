@@ -64,7 +64,7 @@ fn head(board: &Board, _: &[Board]) -> Vec<String> {
             text(&time["from"]).starts_with("now-") && time["to"] == "now",
             "time",
         ),
-        unless(text(&json["refresh"]).ends_with('s'), "refresh"),
+        unless(text(&json["refresh"]).ends_with(['s', 'm']), "refresh"),
         unless(json.get("id").is_none(), "id belongs to one Grafana"),
         unless(json.get("__inputs").is_none(), "the data source is chosen"),
     ]

@@ -54,7 +54,9 @@ fn required_matchers(board: &Board) -> Vec<String> {
                 continue;
             }
             let mut wanted = vec!["gitlab", "cluster"];
-            let is_scraped = !metric.starts_with("ci_") && !metric.starts_with("ALERTS");
+            let is_scraped = !["ci_", "ci:", "ALERTS"]
+                .iter()
+                .any(|it| metric.starts_with(it));
             if board.stem == "exporter" && is_scraped {
                 wanted.extend(["job", "instance"]);
             }
