@@ -12,7 +12,7 @@ use super::scene::Scene;
 use super::{Board, boards, list, text};
 
 /// How many queries are under way at a time.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 4;
 
 /// Asks everything; what was refused or does not fit its choice is a problem.
 async fn asked(
