@@ -50,6 +50,7 @@ mod scope;
 mod scrape_limits;
 mod secret_files;
 mod shards;
+mod silence_link;
 mod state_at_rest;
 mod state_at_rest_on_s3;
 mod state_commands;
