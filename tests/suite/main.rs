@@ -23,6 +23,7 @@ mod http_server;
 mod http_serving;
 mod huge_numbers;
 mod in_flight;
+mod inhibition;
 mod instance;
 mod jobless;
 mod kubernetes;
