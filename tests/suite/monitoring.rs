@@ -122,7 +122,7 @@ impl Shipped {
         let file = "deploy/prometheus/prometheus.yml";
         self.edit(file, "127.0.0.1:10141", &exporter.to_string());
         self.edit(file, "127.0.0.1:9093", &alertmanager.to_string());
-        self.edit(file, "_interval: 30s", "_interval: 500ms");
+        self.edit(file, "_interval: 30s", "_interval: 1s");
         Tool::start("prometheus", |address| {
             let data = self.copy.path().join("data");
             vec![
