@@ -94,6 +94,10 @@ other-versions: ## Run check-rules with Prometheus and Alertmanager of newer Deb
 kubernetes: ## Generate deploy/kubernetes/ from the rules and the configurations
 	WRITE_KUBERNETES=1 cargo test --locked --test suite kubernetes::the_files_are
 
+.PHONY: messages
+messages: ## Write the messages that docs/alerting.md shows, sent by a real Alertmanager
+	WRITE_MESSAGES=1 cargo test --locked --test suite notifications::examples
+
 .PHONY: install-tools
 install-tools: ## Install the tools that the tests run: Prometheus, Alertmanager, a C compiler, S3 servers
 	@scripts/install-tools.sh test
