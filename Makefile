@@ -78,8 +78,11 @@ other-versions: ## Run check-rules with Prometheus and Alertmanager of newer Deb
 	scripts/other-versions.sh
 
 .PHONY: kubernetes
-kubernetes: ## Generate deploy/kubernetes/ from the rules and the configurations
-	WRITE_KUBERNETES=1 cargo test --locked --test suite kubernetes::the_files_are
+kubernetes: ## Write deploy/kubernetes/ with `assets`, from the rules and the configurations
+	cargo build --locked --package job-failure-exporter
+	for what in prometheusrule servicemonitor alertmanagerconfig; do \
+	    target/debug/job-failure-exporter assets $$what --to deploy/kubernetes --force; \
+	done
 
 .PHONY: install-tools
 install-tools: ## Install the tools that the tests run: Prometheus, Alertmanager, a C compiler, S3 servers

@@ -103,7 +103,8 @@ pub(super) fn add(text: &str, labels: &BTreeMap<String, String>) -> anyhow::Resu
                     };
                     edits.insert(first.start, lines(labels, &separator) + &separator);
                 }
-                None => edits.replace(map, format!("{{{}}}", lines(labels, ", "))),
+                // `{}`
+                None => edits.insert(map.start + 1, lines(labels, ", ")),
             },
         }
     }

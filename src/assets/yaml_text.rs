@@ -1,13 +1,15 @@
 //! YAML as text with the places of its nodes, so that an edit keeps comments and everything else.
 
 use anyhow::{Context as _, bail};
-use saphyr_parser::{Event, Parser, Span, StrInput};
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput};
 
-/// A node with its bytes in the text.
+/// A node with its place in the text.
 #[derive(Debug)]
 pub(super) struct Node {
+    /// Byte of its first character.
     pub(super) start: usize,
-    pub(super) end: usize,
+    /// Byte after a scalar. Of other nodes only the start is known.
+    end: usize,
     /// Spaces before it in its line, or the characters before it.
     pub(super) column: usize,
     pub(super) kind: Kind,
@@ -26,6 +28,7 @@ impl Node {
         let mut bytes: Vec<_> = text.char_indices().map(|(at, _)| at).collect();
         bytes.push(text.len());
         let mut reader = Reader {
+            text,
             parser: Parser::new_from_str(text),
             bytes,
         };
@@ -81,6 +84,7 @@ impl Node {
 }
 
 struct Reader<'a> {
+    text: &'a str,
     parser: Parser<'a, StrInput<'a>>,
     /// Where each character begins: the parser counts characters.
     bytes: Vec<usize>,
@@ -101,18 +105,43 @@ impl<'a> Reader<'a> {
     }
 
     fn node(&mut self, event: Event<'a>, span: Span) -> anyhow::Result<Node> {
+        let start = self.byte(span.start.index());
+        let mut end = self.byte(span.end.index());
         let kind = match event {
-            Event::Scalar(text, ..) => Kind::Scalar(text.into_owned()),
+            Event::Scalar(text, style, ..) => {
+                end = self.scalar_end(start, style, &text).unwrap_or(end);
+                Kind::Scalar(text.into_owned())
+            }
             Event::SequenceStart(..) => Kind::List(self.list()?),
             Event::MappingStart(..) => Kind::Map(self.map()?),
             other => bail!("line {}: unexpected {other:?}", span.start.line()),
         };
         Ok(Node {
-            start: self.byte(span.start.index()),
-            end: self.byte(span.end.index()),
+            start,
+            end,
             column: span.start.col(),
             kind,
         })
+    }
+
+    /// The parser's end of a scalar lies behind the comment after it. `None` if only the parser knows the end.
+    fn scalar_end(&self, start: usize, style: ScalarStyle, value: &str) -> Option<usize> {
+        let written = &self.text[start..];
+        let length = match style {
+            ScalarStyle::Plain => written.starts_with(value).then_some(value.len())?,
+            ScalarStyle::SingleQuoted => value.replace('\'', "''").len() + 2,
+            ScalarStyle::DoubleQuoted => {
+                let mut is_escaped = false;
+                let closing = written.char_indices().skip(1).find(|(_, c)| {
+                    let closes = *c == '"' && !is_escaped;
+                    is_escaped = *c == '\\' && !is_escaped;
+                    closes
+                });
+                closing?.0 + 1
+            }
+            ScalarStyle::Literal | ScalarStyle::Folded => return None,
+        };
+        Some(start + length)
     }
 
     fn list(&mut self) -> anyhow::Result<Vec<Node>> {
@@ -177,15 +206,16 @@ mod tests {
 
     #[test]
     fn an_edit_changes_a_value_and_keeps_comments_and_umlauts() {
-        let text = "# Überschrift – für alle\na: 'x' # kept\nb:\n  - {c: 1}\n";
+        let text = "# Überschrift – für alle\na: 'x''' # kept\nb:\n  - {c: 1}\nd: \"\\\"\" #\n";
         let root = Node::parse(text).unwrap();
         let mut edits = Edits::default();
         edits.replace(root.items("b")[0].get("c").unwrap(), "2".to_owned());
         edits.replace(root.get("a").unwrap(), quoted("y\"z"));
+        edits.replace(root.get("d").unwrap(), "e".to_owned());
         edits.insert(root.entries()[1].0.start, "n: 0\n".to_owned());
         assert_eq!(
             edits.apply(text),
-            "# Überschrift – für alle\na: \"y\\\"z\" # kept\nn: 0\nb:\n  - {c: 2}\n"
+            "# Überschrift – für alle\na: \"y\\\"z\" # kept\nn: 0\nb:\n  - {c: 2}\nd: e #\n"
         );
     }
 }

@@ -120,7 +120,7 @@ pub struct RuleArgs {
     #[arg(long = "thresholds", value_name = "FILE")]
     pub thresholds_file: Option<PathBuf>,
     /// Label that every alert gets. Can be repeated.
-    #[arg(long = "rule-label", value_name = "NAME=VALUE", value_parser = rule_label)]
+    #[arg(id = "rule-label", long = "rule-label", value_name = "NAME=VALUE", value_parser = rule_label)]
     pub labels: Vec<(String, String)>,
 }
 
@@ -135,7 +135,7 @@ pub struct ObjectArgs {
     #[arg(long, value_name = "NAMESPACE", value_parser = object_name)]
     pub namespace: Option<String>,
     /// Label of the objects, such as release=kube-prometheus. Can be repeated.
-    #[arg(long = "object-label", value_name = "KEY=VALUE", value_parser = object_label)]
+    #[arg(id = "object-label", long = "object-label", value_name = "KEY=VALUE", value_parser = object_label)]
     pub labels: Vec<(String, String)>,
     /// Grafana's folder for the dashboards [default: CI job failures].
     #[arg(long = "grafana-folder", value_name = "FOLDER")]

@@ -55,7 +55,11 @@ pub(in super::super) fn config_maps(
 
 /// A file as an entry of `data`.
 fn entry(name: &str, text: &str) -> String {
-    // `|` keeps one line break at the end, `|-` none.
-    let style = if text.ends_with('\n') { "|" } else { "|-" };
+    // `|+` keeps every line break at the end, `|` one, `|-` none.
+    let style = match (text.ends_with("\n\n"), text.ends_with('\n')) {
+        (true, _) => "|+",
+        (false, true) => "|",
+        (false, false) => "|-",
+    };
     format!("  {name}: {style}\n{}", indented(text, 4))
 }

@@ -108,6 +108,7 @@ overrides:
 ";
         let pairs = [
             pair("window_failures", "7"),
+            pair("failure_ratio", "60%"),
             pair("consecutive_failures.critical", "8"),
         ];
         let given = Thresholds::read(Some(file), &pairs).unwrap().unwrap();
@@ -115,7 +116,8 @@ overrides:
         let changed = shipped()
             .replacen("expr: '3'", "expr: '4'", 1)
             .replacen("expr: '6'", "expr: '8'", 1)
-            .replacen("expr: '5'", "expr: '7'", 1);
+            .replacen("expr: '5'", "expr: '7'", 1)
+            .replacen("expr: '0.5'", "expr: '0.6'", 1);
         let (before, group) = text.split_at(changed.len());
         assert_eq!(before, changed, "comments and all other values stay");
         assert_eq!(
@@ -190,7 +192,7 @@ overrides:
   - projct: acme/shop
     thresholds: {}
   - team: research
-    thresholds: {failing_share: 20%, save_age_seconds: 1h, poll_age_seconds: 1h}
+    thresholds: {save_age_seconds: 1h, poll_age_seconds: 1h}
   - team: twice
     thresholds: {window_failures: 2}
   - team: twice

@@ -1,20 +1,20 @@
 //! The thresholds of the command line and of a file, checked against those that the rules read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_yaml::{Mapping, Value};
 
-use super::number::promql;
+use super::choice::{JOB, Subject, chosen, level};
+use super::number::{Unit, promql};
 use super::problem::ThresholdProblems;
-use super::vocabulary::{Measure, Vocabulary, unit};
+use super::vocabulary::Vocabulary;
+use super::yaml::{kind, scalar};
 use crate::base::nearest::nearest;
 
 /// Keys of a file.
 const SECTIONS: [&str; 2] = ["defaults", "overrides"];
 /// The key of an override that holds its values.
 const VALUES: &str = "thresholds";
-/// The label `job_name` has this name in a file.
-const JOB: (&str, &str) = ("job", "job_name");
 
 /// One value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,9 +69,6 @@ struct Checked<'a> {
     found: BTreeMap<Key, String>,
     problems: ThresholdProblems,
 }
-
-/// What an override applies to, by label.
-type Subject = BTreeMap<String, String>;
 
 impl<'a> Checked<'a> {
     fn new(vocabulary: &'a Vocabulary) -> Self {
@@ -251,11 +248,11 @@ impl<'a> Checked<'a> {
             Ok(severity) => severity,
             Err(problem) => return self.problems.add(place, problem),
         };
-        let level = match level(name, measure, subject) {
+        let level = match level(self.vocabulary, name, measure, subject) {
             Ok(level) => level,
             Err(problem) => return self.problems.add(place, problem),
         };
-        let value = match unit(name).parse(value) {
+        let value = match Unit::of(name).parse(value) {
             Ok(value) => promql(value),
             Err(problem) => return self.problems.add(place, problem),
         };
@@ -275,85 +272,5 @@ impl<'a> Checked<'a> {
         };
         self.problems
             .add(place, format!("no {what} is called `{found}`; {hint}"));
-    }
-}
-
-/// The severity that is meant; `None` for a threshold of all severities.
-fn chosen<'m>(
-    name: &str,
-    measure: &'m Measure,
-    given: Option<&str>,
-) -> Result<Option<&'m str>, String> {
-    let all = measure.severities();
-    match (given, &all[..]) {
-        (None, []) => Ok(None),
-        (None, [only]) => Ok(Some(only)),
-        (None, [first, ..]) => Err(format!(
-            "`{name}` has thresholds for {}; say which: `{name}: {{{first}: ..}}` in a file, `{name}.{first}=..` \
-             on the command line",
-            all.join(" and ")
-        )),
-        (Some(given), []) => Err(format!(
-            "`{name}` is one threshold for all severities; leave `{given}` out"
-        )),
-        (Some(given), all) => all.iter().find(|one| **one == given).map_or_else(
-            || {
-                let near = nearest(given, all).map(|near| format!("; did you mean `{near}`?"));
-                Err(format!(
-                    "`{name}` has no severity `{given}`, but {}{}",
-                    all.join(" and "),
-                    near.unwrap_or_default()
-                ))
-            },
-            |one| Ok(Some(*one)),
-        ),
-    }
-}
-
-/// `default`, or what records of the subject's level begin with.
-fn level(name: &str, measure: &Measure, subject: &Subject) -> Result<String, String> {
-    if subject.is_empty() {
-        return Ok("default".to_owned());
-    }
-    let labels: BTreeSet<_> = subject.keys().map(String::as_str).collect();
-    if let Some(level) = measure.level(&labels) {
-        return Ok(format!("{level}_override"));
-    }
-    let words = |labels: &mut dyn Iterator<Item = &str>| {
-        let names = labels.map(|label| if label == JOB.1 { JOB.0 } else { label });
-        names.collect::<Vec<_>>().join(" and ")
-    };
-    let found = words(&mut labels.iter().copied());
-    let mut known: Vec<_> = measure
-        .levels()
-        .map(|labels| words(&mut labels.iter().map(String::as_str)))
-        .collect();
-    known.sort();
-    Err(match &known[..] {
-        [] => format!("`{name}` has only a default; move it to `defaults`"),
-        known => format!(
-            "`{name}` cannot be set by {found}; it can be set by {}",
-            known.join(", or by ")
-        ),
-    })
-}
-
-/// The text of a scalar.
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(is) => Some(is.to_string()),
-        _ => None,
-    }
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "nothing",
-        Value::Sequence(_) => "a list",
-        Value::Mapping(_) => "a mapping",
-        Value::Tagged(_) => "a tagged value",
-        _ => "a single value",
     }
 }

@@ -7,19 +7,15 @@ use regex::Regex;
 
 use super::super::embedded::{Embedded, RULES, THRESHOLDS};
 use super::super::yaml_text::Node;
-use super::number::Unit;
+use super::table::{Level, Tables};
 
 /// A default threshold: `ci_default:NAME:threshold`.
-const DEFAULT: &str = r"ci_default:([a-z0-9_]+):threshold";
-/// How expressions read a threshold, with the severity that they select.
-const READ: &str =
-    r#"ci_(default|[a-z_]+_override):([a-z0-9_]+):threshold(?:\{severity="([a-z]+)"\})?"#;
-/// How expressions read a level: `min by (project) (ci_project_override:NAME:threshold`.
-const LEVEL: &str = r"by \(([a-z_, ]+)\) \(\s*ci_([a-z_]+)_override:([a-z0-9_]+):threshold";
+const DEFAULT: &str = r"^ci_default:([a-z0-9_]+):threshold$";
 
 /// Everything that can be set.
 #[derive(Debug, Default)]
 pub(super) struct Vocabulary {
+    levels: BTreeMap<String, Level>,
     measures: BTreeMap<String, Measure>,
 }
 
@@ -28,50 +24,45 @@ pub(super) struct Vocabulary {
 pub(super) struct Measure {
     /// Empty if the threshold is for all severities.
     severities: BTreeSet<String>,
-    /// Names of the levels below the default, with the labels that select.
-    levels: BTreeMap<String, BTreeSet<String>>,
+    /// Severities that have a default.
+    defaults: BTreeSet<String>,
+    /// Names of the levels below the default.
+    levels: BTreeSet<String>,
 }
 
 impl Vocabulary {
     /// Of the shipped rules.
     pub(super) fn shipped() -> anyhow::Result<Self> {
-        let mut all = Self::default();
-        all.read_defaults()?;
-        let read = Regex::new(READ)?;
-        let level = Regex::new(LEVEL)?;
-        for rule in RULES {
-            let root = Node::parse(rule.text).with_context(|| rule.path)?;
-            for expr in root.rules().filter_map(|rule| rule.get("expr")?.text()) {
-                all.read_expression(expr, &read, &level);
-            }
-        }
+        let file = thresholds_file()?;
+        let tables = Tables::read(file.text)?;
+        let measures = tables.rows.into_iter().map(|(name, row)| {
+            let measure = Measure {
+                severities: row.severities,
+                defaults: BTreeSet::new(),
+                levels: row.levels,
+            };
+            (name, measure)
+        });
+        let mut all = Self {
+            levels: tables.levels,
+            measures: measures.collect(),
+        };
+        all.read_defaults(file.text)?;
         Ok(all)
     }
 
-    fn read_defaults(&mut self) -> anyhow::Result<()> {
-        let name = Regex::new(&format!("^{DEFAULT}$"))?;
-        for rule in Node::parse(thresholds_file()?.text)?.rules() {
+    fn read_defaults(&mut self, text: &str) -> anyhow::Result<()> {
+        let name = Regex::new(DEFAULT)?;
+        for rule in Node::parse(text)?.rules() {
             let record = rule.get("record").and_then(Node::text).unwrap_or_default();
             if let Some(found) = name.captures(record) {
                 let measure = self.measures.entry(found[1].to_owned()).or_default();
-                measure.severities.extend(severity(rule).map(str::to_owned));
+                let severity = severity(rule).map(str::to_owned);
+                measure.severities.extend(severity.clone());
+                measure.defaults.extend(severity);
             }
         }
         Ok(())
-    }
-
-    fn read_expression(&mut self, expr: &str, read: &Regex, level: &Regex) {
-        for found in read.captures_iter(expr) {
-            let measure = self.measures.entry(found[2].to_owned()).or_default();
-            let severity = found.get(3).map(|severity| severity.as_str().to_owned());
-            measure.severities.extend(severity);
-        }
-        for found in level.captures_iter(expr) {
-            let labels = found[1].split(',').map(|label| label.trim().to_owned());
-            let measure = self.measures.entry(found[3].to_owned()).or_default();
-            let labels = labels.filter(|label| label != "severity").collect();
-            measure.levels.insert(found[2].to_owned(), labels);
-        }
     }
 
     pub(super) fn get(&self, name: &str) -> Option<(&str, &Measure)> {
@@ -83,10 +74,17 @@ impl Vocabulary {
         self.measures.keys().map(String::as_str).collect()
     }
 
-    /// Every label by which a level selects.
+    /// Every label by which an override can select.
     pub(super) fn labels(&self) -> BTreeSet<&str> {
-        let levels = self.measures.values().flat_map(|it| it.levels.values());
-        levels.flatten().map(String::as_str).collect()
+        let labels = self.levels.values().flat_map(Level::labels);
+        labels.collect()
+    }
+
+    /// The levels of a threshold, without the default.
+    pub(super) fn levels(&self, measure: &Measure) -> impl Iterator<Item = &Level> {
+        let names = measure.levels.iter();
+        let levels: Vec<_> = names.filter_map(|name| self.levels.get(name)).collect();
+        levels.into_iter()
     }
 }
 
@@ -95,21 +93,11 @@ impl Measure {
         self.severities.iter().map(String::as_str).collect()
     }
 
-    /// The level that selects by exactly these labels.
-    pub(super) fn level(&self, labels: &BTreeSet<&str>) -> Option<&str> {
-        let is_it = |of_level: &BTreeSet<String>| {
-            of_level
-                .iter()
-                .map(String::as_str)
-                .eq(labels.iter().copied())
-        };
-        let found = self.levels.iter().find(|(_, labels)| is_it(labels));
-        found.map(|(level, _)| level.as_str())
-    }
-
-    /// The labels of each level.
-    pub(super) fn levels(&self) -> impl Iterator<Item = &BTreeSet<String>> {
-        self.levels.values()
+    /// The severity that is meant if none is named: the only one, or the only one with a default.
+    pub(super) fn usual_severity(&self) -> Option<&str> {
+        let all = [&self.severities, &self.defaults];
+        let single = all.into_iter().find(|severities| severities.len() == 1)?;
+        single.first().map(String::as_str)
     }
 }
 
@@ -119,14 +107,9 @@ pub(super) fn severity(rule: &Node) -> Option<&str> {
 }
 
 /// The shipped file with the defaults.
-pub(super) fn thresholds_file() -> anyhow::Result<&'static Embedded> {
+fn thresholds_file() -> anyhow::Result<&'static Embedded> {
     let found = RULES.iter().find(|rule| rule.path == THRESHOLDS);
     found.context("no rule file has the defaults of the thresholds")
-}
-
-/// What a name counts.
-pub(super) fn unit(name: &str) -> Unit {
-    Unit::of(name)
 }
 
 #[cfg(test)]
@@ -139,6 +122,9 @@ mod tests {
         assert!(shipped.names().len() > 15, "{:?}", shipped.names());
         let (_, measure) = shipped.get("consecutive_failures").unwrap();
         assert_eq!(measure.severities(), ["critical", "warning"]);
+        assert_eq!(measure.usual_severity(), None);
+        let (_, measure) = shipped.get("failure_ratio").unwrap();
+        assert_eq!(measure.usual_severity(), Some("warning"));
         let (_, measure) = shipped.get("poll_age_seconds").unwrap();
         assert_eq!(measure.severities(), Vec::<&str>::new());
     }
@@ -149,13 +135,18 @@ mod tests {
         for name in [
             "consecutive_failures",
             "failure_ratio",
-            "no_success_seconds",
+            "window_failures",
             "running_seconds",
         ] {
             let (_, measure) = shipped.get(name).unwrap();
-            for labels in [&["team"][..], &["project"], &["project", "job_name"]] {
-                let level = measure.level(&labels.iter().copied().collect());
-                assert!(level.is_some(), "{name} by {labels:?}: {measure:?}");
+            for (labels, prefix) in [
+                (&["team"][..], "team_override"),
+                (&["project"], "project_override"),
+                (&["project", "job_name"], "job_override"),
+            ] {
+                let labels = labels.iter().copied().collect();
+                let level = shipped.levels(measure).find(|level| level.takes(&labels));
+                assert_eq!(level.unwrap().prefix, prefix, "{name} by {labels:?}");
             }
         }
     }
