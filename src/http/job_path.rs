@@ -10,7 +10,7 @@ pub(super) const LONGEST_PATH: usize = 4 * 1024;
 const PREFIX: &str = "/jobs/";
 
 /// Between project, ref and job. GitLab allows no `-` as a segment of a project's path.
-const SEPARATOR: &str = "/-/";
+pub(super) const SEPARATOR: &str = "/-/";
 
 /// Encodes a `/` of a ref or a job, so that no name looks like a separator.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -21,7 +21,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b':');
 
 /// Keeps the slashes of a project.
-const ENCODED_PROJECT: &AsciiSet = &ENCODED.remove(b'/');
+pub(super) const ENCODED_PROJECT: &AsciiSet = &ENCODED.remove(b'/');
 
 /// The names in the path of a job's page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,17 +50,36 @@ impl JobPath {
 
 /// The path of a job's page, with the track as its query.
 pub(super) fn page_of(entry: &JobEntry) -> Option<String> {
-    let path = job_path(&entry.project, &entry.ref_name, &entry.row.name)?;
-    Some(match &entry.track {
+    job_page_path(
+        &entry.project,
+        &entry.ref_name,
+        entry.track.as_deref(),
+        &entry.row.name,
+    )
+}
+
+/// The same by names.
+pub(super) fn job_page_path(
+    project: &str,
+    ref_name: &str,
+    track: Option<&str>,
+    job: &str,
+) -> Option<String> {
+    let path = job_path(project, ref_name, job)?;
+    Some(match track {
         None => path,
         Some(track) => format!("{path}?track={}", utf8_percent_encode(track, ENCODED)),
     })
 }
 
+/// Whether a browser takes a segment of a path for a directory.
+pub(super) fn is_directory(name: &str) -> bool {
+    matches!(name, "." | "..")
+}
+
 /// The path of a job's page on the unnamed track. `None` for names that do not fit into a path: very long ones, and `.` and `..`,
 /// which a browser takes for directories even if they are encoded.
 pub fn job_path(project: &str, ref_name: &str, job: &str) -> Option<String> {
-    let is_directory = |name: &str| matches!(name, "." | "..");
     if is_directory(ref_name) || is_directory(job) || project.split('/').any(is_directory) {
         return None;
     }

@@ -2,6 +2,7 @@
 
 mod absent;
 mod never_ran;
+mod one_pipeline;
 mod properties;
 mod random;
 mod tracks;
