@@ -22,12 +22,14 @@ pub(super) const RULES: &[Embedded] = embedded!("alert-rules":
     "absence.yml",
     "common.yml",
     "exporter.yml",
+    "exporter_troubles.yml",
     "jobs.yml",
     "pipelines.yml",
     "remediation.yml",
     "runners.yml",
     "schedules.yml",
     "thresholds.yml",
+    "troubled.yml",
     "watchdog.yml",
 );
 
