@@ -142,7 +142,8 @@ impl Level {
     /// `project and job, also with ref or track`.
     pub(super) fn words(&self, name: impl Fn(&str) -> String) -> String {
         let join = |labels: &BTreeSet<String>, between: &str| {
-            let names: Vec<_> = labels.iter().map(|label| name(label)).collect();
+            let mut names: Vec<_> = labels.iter().map(|label| name(label)).collect();
+            names.sort_by_key(|name| name != "project");
             names.join(between)
         };
         let required = join(&self.required, " and ");
@@ -238,7 +239,7 @@ groups: []
             assert_eq!(found.concat(), expected, "{labels:?}");
         }
         let words = |name: &str| tables.levels[name].words(str::to_owned);
-        assert_eq!(words("job"), "job_name and project, also with ref or track");
+        assert_eq!(words("job"), "project and job_name, also with ref or track");
         assert_eq!(words("ref"), "project with ref or track");
     }
 }
