@@ -18,6 +18,7 @@ mod disk_faults;
 mod economy;
 mod end_to_end;
 mod explained;
+mod failure_facts;
 mod gitlab_adapter;
 mod http_page;
 mod http_server;

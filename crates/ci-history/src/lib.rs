@@ -11,7 +11,7 @@
 //! | counting | `finished`, `attempt` -> `execution` -> `baseline` -> `history` -> `timeline` |
 //! | further operations on timelines | `absence`, `backfill`, `identity`, `import`, `known`, `merge`, `regroup`, `retention`, `withdrawal` |
 //! | output | `figures`, `past`, `pipeline`, `summary` |
-//! | failures | `failure_class`, `log`, `log_rules`, `mask` |
+//! | failures | `commit`, `failure_class`, `line`, `log`, `log_rules`, `mask` |
 //! | time | `clock`, `duration`, `time` |
 
 mod absence;
@@ -19,6 +19,7 @@ mod attempt;
 mod backfill;
 mod baseline;
 pub mod clock;
+mod commit;
 pub mod duration;
 mod execution;
 mod failure_class;
@@ -29,6 +30,7 @@ mod identity;
 mod import;
 mod key;
 mod known;
+mod line;
 mod log;
 mod log_rules;
 mod mask;
@@ -51,6 +53,7 @@ mod timeline;
 mod track;
 mod withdrawal;
 
+pub use commit::{CommitInfo, UnmaskedCommit};
 pub use failure_class::FailureClass;
 pub use figures::{
     ClassCounts, Failing, Figures, JobRow, OutcomeCounts, TimelineRows, WindowEntry,
