@@ -91,8 +91,11 @@ other-versions: ## Run check-rules with Prometheus and Alertmanager of newer Deb
 	scripts/other-versions.sh
 
 .PHONY: kubernetes
-kubernetes: ## Generate deploy/kubernetes/ from the rules and the configurations
-	WRITE_KUBERNETES=1 cargo test --locked --test suite kubernetes::the_files_are
+kubernetes: ## Write deploy/kubernetes/ with `assets`, from the rules and the configurations
+	cargo build --locked --package job-failure-exporter
+	for what in prometheusrule servicemonitor alertmanagerconfig; do \
+	    target/debug/job-failure-exporter assets $$what --to deploy/kubernetes --force; \
+	done
 
 .PHONY: messages
 messages: ## Write the messages that docs/alerting.md shows, sent by a real Alertmanager
