@@ -21,15 +21,16 @@ macro_rules! embedded {
 pub(super) const RULES: &[Embedded] = embedded!("alert-rules":
     "absence.yml",
     "common.yml",
+    "dashboards.yml",
     "exporter.yml",
     "exporter_troubles.yml",
+    "flaky.yml",
     "jobs.yml",
     "pipelines.yml",
     "remediation.yml",
     "runners.yml",
     "schedules.yml",
     "thresholds.yml",
-    "troubled.yml",
     "watchdog.yml",
 );
 
@@ -45,7 +46,9 @@ pub(super) const ALERTMANAGER: &[Embedded] = embedded!("deploy/alertmanager":
     "templates/email.tmpl",
     "templates/msteams.tmpl",
     "templates/pagerduty.tmpl",
+    "templates/silence.tmpl",
     "templates/slack.tmpl",
+    "templates/text.tmpl",
 );
 
 /// The complete configuration among [`ALERTMANAGER`].
@@ -58,6 +61,7 @@ pub(super) const TEMPLATES: &str = "templates/";
 pub(super) const DASHBOARDS: &[Embedded] = embedded!("dashboards":
     "exporter.json",
     "job.json",
+    "main.json",
     "overview.json",
 );
 
