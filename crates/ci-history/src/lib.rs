@@ -10,7 +10,7 @@
 //! | identity | `key`, `track` |
 //! | counting | `finished`, `attempt` -> `execution` -> `baseline` -> `history` -> `timeline` |
 //! | further operations on timelines | `absence`, `backfill`, `identity`, `import`, `known`, `merge`, `regroup`, `retention`, `withdrawal` |
-//! | output | `figures`, `past`, `summary` |
+//! | output | `figures`, `past`, `record`, `summary` |
 //! | failures | `failure_class`, `log`, `log_rules`, `mask` |
 //! | time | `clock`, `duration`, `time` |
 
@@ -39,6 +39,7 @@ mod observation;
 mod outcome;
 mod past;
 mod pattern;
+mod record;
 mod regroup;
 mod retention;
 mod rules;
@@ -63,6 +64,7 @@ pub use mixed::Tallies;
 pub use observation::{CONFIG_ERROR, JOBS_FAILED, JobObservation, PipelineObservation, Status};
 pub use outcome::Outcome;
 pub use past::{FailedAttempt, FollowingAttempt};
+pub use record::PipelineRecord;
 pub use rules::{
     AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs,
     OutdatedDeployments, Rules,
