@@ -22,10 +22,14 @@ impl PipelineRecord {
     /// The times at which counting may have changed, the earliest first. Empty if GitLab gave no time.
     pub fn moments(&self) -> Vec<Timestamp> {
         let own = [self.pipeline.created_at, self.pipeline.updated_at];
-        let of_jobs = self
-            .jobs
-            .iter()
-            .flat_map(|job| [job.created_at, self.end(job)]);
+        let of_jobs = self.jobs.iter().flat_map(|job| {
+            [
+                job.created_at,
+                pending_since(job),
+                job.started_at,
+                self.end(job),
+            ]
+        });
         let mut moments: Vec<_> = own.into_iter().chain(of_jobs).flatten().collect();
         moments.sort_unstable();
         moments.dedup();
@@ -38,7 +42,7 @@ impl PipelineRecord {
         if pipeline.created_at.is_some_and(|created| created > time) {
             return None;
         }
-        let jobs: Vec<_> = self
+        let mut jobs: Vec<_> = self
             .jobs
             .iter()
             .filter_map(|job| self.job_at(job, time))
@@ -46,7 +50,16 @@ impl PipelineRecord {
         if pipeline.updated_at.is_none_or(|at| at <= time) {
             return Some((pipeline.clone(), jobs));
         }
-        Some((derived(pipeline, &jobs, time), jobs))
+        let pipeline = derived(pipeline, &jobs, time);
+        if pipeline.status == Status::Failed {
+            // GitLab skips the later stages, until somebody retries the failed job.
+            for job in &mut jobs {
+                if job.status == Status::Created {
+                    job.status = Status::Skipped;
+                }
+            }
+        }
+        Some((pipeline, jobs))
     }
 
     /// When an attempt came to its end; `None` while it has none.
@@ -80,10 +93,13 @@ impl PipelineRecord {
         if is_over && job.started_at.is_none_or(|start| start <= time) {
             return Some(job.clone());
         }
-        let has_started = job.started_at.is_some_and(|start| start <= time);
+        let is_since = |start: Option<Timestamp>| start.is_some_and(|start| start <= time);
+        let has_started = is_since(job.started_at);
         Some(JobObservation {
             status: if has_started {
                 Status::Running
+            } else if is_since(pending_since(job)) {
+                Status::Pending
             } else {
                 Status::Created
             },
@@ -96,6 +112,14 @@ impl PipelineRecord {
             ..job.clone()
         })
     }
+}
+
+/// When an attempt that a runner took began to wait for it.
+fn pending_since(job: &JobObservation) -> Option<Timestamp> {
+    let waited = job.queued_duration?.micros().div_ceil(1_000_000);
+    let waited = i64::try_from(waited).ok()?;
+    let since = Timestamp::from_unix(job.started_at?.unix().saturating_sub(waited));
+    since.max(job.created_at)
 }
 
 /// A pipeline before its last change: its status follows from the last attempts of its jobs.
@@ -111,14 +135,14 @@ fn derived(
             *known = job;
         }
     }
-    let is_open =
-        |job: &&JobObservation| !job.status.is_terminal() && job.status != Status::Blocked;
-    let failed = |job: &&JobObservation| job.status == Status::Failed && !job.allow_failure;
-    let status = if last.is_empty() || last.values().any(|job| is_open(&job)) {
+    let has = |is: fn(&JobObservation) -> bool| last.values().any(|job| is(job));
+    let status = if has(|job| matches!(job.status, Status::Running | Status::Pending)) {
         Status::Running
-    } else if last.values().any(|job| failed(&job)) {
+    } else if has(|job| job.status == Status::Failed && !job.allow_failure) {
         Status::Failed
-    } else if last.values().any(|job| job.status == Status::Canceled) {
+    } else if last.is_empty() || has(|job| job.status == Status::Created) {
+        Status::Running
+    } else if has(|job| job.status == Status::Canceled) {
         Status::Canceled
     } else {
         Status::Success
@@ -126,11 +150,15 @@ fn derived(
     let is_over = status.is_terminal();
     let ends = jobs.iter().filter_map(|job| job.finished_at);
     let ended = ends.max().filter(|_| is_over);
+    let newest = jobs.iter().filter_map(|job| job.created_at).max();
     let started = jobs.iter().filter_map(|job| job.started_at).min();
     PipelineObservation {
         status,
-        // A time that moves with each look would be a change each time.
-        updated_at: ended.or(pipeline.created_at).map(|at| at.min(time)),
+        // Not the time of the look, which would be a change each time.
+        updated_at: ended
+            .or(newest)
+            .or(pipeline.created_at)
+            .map(|at| at.min(time)),
         duration: started
             .zip(ended)
             .and_then(|(start, end)| Span::from_seconds((end.unix() - start.unix()) as f64)),
@@ -209,7 +237,7 @@ mod tests {
         assert_eq!(seen(130).0, Status::Success);
         let whole = record.at(time(131)).unwrap();
         assert_eq!(whole, (record.pipeline.clone(), record.jobs.clone()));
-        let moments: Vec<_> = [0, 20, 100, 130, 131].map(time).into();
+        let moments: Vec<_> = [0, 5, 20, 100, 110, 130, 131].map(time).into();
         assert_eq!(record.moments(), moments);
     }
 
@@ -224,7 +252,7 @@ mod tests {
                 .observe(&pipeline, &jobs, &rules, time(second))
                 .is_empty()
         };
-        assert!(!observe(1) && observe(3));
+        assert!(!observe(1) && observe(3) && !observe(6));
         assert!(!observe(20) && observe(60) && observe(99));
         assert!(!observe(131) && observe(500));
         let figures = timeline.row("unit", &rules).unwrap().figures;
