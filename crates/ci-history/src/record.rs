@@ -151,7 +151,6 @@ fn derived(
     let ends = jobs.iter().filter_map(|job| job.finished_at);
     let ended = ends.max().filter(|_| is_over);
     let newest = jobs.iter().filter_map(|job| job.created_at).max();
-    let started = jobs.iter().filter_map(|job| job.started_at).min();
     PipelineObservation {
         status,
         // Not the time of the look, which would be a change each time.
@@ -159,12 +158,27 @@ fn derived(
             .or(newest)
             .or(pipeline.created_at)
             .map(|at| at.min(time)),
-        duration: started
-            .zip(ended)
-            .and_then(|(start, end)| Span::from_seconds((end.unix() - start.unix()) as f64)),
+        duration: Some(running_time(last.into_values())).filter(|_| is_over),
         failure_reason: (status == Status::Failed).then(|| JOBS_FAILED.into()),
         ..pipeline.clone()
     }
+}
+
+/// The time during which at least one of the attempts ran, as GitLab reckons the duration of a pipeline.
+fn running_time<'a>(attempts: impl Iterator<Item = &'a JobObservation>) -> Span {
+    let period = |job: &JobObservation| Some((job.started_at?.unix(), job.finished_at?.unix()));
+    let mut periods: Vec<_> = attempts.filter_map(period).collect();
+    periods.sort_unstable();
+    let (mut seconds, mut through) = (0, i64::MIN);
+    for (start, end) in periods {
+        seconds += (end - start.max(through)).max(0);
+        through = through.max(end);
+    }
+    Span::from_micros(
+        u64::try_from(seconds)
+            .unwrap_or(0)
+            .saturating_mul(1_000_000),
+    )
 }
 
 #[cfg(test)]

@@ -95,9 +95,7 @@ async fn watched(
 async fn the_past_is_what_an_exporter_exposed_at_every_quarter_of_a_minute() {
     for scenario in [
         "retry-then-pass",
-        "retry-then-fail",
         "canceled",
-        "matrix",
         "child-pipelines",
         "comebacks",
     ] {
@@ -128,4 +126,35 @@ async fn the_past_is_what_an_exporter_exposed_at_every_quarter_of_a_minute() {
             });
         }
     }
+}
+
+#[tokio::test]
+async fn an_existing_file_stays_and_missing_labels_are_named() {
+    let gitlab = gitlab("flaky").await;
+    gitlab.advance(Duration::from_mins(30));
+    let place = Place::new(gitlab.url(), NO_PAST);
+    let (file, _) = write(&place, &["--since", "1d"]).await;
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.ends_with("# EOF\n") && text.contains("# TYPE job_executions counter\n"));
+    assert!(!file.with_file_name("past.om.parts").exists());
+    let path = file.to_str().unwrap();
+    let again = ["backfill", "--since", "1d", "--openmetrics", path];
+    let refused = place.run(&[&again[..], &LABELS].concat()).await.refused();
+    assert!(
+        refused.contains("past.om exists, and it is not overwritten"),
+        "{refused}"
+    );
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    let refused = place
+        .run(&[&again[..], &LABELS[..2]].concat())
+        .await
+        .refused();
+    assert!(
+        refused.contains("--label instance=.. is missing"),
+        "{refused}"
+    );
+    fs::remove_file(&file).unwrap();
+    // The same past again: the state that the first run saved changes nothing.
+    write(&place, &["--since", "1d"]).await;
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
 }
