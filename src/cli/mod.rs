@@ -11,6 +11,7 @@ pub mod exporter;
 pub mod generate;
 pub mod interrupt;
 pub mod logging;
+mod past_args;
 pub mod replay;
 pub mod retry;
 pub mod state;
