@@ -3,8 +3,9 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use ci_history::clock::{Clock as _, SystemClock};
 use gitlab_simulator::{Ending, Handle, JobPlan, Moment, Options, Pace, PipelinePlan, start};
 use testkit::daemon::{Place, holds, minutes, until};
 
@@ -20,7 +21,7 @@ const HOSTILE: &str = "e2e \"q\" \\ \n{a=\"b\"} # ü 日本 1";
 
 /// Pipelines every six hours for two months, which end a few minutes ago; the true streak and ratio at some of the times.
 async fn months() -> (Handle, Vec<(i64, f64, f64)>) {
-    let now = Moment::from(SystemTime::now());
+    let now = Moment::from(SystemClock.now());
     let begin = now - Duration::from_hours(24 * DAYS);
     let begin = Moment::from_unix(begin.unix() / 300 * 300);
     let pace = Pace::still(begin);

@@ -46,7 +46,7 @@ fn to_be_written(page: &Samples, ever: &Samples) -> BTreeMap<String, f64> {
         let name = &*sample.name;
         let is_of_ci = (name.starts_with("job_") || name.starts_with("pipeline_"))
             && !name.starts_with("job_failure_exporter_");
-        let of_moment = ["_start_timestamp_seconds", "failure_info"];
+        let of_moment = ["_start_timestamp_seconds", "failure_info", "_log_info"];
         let counts = !name.ends_with("_total") || {
             let labels: Vec<_> = sample.labels.iter().map(|(k, v)| (&**k, &**v)).collect();
             ever.value(name, &labels).is_some_and(|value| value > 0.0)

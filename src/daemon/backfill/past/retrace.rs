@@ -87,9 +87,9 @@ impl ProjectPast {
             self.advance(first.saturating_sub(1));
         }
         let earliest = self.done.saturating_add(1);
-        steps
-            .iter_mut()
-            .for_each(|step| *step = (*step).max(earliest));
+        for step in &mut steps {
+            *step = (*step).max(earliest);
+        }
         let last = steps.iter().copied().max().unwrap_or(earliest);
         for step in steps {
             self.due.entry(step).or_default().insert(id);

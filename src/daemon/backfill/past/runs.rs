@@ -53,7 +53,7 @@ impl SeriesGroup {
             match runs.last_mut() {
                 // The value came back before a sample of the other one was due.
                 Some(last) if last.end == step - 1 && same(last.value, value) => {
-                    last.end = i64::MAX
+                    last.end = i64::MAX;
                 }
                 _ => runs.push(Run {
                     start: step,
