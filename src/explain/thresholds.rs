@@ -162,8 +162,10 @@ pub(super) fn checks(rules: &[AlertRule], thresholds: &[Threshold]) -> Vec<Check
         if !rules.iter().any(|rule| rule.name == alert) {
             continue;
         }
-        let is_used = |it: &&Threshold| names.contains(&&*it.name);
-        let used: Vec<_> = thresholds.iter().filter(is_used).collect();
+        let used = names
+            .iter()
+            .flat_map(|name| thresholds.iter().filter(move |it| it.name == **name));
+        let used: Vec<_> = used.collect();
         let mut severities: Vec<_> = used.iter().map(|it| &*it.severity).collect();
         severities.retain(|it| !it.is_empty());
         severities.dedup();
