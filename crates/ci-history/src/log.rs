@@ -186,10 +186,10 @@ mod tests {
     fn an_excerpt_is_the_last_twenty_lines_that_say_something() {
         let lines: Vec<_> = (1..=30).map(|n| format!("line {n}")).collect();
         let log = lines.join("\n\n");
-        let excerpt = excerpt(&read(&log)).unwrap().text;
+        let text = excerpt(&read(&log)).unwrap().text;
         assert!(
-            excerpt.starts_with("line 11\n") && excerpt.ends_with("\nline 30"),
-            "{excerpt}"
+            text.starts_with("line 11\n") && text.ends_with("\nline 30"),
+            "{text}"
         );
         assert_eq!(excerpt(&read(" \n\x1b[0;m\n")), None);
     }
