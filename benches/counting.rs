@@ -50,6 +50,7 @@ fn pipeline(id: u64) -> (PipelineObservation, Vec<JobObservation>) {
             id: id * 1000 + index as u64,
             name: format!("test: [linux, part-{index}]").into(),
             stage: "test".into(),
+            tags: "".into(),
             status: if fails {
                 Status::Failed
             } else {

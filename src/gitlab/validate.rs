@@ -1,5 +1,6 @@
 //! From wire shapes to observations, each record on its own.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use ci_history::{CONFIG_ERROR, JobObservation, PipelineObservation, Span, Status, UnmaskedCommit};
@@ -159,6 +160,7 @@ pub(super) fn attempt(read: &mut Reader, wire: &wire::Job<'_>) -> Result<TimedJo
         id,
         name: name.into(),
         stage: read.text("stage", &wire.stage)?.unwrap_or_default().into(),
+        tags: wire.tag_list.map_or_else(Arc::default, tags),
         status,
         allow_failure: read.flag("allow_failure", &wire.allow_failure)?,
         created_at: read.time("created_at", &wire.created_at)?,
@@ -188,6 +190,15 @@ pub(super) fn attempt(read: &mut Reader, wire: &wire::Job<'_>) -> Result<TimedJo
             .then(|| commit_of(wire))
             .flatten(),
     })
+}
+
+/// The tags of a job: sorted, with commas between them. A list of anything but texts counts as none.
+fn tags(list: &RawValue) -> Arc<str> {
+    let mut tags: Vec<Cow<'_, str>> = serde_json::from_str(list.get()).unwrap_or_default();
+    tags.retain(|tag| !tag.trim().is_empty());
+    tags.sort_unstable();
+    tags.dedup();
+    tags.join(",").into()
 }
 
 impl Record for Project {

@@ -173,6 +173,7 @@ shapes! {
         name,
         stage,
         tag,
+        tag_list: Option<&'a RawValue>,
         status,
         allow_failure,
         created_at,

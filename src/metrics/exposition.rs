@@ -144,9 +144,11 @@ impl Exposition {
         self.0.timelines.take(key);
     }
 
-    /// Shows a project that was not polled yet, its errors at zero.
-    pub fn watch_project(&self, project: &Arc<str>) {
-        self.update_project(project, |_| {});
+    /// Shows a project and its default branch; one that was not polled yet has its errors at zero.
+    pub fn watch_project(&self, project: &Arc<str>, default_branch: Option<&Arc<str>>) {
+        self.update_project(project, |polls| {
+            polls.default_branch = default_branch.cloned()
+        });
     }
 
     /// Shows why a project is not watched as the configuration says, or that it is.

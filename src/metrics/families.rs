@@ -143,7 +143,7 @@ pub(super) static JOBS: &[Family<OfJob>] = &[
         let absent = Some(job.row.figures.absent_pipelines);
         lines.maybe(absent.filter(|pipelines| *pipelines > 0));
     }),
-    job!(Gauge "job_info" + ["stage", "team", "allow_failure"],
+    job!(Gauge "job_info" + ["stage", "team", "allow_failure", "tags"],
         "Always 1; what is known of the job apart from its executions.",
         info),
     job!(Gauge "job_failure_info" + [
@@ -211,6 +211,13 @@ pub(super) static PROJECTS: &[Family<OfRow<ProjectPolls>>] = &[
             lines.labelled(&[("reason", reason.as_str())], polls.errors(*reason));
         }
     }),
+    family!(Gauge "project_info", ["project", "default_branch"],
+    "Always 1; the default branch of the project. Absent while it is not known.",
+    |polls, lines| {
+        if let Some(branch) = &polls.default_branch {
+            lines.labelled(&[("default_branch", branch)], 1_u64);
+        }
+    }),
     family!(Gauge "project_problem_info", ["project", "problem"],
     "Always 1; why the project is not watched as the configuration says. Only while there is a reason.",
     |polls, lines| {
@@ -237,6 +244,7 @@ fn info(job: &Job<'_>, lines: &mut Lines<'_>) {
         ("stage", &*job.row.stage),
         ("team", job.team.as_deref().unwrap_or_default()),
         ("allow_failure", allow_failure),
+        ("tags", &*job.row.tags),
     ];
     lines.labelled(&labels, 1_u64);
 }

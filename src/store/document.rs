@@ -320,7 +320,13 @@ mod tests {
         assert_eq!(fields::<history::BaselineDocument>().join(" "), baseline);
         assert_eq!(
             fields::<history::DescriptionDocument>(),
-            ["stage", "allow_failure", "newest_attempt", "sources"]
+            [
+                "stage",
+                "tags",
+                "allow_failure",
+                "newest_attempt",
+                "sources"
+            ]
         );
         assert_eq!(fields::<history::ExcerptDocument>(), ["id", "text", "line"]);
         assert_eq!(fields::<CommitDocument>(), ["title", "author", "handle"]);

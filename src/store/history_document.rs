@@ -50,6 +50,8 @@ pub(super) struct ProjectDocument {
 #[serde(deny_unknown_fields)]
 pub(super) struct DescriptionDocument {
     stage: Arc<str>,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    tags: Arc<str>,
     allow_failure: bool,
     newest_attempt: u64,
     /// Newest pipeline with the job, by source.
@@ -88,6 +90,7 @@ impl HistoryDocument {
         Self {
             job: Some(DescriptionDocument {
                 stage: job.stage.clone(),
+                tags: job.tags.clone(),
                 allow_failure: job.allow_failure,
                 newest_attempt: job.newest_attempt,
                 sources: job.sources.iter().cloned().collect(),
@@ -102,6 +105,7 @@ impl HistoryDocument {
         description.map_or_else(Job::default, |description| Job {
             history,
             stage: commits.intern(description.stage),
+            tags: commits.intern(description.tags),
             allow_failure: description.allow_failure,
             newest_attempt: description.newest_attempt,
             sources: description

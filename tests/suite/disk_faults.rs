@@ -52,6 +52,7 @@ fn observe(timeline: &mut Timeline, number: u64) {
         created_at: at,
         finished_at: at,
         stage: "test".into(),
+        tags: "".into(),
         allow_failure: false,
         started_at: at,
         duration: None,

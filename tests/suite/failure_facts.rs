@@ -66,6 +66,13 @@ async fn a_failure_names_the_commit_that_broke_the_job_also_after_a_restart() {
             let url = "https://ci.example/app/jobs/acme/shop/-/main/-/unit";
             assert_eq!(info.labels["job_url"], url);
         }
+        let job = daemon
+            .scrape()
+            .await
+            .one("job_info", &UNIT)
+            .unwrap()
+            .clone();
+        assert_eq!(job.labels["tags"], "docker");
         // Also with what was saved alone.
         daemon.stop().await;
         gitlab.faults(|faults| faults.outage = Some(gitlab_simulator::Fault::Reset));

@@ -45,6 +45,7 @@ fn observe(timeline: &mut Timeline, id: u64, fails: bool, rules: &Rules) {
         id: id.saturating_mul(10).saturating_add(number),
         name: name.into(),
         stage: "test".into(),
+        tags: "".into(),
         status,
         allow_failure: false,
         created_at: Some(at(offset)),

@@ -292,7 +292,9 @@ async fn names_that_differ_only_by_nul_make_no_series_twice() {
 async fn a_project_shows_its_polls_until_it_is_removed() {
     let exposition = exposition();
     let project = Arc::from("group/app");
-    exposition.watch_project(&project);
+    exposition.watch_project(&project, Some(&Arc::from("trunk")));
+    let info = "project_info{project=\"group/app\",default_branch=\"trunk\"} 1\n";
+    assert!(text(&exposition).await.contains(info));
     exposition.poll_failed(&project, ErrorClass::Timeout);
     exposition.poll_failed(&project, ErrorClass::Timeout);
     let at = |seconds| Timestamp::from_unix(seconds).unwrap();

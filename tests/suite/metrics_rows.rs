@@ -49,6 +49,7 @@ pub(crate) fn job(name: &str, figures: Figures) -> JobRow {
     JobRow {
         name: name.into(),
         stage: "test".into(),
+        tags: "docker,linux".into(),
         allow_failure: false,
         figures,
     }

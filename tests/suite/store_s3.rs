@@ -67,6 +67,7 @@ fn saved(ref_name: &str, pipelines: &[u64]) -> Saved {
             id: id * 10,
             name: "unit".into(),
             stage: "test".into(),
+            tags: "".into(),
             status: Status::Failed,
             allow_failure: false,
             created_at: Some(at(*id)),

@@ -91,6 +91,7 @@ mod tests {
             id: id * 10,
             name: "build".into(),
             stage: "test".into(),
+            tags: "".into(),
             status,
             allow_failure: false,
             created_at: at,

@@ -195,6 +195,8 @@ pub struct JobRow {
     pub name: Arc<str>,
     /// Stage of the newest attempt.
     pub stage: Arc<str>,
+    /// Tags that a runner must have to take the newest attempt: sorted, with commas between them.
+    pub tags: Arc<str>,
     /// `allow_failure` of the newest attempt.
     pub allow_failure: bool,
     /// Figures of the job.

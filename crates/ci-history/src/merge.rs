@@ -51,11 +51,15 @@ impl Timeline {
 
 impl Job {
     fn merge(&mut self, other: &Self) {
-        let described = |job: &Self| (job.newest_attempt, job.allow_failure, job.stage.clone());
+        let described = |job: &Self| {
+            let texts = (job.stage.clone(), job.tags.clone());
+            (job.newest_attempt, job.allow_failure, texts)
+        };
         if described(other) > described(self) {
             self.newest_attempt = other.newest_attempt;
             self.allow_failure = other.allow_failure;
             self.stage = other.stage.clone();
+            self.tags = other.tags.clone();
         }
         self.merge_sources(other);
         self.history.merge(&other.history);

@@ -114,6 +114,8 @@ pub struct JobObservation {
     pub name: Arc<str>,
     /// Stage name; empty if GitLab gives none.
     pub stage: Arc<str>,
+    /// Tags that a runner must have to take the job: sorted, with commas between them.
+    pub tags: Arc<str>,
     /// Status at the time of the observation.
     pub status: Status,
     /// Whether the pipeline passes although this job fails.

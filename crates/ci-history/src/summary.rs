@@ -48,6 +48,7 @@ impl Job {
         JobRow {
             name: name.clone(),
             stage: self.stage.clone(),
+            tags: self.tags.clone(),
             allow_failure: self.allow_failure,
             figures: Figures {
                 absent_pipelines: pipelines as u64,

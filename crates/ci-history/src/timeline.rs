@@ -38,6 +38,8 @@ pub struct Job {
     pub history: History,
     /// Stage of the newest attempt.
     pub stage: Arc<str>,
+    /// Tags that a runner must have to take the newest attempt.
+    pub tags: Arc<str>,
     /// `allow_failure` of the newest attempt.
     pub allow_failure: bool,
     /// Job id of the newest attempt.
@@ -249,16 +251,19 @@ impl Timeline {
 }
 
 impl Job {
-    /// Takes stage and `allow_failure` from the newest attempt. Returns whether they changed.
+    /// Takes stage, tags and `allow_failure` from the newest attempt. Returns whether they changed.
     fn describe(&mut self, observed: &[(&JobObservation, Attempt)]) -> bool {
         let mut changed = false;
         for (seen, attempt) in observed {
             let first = earliest(self.history.first_seen, seen.created_at.or(attempt.at));
             changed |= std::mem::replace(&mut self.history.first_seen, first) != first;
             if seen.id > self.newest_attempt {
-                changed |= self.stage != seen.stage || self.allow_failure != seen.allow_failure;
+                changed |= self.stage != seen.stage
+                    || self.tags != seen.tags
+                    || self.allow_failure != seen.allow_failure;
                 self.newest_attempt = seen.id;
                 self.stage = seen.stage.clone();
+                self.tags = seen.tags.clone();
                 self.allow_failure = seen.allow_failure;
             }
         }

@@ -164,6 +164,7 @@ mod tests {
             id,
             name: name.into(),
             stage: "test".into(),
+            tags: Arc::default(),
             status,
             allow_failure: false,
             created_at: None,

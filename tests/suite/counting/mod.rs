@@ -63,6 +63,7 @@ fn job(id: u64, name: &str, status: Status) -> JobObservation {
         id,
         name: name.into(),
         stage: "test".into(),
+        tags: "docker".into(),
         status,
         allow_failure: false,
         created_at: Some(at(seconds)),
