@@ -27,8 +27,10 @@ mod tests {
 
     #[test]
     fn waits_are_divided_and_nothing_else_changes() {
-        let text = "interval: 1m\nexpr: x[10m]\n  for: 1m # why\n  keep_firing_for: 10m\n- for: 0s\n";
-        let shorter = "interval: 5s\nexpr: x[10m]\n  for: 5s # why\n  keep_firing_for: 50s\n- for: 0s\n";
+        let text =
+            "interval: 1m\nexpr: x[10m]\n  for: 1m # why\n  keep_firing_for: 10m\n- for: 0s\n";
+        let shorter =
+            "interval: 5s\nexpr: x[10m]\n  for: 5s # why\n  keep_firing_for: 50s\n- for: 0s\n";
         assert_eq!(shorten_waits(text, 12), shorter);
     }
 }

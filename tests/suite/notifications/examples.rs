@@ -98,7 +98,11 @@ fn show(page: &mut String, name: &str, text: &str) {
     let (before, after) = page.split_once(&marker).expect(&marker);
     let (shown, after) = after.split_once("```\n").unwrap();
     if env::var_os(WRITE).is_none() {
-        assert_eq!(shown.trim(), text.trim(), "{PAGE} is old; run: make messages");
+        assert_eq!(
+            shown.trim(),
+            text.trim(),
+            "{PAGE} is old; run: make messages"
+        );
     }
     *page = format!("{before}{marker}{}\n```\n{after}", text.trim());
 }
