@@ -15,7 +15,10 @@ const PASSES: &str = "passes";
 
 /// Names of thresholds, and PromQL for the figure. `SELF` becomes the matchers of the job.
 const FIGURES: [(&str, &str); 12] = [
-    ("consecutive_failures", "max(job_consecutive_failures{SELF})"),
+    (
+        "consecutive_failures",
+        "max(job_consecutive_failures{SELF})",
+    ),
     ("failing_for_long", "max(job_consecutive_failures{SELF})"),
     (
         "failing_seconds",
@@ -54,7 +57,9 @@ pub(super) fn figures_query(job: JobLabels<'_>) -> String {
 
 impl Figures {
     pub(super) fn of(series: &[Series]) -> Self {
-        let named = series.iter().map(|it| (it.label("what").to_owned(), it.value()));
+        let named = series
+            .iter()
+            .map(|it| (it.label("what").to_owned(), it.value()));
         Self(named.collect())
     }
 

@@ -85,11 +85,14 @@ impl Threshold {
             .collect();
         // The streak of a job that fails for long: that of the warning, unless somebody says otherwise.
         let own = all.iter().any(|it| it.name == "failing_for_long");
-        let is_warning =
-            |it: &&Self| it.name == "consecutive_failures" && it.severity == "warning";
+        let is_warning = |it: &&Self| it.name == "consecutive_failures" && it.severity == "warning";
         if let (false, Some(warning)) = (own, all.iter().find(is_warning)) {
             let (name, severity) = ("failing_for_long".to_owned(), "critical".to_owned());
-            all.push(Self { name, severity, ..warning.clone() });
+            all.push(Self {
+                name,
+                severity,
+                ..warning.clone()
+            });
         }
         all.sort_by(|one, other| (&one.name, &one.severity).cmp(&(&other.name, &other.severity)));
         all
@@ -100,8 +103,7 @@ impl Threshold {
         let Measure(name, ..) = measure(series.label("what"))?;
         let level = series.label("level").to_owned();
         let found = figures.get(name);
-        let is_for_others =
-            *name == "no_success_seconds" && level == "default" && figures.passes();
+        let is_for_others = *name == "no_success_seconds" && level == "default" && figures.passes();
         Some(Self {
             name: (*name).to_owned(),
             severity: series.label("severity").to_owned(),
@@ -160,8 +162,10 @@ pub(super) fn checks(rules: &[AlertRule], thresholds: &[Threshold]) -> Vec<Check
         if !rules.iter().any(|rule| rule.name == alert) {
             continue;
         }
-        let of_alert = |name: &&str| thresholds.iter().filter(move |it| it.name == **name);
-        let used: Vec<_> = names.iter().flat_map(|name| of_alert(&name)).collect();
+        let used = names
+            .iter()
+            .flat_map(|name| thresholds.iter().filter(move |it| it.name == **name));
+        let used: Vec<_> = used.collect();
         let mut severities: Vec<_> = used.iter().map(|it| &*it.severity).collect();
         severities.retain(|it| !it.is_empty());
         severities.dedup();
