@@ -59,6 +59,8 @@ pub struct Config {
     pub clock_jump_hold: Duration,
     /// Where `/metrics` is served.
     pub listen_address: ListenAddress,
+    /// Whether a line of the log of each failing job is exposed.
+    pub exposes_log_lines: bool,
     /// Where people reach the pages; the path ends in `/`.
     pub external_url: Option<Url>,
 }
@@ -86,6 +88,10 @@ keys! {
     CLOCK_JUMP_HOLD: Key<Duration> = Key::duration("clock_jump_hold", Duration::from_millis(100))
         .default("30m")
         .doc("`retention` ignores a jump of GitLab's clock, or of this machine's, until it has held for this time and over 20 answers.");
+
+    LOG_LINE: Key<bool> = Key::bool("metrics.log_line")
+        .default("true")
+        .doc("Whether `job_failure_log_info` exposes the most telling line of a failing job's log, secrets masked, for messages. Needs `classification.read_logs`.");
 
     LISTEN_ADDRESS: Key<ListenAddress> = Key::text(
         "web.listen_address",
@@ -188,6 +194,7 @@ impl Config {
             limits: Limits::read(&root.section("limits")),
             retention: root.get(&RETENTION),
             clock_jump_hold: root.get(&CLOCK_JUMP_HOLD),
+            exposes_log_lines: root.section("metrics").get(&LOG_LINE),
             listen_address: web.get(&LISTEN_ADDRESS),
             external_url: web.read(&EXTERNAL_URL),
         }

@@ -82,7 +82,10 @@ pub struct Daemon {
 
 /// What is exposed of failing jobs besides their figures.
 fn failure_options(config: &Config) -> FailureOptions {
-    let options = FailureOptions::default();
+    let mut options = FailureOptions::default();
+    if !config.exposes_log_lines {
+        options = options.without_log_lines();
+    }
     let Some(external_url) = config.external_url.clone() else {
         return options;
     };

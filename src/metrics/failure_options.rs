@@ -9,6 +9,7 @@ type JobUrl = dyn Fn(&TimelineRows, &str) -> Option<String> + Send + Sync;
 #[derive(Default)]
 pub struct FailureOptions {
     job_url: Option<Box<JobUrl>>,
+    hides_log_lines: bool,
 }
 
 impl FailureOptions {
@@ -20,6 +21,17 @@ impl FailureOptions {
     ) -> Self {
         self.job_url = Some(Box::new(job_url));
         self
+    }
+
+    /// Exposes nothing of the logs.
+    #[must_use]
+    pub fn without_log_lines(mut self) -> Self {
+        self.hides_log_lines = true;
+        self
+    }
+
+    pub(super) fn shows_log_lines(&self) -> bool {
+        !self.hides_log_lines
     }
 
     pub(super) fn job_url(&self, rows: &TimelineRows, job: &str) -> Option<String> {

@@ -30,6 +30,8 @@ pub(super) struct Job<'a> {
     pub(super) team: Option<Arc<str>>,
     /// The address of its page; only while it fails.
     pub(super) url: Option<String>,
+    /// Whether a line of its log is exposed.
+    pub(super) shows_log_line: bool,
 }
 
 impl Job<'_> {
@@ -154,6 +156,9 @@ pub(super) static JOBS: &[Family<OfJob>] = &[
             failure_info(failing, job.url.as_deref(), lines);
         }
     }),
+    job!(Gauge "job_failure_log_info" + ["job_id", "line"],
+        "Always 1; the line that tells most of the newest failure log that was read, secrets masked. Only while the streak is above 0, and with `metrics.log_line`.",
+        log_info),
 ];
 
 /// The families of a ref's pipelines.
@@ -263,6 +268,15 @@ fn failure_info(failing: &Failing, job_url: Option<&str>, lines: &mut Lines<'_>)
         ("job_url", address(job_url)),
     ];
     lines.labelled(&labels, 1_u64);
+}
+
+fn log_info(job: &Job<'_>, lines: &mut Lines<'_>) {
+    let failing = job.row.figures.failing.as_ref();
+    let excerpt = failing.and_then(|failing| failing.excerpt.as_ref());
+    if let Some(excerpt) = excerpt.filter(|it| job.shows_log_line && !it.line.is_empty()) {
+        let id = excerpt.job_id.to_string();
+        lines.labelled(&[("job_id", &id), ("line", &excerpt.line)], 1_u64);
+    }
 }
 
 /// Title and author of the first failing commit.

@@ -43,6 +43,7 @@ pub(super) fn exposed<'a>(
     jobs.map(|row| Job {
         row,
         team: team(&rows.project, &row.name),
+        shows_log_line: options.shows_log_lines(),
         url: row
             .figures
             .failing

@@ -322,6 +322,7 @@ mod tests {
             fields::<history::DescriptionDocument>(),
             ["stage", "allow_failure", "newest_attempt", "sources"]
         );
+        assert_eq!(fields::<history::ExcerptDocument>(), ["id", "text", "line"]);
         assert_eq!(fields::<CommitDocument>(), ["title", "author", "handle"]);
         assert_eq!(
             fields::<history::ProjectDocument>(),

@@ -173,9 +173,11 @@ impl HistoryDocument {
 /// The last lines of a failure's log.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ExcerptDocument {
+pub(super) struct ExcerptDocument {
     id: u64,
     text: Arc<str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    line: Option<Arc<str>>,
 }
 
 impl ExcerptDocument {
@@ -183,13 +185,18 @@ impl ExcerptDocument {
         Self {
             id: excerpt.job_id,
             text: excerpt.text.clone(),
+            line: Some(excerpt.line.clone()),
         }
     }
 
     fn into_excerpt(self) -> LogExcerpt {
-        LogExcerpt {
-            job_id: self.id,
-            text: self.text,
+        match self.line {
+            Some(line) => LogExcerpt {
+                job_id: self.id,
+                text: self.text,
+                line,
+            },
+            None => LogExcerpt::of_text(self.id, self.text),
         }
     }
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helper may panic")]
 
 mod alert_rules;
+mod assets;
 mod backfill;
 mod bad_input;
 mod children;
@@ -47,6 +48,7 @@ mod replay;
 mod replicas;
 mod retention;
 mod routing;
+mod rules_cost;
 mod s3_credentials;
 mod schedules;
 mod scope;

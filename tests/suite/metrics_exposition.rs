@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use ci_history::{Figures, JobRow, Timestamp};
+use ci_history::{Figures, JobRow, LogExcerpt, Timestamp};
 use http_body_util::BodyExt as _;
 use job_failure_exporter::base::api::ErrorClass;
 use job_failure_exporter::metrics::{Exposition, FailureOptions, Page};
@@ -117,6 +117,53 @@ async fn only_a_failing_job_has_the_address_of_its_page_and_no_address_is_cut() 
         })
         .collect();
     assert_eq!(urls, ["", "https://ci.example/group/app/unit"]);
+}
+
+#[tokio::test]
+async fn a_line_of_the_log_is_shown_while_the_job_fails_unless_the_configuration_says_no() {
+    let mut figures = failing();
+    let excerpt = LogExcerpt::of_text(102, "Error: \"no\" {a=\\b}\nagain".into());
+    figures.failing.as_mut().unwrap().excerpt = Some(Box::new(excerpt));
+    let jobs = || {
+        vec![
+            job("unit", figures.clone()),
+            job("unread", failing()),
+            job("passing", passing(3)),
+        ]
+    };
+    let lines = async |options: FailureOptions| {
+        let exposition = Exposition::with_options(telemetry(), options);
+        publish(&exposition, "group/app", "main", jobs());
+        let text = rows_text(&exposition).await;
+        piped("promtool", &["check", "metrics"], text.as_bytes()).unwrap();
+        let lines = text
+            .lines()
+            .filter(|line| line.starts_with("job_failure_log_info"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let wanted = "job_failure_log_info{project=\"group/app\",ref=\"main\",job_name=\"unit\",job_id=\"102\",\
+                  line=\"Error: \\\"no\\\" {a=\\\\b}\"} 1";
+    assert_eq!(lines(FailureOptions::default()).await, [wanted]);
+    let hidden = FailureOptions::default().without_log_lines();
+    assert!(lines(hidden).await.is_empty());
+}
+
+#[tokio::test]
+async fn facts_about_failures_cost_a_healthy_job_nothing() {
+    let options =
+        FailureOptions::default().with_job_urls(|_, _| Some("https://ci.example/".into()));
+    let exposition = Exposition::with_options(telemetry(), options);
+    let mut rows = timeline("group/app", "main", vec![job("unit", passing(3))]);
+    rows.pipelines = passing(3);
+    exposition.publish(key(&rows), &rows, &|_, _| None);
+    let text = rows_text(&exposition).await;
+    let count = |prefix: &str| text.lines().filter(|line| line.starts_with(prefix)).count();
+    // As many as before there were such facts.
+    assert_eq!((count("job_"), count("pipeline_")), (22, 8), "{text}");
+    assert!(
+        !text.contains("ci.example") && !text.contains("commit"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

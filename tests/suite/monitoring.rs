@@ -145,7 +145,7 @@ pub(crate) struct Tool {
 
 impl Tool {
     /// Starts it on a free port and waits until it is ready; on another where somebody was quicker.
-    async fn start(name: &str, arguments: impl Fn(SocketAddr) -> Vec<String>) -> Self {
+    pub(crate) async fn start(name: &str, arguments: impl Fn(SocketAddr) -> Vec<String>) -> Self {
         let attempts = 5;
         for _ in 0..attempts {
             let free = StdListener::bind("127.0.0.1:0").unwrap();

@@ -8,6 +8,7 @@ use super::FailureClass;
 use super::line::{is_visible, without_escapes};
 use super::mask::Masker;
 use super::pattern::pattern;
+use super::telling_line::telling_line;
 
 /// Maximum number of lines in an excerpt.
 const EXCERPT_LINES: usize = 20;
@@ -38,6 +39,16 @@ pub struct LogExcerpt {
     pub job_id: u64,
     /// Up to 20 lines and 2 KiB.
     pub text: Arc<str>,
+    /// The line of the whole log that tells most: up to 200 characters.
+    pub line: Arc<str>,
+}
+
+impl LogExcerpt {
+    /// An excerpt whose text is all that is left of its log. The text is masked.
+    pub fn of_text(job_id: u64, text: Arc<str>) -> Self {
+        let line = telling_line(&text, None).unwrap_or_default().into();
+        Self { job_id, text, line }
+    }
 }
 
 /// Failure class and excerpt from the log of a failed attempt.
@@ -51,8 +62,8 @@ pub struct LogFinding {
     pub class: FailureClass,
     /// Name of the configured pattern that decided the class.
     pub rule: Option<Arc<str>>,
-    /// The last lines; `None` for a blank log.
-    pub excerpt: Option<Arc<str>>,
+    /// The last lines and the most telling one; `None` for a blank log.
+    pub excerpt: Option<LogExcerpt>,
 }
 
 impl LogText {
@@ -88,11 +99,17 @@ impl LogText {
         self.0.trim().is_empty()
     }
 
-    /// The last lines, masked; `None` if all lines are blank.
-    pub fn excerpt(&self, masker: &Masker) -> Option<Arc<str>> {
+    /// The last lines and the most telling one of a job's log, masked; `None` if all lines are blank. `rule` is the
+    /// pattern that decided the class.
+    pub fn excerpt(
+        &self,
+        job_id: u64,
+        masker: &Masker,
+        rule: Option<&Regex>,
+    ) -> Option<LogExcerpt> {
         // Mask first: the rules would not recognize a secret that was cut.
-        let text = masker.masked(&self.0);
-        let written = text.lines().filter(|line| !line.trim().is_empty());
+        let masked = masker.masked(&self.0);
+        let written = masked.lines().filter(|line| !line.trim().is_empty());
         let mut lines: Vec<&str> = Vec::new();
         let mut room = EXCERPT_BYTES;
         for line in written.rev().take(EXCERPT_LINES) {
@@ -104,7 +121,13 @@ impl LogText {
             lines.push(line);
         }
         lines.reverse();
-        (!lines.is_empty()).then(|| lines.join("\n").into())
+        Some(LogExcerpt {
+            job_id,
+            text: Some(lines.join("\n"))
+                .filter(|text| !text.is_empty())?
+                .into(),
+            line: telling_line(&masked, rule)?.into(),
+        })
     }
 }
 
@@ -143,6 +166,10 @@ mod tests {
         LogText::read(log.as_bytes(), true)
     }
 
+    fn excerpt(text: &LogText) -> Option<LogExcerpt> {
+        text.excerpt(1, &Masker::default(), None)
+    }
+
     #[test]
     fn colours_sections_times_and_overwritten_text_are_gone() {
         let log = "section_start:1700000000:step_script[collapsed=true]\r\x1b[0K\x1b[36;1mRunning\x1b[0;m\r\n\
@@ -159,12 +186,12 @@ mod tests {
     fn an_excerpt_is_the_last_twenty_lines_that_say_something() {
         let lines: Vec<_> = (1..=30).map(|n| format!("line {n}")).collect();
         let log = lines.join("\n\n");
-        let excerpt = read(&log).excerpt(&Masker::default()).unwrap();
+        let text = excerpt(&read(&log)).unwrap().text;
         assert!(
-            excerpt.starts_with("line 11\n") && excerpt.ends_with("\nline 30"),
-            "{excerpt}"
+            text.starts_with("line 11\n") && text.ends_with("\nline 30"),
+            "{text}"
         );
-        assert_eq!(read(" \n\x1b[0;m\n").excerpt(&Masker::default()), None);
+        assert_eq!(excerpt(&read(" \n\x1b[0;m\n")), None);
     }
 
     #[test]
@@ -183,9 +210,11 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_make_a_short_excerpt(bytes in prop::collection::vec(any::<u8>(), 0..600), whole: bool) {
-            if let Some(excerpt) = LogText::read(&bytes, whole).excerpt(&Masker::default()) {
-                prop_assert!(excerpt.len() <= EXCERPT_BYTES && excerpt.lines().count() <= EXCERPT_LINES);
-                prop_assert!(!excerpt.chars().any(|c| c.is_control() && c != '\n' && c != '\t'));
+            if let Some(LogExcerpt { text, line, .. }) = excerpt(&LogText::read(&bytes, whole)) {
+                prop_assert!(text.len() <= EXCERPT_BYTES && text.lines().count() <= EXCERPT_LINES);
+                prop_assert!(!text.chars().any(|c| c.is_control() && c != '\n' && c != '\t'));
+                prop_assert!(!line.is_empty() && line.len() <= 512 && line.chars().count() <= 200);
+                prop_assert!(!line.chars().any(char::is_control));
             }
         }
     }

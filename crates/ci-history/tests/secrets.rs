@@ -22,8 +22,9 @@ fn shown(log: &str) -> String {
         "/builds/acme/shop/src/cart.py:118\n{log}\nFAILED tests/test_cart.py::test_total - assert 12 == 13\n"
     );
     let text = LogText::read(log.as_bytes(), true)
-        .excerpt(&Masker::default())
-        .unwrap();
+        .excerpt(7, &Masker::default(), None)
+        .unwrap()
+        .text;
     for line in [
         "/builds/acme/shop/src/cart.py:118",
         "FAILED tests/test_cart.py::test_total - assert 12 == 13",

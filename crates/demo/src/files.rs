@@ -15,7 +15,7 @@ use super::waits::shorten_waits;
 pub(super) const WAIT_DIVISOR: u32 = 12;
 
 /// The shipped alert rules, by file name.
-const RULES: [(&str, &str); 12] = [
+const RULES: [(&str, &str); 13] = [
     (
         "absence.yml",
         include_str!("../../../alert-rules/absence.yml"),
@@ -23,6 +23,10 @@ const RULES: [(&str, &str); 12] = [
     (
         "common.yml",
         include_str!("../../../alert-rules/common.yml"),
+    ),
+    (
+        "dashboards.yml",
+        include_str!("../../../alert-rules/dashboards.yml"),
     ),
     (
         "exporter.yml",

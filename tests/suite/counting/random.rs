@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use Status::Failed;
-use ci_history::{CommitInfo, FailureClass, JobObservation, LogFinding, Rules, Status, Timeline};
+use ci_history::{
+    CommitInfo, FailureClass, JobObservation, LogExcerpt, LogFinding, Rules, Status, Timeline,
+};
 use proptest::prelude::*;
 
 use super::{at, job, pipeline, timeline};
@@ -167,7 +169,11 @@ pub(super) fn look_at_log(
         job_id: id,
         class,
         rule: None,
-        excerpt: Some(format!("the end of {id}").into()),
+        excerpt: Some(LogExcerpt {
+            job_id: id,
+            text: format!("the end of {id}").into(),
+            line: format!("error {class:?}").into(),
+        }),
     };
     let name = JOBS[usize::try_from(job).unwrap()];
     timeline.note_log(name, &finding, rules);
