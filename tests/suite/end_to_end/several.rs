@@ -107,7 +107,7 @@ async fn of_two_gitlabs_the_one_whose_exporter_is_down_holds_back_its_own_alerts
 #[tokio::test]
 async fn a_dead_shard_holds_back_the_alerts_of_its_projects_and_none_of_the_other_shard() {
     let gitlab = failing(&[API, WEB]).await;
-    let of = |project: &str| format!("projects: [{{path: {project}}}]");
+    let of = |project: &str| format!("projects: [{project}]");
     let mut chain = Chain::start_two((&gitlab, &of(API), ""), (&gitlab, &of(WEB), "")).await;
     for project in [API, WEB] {
         told(&chain, |labels| labels["project"] == project).await;
@@ -140,6 +140,13 @@ async fn a_dead_replica_holds_back_nothing_and_is_told_once() {
     let mut chain = Chain::start_two((&gitlab, watch, ""), (&gitlab, watch, "")).await;
     told(&chain, |labels| labels["job_name"] == "unit-tests").await;
     chain.kill_second().await;
+    // It was up for a while, and has to be down for as long.
+    until("the alert about the replica, pending", async || {
+        let pending = "ALERTS{alertname=\"CIExporterReplicaDown\"}";
+        let found = chain.prometheus.series(pending).await;
+        holds(!found.is_empty(), "none")
+    })
+    .await;
     chain
         .alert("/platform", "CIExporterReplicaDown", "firing")
         .await;
