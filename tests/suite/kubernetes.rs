@@ -82,7 +82,8 @@ fn each_prometheus_rule_holds_the_groups_of_its_file_and_no_file_is_left_out() {
     let mut objects = written("prometheusrule", &[]).into_iter();
     for (name, rules) in shipped("alert-rules", "yml") {
         let object = objects.next().unwrap();
-        assert_eq!(object["metadata"]["name"], format!("{NAME}-{name}"));
+        let object_name = format!("{NAME}-{}", name.replace('_', "-"));
+        assert_eq!(object["metadata"]["name"], object_name);
         assert_eq!(object["spec"], parsed(&rules), "{name}");
     }
     assert_eq!(objects.next(), None);
@@ -127,6 +128,8 @@ fn names_namespaces_and_labels_are_on_every_object() {
             let metadata = &object["metadata"];
             let name = metadata["name"].as_str().unwrap();
             assert!(name.starts_with("exporter-com"), "{metadata}");
+            let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            assert!(name.chars().all(is_allowed), "{metadata}");
             assert!(name.len() <= 63, "{metadata}");
             assert_eq!(metadata["namespace"], "monitoring", "{metadata}");
             let labels = json!({

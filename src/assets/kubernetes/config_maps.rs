@@ -2,7 +2,7 @@
 
 use super::super::file::File;
 use super::super::yaml_text::quoted;
-use super::metadata::{Objects, indented};
+use super::metadata::{Objects, indented, suffix};
 
 /// The label by which Grafana's sidecar finds dashboards.
 const SIDECAR: (&str, &str) = ("grafana_dashboard", "1");
@@ -22,7 +22,7 @@ pub(in super::super) fn config_maps(
         of_dashboards.push_str(&objects.head(
             "v1",
             "ConfigMap",
-            &format!("-dashboard-{stem}"),
+            &format!("-dashboard{}", suffix(stem)),
             &[SIDECAR],
         ));
         let folder = quoted(objects.folder());

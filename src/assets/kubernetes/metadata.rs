@@ -157,6 +157,11 @@ impl Objects {
     }
 }
 
+/// What follows the name for the object of a file. Names of objects have no `_`.
+pub(super) fn suffix(stem: &str) -> String {
+    format!("-{}", stem.replace('_', "-"))
+}
+
 /// A text below a key, each line indented. Empty lines stay empty.
 pub(super) fn indented(text: &str, indent: usize) -> String {
     let indent = " ".repeat(indent);
