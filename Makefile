@@ -87,7 +87,7 @@ check-rules: ## Check and test the alert rules and the example configurations (P
 	scripts/check-rules.sh
 
 .PHONY: other-versions
-other-versions: ## Run check-rules with Prometheus and Alertmanager of newer Debian releases
+other-versions: ## Run check-rules with Prometheus and Alertmanager of newer Debian releases, and glab on the simulated GitLab
 	scripts/other-versions.sh
 
 .PHONY: kubernetes

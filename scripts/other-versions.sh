@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the shipped rules and configurations with the Prometheus and Alertmanager of newer Debian releases. Unpacks them
-# below target/versions without installing them. Needs apt-get, but not root.
+# Checks the shipped rules and configurations with the Prometheus and Alertmanager of newer Debian releases, and the
+# simulated GitLab with their glab. Unpacks them below target/versions without installing them. Needs apt-get, but not root.
 set -euo pipefail
 cd "$(dirname "$(realpath "$0")")/.."
 
@@ -31,7 +31,7 @@ fetch() {
         -o Dir::Cache="$into/apt/cache" -o Dir::Etc::sourcelist="$into/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null
         -o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none)
     "${apt[@]}" update
-    (cd "$into" && "${apt[@]}" download prometheus promtool prometheus-alertmanager)
+    (cd "$into" && "${apt[@]}" download prometheus promtool prometheus-alertmanager glab)
     local package
     for package in "$into"/*.deb; do
         dpkg -x "$package" "$into"
@@ -47,9 +47,9 @@ fi
 
 for suite in $suites; do
     at=$PWD/target/versions/$suite
-    if [ ! -x "$at/usr/bin/promtool" ] || [ ! -x "$at/usr/bin/amtool" ]; then
+    if [ ! -x "$at/usr/bin/promtool" ] || [ ! -x "$at/usr/bin/amtool" ] || [ ! -x "$at/usr/bin/glab" ]; then
         if ! scripts/other-versions.sh --fetch "$suite" "$at"; then
-            echo "Could not fetch Prometheus and Alertmanager of Debian $suite." >&2
+            echo "Could not fetch Prometheus, Alertmanager and glab of Debian $suite." >&2
             [ -n "$where_possible" ] || exit 1
             continue
         fi
@@ -57,4 +57,7 @@ for suite in $suites; do
     "$at/usr/bin/promtool" --version 2>&1 | head -1
     "$at/usr/bin/amtool" --version 2>&1 | head -1
     PROMTOOL=$at/usr/bin/promtool AMTOOL=$at/usr/bin/amtool scripts/check-rules.sh
+    "$at/usr/bin/glab" version
+    GLAB=$at/usr/bin/glab cargo test --locked --test suite -- --ignored --exact \
+        clients::glab::glab_retries_plays_cancels_and_creates_as_on_a_real_gitlab
 done

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use ci_history::{CONFIG_ERROR, JobObservation, PipelineObservation, Span, Status};
+use ci_history::{CONFIG_ERROR, JobObservation, PipelineObservation, Span, Status, UnmaskedCommit};
 use serde_json::value::RawValue;
 
+use super::commit::commit_of;
 use super::listing::{Listing, Pages, RejectReason, Rejected};
 use super::record::{Reader, Record, decode_list, decode_one};
 use super::times::{self, Run, running_time};
@@ -36,6 +37,8 @@ pub struct PipelineJobs {
     pub running_time: Option<Span>,
     /// Whether the jobs are of a tag.
     pub tag: bool,
+    /// The commit of the pipeline; known once a job failed.
+    pub commit: Option<UnmaskedCommit>,
     /// Whether some jobs were left out because of a limit.
     pub is_cut: bool,
 }
@@ -47,6 +50,8 @@ pub(super) struct TimedJob {
     started_at: Option<i64>,
     finished_at: Option<i64>,
     pub(super) tag: bool,
+    /// Only of a failed job.
+    pub(super) commit: Option<UnmaskedCommit>,
 }
 
 impl From<Pages<TimedJob>> for PipelineJobs {
@@ -54,6 +59,11 @@ impl From<Pages<TimedJob>> for PipelineJobs {
         let is_cut = pages.is_cut;
         let listing = Listing::from(pages);
         let tag = listing.items.iter().any(|timed| timed.tag);
+        let commits = listing
+            .items
+            .iter()
+            .filter_map(|timed| timed.commit.clone());
+        let commit = commits.max();
         let running_time = running_time(listing.items.iter().map(|timed| Run {
             id: timed.job.id,
             name: &timed.job.name,
@@ -68,6 +78,7 @@ impl From<Pages<TimedJob>> for PipelineJobs {
             },
             running_time: running_time.filter(|_| !is_cut),
             tag,
+            commit,
             is_cut,
         }
     }
@@ -118,6 +129,7 @@ impl Record for PipelineObservation {
                 .filter(|_| status.is_terminal())
                 .and_then(Span::from_seconds),
             web_url: read.link("web_url", &wire.web_url)?,
+            commit_info: None,
             is_partial: false,
         })
     }
@@ -172,6 +184,9 @@ pub(super) fn attempt(read: &mut Reader, wire: &wire::Job<'_>) -> Result<TimedJo
         started_at: started_at.map(jiff::Timestamp::as_microsecond),
         finished_at: finished_at.map(jiff::Timestamp::as_microsecond),
         tag: read.flag("tag", &wire.tag)?,
+        commit: (status == Status::Failed)
+            .then(|| commit_of(wire))
+            .flatten(),
     })
 }
 

@@ -50,6 +50,20 @@ pub(super) fn short(commit: &str) -> &str {
         .map_or(commit, |(end, _)| &commit[..end])
 }
 
+/// A commit, with a link to its page in GitLab.
+pub(super) fn commit(commit: Option<&str>, project_url: Option<&str>) -> Markup {
+    match commit {
+        None => html! { span.faint { "not known" } },
+        Some(commit) => {
+            let url = project_url.map(|base| in_gitlab(base, "commit", commit));
+            link(
+                url.as_deref(),
+                &html! { code title=(commit) { bdi { (short(commit)) } } },
+            )
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

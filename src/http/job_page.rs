@@ -9,9 +9,10 @@ use maud::{Markup, html};
 use url::form_urlencoded;
 
 use super::context::{Context, Head};
-use super::format::{ago, in_gitlab, link, short};
+use super::format::{ago, commit, in_gitlab, link};
 use super::job_path::JobPath;
 use super::layout::{page, staleness_banner};
+use super::pipeline_path::pipeline_link;
 use super::remediation;
 use super::response::{HTML, Response, uncached};
 use super::status::JobEntry;
@@ -68,7 +69,7 @@ fn content(
             }
             @if let Some(failing) = &figures.failing {
                 section.panels {
-                    (why(failing))
+                    (why(job, failing))
                     (since(job, failing, now))
                 }
             }
@@ -132,7 +133,7 @@ fn state(figures: &Figures, now: Timestamp) -> Markup {
     }
 }
 
-fn why(failing: &Failing) -> Markup {
+fn why(job: &JobEntry, failing: &Failing) -> Markup {
     let class = failing.failure_class.unwrap_or(FailureClass::Unknown);
     html! {
         div.panel.wide {
@@ -145,6 +146,7 @@ fn why(failing: &Failing) -> Markup {
                 }
                 @if let Some(id) = failing.job_id {
                     " in " (link(failing.web_url.as_deref(), &html! { "job " (id) }))
+                    @if let Some(id) = failing.pipeline_id { " of pipeline " (pipeline_link(&job.project, id)) }
                 }
             }
             @if let Some(excerpt) = &failing.excerpt {
@@ -178,19 +180,6 @@ fn since(job: &JobEntry, failing: &Failing, now: Timestamp) -> Markup {
             } @else if same && failing.first_failing_commit.is_some() {
                 p.faint { "The same commit passed before: look at what is not in the repository." }
             }
-        }
-    }
-}
-
-fn commit(commit: Option<&str>, project_url: Option<&str>) -> Markup {
-    match commit {
-        None => html! { span.faint { "not known" } },
-        Some(commit) => {
-            let url = project_url.map(|base| in_gitlab(base, "commit", commit));
-            link(
-                url.as_deref(),
-                &html! { code title=(commit) { bdi { (short(commit)) } } },
-            )
         }
     }
 }
@@ -260,26 +249,30 @@ fn executions(job: &JobEntry, by: &BTreeMap<u64, Arc<str>>, now: Timestamp) -> M
         h3 { "Executions in the window, newest first" }
         table.executions {
             thead { tr { th { "Outcome" } th { "Pipeline" } th { "Job" } th { "Commit" } th { "Ended" } } }
-            tbody { @for entry in window.iter().rev() { (execution(entry, job.project_url.as_deref(), by, now)) } }
+            tbody { @for entry in window.iter().rev() { (execution(entry, job, by, now)) } }
         }
     }
 }
 
 fn execution(
     entry: &WindowEntry,
-    project_url: Option<&str>,
+    job: &JobEntry,
     by: &BTreeMap<u64, Arc<str>>,
     now: Timestamp,
 ) -> Markup {
-    let (class, sign, outcome) = sign(entry);
+    let (class, sign, outcome) = sign(entry.outcome, entry.flaky);
     let by = entry.pipeline_id.and_then(|id| by.get(&id));
-    let pipeline = entry.pipeline_id.map(|id| id.to_string());
-    let page = project_url.zip(pipeline.as_deref());
-    let page = page.map(|(base, id)| in_gitlab(base, "pipelines", id));
+    let project_url = job.project_url.as_deref();
+    let in_gitlab = |id: u64| project_url.map(|base| in_gitlab(base, "pipelines", &id.to_string()));
     html! {
         tr {
             td { span class={ "cell " (class) } aria-hidden="true" { (sign) } " " (outcome) @if let Some(by) = by { ", brought back by " bdi { (by) } } }
-            td data-label="Pipeline" { @if let Some(id) = &pipeline { (link(page.as_deref(), &html! { (id) })) } }
+            td data-label="Pipeline" {
+                @if let Some(id) = entry.pipeline_id {
+                    (pipeline_link(&job.project, id))
+                    @if let Some(url) = in_gitlab(id) { " " small { (link(Some(&url), &html! { "in GitLab" })) } }
+                }
+            }
             td data-label="Job" { @if let Some(id) = entry.job_id { (link(entry.web_url.as_deref(), &html! { (id) })) } }
             td data-label="Commit" { @if entry.commit.is_some() { (commit(entry.commit.as_deref(), project_url)) } }
             td data-label="Ended" { @if let Some(at) = entry.finished_at { (ago(at, now)) } }

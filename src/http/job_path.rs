@@ -1,6 +1,7 @@
 //! The path of a job's page, written and read.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use url::Url;
 
 use super::status::JobEntry;
 
@@ -10,7 +11,7 @@ pub(super) const LONGEST_PATH: usize = 4 * 1024;
 const PREFIX: &str = "/jobs/";
 
 /// Between project, ref and job. GitLab allows no `-` as a segment of a project's path.
-const SEPARATOR: &str = "/-/";
+pub(super) const SEPARATOR: &str = "/-/";
 
 /// Encodes a `/` of a ref or a job, so that no name looks like a separator.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -21,7 +22,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b':');
 
 /// Keeps the slashes of a project.
-const ENCODED_PROJECT: &AsciiSet = &ENCODED.remove(b'/');
+pub(super) const ENCODED_PROJECT: &AsciiSet = &ENCODED.remove(b'/');
 
 /// The names in the path of a job's page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,17 +51,48 @@ impl JobPath {
 
 /// The path of a job's page, with the track as its query.
 pub(super) fn page_of(entry: &JobEntry) -> Option<String> {
-    let path = job_path(&entry.project, &entry.ref_name, &entry.row.name)?;
-    Some(match &entry.track {
+    job_page_path(
+        &entry.project,
+        &entry.ref_name,
+        entry.track.as_deref(),
+        &entry.row.name,
+    )
+}
+
+/// The same by names.
+pub(super) fn job_page_path(
+    project: &str,
+    ref_name: &str,
+    track: Option<&str>,
+    job: &str,
+) -> Option<String> {
+    let path = job_path(project, ref_name, job)?;
+    Some(match track {
         None => path,
         Some(track) => format!("{path}?track={}", utf8_percent_encode(track, ENCODED)),
     })
 }
 
+/// Whether a browser takes a segment of a path for a directory.
+pub(super) fn is_directory(name: &str) -> bool {
+    matches!(name, "." | "..")
+}
+
+/// The address of a job's page for a reader elsewhere. `external_url` is where the pages are reached; its path ends in `/`.
+pub fn job_url(
+    external_url: &Url,
+    project: &str,
+    ref_name: &str,
+    track: Option<&str>,
+    job: &str,
+) -> Option<String> {
+    let path = job_page_path(project, ref_name, track, job)?;
+    Some(format!("{external_url}{}", path.trim_start_matches('/')))
+}
+
 /// The path of a job's page on the unnamed track. `None` for names that do not fit into a path: very long ones, and `.` and `..`,
 /// which a browser takes for directories even if they are encoded.
 pub fn job_path(project: &str, ref_name: &str, job: &str) -> Option<String> {
-    let is_directory = |name: &str| matches!(name, "." | "..");
     if is_directory(ref_name) || is_directory(job) || project.split('/').any(is_directory) {
         return None;
     }
@@ -109,6 +141,25 @@ mod tests {
         }
         for name in [".", "..", "", &"x".repeat(5000)] {
             assert_eq!(job_path("group/app", "main", name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_address_goes_on_from_the_path_of_a_proxy() {
+        for (base, wanted) in [
+            (
+                "https://ci.example/",
+                "https://ci.example/jobs/group/app/-/main/-/unit%20%221%22?track=nightly%26x",
+            ),
+            (
+                "http://ci.example:8080/exporter/",
+                "http://ci.example:8080/exporter/jobs/group/app/-/main/-/unit%20%221%22?track=nightly%26x",
+            ),
+        ] {
+            let base = Url::parse(base).unwrap();
+            let found = job_url(&base, "group/app", "main", Some("nightly&x"), "unit \"1\"");
+            assert_eq!(found.as_deref(), Some(wanted));
+            assert_eq!(job_url(&base, "group/app", "main", None, ".."), None);
         }
     }
 

@@ -60,6 +60,12 @@ pub(super) fn method_not_allowed(path: &str, allowed: &'static str) -> Response 
     response
 }
 
+/// Says after how many seconds a client that was refused may ask again.
+pub(super) fn come_again(mut response: Response, seconds: &'static str) -> Response {
+    insert(&mut response, header::RETRY_AFTER, seconds);
+    response
+}
+
 /// Adds the headers that every response has.
 pub(super) fn secured(mut response: Response) -> Response {
     for (name, value) in SECURITY {

@@ -15,7 +15,9 @@ use super::remedies::Remedies;
 use super::response::{HTML, Response, closing, method_not_allowed, secured, text};
 use super::search::Searches;
 use super::status::DaemonStatus;
-use super::{api, job_page, layout, probes, remediation, scrape, status_page};
+use super::{
+    api, job_page, layout, pipeline_page, pipeline_path, probes, remediation, scrape, status_page,
+};
 use crate::metrics::{Exposition, Telemetry};
 
 /// Answers requests from the rendered metrics and from the daemon's status.
@@ -39,7 +41,7 @@ enum Route {
     Search(Handler),
 }
 
-/// Every fixed path that is read; [`JobPath`] has the pages of jobs.
+/// Every fixed path that is read; [`JobPath`] and [`pipeline_path`] have the pages of jobs and pipelines.
 const ROUTES: [(&str, Route); 7] = [
     ("/", Route::Search(status_page::respond)),
     (SCRAPED_PATH, Route::Quick(scrape::respond)),
@@ -142,7 +144,12 @@ impl Service {
 fn route(path: &str) -> Option<Route> {
     let fixed = ROUTES.iter().find(|(fixed, _)| *fixed == path);
     let of_job = || JobPath::parse(path).map(|_| Route::Search(job_page::respond));
-    fixed.map(|(_, route)| *route).or_else(of_job)
+    let of_pipeline =
+        || pipeline_path::is_one(path).then_some(Route::Search(pipeline_page::respond));
+    fixed
+        .map(|(_, route)| *route)
+        .or_else(of_job)
+        .or_else(of_pipeline)
 }
 
 /// Why a request is answered without a look at its path.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use tokio::sync::Semaphore;
 
 use super::context::{Context, Head};
-use super::response::{Response, insert, plain};
+use super::response::{Response, come_again, plain};
 
 /// Searches that run at a time.
 const RUNNING: usize = 2;
@@ -39,12 +39,11 @@ impl Searches {
         head: Head<'_>,
     ) -> Response {
         let Ok(_admitted) = self.admitted.try_acquire() else {
-            let mut refusal = plain(
+            let refusal = plain(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "too many searches at a time; try again in a moment\n",
             );
-            insert(&mut refusal, header::RETRY_AFTER, "5");
-            return refusal;
+            return come_again(refusal, "5");
         };
         // The semaphore is never closed.
         let _running = self.running.acquire().await.ok();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ci_history::{JobRow, Timestamp};
+use ci_history::{JobRow, PipelineRow, Timestamp};
 
 use super::selection::{JobFilter, Paging, Selection};
 
@@ -30,6 +30,9 @@ pub trait DaemonStatus: Send + Sync {
         track: Option<&str>,
         job: &str,
     ) -> Option<JobEntry>;
+
+    /// A pipeline of the project with this path, as far as it is kept.
+    fn pipeline(&self, project: &str, id: u64) -> Option<PipelineEntry>;
 }
 
 /// Whether the figures are worth scraping.
@@ -69,6 +72,21 @@ pub struct JobEntry {
     pub team: Option<Arc<str>>,
     /// Its figures.
     pub row: JobRow,
+}
+
+/// A pipeline with its project and ref.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PipelineEntry {
+    /// Path of the project.
+    pub project: Arc<str>,
+    /// Page of the project in GitLab.
+    pub project_url: Option<Arc<str>>,
+    /// Branch or tag.
+    pub ref_name: Arc<str>,
+    /// Track of the ref.
+    pub track: Option<Arc<str>>,
+    /// What is kept of it.
+    pub row: PipelineRow,
 }
 
 /// One page of jobs.

@@ -19,18 +19,18 @@ pub(super) fn window(window: &[WindowEntry], most: usize) -> Markup {
 }
 
 /// CSS class, sign and words of an execution.
-pub(super) fn sign(entry: &WindowEntry) -> (&'static str, &'static str, &'static str) {
-    match (entry.outcome, entry.flaky) {
+pub(super) fn sign(outcome: Outcome, flaky: bool) -> (&'static str, &'static str, &'static str) {
+    match (outcome, flaky) {
         (Outcome::Passed, false) => ("passed", "✓", "passed"),
         (Outcome::Passed, true) => ("flaky", "↻", "passed on a retry"),
         (Outcome::Failed, _) => ("failed", "✕", "failed"),
         (Outcome::AllowedFailure, _) => ("allowed", "!", "failed, which is allowed"),
-        (Outcome::Canceled | Outcome::Skipped, _) => ("other", "–", entry.outcome.as_str()),
+        (Outcome::Canceled | Outcome::Skipped, _) => ("other", "–", outcome.as_str()),
     }
 }
 
 fn cell(entry: &WindowEntry) -> Markup {
-    let (class, sign, outcome) = sign(entry);
+    let (class, sign, outcome) = sign(entry.outcome, entry.flaky);
     let pipeline = entry.pipeline_id.map(|id| format!("pipeline {id}"));
     let commit = entry
         .commit

@@ -8,7 +8,7 @@ use super::catalog::{Described, Family, Kind, OfRow};
 use super::polls::ProjectPolls;
 use super::schedules::SCHEDULES;
 use super::telemetry::OWN;
-use super::text::Lines;
+use super::text::{LABEL_BYTES, Lines};
 use crate::base::api::ErrorClass;
 use crate::base::label::Label as _;
 
@@ -28,6 +28,8 @@ pub fn families() -> impl Iterator<Item = Described> {
 pub(super) struct Job<'a> {
     pub(super) row: &'a JobRow,
     pub(super) team: Option<Arc<str>>,
+    /// The address of its page; only while it fails.
+    pub(super) url: Option<String>,
 }
 
 impl Job<'_> {
@@ -144,12 +146,12 @@ pub(super) static JOBS: &[Family<OfJob>] = &[
         info),
     job!(Gauge "job_failure_info" + [
         "job_id", "pipeline_id", "commit", "failure_reason", "failure_class", "web_url",
-        "first_failing_commit", "last_passing_commit"
+        "first_failing_commit", "last_passing_commit", "commit_title", "commit_author", "job_url"
     ],
     "Always 1; the latest failure of the streak. Only while the streak is above 0.",
     |job, lines| {
         if let Some(failing) = &job.row.figures.failing {
-            failure_info(failing, lines);
+            failure_info(failing, job.url.as_deref(), lines);
         }
     }),
 ];
@@ -172,7 +174,8 @@ pub(super) static PIPELINES: &[Family<OfRow<Figures>>] = &[
         "When the first failing pipeline of the ref's streak ended; only while the streak is above 0.",
         |figures, lines| lines.maybe(figures.failing.as_ref().and_then(|failing| failing.since))),
     pipeline!(Gauge "pipeline_failure_info" + [
-        "pipeline_id", "commit", "failure_reason", "web_url", "first_failing_commit", "last_passing_commit"
+        "pipeline_id", "commit", "failure_reason", "web_url", "first_failing_commit", "last_passing_commit",
+        "commit_title", "commit_author"
     ],
     "Always 1; the newest failing pipeline of the ref's streak. Only while the streak is above 0.",
     |figures, lines| {
@@ -233,9 +236,10 @@ fn info(job: &Job<'_>, lines: &mut Lines<'_>) {
     lines.labelled(&labels, 1_u64);
 }
 
-fn failure_info(failing: &Failing, lines: &mut Lines<'_>) {
+fn failure_info(failing: &Failing, job_url: Option<&str>, lines: &mut Lines<'_>) {
     let id = |id: Option<u64>| id.map(|id| id.to_string()).unwrap_or_default();
     let class = failing.failure_class.unwrap_or(FailureClass::Unknown);
+    let (title, author) = first_failing(failing);
     let labels = [
         ("job_id", &*id(failing.job_id)),
         ("pipeline_id", &*id(failing.pipeline_id)),
@@ -245,7 +249,7 @@ fn failure_info(failing: &Failing, lines: &mut Lines<'_>) {
             failing.failure_reason.as_deref().unwrap_or_default(),
         ),
         ("failure_class", class.as_str()),
-        ("web_url", failing.web_url.as_deref().unwrap_or_default()),
+        ("web_url", address(failing.web_url.as_deref())),
         (
             "first_failing_commit",
             failing.first_failing_commit.as_deref().unwrap_or_default(),
@@ -254,20 +258,38 @@ fn failure_info(failing: &Failing, lines: &mut Lines<'_>) {
             "last_passing_commit",
             failing.last_passing_commit.as_deref().unwrap_or_default(),
         ),
+        ("commit_title", title),
+        ("commit_author", author),
+        ("job_url", address(job_url)),
     ];
     lines.labelled(&labels, 1_u64);
 }
 
+/// Title and author of the first failing commit.
+fn first_failing(failing: &Failing) -> (&str, &str) {
+    let info = failing.first_failing_info.as_deref();
+    info.map_or(("", ""), |info| (info.title(), info.author()))
+}
+
+/// An address that is cut leads nowhere: one that is too long for a label is left out.
+fn address(url: Option<&str>) -> &str {
+    url.filter(|url| url.len() <= LABEL_BYTES)
+        .unwrap_or_default()
+}
+
 fn pipeline_failure_info(failing: &Failing, lines: &mut Lines<'_>) {
     let id = failing.pipeline_id.map(|id| id.to_string());
+    let (title, author) = first_failing(failing);
     let text = |text: &Option<Arc<str>>| text.clone().unwrap_or_default();
     let labels = [
         ("pipeline_id", id.as_deref().unwrap_or_default()),
         ("commit", &text(&failing.commit)),
         ("failure_reason", &text(&failing.failure_reason)),
-        ("web_url", failing.web_url.as_deref().unwrap_or_default()),
+        ("web_url", address(failing.web_url.as_deref())),
         ("first_failing_commit", &text(&failing.first_failing_commit)),
         ("last_passing_commit", &text(&failing.last_passing_commit)),
+        ("commit_title", title),
+        ("commit_author", author),
     ];
     lines.labelled(&labels, 1_u64);
 }

@@ -8,6 +8,7 @@
 
 mod catalog;
 mod exposition;
+mod failure_options;
 mod families;
 mod fragments;
 mod limits;
@@ -23,6 +24,7 @@ mod webhooks;
 
 pub use catalog::{Described, Kind};
 pub use exposition::{Exposition, RenderedTimeline};
+pub use failure_options::FailureOptions;
 pub use families::families;
 pub use limits::Limit;
 pub use page::{Page, Snapshot};

@@ -30,10 +30,15 @@ impl Executor {
             let new: Vec<_> = found.into_iter().filter(is_new).collect();
             asks.extend(new);
         }
-        let excess = asks.split_off(asks.len().min(MOST_ASKS));
-        answer.refused.extend(excess.iter().map(Refusal::too_many));
-        for ask in asks {
-            self.take(ask, is_trial, &mut answer).await;
+        for (before, ask) in asks.into_iter().enumerate() {
+            if answer.has_restarted(&ask) {
+                let decision = Decision::Refuse(Reason::NewerPipeline);
+                answer.refused.push(Refusal::of(&ask, &decision));
+            } else if before >= MOST_ASKS {
+                answer.refused.push(Refusal::too_many(&ask));
+            } else {
+                self.take(ask, is_trial, &mut answer).await;
+            }
         }
         answer
     }
@@ -148,6 +153,20 @@ impl Wish {
             && (self.job.as_ref()).is_none_or(|name| *name == job.name)
             && is(self.pipeline_id, job.pipeline_id)
             && is(self.job_id, job.job_id)
+    }
+}
+
+impl Answer {
+    /// Whether a new pipeline was started for another failed job of the same pipeline: GitLab need not be asked.
+    fn has_restarted(&self, ask: &Ask) -> bool {
+        let job = &ask.job;
+        ask.kind == ActionKind::Restart
+            && self.actions.iter().any(|action| {
+                action.kind == ActionKind::Restart
+                    && action.started.is_some()
+                    && (action.job.project_id, action.pipeline_id)
+                        == (job.project_id, job.pipeline_id)
+            })
     }
 }
 

@@ -106,7 +106,22 @@ impl Verdicts {
     }
 }
 
+/// Retries from which on a rule can be judged.
+const ENOUGH: usize = 5;
+
 impl Evidence {
+    /// What the retries of the past say about the rule, in a few words.
+    pub fn verdict(&self) -> &'static str {
+        match self.hit_rate() {
+            _ if self.matched == 0 => "matches nothing",
+            None => "unknown: nobody retried",
+            Some(_) if self.hits + self.wasted < ENOUGH => "too few retries to tell",
+            Some(rate) if rate >= 0.7 => "retries help",
+            Some(rate) if rate >= 0.4 => "mixed: narrow it",
+            Some(_) => "too wide: retries seldom help",
+        }
+    }
+
     /// Share of the retried failures that passed; `None` if none was retried.
     pub fn hit_rate(&self) -> Option<f64> {
         let retried = self.hits + self.wasted;

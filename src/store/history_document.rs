@@ -9,18 +9,29 @@ use ci_history::stored::{
 use ci_history::{ClassCounts, FailureClass, LogExcerpt, Outcome, OutcomeCounts, Rules, Span};
 use serde::{Deserialize, Serialize};
 
+use super::commit_document::Commits;
 use super::times::{seconds, time};
 
 /// Gives equal commits one allocation: all jobs of a pipeline share its commit.
 #[derive(Default)]
-pub(super) struct Interner(HashSet<Arc<str>>);
+pub(super) struct Interner {
+    texts: HashSet<Arc<str>>,
+    commits: Commits,
+}
 
 impl Interner {
+    pub(super) fn new(commits: Commits) -> Self {
+        Self {
+            texts: HashSet::new(),
+            commits,
+        }
+    }
+
     fn intern(&mut self, text: Arc<str>) -> Arc<str> {
-        if let Some(known) = self.0.get(&text) {
+        if let Some(known) = self.texts.get(&text) {
             return known.clone();
         }
-        self.0.insert(text.clone());
+        self.texts.insert(text.clone());
         text
     }
 }
@@ -240,11 +251,13 @@ impl EntryDocument {
             outcomes: self.counted.0,
             classes: self.counted.1,
         };
-        let attempts: Vec<Attempt> = self
-            .attempts
-            .into_iter()
-            .map(|attempt| attempt.into_attempt(commits))
-            .collect();
+        let info = commits.commits.get(&execution.commit);
+        let attempts = self.attempts.into_iter().map(|attempt| {
+            let mut attempt = attempt.into_attempt(commits);
+            attempt.note_commit(info.as_ref());
+            attempt
+        });
+        let attempts: Vec<Attempt> = attempts.collect();
         execution.join_attempts(&attempts);
         execution
     }
@@ -317,6 +330,7 @@ impl AttemptDocument {
             member: self.member.map(|member| interner.intern(member)),
             log_class: self.log_class,
             log_rule: self.log_rule.map(|rule| interner.intern(rule)),
+            commit_info: None,
         };
         Attempt {
             id: self.id,
@@ -392,7 +406,9 @@ impl BaselineDocument {
         for (class, count) in self.failures {
             *failures.get_mut(class) = count;
         }
+        let first_failing = self.first_failing_commit.as_ref();
         Baseline {
+            first_failing_info: first_failing.and_then(|commit| commits.commits.get(commit)),
             settled_through: self.floor,
             idle_settled_through: self.idle_floor,
             streak: self.streak,

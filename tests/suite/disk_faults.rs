@@ -42,6 +42,7 @@ fn observe(timeline: &mut Timeline, number: u64) {
         failure_reason: None,
         has_other_jobs: false,
         web_url: None,
+        commit_info: None,
         is_partial: false,
     };
     let job = |n: u64| JobObservation {

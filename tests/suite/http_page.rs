@@ -23,7 +23,7 @@ async fn serving(project: &str, jobs: Vec<JobRow>) -> Serving {
 }
 
 /// What a browser makes of the page, after any script of it ran.
-async fn dom(url: &str) -> String {
+pub(crate) async fn dom(url: &str) -> String {
     let profile = tempfile::tempdir().unwrap();
     let browser = Command::new("chromium")
         .args([
@@ -150,7 +150,8 @@ async fn the_page_of_a_job_tells_why_since_when_and_whose() {
         "left: 3\n&lt;b&gt;right&lt;/b&gt;: 2",
         "href=\"https://gitlab.example/group/app/-/compare/beef...feed\"",
         "href=\"https://gitlab.example/group/app/-/commit/feed\"",
-        "href=\"https://gitlab.example/group/app/-/pipelines/10\"",
+        " of pipeline <a href=\"/pipelines/group/app/-/10\">10</a>",
+        "<a href=\"/pipelines/group/app/-/10\">10</a> <small><a href=\"https://gitlab.example/group/app/-/pipelines/10\">in GitLab</a>",
         "Team <b><bdi>sre</bdi></b>",
         "<dt>Ran for</dt><dd>12 s</dd>",
     ] {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use ci_history::{JobRow, TimelineRows, Timestamp};
 use job_failure_exporter::base::listen_address::ListenAddress;
 use job_failure_exporter::http::{
-    Candidate, DaemonStatus, JobEntry, JobFilter, JobPage, Limits, Paging, ProjectStatus,
-    Readiness, Server, Service, select,
+    Candidate, DaemonStatus, JobEntry, JobFilter, JobPage, Limits, Paging, PipelineEntry,
+    ProjectStatus, Readiness, Server, Service, select,
 };
 use testkit::client;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -23,6 +23,7 @@ use crate::metrics_rows::{exposition, key};
 pub(crate) struct Daemon {
     pub(crate) timelines: Vec<TimelineRows>,
     pub(crate) projects: Vec<ProjectStatus>,
+    pub(crate) pipelines: Vec<PipelineEntry>,
     pub(crate) waiting_for: Mutex<Option<String>>,
 }
 
@@ -59,6 +60,12 @@ impl DaemonStatus for Daemon {
             .find(|rows| *rows.project == *project && *rows.ref_name == *ref_name)?;
         let row = timeline.jobs.iter().find(|row| *row.name == *job)?;
         Some(entry(timeline, row))
+    }
+
+    fn pipeline(&self, project: &str, id: u64) -> Option<PipelineEntry> {
+        let mut pipelines = self.pipelines.iter();
+        let found = pipelines.find(|it| *it.project == *project && it.row.id == id);
+        found.cloned()
     }
 }
 

@@ -38,6 +38,7 @@ fn observe(timeline: &mut Timeline, id: u64, fails: bool, rules: &Rules) {
         failure_reason: None,
         web_url: None,
         has_other_jobs: false,
+        commit_info: None,
         is_partial: false,
     };
     let job = |number: u64, name: &str, status| JobObservation {

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use ci_history::{Figures, JobRow, Timestamp};
 use http_body_util::BodyExt as _;
 use job_failure_exporter::base::api::ErrorClass;
-use job_failure_exporter::metrics::{Exposition, Page};
+use job_failure_exporter::metrics::{Exposition, FailureOptions, Page};
 use proptest::prelude::*;
 
-use crate::metrics_rows::{HOSTILE, exposition, failing, job, key, passing, time, timeline};
+use crate::metrics_rows::{
+    HOSTILE, exposition, failing, job, key, passing, telemetry, time, timeline,
+};
 
 async fn bytes(page: Page) -> Vec<u8> {
     page.collect().await.unwrap().to_bytes().into()
@@ -84,6 +86,37 @@ async fn a_passing_job_has_no_failure_info_and_no_start_of_a_streak() {
     let labels = "project=\"group/app\",ref=\"main\",job_name=\"unit\"";
     let zero = format!("job_executions_total{{{labels},outcome=\"failed\"}} 0\n");
     assert!(text.contains(&zero), "{text}");
+}
+
+#[tokio::test]
+async fn only_a_failing_job_has_the_address_of_its_page_and_no_address_is_cut() {
+    let options = FailureOptions::default().with_job_urls(|rows, job| {
+        assert_ne!(job, "passing");
+        let long = "x".repeat(if job == "long" { 600 } else { 0 });
+        Some(format!("https://ci.example/{}/{job}{long}", rows.project))
+    });
+    let exposition = Exposition::with_options(telemetry(), options);
+    let jobs = vec![
+        job("long", failing()),
+        job("passing", passing(3)),
+        job("unit", failing()),
+    ];
+    publish(&exposition, "group/app", "main", jobs);
+    let text = rows_text(&exposition).await;
+    let infos = text
+        .lines()
+        .filter(|line| line.starts_with("job_failure_info{"));
+    let urls: Vec<_> = infos
+        .map(|line| {
+            line.split_once("job_url=\"")
+                .unwrap()
+                .1
+                .split_once('"')
+                .unwrap()
+                .0
+        })
+        .collect();
+    assert_eq!(urls, ["", "https://ci.example/group/app/unit"]);
 }
 
 #[tokio::test]

@@ -176,7 +176,7 @@ async fn schedules_are_looked_at_seldom_and_their_last_run_only_after_a_run() {
     };
     looks(gitlab.count(LIST) + 2).await;
     gitlab.forget_requests();
-    looks(3).await;
+    looks(6).await;
     assert_eq!(gitlab.count(DETAIL), 0, "none has run");
     let listings = gitlab.count("GET /projects/:id/pipelines");
     assert!(gitlab.count(LIST) * 3 < listings * 2, "{listings}");

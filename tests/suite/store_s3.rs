@@ -60,6 +60,7 @@ fn saved(ref_name: &str, pipelines: &[u64]) -> Saved {
             failure_reason: None,
             has_other_jobs: false,
             web_url: None,
+            commit_info: None,
             is_partial: false,
         };
         let job = JobObservation {

@@ -10,8 +10,8 @@
 //! | identity | `key`, `track` |
 //! | counting | `finished`, `attempt` -> `execution` -> `baseline` -> `history` -> `timeline` |
 //! | further operations on timelines | `absence`, `backfill`, `identity`, `import`, `known`, `merge`, `regroup`, `retention`, `withdrawal` |
-//! | output | `figures`, `past`, `summary` |
-//! | failures | `failure_class`, `log`, `log_rules`, `mask` |
+//! | output | `figures`, `past`, `pipeline`, `summary` |
+//! | failures | `commit`, `failure_class`, `line`, `log`, `log_rules`, `mask` |
 //! | time | `clock`, `duration`, `time` |
 
 mod absence;
@@ -19,6 +19,7 @@ mod attempt;
 mod backfill;
 mod baseline;
 pub mod clock;
+mod commit;
 pub mod duration;
 mod execution;
 mod failure_class;
@@ -29,6 +30,7 @@ mod identity;
 mod import;
 mod key;
 mod known;
+mod line;
 mod log;
 mod log_rules;
 mod mask;
@@ -39,6 +41,7 @@ mod observation;
 mod outcome;
 mod past;
 mod pattern;
+mod pipeline;
 mod regroup;
 mod retention;
 mod rules;
@@ -50,6 +53,7 @@ mod timeline;
 mod track;
 mod withdrawal;
 
+pub use commit::{CommitInfo, UnmaskedCommit};
 pub use failure_class::FailureClass;
 pub use figures::{
     ClassCounts, Failing, Figures, JobRow, OutcomeCounts, TimelineRows, WindowEntry,
@@ -63,6 +67,7 @@ pub use mixed::Tallies;
 pub use observation::{CONFIG_ERROR, JOBS_FAILED, JobObservation, PipelineObservation, Status};
 pub use outcome::Outcome;
 pub use past::{FailedAttempt, FollowingAttempt};
+pub use pipeline::{ExecutionRow, ExecutionState, PipelineRow};
 pub use rules::{
     AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs,
     OutdatedDeployments, Rules,

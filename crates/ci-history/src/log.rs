@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use regex::Regex;
 
 use super::FailureClass;
+use super::line::{is_visible, without_escapes};
 use super::mask::Masker;
 use super::pattern::pattern;
 
@@ -13,13 +14,6 @@ const EXCERPT_LINES: usize = 20;
 
 /// Maximum number of bytes in an excerpt.
 const EXCERPT_BYTES: usize = 2048;
-
-/// ECMA-48 control sequences and operating system commands: colours, cursor movements, titles.
-static ESCAPES: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[PX^_][^\x1b\n]*(?:\x1b\\)?|[ -/]*[0-~])",
-    )
-});
 
 /// GitLab's markers of collapsible sections.
 static SECTIONS: LazyLock<Regex> =
@@ -123,19 +117,11 @@ impl std::fmt::Debug for LogText {
 /// A line as a terminal finally shows it.
 fn plain(line: &str) -> String {
     let line = SECTIONS.replace_all(line, "\r");
-    let line = ESCAPES.replace_all(&line, "");
+    let line = without_escapes(&line);
     // Text after a carriage return overwrites the text before it.
     let shown = line.trim_end_matches('\r').rsplit('\r').next();
-    let is_kept = |c: &char| *c == '\t' || !(c.is_control() || is_invisible(*c));
+    let is_kept = |c: &char| *c == '\t' || is_visible(*c);
     shown.unwrap_or_default().chars().filter(is_kept).collect()
-}
-
-/// Whether the character has no width, or changes the direction of writing.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The beginning of a line, at most `room` bytes.

@@ -10,7 +10,7 @@ use super::baseline::Baseline;
 use super::execution::Execution;
 use super::history::History;
 use super::timeline::{Job, Timeline};
-use super::{FailureClass, Outcome, Rules, Timestamp};
+use super::{CommitInfo, FailureClass, Outcome, Rules, Timestamp};
 
 impl Timeline {
     /// Merges another replica's state of the same timeline.
@@ -143,6 +143,8 @@ impl Baseline {
             self.streak_since = other.streak_since;
             self.first_failing_commit
                 .clone_from(&other.first_failing_commit);
+            self.first_failing_info
+                .clone_from(&other.first_failing_info);
             self.last_passing_commit
                 .clone_from(&other.last_passing_commit);
         }
@@ -164,6 +166,7 @@ type StreakParts<'a> = (
     Option<Timestamp>,
     &'a Option<Arc<str>>,
     &'a Option<Arc<str>>,
+    &'a Option<Arc<CommitInfo>>,
 );
 
 fn streak(baseline: &Baseline) -> StreakParts<'_> {
@@ -172,5 +175,6 @@ fn streak(baseline: &Baseline) -> StreakParts<'_> {
         baseline.streak_since,
         &baseline.first_failing_commit,
         &baseline.last_passing_commit,
+        &baseline.first_failing_info,
     )
 }

@@ -244,6 +244,7 @@ impl History {
             baseline.streak = 0;
             baseline.streak_since = None;
             baseline.first_failing_commit = None;
+            baseline.first_failing_info = None;
         }
     }
 }

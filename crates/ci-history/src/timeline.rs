@@ -108,7 +108,7 @@ impl Timeline {
             ..Changes::default()
         };
         changes.pipelines |= self.note_finished(pipeline, jobs);
-        for (name, attempts) in self.by_history(jobs, rules, now) {
+        for (name, attempts) in self.by_history(pipeline, jobs, rules, now) {
             if self.observe_job(&name, pipeline, &attempts, end, rules) {
                 changes.jobs.insert(name);
             }
@@ -148,6 +148,7 @@ impl Timeline {
     /// Groups the observations by history.
     fn by_history<'a>(
         &self,
+        pipeline: &PipelineObservation,
         jobs: &'a [JobObservation],
         rules: &Rules,
         now: Timestamp,
@@ -156,7 +157,9 @@ impl Timeline {
         for job in jobs {
             let name = rules.job_names.history_name(&job.name);
             let member = (rules.job_names != JobNames::Full).then(|| job.name.clone());
-            let attempt = Attempt::of_job(job, self.project_url.as_deref(), member, now);
+            let commit_info = pipeline.commit_info.as_ref();
+            let project_url = self.project_url.as_deref();
+            let attempt = Attempt::of_job(job, commit_info, project_url, member, now);
             let name = self
                 .jobs
                 .get_key_value(name.as_ref())

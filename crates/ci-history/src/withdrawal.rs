@@ -190,6 +190,7 @@ mod tests {
             duration: None,
             failure_reason: None,
             has_other_jobs: false,
+            commit_info: None,
             is_partial: false,
             web_url: None,
         };

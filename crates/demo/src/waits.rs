@@ -9,7 +9,7 @@ use ci_history::duration;
 /// Divides every wait in the text of a rule file or of Alertmanager's configuration. The rest of the text
 /// stays the same.
 pub fn shorten_waits(text: &str, divisor: u32) -> String {
-    let keys = "for|keep_firing_for|interval|group_wait|group_interval|repeat_interval";
+    let keys = "interval|for|keep_firing_for|group_wait|group_interval|repeat_interval";
     let pattern = format!(r"(?m)^(?<key>\s*(?:- )?(?:{keys}): *)(?<time>[0-9a-z]+)\b");
     let Ok(waits) = Regex::new(&pattern) else {
         return text.to_owned();

@@ -9,7 +9,7 @@
 //! | area | files |
 //! | --- | --- |
 //! | world | `world`, `entity`, `settings`, `moment`, `plan`, `trace`, `truth` |
-//! | events | `lifecycle`, `processing`, `bridge`, `deployments`, `schedules`, `status`, `scenario`, `scripts`, `comebacks`, `steady` |
+//! | events | `lifecycle`, `processing`, `bridge`, `deployments`, `schedules`, `status`, `scenario`, `scripts`, `comebacks`, `by_hand`, `steady` |
 //! | actions of clients | `retry`, `revival`, `recovery`, `play`, `pipeline_actions`, `ledger` |
 //! | users | `accounts`, `rights` |
 //! | webhooks | `hooks`, `delivery` |
@@ -22,6 +22,7 @@ mod accounts;
 mod api;
 mod backup;
 mod bridge;
+mod by_hand;
 mod comebacks;
 mod control;
 mod damage;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::by_hand::retried_by_hand;
 use super::comebacks::comebacks;
 use super::scripts;
 use super::world::World;
@@ -20,7 +21,7 @@ pub struct Scenario {
 }
 
 /// Every scenario.
-pub static SCENARIOS: [Scenario; 15] = [
+pub static SCENARIOS: [Scenario; 16] = [
     Scenario {
         name: "demo",
         about: "all scenarios except child-pipelines, schedules and comebacks",
@@ -110,6 +111,12 @@ pub static SCENARIOS: [Scenario; 15] = [
         about: "payments: failures that pass on the first, second or no retry",
         script: comebacks,
         in_demo: false,
+    },
+    Scenario {
+        name: "retried-by-hand",
+        about: "storefront: failures of all kinds that people retry nine minutes later",
+        script: retried_by_hand,
+        in_demo: true,
     },
 ];
 

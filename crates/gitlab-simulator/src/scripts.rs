@@ -13,7 +13,7 @@ use super::world::World;
 /// Length of a script in minutes. Random pipelines follow.
 const SCRIPT_MINUTES: u64 = 12;
 
-fn minutes(count: u64) -> Duration {
+pub(super) fn minutes(count: u64) -> Duration {
     Duration::from_mins(count)
 }
 
@@ -270,7 +270,13 @@ pub(super) fn schedules(world: &mut World) {
 }
 
 /// Retries by hand a job of the pipeline with this `iid`.
-fn retry_at(world: &mut World, project: u64, when: Duration, iid: u64, job: &'static str) {
+pub(super) fn retry_at(
+    world: &mut World,
+    project: u64,
+    when: Duration,
+    iid: u64,
+    job: &'static str,
+) {
     world.at(when, move |world| {
         let pipeline = nth_pipeline(world, project, iid);
         let job = pipeline.and_then(|pipeline| world.latest(pipeline, job).map(|job| job.id));

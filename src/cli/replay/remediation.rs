@@ -109,6 +109,7 @@ fn print(verdicts: &Verdicts, out: &mut dyn Write) -> io::Result<()> {
         "UNTRIED",
         "HIT RATE",
         "WAITING SAVED",
+        "VERDICT",
     ];
     let mut rows = vec![heading.map(str::to_owned)];
     rows.extend(
@@ -151,7 +152,7 @@ fn print(verdicts: &Verdicts, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn row(name: &str, evidence: &Evidence) -> [String; 7] {
+fn row(name: &str, evidence: &Evidence) -> [String; 8] {
     let rate = evidence.hit_rate();
     [
         name.to_owned(),
@@ -161,5 +162,6 @@ fn row(name: &str, evidence: &Evidence) -> [String; 7] {
         evidence.untried.to_string(),
         rate.map_or("-".to_owned(), |rate| format!("{:.0} %", rate * 100.0)),
         human::span(evidence.waiting_saved as f64),
+        evidence.verdict().to_owned(),
     ]
 }

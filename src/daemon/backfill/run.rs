@@ -14,6 +14,7 @@ use crate::config::{Config, Watch};
 use crate::daemon::client::client;
 use crate::daemon::error::DaemonError;
 use crate::daemon::gitlab_clock::GitLabClock;
+use crate::daemon::own_secrets::OwnSecrets;
 use crate::daemon::storage;
 use crate::gitlab::TransportMetrics;
 use crate::ingest::{Discovery, Reader, project_span};
@@ -64,6 +65,7 @@ pub async fn run(
     let loaded = store.load_shard(config.watch.shard).await?;
     storage::log_quarantined(&loaded.quarantined);
     let scope = scope(&config.watch, &config.counting);
+    let own_secrets = OwnSecrets::of(&config);
     let rules = config.counting;
     let saved = by_project(loaded.timelines, &config.watch.tracks, &rules);
     let timelines = BackfillTimelines::new(
@@ -71,6 +73,7 @@ pub async fn run(
         config.watch.tracks.clone(),
         clock.clone(),
         progress.clone(),
+        own_secrets,
     );
     let timelines = Arc::new(timelines);
     let reader = Reader::new(client, config.watch, timelines.clone());

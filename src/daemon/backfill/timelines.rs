@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use secrecy::SecretString;
+
 use super::report::Progress;
 use crate::daemon::gitlab_clock::GitLabClock;
+use crate::daemon::own_secrets::OwnSecrets;
 use crate::gitlab::{Project, Rejected};
 use crate::ingest::{AbsentAttempts, Observations};
 use crate::store::{BackfillCheckpoint, Saved};
@@ -18,6 +21,7 @@ pub(super) struct BackfillTimelines {
     tracks: Tracks,
     clock: Arc<GitLabClock>,
     progress: Arc<dyn Progress>,
+    own_secrets: OwnSecrets,
     inner: Mutex<Inner>,
 }
 
@@ -43,12 +47,14 @@ impl BackfillTimelines {
         tracks: Tracks,
         clock: Arc<GitLabClock>,
         progress: Arc<dyn Progress>,
+        own_secrets: OwnSecrets,
     ) -> Self {
         Self {
             rules,
             tracks,
             clock,
             progress,
+            own_secrets,
             inner: Mutex::default(),
         }
     }
@@ -143,6 +149,10 @@ impl Observations for BackfillTimelines {
 
     fn rejected(&self, rejected: &Rejected) {
         tracing::warn!("left out of what GitLab sent: {rejected}");
+    }
+
+    fn secrets(&self) -> Vec<SecretString> {
+        self.own_secrets.all()
     }
 
     fn gitlab_now(&self) -> Timestamp {

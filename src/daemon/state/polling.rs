@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use secrecy::SecretString;
+
 use super::limits::admitted_schedules;
 use super::projects::Found;
 use super::shell::State;
@@ -107,6 +109,10 @@ impl Observations for State {
         if self.lock().health.rejected(rejected) {
             tracing::warn!("left out of what GitLab sent: {rejected}");
         }
+    }
+
+    fn secrets(&self) -> Vec<SecretString> {
+        self.policy.own_secrets.all()
     }
 
     fn gitlab_now(&self) -> Timestamp {

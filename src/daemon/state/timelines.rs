@@ -297,6 +297,13 @@ impl Timelines {
         of_ref.map(|(key, _)| key.clone()).collect()
     }
 
+    /// The keys of a project's timelines whose series are exposed.
+    pub(super) fn visible_of(&self, project: &str) -> Vec<TimelineKey> {
+        let visible = self.entries.iter().filter(|(_, entry)| entry.is_visible());
+        let of_project = visible.filter(|(_, entry)| *entry.timeline.project == *project);
+        of_project.map(|(key, _)| key.clone()).collect()
+    }
+
     /// A timeline whose series are exposed.
     pub(super) fn get_visible(&self, key: &TimelineKey) -> Option<&Timeline> {
         let entry = self.entries.get(key).filter(|entry| entry.is_visible())?;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::shell::State;
 use super::timelines::RankedTimeline;
 use crate::http::{
-    Candidate, DaemonStatus, JobEntry, JobFilter, JobPage, Paging, ProjectStatus, Readiness, select,
+    Candidate, DaemonStatus, JobEntry, JobFilter, JobPage, Paging, PipelineEntry, ProjectStatus,
+    Readiness, select,
 };
 use ci_history::TimelineKey;
 
@@ -127,9 +128,36 @@ impl DaemonStatus for State {
         let mut entries = wanted.filter_map(|key| self.entry(key, job));
         entries.find(|entry| entry.row.figures.is_worth_showing())
     }
+
+    /// Looks into one timeline after the other, so that the lock is never held for long.
+    fn pipeline(&self, project: &str, id: u64) -> Option<PipelineEntry> {
+        let keys = self.lock().timelines.visible_of(project);
+        let holder = keys.iter().find(|key| {
+            let inner = self.lock();
+            let timeline = inner.timelines.get_visible(key);
+            timeline.is_some_and(|timeline| timeline.keeps(id))
+        });
+        // A job that seldom runs keeps pipelines that the ref no longer does.
+        let mut candidates = holder.map_or(&keys[..], std::slice::from_ref).iter();
+        candidates.find_map(|key| self.pipeline_entry(key, id))
+    }
 }
 
 impl State {
+    fn pipeline_entry(&self, key: &TimelineKey, id: u64) -> Option<PipelineEntry> {
+        let inner = self.lock();
+        let timeline = inner.timelines.get_visible(key)?;
+        let mut row = timeline.pipeline_row(id, &self.policy.rules)?;
+        (row.jobs).retain(|job| !inner.timelines.is_unwatched(key, &job.job_name));
+        Some(PipelineEntry {
+            project: timeline.project.clone(),
+            project_url: timeline.project_url.clone(),
+            ref_name: key.ref_name.clone(),
+            track: key.track.clone(),
+            row,
+        })
+    }
+
     pub(super) fn entry(&self, key: &TimelineKey, job: &str) -> Option<JobEntry> {
         let inner = self.lock();
         let timeline = inner.timelines.get_visible(key)?;

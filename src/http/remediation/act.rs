@@ -13,7 +13,7 @@ use url::form_urlencoded;
 use super::super::api::json_body;
 use super::super::body::{Unread, read};
 use super::super::remedies::Remedies;
-use super::super::response::{Response, closing, insert, method_not_allowed, plain};
+use super::super::response::{Response, closing, come_again, insert, method_not_allowed, plain};
 use super::form;
 use crate::config::{ActionKind, Word as _};
 use crate::remediation::{AnswerView, JobName, RetryRequest, wishes_of};
@@ -279,9 +279,8 @@ fn unauthorized() -> Response {
 
 fn busy() -> Response {
     let message = "too many requests for actions at the same time; try again soon\n";
-    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, message);
-    insert(&mut response, header::RETRY_AFTER, "10");
-    response
+    let response = plain(StatusCode::SERVICE_UNAVAILABLE, message);
+    come_again(response, "10")
 }
 
 /// Whether a browser says that a page of another site sent the request. Programs say nothing.

@@ -1,4 +1,4 @@
-//! The buttons of a job's page: a form that works without a script.
+//! The buttons of the pages: a form that works without a script.
 
 use std::sync::Arc;
 
@@ -7,24 +7,31 @@ use maud::{Markup, html};
 use subtle::ConstantTimeEq as _;
 use url::form_urlencoded;
 
-use super::super::format::with_code;
+use super::super::job_path::job_page_path;
+use super::super::layout;
+use super::super::pipeline_path::pipeline_path;
 use super::super::remedies::Remedies;
-use super::super::response::{HTML, Response, uncached};
-use super::super::status::JobEntry;
-use super::super::{job_path, layout};
+use super::super::response::{HTML, Response, come_again, uncached};
+use super::super::status::{JobEntry, PipelineEntry};
+use super::result::result;
 use crate::config::{ActionKind, Word as _};
-use crate::remediation::{Answer, Wish};
+use crate::remediation::Wish;
 
 /// Where forms are sent.
 pub(super) const PATH: &str = "/actions/retry";
 
 /// The fields of a form.
-#[derive(Default)]
 struct Fields {
     token: String,
     action: String,
     wish: Option<Wish>,
-    back: String,
+    back: Back,
+}
+
+/// The page that has the form.
+struct Back {
+    path: String,
+    words: &'static str,
 }
 
 /// The buttons for a failing job.
@@ -47,6 +54,19 @@ pub(super) fn buttons(remedies: &Remedies, job: &JobEntry) -> Markup {
     }
 }
 
+/// The buttons for a pipeline with failing jobs.
+pub(super) fn pipeline_buttons(remedies: &Remedies, pipeline: &PipelineEntry) -> Markup {
+    html! {
+        form.actions method="post" action=(PATH) {
+            input type="hidden" name="token" value=(remedies.form_token);
+            input type="hidden" name="project" value=(pipeline.project);
+            input type="hidden" name="pipeline_id" value=(pipeline.row.id);
+            button type="submit" name="action" value="recover" { "Recover the failed jobs of this pipeline" } " "
+            button type="submit" name="action" value="restart" { "Restart: a new pipeline on the head of the ref" }
+        }
+    }
+}
+
 /// Does what a form asks for, and shows what came of it.
 pub(super) async fn respond(remedies: &Arc<Remedies>, body: &[u8], caller: Arc<str>) -> Response {
     let fields = Fields::parse(body);
@@ -62,9 +82,19 @@ pub(super) async fn respond(remedies: &Arc<Remedies>, body: &[u8], caller: Arc<s
         let text = html! { p { "This form is not of a page of this exporter, or the exporter was restarted since. Load the page again." } };
         return shown(StatusCode::FORBIDDEN, &text, &fields.back);
     };
+    let Ok(turn) = remedies.turns.clone().try_acquire_owned() else {
+        let text = html! { p { "Nothing was done: too many requests for actions at the same time. Try again soon." } };
+        let response = shown(StatusCode::SERVICE_UNAVAILABLE, &text, &fields.back);
+        return come_again(response, "10");
+    };
     let wish = Wish { kind, ..wish };
     let worker = remedies.clone();
-    let work = tokio::spawn(async move { worker.executor.ask(&[wish], &caller, false).await });
+    // In a task of its own: a browser that goes away stops no action half-way.
+    let work = tokio::spawn(async move {
+        let answer = worker.executor.ask(&[wish], &caller, false).await;
+        drop(turn);
+        answer
+    });
     if let Ok(answer) = work.await {
         shown(StatusCode::OK, &result(&answer), &fields.back)
     } else {
@@ -73,58 +103,111 @@ pub(super) async fn respond(remedies: &Arc<Remedies>, body: &[u8], caller: Arc<s
     }
 }
 
-fn result(answer: &Answer) -> Markup {
-    html! {
-        @for action in &answer.actions {
-            p { "GitLab was asked to " (action.kind.word()) " " bdi { (action.job.job) } ": " (<&'static str>::from(action.progress))
-                @if let Some(id) = action.started { ", as " (id) }
-                @if let Some(words) = &action.answer { ". GitLab answered: " bdi { (words) } }
-            }
-        }
-        @for ask in &answer.would { p { "This would " (ask.kind.word()) " " bdi { (ask.job.name) } ", but " code { "remediation.mode" } " is " code { "report" } "." } }
-        @for refused in &answer.refused { p { "Not done: " (with_code(&refused.why)) "." } }
-    }
-}
-
-fn shown(status: StatusCode, result: &Markup, back: &str) -> Response {
+fn shown(status: StatusCode, result: &Markup, back: &Back) -> Response {
     let content = html! {
         main { section.empty {
-            h2 { "Bringing a job back" }
+            h2 { "Bringing jobs back" }
             (result)
-            p { a href=(back) { "Back to the job" } }
+            p { a href=(back.path) { (back.words) } }
         } }
     };
     uncached(
         status,
         HTML,
-        layout::plain_page("Bringing a job back", &content),
+        layout::plain_page("Bringing jobs back", &content),
     )
 }
 
 impl Fields {
     fn parse(body: &[u8]) -> Self {
-        let mut fields = Self::default();
+        let (mut token, mut action) = (String::new(), String::new());
         let mut wish = Wish::anywhere(ActionKind::Recover);
         for (key, value) in form_urlencoded::parse(body) {
             match &*key {
-                "token" => fields.token = value.into_owned(),
-                "action" => fields.action = value.into_owned(),
+                "token" => token = value.into_owned(),
+                "action" => action = value.into_owned(),
                 "project" => wish.project = Some(value.into()),
                 "ref" => wish.ref_name = Some(value.into()),
                 "track" => wish.track = Some(value.into()),
                 "job_name" => wish.job = Some(value.into()),
                 "job_id" => wish.job_id = value.parse().ok(),
+                "pipeline_id" => wish.pipeline_id = value.parse().ok(),
                 _ => {}
             }
         }
-        let names = (&wish.project, &wish.ref_name, &wish.job);
-        let (Some(project), Some(ref_name), Some(job)) = names else {
-            "/".clone_into(&mut fields.back);
-            return fields;
+        let is_of_job = wish.ref_name.is_some() && wish.job.is_some() && wish.job_id.is_some();
+        let is_whole = wish.project.is_some() && (is_of_job || wish.pipeline_id.is_some());
+        Self {
+            token,
+            action,
+            back: Back::of(&wish),
+            wish: is_whole.then_some(wish),
+        }
+    }
+}
+
+impl Back {
+    fn of(wish: &Wish) -> Self {
+        let project = wish.project.as_deref();
+        let of_job = || {
+            let (ref_name, job) = (wish.ref_name.as_deref()?, wish.job.as_deref()?);
+            job_page_path(project?, ref_name, wish.track.as_deref(), job)
         };
-        let page = job_path::job_path(project, ref_name, job);
-        fields.back = page.unwrap_or_else(|| "/".to_owned());
-        fields.wish = wish.job_id.is_some().then_some(wish);
-        fields
+        let of_pipeline = || pipeline_path(project?, wish.pipeline_id?);
+        let pages = [
+            (of_job(), "Back to the job"),
+            (of_pipeline(), "Back to the pipeline"),
+        ];
+        let found = pages
+            .into_iter()
+            .find_map(|(path, words)| path.map(|path| Self { path, words }));
+        found.unwrap_or_else(|| Self {
+            path: "/".to_owned(),
+            words: "All jobs",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_leads_back_to_the_page_with_the_form() {
+        for (body, path, words) in [
+            (
+                "project=group/app&ref=main&track=nightly&job_name=a%2Fb&job_id=7",
+                "/jobs/group/app/-/main/-/a%2Fb?track=nightly",
+                "Back to the job",
+            ),
+            (
+                "project=group/app&pipeline_id=7",
+                "/pipelines/group/app/-/7",
+                "Back to the pipeline",
+            ),
+            ("project=group/app&pipeline_id=x", "/", "All jobs"),
+            ("project=..&pipeline_id=7", "/", "All jobs"),
+        ] {
+            let back = Fields::parse(body.as_bytes()).back;
+            assert_eq!((&*back.path, back.words), (path, words));
+        }
+    }
+
+    #[test]
+    fn a_form_that_names_too_little_wishes_for_nothing() {
+        for body in [
+            "",
+            "project=group/app",
+            "pipeline_id=7",
+            "project=group/app&ref=main&job_name=unit",
+            "project=group/app&job_id=7",
+            "ref=main&job_name=unit&job_id=7",
+        ] {
+            assert_eq!(Fields::parse(body.as_bytes()).wish, None, "{body}");
+        }
+        let wish = Fields::parse(b"project=group/app&pipeline_id=7")
+            .wish
+            .unwrap();
+        assert_eq!(wish.pipeline_id, Some(7));
     }
 }

@@ -2,6 +2,9 @@
 
 mod act;
 mod form;
+mod job_names;
+mod pipeline_section;
+mod result;
 mod section;
 
 use http::StatusCode;
@@ -9,6 +12,7 @@ use serde_json::json;
 use url::form_urlencoded;
 
 pub(super) use self::act::Action;
+pub(super) use self::pipeline_section::pipeline_section;
 pub(super) use self::section::{recovered, section};
 use super::api::json_body;
 use super::context::{Context, Head};

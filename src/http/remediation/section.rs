@@ -10,6 +10,7 @@ use super::super::context::Context;
 use super::super::format::{ago, in_gitlab, link, with_code};
 use super::super::status::JobEntry;
 use super::form;
+use super::job_names::job_name;
 use crate::config::{ActionKind, Word as _};
 use crate::remediation::{Action, Decided, JobName, Progress, Verdict};
 
@@ -42,7 +43,7 @@ pub(in crate::http) fn section(context: &Context, job: &JobEntry, now: Timestamp
             }
             @if let Some(decided) = decided { p { (words(decided)) } }
             @if !remedies.callers.is_empty() { (form::buttons(remedies, job)) }
-            @if !actions.is_empty() { (record(&actions, job.project_url.as_deref(), now)) }
+            @if !actions.is_empty() { (record(&actions, job.project_url.as_deref(), false, now)) }
         }
     }
 }
@@ -84,7 +85,13 @@ fn words(decided: &Decided) -> Markup {
     }
 }
 
-fn record(actions: &[&Action], project_url: Option<&str>, now: Timestamp) -> Markup {
+/// Actions as a table. On a pipeline's page they are about several jobs, and have their names.
+pub(super) fn record(
+    actions: &[&Action],
+    project_url: Option<&str>,
+    has_names: bool,
+    now: Timestamp,
+) -> Markup {
     html! {
         table.executions {
             thead { tr { th { "Action" } th { "By" } th { "Failed job" } th { "Result" } th { "When" } } }
@@ -94,7 +101,7 @@ fn record(actions: &[&Action], project_url: Option<&str>, now: Timestamp) -> Mar
                     tr {
                         td { (action.kind.word()) }
                         td data-label="By" { @if action.by_rule { "rule " } bdi { (action.by) } }
-                        td data-label="Failed job" { (link(failed.as_deref(), &html! { (action.job_id) })) }
+                        td data-label="Failed job" { @if has_names { (job_name(&action.job.job)) " · " } (link(failed.as_deref(), &html! { (action.job_id) })) }
                         td data-label="Result" {
                             (<&'static str>::from(action.progress).replace('_', " "))
                             @if let Some((url, id)) = started(action, project_url) { " · " (link(url.as_deref(), &html! { (id) })) }

@@ -11,11 +11,18 @@ use tokio::time::{Instant, sleep};
 use testkit::daemon::{Daemon, Place};
 use testkit::truth;
 
+use super::own_clock::OwnClock;
+
 /// Maximum time to recover. An exporter that failed to save backs off before it tries again.
 const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Ignores SIGXFSZ, so that exceeding a file size limit fails the write and does not end the process.
-const UNDER: [&str; 3] = ["/bin/sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""];
+const UNDER: [&str; 4] = [
+    "/bin/sh",
+    "-c",
+    "trap '' XFSZ; exec \"$0\" \"$@\"",
+    "/usr/bin/env",
+];
 
 /// An exporter, running or not.
 pub(crate) struct Exporter {
@@ -24,6 +31,7 @@ pub(crate) struct Exporter {
     pub(crate) shard: Shard,
     pub(crate) on_disk: bool,
     pub(crate) running: Option<Daemon>,
+    pub(crate) own_clock: OwnClock,
     /// The newest saved pipeline by document. It must never decrease.
     pub(crate) saved: BTreeMap<(u64, String), u64>,
 }
@@ -31,7 +39,10 @@ pub(crate) struct Exporter {
 impl Exporter {
     pub(crate) async fn start(&mut self) {
         if self.running.is_none() {
-            self.running = Some(self.place.start_under(&UNDER).await);
+            let environment = self.own_clock.environment();
+            let environment = environment.iter().map(String::as_str);
+            let under: Vec<_> = UNDER.into_iter().chain(environment).collect();
+            self.running = Some(self.place.start_under(&under).await);
         }
     }
 

@@ -4,13 +4,14 @@
 //!
 //! Two shards, each with a directory, and two replicas on one bucket behind a proxy poll one simulated
 //! GitLab. Webhooks are lost, repeated, reordered and forged. A replica of GitLab's database lags, and the clocks of
-//! its nodes are wrong. After every few rounds all faults end, and all metrics and documents are compared with the
+//! its nodes and of the exporters' machines are wrong. After every few rounds all faults end, and all metrics and documents are compared with the
 //! truth.
 
 mod check;
 mod exporter;
 mod forger;
 mod hooks;
+mod own_clock;
 mod report;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ use testkit::s3_servers::TestBucket;
 
 use self::exporter::Exporter;
 use self::hooks::{Delivered, Hooks};
+use self::own_clock::OwnClock;
 use self::report::Report;
 
 /// Rounds of faults between two comparisons.
@@ -103,6 +105,7 @@ impl Chaos {
                 shard: Shard::parse(shard).unwrap(),
                 on_disk,
                 running: None,
+                own_clock: OwnClock::right(),
                 saved: BTreeMap::new(),
             }
         });
@@ -120,13 +123,14 @@ impl Chaos {
     /// Injects one to three faults, then ends them.
     async fn round(&mut self) {
         for _ in 0..self.random.u32(1..=3) {
-            match self.random.u32(..14) {
+            match self.random.u32(..16) {
                 0..4 => self.stop_one().await,
                 4..6 => self.gitlab_fails(),
                 6..9 => self.s3_fails().await,
                 9 => self.disk_is_full(),
                 10..12 => self.replica_lags(),
-                _ => self.clock_steps(),
+                12..14 => self.clock_steps(),
+                _ => self.own_clock_steps(),
             }
             self.pass_time().await;
         }
@@ -200,6 +204,14 @@ impl Chaos {
         self.report.injected("clock steps", 1);
     }
 
+    /// The clock of an exporter's machine is wrong, by up to two months.
+    fn own_clock_steps(&mut self) {
+        let hours = self.random.i64(-24 * 60..24 * 60);
+        let which = self.random.usize(..self.exporters.len());
+        self.exporters[which].own_clock.set(hours * 3600);
+        self.report.injected("own clock steps", 1);
+    }
+
     async fn s3_fails(&mut self) {
         match self.random.u32(..4) {
             0 => {
@@ -242,6 +254,7 @@ impl Chaos {
         self.proxy.come_back().await;
         for exporter in &mut self.exporters {
             exporter.limit_files(getrlimit(Resource::Fsize).current);
+            exporter.own_clock.set(0);
             exporter.start().await;
         }
         let requests = self.gitlab.requests();

@@ -144,6 +144,24 @@ pub(super) const CASES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "external-url-with-a-query",
+        &[
+            "2: web.external_url: found `https://ci.example/?view=jobs` (leave out what follows `?` or `#`), wanted the address at which people reach the exporter's pages, such as `https://ci-health.example.com/`",
+        ],
+    ),
+    (
+        "external-url-with-a-user",
+        &[
+            "2: web.external_url: found an address with a user in it (leave out the user: everybody who reads alerts sees this address), wanted the address at which people reach the exporter's pages, such as `https://ci-health.example.com/`",
+        ],
+    ),
+    (
+        "external-url-without-scheme",
+        &[
+            "2: web.external_url: found `ci-health.example.com` (`https://` is missing), wanted the address at which people reach the exporter's pages, such as `https://ci-health.example.com/`",
+        ],
+    ),
+    (
         "prometheus-url-with-a-user",
         &[
             "2: prometheus.url: found an address with a user in it (credentials are not taken from a URL), wanted the address of a Prometheus, such as `http://127.0.0.1:9090`",

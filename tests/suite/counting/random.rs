@@ -1,9 +1,10 @@
 //! Random attempts, and the timelines of observers who see them in their own order.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use Status::Failed;
-use ci_history::{FailureClass, JobObservation, LogFinding, Rules, Status, Timeline};
+use ci_history::{CommitInfo, FailureClass, JobObservation, LogFinding, Rules, Status, Timeline};
 use proptest::prelude::*;
 
 use super::{at, job, pipeline, timeline};
@@ -102,13 +103,26 @@ fn polls(attempts: &[Attempt]) -> Vec<(u64, Vec<JobObservation>)> {
     polled.collect()
 }
 
+/// What the failed jobs of a poll tell of the commit: the handle of the author only if one of them is the author's.
+fn told(pipeline: u64, jobs: &[JobObservation]) -> Option<Arc<CommitInfo>> {
+    let is_authors = jobs.iter().any(|job| job.id.is_multiple_of(3));
+    let handle = is_authors.then(|| "ada".into());
+    let title = format!("Change {pipeline}").into();
+    let info = CommitInfo::saved(title, "Ada Lovelace".into(), handle);
+    jobs.iter()
+        .any(|job| job.status == Failed)
+        .then(|| Arc::new(info))
+}
+
 fn polled<'a>(
     polls: impl IntoIterator<Item = &'a (u64, Vec<JobObservation>)>,
     rules: &Rules,
 ) -> Timeline {
     let mut timeline = timeline();
     for (id, jobs) in polls {
-        timeline.observe(&pipeline(*id, Status::Running), jobs, rules, at(0));
+        let mut seen = pipeline(*id, Status::Running);
+        seen.commit_info = told(*id, jobs);
+        timeline.observe(&seen, jobs, rules, at(0));
     }
     timeline
 }

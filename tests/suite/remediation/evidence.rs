@@ -3,7 +3,7 @@
 use gitlab_simulator::{Ending, JobPlan, PipelinePlan};
 use serde_json::{Value, json};
 use testkit::client;
-use testkit::daemon::{Ran, minutes, program};
+use testkit::daemon::{Place, Ran, gitlab, minutes, program};
 use tokio::process::Command;
 
 use super::stage::{BOT, Stage};
@@ -93,7 +93,10 @@ fn rows(out: &str) -> Vec<String> {
 fn check(out: &str) {
     let rows = rows(out);
     assert!(rows[1].starts_with("runner 4 2 1 1 67 %"), "{out}");
-    assert!(rows[2].starts_with("never 0 0 0 0 - "), "{out}");
+    assert!(
+        rows[2].starts_with("never 0 0 0 0 - 0 s matches nothing"),
+        "{out}"
+    );
     for wanted in [
         "7 failed attempts in all.",
         "No rule covers 1 that passed when they were retried, and 1 that failed again.",
@@ -111,7 +114,7 @@ async fn the_table_of_recorded_pipelines_and_of_the_saved_state_have_the_right_n
     check(&of_records);
     // Hits waited 10 min and the rule 1 min, and 10 min and the rule 5 min.
     let saved = rows(&of_records)[1].clone();
-    assert!(saved.ends_with("min") || saved.ends_with(" s"), "{saved}");
+    assert!(saved.ends_with(" s too few retries to tell"), "{saved}");
 
     stage.start().await;
     stage
@@ -122,6 +125,41 @@ async fn the_table_of_recorded_pipelines_and_of_the_saved_state_have_the_right_n
     let of_state = replay(&stage, None).await.done();
     assert_eq!(of_state, of_records);
     assert_eq!(stage.retries(), 0, "evidence changes nothing");
+}
+
+/// The rules that the documentation tries on the demo's past.
+const TRIED: &str = "remediation: {rules: [\
+     {name: runner-trouble, match: {failure_classes: [infrastructure]}, action: recover, delays: [1m, 5m, 15m]}, \
+     {name: timeouts, match: {failure_classes: [timeout]}, action: recover, delays: [1m]}]}\n";
+
+#[tokio::test]
+async fn the_documented_table_is_that_of_the_demos_past_and_has_hits_wasted_and_missed() {
+    let gitlab = gitlab("demo").await;
+    gitlab.advance(minutes(45));
+    let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
+    place.configure_also(TRIED);
+    place.run(&["backfill", "--since", "1d"]).await.done();
+    let config = place.config();
+    let mut command = Command::new(program());
+    command.arg("replay").arg("--remediation").arg(&config);
+    command.current_dir(config.parent().unwrap());
+    command.env("GITLAB_TOKEN", gitlab.token());
+    let table = Ran::of(&command.output().await.unwrap()).done();
+    let documented = include_str!("../../../docs/remediation.md");
+    assert!(
+        documented.contains(&*table),
+        "docs/remediation.md lacks\n{table}"
+    );
+    for rule in ["runner-trouble", "timeouts"] {
+        let row = rows(&table).into_iter().find(|row| row.starts_with(rule));
+        let row = row.unwrap();
+        let cells: Vec<&str> = row.split(' ').collect();
+        assert!(
+            cells[2] != "0" && cells[3] != "0",
+            "{rule} has hits and wasted ones: {row}"
+        );
+    }
+    assert!(table.contains("Missed by class: "), "{table}");
 }
 
 #[tokio::test]

@@ -1,8 +1,5 @@
 //! The buttons on a job's page, as a browser sends them.
 
-use regex::Regex;
-use reqwest::RequestBuilder;
-use testkit::client;
 use testkit::daemon::{holds, until};
 
 use super::stage::{OPS, Stage, flaky_runner};
@@ -14,39 +11,19 @@ const PAGE: &str = "/jobs/acme/shop/-/main/-/unit";
 async fn form(mode: &str) -> (Stage, Vec<(String, String)>) {
     let stage = Stage::new(mode, NO_RULES).await;
     stage.ended([flaky_runner("unit")]);
-    let page = until("the buttons", async || {
-        let page = stage.get(PAGE).await;
-        let is_there = page.contains("Retry the job");
-        is_there.then_some(page.clone()).ok_or(page)
-    })
-    .await;
-    let field = Regex::new(r#"<input type="hidden" name="([a-z_]+)" value="([^"]*)""#).unwrap();
-    let fields = field.captures_iter(&page);
-    let mut fields: Vec<_> = fields
-        .map(|found| (found[1].to_owned(), found[2].to_owned()))
-        .collect();
+    let mut fields = stage.form_on(PAGE, "Retry the job").await;
     fields.push(("action".to_owned(), "recover".to_owned()));
     (stage, fields)
-}
-
-fn post(stage: &Stage, fields: &[(String, String)]) -> RequestBuilder {
-    let body = url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(fields)
-        .finish();
-    client()
-        .post(stage.url("/actions/retry"))
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(body)
 }
 
 #[tokio::test]
 async fn a_button_brings_the_job_back_and_the_page_tells_it() {
     let (stage, fields) = form("act").await;
-    let answer = post(&stage, &fields).send().await.unwrap();
+    let answer = stage.post(&fields).send().await.unwrap();
     assert_eq!(answer.status(), 401, "the browser asks for name and secret");
     assert!(answer.headers().contains_key("www-authenticate"));
     let host = stage.url("");
-    let request = post(&stage, &fields).basic_auth("ops", Some(OPS));
+    let request = stage.post(&fields).basic_auth("ops", Some(OPS));
     let request = request
         .header("origin", &host)
         .header("sec-fetch-site", "same-origin");
@@ -70,9 +47,9 @@ async fn a_form_of_another_site_or_an_older_page_does_nothing() {
         let mut fields = fields.clone();
         let field = fields.iter_mut().find(|(key, _)| key == name);
         value.clone_into(&mut field.unwrap().1);
-        post(&stage, &fields).basic_auth("ops", Some(OPS))
+        stage.post(&fields).basic_auth("ops", Some(OPS))
     };
-    let right = || post(&stage, &fields).basic_auth("ops", Some(OPS));
+    let right = || stage.post(&fields).basic_auth("ops", Some(OPS));
     for request in [
         with("token", ""),
         with("token", "0123456789"),
@@ -90,7 +67,7 @@ async fn a_form_of_another_site_or_an_older_page_does_nothing() {
 #[tokio::test]
 async fn in_the_mode_report_a_button_changes_nothing() {
     let (stage, fields) = form("report").await;
-    let request = post(&stage, &fields).basic_auth("ops", Some(OPS));
+    let request = stage.post(&fields).basic_auth("ops", Some(OPS));
     let text = request.send().await.unwrap().text().await.unwrap();
     let says = "<code>remediation.mode</code> is <code>report</code>";
     assert!(text.contains(says), "{text}");

@@ -3,14 +3,17 @@
 mod alertmanager;
 mod api;
 mod brakes;
+mod busy;
 mod commands;
 mod deployments;
 mod evidence;
 mod form;
 mod kinds;
 mod order;
+mod pipeline_form;
 mod refusals;
 mod replicas;
 mod rules;
 mod stage;
+mod terminal;
 mod unclear;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use gitlab_simulator::{
     ActionKind, CiStatus, Handle, Job, JobPlan, Options, PipelinePlan, Role, Scope, World, start,
 };
+use regex::Regex;
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use testkit::client;
 use testkit::daemon::{Daemon, Place, Ran, holds, minutes, program, until};
@@ -216,8 +218,8 @@ impl Stage {
         assert_eq!(results_of(&self.record().await), wanted);
     }
 
-    /// Runs a subcommand that asks this exporter.
-    pub(super) async fn run(&self, args: &[&str]) -> Ran {
+    /// A subcommand that asks this exporter.
+    pub(super) fn command(&self, args: &[&str]) -> Command {
         let token = self.place.config().with_file_name("ops-token");
         let mut command = Command::new(program());
         command
@@ -225,7 +227,38 @@ impl Stage {
             .args(["--exporter.url", &self.url("/"), "--exporter.token-file"])
             .arg(token)
             .stdin(std::process::Stdio::null());
-        Ran::of(&command.output().await.unwrap())
+        command
+    }
+
+    /// Runs it.
+    pub(super) async fn run(&self, args: &[&str]) -> Ran {
+        Ran::of(&self.command(args).output().await.unwrap())
+    }
+
+    /// Waits for a text on a page, and returns the hidden fields of its form.
+    pub(super) async fn form_on(&self, page: &str, text: &str) -> Vec<(String, String)> {
+        let page = until(&format!("{text} on {page}"), async || {
+            let page = self.get(page).await;
+            let is_there = page.contains(text);
+            is_there.then_some(page.clone()).ok_or(page)
+        })
+        .await;
+        let field = Regex::new(r#"<input type="hidden" name="([a-z_]+)" value="([^"]*)""#).unwrap();
+        let fields = field.captures_iter(&page);
+        fields
+            .map(|found| (found[1].to_owned(), found[2].to_owned()))
+            .collect()
+    }
+
+    /// A form as a browser sends it, without the name and secret of a caller.
+    pub(super) fn post(&self, fields: &[(String, String)]) -> RequestBuilder {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        client()
+            .post(self.url("/actions/retry"))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body)
     }
 
     /// Asks as `ops`.

@@ -198,7 +198,7 @@ async fn the_demo_contains_every_scenario_and_a_seed_always_gives_the_same_event
     };
     let truth = demo(7, &[60]).await;
     let projects: std::collections::BTreeSet<_> = truth.iter().map(|job| &job.project).collect();
-    assert_eq!(projects.len(), 15);
+    assert_eq!(projects.len(), 16);
     assert!(!projects.contains(&"acme/attic".to_owned()));
     assert_eq!(truth, demo(7, &[1, 9, 13, 37]).await);
     assert_ne!(truth, demo(8, &[60]).await);
