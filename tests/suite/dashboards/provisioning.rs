@@ -41,7 +41,11 @@ fn the_dashboards_are_read_from_the_folder_the_documentation_mounts_them_at() {
 fn the_documentation_has_a_row_for_every_panel() {
     let page = include_str!("../../../docs/dashboards.md");
     for board in boards() {
-        let file = format!("| `dashboards/{}.json` | `/d/{}` |", board.stem, board.uid());
+        let file = format!(
+            "| `dashboards/{}.json` | `/d/{}` |",
+            board.stem,
+            board.uid()
+        );
         assert!(page.contains(&file), "{file}");
         for panel in board.views() {
             let [title, says] = ["title", "description"].map(|key| text(&panel[key]));
