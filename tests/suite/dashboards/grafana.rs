@@ -53,7 +53,6 @@ fn filled_in(name: &str, format: Option<&str>, choice: &Choice) -> Result<String
         "__interval" => return Ok("15s".to_owned()),
         // From before the first execution of the scene.
         "__range" => return Ok("3000s".to_owned()),
-        "__range_s" => return Ok("3000".to_owned()),
         _ => {}
     }
     let chosen = choice.get(name);

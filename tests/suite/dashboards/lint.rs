@@ -17,9 +17,6 @@ use super::{Board, text};
 /// Series that say nothing about a GitLab, or that only exclude others.
 const EVERYWHERE: [&str; 3] = ["ci_default:", "ci_override:", "ci_instance:outdated"];
 
-/// Panels that subtract old counters from new ones: reading every sample of a day of every job takes too long.
-const DIFFERENCES: [&str; 1] = ["Jobs that waste most time"];
-
 static SELECTOR: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"([A-Za-z_:][A-Za-z0-9_:]*)(?:\{([^{}]*(?:\$\{[^}]*\}[^{}]*)*)\})?").unwrap()
 });
@@ -80,7 +77,7 @@ fn counters(board: &Board) -> Vec<String> {
     for (panel, _, expr) in expressions(board) {
         let rest = inside.replace_all(expr, "");
         for (metric, _) in selectors(&rest) {
-            let holds = !metric.ends_with("_total") || DIFFERENCES.contains(&text(&panel["title"]));
+            let holds = !metric.ends_with("_total");
             problems.extend(unless(holds, format!("{}: {metric}", title(panel))));
         }
     }
