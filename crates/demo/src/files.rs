@@ -15,7 +15,7 @@ use super::waits::shorten_waits;
 pub(super) const WAIT_DIVISOR: u32 = 12;
 
 /// The shipped alert rules, by file name.
-const RULES: [(&str, &str); 11] = [
+const RULES: [(&str, &str); 13] = [
     (
         "absence.yml",
         include_str!("../../../alert-rules/absence.yml"),
@@ -32,6 +32,11 @@ const RULES: [(&str, &str); 11] = [
         "exporter.yml",
         include_str!("../../../alert-rules/exporter.yml"),
     ),
+    (
+        "exporter_troubles.yml",
+        include_str!("../../../alert-rules/exporter_troubles.yml"),
+    ),
+    ("flaky.yml", include_str!("../../../alert-rules/flaky.yml")),
     ("jobs.yml", include_str!("../../../alert-rules/jobs.yml")),
     (
         "pipelines.yml",

@@ -26,14 +26,24 @@ impl Row {
             values: points.chain(list(&series["values"])).map(number).collect(),
         }
     }
+
+    pub(super) fn latest(&self) -> f64 {
+        *self.values.last().unwrap()
+    }
 }
 
 /// Panels that rightly show nothing of the scene: dashboard, title, target, why.
-const EMPTY: [(&str, &str, &str, &str); 2] = [
+const EMPTY: [(&str, &str, &str, &str); 3] = [
     (
         "jfe-exporter",
         "Poll errors",
         "A",
+        "every project can be polled",
+    ),
+    (
+        "jfe-exporter",
+        "Projects by poll age",
+        "C",
         "every project can be polled",
     ),
     (

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use job_failure_exporter::base::label::Label as _;
 use job_failure_exporter::metrics::families;
@@ -64,7 +65,7 @@ fn head(board: &Board, _: &[Board]) -> Vec<String> {
             text(&time["from"]).starts_with("now-") && time["to"] == "now",
             "time",
         ),
-        unless(text(&json["refresh"]).ends_with('s'), "refresh"),
+        unless(text(&json["refresh"]).ends_with(['s', 'm']), "refresh"),
         unless(json.get("id").is_none(), "id belongs to one Grafana"),
         unless(json.get("__inputs").is_none(), "the data source is chosen"),
     ]
@@ -362,25 +363,30 @@ fn known_metrics() -> BTreeSet<String> {
     known
 }
 
-/// The metrics that an expression reads.
-pub(super) fn read_metrics(expr: &str) -> BTreeSet<String> {
-    let mut rest = expr.to_owned();
-    for part in [
+/// What is in an expression besides metrics, operators and functions.
+static OTHER_PARTS: LazyLock<[Regex; 6]> = LazyLock::new(|| {
+    [
         r#""(?:[^"\\]|\\.)*""#,
         r"\$\{[^}]*\}",
         r"\$\w+",
         r"\{[^{}]*\}",
         r"\[[^\]]*\]",
         r"\b(?:by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)",
-    ] {
-        rest = Regex::new(part)
-            .unwrap()
-            .replace_all(&rest, " ")
-            .into_owned();
+    ]
+    .map(|part| Regex::new(part).unwrap())
+});
+
+static WORDS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"[A-Za-z_:][A-Za-z0-9_:]*\s*\(?").unwrap());
+
+/// The metrics that an expression reads.
+pub(super) fn read_metrics(expr: &str) -> BTreeSet<String> {
+    let mut rest = expr.to_owned();
+    for part in OTHER_PARTS.iter() {
+        rest = part.replace_all(&rest, " ").into_owned();
     }
-    let words = Regex::new(r"[A-Za-z_:][A-Za-z0-9_:]*\s*\(?").unwrap();
     let operators = ["and", "or", "unless", "bool", "offset", "Inf"];
-    words
+    WORDS
         .find_iter(&rest)
         .map(|word| word.as_str().trim_end())
         .filter(|word| !word.ends_with('(') && !operators.contains(word))

@@ -6,6 +6,7 @@
 //! `cluster` take their place (`target-required-matchers-rule`).
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use regex::Regex;
 use serde_json::{Value, json};
@@ -19,12 +20,14 @@ const EVERYWHERE: [&str; 3] = ["ci_default:", "ci_override:", "ci_instance:outda
 /// Panels that subtract old counters from new ones: reading every sample of a day of every job takes too long.
 const DIFFERENCES: [&str; 1] = ["Jobs that waste most time"];
 
+static SELECTOR: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"([A-Za-z_:][A-Za-z0-9_:]*)(?:\{([^{}]*(?:\$\{[^}]*\}[^{}]*)*)\})?").unwrap()
+});
+
 /// Each metric that an expression selects, with its matchers.
 pub(super) fn selectors(expr: &str) -> Vec<(String, String)> {
-    let selector = Regex::new(r"([A-Za-z_:][A-Za-z0-9_:]*)(?:\{([^{}]*(?:\$\{[^}]*\}[^{}]*)*)\})?");
-    let selector = selector.unwrap();
     let metrics = read_metrics(expr);
-    selector
+    SELECTOR
         .captures_iter(expr)
         .filter(|found| metrics.contains(&found[1]))
         .map(|found| {
@@ -54,7 +57,9 @@ fn required_matchers(board: &Board) -> Vec<String> {
                 continue;
             }
             let mut wanted = vec!["gitlab", "cluster"];
-            let is_scraped = !metric.starts_with("ci_") && !metric.starts_with("ALERTS");
+            let is_scraped = !["ci_", "ci:", "ALERTS"]
+                .iter()
+                .any(|it| metric.starts_with(it));
             if board.stem == "exporter" && is_scraped {
                 wanted.extend(["job", "instance"]);
             }
