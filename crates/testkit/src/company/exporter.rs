@@ -1,10 +1,10 @@
-//! Exporters of the synthetic company: the real rendering, in two shards, behind real HTTP.
+//! Exporters of the synthetic company: the real rendering, behind real HTTP.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ci_history::TimelineKey;
+use ci_history::{TimelineKey, TimelineRows};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -12,7 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use job_failure_exporter::metrics::{Build, Exposition, Page, Telemetry};
+use job_failure_exporter::metrics::{Build, Exposition, FailureOptions, Page, Telemetry};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -48,8 +48,15 @@ impl Exporter {
             version: "0",
             revision: "0",
         };
+        let page = |rows: &TimelineRows, job: &str| {
+            let (project, ref_name) = (&rows.project, &rows.ref_name);
+            Some(format!(
+                "https://exporter.example/job/{project}/{ref_name}/{job}"
+            ))
+        };
+        let options = FailureOptions::default().with_job_urls(page);
         let shown = Arc::new(Shown {
-            exposition: Exposition::new(Telemetry::new(build).unwrap()),
+            exposition: Exposition::with_options(Telemetry::new(build).unwrap(), options),
             projects: projects
                 .iter()
                 .map(|project| rows::project_path(*project))

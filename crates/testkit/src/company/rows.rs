@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use ci_history::clock::{Clock as _, SystemClock};
-use ci_history::{Failing, FailureClass, Figures, JobRow, Outcome, Span, TimelineRows, Timestamp};
+use ci_history::{
+    CommitInfo, Failing, FailureClass, Figures, JobRow, LogExcerpt, Outcome, Span, TimelineRows,
+    Timestamp,
+};
 use job_failure_exporter::metrics::ScheduleRow;
 
 /// Ref, track and number of jobs of each timeline of a project.
@@ -24,6 +27,9 @@ pub const STAGE_JOBS: u64 = 4;
 const STAGES: [&str; 5] = ["build", "test", "lint", "integration", "deploy"];
 
 const TEAMS: u64 = 20;
+
+/// Seconds since the beginning of a mass failure.
+const HIT_SECONDS: u64 = 600;
 
 /// Seconds between two executions of a job.
 const PAUSE: u64 = 1800;
@@ -124,15 +130,29 @@ fn before(now: Timestamp, seconds: u64) -> Option<Timestamp> {
 }
 
 /// The length of a job's streak, and the seconds since it began.
+///
+/// Failures come in heaps: 30 % of the jobs of a fifth of the timelines, and 2.5 % of all others.
 fn streak(number: u64, scene: Scene) -> Option<(u64, u64)> {
-    if draw(number, 2, 1000) < 80 {
+    let is_bad = draw(timeline_of(number), 5, 5) == 0;
+    if draw(number, 2, 1000) < if is_bad { 300 } else { 25 } {
         // Half of them below the usual threshold of three.
         let streak = 1 + draw(number, 3, 6) * draw(number, 4, 4);
         return Some((streak, streak * PAUSE));
     }
-    let project = number / PROJECT_JOBS;
-    let is_hit = draw(project, 5, 10) < 7 && draw(number, 6, 10) < 6;
-    (scene == Scene::MassFailure && is_hit).then(|| (1 + draw(number, 7, 4), 600))
+    let is_hit = draw(number / PROJECT_JOBS, 6, 10) < 7 && draw(number, 7, 10) < 6;
+    (scene == Scene::MassFailure && is_hit).then(|| (1 + draw(number, 30, 4), HIT_SECONDS))
+}
+
+/// The number of the first job of a job's timeline.
+fn timeline_of(number: u64) -> u64 {
+    let mut first = number / PROJECT_JOBS * PROJECT_JOBS;
+    for (_, _, jobs) in TIMELINES {
+        if number < first + jobs {
+            break;
+        }
+        first += jobs;
+    }
+    first
 }
 
 fn figures(number: u64, scene: Scene, now: Timestamp) -> Figures {
@@ -180,7 +200,7 @@ fn figures(number: u64, scene: Scene, now: Timestamp) -> Figures {
 fn failing(number: u64, scene: Scene, now: Timestamp, since: u64) -> Failing {
     let drawn = usize::try_from(draw(number, 23, 8)).unwrap();
     // What breaks everywhere at once is a runner.
-    let is_hit = scene == Scene::MassFailure && since == 600;
+    let is_hit = scene == Scene::MassFailure && since == HIT_SECONDS;
     let (reason, class) = REASONS[if is_hit { 5 } else { drawn }];
     let commit = |question| {
         Some(Arc::from(format!(
@@ -188,22 +208,23 @@ fn failing(number: u64, scene: Scene, now: Timestamp, since: u64) -> Failing {
             draw(number, question, u64::MAX)
         )))
     };
+    let project = project_path(number / PROJECT_JOBS);
+    let title = format!("Raise the limit of requests to {}", draw(number, 31, 900));
+    let info = CommitInfo::saved(title.into(), "Ann Example".into(), Some("ann".into()));
+    let line = format!("error: test_checkout_{number} failed: expected 200, found 503");
+    let job_id = 1_000_000_000 + number;
     Failing {
         since: before(now, since),
         first_failing_commit: commit(24),
+        first_failing_info: Some(Arc::new(info)),
         last_passing_commit: commit(25),
-        job_id: Some(1_000_000_000 + number),
+        job_id: Some(job_id),
         pipeline_id: Some(500_000_000 + number / 20),
         commit: commit(26),
         failure_reason: Some(reason.into()),
         failure_class: Some(class),
-        web_url: Some(
-            format!(
-                "https://gitlab.example/{}/-/jobs/{number}",
-                project_path(number / PROJECT_JOBS)
-            )
-            .into(),
-        ),
+        excerpt: Some(Box::new(LogExcerpt::of_text(job_id, line.into()))),
+        web_url: Some(format!("https://gitlab.example/{project}/-/jobs/{job_id}").into()),
         ..Failing::default()
     }
 }
