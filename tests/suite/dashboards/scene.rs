@@ -157,8 +157,6 @@ impl Scene {
         // Four minutes instead of a week.
         shipped.edit("alert-rules/thresholds.yml", "'604800'", "'240'");
         shipped.append("alert-rules/thresholds.yml", OVERRIDES);
-        // As long as the interval of its group, which is shortened.
-        shipped.edit("alert-rules/dashboards.yml", "offset 2m", "offset 2s");
         let configuration = "deploy/prometheus/prometheus.yml";
         // No panel depends on the name of the scrape job.
         shipped.edit(
