@@ -120,6 +120,7 @@ fn row(number: u64, place: u64, scene: Scene, now: Timestamp) -> JobRow {
         )
         .into(),
         stage: stage.into(),
+        tags: "docker,linux".into(),
         allow_failure: draw(number, 1, 20) == 0,
         figures: figures(number, scene, now),
     }
