@@ -206,6 +206,7 @@ mod tests {
             queued_duration: None,
             moved_at: None,
             failure_reason: (status == Status::Failed).then(|| "script_failure".into()),
+            tags: "".into(),
             web_url: None,
         }
     }

@@ -120,7 +120,12 @@ fn row(number: u64, place: u64, scene: Scene, now: Timestamp) -> JobRow {
         )
         .into(),
         stage: stage.into(),
-        tags: "docker,linux".into(),
+        tags: if draw(number, 1, 3) == 0 {
+            "docker,linux"
+        } else {
+            ""
+        }
+        .into(),
         allow_failure: draw(number, 1, 20) == 0,
         figures: figures(number, scene, now),
     }
