@@ -161,10 +161,7 @@ async fn evaluate(
     progress.tell("writing the last minutes");
     history::recent(&prometheus, exporters).await;
     let rules = Rules::copy(&shipped.rules);
-    let targets: Vec<_> = exporters
-        .iter()
-        .map(|exporter| exporter.address())
-        .collect();
+    let targets: Vec<_> = exporters.iter().map(Exporter::address).collect();
     prometheus.configure(&targets, None).await;
     progress.tell("measuring scrapes");
     let idle_cpu = evaluation::idle(&prometheus).await;

@@ -167,7 +167,7 @@ fn figures(number: u64, scene: Scene, now: Timestamp) -> Figures {
     // Idle jobs have not run for eight days.
     let last = draw(number, 9, PAUSE) + if is_idle { 691_200 } else { 0 };
     let (failures, since) = streak.unwrap_or_default();
-    let stray = if draw(number, 10, 8) == 0 { 1 } else { 0 };
+    let stray = u64::from(draw(number, 10, 8) == 0);
     let is_flaky = draw(number, 11, 100) < 3;
     let total = 50 + draw(number, 12, 4000);
     let mut figures = Figures {
