@@ -97,9 +97,10 @@ pub(super) fn add(text: &str, labels: &BTreeMap<String, String>) -> anyhow::Resu
             }
             Some(map) => match map.entries().first() {
                 Some((first, _)) => {
-                    let separator = match text[map.start..].starts_with('{') {
-                        true => ", ".to_owned(),
-                        false => format!("\n{}", " ".repeat(first.column)),
+                    let separator = if text[map.start..].starts_with('{') {
+                        ", ".to_owned()
+                    } else {
+                        format!("\n{}", " ".repeat(first.column))
                     };
                     edits.insert(first.start, lines(labels, &separator) + &separator);
                 }

@@ -147,7 +147,7 @@ pub fn run(args: &AssetsArgs, console: &mut Console<'_>) -> anyhow::Result<()> {
     let kinds = args.what.kinds();
     args.refuse_what_changes_nothing(&kinds)?;
     let options = args.options()?;
-    args.check_addresses(&kinds, &options.addresses, console)?;
+    AssetsArgs::check_addresses(&kinds, &options.addresses, console)?;
     let mut made = Vec::new();
     for kind in &kinds {
         made.push((*kind, options.files(*kind)?));
@@ -257,7 +257,6 @@ impl AssetsArgs {
 
     /// Refuses an address that occurs nowhere, and tells of links that still lead to examples.
     fn check_addresses(
-        &self,
         kinds: &[Kind],
         addresses: &Addresses,
         console: &mut Console<'_>,

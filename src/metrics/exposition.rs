@@ -147,7 +147,7 @@ impl Exposition {
     /// Shows a project and its default branch; one that was not polled yet has its errors at zero.
     pub fn watch_project(&self, project: &Arc<str>, default_branch: Option<&Arc<str>>) {
         self.update_project(project, |polls| {
-            polls.default_branch = default_branch.cloned()
+            polls.default_branch = default_branch.cloned();
         });
     }
 

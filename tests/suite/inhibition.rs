@@ -11,8 +11,15 @@ const REF: [&str; 5] = ["gitlab", "cluster", "project", "ref", "track"];
 const GITLAB: [&str; 2] = ["gitlab", "cluster"];
 const SCHEDULE: [&str; 6] = ["gitlab", "cluster", "project", "ref", "track", "schedule"];
 
+/// Name and severity of two alerts, and the labels on which they agree.
+type Pair = (
+    (&'static str, &'static str),
+    (&'static str, &'static str),
+    &'static [&'static str],
+);
+
 /// Name and severity of an alert that holds back another, of the other one, and the labels on which both agree.
-const HELD_BACK: [((&str, &str), (&str, &str), &[&str]); 27] = [
+const HELD_BACK: [Pair; 27] = [
     (
         ("CIProjectUnobserved", "none"),
         ("CIJobFailingRepeatedly", "critical"),
@@ -147,7 +154,7 @@ const HELD_BACK: [((&str, &str), (&str, &str), &[&str]); 27] = [
 ];
 
 /// Alerts that are sent, though the first ones fire with the same labels.
-const SENT: [((&str, &str), (&str, &str), &[&str]); 10] = [
+const SENT: [Pair; 10] = [
     (
         ("CIExporterDown", "critical"),
         ("CIJobFailingRepeatedly", "warning"),

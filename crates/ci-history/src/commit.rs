@@ -85,7 +85,11 @@ impl UnmaskedCommit {
             handle: handle.filter(|handle| !handle.is_empty() && **handle != *MASKED),
             title: shown(&self.title, TITLE_CHARS, masker),
             // A name that was only an address.
-            author: (*author != *MASKED).then_some(author).unwrap_or_default(),
+            author: if *author == *MASKED {
+                Box::default()
+            } else {
+                author
+            },
         };
         (!info.title.is_empty() || !info.author().is_empty()).then(|| Arc::new(info))
     }

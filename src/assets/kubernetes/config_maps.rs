@@ -26,9 +26,8 @@ pub(in super::super) fn config_maps(
             &[SIDECAR],
         ));
         let folder = quoted(objects.folder());
-        of_dashboards.push_str(&format!(
-            "  annotations:\n    grafana_folder: {folder}\ndata:\n"
-        ));
+        let annotation = ["  annotations:\n    grafana_folder: ", &folder, "\ndata:\n"];
+        of_dashboards.push_str(&annotation.concat());
         // The sidecar writes the dashboards of all applications into one folder, so the name has to be unique.
         of_dashboards.push_str(&entry(
             &format!("{}-{stem}.json", objects.name()),

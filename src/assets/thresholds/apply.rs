@@ -67,7 +67,8 @@ fn group(rules: Vec<Value>) -> anyhow::Result<String> {
     group.insert("name".into(), GROUP.into());
     group.insert("rules".into(), Value::Sequence(rules));
     let text = serde_yaml::to_string(&Value::Sequence(vec![Value::Mapping(group)]))?;
-    Ok(text.lines().map(|line| format!("  {line}\n")).collect())
+    let lines = text.lines().map(|line| ["  ", line, "\n"].concat());
+    Ok(lines.collect::<Vec<_>>().concat())
 }
 
 #[cfg(test)]
@@ -215,7 +216,7 @@ overrides:
             "overrides[4].project: found `acme/*`; names are compared as they are",
             "overrides[5].projct: no key is called `projct`; did you mean `project`?",
             "overrides[6].save_age_seconds: `save_age_seconds` has only a default",
-            "overrides[6].poll_age_seconds: `poll_age_seconds` cannot be set by team; it can be set by project",
+            "overrides[6].poll_age_seconds: `poll_age_seconds` cannot be set by team; it can be set by group; by project",
             "overrides[8].window_failures: it is given twice",
             "overrides[9]: found a single value, wanted what it applies to",
             "--threshold consecutive_failures=3: `consecutive_failures` has thresholds for",

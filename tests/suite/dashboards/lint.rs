@@ -128,7 +128,7 @@ const FAULTS: [Fault; 7] = [
         expr(
             b,
             "up{gitlab=~\"$gitlab\",cluster=~\"$cluster\",job=~\"$job\"}",
-        )
+        );
     },
     |b| expr(b, "ci_project:poll_age_seconds{gitlab=~\"$gitlab\"}"),
     |b| {

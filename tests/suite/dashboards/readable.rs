@@ -124,10 +124,10 @@ type Fault = (&'static str, fn(&mut Value));
 /// Faults of panels of the overview.
 const FAULTS: [Fault; 10] = [
     ("Jobs", |p| {
-        p["fieldConfig"]["defaults"]["unit"] = json!("short")
+        p["fieldConfig"]["defaults"]["unit"] = json!("short");
     }),
     ("Failing jobs", |p| {
-        p["fieldConfig"]["defaults"]["unit"] = json!("none")
+        p["fieldConfig"]["defaults"]["unit"] = json!("none");
     }),
     ("Failing jobs", |p| {
         let ref_ = json!({"matcher": {"id": "byName", "options": "ref"}, "properties": [{"id": "unit", "value": "none"}]});
@@ -150,13 +150,13 @@ const FAULTS: [Fault; 10] = [
             .remove(0);
     }),
     ("Failing jobs", |p| {
-        p["targets"][0]["expr"] = json!("ci_job:consecutive_failures")
+        p["targets"][0]["expr"] = json!("ci_job:consecutive_failures");
     }),
     ("Failing jobs over time", |p| {
-        p["targets"][0]["expr"] = json!("count(job_info)")
+        p["targets"][0]["expr"] = json!("count(job_info)");
     }),
     ("Jobs", |p| {
-        p["targets"][0]["expr"] = json!("sum(increase(job_retries_total[$__range]))")
+        p["targets"][0]["expr"] = json!("sum(increase(job_retries_total[$__range]))");
     }),
     ("Jobs", |p| {
         p["targets"][0]["expr"] =

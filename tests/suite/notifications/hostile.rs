@@ -44,14 +44,13 @@ fn messages() -> [Value; 4] {
 fn in_slack_a_name_is_text_in_a_code_span_and_every_link_is_ours() {
     let link = Regex::new(r"<([^<>|]*)\|([A-Z][a-z ]+|all alerts)>").unwrap();
     let span = Regex::new("`[^`\n]*`").unwrap();
+    let ours =
+        Regex::new(r"^https://(gitlab|ci|runbooks|grafana|alertmanager)\.example\.com/").unwrap();
     for message in messages() {
         let text = render("ci.slack.text", &message);
         let rest = link.replace_all(&text, "");
         assert!(!rest.contains(['<', '>']), "{rest}");
         for found in link.captures_iter(&text) {
-            let ours =
-                Regex::new(r"^https://(gitlab|ci|runbooks|grafana|alertmanager)\.example\.com/")
-                    .unwrap();
             assert!(ours.is_match(&found[1]), "{}", &found[1]);
         }
         // Outside of code spans nothing is left that Slack would format or link.
@@ -72,6 +71,7 @@ fn in_teams_every_mark_of_a_name_is_escaped_and_every_link_is_ours() {
         r"\[(Job|Compare|Page|Runbook|Dashboard|Silence|All alerts)\]\((https://[^()\s<>]+)\)",
     )
     .unwrap();
+    let bold = Regex::new(r"\*\*[^*]+\*\*").unwrap();
     let escaped = Regex::new(r"\\[\\`*_\[\]|~{}#]").unwrap();
     for message in messages() {
         for template in ["ci.msteams.title", "ci.msteams.text"] {
@@ -81,7 +81,6 @@ fn in_teams_every_mark_of_a_name_is_escaped_and_every_link_is_ours() {
             }
             let rest = link.replace_all(&text, "");
             let rest = escaped.replace_all(&rest, "").replace("**critical**", "");
-            let bold = Regex::new(r"\*\*[^*]+\*\*").unwrap();
             let rest = bold.replace_all(&rest, "");
             assert!(
                 !rest.contains(['<', '>', '*', '`', '[', ']', '_', '{']),
@@ -97,17 +96,15 @@ fn in_teams_every_mark_of_a_name_is_escaped_and_every_link_is_ours() {
 
 #[test]
 fn in_a_mail_a_name_is_text_and_an_address_that_scripts_is_removed() {
+    let links = Regex::new(r#"href="([^"]*)""#).unwrap();
+    let ours = Regex::new(r"^https://[a-z]+\.example\.com/").unwrap();
     for message in messages() {
         let mail = render("ci.email.html", &message);
         for tag in ["<script", "<!channel", "<https"] {
             assert!(!mail.contains(tag), "{tag}: {mail}");
         }
         assert!(mail.contains("&lt;script&gt;"), "{mail}");
-        for found in Regex::new(r#"href="([^"]*)""#)
-            .unwrap()
-            .captures_iter(&mail)
-        {
-            let ours = Regex::new(r"^https://[a-z]+\.example\.com/").unwrap();
+        for found in links.captures_iter(&mail) {
             assert!(ours.is_match(&found[1]), "{}", &found[1]);
         }
     }
