@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::own_secrets::OwnSecrets;
 use crate::config::{ChildPipelines, Config, JobSelector, Limits, Owners, RefSelector};
 use ci_history::{Rules, Shard, Timestamp, Tracks};
 
@@ -39,8 +38,6 @@ pub(super) struct Policy {
     pub(super) idle_interval: Duration,
     /// Whether to read the logs of failing jobs.
     pub(super) read_logs: bool,
-    /// What titles of commits may not show.
-    pub(super) own_secrets: OwnSecrets,
 }
 
 impl Policy {
@@ -58,7 +55,6 @@ impl Policy {
             retention: config.retention,
             idle_interval: config.watch.idle_interval,
             read_logs: config.classification.read_logs,
-            own_secrets: OwnSecrets::of(config),
         }
     }
 

@@ -8,9 +8,7 @@
 mod alertmanager;
 mod client;
 mod conclude;
-mod figures;
 mod labels;
-mod levels;
 mod prometheus;
 mod report;
 mod servers;

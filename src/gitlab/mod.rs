@@ -12,7 +12,6 @@ mod answer;
 mod breaker;
 mod call;
 mod client;
-mod commit;
 mod connect;
 mod credentials;
 mod downstream;

@@ -9,29 +9,18 @@ use ci_history::stored::{
 use ci_history::{ClassCounts, FailureClass, LogExcerpt, Outcome, OutcomeCounts, Rules, Span};
 use serde::{Deserialize, Serialize};
 
-use super::commit_document::Commits;
 use super::times::{seconds, time};
 
 /// Gives equal commits one allocation: all jobs of a pipeline share its commit.
 #[derive(Default)]
-pub(super) struct Interner {
-    texts: HashSet<Arc<str>>,
-    commits: Commits,
-}
+pub(super) struct Interner(HashSet<Arc<str>>);
 
 impl Interner {
-    pub(super) fn new(commits: Commits) -> Self {
-        Self {
-            texts: HashSet::new(),
-            commits,
-        }
-    }
-
     fn intern(&mut self, text: Arc<str>) -> Arc<str> {
-        if let Some(known) = self.texts.get(&text) {
+        if let Some(known) = self.0.get(&text) {
             return known.clone();
         }
-        self.texts.insert(text.clone());
+        self.0.insert(text.clone());
         text
     }
 }
@@ -50,8 +39,6 @@ pub(super) struct ProjectDocument {
 #[serde(deny_unknown_fields)]
 pub(super) struct DescriptionDocument {
     stage: Arc<str>,
-    #[serde(default, skip_serializing_if = "str::is_empty")]
-    tags: Arc<str>,
     allow_failure: bool,
     newest_attempt: u64,
     /// Newest pipeline with the job, by source.
@@ -90,7 +77,6 @@ impl HistoryDocument {
         Self {
             job: Some(DescriptionDocument {
                 stage: job.stage.clone(),
-                tags: job.tags.clone(),
                 allow_failure: job.allow_failure,
                 newest_attempt: job.newest_attempt,
                 sources: job.sources.iter().cloned().collect(),
@@ -105,7 +91,6 @@ impl HistoryDocument {
         description.map_or_else(Job::default, |description| Job {
             history,
             stage: commits.intern(description.stage),
-            tags: commits.intern(description.tags),
             allow_failure: description.allow_failure,
             newest_attempt: description.newest_attempt,
             sources: description
@@ -177,11 +162,9 @@ impl HistoryDocument {
 /// The last lines of a failure's log.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ExcerptDocument {
+struct ExcerptDocument {
     id: u64,
     text: Arc<str>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    line: Option<Arc<str>>,
 }
 
 impl ExcerptDocument {
@@ -189,18 +172,13 @@ impl ExcerptDocument {
         Self {
             id: excerpt.job_id,
             text: excerpt.text.clone(),
-            line: Some(excerpt.line.clone()),
         }
     }
 
     fn into_excerpt(self) -> LogExcerpt {
-        match self.line {
-            Some(line) => LogExcerpt {
-                job_id: self.id,
-                text: self.text,
-                line,
-            },
-            None => LogExcerpt::of_text(self.id, self.text),
+        LogExcerpt {
+            job_id: self.id,
+            text: self.text,
         }
     }
 }
@@ -262,13 +240,11 @@ impl EntryDocument {
             outcomes: self.counted.0,
             classes: self.counted.1,
         };
-        let info = commits.commits.get(&execution.commit);
-        let attempts = self.attempts.into_iter().map(|attempt| {
-            let mut attempt = attempt.into_attempt(commits);
-            attempt.note_commit(info.as_ref());
-            attempt
-        });
-        let attempts: Vec<Attempt> = attempts.collect();
+        let attempts: Vec<Attempt> = self
+            .attempts
+            .into_iter()
+            .map(|attempt| attempt.into_attempt(commits))
+            .collect();
         execution.join_attempts(&attempts);
         execution
     }
@@ -341,7 +317,6 @@ impl AttemptDocument {
             member: self.member.map(|member| interner.intern(member)),
             log_class: self.log_class,
             log_rule: self.log_rule.map(|rule| interner.intern(rule)),
-            commit_info: None,
         };
         Attempt {
             id: self.id,
@@ -417,9 +392,7 @@ impl BaselineDocument {
         for (class, count) in self.failures {
             *failures.get_mut(class) = count;
         }
-        let first_failing = self.first_failing_commit.as_ref();
         Baseline {
-            first_failing_info: first_failing.and_then(|commit| commits.commits.get(commit)),
             settled_through: self.floor,
             idle_settled_through: self.idle_floor,
             streak: self.streak,

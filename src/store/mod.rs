@@ -3,7 +3,6 @@
 mod attic;
 mod attic_access;
 mod checkpoint;
-mod commit_document;
 mod contents;
 mod directory;
 mod document;

@@ -11,7 +11,6 @@ mod chaos;
 mod remediation;
 mod requests;
 mod retention;
-mod rules;
 mod webhooks;
 
 use std::future::Future;
@@ -27,11 +26,10 @@ fn main() -> ExitCode {
         Some("remediation") => on_threads(remediation::run()),
         Some("requests") => on_paused_time(requests::run()),
         Some("retention") => on_threads(retention::run()),
-        Some("rules") => on_threads(rules::run()),
         Some("webhooks") => on_threads(webhooks::run()),
         other => {
             eprintln!(
-                "found {other:?}, wanted one of: chaos, remediation, requests, retention, rules, webhooks"
+                "found {other:?}, wanted one of: chaos, remediation, requests, retention, webhooks"
             );
             ExitCode::FAILURE
         }

@@ -6,10 +6,8 @@ mod fits;
 mod form;
 mod form_faults;
 mod grafana;
-mod lint;
 mod prometheus;
 mod provisioning;
-mod readable;
 mod scene;
 
 use std::fs;

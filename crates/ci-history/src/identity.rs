@@ -74,7 +74,6 @@ mod tests {
             failure_reason: None,
             has_other_jobs: false,
             web_url: None,
-            commit_info: None,
             is_partial: false,
         }
     }

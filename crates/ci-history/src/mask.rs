@@ -20,7 +20,6 @@ mod values;
 mod vendors;
 mod wrapped;
 
-pub(crate) use spans::MASKED;
 use spans::Spans;
 
 /// How often an encoded text is decoded within a decoded one.

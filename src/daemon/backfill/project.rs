@@ -7,10 +7,8 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::past::Plan;
 use super::report::Progress;
 use super::timelines::{BackfillTimelines, SavedTimelines};
-use crate::daemon::error::DaemonError;
 use crate::daemon::storage;
 use crate::gitlab::{Error, Project};
 use crate::ingest::{BackfillListing, LISTING_OVERLAP, Reader};
@@ -35,8 +33,6 @@ pub(super) struct ProjectReader {
     pub(super) retention: Duration,
     /// When the backfill began, by GitLab's clock.
     pub(super) now: Timestamp,
-    /// What is to be written of the past.
-    pub(super) past: Option<Plan>,
     pub(super) progress: Arc<dyn Progress>,
     pub(super) stop: CancellationToken,
 }
@@ -103,19 +99,13 @@ impl ProjectReader {
         project: &Project,
         saved: SavedProject,
         place: (usize, usize),
-    ) -> Result<ProjectEnd, DaemonError> {
+    ) -> Result<ProjectEnd, StoreError> {
         let since = saved.watermark.map_or(self.target, |end| {
             before(end, LISTING_OVERLAP).min(self.target)
         });
-        if (self.past.as_ref()).is_some_and(|past| past.has(project.id)) {
-            // An earlier run has saved it and written its part.
-            return Ok(ProjectEnd::Done { timelines: 0 });
-        }
         let checkpoint = self.store.checkpoint(project.id).await?;
-        // The past of a project is written from its beginning.
-        let checkpoint = checkpoint.filter(|checkpoint| {
-            self.past.is_none() && checkpoint.scope == self.scope && checkpoint.since <= since
-        });
+        let checkpoint = checkpoint
+            .filter(|checkpoint| checkpoint.scope == self.scope && checkpoint.since <= since);
         let since = checkpoint
             .as_ref()
             .map_or(since, |checkpoint| checkpoint.since);
@@ -141,8 +131,7 @@ impl ProjectReader {
         pipelines.retain(|pipeline| !is_done(&checkpoint, pipeline.id, pipeline.updated_at));
         let before = all - pipelines.len();
         self.progress.begins(&project.path, place, all, before);
-        let past = self.past.as_ref().map(Plan::project);
-        self.timelines.begin(&checkpoint, saved.timelines, past);
+        self.timelines.begin(&checkpoint, saved.timelines);
         let read = self.read_pipelines(project, pipelines, &checkpoint).await?;
         self.save_checkpoint(project, &checkpoint).await?;
         match read {
@@ -197,8 +186,8 @@ impl ProjectReader {
         latest: Option<Timestamp>,
         is_resumed: bool,
         moves: &Moves,
-    ) -> Result<usize, DaemonError> {
-        let (read, mut own, mut past) = self.timelines.end();
+    ) -> Result<usize, StoreError> {
+        let (read, mut own) = self.timelines.end();
         // Not by a clock alone, which may be wrong.
         let cutoff = latest.map_or(self.cutoff, |at| {
             self.cutoff.min(before(at, self.retention))
@@ -221,9 +210,6 @@ impl ProjectReader {
             let timeline = &mut saved.timeline;
             timeline.project = project.path.clone();
             timeline.project_url.clone_from(&project.web_url);
-            if let Some(past) = past.get_mut(&key) {
-                past.join(timeline, &self.rules);
-            }
             if timeline.last_activity().is_none_or(|at| at >= cutoff) {
                 timelines.push(saved);
             }
@@ -245,9 +231,6 @@ impl ProjectReader {
         }
         for key in &moves.former {
             self.store.set_aside(key, self.now, Aside::Move).await?;
-        }
-        if let Some(plan) = &self.past {
-            plan.save(project.id, past.values())?;
         }
         Ok(count)
     }
