@@ -75,7 +75,7 @@ async fn the_last_changes_are_saved_on_sigterm_and_served_again_without_gitlab()
     daemon.signal(Signal::TERM);
     let (status, log) = daemon.ended().await;
     assert_eq!(status.code(), Some(0), "{log}");
-    assert!(log.contains("everything is saved (15 timelines"), "{log}");
+    assert!(log.contains("everything is saved (16 timelines"), "{log}");
 
     cut_off(&gitlab, true);
     let daemon = place.start().await;
