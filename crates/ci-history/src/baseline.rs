@@ -85,6 +85,16 @@ impl Baseline {
         }
     }
 
+    /// Keeps the latest of each time, and the attempt that ended last.
+    pub(crate) fn keep_latest(&mut self, other: &Self) {
+        self.last_execution = self.last_execution.max(other.last_execution);
+        self.last_success = self.last_success.max(other.last_success);
+        self.last_failure = self.last_failure.max(other.last_failure);
+        if let Some(ended) = &other.last_ended {
+            self.note_ended(ended);
+        }
+    }
+
     /// Adds one execution to the counters.
     pub(crate) fn count(&mut self, counted: Counted) {
         for outcome in Outcome::ALL {

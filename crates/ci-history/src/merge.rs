@@ -113,27 +113,19 @@ impl Baseline {
     /// Keeps the streak and the counters of the baseline with the higher `settled_through`. If both are equal, keeps
     /// the greater of each number. The latest of each time is kept, whoever saw it.
     fn merge(&mut self, other: &Self) {
+        let idle_settled_through = self.idle_settled_through.max(other.idle_settled_through);
         match self.settled_through.cmp(&other.settled_through) {
             std::cmp::Ordering::Less => {
                 let before = std::mem::replace(self, other.clone());
-                self.merge_latest(&before);
+                self.keep_latest(&before);
             }
-            std::cmp::Ordering::Greater => self.merge_latest(other),
+            std::cmp::Ordering::Greater => self.keep_latest(other),
             std::cmp::Ordering::Equal => {
                 self.merge_counters(other);
-                self.merge_latest(other);
+                self.keep_latest(other);
             }
         }
-    }
-
-    fn merge_latest(&mut self, other: &Self) {
-        self.idle_settled_through = self.idle_settled_through.max(other.idle_settled_through);
-        self.last_execution = self.last_execution.max(other.last_execution);
-        self.last_success = self.last_success.max(other.last_success);
-        self.last_failure = self.last_failure.max(other.last_failure);
-        if let Some(ended) = &other.last_ended {
-            self.note_ended(ended);
-        }
+        self.idle_settled_through = idle_settled_through;
     }
 
     fn merge_counters(&mut self, other: &Self) {

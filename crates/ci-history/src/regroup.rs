@@ -265,11 +265,6 @@ impl Baseline {
         }
         self.flaky = self.flaky.saturating_add(other.flaky);
         self.retries = self.retries.saturating_add(other.retries);
-        self.last_execution = self.last_execution.max(other.last_execution);
-        self.last_success = self.last_success.max(other.last_success);
-        self.last_failure = self.last_failure.max(other.last_failure);
-        if let Some(ended) = &other.last_ended {
-            self.note_ended(ended);
-        }
+        self.keep_latest(&other);
     }
 }
