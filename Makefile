@@ -17,6 +17,14 @@ export CHAOS_FOR
 export REMEDIATION_FOR
 export REMEDIATION_SEED
 export CHAOS_SEED
+# bench-rules: CONTRIBUTING.md describes them.
+export BENCH_JOBS
+export BENCH_RULES
+export BENCH_DASHBOARDS
+export BENCH_PROMETHEUS
+export BENCH_REPLICAS
+export BENCH_FOR
+export BENCH_ONLY
 # fuzz: duration of each target. Default: 20s.
 export FUZZ_FOR
 
@@ -61,6 +69,11 @@ bench: ## Measure counting, loading and scraping against their budgets
 	cargo bench --locked --bench counting
 	cargo bench --locked --bench exposition
 
+.PHONY: bench-rules
+bench-rules: ## Measure what the rules and the dashboards cost Prometheus (BENCH_JOBS=2000,20000 BENCH_RULES=/old/alert-rules,alert-rules)
+	@scripts/install-tools.sh test
+	cargo test --locked --test soak -- rules
+
 .PHONY: deny
 deny: ## Check dependencies: known vulnerabilities (if the database can be fetched), licences, sources
 	scripts/deny.sh
@@ -78,8 +91,15 @@ other-versions: ## Run check-rules with Prometheus and Alertmanager of newer Deb
 	scripts/other-versions.sh
 
 .PHONY: kubernetes
-kubernetes: ## Generate deploy/kubernetes/ from the rules and the configurations
-	WRITE_KUBERNETES=1 cargo test --locked --test suite kubernetes::the_files_are
+kubernetes: ## Write deploy/kubernetes/ with `assets`, from the rules and the configurations
+	cargo build --locked --package job-failure-exporter
+	for what in prometheusrule servicemonitor alertmanagerconfig; do \
+	    target/debug/job-failure-exporter assets $$what --to deploy/kubernetes --force; \
+	done
+
+.PHONY: messages
+messages: ## Write the messages that docs/alerting.md shows, sent by a real Alertmanager
+	WRITE_MESSAGES=1 cargo test --locked --test suite notifications::examples
 
 .PHONY: install-tools
 install-tools: ## Install the tools that the tests run: Prometheus, Alertmanager, a C compiler, S3 servers

@@ -41,6 +41,7 @@ fn pipeline(id: u64) -> (PipelineObservation, Vec<JobObservation>) {
         failure_reason: None,
         has_other_jobs: false,
         web_url: None,
+        commit_info: None,
         is_partial: false,
     };
     let jobs = (0..JOBS_A_TIMELINE).map(|index| {
@@ -49,6 +50,7 @@ fn pipeline(id: u64) -> (PipelineObservation, Vec<JobObservation>) {
             id: id * 1000 + index as u64,
             name: format!("test: [linux, part-{index}]").into(),
             stage: "test".into(),
+            tags: "".into(),
             status: if fails {
                 Status::Failed
             } else {

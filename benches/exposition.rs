@@ -38,6 +38,7 @@ fn row(number: usize, job: usize) -> JobRow {
     JobRow {
         name: format!("integration-tests {job}/{JOBS}").into(),
         stage: "test".into(),
+        tags: "".into(),
         allow_failure: false,
         figures: figures(number, job),
     }

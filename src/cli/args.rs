@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::assets::AssetsArgs;
 use super::backfill::BackfillArgs;
 use super::circuit::CircuitArgs;
 use super::common::{ConfigArgs, LogArgs};
@@ -67,6 +68,8 @@ pub enum Command {
     Circuit(CircuitArgs),
     /// Count recorded pipelines and print the result.
     Replay(ReplayArgs),
+    /// Write the rules, the Alertmanager configuration and the dashboards, with your addresses and thresholds.
+    Assets(Box<AssetsArgs>),
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
     /// Write the manual pages.

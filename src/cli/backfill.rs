@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::common::{ConfigArgs, LogFormat};
 use super::interrupt::Interrupts;
+use super::past_args::PastArgs;
 use crate::config::Config;
 use crate::daemon::backfill::{self, BackfillOutcome, Progress, Reach};
 use ci_history::duration;
@@ -29,7 +30,9 @@ is kept. After Ctrl-C or an error, run the same command again to continue.
 
 Examples:
   job-failure-exporter backfill --since 30d --config.file config.yml
-  job-failure-exporter backfill --since 90d --config.file config.yml --project group/app")]
+  job-failure-exporter backfill --since 90d --config.file config.yml --project group/app
+  job-failure-exporter backfill --since 90d --config.file config.yml --openmetrics past.om \\
+    --label job=job-failure-exporter --label instance=exporter:10141")]
 pub struct BackfillArgs {
     /// How far back to read, such as 30d: pipelines that changed since then.
     #[arg(long, value_name = "DURATION", value_parser = span)]
@@ -37,6 +40,9 @@ pub struct BackfillArgs {
     /// Replace saved histories, even those that reach further back.
     #[arg(long)]
     pub rebuild: bool,
+    /// What to write of the past.
+    #[command(flatten)]
+    pub past: PastArgs,
     /// The daemon's flags.
     #[command(flatten)]
     pub config: ConfigArgs,
@@ -63,6 +69,7 @@ pub async fn run(
     let reach = Reach {
         since: args.since,
         rebuild: args.rebuild,
+        past: args.past.options()?,
     };
     let work = backfill::run(
         config,
@@ -99,7 +106,21 @@ fn say(outcome: &BackfillOutcome, out: &mut dyn Write) -> std::io::Result<()> {
     writeln!(
         out,
         "{projects} of {of} projects are in the store: {pipelines} pipelines read, {timelines} timelines saved"
-    )
+    )?;
+    if let Some(written) = &outcome.written {
+        let (first, last) = written.reach;
+        let time = |seconds| jiff::Timestamp::from_second(seconds).unwrap_or_default();
+        writeln!(
+            out,
+            "{}: {} samples from {} to {}, {} MB",
+            written.file.display(),
+            written.samples,
+            time(first),
+            time(last),
+            written.bytes.div_ceil(1_000_000)
+        )?;
+    }
+    Ok(())
 }
 
 fn finish(outcome: &BackfillOutcome) -> anyhow::Result<ExitCode> {

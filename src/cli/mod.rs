@@ -1,6 +1,7 @@
 //! The commands, one file each, and which of them runs.
 
 pub mod args;
+pub mod assets;
 pub mod backfill;
 pub mod check_config;
 pub mod circuit;
@@ -10,6 +11,7 @@ pub mod exporter;
 pub mod generate;
 pub mod interrupt;
 pub mod logging;
+mod past_args;
 pub mod replay;
 pub mod retry;
 pub mod state;
@@ -75,6 +77,7 @@ pub async fn run(
             Box::pin(replay::remediation::run(&args, &file, env, console)).await?;
         }
         Some(Command::Replay(args)) => replay::run(&args, console.out, console.err)?,
+        Some(Command::Assets(args)) => assets::run(&args, console)?,
         Some(Command::Completions(args)) => {
             generate::completions(&args, Cli::command(), console.out)?;
         }

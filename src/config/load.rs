@@ -24,6 +24,7 @@ use super::remediation_rule;
 use super::section::Section;
 use super::services::{self, ALERTMANAGER_URL, PROMETHEUS_URL};
 use super::store::{self, Store};
+use super::url::base_url;
 use super::value::Context;
 use super::value_type::Form;
 use super::watch::{self, Watch};
@@ -58,6 +59,10 @@ pub struct Config {
     pub clock_jump_hold: Duration,
     /// Where `/metrics` is served.
     pub listen_address: ListenAddress,
+    /// Whether a line of the log of each failing job is exposed.
+    pub exposes_log_lines: bool,
+    /// Where people reach the pages; the path ends in `/`.
+    pub external_url: Option<Url>,
 }
 
 /// The sections that commands need which read the saved state. They work without a readable token.
@@ -84,6 +89,10 @@ keys! {
         .default("30m")
         .doc("`retention` ignores a jump of GitLab's clock, or of this machine's, until it has held for this time and over 20 answers.");
 
+    LOG_LINE: Key<bool> = Key::bool("metrics.log_line")
+        .default("true")
+        .doc("Whether `job_failure_log_info` exposes the most telling line of a failing job's log, secrets masked, for messages. Needs `classification.read_logs`.");
+
     LISTEN_ADDRESS: Key<ListenAddress> = Key::text(
         "web.listen_address",
         Form::new(
@@ -94,6 +103,16 @@ keys! {
     )
     .default(":10141")
     .doc("Address that serves `/metrics`; without a host, on all interfaces. Flag: `--web.listen-address`.");
+
+    EXTERNAL_URL: Key<Url> = Key::text(
+        "web.external_url",
+        Form::new(
+            "URL",
+            "the address at which people reach the exporter's pages, such as `https://ci-health.example.com/`",
+        ),
+        |text| base_url(text, "leave out the user: everybody who reads alerts sees this address"),
+    )
+    .doc("Address at which people reach the exporter's pages, with the path of a reverse proxy if there is one. Links in alerts start with it: the label `job_url` of `job_failure_info`. Without it the label is empty.");
 }
 
 /// Every key, by section, in the order of the docs.
@@ -162,6 +181,7 @@ impl Config {
         let section = root.section("remediation");
         let remediation = Remediation::read(&section);
         remediation.check_log_rules(&section, &classification.names);
+        let web = root.section("web");
         Self {
             gitlab: GitLab::read(&root.section("gitlab"), report, env),
             watch: Watch::read(&root.section("watch"), child_pipelines),
@@ -174,7 +194,9 @@ impl Config {
             limits: Limits::read(&root.section("limits")),
             retention: root.get(&RETENTION),
             clock_jump_hold: root.get(&CLOCK_JUMP_HOLD),
-            listen_address: root.section("web").get(&LISTEN_ADDRESS),
+            exposes_log_lines: root.section("metrics").get(&LOG_LINE),
+            listen_address: web.get(&LISTEN_ADDRESS),
+            external_url: web.read(&EXTERNAL_URL),
         }
     }
 }

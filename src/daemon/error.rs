@@ -27,6 +27,9 @@ pub enum DaemonError {
     /// The operating system's random numbers.
     #[error("cannot read random numbers: {0}")]
     Random(getrandom::Error),
+    /// The past that a backfill is to write.
+    #[error(transparent)]
+    Past(#[from] super::backfill::PastError),
     /// The last changes were lost.
     #[error("the last changes are not saved: {0}")]
     NotSaved(#[source] StoreError),

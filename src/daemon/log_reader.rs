@@ -210,11 +210,13 @@ fn classified(
 ) -> (LogText, LogFinding) {
     let text = LogText::read(&log.bytes, !log.cut_before);
     let (class, rule) = rules.class(wanted.failure_reason.as_deref(), text.unmasked());
+    let pattern = rules.deciding_pattern(wanted.failure_reason.as_deref(), text.unmasked());
+    let excerpt = text.excerpt(wanted.job_id, masker, pattern.as_ref());
     let finding = LogFinding {
         class,
         rule: rule.cloned(),
         // The last lines of a log that was cut short are not its last lines.
-        excerpt: text.excerpt(masker).filter(|_| !log.cut_after),
+        excerpt: excerpt.filter(|_| !log.cut_after),
         ..unclassified(wanted)
     };
     (text, finding)

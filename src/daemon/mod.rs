@@ -48,9 +48,9 @@ use self::state::State;
 use self::telemetry::Traffic;
 use self::webhooks::{Inbox, Work};
 use crate::config::Config;
-use crate::http::{Bound, Remedies, Server, Service};
+use crate::http::{Bound, Remedies, Server, Service, job_url};
 use crate::ingest::Poller;
-use crate::metrics::{Build, Exposition, Telemetry};
+use crate::metrics::{Build, Exposition, FailureOptions, Telemetry};
 use crate::remediation::Executor;
 use ci_history::clock::Clock;
 
@@ -80,6 +80,21 @@ pub struct Daemon {
     clock: Arc<GitLabClock>,
 }
 
+/// What is exposed of failing jobs besides their figures.
+fn failure_options(config: &Config) -> FailureOptions {
+    let mut options = FailureOptions::default();
+    if !config.exposes_log_lines {
+        options = options.without_log_lines();
+    }
+    let Some(external_url) = config.external_url.clone() else {
+        return options;
+    };
+    options.with_job_urls(move |rows, job| {
+        let track = rows.track.as_deref();
+        job_url(&external_url, &rows.project, &rows.ref_name, track, job)
+    })
+}
+
 impl Daemon {
     /// Takes the store and binds the address. Asks GitLab nothing.
     pub async fn prepare(config: Config, clock: Arc<dyn Clock>) -> Result<Self, DaemonError> {
@@ -94,7 +109,7 @@ impl Daemon {
         let server = Server::bind(&config.listen_address).await?;
         let traffic = Traffic::new(telemetry.clone(), clock.clone());
         let client = client(&config.gitlab, Some(&config.limits), Arc::new(traffic))?;
-        let exposition = Exposition::new(telemetry.clone());
+        let exposition = Exposition::with_options(telemetry.clone(), failure_options(&config));
         let state = Arc::new(State::new(Policy::of(&config), exposition, clock.clone()));
         let logs = &config.classification;
         let own = || OwnSecrets::of(&config);

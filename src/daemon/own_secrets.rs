@@ -1,4 +1,4 @@
-//! The exporter's own secrets, which no excerpt of a log may show.
+//! The exporter's own secrets, which neither an excerpt of a log nor the title of a commit may show.
 
 use std::env;
 use std::sync::Arc;
@@ -38,21 +38,30 @@ impl OwnSecrets {
             hooks: hooks.collect(),
             others: variables
                 .map(SecretString::from)
-                .chain(super::remediation::secrets(config))
+                .chain(of_remediation(config))
                 .collect(),
         }
     }
 
     /// A masker that also masks these secrets, and all tokens of the client.
     pub(super) fn masker(&self, client: &Client) -> Masker {
-        let tokens = client.secrets();
-        let hooks: Vec<SecretString> = self.hooks.iter().flat_map(|hook| hook.all()).collect();
-        Masker::new(
-            self.others
-                .iter()
-                .chain(&hooks)
-                .chain(&tokens)
-                .map(secrecy::ExposeSecret::expose_secret),
-        )
+        let (own, tokens) = (self.all(), client.secrets());
+        let secrets = own.iter().chain(&tokens);
+        Masker::new(secrets.map(secrecy::ExposeSecret::expose_secret))
     }
+
+    /// All but the tokens of the client.
+    pub(super) fn all(&self) -> Vec<SecretString> {
+        let hooks = self.hooks.iter().flat_map(|hook| hook.all());
+        hooks.chain(self.others.iter().cloned()).collect()
+    }
+}
+
+/// The tokens that act and that ask for actions.
+fn of_remediation(config: &Config) -> Vec<SecretString> {
+    let settings = &config.remediation;
+    let callers = settings.callers.iter();
+    let tokens = callers.filter_map(|caller| caller.token.as_ref());
+    let tokens = tokens.flat_map(|token| token.all());
+    tokens.chain(settings.token.clone()).collect()
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::own_secrets::OwnSecrets;
 use crate::config::{ChildPipelines, Config, JobSelector, Limits, Owners, RefSelector};
 use ci_history::{Rules, Shard, Timestamp, Tracks};
 
@@ -38,6 +39,8 @@ pub(super) struct Policy {
     pub(super) idle_interval: Duration,
     /// Whether to read the logs of failing jobs.
     pub(super) read_logs: bool,
+    /// What titles of commits may not show.
+    pub(super) own_secrets: OwnSecrets,
 }
 
 impl Policy {
@@ -55,6 +58,7 @@ impl Policy {
             retention: config.retention,
             idle_interval: config.watch.idle_interval,
             read_logs: config.classification.read_logs,
+            own_secrets: OwnSecrets::of(config),
         }
     }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use secrecy::SecretString;
 
 use super::client::acting_client;
 use super::error::DaemonError;
@@ -63,15 +62,6 @@ fn form_token() -> Result<String, DaemonError> {
     let mut random = [0; 32];
     getrandom::fill(&mut random).map_err(DaemonError::Random)?;
     Ok(URL_SAFE_NO_PAD.encode(random))
-}
-
-/// The secrets of the section, to keep them out of what is shown.
-pub(super) fn secrets(config: &Config) -> Vec<SecretString> {
-    let settings = &config.remediation;
-    let callers = settings.callers.iter();
-    let tokens = callers.filter_map(|caller| caller.token.as_ref());
-    let tokens = tokens.flat_map(|token| token.all());
-    tokens.chain(settings.token.clone()).collect()
 }
 
 /// The pipeline to read after an action. GitLab may end a new attempt at once, and list its pipeline as before.

@@ -8,7 +8,9 @@
 mod alertmanager;
 mod client;
 mod conclude;
+mod figures;
 mod labels;
+mod levels;
 mod prometheus;
 mod report;
 mod servers;

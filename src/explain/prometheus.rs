@@ -4,7 +4,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::client::{AskError, Client, ClientError, optional_unix, unix};
-use super::labels::{JobLabels, Labels, label};
+use super::labels::{JobLabels, Labels, label, quoted};
 
 pub(super) struct Prometheus(Client);
 
@@ -13,7 +13,7 @@ pub(super) struct Prometheus(Client);
 #[serde(rename_all = "camelCase")]
 pub(super) struct AlertRule {
     pub(super) name: String,
-    pub(super) query: String,
+    query: String,
     #[serde(rename = "duration")]
     duration: f64,
     #[serde(default)]
@@ -83,10 +83,10 @@ impl Prometheus {
         Ok(groups.flat_map(|group| group.rules).collect())
     }
 
-    /// Recorded series of a job, and its streak as scraped.
+    /// A job's streak and what else is known of it, as scraped.
     pub(super) async fn series(&self, job: JobLabels<'_>) -> Result<Vec<Series>, AskError> {
         let selector = job.selector();
-        let names = "__name__=~\"ci_job:.+|job_consecutive_failures\"";
+        let names = "__name__=~\"job_consecutive_failures|job_info\"";
         self.query(&format!("{{{names},{selector}}}")).await
     }
 
@@ -100,6 +100,7 @@ impl Prometheus {
         &self,
         rules: &[AlertRule],
         series: &[Series],
+        job: JobLabels<'_>,
     ) -> Result<Option<String>, AskError> {
         let uses_jobs = |rule: &&AlertRule| rule.query.contains("ci_job:");
         let Some(rule) = rules.iter().find(uses_jobs) else {
@@ -115,13 +116,12 @@ impl Prometheus {
                 "Prometheus fails to evaluate {name}: {error}"
             )));
         }
-        if series
-            .iter()
-            .any(|series| series.name().starts_with("ci_job:"))
-        {
+        let project = quoted(job.project);
+        let seen = format!("count(ci_instance:exposed:count{{project={project}}})");
+        let is_seen = !self.query(&seen).await?.is_empty();
+        let why = if !series.is_empty() && is_seen {
             return Ok(None);
-        }
-        let why = if !series.is_empty() {
+        } else if !series.is_empty() {
             "its rules have not seen the series that it scraped: wait for their next evaluation"
         } else if self
             .query("count(job_consecutive_failures)")

@@ -5,10 +5,12 @@ use url::Url;
 use super::alertmanager::{Alertmanager, Delivery, KnownAlert};
 use super::client::{AskError, ClientError};
 use super::conclude;
+use super::figures::{Figures, figures_query};
 use super::labels::{JobLabels, label};
+use super::levels::{Owner, written_query};
 use super::prometheus::{ActiveAlert, AlertRule, Prometheus};
 use super::report::{Alert, AlertState, Report, ServerReport};
-use super::thresholds::{Threshold, checks, written_query};
+use super::thresholds::{Threshold, checks};
 
 /// The servers to ask, as far as their addresses are known.
 pub struct Servers {
@@ -103,12 +105,17 @@ impl Servers {
 async fn known(prometheus: &Prometheus, job: JobLabels<'_>) -> Result<Known, AskError> {
     let rules = prometheus.rules().await?;
     let series = prometheus.series(job).await?;
-    let info = series.iter().find(|series| series.name() == "ci_job:info");
-    let team = info.map_or("", |info| info.label("team"));
-    let written = prometheus.query(&written_query(job, team)).await?;
+    let info = series.iter().find(|series| series.name() == "job_info");
+    let of_info = |name| info.map_or("", |info| info.label(name)).to_owned();
+    let owner = Owner {
+        team: of_info("team"),
+        stage: of_info("stage"),
+    };
+    let written = prometheus.query(&written_query(job, &owner)).await?;
+    let figures = Figures::of(&prometheus.query(&figures_query(job)).await?);
     Ok(Known {
-        thresholds: Threshold::all(&written, &series),
-        missing: prometheus.missing(&rules, &series).await?,
+        thresholds: Threshold::all(&written, &figures),
+        missing: prometheus.missing(&rules, &series, job).await?,
         rules,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ci_history::{JobObservation, Status, Timestamp};
+use ci_history::{JobObservation, Status, Timestamp, UnmaskedCommit};
 
 use super::listing::{RejectReason, Rejected};
 use super::record::{Reader, Record};
@@ -16,6 +16,8 @@ pub struct Bridge {
     pub job: JobObservation,
     /// Whether it is of a tag.
     pub tag: bool,
+    /// Its commit; only if it failed.
+    pub commit: Option<UnmaskedCommit>,
     /// The pipeline it started; `None` before it did, and where it could not.
     pub downstream: Option<Downstream>,
 }
@@ -69,7 +71,7 @@ impl Record for Bridge {
 
     fn read(read: &mut Reader, mut wire: wire::Job<'_>) -> Result<Self, Rejected> {
         let timed = attempt(read, &wire)?;
-        let (mut job, tag) = (timed.job, timed.tag);
+        let (mut job, tag, commit) = (timed.job, timed.tag, timed.commit);
         let downstream = match std::mem::take(&mut wire.downstream_pipeline) {
             Value::Missing => None,
             pipeline => Some(downstream(pipeline)?),
@@ -89,6 +91,7 @@ impl Record for Bridge {
         Ok(Self {
             job,
             tag,
+            commit,
             downstream,
         })
     }

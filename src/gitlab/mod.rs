@@ -12,6 +12,7 @@ mod answer;
 mod breaker;
 mod call;
 mod client;
+mod commit;
 mod connect;
 mod credentials;
 mod downstream;

@@ -1,10 +1,12 @@
 //! From wire shapes to observations, each record on its own.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use ci_history::{CONFIG_ERROR, JobObservation, PipelineObservation, Span, Status};
+use ci_history::{CONFIG_ERROR, JobObservation, PipelineObservation, Span, Status, UnmaskedCommit};
 use serde_json::value::RawValue;
 
+use super::commit::commit_of;
 use super::listing::{Listing, Pages, RejectReason, Rejected};
 use super::record::{Reader, Record, decode_list, decode_one};
 use super::times::{self, Run, running_time};
@@ -36,6 +38,8 @@ pub struct PipelineJobs {
     pub running_time: Option<Span>,
     /// Whether the jobs are of a tag.
     pub tag: bool,
+    /// The commit of the pipeline; known once a job failed.
+    pub commit: Option<UnmaskedCommit>,
     /// Whether some jobs were left out because of a limit.
     pub is_cut: bool,
 }
@@ -47,6 +51,8 @@ pub(super) struct TimedJob {
     started_at: Option<i64>,
     finished_at: Option<i64>,
     pub(super) tag: bool,
+    /// Only of a failed job.
+    pub(super) commit: Option<UnmaskedCommit>,
 }
 
 impl From<Pages<TimedJob>> for PipelineJobs {
@@ -54,6 +60,11 @@ impl From<Pages<TimedJob>> for PipelineJobs {
         let is_cut = pages.is_cut;
         let listing = Listing::from(pages);
         let tag = listing.items.iter().any(|timed| timed.tag);
+        let commits = listing
+            .items
+            .iter()
+            .filter_map(|timed| timed.commit.clone());
+        let commit = commits.max();
         let running_time = running_time(listing.items.iter().map(|timed| Run {
             id: timed.job.id,
             name: &timed.job.name,
@@ -68,6 +79,7 @@ impl From<Pages<TimedJob>> for PipelineJobs {
             },
             running_time: running_time.filter(|_| !is_cut),
             tag,
+            commit,
             is_cut,
         }
     }
@@ -118,6 +130,7 @@ impl Record for PipelineObservation {
                 .filter(|_| status.is_terminal())
                 .and_then(Span::from_seconds),
             web_url: read.link("web_url", &wire.web_url)?,
+            commit_info: None,
             is_partial: false,
         })
     }
@@ -147,6 +160,7 @@ pub(super) fn attempt(read: &mut Reader, wire: &wire::Job<'_>) -> Result<TimedJo
         id,
         name: name.into(),
         stage: read.text("stage", &wire.stage)?.unwrap_or_default().into(),
+        tags: wire.tag_list.map_or_else(Arc::default, tags),
         status,
         allow_failure: read.flag("allow_failure", &wire.allow_failure)?,
         created_at: read.time("created_at", &wire.created_at)?,
@@ -172,7 +186,19 @@ pub(super) fn attempt(read: &mut Reader, wire: &wire::Job<'_>) -> Result<TimedJo
         started_at: started_at.map(jiff::Timestamp::as_microsecond),
         finished_at: finished_at.map(jiff::Timestamp::as_microsecond),
         tag: read.flag("tag", &wire.tag)?,
+        commit: (status == Status::Failed)
+            .then(|| commit_of(wire))
+            .flatten(),
     })
+}
+
+/// The tags of a job: sorted, with commas between them. A list of anything but texts counts as none.
+fn tags(list: &RawValue) -> Arc<str> {
+    let mut tags: Vec<Cow<'_, str>> = serde_json::from_str(list.get()).unwrap_or_default();
+    tags.retain(|tag| !tag.trim().is_empty());
+    tags.sort_unstable();
+    tags.dedup();
+    tags.join(",").into()
 }
 
 impl Record for Project {

@@ -173,6 +173,7 @@ shapes! {
         name,
         stage,
         tag,
+        tag_list: Option<&'a RawValue>,
         status,
         allow_failure,
         created_at,
@@ -182,8 +183,24 @@ shapes! {
         queued_duration,
         failure_reason,
         web_url,
+        commit: Value<'a, Commit<'a>>,
+        user: Value<'a, User<'a>>,
         /// Only on bridges.
         downstream_pipeline: Value<'a, Pipeline<'a>>,
+    }
+
+    /// The commit of a job.
+    Commit {
+        title,
+        author_name,
+        author_email,
+    }
+
+    /// The user who started or retried a job.
+    User {
+        username,
+        name,
+        public_email,
     }
 
     /// The same element, as far as an action on it needs, or the single job.

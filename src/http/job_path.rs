@@ -1,6 +1,7 @@
 //! The path of a job's page, written and read.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use url::Url;
 
 use super::status::JobEntry;
 
@@ -77,6 +78,18 @@ pub(super) fn is_directory(name: &str) -> bool {
     matches!(name, "." | "..")
 }
 
+/// The address of a job's page for a reader elsewhere. `external_url` is where the pages are reached; its path ends in `/`.
+pub fn job_url(
+    external_url: &Url,
+    project: &str,
+    ref_name: &str,
+    track: Option<&str>,
+    job: &str,
+) -> Option<String> {
+    let path = job_page_path(project, ref_name, track, job)?;
+    Some(format!("{external_url}{}", path.trim_start_matches('/')))
+}
+
 /// The path of a job's page on the unnamed track. `None` for names that do not fit into a path: very long ones, and `.` and `..`,
 /// which a browser takes for directories even if they are encoded.
 pub fn job_path(project: &str, ref_name: &str, job: &str) -> Option<String> {
@@ -128,6 +141,25 @@ mod tests {
         }
         for name in [".", "..", "", &"x".repeat(5000)] {
             assert_eq!(job_path("group/app", "main", name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_address_goes_on_from_the_path_of_a_proxy() {
+        for (base, wanted) in [
+            (
+                "https://ci.example/",
+                "https://ci.example/jobs/group/app/-/main/-/unit%20%221%22?track=nightly%26x",
+            ),
+            (
+                "http://ci.example:8080/exporter/",
+                "http://ci.example:8080/exporter/jobs/group/app/-/main/-/unit%20%221%22?track=nightly%26x",
+            ),
+        ] {
+            let base = Url::parse(base).unwrap();
+            let found = job_url(&base, "group/app", "main", Some("nightly&x"), "unit \"1\"");
+            assert_eq!(found.as_deref(), Some(wanted));
+            assert_eq!(job_url(&base, "group/app", "main", None, ".."), None);
         }
     }
 

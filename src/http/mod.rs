@@ -37,7 +37,7 @@ mod status_page;
 mod window;
 
 pub use hooks::Webhooks;
-pub use job_path::job_path;
+pub use job_path::{job_path, job_url};
 pub use job_view::{FiguresView, JobView};
 pub use limits::Limits;
 pub use remedies::Remedies;

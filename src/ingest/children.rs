@@ -121,6 +121,7 @@ impl Reader {
         pipeline.duration = pipeline.duration.or(read.running_time);
         pipeline.tag |= read.tag;
         pipeline.is_partial |= read.is_partial;
+        pipeline.commit_info = read.commit.and_then(|commit| commit.masked(&self.masker()));
         self.observed(project, pipeline, &jobs);
         jobs
     }
@@ -179,6 +180,7 @@ impl Reader {
                 }
                 reading.moved = reading.moved.max(moved_at(&bridge.job));
                 reading.tag |= bridge.tag;
+                reading.commit = reading.commit.take().max(bridge.commit);
                 if member.parent.is_some() {
                     reading.child_jobs.push(member.named(bridge.job));
                 } else {
@@ -220,6 +222,7 @@ impl Reader {
                 let own = OwnJobs::of(&jobs, found.jobs.rejected.is_empty() && !found.is_cut);
                 reading.rejected.extend(found.jobs.rejected);
                 reading.is_partial |= found.is_cut;
+                reading.commit = reading.commit.take().max(found.commit);
                 reading.child_scopes.note_read(&child.prefix, &jobs);
                 reading.moved = reading.moved.max(last_moved(&jobs));
                 let jobs = jobs.into_iter().map(|job| child.named(job));

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use secrecy::SecretString;
+
 use crate::base::project_memory::SchedulesMemory;
 use crate::base::project_problem::ProjectProblem;
 use crate::gitlab::{Error, Project, Rejected, Schedule};
@@ -91,6 +93,11 @@ pub trait Observations: Send + Sync + 'static {
 
     /// An answer held an invalid record, which was left out. The current span says whose it is.
     fn rejected(&self, rejected: &Rejected);
+
+    /// Secrets besides the tokens of the client, which nothing that is kept may contain.
+    fn secrets(&self) -> Vec<SecretString> {
+        Vec::new()
+    }
 
     /// The current time by GitLab's clock.
     fn gitlab_now(&self) -> Timestamp;

@@ -9,7 +9,9 @@ use super::own_jobs::{OwnJobs, last_moved};
 use super::sight::{Doubt, ReadJobs, Sight};
 use crate::config::ChildPipelines;
 use crate::gitlab::{Error, PipelineJobs, Rejected};
-use ci_history::{CONFIG_ERROR, JOBS_FAILED, JobObservation, Span, Status, Timestamp};
+use ci_history::{
+    CONFIG_ERROR, JOBS_FAILED, JobObservation, Span, Status, Timestamp, UnmaskedCommit,
+};
 
 /// What is known of a pipeline's children, so that none is read twice without need.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -79,6 +81,8 @@ pub(super) struct FamilyJobs {
     pub(super) moved: Option<Timestamp>,
     /// Whether the pipeline is of a tag.
     pub(super) tag: bool,
+    /// The commit of the pipeline; known once a job of the family failed.
+    pub(super) commit: Option<UnmaskedCommit>,
     /// Whether jobs of the family were left out because of a limit.
     pub(super) is_partial: bool,
     /// Whether GitLab says that it found the configuration invalid.
@@ -103,6 +107,7 @@ impl FamilyJobs {
             has_trigger_jobs: false,
             running_time: found.running_time,
             tag: found.tag,
+            commit: found.commit,
             is_partial: found.is_cut,
             invalid: false,
             family: Family::default(),

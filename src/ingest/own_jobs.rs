@@ -175,6 +175,7 @@ mod tests {
             bridges.items.push(Bridge {
                 job: job(9, "child", status),
                 tag: false,
+                commit: None,
                 downstream: None,
             });
             own.add_trigger_jobs(&bridges);

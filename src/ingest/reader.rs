@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use secrecy::ExposeSecret;
+
 use super::events::Observations;
 use super::recheck::may_lag;
 use super::sight::last_movement;
 use crate::config::Watch;
 use crate::gitlab::{Client, Error, Project, Rejected};
-use ci_history::{JobObservation, PipelineObservation};
+use ci_history::{JobObservation, Masker, PipelineObservation};
 
 /// Requests for jobs under way at a time per project.
 pub(super) const CONCURRENT_REQUESTS: usize = 4;
@@ -62,6 +64,14 @@ impl Reader {
     ) {
         let at = self.observations.gitlab_now();
         self.observations.observed(project, pipeline, jobs, at);
+    }
+
+    /// Masks the tokens of the client, and what else is secret.
+    pub(super) fn masker(&self) -> Masker {
+        let tokens = self.client.secrets();
+        let others = self.observations.secrets();
+        let secrets = tokens.iter().chain(&others);
+        Masker::new(secrets.map(ExposeSecret::expose_secret))
     }
 
     pub(super) fn report_rejected(&self, rejected: &[Rejected]) {

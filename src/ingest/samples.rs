@@ -8,6 +8,7 @@ pub(crate) fn job(id: u64, name: &str, status: Status) -> JobObservation {
         id,
         name: name.into(),
         stage: "test".into(),
+        tags: "".into(),
         status,
         allow_failure: false,
         created_at: None,

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 
 use ci_history::{TimelineKey, TimelineRows, Timestamp};
 
+use super::failure_options::FailureOptions;
 use super::families::{JOBS, PIPELINES, PROJECTS};
 use super::fragments::{Deflater, Fragments};
 use super::limits::Limit;
@@ -28,6 +29,7 @@ pub struct Exposition(Arc<Shared>);
 
 struct Shared {
     telemetry: Telemetry,
+    failure_options: FailureOptions,
     timeline_headers: Arc<Fragments>,
     project_headers: Arc<Fragments>,
     schedule_headers: Arc<Fragments>,
@@ -55,6 +57,11 @@ type Projects = BTreeMap<Arc<str>, (ProjectPolls, Arc<Fragments>)>;
 impl Exposition {
     /// Starts with the exporter's own metrics alone.
     pub fn new(telemetry: Telemetry) -> Self {
+        Self::with_options(telemetry, FailureOptions::default())
+    }
+
+    /// The same, with other options.
+    pub fn with_options(telemetry: Telemetry, failure_options: FailureOptions) -> Self {
         let timelines = JOBS.iter().map(|family| family.described);
         let timelines = timelines.chain(PIPELINES.iter().map(|family| family.described));
         let projects = PROJECTS.iter().map(|family| family.described);
@@ -62,6 +69,7 @@ impl Exposition {
         let mut deflater = Deflater::new();
         Self(Arc::new(Shared {
             telemetry,
+            failure_options,
             timeline_headers: headers(&mut deflater, timelines),
             project_headers: headers(&mut deflater, projects),
             schedule_headers: headers(&mut deflater, schedules),
@@ -101,7 +109,7 @@ impl Exposition {
         rows: &TimelineRows,
         team: &dyn Fn(&str, &str) -> Option<Arc<str>>,
     ) -> RenderedTimeline {
-        let jobs = exposed(rows, team);
+        let jobs = exposed(rows, team, &self.0.failure_options);
         let names = jobs.iter().map(|job| &job.row.name);
         let names = names.chain([&rows.project, &rows.ref_name]);
         let cut = names.filter(|name| name.len() > LABEL_BYTES).count();
@@ -136,9 +144,11 @@ impl Exposition {
         self.0.timelines.take(key);
     }
 
-    /// Shows a project that was not polled yet, its errors at zero.
-    pub fn watch_project(&self, project: &Arc<str>) {
-        self.update_project(project, |_| {});
+    /// Shows a project and its default branch; one that was not polled yet has its errors at zero.
+    pub fn watch_project(&self, project: &Arc<str>, default_branch: Option<&Arc<str>>) {
+        self.update_project(project, |polls| {
+            polls.default_branch = default_branch.cloned();
+        });
     }
 
     /// Shows why a project is not watched as the configuration says, or that it is.

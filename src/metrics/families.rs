@@ -8,7 +8,7 @@ use super::catalog::{Described, Family, Kind, OfRow};
 use super::polls::ProjectPolls;
 use super::schedules::SCHEDULES;
 use super::telemetry::OWN;
-use super::text::Lines;
+use super::text::{LABEL_BYTES, Lines};
 use crate::base::api::ErrorClass;
 use crate::base::label::Label as _;
 
@@ -28,6 +28,10 @@ pub fn families() -> impl Iterator<Item = Described> {
 pub(super) struct Job<'a> {
     pub(super) row: &'a JobRow,
     pub(super) team: Option<Arc<str>>,
+    /// The address of its page; only while it fails.
+    pub(super) url: Option<String>,
+    /// Whether a line of its log is exposed.
+    pub(super) shows_log_line: bool,
 }
 
 impl Job<'_> {
@@ -139,19 +143,22 @@ pub(super) static JOBS: &[Family<OfJob>] = &[
         let absent = Some(job.row.figures.absent_pipelines);
         lines.maybe(absent.filter(|pipelines| *pipelines > 0));
     }),
-    job!(Gauge "job_info" + ["stage", "team", "allow_failure"],
+    job!(Gauge "job_info" + ["stage", "team", "allow_failure", "tags"],
         "Always 1; what is known of the job apart from its executions.",
         info),
     job!(Gauge "job_failure_info" + [
         "job_id", "pipeline_id", "commit", "failure_reason", "failure_class", "web_url",
-        "first_failing_commit", "last_passing_commit"
+        "first_failing_commit", "last_passing_commit", "commit_title", "commit_author", "job_url"
     ],
     "Always 1; the latest failure of the streak. Only while the streak is above 0.",
     |job, lines| {
         if let Some(failing) = &job.row.figures.failing {
-            failure_info(failing, lines);
+            failure_info(failing, job.url.as_deref(), lines);
         }
     }),
+    job!(Gauge "job_failure_log_info" + ["job_id", "line"],
+        "Always 1; the line that tells most of the newest failure log that was read, secrets masked. Only while the streak is above 0, and with `metrics.log_line`.",
+        log_info),
 ];
 
 /// The families of a ref's pipelines.
@@ -172,7 +179,8 @@ pub(super) static PIPELINES: &[Family<OfRow<Figures>>] = &[
         "When the first failing pipeline of the ref's streak ended; only while the streak is above 0.",
         |figures, lines| lines.maybe(figures.failing.as_ref().and_then(|failing| failing.since))),
     pipeline!(Gauge "pipeline_failure_info" + [
-        "pipeline_id", "commit", "failure_reason", "web_url", "first_failing_commit", "last_passing_commit"
+        "pipeline_id", "commit", "failure_reason", "web_url", "first_failing_commit", "last_passing_commit",
+        "commit_title", "commit_author"
     ],
     "Always 1; the newest failing pipeline of the ref's streak. Only while the streak is above 0.",
     |figures, lines| {
@@ -203,6 +211,13 @@ pub(super) static PROJECTS: &[Family<OfRow<ProjectPolls>>] = &[
             lines.labelled(&[("reason", reason.as_str())], polls.errors(*reason));
         }
     }),
+    family!(Gauge "project_info", ["project", "default_branch"],
+    "Always 1; the default branch of the project. Absent while it is not known.",
+    |polls, lines| {
+        if let Some(branch) = &polls.default_branch {
+            lines.labelled(&[("default_branch", branch)], 1_u64);
+        }
+    }),
     family!(Gauge "project_problem_info", ["project", "problem"],
     "Always 1; why the project is not watched as the configuration says. Only while there is a reason.",
     |polls, lines| {
@@ -229,13 +244,15 @@ fn info(job: &Job<'_>, lines: &mut Lines<'_>) {
         ("stage", &*job.row.stage),
         ("team", job.team.as_deref().unwrap_or_default()),
         ("allow_failure", allow_failure),
+        ("tags", &*job.row.tags),
     ];
     lines.labelled(&labels, 1_u64);
 }
 
-fn failure_info(failing: &Failing, lines: &mut Lines<'_>) {
+fn failure_info(failing: &Failing, job_url: Option<&str>, lines: &mut Lines<'_>) {
     let id = |id: Option<u64>| id.map(|id| id.to_string()).unwrap_or_default();
     let class = failing.failure_class.unwrap_or(FailureClass::Unknown);
+    let (title, author) = first_failing(failing);
     let labels = [
         ("job_id", &*id(failing.job_id)),
         ("pipeline_id", &*id(failing.pipeline_id)),
@@ -245,7 +262,7 @@ fn failure_info(failing: &Failing, lines: &mut Lines<'_>) {
             failing.failure_reason.as_deref().unwrap_or_default(),
         ),
         ("failure_class", class.as_str()),
-        ("web_url", failing.web_url.as_deref().unwrap_or_default()),
+        ("web_url", address(failing.web_url.as_deref())),
         (
             "first_failing_commit",
             failing.first_failing_commit.as_deref().unwrap_or_default(),
@@ -254,20 +271,47 @@ fn failure_info(failing: &Failing, lines: &mut Lines<'_>) {
             "last_passing_commit",
             failing.last_passing_commit.as_deref().unwrap_or_default(),
         ),
+        ("commit_title", title),
+        ("commit_author", author),
+        ("job_url", address(job_url)),
     ];
     lines.labelled(&labels, 1_u64);
 }
 
+fn log_info(job: &Job<'_>, lines: &mut Lines<'_>) {
+    let failing = job.row.figures.failing.as_ref();
+    let excerpt = failing.and_then(|failing| failing.excerpt.as_ref());
+    if let Some(excerpt) = excerpt.filter(|it| job.shows_log_line && !it.line.is_empty()) {
+        let id = excerpt.job_id.to_string();
+        lines.labelled(&[("job_id", &id), ("line", &excerpt.line)], 1_u64);
+    }
+}
+
+/// Title and author of the first failing commit.
+fn first_failing(failing: &Failing) -> (&str, &str) {
+    let info = failing.first_failing_info.as_deref();
+    info.map_or(("", ""), |info| (info.title(), info.author()))
+}
+
+/// An address that is cut leads nowhere: one that is too long for a label is left out.
+fn address(url: Option<&str>) -> &str {
+    url.filter(|url| url.len() <= LABEL_BYTES)
+        .unwrap_or_default()
+}
+
 fn pipeline_failure_info(failing: &Failing, lines: &mut Lines<'_>) {
     let id = failing.pipeline_id.map(|id| id.to_string());
+    let (title, author) = first_failing(failing);
     let text = |text: &Option<Arc<str>>| text.clone().unwrap_or_default();
     let labels = [
         ("pipeline_id", id.as_deref().unwrap_or_default()),
         ("commit", &text(&failing.commit)),
         ("failure_reason", &text(&failing.failure_reason)),
-        ("web_url", failing.web_url.as_deref().unwrap_or_default()),
+        ("web_url", address(failing.web_url.as_deref())),
         ("first_failing_commit", &text(&failing.first_failing_commit)),
         ("last_passing_commit", &text(&failing.last_passing_commit)),
+        ("commit_title", title),
+        ("commit_author", author),
     ];
     lines.labelled(&labels, 1_u64);
 }

@@ -8,8 +8,10 @@
 
 mod catalog;
 mod exposition;
+mod failure_options;
 mod families;
 mod fragments;
+mod history;
 mod limits;
 mod page;
 mod polls;
@@ -23,7 +25,9 @@ mod webhooks;
 
 pub use catalog::{Described, Kind};
 pub use exposition::{Exposition, RenderedTimeline};
+pub use failure_options::FailureOptions;
 pub use families::families;
+pub use history::{PastSample, label_text, past_families, samples_of_jobs, samples_of_pipelines};
 pub use limits::Limit;
 pub use page::{Page, Snapshot};
 pub use polls::ProjectPolls;

@@ -1,5 +1,7 @@
 //! How polling a project went.
 
+use std::sync::Arc;
+
 use ci_history::Timestamp;
 
 use crate::base::api::ErrorClass;
@@ -13,6 +15,8 @@ pub struct ProjectPolls {
     pub last_success: Option<Timestamp>,
     /// The same by GitLab's clock, which all replicas share.
     pub(super) last_success_by_gitlab: Option<Timestamp>,
+    /// None while it is not known, and in a project without commits.
+    pub(super) default_branch: Option<Arc<str>>,
     /// Why the project is not watched as the configuration says.
     pub(super) problem: Option<ProjectProblem>,
     /// When its schedules were last read without an error.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ci_history::{JobRow, TimelineRows};
 
 use super::catalog::{Described, push_families};
+use super::failure_options::FailureOptions;
 use super::families::{JOBS, Job, PIPELINES, PROJECTS};
 use super::fragments::{Deflater, Fragments};
 use super::polls::ProjectPolls;
@@ -28,6 +29,7 @@ pub(super) fn headers(
 pub(super) fn exposed<'a>(
     rows: &'a TimelineRows,
     team: &dyn Fn(&str, &str) -> Option<Arc<str>>,
+    options: &FailureOptions,
 ) -> Vec<Job<'a>> {
     // Two names are shown alike only where NUL was replaced.
     let taken = |row: &JobRow| {
@@ -41,6 +43,12 @@ pub(super) fn exposed<'a>(
     jobs.map(|row| Job {
         row,
         team: team(&rows.project, &row.name),
+        shows_log_line: options.shows_log_lines(),
+        url: row
+            .figures
+            .failing
+            .as_ref()
+            .and_then(|_| options.job_url(rows, &row.name)),
     })
     .collect()
 }

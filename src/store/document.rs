@@ -8,6 +8,7 @@ use ci_history::{Rules, Timeline, TimelineKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::commit_document::{CommitDocument, Commits};
 use super::history_document::{HistoryDocument, Interner, ProjectDocument, is_zero};
 use super::json::{DocumentError, parse, to_json};
 use super::times::{seconds, time};
@@ -79,6 +80,9 @@ pub(super) struct TimelineDocument {
     /// Finished pipelines by source: id and time of creation.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     finished: FinishedDocument,
+    /// Titles and authors of the commits at which jobs failed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    commits: BTreeMap<Arc<str>, CommitDocument>,
     pipelines: HistoryDocument,
     jobs: BTreeMap<Arc<str>, HistoryDocument>,
     /// The envelope writes this field and the next.
@@ -132,6 +136,7 @@ impl TimelineDocument {
             mixed_through: timeline.mixed_through,
             pipeline_id: timeline.newest_finished,
             finished: finished_document(&timeline.finished),
+            commits: Commits::of(timeline).documents(),
             pipelines: HistoryDocument::of(&timeline.pipelines, rules),
             jobs: timeline
                 .jobs
@@ -156,7 +161,7 @@ pub(super) fn decode_with_instance(text: &[u8]) -> Result<(Saved, EnvelopeFacts)
         instance: document.gitlab,
         has_checksum: document.checksum.is_some(),
     };
-    let mut commits = Interner::default();
+    let mut commits = Interner::new(Commits::read(document.commits));
     let mut timeline = Timeline::new(
         TimelineKey::new(document.project.id, document.ref_name).with_track(document.track),
         document.project.path,
@@ -301,7 +306,7 @@ mod tests {
     fn a_version_has_these_fields_and_another_one_raises_it() {
         assert_eq!(VERSION, 4);
         let timeline = "version project ref track watermark has_gap default_branch sources unwatched generation mixed_through \
-                        pipeline_id finished pipelines jobs gitlab checksum";
+                        pipeline_id finished commits pipelines jobs gitlab checksum";
         let history = "consecutive_failures jobs_info before_window outside_window imported_window first_seen carried \
                        excerpt job";
         let entry = "id failing commit pipeline_id finished withdrawn counted attempts";
@@ -315,8 +320,16 @@ mod tests {
         assert_eq!(fields::<history::BaselineDocument>().join(" "), baseline);
         assert_eq!(
             fields::<history::DescriptionDocument>(),
-            ["stage", "allow_failure", "newest_attempt", "sources"]
+            [
+                "stage",
+                "tags",
+                "allow_failure",
+                "newest_attempt",
+                "sources"
+            ]
         );
+        assert_eq!(fields::<history::ExcerptDocument>(), ["id", "text", "line"]);
+        assert_eq!(fields::<CommitDocument>(), ["title", "author", "handle"]);
         assert_eq!(
             fields::<history::ProjectDocument>(),
             ["id", "path", "web_url"]

@@ -9,18 +9,29 @@ use ci_history::stored::{
 use ci_history::{ClassCounts, FailureClass, LogExcerpt, Outcome, OutcomeCounts, Rules, Span};
 use serde::{Deserialize, Serialize};
 
+use super::commit_document::Commits;
 use super::times::{seconds, time};
 
 /// Gives equal commits one allocation: all jobs of a pipeline share its commit.
 #[derive(Default)]
-pub(super) struct Interner(HashSet<Arc<str>>);
+pub(super) struct Interner {
+    texts: HashSet<Arc<str>>,
+    commits: Commits,
+}
 
 impl Interner {
+    pub(super) fn new(commits: Commits) -> Self {
+        Self {
+            texts: HashSet::new(),
+            commits,
+        }
+    }
+
     fn intern(&mut self, text: Arc<str>) -> Arc<str> {
-        if let Some(known) = self.0.get(&text) {
+        if let Some(known) = self.texts.get(&text) {
             return known.clone();
         }
-        self.0.insert(text.clone());
+        self.texts.insert(text.clone());
         text
     }
 }
@@ -39,6 +50,8 @@ pub(super) struct ProjectDocument {
 #[serde(deny_unknown_fields)]
 pub(super) struct DescriptionDocument {
     stage: Arc<str>,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    tags: Arc<str>,
     allow_failure: bool,
     newest_attempt: u64,
     /// Newest pipeline with the job, by source.
@@ -77,6 +90,7 @@ impl HistoryDocument {
         Self {
             job: Some(DescriptionDocument {
                 stage: job.stage.clone(),
+                tags: job.tags.clone(),
                 allow_failure: job.allow_failure,
                 newest_attempt: job.newest_attempt,
                 sources: job.sources.iter().cloned().collect(),
@@ -91,6 +105,7 @@ impl HistoryDocument {
         description.map_or_else(Job::default, |description| Job {
             history,
             stage: commits.intern(description.stage),
+            tags: commits.intern(description.tags),
             allow_failure: description.allow_failure,
             newest_attempt: description.newest_attempt,
             sources: description
@@ -162,9 +177,11 @@ impl HistoryDocument {
 /// The last lines of a failure's log.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ExcerptDocument {
+pub(super) struct ExcerptDocument {
     id: u64,
     text: Arc<str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    line: Option<Arc<str>>,
 }
 
 impl ExcerptDocument {
@@ -172,13 +189,18 @@ impl ExcerptDocument {
         Self {
             id: excerpt.job_id,
             text: excerpt.text.clone(),
+            line: Some(excerpt.line.clone()),
         }
     }
 
     fn into_excerpt(self) -> LogExcerpt {
-        LogExcerpt {
-            job_id: self.id,
-            text: self.text,
+        match self.line {
+            Some(line) => LogExcerpt {
+                job_id: self.id,
+                text: self.text,
+                line,
+            },
+            None => LogExcerpt::of_text(self.id, self.text),
         }
     }
 }
@@ -240,11 +262,13 @@ impl EntryDocument {
             outcomes: self.counted.0,
             classes: self.counted.1,
         };
-        let attempts: Vec<Attempt> = self
-            .attempts
-            .into_iter()
-            .map(|attempt| attempt.into_attempt(commits))
-            .collect();
+        let info = commits.commits.get(&execution.commit);
+        let attempts = self.attempts.into_iter().map(|attempt| {
+            let mut attempt = attempt.into_attempt(commits);
+            attempt.note_commit(info.as_ref());
+            attempt
+        });
+        let attempts: Vec<Attempt> = attempts.collect();
         execution.join_attempts(&attempts);
         execution
     }
@@ -317,6 +341,7 @@ impl AttemptDocument {
             member: self.member.map(|member| interner.intern(member)),
             log_class: self.log_class,
             log_rule: self.log_rule.map(|rule| interner.intern(rule)),
+            commit_info: None,
         };
         Attempt {
             id: self.id,
@@ -392,7 +417,9 @@ impl BaselineDocument {
         for (class, count) in self.failures {
             *failures.get_mut(class) = count;
         }
+        let first_failing = self.first_failing_commit.as_ref();
         Baseline {
+            first_failing_info: first_failing.and_then(|commit| commits.commits.get(commit)),
             settled_through: self.floor,
             idle_settled_through: self.idle_floor,
             streak: self.streak,

@@ -11,6 +11,7 @@ mod chaos;
 mod remediation;
 mod requests;
 mod retention;
+mod rules;
 mod webhooks;
 
 use std::future::Future;
@@ -26,10 +27,11 @@ fn main() -> ExitCode {
         Some("remediation") => on_threads(remediation::run()),
         Some("requests") => on_paused_time(requests::run()),
         Some("retention") => on_threads(retention::run()),
+        Some("rules") => on_threads(rules::run()),
         Some("webhooks") => on_threads(webhooks::run()),
         other => {
             eprintln!(
-                "found {other:?}, wanted one of: chaos, remediation, requests, retention, webhooks"
+                "found {other:?}, wanted one of: chaos, remediation, requests, retention, rules, webhooks"
             );
             ExitCode::FAILURE
         }

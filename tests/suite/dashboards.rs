@@ -6,8 +6,10 @@ mod fits;
 mod form;
 mod form_faults;
 mod grafana;
+mod lint;
 mod prometheus;
 mod provisioning;
+mod readable;
 mod scene;
 
 use std::fs;

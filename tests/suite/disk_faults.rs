@@ -42,6 +42,7 @@ fn observe(timeline: &mut Timeline, number: u64) {
         failure_reason: None,
         has_other_jobs: false,
         web_url: None,
+        commit_info: None,
         is_partial: false,
     };
     let job = |n: u64| JobObservation {
@@ -51,6 +52,7 @@ fn observe(timeline: &mut Timeline, number: u64) {
         created_at: at,
         finished_at: at,
         stage: "test".into(),
+        tags: "".into(),
         allow_failure: false,
         started_at: at,
         duration: None,

@@ -133,10 +133,10 @@ async fn without_jobs_the_page_says_what_is_going_on() {
 #[tokio::test]
 async fn the_page_of_a_job_tells_why_since_when_and_whose() {
     let mut figures = failing();
-    figures.failing.as_mut().unwrap().excerpt = Some(Box::new(LogExcerpt {
-        job_id: 102,
-        text: "left: 3\n<b>right</b>: 2".into(),
-    }));
+    figures.failing.as_mut().unwrap().excerpt = Some(Box::new(LogExcerpt::of_text(
+        102,
+        "left: 3\n<b>right</b>: 2".into(),
+    )));
     let jobs = vec![job("unit/one", figures), job("calm", passing(12))];
     let serving = serving("group/app", jobs).await;
     let page = serving
@@ -231,10 +231,8 @@ async fn hostile_names_run_no_script_in_a_browser() {
     figures.failing.as_mut().unwrap().web_url = Some(script.into());
     figures.failing.as_mut().unwrap().failure_reason = Some(HOSTILE.into());
     figures.failing.as_mut().unwrap().first_failing_commit = Some(HOSTILE.into());
-    figures.failing.as_mut().unwrap().excerpt = Some(Box::new(LogExcerpt {
-        job_id: 1,
-        text: HOSTILE.into(),
-    }));
+    figures.failing.as_mut().unwrap().excerpt =
+        Some(Box::new(LogExcerpt::of_text(1, HOSTILE.into())));
     figures.window[0].web_url = Some(script.into());
     let long = "x".repeat(10_000);
     let jobs = vec![

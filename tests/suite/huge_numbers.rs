@@ -38,12 +38,14 @@ fn observe(timeline: &mut Timeline, id: u64, fails: bool, rules: &Rules) {
         failure_reason: None,
         web_url: None,
         has_other_jobs: false,
+        commit_info: None,
         is_partial: false,
     };
     let job = |number: u64, name: &str, status| JobObservation {
         id: id.saturating_mul(10).saturating_add(number),
         name: name.into(),
         stage: "test".into(),
+        tags: "".into(),
         status,
         allow_failure: false,
         created_at: Some(at(offset)),

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helper may panic")]
 
 mod alert_rules;
+mod assets;
 mod backfill;
 mod bad_input;
 mod children;
@@ -17,12 +18,14 @@ mod disk_faults;
 mod economy;
 mod end_to_end;
 mod explained;
+mod failure_facts;
 mod gitlab_adapter;
 mod http_page;
 mod http_server;
 mod http_serving;
 mod huge_numbers;
 mod in_flight;
+mod inhibition;
 mod instance;
 mod jobless;
 mod kubernetes;
@@ -45,12 +48,14 @@ mod replay;
 mod replicas;
 mod retention;
 mod routing;
+mod rules_cost;
 mod s3_credentials;
 mod schedules;
 mod scope;
 mod scrape_limits;
 mod secret_files;
 mod shards;
+mod silence_link;
 mod state_at_rest;
 mod state_at_rest_on_s3;
 mod state_commands;

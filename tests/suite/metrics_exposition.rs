@@ -5,13 +5,15 @@ use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use ci_history::{Figures, JobRow, Timestamp};
+use ci_history::{Figures, JobRow, LogExcerpt, Timestamp};
 use http_body_util::BodyExt as _;
 use job_failure_exporter::base::api::ErrorClass;
-use job_failure_exporter::metrics::{Exposition, Page};
+use job_failure_exporter::metrics::{Exposition, FailureOptions, Page};
 use proptest::prelude::*;
 
-use crate::metrics_rows::{HOSTILE, exposition, failing, job, key, passing, time, timeline};
+use crate::metrics_rows::{
+    HOSTILE, exposition, failing, job, key, passing, telemetry, time, timeline,
+};
 
 async fn bytes(page: Page) -> Vec<u8> {
     page.collect().await.unwrap().to_bytes().into()
@@ -84,6 +86,84 @@ async fn a_passing_job_has_no_failure_info_and_no_start_of_a_streak() {
     let labels = "project=\"group/app\",ref=\"main\",job_name=\"unit\"";
     let zero = format!("job_executions_total{{{labels},outcome=\"failed\"}} 0\n");
     assert!(text.contains(&zero), "{text}");
+}
+
+#[tokio::test]
+async fn only_a_failing_job_has_the_address_of_its_page_and_no_address_is_cut() {
+    let options = FailureOptions::default().with_job_urls(|rows, job| {
+        assert_ne!(job, "passing");
+        let long = "x".repeat(if job == "long" { 600 } else { 0 });
+        Some(format!("https://ci.example/{}/{job}{long}", rows.project))
+    });
+    let exposition = Exposition::with_options(telemetry(), options);
+    let jobs = vec![
+        job("long", failing()),
+        job("passing", passing(3)),
+        job("unit", failing()),
+    ];
+    publish(&exposition, "group/app", "main", jobs);
+    let text = rows_text(&exposition).await;
+    let infos = text
+        .lines()
+        .filter(|line| line.starts_with("job_failure_info{"));
+    let urls: Vec<_> = infos
+        .map(|line| {
+            line.split_once("job_url=\"")
+                .unwrap()
+                .1
+                .split_once('"')
+                .unwrap()
+                .0
+        })
+        .collect();
+    assert_eq!(urls, ["", "https://ci.example/group/app/unit"]);
+}
+
+#[tokio::test]
+async fn a_line_of_the_log_is_shown_while_the_job_fails_unless_the_configuration_says_no() {
+    let mut figures = failing();
+    let excerpt = LogExcerpt::of_text(102, "Error: \"no\" {a=\\b}\nagain".into());
+    figures.failing.as_mut().unwrap().excerpt = Some(Box::new(excerpt));
+    let jobs = || {
+        vec![
+            job("unit", figures.clone()),
+            job("unread", failing()),
+            job("passing", passing(3)),
+        ]
+    };
+    let lines = async |options: FailureOptions| {
+        let exposition = Exposition::with_options(telemetry(), options);
+        publish(&exposition, "group/app", "main", jobs());
+        let text = rows_text(&exposition).await;
+        piped("promtool", &["check", "metrics"], text.as_bytes()).unwrap();
+        let lines = text
+            .lines()
+            .filter(|line| line.starts_with("job_failure_log_info"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let wanted = "job_failure_log_info{project=\"group/app\",ref=\"main\",job_name=\"unit\",job_id=\"102\",\
+                  line=\"Error: \\\"no\\\" {a=\\\\b}\"} 1";
+    assert_eq!(lines(FailureOptions::default()).await, [wanted]);
+    let hidden = FailureOptions::default().without_log_lines();
+    assert!(lines(hidden).await.is_empty());
+}
+
+#[tokio::test]
+async fn facts_about_failures_cost_a_healthy_job_nothing() {
+    let options =
+        FailureOptions::default().with_job_urls(|_, _| Some("https://ci.example/".into()));
+    let exposition = Exposition::with_options(telemetry(), options);
+    let mut rows = timeline("group/app", "main", vec![job("unit", passing(3))]);
+    rows.pipelines = passing(3);
+    exposition.publish(key(&rows), &rows, &|_, _| None);
+    let text = rows_text(&exposition).await;
+    let count = |prefix: &str| text.lines().filter(|line| line.starts_with(prefix)).count();
+    // As many as before there were such facts.
+    assert_eq!((count("job_"), count("pipeline_")), (22, 8), "{text}");
+    assert!(
+        !text.contains("ci.example") && !text.contains("commit"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -212,7 +292,9 @@ async fn names_that_differ_only_by_nul_make_no_series_twice() {
 async fn a_project_shows_its_polls_until_it_is_removed() {
     let exposition = exposition();
     let project = Arc::from("group/app");
-    exposition.watch_project(&project);
+    exposition.watch_project(&project, Some(&Arc::from("trunk")));
+    let info = "project_info{project=\"group/app\",default_branch=\"trunk\"} 1\n";
+    assert!(text(&exposition).await.contains(info));
     exposition.poll_failed(&project, ErrorClass::Timeout);
     exposition.poll_failed(&project, ErrorClass::Timeout);
     let at = |seconds| Timestamp::from_unix(seconds).unwrap();

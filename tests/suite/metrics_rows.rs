@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use ci_history::TimelineKey;
 use ci_history::{
-    Failing, FailureClass, Figures, JobRow, Outcome, Span, TimelineRows, Timestamp, WindowEntry,
+    CommitInfo, Failing, FailureClass, Figures, JobRow, Outcome, Span, TimelineRows, Timestamp,
+    WindowEntry,
 };
 use job_failure_exporter::metrics::{Build, Exposition, Telemetry};
 
@@ -16,12 +17,16 @@ pub(crate) fn time(seconds: i64) -> Option<Timestamp> {
     Timestamp::from_unix(seconds)
 }
 
-pub(crate) fn exposition() -> Exposition {
+pub(crate) fn telemetry() -> Telemetry {
     let build = Build {
         version: "0.0.0-test",
         revision: "unknown",
     };
-    Exposition::new(Telemetry::new(build).unwrap())
+    Telemetry::new(build).unwrap()
+}
+
+pub(crate) fn exposition() -> Exposition {
+    Exposition::new(telemetry())
 }
 
 pub(crate) fn timeline(project: &str, ref_name: &str, jobs: Vec<JobRow>) -> TimelineRows {
@@ -44,9 +49,15 @@ pub(crate) fn job(name: &str, figures: Figures) -> JobRow {
     JobRow {
         name: name.into(),
         stage: "test".into(),
+        tags: "docker,linux".into(),
         allow_failure: false,
         figures,
     }
+}
+
+pub(crate) fn commit_info(title: &str, handle: &str) -> Arc<CommitInfo> {
+    let info = CommitInfo::saved(title.into(), "".into(), Some(handle.into()));
+    Arc::new(info)
 }
 
 fn entry(outcome: Outcome, id: u64) -> WindowEntry {
@@ -83,6 +94,7 @@ pub(crate) fn failing() -> Figures {
         failing: Some(Failing {
             since: time(1_700_000_100),
             first_failing_commit: Some("feed".into()),
+            first_failing_info: Some(commit_info("Raise the limit", "ada")),
             last_passing_commit: Some("beef".into()),
             job_id: Some(103),
             pipeline_id: Some(10),

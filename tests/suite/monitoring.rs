@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 use demo::shorten_waits;
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -44,10 +44,17 @@ impl Shipped {
     pub(crate) fn copy() -> Self {
         let copy = tempfile::tempdir().unwrap();
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        for part in ["alert-rules", "deploy/prometheus", "deploy/alertmanager"] {
+        let parts = [
+            "alert-rules",
+            "deploy/prometheus",
+            "deploy/alertmanager",
+            "deploy/alertmanager/templates",
+        ];
+        for part in parts {
             fs::create_dir_all(copy.path().join(part)).unwrap();
             for file in folder(&root.join(part)) {
-                if file.extension().is_some_and(|ending| ending == "yml") {
+                let ending = file.extension();
+                if ending.is_some_and(|ending| ending == "yml" || ending == "tmpl") {
                     let name = file.file_name().unwrap();
                     let by = if name == "exporter.yml" {
                         HASTE_OF_EXPORTER
@@ -60,6 +67,14 @@ impl Shipped {
             }
         }
         Self { copy }
+    }
+
+    pub(crate) fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.copy.path().join(file)).unwrap()
+    }
+
+    pub(crate) fn write(&self, file: &str, text: &str) {
+        fs::write(self.copy.path().join(file), text).unwrap();
     }
 
     /// Replaces every match, of which there must be some.
@@ -78,15 +93,23 @@ impl Shipped {
         fs::write(path, all + text).unwrap();
     }
 
-    /// Starts Alertmanager, which sends to `receiver`.
+    /// Starts Alertmanager, whose webhooks send to `receiver`.
     pub(crate) async fn alertmanager(&self, receiver: SocketAddr) -> Tool {
         let file = "deploy/alertmanager/alertmanager.yml";
         self.edit(file, "127.0.0.1:10142", &receiver.to_string());
+        self.start_alertmanager().await
+    }
+
+    /// Starts Alertmanager with its configuration as it is.
+    pub(crate) async fn start_alertmanager(&self) -> Tool {
+        let file = "deploy/alertmanager/alertmanager.yml";
         Tool::start(tools::alertmanager(), |address| {
             vec![
                 format!("--config.file={}", self.copy.path().join(file).display()),
                 format!("--storage.path={}", self.copy.path().join("am").display()),
                 format!("--web.listen-address={address}"),
+                // Links in messages start with it.
+                "--web.external-url=https://alertmanager.example.com".to_owned(),
                 // Without a cluster there is nothing to wait for at the start.
                 "--cluster.listen-address=".to_owned(),
             ]
@@ -99,7 +122,7 @@ impl Shipped {
         let file = "deploy/prometheus/prometheus.yml";
         self.edit(file, "127.0.0.1:10141", &exporter.to_string());
         self.edit(file, "127.0.0.1:9093", &alertmanager.to_string());
-        self.edit(file, "_interval: 30s", "_interval: 500ms");
+        self.edit(file, "_interval: 30s", "_interval: 1s");
         Tool::start("prometheus", |address| {
             let data = self.copy.path().join("data");
             vec![
@@ -122,7 +145,7 @@ pub(crate) struct Tool {
 
 impl Tool {
     /// Starts it on a free port and waits until it is ready; on another where somebody was quicker.
-    async fn start(name: &str, arguments: impl Fn(SocketAddr) -> Vec<String>) -> Self {
+    pub(crate) async fn start(name: &str, arguments: impl Fn(SocketAddr) -> Vec<String>) -> Self {
         let attempts = 5;
         for _ in 0..attempts {
             let free = StdListener::bind("127.0.0.1:0").unwrap();
@@ -167,6 +190,26 @@ impl Tool {
     pub(crate) fn reload(&self) {
         let id = self.process.id().expect("it runs").try_into().unwrap();
         kill_process(Pid::from_raw(id).unwrap(), Signal::HUP).unwrap();
+    }
+
+    /// The answer of Alertmanager's API to a GET.
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let url = format!("http://{}/api/v2/{path}", self.address);
+        let answer = client().get(url).send().await.unwrap();
+        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+    }
+
+    /// The answer of Alertmanager's API to a POST, which has to succeed.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Value {
+        let url = format!("http://{}/api/v2/{path}", self.address);
+        let post = client()
+            .post(url)
+            .header("content-type", "application/json");
+        let answer = post.body(body.to_string()).send().await.unwrap();
+        let status = answer.status();
+        let text = answer.bytes().await.unwrap();
+        assert_eq!(status, 200, "{body}: {text:?}");
+        serde_json::from_slice(&text).unwrap_or_default()
     }
 
     /// Prometheus' answer to a query: the value of each series.
@@ -237,10 +280,11 @@ impl Receiver {
 async fn take(
     request: Request<Incoming>,
     kept: Arc<Mutex<Vec<Message>>>,
-) -> Result<Response<Empty<Bytes>>, Infallible> {
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let path = request.uri().path().to_owned();
     let body = request.into_body().collect().await.unwrap().to_bytes();
     let body = serde_json::from_slice(&body).unwrap();
     kept.lock().unwrap().push(Message { path, body });
-    Ok(Response::new(Empty::new()))
+    // Slack's answer. The others read none.
+    Ok(Response::new(Full::from("ok")))
 }

@@ -13,7 +13,7 @@ struct Block {
     text: String,
 }
 
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
@@ -22,6 +22,7 @@ const PAGES: [&str; 13] = [
     "docs/alerting.md",
     "docs/api.md",
     "docs/architecture.md",
+    "docs/assets.md",
     "docs/dashboards.md",
     "docs/metrics.md",
     "docs/remediation.md",
@@ -71,6 +72,7 @@ fn every_yaml_snippet_is_of_a_kind_that_is_checked() {
         "yaml prometheus",
         "yaml alertmanager",
         "yaml rules",
+        "yaml thresholds",
     ];
     for block in blocks() {
         let checked = !block.kind.starts_with("yaml") || known.contains(&block.kind.as_str());
@@ -101,6 +103,22 @@ fn prometheus_takes_its_snippets() {
 fn alertmanager_takes_its_snippet() {
     each_block("yaml alertmanager", |path| {
         tools::run("amtool", ["check-config", path]).must_pass();
+    });
+}
+
+#[test]
+fn assets_takes_its_thresholds() {
+    each_block("yaml thresholds", |path| {
+        let exporter = env!("CARGO_BIN_EXE_job-failure-exporter");
+        let args = [
+            "assets",
+            "rules",
+            "--file",
+            "thresholds.yml",
+            "--thresholds",
+            path,
+        ];
+        tools::run(exporter, args).must_pass();
     });
 }
 

@@ -1,13 +1,9 @@
-//! The shipped configurations of Prometheus and Alertmanager: valid, alerts go where they should, some are held back.
+//! The shipped configurations of Prometheus and Alertmanager: valid, and alerts go where they should.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
+use serde_json::Value;
 
 use crate::alert_rules::alert_names;
 use crate::tools;
@@ -15,172 +11,6 @@ use crate::tools::at_root;
 
 const ALERTMANAGER: &str = "deploy/alertmanager/alertmanager.yml";
 const ROUTES: &str = "deploy/alertmanager/routes.txt";
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-struct Alertmanager {
-    process: Child,
-    url: String,
-    _storage: TempDir,
-}
-
-impl Drop for Alertmanager {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Alertmanager {
-    fn start() -> Self {
-        let shipped = at_root(ALERTMANAGER);
-        let storage = tempfile::tempdir().unwrap();
-        let config = storage.path().join("alertmanager.yml");
-        // Nothing of this may reach a receiver that happens to run here.
-        let text = fs::read_to_string(shipped)
-            .unwrap()
-            .replace("127.0.0.1:10142", "127.0.0.1:1");
-        fs::write(&config, text).unwrap();
-        let free = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
-        let process = Command::new(tools::alertmanager())
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.path={}", storage.path().display()))
-            .arg(format!("--web.listen-address={free}"))
-            .args(["--cluster.listen-address=", "--log.level=error"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let this = Self {
-            process,
-            url: format!("http://{free}"),
-            _storage: storage,
-        };
-        this.until(|| this.amtool(&["alert", "query"]).passed);
-        this
-    }
-
-    fn amtool(&self, args: &[&str]) -> tools::Answer {
-        let url = format!("--alertmanager.url={}", self.url);
-        tools::run("amtool", [url.as_str()].iter().chain(args))
-    }
-
-    fn add(&self, labels: &[&str]) {
-        self.amtool(&[&["alert", "add"], labels].concat())
-            .must_pass();
-    }
-
-    /// Alerts that would be sent, as `alertname severity`.
-    fn sent(&self) -> BTreeSet<String> {
-        let answer = self.amtool(&["alert", "query", "--active", "--output=json"]);
-        answer.must_pass();
-        let alerts: serde_json::Value = serde_json::from_str(&answer.printed).unwrap();
-        let of = |alert: &serde_json::Value, label: &str| {
-            alert["labels"][label].as_str().unwrap().to_owned()
-        };
-        let alerts = alerts.as_array().unwrap().iter();
-        alerts
-            .map(|alert| format!("{} {}", of(alert, "alertname"), of(alert, "severity")))
-            .collect()
-    }
-
-    #[track_caller]
-    fn until(&self, holds: impl Fn() -> bool) {
-        let end = Instant::now() + PATIENCE;
-        while !holds() {
-            assert!(
-                Instant::now() < end,
-                "waited for {PATIENCE:?}; last: {:?}",
-                self.amtool(&["alert", "query"]).output
-            );
-            thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    #[track_caller]
-    fn sends(&self, wanted: &[&str]) {
-        let wanted: BTreeSet<_> = wanted.iter().map(ToString::to_string).collect();
-        self.until(|| self.sent() == wanted);
-    }
-}
-
-#[test]
-fn a_critical_alert_holds_back_its_warning_and_an_exporter_that_is_down_all_about_jobs() {
-    let alertmanager = Alertmanager::start();
-    let unit = ["project=acme/shop", "ref=main", "job_name=unit"];
-    let repeatedly = "alertname=CIJobFailingRepeatedly";
-    alertmanager.add(&[&[repeatedly, "severity=warning"], &unit[..]].concat());
-    alertmanager.add(
-        &[
-            &["alertname=CIJobFailureRatioHigh", "severity=warning"],
-            &unit[..],
-        ]
-        .concat(),
-    );
-    alertmanager.sends(&[
-        "CIJobFailingRepeatedly warning",
-        "CIJobFailureRatioHigh warning",
-    ]);
-
-    let other = ["project=acme/shop", "ref=main", "job_name=other"];
-    alertmanager.add(&[&[repeatedly, "severity=critical"], &other[..]].concat());
-    alertmanager.sends(&[
-        "CIJobFailingRepeatedly critical",
-        "CIJobFailingRepeatedly warning",
-        "CIJobFailureRatioHigh warning",
-    ]);
-
-    alertmanager.add(&[&[repeatedly, "severity=critical"], &unit[..]].concat());
-    alertmanager.sends(&[
-        "CIJobFailingRepeatedly critical",
-        "CIJobFailureRatioHigh warning",
-    ]);
-
-    alertmanager.add(&[
-        "alertname=CIExporterPollStale",
-        "severity=warning",
-        "project=acme/shop",
-    ]);
-    alertmanager.add(&["alertname=Watchdog", "severity=none"]);
-    alertmanager.add(&[
-        "alertname=CIExporterDown",
-        "severity=critical",
-        "job=job-failure-exporter",
-    ]);
-    alertmanager.sends(&["CIExporterDown critical", "Watchdog none"]);
-}
-
-#[test]
-fn a_mass_failure_holds_back_the_failures_of_single_jobs_and_an_escalation_the_alert_it_escalates()
-{
-    let alertmanager = Alertmanager::start();
-    let unit = ["project=acme/shop", "ref=main", "job_name=unit"];
-    let other = ["project=acme/shop", "ref=main", "job_name=other"];
-    let add = |alert: &str, severity: &str, labels: &[&str]| {
-        let alert = format!("alertname={alert}");
-        let severity = format!("severity={severity}");
-        alertmanager.add(&[&[alert.as_str(), severity.as_str()], labels].concat());
-    };
-    add("CIJobFailingRepeatedly", "critical", &unit);
-    add("CIJobFailingForLong", "critical", &unit);
-    add("CIJobFailingRepeatedly", "warning", &other);
-    add("CIJobStuck", "warning", &other);
-    alertmanager.sends(&[
-        "CIJobFailingForLong critical",
-        "CIJobFailingRepeatedly warning",
-        "CIJobStuck warning",
-    ]);
-
-    add("CIJobFailureRatioHigh", "warning", &unit);
-    add("CIInfrastructureFailures", "critical", &[]);
-    add("CIMassFailure", "critical", &[]);
-    alertmanager.sends(&["CIMassFailure critical", "CIJobStuck warning"]);
-}
 
 #[test]
 fn the_example_configurations_are_valid() {
@@ -227,4 +57,46 @@ fn alerts_go_where_the_table_of_routes_says() {
         forgotten.is_empty(),
         "{ROUTES} says nothing of {forgotten:?}"
     );
+}
+
+/// The labels of a job by which an incident of the pager is grouped.
+const INCIDENT: [&str; 8] = [
+    "gitlab", "cluster", "project", "ref", "track", "job_name", "schedule", "team",
+];
+
+/// How each route groups that may send alerts on jobs, with its receiver. Children inherit from their parent.
+fn groupings(route: &Value, inherited: &[String], found: &mut Vec<(String, Vec<String>)>) {
+    let own = route["group_by"].as_array().map(|labels| {
+        let labels = labels
+            .iter()
+            .map(|label| label.as_str().unwrap().to_owned());
+        labels.collect::<Vec<_>>()
+    });
+    let group = own.as_deref().unwrap_or(inherited);
+    let receiver = route["receiver"].as_str().unwrap().to_owned();
+    if receiver == "platform" || receiver == "dead-mans-switch" {
+        return;
+    }
+    found.push((receiver, group.to_vec()));
+    for child in route["routes"].as_array().into_iter().flatten() {
+        groupings(child, group, found);
+    }
+}
+
+#[test]
+fn a_job_has_one_group_whatever_the_name_and_the_severity_of_its_alerts() {
+    for path in [ALERTMANAGER, "deploy/alertmanager/receivers.example.yml"] {
+        let config = fs::read_to_string(at_root(path)).unwrap();
+        let config: Value = serde_yaml::from_str(&config).unwrap();
+        let mut found = Vec::new();
+        groupings(&config["route"], &[], &mut found);
+        for (receiver, group) in found {
+            let wanted: &[&str] = if receiver.ends_with("pager") {
+                &INCIDENT
+            } else {
+                &["gitlab", "cluster", "team", "project"]
+            };
+            assert_eq!(group, wanted, "{path}: {receiver}");
+        }
+    }
 }

@@ -60,12 +60,14 @@ fn saved(ref_name: &str, pipelines: &[u64]) -> Saved {
             failure_reason: None,
             has_other_jobs: false,
             web_url: None,
+            commit_info: None,
             is_partial: false,
         };
         let job = JobObservation {
             id: id * 10,
             name: "unit".into(),
             stage: "test".into(),
+            tags: "".into(),
             status: Status::Failed,
             allow_failure: false,
             created_at: Some(at(*id)),

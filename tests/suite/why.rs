@@ -127,6 +127,9 @@ async fn the_log_of_the_last_failure_tells_its_class_and_its_last_lines_without_
     let job = &answer["jobs"][0];
     assert_eq!(job["page"], PAGE);
     assert_eq!(job["consecutive_failures"], 3);
+    let told = samples.one("job_failure_log_info", &UNIT).unwrap();
+    let line = "net/http: TLS handshake timeout (manager.go:237:10s)";
+    assert_eq!(told.labels["line"], line, "what the rule matched");
     let failing = &job["failing"];
     assert_eq!(failing["failure_class"], "infrastructure");
     let excerpt = failing["log_excerpt"]["text"].as_str().unwrap();

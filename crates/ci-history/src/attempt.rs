@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FailureClass, JobObservation, PipelineObservation, Span, Status, Timestamp};
+use super::{
+    CommitInfo, FailureClass, JobObservation, PipelineObservation, Span, Status, Timestamp,
+};
 
 /// Progress of an attempt.
 ///
@@ -90,6 +92,8 @@ pub struct Detail {
     pub log_class: Option<FailureClass>,
     /// Name of the configured pattern that was found in the log.
     pub log_rule: Option<Arc<str>>,
+    /// Title and author of the commit; only of failed attempts.
+    pub commit_info: Option<Arc<CommitInfo>>,
 }
 
 /// One attempt of a job.
@@ -123,6 +127,7 @@ impl Attempt {
     /// shares a history.
     pub(crate) fn of_job(
         job: &JobObservation,
+        commit_info: Option<&Arc<CommitInfo>>,
         project_url: Option<&str>,
         member: Option<Arc<str>>,
         now: Timestamp,
@@ -137,6 +142,7 @@ impl Attempt {
             member,
             log_class: None,
             log_rule: None,
+            commit_info: commit_info.filter(|_| phase == Phase::Failed).cloned(),
         };
         Self {
             id: job.id,
@@ -164,6 +170,7 @@ impl Attempt {
         let detail = (phase == Phase::Failed).then(|| Detail {
             failure_reason: pipeline.failure_reason.clone(),
             web_url: pipeline.web_url.clone(),
+            commit_info: pipeline.commit_info.clone(),
             ..Detail::default()
         });
         Self {
@@ -240,6 +247,7 @@ impl Attempt {
             ours.failure_reason = reason.max(theirs.failure_reason.clone());
             ours.web_url = ours.web_url.take().max(theirs.web_url.clone());
             ours.member = ours.member.take().max(theirs.member.clone());
+            ours.commit_info = ours.commit_info.take().max(theirs.commit_info.clone());
             if ours.log_class < theirs.log_class {
                 ours.log_class = theirs.log_class;
                 ours.log_rule.clone_from(&theirs.log_rule);
@@ -293,6 +301,31 @@ impl Attempt {
     /// Name of the configured pattern that was found in the log.
     pub(crate) fn log_rule(&self) -> Option<&Arc<str>> {
         self.detail.as_ref()?.log_rule.as_ref()
+    }
+
+    /// Title and author of the commit, if the attempt failed.
+    pub fn commit_info(&self) -> Option<&Arc<CommitInfo>> {
+        self.detail.as_ref()?.commit_info.as_ref()
+    }
+
+    /// Adds what is known of the commit, if the attempt failed.
+    pub fn note_commit(&mut self, info: Option<&Arc<CommitInfo>>) {
+        if let (Phase::Failed, Some(info)) = (self.phase, info) {
+            let detail = self.detail.get_or_insert_default();
+            detail.commit_info = detail.commit_info.take().max(Some(info.clone()));
+        }
+    }
+
+    /// The same attempt without what is known of the commit.
+    pub(crate) fn without_commit_info(&self) -> Self {
+        let mut attempt = self.clone();
+        if let Some(detail) = &mut attempt.detail {
+            detail.commit_info = None;
+        }
+        attempt.detail = attempt
+            .detail
+            .filter(|detail| **detail != Detail::default());
+        attempt
     }
 
     /// Records what was found in the log.

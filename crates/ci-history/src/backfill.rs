@@ -84,12 +84,14 @@ mod tests {
             failure_reason: None,
             has_other_jobs: false,
             web_url: None,
+            commit_info: None,
             is_partial: false,
         };
         let job = JobObservation {
             id: id * 10,
             name: "build".into(),
             stage: "test".into(),
+            tags: "".into(),
             status,
             allow_failure: false,
             created_at: at,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::attempt::Attempt;
 use super::execution::{Counted, Execution};
-use super::{ClassCounts, FailureClass, Outcome, OutcomeCounts, Rules, Timestamp};
+use super::{ClassCounts, CommitInfo, FailureClass, Outcome, OutcomeCounts, Rules, Timestamp};
 
 /// An execution of an imported document, which names no pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +30,8 @@ pub struct Baseline {
     pub streak_since: Option<Timestamp>,
     /// Commit of the streak's first execution.
     pub first_failing_commit: Option<Arc<str>>,
+    /// Title and author of that commit.
+    pub first_failing_info: Option<Arc<CommitInfo>>,
     /// Commit of the newest passed execution up to `settled_through`.
     pub last_passing_commit: Option<Arc<str>>,
     /// Executions by outcome.
@@ -81,7 +83,7 @@ impl Baseline {
     pub(crate) fn note_ended(&mut self, attempt: &Attempt) {
         let known = self.last_ended.as_deref().map(Attempt::order_of_end);
         if known < Some(attempt.order_of_end()) {
-            self.last_ended = Some(Box::new(attempt.clone()));
+            self.last_ended = Some(Box::new(attempt.without_commit_info()));
         }
     }
 
@@ -115,12 +117,15 @@ impl Baseline {
             if self.streak == 0 {
                 self.streak_since = execution.deciding(rules).and_then(|attempt| attempt.at);
                 self.first_failing_commit = Some(execution.commit.clone());
+                let deciding = execution.deciding(rules);
+                self.first_failing_info = deciding.and_then(Attempt::commit_info).cloned();
             }
             self.streak = self.streak.saturating_add(1);
         } else {
             self.streak = 0;
             self.streak_since = None;
             self.first_failing_commit = None;
+            self.first_failing_info = None;
             if outcome == Outcome::Passed {
                 self.last_passing_commit = Some(execution.commit.clone());
             }

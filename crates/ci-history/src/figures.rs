@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{FailureClass, LogExcerpt, Outcome, Span, Timestamp};
+use super::{CommitInfo, FailureClass, LogExcerpt, Outcome, Span, Timestamp};
 
 /// Executions by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,6 +61,8 @@ pub struct Failing {
     pub since: Option<Timestamp>,
     /// Commit of the streak's first execution.
     pub first_failing_commit: Option<Arc<str>>,
+    /// Title and author of that commit.
+    pub first_failing_info: Option<Arc<CommitInfo>>,
     /// Commit of the last execution that passed before the streak.
     pub last_passing_commit: Option<Arc<str>>,
     /// Job id of the last failed attempt.
@@ -193,6 +195,8 @@ pub struct JobRow {
     pub name: Arc<str>,
     /// Stage of the newest attempt.
     pub stage: Arc<str>,
+    /// Tags that a runner must have to take the newest attempt: sorted, with commas between them.
+    pub tags: Arc<str>,
     /// `allow_failure` of the newest attempt.
     pub allow_failure: bool,
     /// Figures of the job.

@@ -109,12 +109,8 @@ impl History {
         attempt.note_log(finding.class, finding.rule.as_ref());
         execution.count(rules);
         let mut changed = *execution != before;
-        if let Some(text) = &finding.excerpt {
-            let excerpt = LogExcerpt {
-                job_id: finding.job_id,
-                text: text.clone(),
-            };
-            changed |= self.note_excerpt(&excerpt);
+        if let Some(excerpt) = &finding.excerpt {
+            changed |= self.note_excerpt(excerpt);
         }
         self.trim(rules);
         changed

@@ -74,6 +74,7 @@ mod tests {
             failure_reason: None,
             has_other_jobs: false,
             web_url: None,
+            commit_info: None,
             is_partial: false,
         }
     }

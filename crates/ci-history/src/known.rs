@@ -60,6 +60,7 @@ impl Timeline {
             failure_reason: None,
             has_other_jobs: false,
             web_url: None,
+            commit_info: None,
             is_partial: false,
         })
     }

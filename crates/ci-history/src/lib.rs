@@ -10,8 +10,8 @@
 //! | identity | `key`, `track` |
 //! | counting | `finished`, `attempt` -> `execution` -> `baseline` -> `history` -> `timeline` |
 //! | further operations on timelines | `absence`, `backfill`, `identity`, `import`, `known`, `merge`, `regroup`, `retention`, `withdrawal` |
-//! | output | `figures`, `past`, `pipeline`, `summary` |
-//! | failures | `failure_class`, `log`, `log_rules`, `mask` |
+//! | output | `figures`, `past`, `pipeline`, `record`, `summary` |
+//! | failures | `commit`, `failure_class`, `line`, `log`, `log_rules`, `mask`, `telling_line` |
 //! | time | `clock`, `duration`, `time` |
 
 mod absence;
@@ -19,6 +19,7 @@ mod attempt;
 mod backfill;
 mod baseline;
 pub mod clock;
+mod commit;
 pub mod duration;
 mod execution;
 mod failure_class;
@@ -29,6 +30,7 @@ mod identity;
 mod import;
 mod key;
 mod known;
+mod line;
 mod log;
 mod log_rules;
 mod mask;
@@ -40,17 +42,20 @@ mod outcome;
 mod past;
 mod pattern;
 mod pipeline;
+mod record;
 mod regroup;
 mod retention;
 mod rules;
 mod scope;
 mod shard;
 mod summary;
+mod telling_line;
 mod time;
 mod timeline;
 mod track;
 mod withdrawal;
 
+pub use commit::{CommitInfo, UnmaskedCommit};
 pub use failure_class::FailureClass;
 pub use figures::{
     ClassCounts, Failing, Figures, JobRow, OutcomeCounts, TimelineRows, WindowEntry,
@@ -65,6 +70,7 @@ pub use observation::{CONFIG_ERROR, JOBS_FAILED, JobObservation, PipelineObserva
 pub use outcome::Outcome;
 pub use past::{FailedAttempt, FollowingAttempt};
 pub use pipeline::{ExecutionRow, ExecutionState, PipelineRow};
+pub use record::PipelineRecord;
 pub use rules::{
     AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs,
     OutdatedDeployments, Rules,

@@ -5,21 +5,16 @@ use std::sync::{Arc, LazyLock};
 use regex::Regex;
 
 use super::FailureClass;
+use super::line::{is_visible, without_escapes};
 use super::mask::Masker;
 use super::pattern::pattern;
+use super::telling_line::telling_line;
 
 /// Maximum number of lines in an excerpt.
 const EXCERPT_LINES: usize = 20;
 
 /// Maximum number of bytes in an excerpt.
 const EXCERPT_BYTES: usize = 2048;
-
-/// ECMA-48 control sequences and operating system commands: colours, cursor movements, titles.
-static ESCAPES: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[PX^_][^\x1b\n]*(?:\x1b\\)?|[ -/]*[0-~])",
-    )
-});
 
 /// GitLab's markers of collapsible sections.
 static SECTIONS: LazyLock<Regex> =
@@ -44,6 +39,16 @@ pub struct LogExcerpt {
     pub job_id: u64,
     /// Up to 20 lines and 2 KiB.
     pub text: Arc<str>,
+    /// The line of the whole log that tells most: up to 200 characters.
+    pub line: Arc<str>,
+}
+
+impl LogExcerpt {
+    /// An excerpt whose text is all that is left of its log. The text is masked.
+    pub fn of_text(job_id: u64, text: Arc<str>) -> Self {
+        let line = telling_line(&text, None).unwrap_or_default().into();
+        Self { job_id, text, line }
+    }
 }
 
 /// Failure class and excerpt from the log of a failed attempt.
@@ -57,8 +62,8 @@ pub struct LogFinding {
     pub class: FailureClass,
     /// Name of the configured pattern that decided the class.
     pub rule: Option<Arc<str>>,
-    /// The last lines; `None` for a blank log.
-    pub excerpt: Option<Arc<str>>,
+    /// The last lines and the most telling one; `None` for a blank log.
+    pub excerpt: Option<LogExcerpt>,
 }
 
 impl LogText {
@@ -94,11 +99,17 @@ impl LogText {
         self.0.trim().is_empty()
     }
 
-    /// The last lines, masked; `None` if all lines are blank.
-    pub fn excerpt(&self, masker: &Masker) -> Option<Arc<str>> {
+    /// The last lines and the most telling one of a job's log, masked; `None` if all lines are blank. `rule` is the
+    /// pattern that decided the class.
+    pub fn excerpt(
+        &self,
+        job_id: u64,
+        masker: &Masker,
+        rule: Option<&Regex>,
+    ) -> Option<LogExcerpt> {
         // Mask first: the rules would not recognize a secret that was cut.
-        let text = masker.masked(&self.0);
-        let written = text.lines().filter(|line| !line.trim().is_empty());
+        let masked = masker.masked(&self.0);
+        let written = masked.lines().filter(|line| !line.trim().is_empty());
         let mut lines: Vec<&str> = Vec::new();
         let mut room = EXCERPT_BYTES;
         for line in written.rev().take(EXCERPT_LINES) {
@@ -110,7 +121,13 @@ impl LogText {
             lines.push(line);
         }
         lines.reverse();
-        (!lines.is_empty()).then(|| lines.join("\n").into())
+        Some(LogExcerpt {
+            job_id,
+            text: Some(lines.join("\n"))
+                .filter(|text| !text.is_empty())?
+                .into(),
+            line: telling_line(&masked, rule)?.into(),
+        })
     }
 }
 
@@ -123,19 +140,11 @@ impl std::fmt::Debug for LogText {
 /// A line as a terminal finally shows it.
 fn plain(line: &str) -> String {
     let line = SECTIONS.replace_all(line, "\r");
-    let line = ESCAPES.replace_all(&line, "");
+    let line = without_escapes(&line);
     // Text after a carriage return overwrites the text before it.
     let shown = line.trim_end_matches('\r').rsplit('\r').next();
-    let is_kept = |c: &char| *c == '\t' || !(c.is_control() || is_invisible(*c));
+    let is_kept = |c: &char| *c == '\t' || is_visible(*c);
     shown.unwrap_or_default().chars().filter(is_kept).collect()
-}
-
-/// Whether the character has no width, or changes the direction of writing.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The beginning of a line, at most `room` bytes.
@@ -157,6 +166,10 @@ mod tests {
         LogText::read(log.as_bytes(), true)
     }
 
+    fn excerpt(text: &LogText) -> Option<LogExcerpt> {
+        text.excerpt(1, &Masker::default(), None)
+    }
+
     #[test]
     fn colours_sections_times_and_overwritten_text_are_gone() {
         let log = "section_start:1700000000:step_script[collapsed=true]\r\x1b[0K\x1b[36;1mRunning\x1b[0;m\r\n\
@@ -173,12 +186,12 @@ mod tests {
     fn an_excerpt_is_the_last_twenty_lines_that_say_something() {
         let lines: Vec<_> = (1..=30).map(|n| format!("line {n}")).collect();
         let log = lines.join("\n\n");
-        let excerpt = read(&log).excerpt(&Masker::default()).unwrap();
+        let text = excerpt(&read(&log)).unwrap().text;
         assert!(
-            excerpt.starts_with("line 11\n") && excerpt.ends_with("\nline 30"),
-            "{excerpt}"
+            text.starts_with("line 11\n") && text.ends_with("\nline 30"),
+            "{text}"
         );
-        assert_eq!(read(" \n\x1b[0;m\n").excerpt(&Masker::default()), None);
+        assert_eq!(excerpt(&read(" \n\x1b[0;m\n")), None);
     }
 
     #[test]
@@ -197,9 +210,11 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_make_a_short_excerpt(bytes in prop::collection::vec(any::<u8>(), 0..600), whole: bool) {
-            if let Some(excerpt) = LogText::read(&bytes, whole).excerpt(&Masker::default()) {
-                prop_assert!(excerpt.len() <= EXCERPT_BYTES && excerpt.lines().count() <= EXCERPT_LINES);
-                prop_assert!(!excerpt.chars().any(|c| c.is_control() && c != '\n' && c != '\t'));
+            if let Some(LogExcerpt { text, line, .. }) = excerpt(&LogText::read(&bytes, whole)) {
+                prop_assert!(text.len() <= EXCERPT_BYTES && text.lines().count() <= EXCERPT_LINES);
+                prop_assert!(!text.chars().any(|c| c.is_control() && c != '\n' && c != '\t'));
+                prop_assert!(!line.is_empty() && line.len() <= 512 && line.chars().count() <= 200);
+                prop_assert!(!line.chars().any(char::is_control));
             }
         }
     }

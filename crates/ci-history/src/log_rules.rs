@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use regex::RegexSet;
+use regex::{Regex, RegexSet};
 
 use super::FailureClass;
 
@@ -78,6 +78,18 @@ impl LogRules {
             (None, None) => (FailureClass::Script, None),
             (None, Some(_)) => (by_reason, None),
         }
+    }
+}
+
+impl LogRules {
+    /// The pattern that decides the class by the text of a [`LogText`](super::LogText), if one does.
+    pub fn deciding_pattern(&self, reason: Option<&str>, log: &str) -> Option<Regex> {
+        if FailureClass::of_reason(reason).is_decided_by_reason() {
+            return None;
+        }
+        let index = self.patterns.matches(log).iter().next()?;
+        // Alone a pattern takes no more room than in the set.
+        Regex::new(&self.patterns.patterns()[index]).ok()
     }
 }
 

@@ -20,6 +20,7 @@ mod values;
 mod vendors;
 mod wrapped;
 
+pub(crate) use spans::MASKED;
 use spans::Spans;
 
 /// How often an encoded text is decoded within a decoded one.

@@ -10,7 +10,7 @@ use super::baseline::Baseline;
 use super::execution::Execution;
 use super::history::History;
 use super::timeline::{Job, Timeline};
-use super::{FailureClass, Outcome, Rules, Timestamp};
+use super::{CommitInfo, FailureClass, Outcome, Rules, Timestamp};
 
 impl Timeline {
     /// Merges another replica's state of the same timeline.
@@ -51,11 +51,15 @@ impl Timeline {
 
 impl Job {
     fn merge(&mut self, other: &Self) {
-        let described = |job: &Self| (job.newest_attempt, job.allow_failure, job.stage.clone());
+        let described = |job: &Self| {
+            let texts = (job.stage.clone(), job.tags.clone());
+            (job.newest_attempt, job.allow_failure, texts)
+        };
         if described(other) > described(self) {
             self.newest_attempt = other.newest_attempt;
             self.allow_failure = other.allow_failure;
             self.stage = other.stage.clone();
+            self.tags = other.tags.clone();
         }
         self.merge_sources(other);
         self.history.merge(&other.history);
@@ -135,6 +139,8 @@ impl Baseline {
             self.streak_since = other.streak_since;
             self.first_failing_commit
                 .clone_from(&other.first_failing_commit);
+            self.first_failing_info
+                .clone_from(&other.first_failing_info);
             self.last_passing_commit
                 .clone_from(&other.last_passing_commit);
         }
@@ -156,6 +162,7 @@ type StreakParts<'a> = (
     Option<Timestamp>,
     &'a Option<Arc<str>>,
     &'a Option<Arc<str>>,
+    &'a Option<Arc<CommitInfo>>,
 );
 
 fn streak(baseline: &Baseline) -> StreakParts<'_> {
@@ -164,5 +171,6 @@ fn streak(baseline: &Baseline) -> StreakParts<'_> {
         baseline.streak_since,
         &baseline.first_failing_commit,
         &baseline.last_passing_commit,
+        &baseline.first_failing_info,
     )
 }

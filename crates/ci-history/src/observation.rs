@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Span, Timestamp};
+use super::{CommitInfo, Span, Timestamp};
 
 /// Status of a job, trigger job or pipeline (GitLab's `Ci::HasStatus`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -92,6 +92,8 @@ pub struct PipelineObservation {
     pub has_other_jobs: bool,
     /// Page of the pipeline in GitLab.
     pub web_url: Option<Box<str>>,
+    /// Title and author of its commit; known once a job failed.
+    pub commit_info: Option<Arc<CommitInfo>>,
     /// Whether some of its jobs were left out because of a limit. Then a job that is missing was not absent.
     pub is_partial: bool,
 }
@@ -112,6 +114,8 @@ pub struct JobObservation {
     pub name: Arc<str>,
     /// Stage name; empty if GitLab gives none.
     pub stage: Arc<str>,
+    /// Tags that a runner must have to take the job: sorted, with commas between them.
+    pub tags: Arc<str>,
     /// Status at the time of the observation.
     pub status: Status,
     /// Whether the pipeline passes although this job fails.

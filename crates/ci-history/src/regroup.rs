@@ -175,6 +175,7 @@ impl Job {
         if other.newest_attempt > self.newest_attempt {
             self.newest_attempt = other.newest_attempt;
             self.stage = other.stage;
+            self.tags = other.tags;
             self.allow_failure = other.allow_failure;
         }
         self.history.absorb(other.history, rules);
@@ -244,6 +245,7 @@ impl History {
             baseline.streak = 0;
             baseline.streak_since = None;
             baseline.first_failing_commit = None;
+            baseline.first_failing_info = None;
         }
     }
 }

@@ -48,6 +48,7 @@ impl Job {
         JobRow {
             name: name.clone(),
             stage: self.stage.clone(),
+            tags: self.tags.clone(),
             allow_failure: self.allow_failure,
             figures: Figures {
                 absent_pipelines: pipelines as u64,
@@ -206,6 +207,7 @@ impl Streak {
         self.length = self.length.saturating_add(1);
         failing.since = attempt.and_then(|attempt| attempt.at);
         failing.first_failing_commit = Some(execution.commit.clone());
+        failing.first_failing_info = attempt.and_then(Attempt::commit_info).cloned();
     }
 
     /// Continues the streak into the baseline. All kept executions failed.
@@ -220,6 +222,9 @@ impl Streak {
             self.failing
                 .first_failing_commit
                 .clone_from(&baseline.first_failing_commit);
+            self.failing
+                .first_failing_info
+                .clone_from(&baseline.first_failing_info);
         }
         self.length = self.length.saturating_add(baseline.streak);
         self.failing

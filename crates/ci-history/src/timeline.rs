@@ -38,6 +38,8 @@ pub struct Job {
     pub history: History,
     /// Stage of the newest attempt.
     pub stage: Arc<str>,
+    /// Tags that a runner must have to take the newest attempt.
+    pub tags: Arc<str>,
     /// `allow_failure` of the newest attempt.
     pub allow_failure: bool,
     /// Job id of the newest attempt.
@@ -108,7 +110,7 @@ impl Timeline {
             ..Changes::default()
         };
         changes.pipelines |= self.note_finished(pipeline, jobs);
-        for (name, attempts) in self.by_history(jobs, rules, now) {
+        for (name, attempts) in self.by_history(pipeline, jobs, rules, now) {
             if self.observe_job(&name, pipeline, &attempts, end, rules) {
                 changes.jobs.insert(name);
             }
@@ -148,6 +150,7 @@ impl Timeline {
     /// Groups the observations by history.
     fn by_history<'a>(
         &self,
+        pipeline: &PipelineObservation,
         jobs: &'a [JobObservation],
         rules: &Rules,
         now: Timestamp,
@@ -156,7 +159,9 @@ impl Timeline {
         for job in jobs {
             let name = rules.job_names.history_name(&job.name);
             let member = (rules.job_names != JobNames::Full).then(|| job.name.clone());
-            let attempt = Attempt::of_job(job, self.project_url.as_deref(), member, now);
+            let commit_info = pipeline.commit_info.as_ref();
+            let project_url = self.project_url.as_deref();
+            let attempt = Attempt::of_job(job, commit_info, project_url, member, now);
             let name = self
                 .jobs
                 .get_key_value(name.as_ref())
@@ -246,16 +251,19 @@ impl Timeline {
 }
 
 impl Job {
-    /// Takes stage and `allow_failure` from the newest attempt. Returns whether they changed.
+    /// Takes stage, tags and `allow_failure` from the newest attempt. Returns whether they changed.
     fn describe(&mut self, observed: &[(&JobObservation, Attempt)]) -> bool {
         let mut changed = false;
         for (seen, attempt) in observed {
             let first = earliest(self.history.first_seen, seen.created_at.or(attempt.at));
             changed |= std::mem::replace(&mut self.history.first_seen, first) != first;
             if seen.id > self.newest_attempt {
-                changed |= self.stage != seen.stage || self.allow_failure != seen.allow_failure;
+                changed |= self.stage != seen.stage
+                    || self.tags != seen.tags
+                    || self.allow_failure != seen.allow_failure;
                 self.newest_attempt = seen.id;
                 self.stage = seen.stage.clone();
+                self.tags = seen.tags.clone();
                 self.allow_failure = seen.allow_failure;
             }
         }

@@ -164,6 +164,7 @@ mod tests {
             id,
             name: name.into(),
             stage: "test".into(),
+            tags: Arc::default(),
             status,
             allow_failure: false,
             created_at: None,
@@ -190,6 +191,7 @@ mod tests {
             duration: None,
             failure_reason: None,
             has_other_jobs: false,
+            commit_info: None,
             is_partial: false,
             web_url: None,
         };

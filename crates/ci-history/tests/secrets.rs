@@ -21,9 +21,10 @@ fn shown(log: &str) -> String {
     let log = format!(
         "/builds/acme/shop/src/cart.py:118\n{log}\nFAILED tests/test_cart.py::test_total - assert 12 == 13\n"
     );
-    let text = LogText::read(log.as_bytes(), true)
-        .excerpt(&Masker::default())
+    let excerpt = LogText::read(log.as_bytes(), true)
+        .excerpt(7, &Masker::default(), None)
         .unwrap();
+    let text = excerpt.text;
     for line in [
         "/builds/acme/shop/src/cart.py:118",
         "FAILED tests/test_cart.py::test_total - assert 12 == 13",

@@ -15,7 +15,7 @@ use super::waits::shorten_waits;
 pub(super) const WAIT_DIVISOR: u32 = 12;
 
 /// The shipped alert rules, by file name.
-const RULES: [(&str, &str); 10] = [
+const RULES: [(&str, &str); 13] = [
     (
         "absence.yml",
         include_str!("../../../alert-rules/absence.yml"),
@@ -25,9 +25,18 @@ const RULES: [(&str, &str); 10] = [
         include_str!("../../../alert-rules/common.yml"),
     ),
     (
+        "dashboards.yml",
+        include_str!("../../../alert-rules/dashboards.yml"),
+    ),
+    (
         "exporter.yml",
         include_str!("../../../alert-rules/exporter.yml"),
     ),
+    (
+        "exporter_troubles.yml",
+        include_str!("../../../alert-rules/exporter_troubles.yml"),
+    ),
+    ("flaky.yml", include_str!("../../../alert-rules/flaky.yml")),
     ("jobs.yml", include_str!("../../../alert-rules/jobs.yml")),
     (
         "pipelines.yml",

@@ -24,7 +24,7 @@ use job_failure_exporter::http::job_path;
 pub(super) const ALERT: &str = "CIJobFailingRepeatedly";
 
 /// The alert that always fires, as a heartbeat.
-const HEARTBEAT: &str = "Watchdog";
+const HEARTBEAT: &str = "CIWatchdog";
 
 /// Maximum size of a message in bytes, far more than the demo's alerts need.
 const MAX_MESSAGE_BYTES: usize = 4 << 20;
@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn other_alerts_do_not_count_as_the_required_one() {
         let mut log = AlertLog::default();
-        log.record(&delivery("firing", "Watchdog"));
+        log.record(&delivery("firing", "CIWatchdog"));
         log.record(&delivery("resolved", ALERT));
         assert!(!log.delivered());
         assert_eq!(log.summary(), "No alert was delivered.");

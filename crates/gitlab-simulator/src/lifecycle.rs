@@ -21,6 +21,13 @@ impl World {
         self.push_pipeline_as(Accounts::OWNER, project, plan)
     }
 
+    /// Gives the commit of a pipeline a title.
+    pub fn set_title(&mut self, pipeline: u64, title: &str) {
+        if let Some(pipeline) = self.pipelines.get(&pipeline) {
+            self.titles.insert(pipeline.sha.clone(), title.to_owned());
+        }
+    }
+
     /// Creates a pipeline that this user started.
     pub(super) fn push_pipeline_as(&mut self, user: u64, project: u64, plan: PipelinePlan) -> u64 {
         let before_sha = self.head_of(project, plan.ref_name.as_deref());

@@ -130,13 +130,15 @@ impl World {
     fn commit(&self, pipeline: &Pipeline) -> Value {
         let project = self.project_url(pipeline.project_id);
         let written = pipeline.created_at.iso();
+        let title = self.titles.get(&pipeline.sha).cloned();
+        let title = title.unwrap_or_else(|| format!("Change {}", pipeline.iid));
         json!({
             "id": pipeline.sha,
             "short_id": pipeline.sha.get(..8),
             "created_at": written,
             "parent_ids": [pipeline.before_sha],
-            "title": format!("Change {}", pipeline.iid),
-            "message": format!("Change {}", pipeline.iid),
+            "title": title,
+            "message": title,
             "author_name": "Example User",
             "author_email": "user@example.com",
             "authored_date": written,

@@ -37,6 +37,8 @@ pub struct World {
     pub(super) logs: BTreeMap<u64, String>,
     /// When logs were erased, by job id.
     pub(super) erased_logs: BTreeMap<u64, Moment>,
+    /// Titles of commits, by their ids.
+    pub(super) titles: BTreeMap<String, String>,
     /// Files of repositories, by project id and path.
     pub(super) files: BTreeMap<(u64, String), String>,
     pub(super) hooks: Vec<mpsc::UnboundedSender<Hook>>,
@@ -85,6 +87,7 @@ impl World {
             random: fastrand::Rng::with_seed(seed),
             logs: BTreeMap::new(),
             erased_logs: BTreeMap::new(),
+            titles: BTreeMap::new(),
             files: BTreeMap::new(),
             hooks: Vec::new(),
             accounts: Accounts::new(),

@@ -2,6 +2,7 @@
 //!
 //! | module | offers |
 //! | --- | --- |
+//! | [`company`] | a synthetic company of any size, rendered as the exporter renders it |
 //! | [`daemon`] | the exporter as a process: configure, start, scrape, signal; waiting for conditions |
 //! | [`samples`] | a scraped page as samples to look up |
 //! | [`truth`] | comparison of metrics and documents with the truth of the simulated GitLab |
@@ -21,6 +22,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+pub mod company;
 pub mod daemon;
 pub mod economy;
 pub mod fault_proxy;

@@ -4,10 +4,12 @@
 //! replace the saved ones once a project is read to the end, unless those reach further back. Until then a checkpoint
 //! keeps what was read.
 
+mod past;
 mod project;
 mod report;
 mod run;
 mod timelines;
 
+pub use past::{PastError, PastOptions, Written};
 pub use report::{BackfillOutcome, Progress};
 pub use run::{Reach, run};

@@ -7,8 +7,10 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::past::Plan;
 use super::report::Progress;
 use super::timelines::{BackfillTimelines, SavedTimelines};
+use crate::daemon::error::DaemonError;
 use crate::daemon::storage;
 use crate::gitlab::{Error, Project};
 use crate::ingest::{BackfillListing, LISTING_OVERLAP, Reader};
@@ -33,6 +35,8 @@ pub(super) struct ProjectReader {
     pub(super) retention: Duration,
     /// When the backfill began, by GitLab's clock.
     pub(super) now: Timestamp,
+    /// What is to be written of the past.
+    pub(super) past: Option<Plan>,
     pub(super) progress: Arc<dyn Progress>,
     pub(super) stop: CancellationToken,
 }
@@ -99,13 +103,19 @@ impl ProjectReader {
         project: &Project,
         saved: SavedProject,
         place: (usize, usize),
-    ) -> Result<ProjectEnd, StoreError> {
+    ) -> Result<ProjectEnd, DaemonError> {
         let since = saved.watermark.map_or(self.target, |end| {
             before(end, LISTING_OVERLAP).min(self.target)
         });
+        if (self.past.as_ref()).is_some_and(|past| past.has(project.id)) {
+            // An earlier run has saved it and written its part.
+            return Ok(ProjectEnd::Done { timelines: 0 });
+        }
         let checkpoint = self.store.checkpoint(project.id).await?;
-        let checkpoint = checkpoint
-            .filter(|checkpoint| checkpoint.scope == self.scope && checkpoint.since <= since);
+        // The past of a project is written from its beginning.
+        let checkpoint = checkpoint.filter(|checkpoint| {
+            self.past.is_none() && checkpoint.scope == self.scope && checkpoint.since <= since
+        });
         let since = checkpoint
             .as_ref()
             .map_or(since, |checkpoint| checkpoint.since);
@@ -131,7 +141,8 @@ impl ProjectReader {
         pipelines.retain(|pipeline| !is_done(&checkpoint, pipeline.id, pipeline.updated_at));
         let before = all - pipelines.len();
         self.progress.begins(&project.path, place, all, before);
-        self.timelines.begin(&checkpoint, saved.timelines);
+        let past = self.past.as_ref().map(Plan::project);
+        self.timelines.begin(&checkpoint, saved.timelines, past);
         let read = self.read_pipelines(project, pipelines, &checkpoint).await?;
         self.save_checkpoint(project, &checkpoint).await?;
         match read {
@@ -186,8 +197,8 @@ impl ProjectReader {
         latest: Option<Timestamp>,
         is_resumed: bool,
         moves: &Moves,
-    ) -> Result<usize, StoreError> {
-        let (read, mut own) = self.timelines.end();
+    ) -> Result<usize, DaemonError> {
+        let (read, mut own, mut past) = self.timelines.end();
         // Not by a clock alone, which may be wrong.
         let cutoff = latest.map_or(self.cutoff, |at| {
             self.cutoff.min(before(at, self.retention))
@@ -210,6 +221,9 @@ impl ProjectReader {
             let timeline = &mut saved.timeline;
             timeline.project = project.path.clone();
             timeline.project_url.clone_from(&project.web_url);
+            if let Some(past) = past.get_mut(&key) {
+                past.join(timeline, &self.rules);
+            }
             if timeline.last_activity().is_none_or(|at| at >= cutoff) {
                 timelines.push(saved);
             }
@@ -231,6 +245,9 @@ impl ProjectReader {
         }
         for key in &moves.former {
             self.store.set_aside(key, self.now, Aside::Move).await?;
+        }
+        if let Some(plan) = &self.past {
+            plan.save(project.id, past.values())?;
         }
         Ok(count)
     }

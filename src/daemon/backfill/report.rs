@@ -1,5 +1,7 @@
 //! How a backfill goes, and what it came to.
 
+use super::past::Written;
+
 /// Hears how a backfill goes.
 pub trait Progress: Send + Sync {
     /// A project has so many pipelines to read, of which an earlier run has read some. `place`: number of the
@@ -26,6 +28,8 @@ pub struct BackfillOutcome {
     pub timelines: usize,
     /// Projects and names of the configuration that could not be read, and why.
     pub failed: Vec<(String, String)>,
+    /// The past that was written, if it was asked for.
+    pub written: Option<Written>,
     /// Whether it was stopped before its end.
     pub stopped: bool,
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use super::past::{PastOptions, Plan, Scope};
 use super::project::{ProjectEnd, ProjectReader, SavedProject, before};
 use super::report::{BackfillOutcome, Progress};
 use super::timelines::BackfillTimelines;
@@ -14,6 +15,7 @@ use crate::config::{Config, Watch};
 use crate::daemon::client::client;
 use crate::daemon::error::DaemonError;
 use crate::daemon::gitlab_clock::GitLabClock;
+use crate::daemon::own_secrets::OwnSecrets;
 use crate::daemon::storage;
 use crate::gitlab::TransportMetrics;
 use crate::ingest::{Discovery, Reader, project_span};
@@ -25,12 +27,14 @@ use ci_history::{Rules, Timestamp, Tracks};
 const FAILURES_IN_A_ROW: usize = 3;
 
 /// How far a backfill goes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Reach {
     /// How far back; further if the saved state ends before that, so that no gap stays.
     pub since: Duration,
     /// Whether what is read replaces the saved histories of the same ref, even if those reach further back.
     pub rebuild: bool,
+    /// What to write of the past.
+    pub past: Option<PastOptions>,
 }
 
 /// Takes GitLab's time from its answers.
@@ -64,6 +68,7 @@ pub async fn run(
     let loaded = store.load_shard(config.watch.shard).await?;
     storage::log_quarantined(&loaded.quarantined);
     let scope = scope(&config.watch, &config.counting);
+    let own_secrets = OwnSecrets::of(&config);
     let rules = config.counting;
     let saved = by_project(loaded.timelines, &config.watch.tracks, &rules);
     let timelines = BackfillTimelines::new(
@@ -71,6 +76,7 @@ pub async fn run(
         config.watch.tracks.clone(),
         clock.clone(),
         progress.clone(),
+        own_secrets,
     );
     let timelines = Arc::new(timelines);
     let reader = Reader::new(client, config.watch, timelines.clone());
@@ -80,6 +86,17 @@ pub async fn run(
             return Ok(BackfillOutcome { stopped: true, ..BackfillOutcome::default() });
         }
     };
+    let target = before(clock.gitlab_now(), reach.since);
+    let past = reach.past.map(|options| {
+        let since = reach.since.as_secs();
+        let scope = Scope {
+            counting: scope.clone(),
+            since,
+            rebuild: reach.rebuild,
+        };
+        let counting = (rules.clone(), config.owners, config.retention);
+        Plan::begin(options, scope, (target, clock.gitlab_now()), counting)
+    });
     let reader = ProjectReader {
         reader,
         timelines,
@@ -87,7 +104,8 @@ pub async fn run(
         rules,
         scope,
         rebuild: reach.rebuild,
-        target: before(clock.gitlab_now(), reach.since),
+        target,
+        past: past.transpose()?,
         save_interval: config.store.save_interval,
         cutoff: before(clock.gitlab_now(), config.retention),
         retention: config.retention,
@@ -141,6 +159,11 @@ async fn read_all(
         // Not before: a run after one that was stopped must not read a project again.
         for id in projects.keys() {
             reader.store.remove_checkpoint(*id).await?;
+        }
+        if let Some(past) = reader.past.as_ref().filter(|_| outcome.of > 0) {
+            let is_stopped = || reader.stop.is_cancelled();
+            outcome.written = past.write(projects.keys().copied(), &is_stopped)?;
+            outcome.stopped = outcome.written.is_none();
         }
     }
     Ok(outcome)

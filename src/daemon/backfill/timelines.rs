@@ -3,8 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use secrecy::SecretString;
+
+use super::past::{ProjectPast, TimelinePast};
 use super::report::Progress;
 use crate::daemon::gitlab_clock::GitLabClock;
+use crate::daemon::own_secrets::OwnSecrets;
 use crate::gitlab::{Project, Rejected};
 use crate::ingest::{AbsentAttempts, Observations};
 use crate::store::{BackfillCheckpoint, Saved};
@@ -18,6 +22,7 @@ pub(super) struct BackfillTimelines {
     tracks: Tracks,
     clock: Arc<GitLabClock>,
     progress: Arc<dyn Progress>,
+    own_secrets: OwnSecrets,
     inner: Mutex<Inner>,
 }
 
@@ -27,13 +32,15 @@ struct Inner {
     read: Timelines,
     /// What was saved, and what was read now.
     own: SavedTimelines,
+    /// The same, moment by moment, if it is to be written.
+    past: Option<ProjectPast>,
     /// Pipelines up to this id were read.
     done: u64,
     /// Pipelines that were read by this run.
     count: usize,
 }
 
-type Timelines = BTreeMap<TimelineKey, Timeline>;
+pub(super) type Timelines = BTreeMap<TimelineKey, Timeline>;
 
 pub(super) type SavedTimelines = BTreeMap<TimelineKey, Saved>;
 
@@ -43,12 +50,14 @@ impl BackfillTimelines {
         tracks: Tracks,
         clock: Arc<GitLabClock>,
         progress: Arc<dyn Progress>,
+        own_secrets: OwnSecrets,
     ) -> Self {
         Self {
             rules,
             tracks,
             clock,
             progress,
+            own_secrets,
             inner: Mutex::default(),
         }
     }
@@ -58,11 +67,17 @@ impl BackfillTimelines {
     }
 
     /// Begins a project where a checkpoint left off.
-    pub(super) fn begin(&self, checkpoint: &BackfillCheckpoint, own: SavedTimelines) {
+    pub(super) fn begin(
+        &self,
+        checkpoint: &BackfillCheckpoint,
+        own: SavedTimelines,
+        past: Option<ProjectPast>,
+    ) {
         let timelines = checkpoint.timelines.iter().cloned();
         let mut inner = self.lock();
         inner.read = timelines.map(|t| (t.key.clone(), t)).collect();
         inner.own = own;
+        inner.past = past;
         inner.done = checkpoint.done;
     }
 
@@ -78,13 +93,22 @@ impl BackfillTimelines {
         }
     }
 
-    /// Ends a project; returns what was read, and what was saved and has gone on.
-    pub(super) fn end(&self) -> (Timelines, SavedTimelines) {
+    /// Ends a project; returns what was read, what was saved and has gone on, and what is to be written of the past.
+    pub(super) fn end(
+        &self,
+    ) -> (
+        Timelines,
+        SavedTimelines,
+        BTreeMap<TimelineKey, TimelinePast>,
+    ) {
         let mut inner = self.lock();
-        (
-            std::mem::take(&mut inner.read),
-            std::mem::take(&mut inner.own),
-        )
+        let mut read = std::mem::take(&mut inner.read);
+        let past = inner.past.take().map(ProjectPast::end).unwrap_or_default();
+        for (key, past) in &past {
+            // It has counted what came and went before the last attempt of an execution, as an exporter would have.
+            read.insert(key.clone(), past.timeline.clone());
+        }
+        (read, std::mem::take(&mut inner.own), past)
     }
 
     /// Pipelines read since the last call.
@@ -112,10 +136,11 @@ impl Observations for BackfillTimelines {
         if let Some(own) = inner.own.get_mut(&key) {
             own.timeline.observe(pipeline, jobs, &self.rules, at);
         }
-        let read = inner
-            .read
-            .entry(key.clone())
-            .or_insert_with(|| Timeline::new(key, project.path.clone(), project.web_url.clone()));
+        let new = || Timeline::new(key.clone(), project.path.clone(), project.web_url.clone());
+        if let Some(past) = &mut inner.past {
+            past.add(new(), pipeline.clone(), jobs.to_vec(), at);
+        }
+        let read = inner.read.entry(key.clone()).or_insert_with(new);
         read.observe(pipeline, jobs, &self.rules, at);
         self.passed(&mut inner, pipeline.id);
     }
@@ -143,6 +168,10 @@ impl Observations for BackfillTimelines {
 
     fn rejected(&self, rejected: &Rejected) {
         tracing::warn!("left out of what GitLab sent: {rejected}");
+    }
+
+    fn secrets(&self) -> Vec<SecretString> {
+        self.own_secrets.all()
     }
 
     fn gitlab_now(&self) -> Timestamp {

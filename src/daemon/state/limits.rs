@@ -98,6 +98,7 @@ mod tests {
             failure_reason: None,
             has_other_jobs: false,
             web_url: None,
+            commit_info: None,
             is_partial: false,
         };
         let jobs: Vec<_> = (1..)

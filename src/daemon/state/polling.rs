@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use secrecy::SecretString;
+
 use super::limits::admitted_schedules;
 use super::projects::Found;
 use super::shell::State;
@@ -109,6 +111,10 @@ impl Observations for State {
         }
     }
 
+    fn secrets(&self) -> Vec<SecretString> {
+        self.policy.own_secrets.all()
+    }
+
     fn gitlab_now(&self) -> Timestamp {
         self.clock.gitlab_now()
     }
@@ -191,7 +197,8 @@ impl PollEvents for State {
         let former_branch = inner.memories.get(project.id);
         let former_branch = former_branch.and_then(|it| it.default_branch.clone());
         inner.memories.found(project, group);
-        self.exposition.watch_project(&project.path);
+        self.exposition
+            .watch_project(&project.path, project.default_branch.as_ref());
         let found = inner.projects.found(project);
         if found == Found::AsBefore {
             return;
@@ -296,10 +303,12 @@ impl PollEvents for State {
         let project_id = inner.projects.take_at(name);
         let facts = project_id.and_then(|id| inner.projects.facts(id));
         let path = facts.map_or_else(|| Arc::from(name), |facts| facts.path.clone());
+        let default_branch = facts.and_then(|facts| facts.default_branch.clone());
         let news = inner.health.poll_failed(&path, error);
         if news.ci_was_disabled {
             self.exposition.remove_project(&path);
-            self.exposition.watch_project(&path);
+            self.exposition
+                .watch_project(&path, default_branch.as_ref());
         }
         self.exposition.poll_failed(&path, error.class());
         drop(inner);

@@ -81,6 +81,7 @@ fn run(id: u64, ref_name: &str, status: Status) -> (PipelineObservation, JobObse
         failure_reason: None,
         has_other_jobs: false,
         web_url: None,
+        commit_info: None,
         is_partial: false,
     };
     let job = JobObservation {

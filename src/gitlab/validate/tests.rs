@@ -235,3 +235,42 @@ fn a_pipeline_has_a_duration_only_when_it_ended() {
     let without_ref = decode_pipeline(&raw(&json!({"id": 1, "status": "failed"})));
     assert_eq!(without_ref.unwrap_err().reason, RejectReason::MissingRef);
 }
+
+#[test]
+fn the_tags_of_a_job_are_sorted_and_odd_ones_are_none() {
+    for (list, wanted) in [
+        (json!(["linux", "docker", "linux", " "]), "docker,linux"),
+        (json!(["ü\"x"]), "ü\"x"),
+        (json!([]), ""),
+        (json!(null), ""),
+        (json!("docker"), ""),
+        (json!([1, {"a": 2}]), ""),
+    ] {
+        let job = job_of(&json!({"tag_list": list})).unwrap();
+        assert_eq!(&*job.tags, wanted, "{list}");
+    }
+}
+
+#[test]
+fn only_failed_jobs_tell_the_commit_of_their_pipeline() {
+    let job = |id: u64, status: &str, username: &str| {
+        json!({
+            "id": id, "name": "unit", "status": status,
+            "commit": {"title": "Fix it", "author_name": "Ada Lovelace"},
+            "user": {"name": if username == "ada" { "Ada Lovelace" } else { "Grace" }, "username": username},
+        })
+    };
+    let of = |jobs: Value| decode_pipeline_jobs(&raw(&jobs)).commit;
+    assert_eq!(
+        of(json!([job(1, "success", "ada"), job(2, "running", "ada")])),
+        None
+    );
+    let told = of(json!([job(1, "failed", "grace")])).unwrap();
+    assert_eq!(
+        (&*told.title, &*told.author, told.handle),
+        ("Fix it", "Ada Lovelace", None)
+    );
+    // The first attempt was the author's, whoever retried it.
+    let told = of(json!([job(2, "failed", "grace"), job(1, "failed", "ada")])).unwrap();
+    assert_eq!(told.handle.as_deref(), Some("ada"));
+}

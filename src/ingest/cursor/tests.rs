@@ -19,6 +19,7 @@ fn pipeline(id: u64, status: Status, updated_at: i64) -> PipelineObservation {
         failure_reason: None,
         has_other_jobs: false,
         web_url: None,
+        commit_info: None,
         is_partial: false,
     }
 }

@@ -1,6 +1,8 @@
 //! Reading the past: of what is seen for the first time, and by `backfill`, against the simulated truth.
 
+mod blocks;
 mod first_sight;
+mod past;
 
 use std::path::PathBuf;
 use std::time::Duration;

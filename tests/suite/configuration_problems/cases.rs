@@ -16,7 +16,7 @@ pub(super) const CASES: &[(&str, &[&str])] = &[
     (
         "document-is-a-list",
         &[
-            "1: found a list, wanted a mapping with gitlab, watch, counting, classification, owners, store, webhooks, remediation, limits, prometheus, alertmanager, retention, clock_jump_hold, web",
+            "1: found a list, wanted a mapping with gitlab, watch, counting, classification, owners, store, webhooks, remediation, limits, prometheus, alertmanager, retention, clock_jump_hold, metrics, web",
         ],
     ),
     (
@@ -141,6 +141,24 @@ pub(super) const CASES: &[(&str, &[&str])] = &[
         "preset-not-known",
         &[
             "2: counting.preset: found `datadog` (did you mean `datadog-agent`?), wanted `default` or `datadog-agent`",
+        ],
+    ),
+    (
+        "external-url-with-a-query",
+        &[
+            "2: web.external_url: found `https://ci.example/?view=jobs` (leave out what follows `?` or `#`), wanted the address at which people reach the exporter's pages, such as `https://ci-health.example.com/`",
+        ],
+    ),
+    (
+        "external-url-with-a-user",
+        &[
+            "2: web.external_url: found an address with a user in it (leave out the user: everybody who reads alerts sees this address), wanted the address at which people reach the exporter's pages, such as `https://ci-health.example.com/`",
+        ],
+    ),
+    (
+        "external-url-without-scheme",
+        &[
+            "2: web.external_url: found `ci-health.example.com` (`https://` is missing), wanted the address at which people reach the exporter's pages, such as `https://ci-health.example.com/`",
         ],
     ),
     (
@@ -282,7 +300,7 @@ pub(super) const CASES: &[(&str, &[&str])] = &[
     (
         "unknown-key-top",
         &[
-            "2: stroe: unknown key; did you mean `store`? valid here: gitlab, watch, counting, classification, owners, store, webhooks, remediation, limits, prometheus, alertmanager, retention, clock_jump_hold, web",
+            "2: stroe: unknown key; did you mean `store`? valid here: gitlab, watch, counting, classification, owners, store, webhooks, remediation, limits, prometheus, alertmanager, retention, clock_jump_hold, metrics, web",
         ],
     ),
     (

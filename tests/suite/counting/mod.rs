@@ -1,6 +1,7 @@
 //! How executions are counted, held against a naive count over all attempts and every order of arrival.
 
 mod absent;
+mod commits;
 mod never_ran;
 mod one_pipeline;
 mod properties;
@@ -10,8 +11,9 @@ mod tracks;
 use std::sync::Arc;
 
 use ci_history::{
-    FailureClass, Figures, InfrastructureFailures, JobNames, JobObservation, LogFinding, Outcome,
-    PipelineObservation, Rules, Span, Status, Timeline, TimelineKey, Timestamp,
+    CommitInfo, FailureClass, Figures, InfrastructureFailures, JobNames, JobObservation,
+    LogFinding, Outcome, PipelineObservation, Rules, Span, Status, Timeline, TimelineKey,
+    Timestamp,
 };
 use job_failure_exporter::store::{Saved, decode, encode};
 
@@ -42,8 +44,16 @@ fn pipeline(id: u64, status: Status) -> PipelineObservation {
         failure_reason: None,
         has_other_jobs: false,
         web_url: None,
+        commit_info: commit_info(id),
         is_partial: false,
     }
+}
+
+/// Of some commits GitLab tells nothing.
+fn commit_info(pipeline: u64) -> Option<Arc<CommitInfo>> {
+    let title = format!("Change {pipeline}").into_boxed_str();
+    let info = CommitInfo::saved(title, "Ada Lovelace".into(), None);
+    (!pipeline.is_multiple_of(3)).then(|| Arc::new(info))
 }
 
 fn job(id: u64, name: &str, status: Status) -> JobObservation {
@@ -53,6 +63,7 @@ fn job(id: u64, name: &str, status: Status) -> JobObservation {
         id,
         name: name.into(),
         stage: "test".into(),
+        tags: "docker".into(),
         status,
         allow_failure: false,
         created_at: Some(at(seconds)),

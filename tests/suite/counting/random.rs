@@ -1,9 +1,12 @@
 //! Random attempts, and the timelines of observers who see them in their own order.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use Status::Failed;
-use ci_history::{FailureClass, JobObservation, LogFinding, Rules, Status, Timeline};
+use ci_history::{
+    CommitInfo, FailureClass, JobObservation, LogExcerpt, LogFinding, Rules, Status, Timeline,
+};
 use proptest::prelude::*;
 
 use super::{at, job, pipeline, timeline};
@@ -102,13 +105,26 @@ fn polls(attempts: &[Attempt]) -> Vec<(u64, Vec<JobObservation>)> {
     polled.collect()
 }
 
+/// What the failed jobs of a poll tell of the commit: the handle of the author only if one of them is the author's.
+fn told(pipeline: u64, jobs: &[JobObservation]) -> Option<Arc<CommitInfo>> {
+    let is_authors = jobs.iter().any(|job| job.id.is_multiple_of(3));
+    let handle = is_authors.then(|| "ada".into());
+    let title = format!("Change {pipeline}").into();
+    let info = CommitInfo::saved(title, "Ada Lovelace".into(), handle);
+    jobs.iter()
+        .any(|job| job.status == Failed)
+        .then(|| Arc::new(info))
+}
+
 fn polled<'a>(
     polls: impl IntoIterator<Item = &'a (u64, Vec<JobObservation>)>,
     rules: &Rules,
 ) -> Timeline {
     let mut timeline = timeline();
     for (id, jobs) in polls {
-        timeline.observe(&pipeline(*id, Status::Running), jobs, rules, at(0));
+        let mut seen = pipeline(*id, Status::Running);
+        seen.commit_info = told(*id, jobs);
+        timeline.observe(&seen, jobs, rules, at(0));
     }
     timeline
 }
@@ -153,7 +169,11 @@ pub(super) fn look_at_log(
         job_id: id,
         class,
         rule: None,
-        excerpt: Some(format!("the end of {id}").into()),
+        excerpt: Some(LogExcerpt {
+            job_id: id,
+            text: format!("the end of {id}").into(),
+            line: format!("error {class:?}").into(),
+        }),
     };
     let name = JOBS[usize::try_from(job).unwrap()];
     timeline.note_log(name, &finding, rules);

@@ -8,14 +8,42 @@ use serde_json::Value;
 use super::{Board, data_links, list, text};
 
 /// Labels of one series.
-pub(super) type Labels = BTreeMap<String, String>;
+type Labels = BTreeMap<String, String>;
+
+/// One series of an answer.
+pub(super) struct Row {
+    pub(super) labels: Labels,
+    values: Vec<f64>,
+}
+
+impl Row {
+    /// A series as Prometheus answers it.
+    pub(super) fn of(series: &Value) -> Self {
+        let number = |point: &Value| text(&point[1]).parse().unwrap();
+        let points = [&series["value"]].into_iter().filter(|it| it.is_array());
+        Self {
+            labels: serde_json::from_value(series["metric"].clone()).unwrap(),
+            values: points.chain(list(&series["values"])).map(number).collect(),
+        }
+    }
+
+    pub(super) fn latest(&self) -> f64 {
+        *self.values.last().unwrap()
+    }
+}
 
 /// Panels that rightly show nothing of the scene: dashboard, title, target, why.
-const EMPTY: [(&str, &str, &str, &str); 2] = [
+const EMPTY: [(&str, &str, &str, &str); 3] = [
     (
         "jfe-exporter",
         "Poll errors",
         "A",
+        "every project can be polled",
+    ),
+    (
+        "jfe-exporter",
+        "Projects by poll age",
+        "C",
         "every project can be polled",
     ),
     (
@@ -27,7 +55,14 @@ const EMPTY: [(&str, &str, &str, &str); 2] = [
 ];
 
 /// Labels that depend on the configuration and on the scrape.
-const OPTIONAL: [&str; 3] = ["track", "gitlab", "cluster"];
+const OPTIONAL: [&str; 6] = [
+    "track",
+    "gitlab",
+    "cluster",
+    "line",
+    "commit_title",
+    "commit_author",
+];
 
 /// What one target of one panel answered, over all choices.
 #[derive(Default)]
@@ -38,11 +73,19 @@ pub(super) struct Seen {
     every: BTreeSet<String>,
     /// What series are called in the legend.
     names: BTreeSet<String>,
+    /// A value that is no whole number.
+    fraction: Option<f64>,
 }
 
 impl Seen {
-    pub(super) fn add(&mut self, rows: &[Labels], legend: &str) {
-        for row in rows {
+    pub(super) fn add(&mut self, rows: &[Row], legend: &str) {
+        for Row {
+            labels: row,
+            values,
+        } in rows
+        {
+            let fraction = values.iter().find(|it| it.is_finite() && it.fract() != 0.0);
+            self.fraction = self.fraction.or(fraction.copied());
             let labels: BTreeSet<_> = row.keys().cloned().collect();
             if self.rows == 0 {
                 self.every.clone_from(&labels);
@@ -90,6 +133,7 @@ pub(super) fn misfits(board: &Board, answers: &Answers) -> Vec<String> {
             legends(&seen),
             names(panel, &seen),
             linked(panel, &seen),
+            fractions(panel, &seen),
         ];
         let found = found.into_iter().flatten();
         problems.extend(found.map(|problem| format!("{}, {title:?}: {problem}", board.stem)));
@@ -154,6 +198,8 @@ fn names(panel: &Value, seen: &[(&Value, &Seen)]) -> Vec<String> {
                     problems.push(format!("no target {name}"));
                 }
             }
+            // For the empty cells of every column.
+            "byRegexp" => {}
             other => problems.push(format!("matcher {other} is not known")),
         }
         let renamed = list(&with["properties"]).iter();
@@ -220,6 +266,36 @@ fn linked(panel: &Value, seen: &[(&Value, &Seen)]) -> Vec<String> {
             if !known && !OPTIONAL.contains(&label) {
                 problems.push(format!("{label} of {} is not there", link["url"]));
             }
+        }
+    }
+    problems
+}
+
+/// Counts that are no whole numbers.
+fn fractions(panel: &Value, seen: &[(&Value, &Seen)]) -> Vec<String> {
+    let defaults = &panel["fieldConfig"]["defaults"];
+    let mut problems = Vec::new();
+    for (target, seen) in seen {
+        let id = text(&target["refId"]);
+        let names = ["Value".to_owned(), format!("Value #{id}"), id.to_owned()];
+        let (mut unit, mut decimals) = (&defaults["unit"], &defaults["decimals"]);
+        for with in list(&panel["fieldConfig"]["overrides"]) {
+            if names
+                .iter()
+                .any(|name| with["matcher"]["options"] == **name)
+            {
+                for property in list(&with["properties"]) {
+                    match text(&property["id"]) {
+                        "unit" => unit = &property["value"],
+                        "decimals" => decimals = &property["value"],
+                        _ => {}
+                    }
+                }
+            }
+        }
+        let is_count = (unit == "none" || unit == "locale") && decimals.as_u64().unwrap_or(0) == 0;
+        if let (true, Some(fraction)) = (is_count, seen.fraction) {
+            problems.push(format!("{fraction} is no count: {}", target["expr"]));
         }
     }
     problems

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use job_failure_exporter::base::label::Label as _;
 use job_failure_exporter::metrics::families;
@@ -33,15 +34,15 @@ pub(super) const CHECKS: [(&str, Check); 10] = [
 const TAG: &str = "job-failure-exporter";
 
 /// Says what is missing unless it holds.
-fn unless(holds: bool, problem: impl Into<String>) -> Option<String> {
+pub(super) fn unless(holds: bool, problem: impl Into<String>) -> Option<String> {
     (!holds).then(|| problem.into())
 }
 
-fn title(panel: &Value) -> String {
+pub(super) fn title(panel: &Value) -> String {
     format!("panel {:?}", text(&panel["title"]))
 }
 
-fn expressions(board: &Board) -> impl Iterator<Item = (&Value, &Value, &str)> {
+pub(super) fn expressions(board: &Board) -> impl Iterator<Item = (&Value, &Value, &str)> {
     board.views().flat_map(|panel| {
         let targets = list(&panel["targets"]).iter();
         targets.map(move |target| (panel, target, text(&target["expr"])))
@@ -64,7 +65,7 @@ fn head(board: &Board, _: &[Board]) -> Vec<String> {
             text(&time["from"]).starts_with("now-") && time["to"] == "now",
             "time",
         ),
-        unless(text(&json["refresh"]).ends_with('s'), "refresh"),
+        unless(text(&json["refresh"]).ends_with(['s', 'm']), "refresh"),
         unless(json.get("id").is_none(), "id belongs to one Grafana"),
         unless(json.get("__inputs").is_none(), "the data source is chosen"),
     ]
@@ -221,7 +222,13 @@ fn variables(board: &Board, _: &[Board]) -> Vec<String> {
         }
         let query = text(&variable["query"]["query"]);
         let several = variable["multi"] == true;
-        let all = variable["allValue"] == ".*" && variable["includeAll"] == true;
+        // Every target has a job and an instance, other labels may be absent.
+        let pattern = if matches!(name, "job" | "instance") {
+            ".+"
+        } else {
+            ".*"
+        };
+        let all = variable["allValue"] == pattern && variable["includeAll"] == true;
         let wanted = [
             (label_values(query).is_some(), "label_values"),
             (variable["definition"] == query, "definition"),
@@ -356,24 +363,30 @@ fn known_metrics() -> BTreeSet<String> {
     known
 }
 
-/// The metrics that an expression reads.
-fn read_metrics(expr: &str) -> BTreeSet<String> {
-    let mut rest = expr.to_owned();
-    for part in [
+/// What is in an expression besides metrics, operators and functions.
+static OTHER_PARTS: LazyLock<[Regex; 6]> = LazyLock::new(|| {
+    [
         r#""(?:[^"\\]|\\.)*""#,
         r"\$\{[^}]*\}",
+        r"\$\w+",
         r"\{[^{}]*\}",
         r"\[[^\]]*\]",
         r"\b(?:by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)",
-    ] {
-        rest = Regex::new(part)
-            .unwrap()
-            .replace_all(&rest, " ")
-            .into_owned();
+    ]
+    .map(|part| Regex::new(part).unwrap())
+});
+
+static WORDS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"[A-Za-z_:][A-Za-z0-9_:]*\s*\(?").unwrap());
+
+/// The metrics that an expression reads.
+pub(super) fn read_metrics(expr: &str) -> BTreeSet<String> {
+    let mut rest = expr.to_owned();
+    for part in OTHER_PARTS.iter() {
+        rest = part.replace_all(&rest, " ").into_owned();
     }
-    let words = Regex::new(r"[A-Za-z_:][A-Za-z0-9_:]*\s*\(?").unwrap();
     let operators = ["and", "or", "unless", "bool", "offset", "Inf"];
-    words
+    WORDS
         .find_iter(&rest)
         .map(|word| word.as_str().trim_end())
         .filter(|word| !word.ends_with('(') && !operators.contains(word))
@@ -403,7 +416,10 @@ fn metrics(board: &Board, _: &[Board]) -> Vec<String> {
 fn every_dashboard_has_the_form_that_grafana_and_the_others_need() {
     let boards = boards();
     let uids: Vec<_> = boards.iter().map(Board::uid).collect();
-    assert_eq!(uids, ["jfe-exporter", "jfe-job", "jfe-overview"]);
+    assert_eq!(
+        uids,
+        ["jfe-exporter", "jfe-job", "jfe-main", "jfe-overview"]
+    );
     for board in &boards {
         for (name, check) in CHECKS {
             let problems = check(board, &boards);

@@ -60,7 +60,7 @@ const FAULTS: [(&str, Fault); 34] = [
     ("variables", |b| {
         b["templating"]["list"][1]["definition"] = json!("x");
     }),
-    ("variables", |b| b["panels"][1]["title"] = json!("$cluster")),
+    ("variables", |b| b["panels"][1]["title"] = json!("$pod")),
     ("matchers", |b| {
         b["panels"][1]["targets"][0]["expr"] = json!("x{project=\"$project\"}");
     }),

@@ -51,7 +51,8 @@ fn filled_in(name: &str, format: Option<&str>, choice: &Choice) -> Result<String
     match name {
         "__rate_interval" => return Ok("1m".to_owned()),
         "__interval" => return Ok("15s".to_owned()),
-        "__range" => return Ok("300s".to_owned()),
+        // From before the first execution of the scene.
+        "__range" => return Ok("3000s".to_owned()),
         _ => {}
     }
     let chosen = choice.get(name);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::fits::Labels;
+use super::fits::Row;
 use super::grafana::{Choice, Chosen, interpolated, label_values};
 use super::scene::Scene;
 use super::{Board, list, text};
@@ -48,7 +48,7 @@ impl Prometheus {
         Ok(values.collect())
     }
 
-    pub(super) async fn ask(&self, expr: &str, instant: bool) -> Result<Vec<Labels>, String> {
+    pub(super) async fn ask(&self, expr: &str, instant: bool) -> Result<Vec<Row>, String> {
         let now = self.now.to_string();
         let data = if instant {
             self.get("query", &[("query", expr), ("time", &now)])
@@ -59,8 +59,7 @@ impl Prometheus {
             let all = [&[("query", expr)], &range[..]].concat();
             self.get("query_range", &all).await?
         };
-        let labels = |series: &Value| serde_json::from_value(series["metric"].clone()).unwrap();
-        Ok(list(&data["result"]).iter().map(labels).collect())
+        Ok(list(&data["result"]).iter().map(Row::of).collect())
     }
 
     /// Every choice of a dashboard's variables; the first has All wherever it can.

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::{boards, text};
+
 fn read(file: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/grafana/provisioning");
     serde_yaml::from_str(&fs::read_to_string(path.join(file)).unwrap()).unwrap()
@@ -33,4 +35,22 @@ fn the_dashboards_are_read_from_the_folder_the_documentation_mounts_them_at() {
     let path = provider["options"]["path"].as_str().unwrap();
     let page = include_str!("../../../docs/dashboards.md");
     assert!(page.contains(&format!(":{path}:ro")), "{path}");
+}
+
+#[test]
+fn the_documentation_has_a_row_for_every_panel() {
+    let page = include_str!("../../../docs/dashboards.md");
+    for board in boards() {
+        let file = format!(
+            "| `dashboards/{}.json` | `/d/{}` |",
+            board.stem,
+            board.uid()
+        );
+        assert!(page.contains(&file), "{file}");
+        for panel in board.views() {
+            let [title, says] = ["title", "description"].map(|key| text(&panel[key]));
+            let row = format!("| {title} | {says} |");
+            assert!(page.contains(&row), "{row}");
+        }
+    }
 }

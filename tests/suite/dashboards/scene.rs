@@ -114,6 +114,29 @@ const FIRING: [&str; 6] = [
     "CIScheduleMissed",
 ];
 
+/// What the rules have to have recorded besides: a job that was brought back, its branch that was repaired, a job that is
+/// not brought back any more, and what retries cost.
+const RECORDED: [&str; 6] = [
+    "job_failure_exporter_remediation_recovered_total{rule=\"courier\"} == 1",
+    "count_over_time(ci_pipeline:repair_seconds[5m])",
+    "ci_job:retry_circuit_open == 1",
+    "ci_project:jobs_failing_reason:count",
+    "ci_project:jobs_flaky:count",
+    "ci_project:retried_seconds:increase1h > 0",
+];
+
+/// A job that is critical from its second failure on and never has a warning.
+const OVERRIDES: &str = "
+  - name: overrides
+    rules:
+      - record: ci_job_override:consecutive_failures:threshold
+        expr: '2'
+        labels: {severity: critical, project: acme/check.out, job_name: \"it's done?\"}
+      - record: ci_job_override:consecutive_failures:threshold
+        expr: Inf
+        labels: {severity: warning, project: acme/check.out, job_name: \"it's done?\"}
+";
+
 impl Scene {
     /// Starts everything and waits until there is everything to be shown.
     pub(super) async fn set() -> Self {
@@ -133,6 +156,17 @@ impl Scene {
         let shipped = Shipped::copy();
         // Four minutes instead of a week.
         shipped.edit("alert-rules/thresholds.yml", "'604800'", "'240'");
+        shipped.append("alert-rules/thresholds.yml", OVERRIDES);
+        let configuration = "deploy/prometheus/prometheus.yml";
+        // No panel depends on the name of the scrape job.
+        shipped.edit(
+            configuration,
+            "job_name: job-failure-exporter",
+            "job_name: ci",
+        );
+        let target = "targets: ['127.0.0.1:10141']";
+        let labelled = format!("{target}\n        labels: {{gitlab: com, cluster: eu}}");
+        shipped.edit(configuration, &regex::escape(target), &labelled);
         let receiver = Receiver::start().await;
         let prometheus = shipped
             .prometheus(exporter.address(), receiver.address)
@@ -146,21 +180,24 @@ impl Scene {
             })
             .await;
         }
-        let recovered = "job_failure_exporter_remediation_recovered_total{rule=\"courier\"} == 1";
-        for query in [recovered, "ci_job:retry_circuit_open == 1"] {
+        for query in RECORDED {
             until(query, async || {
                 let found = prometheus.query(query).await;
                 holds(!found.is_empty(), "no such series")
             })
             .await;
         }
-        let now = prometheus.query("vector(time())").await[0];
+        // A moment before which no scrape failed: a busy machine may miss one.
+        let scraped = "time() * min_over_time(up{job=\"ci\"}[5s]) > 0";
+        let mut now = 0.0;
+        until("a series of scrapes", async || {
+            let found = prometheus.query(scraped).await;
+            now = found.first().copied().unwrap_or_default();
+            holds(now > 0.0, "a scrape failed")
+        })
+        .await;
         // All is asked for this moment; from now on the machine is the queries' own.
-        shipped.edit(
-            "deploy/prometheus/prometheus.yml",
-            r"_interval: \w+",
-            "_interval: 1h",
-        );
+        shipped.edit(configuration, r"_interval: \w+", "_interval: 1h");
         prometheus.reload();
         Self {
             now,

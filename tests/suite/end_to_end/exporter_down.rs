@@ -45,9 +45,8 @@ async fn a_killed_exporter_is_told_nothing_resolves_for_it_and_started_again_it_
     let begun = since(&chain).await;
     is_saved(&chain).await;
 
-    let address = chain.kill_exporter().await;
-    let down = chain.alert("/platform", "CIExporterDown", "firing").await;
-    assert_eq!(down["labels"]["instance"], address.to_string());
+    chain.kill_exporter().await;
+    chain.alert("/platform", "CIExporterDown", "firing").await;
     chain.alert("/pager", "CIExporterDown", "firing").await;
     let still = ("CIJobFailingRepeatedly".to_owned(), "unit-tests".to_owned());
     assert!(chain.firing().await.contains(&still));

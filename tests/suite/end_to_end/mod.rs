@@ -1,13 +1,14 @@
 //! From GitLab to the message and its end: the real programs, with what is shipped.
 
+mod acknowledged;
 mod exporter_down;
 mod outage;
 mod recovery;
+mod several;
 mod streak;
 mod troubles;
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub(crate) struct Chain {
     pub(crate) place: Place,
     /// None while it is away.
     exporter: Option<Daemon>,
+    /// Another one beside it, of a replica, a shard or another GitLab, until it is killed.
+    pub(crate) second: Option<(Place, Daemon)>,
     receiver: Receiver,
     pub(crate) alertmanager: Tool,
     pub(crate) prometheus: Tool,
@@ -40,10 +43,11 @@ impl Chain {
 
     /// The same with rules and routes that were edited.
     pub(crate) async fn start_with(gitlab: &Handle, shipped: Shipped) -> Self {
-        let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
-        place.configure_also(
-            "owners: {rules: [{projects: 'acme/payments/**', jobs: '*', team: payments}]}\n",
-        );
+        Self::start_watching(gitlab, "groups: [{path: acme}]", shipped).await
+    }
+
+    async fn start_watching(gitlab: &Handle, watch: &str, shipped: Shipped) -> Self {
+        let place = owned(gitlab, watch);
         let exporter = place.start().await;
         let receiver = Receiver::start().await;
         let alertmanager = shipped.alertmanager(receiver.address).await;
@@ -54,6 +58,7 @@ impl Chain {
         Self {
             place,
             exporter: Some(exporter),
+            second: None,
             receiver,
             alertmanager,
             prometheus,
@@ -61,18 +66,44 @@ impl Chain {
         }
     }
 
+    /// Starts it all with two exporters. Each has a GitLab, what it watches, and labels that the scrape configuration adds.
+    async fn start_two(first: (&Handle, &str, &str), second: (&Handle, &str, &str)) -> Self {
+        let beside = owned(second.0, second.1);
+        let other = beside.start().await;
+        let shipped = Shipped::copy();
+        let targets = format!(
+            "- {{targets: ['127.0.0.1:10141'], labels: {{{}}}}}\n      - {{targets: ['{}'], labels: {{{}}}}}",
+            first.2,
+            other.address(),
+            second.2
+        );
+        let file = "deploy/prometheus/prometheus.yml";
+        shipped.edit(file, r"- targets: \['127.0.0.1:10141'\]", &targets);
+        // No rule may depend on the name of the scrape job.
+        shipped.edit(file, "job_name: job-failure-exporter", "job_name: renamed");
+        other.is_ready().await;
+        let mut chain = Self::start_watching(first.0, first.1, shipped).await;
+        chain.second = Some((beside, other));
+        chain
+    }
+
+    /// `kill -9` of the second exporter, which does not come back.
+    async fn kill_second(&mut self) {
+        let (_, exporter) = self.second.take().expect("it runs");
+        exporter.kill().await;
+    }
+
     pub(crate) fn exporter(&self) -> &Daemon {
         self.exporter.as_ref().expect("it runs")
     }
 
-    /// `kill -9`; the one that comes after it is to serve at the same place, which is given.
-    async fn kill_exporter(&mut self) -> SocketAddr {
+    /// `kill -9`; the one that comes after it is to serve at the same place.
+    async fn kill_exporter(&mut self) {
         let exporter = self.exporter.take().expect("it runs");
         let address = exporter.address();
         let fixed = format!("'{address}'");
         self.place.reconfigure("'127.0.0.1:0'", &fixed);
         exporter.kill().await;
-        address
     }
 
     async fn start_exporter(&mut self) {
@@ -103,7 +134,7 @@ impl Chain {
 
     /// Names of the alerts that fire in Prometheus, each with what it is about.
     async fn firing(&self) -> BTreeSet<(String, String)> {
-        let query = "ALERTS{alertstate=\"firing\",alertname!=\"Watchdog\"}";
+        let query = "ALERTS{alertstate=\"firing\",alertname!=\"CIWatchdog\",severity!=\"none\"}";
         let series = self.prometheus.series(query).await;
         series
             .iter()
@@ -143,10 +174,20 @@ impl Chain {
 
     pub(crate) async fn end(self) {
         drop((self.prometheus, self.alertmanager));
-        if let Some(exporter) = self.exporter {
+        let exporters = [self.exporter, self.second.map(|(_, exporter)| exporter)];
+        for exporter in exporters.into_iter().flatten() {
             exporter.stop().await;
         }
     }
+}
+
+/// Where jobs of the projects below `acme/payments` are the team's of that name.
+fn owned(gitlab: &Handle, watch: &str) -> Place {
+    let place = Place::new(gitlab.url(), watch);
+    place.configure_also(
+        "owners: {rules: [{projects: 'acme/payments/**', jobs: '*', team: payments}]}\n",
+    );
+    place
 }
 
 /// An alert's name, and its job, schedule or project.

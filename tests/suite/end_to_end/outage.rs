@@ -29,7 +29,7 @@ fn push(world: &mut World, job: impl Fn(&str) -> JobPlan) {
 }
 
 #[tokio::test]
-async fn runners_that_fell_forty_five_jobs_are_one_message_and_so_is_their_return() {
+async fn runners_that_fell_jobs_of_many_projects_are_one_message_and_so_is_their_return() {
     let gitlab = gitlab(|world| {
         for _ in 0..3 {
             push(world, |name| JobPlan::passes(name));
@@ -60,8 +60,14 @@ async fn runners_that_fell_forty_five_jobs_are_one_message_and_so_is_their_retur
     .await;
     let alert = chain.alert("/pager", "CIMassFailure", "firing").await;
     let description = alert["annotations"]["description"].as_str().unwrap();
-    for words in ["45 of 45 jobs fail", "By class: infrastructure 45"] {
-        assert!(description.contains(words), "{words:?}: {description}");
+    let begins = "Jobs of 5 projects began to fail lately, of 5 that ran any";
+    assert!(description.starts_with(begins), "{description}");
+    let details = alert["annotations"]["details"].as_str().unwrap();
+    for words in [
+        "classes: infrastructure 45\n",
+        "acme/platform/auth, acme/platform/gateway",
+    ] {
+        assert!(details.contains(words), "{words:?}: {details}");
     }
     chain.alert("/platform", "CIMassFailure", "firing").await;
     // Longer than the groups of single jobs wait: this long is nothing but the mass failure active.
@@ -111,4 +117,49 @@ async fn held_back(chain: &Chain) -> usize {
     let answer = client().get(url).send().await.unwrap();
     let alerts: serde_json::Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
     alerts.as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn a_project_with_a_dozen_failing_jobs_is_one_message_to_its_team_and_no_outage() {
+    let names = (1..=12).map(|number| format!("job-{number}"));
+    let names: Vec<_> = names.collect();
+    let project = "acme/payments/api";
+    let push = |world: &mut World, plan: fn(&str) -> JobPlan| {
+        let jobs = names.iter().map(|name| plan(name)).collect();
+        super::push(world, project, jobs);
+    };
+    let gitlab = gitlab(|world| {
+        push(world, |name| JobPlan::passes(name));
+        // Those of others pass, also lately.
+        for service in SERVICES {
+            let jobs = vec![JobPlan::passes("lint")];
+            super::push(world, &format!("acme/platform/{service}"), jobs);
+        }
+    })
+    .await;
+    let chain = Chain::start(&gitlab).await;
+    chain.is_alive().await;
+    for _ in 0..3 {
+        gitlab.with(|world| push(world, |name| JobPlan::fails(name)));
+    }
+    until("a message with all jobs", async || {
+        let messages = chain.messages();
+        let all = |message: &Message| message.body["alerts"].as_array().unwrap().len() == 12;
+        let found = messages
+            .iter()
+            .any(|it| it.path == "/team-payments" && all(it));
+        holds(found, format!("{messages:#?}"))
+    })
+    .await;
+    let others: Vec<_> = chain.messages();
+    assert!(
+        others.iter().all(|it| it.path == "/team-payments"),
+        "{others:#?}"
+    );
+    let outages = "ALERTS{alertname=~\"CIMassFailure.*|CIInfrastructureFailures\"}";
+    assert_eq!(
+        chain.prometheus.series(outages).await,
+        [] as [serde_json::Value; 0]
+    );
+    chain.end().await;
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use gitlab_simulator::{Ending, JobPlan, World};
 
 use super::{Chain, gitlab};
+use crate::silence_link::{matchers, of_job};
 
 const PROJECT: &str = "acme/payments/api";
 
@@ -49,19 +50,30 @@ async fn a_job_that_fails_three_times_is_told_with_its_reason_and_told_again_whe
         let job = world.latest(third, "unit-tests").unwrap().id;
         (world.pipeline(third).unwrap().sha.clone(), job)
     });
-    let description = alert["annotations"]["description"].as_str().unwrap();
-    let link = format!("{}/{PROJECT}/-/jobs/{job}", gitlab.url());
-    let reason = "Last failure: job_execution_timeout (class timeout)";
-    let told = [
-        "Job unit-tests of project acme/payments/api (team payments) on ref main",
-        "failed 3 times in a row (threshold 3)",
-        reason,
-        &commit,
-        &link,
-    ];
-    for words in told {
-        assert!(description.contains(words), "{words:?}: {description}");
+    let annotation = |name: &str| alert["annotations"][name].as_str().unwrap();
+    assert_eq!(
+        annotation("description"),
+        "Job unit-tests of project acme/payments/api (team payments) on ref main failed 3 times in a row."
+    );
+    assert_eq!(annotation("failures"), "3 in a row");
+    let link = format!("job: {}/{PROJECT}/-/jobs/{job}", gitlab.url());
+    let last = format!("last failure: {}", &commit[..8]);
+    let details: Vec<_> = annotation("details").lines().collect();
+    for line in ["reason: job_execution_timeout (timeout)", &link, &last] {
+        assert!(details.contains(&line), "{line:?}: {details:?}");
     }
+    for key in [
+        "since: ",
+        "first bad commit: ",
+        "last good commit: ",
+        "compare: http",
+    ] {
+        assert!(
+            details.iter().any(|it| it.starts_with(key)),
+            "{key:?}: {details:?}"
+        );
+    }
+    assert_eq!(matchers(annotation("silence_url")), of_job(labels));
 
     gitlab.with(|world| push(world, JobPlan::passes("unit-tests")));
     let over = chain.alert("/team-payments", name, "resolved").await;

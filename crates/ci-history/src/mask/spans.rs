@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// Replacement of a secret.
-const MASKED: &str = "[masked]";
+pub(crate) const MASKED: &str = "[masked]";
 
 /// Byte ranges of one text, in any order, which may overlap.
 #[derive(Debug, Default)]

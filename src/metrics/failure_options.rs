@@ -1,0 +1,40 @@
+//! What is exposed of a failing job besides its figures.
+
+use ci_history::TimelineRows;
+
+/// The address of a job's page, given its timeline and its name.
+type JobUrl = dyn Fn(&TimelineRows, &str) -> Option<String> + Send + Sync;
+
+/// What is exposed of a failing job besides its figures.
+#[derive(Default)]
+pub struct FailureOptions {
+    job_url: Option<Box<JobUrl>>,
+    hides_log_lines: bool,
+}
+
+impl FailureOptions {
+    /// Exposes the address of each failing job's page.
+    #[must_use]
+    pub fn with_job_urls(
+        mut self,
+        job_url: impl Fn(&TimelineRows, &str) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.job_url = Some(Box::new(job_url));
+        self
+    }
+
+    /// Exposes nothing of the logs.
+    #[must_use]
+    pub fn without_log_lines(mut self) -> Self {
+        self.hides_log_lines = true;
+        self
+    }
+
+    pub(super) fn shows_log_lines(&self) -> bool {
+        !self.hides_log_lines
+    }
+
+    pub(super) fn job_url(&self, rows: &TimelineRows, job: &str) -> Option<String> {
+        self.job_url.as_ref()?(rows, job)
+    }
+}
