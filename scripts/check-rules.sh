@@ -7,6 +7,9 @@ alertmanager=deploy/alertmanager/alertmanager.yml
 promtool=${PROMTOOL:-promtool}
 amtool=${AMTOOL:-amtool}
 
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
 for tool in "$promtool" "$amtool"; do
     if ! command -v "$tool" >/dev/null 2>&1; then
         echo "$tool was not found in PATH; run: make install-tools" >&2
@@ -15,7 +18,14 @@ for tool in "$promtool" "$amtool"; do
 done
 
 "$promtool" check rules --lint=all --lint-fatal alert-rules/*.yml
-"$promtool" test rules alert-rules/tests/*.yml
+# Prints only what fails. The exit code of xargs tells that something did.
+printf '%s\0' alert-rules/tests/*.yml |
+    xargs -0 -n 1 -P "$(nproc)" bash -c '"$1" test rules "$2" >"$0/out.$$" 2>&1 || { cat "$0/out.$$"; exit 1; }' "$scratch" "$promtool" ||
+    {
+        echo "Tests of alert-rules/tests fail." >&2
+        exit 1
+    }
+echo "All tests of alert-rules/tests pass."
 "$promtool" check config deploy/prometheus/prometheus.yml
 "$amtool" check-config "$alertmanager"
 "$amtool" check-config deploy/alertmanager/receivers.example.yml

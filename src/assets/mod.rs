@@ -13,7 +13,7 @@ mod rule_labels;
 mod thresholds;
 mod yaml_text;
 
-pub use self::addresses::{Addresses, Prefix};
+pub use self::addresses::{Addresses, Prefix, Site};
 pub use self::directory::{Directory, Outcome, Written};
 pub use self::file::File;
 pub use self::kind::Kind;

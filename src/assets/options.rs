@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 
-use super::addresses::{Addresses, Prefix};
+use super::addresses::{Address, Addresses};
 use super::embedded::{
     ALERTMANAGER, ALERTMANAGER_CONFIG, DASHBOARDS, Embedded, RULES, TEMPLATES, THRESHOLDS,
 };
@@ -90,7 +90,7 @@ impl Options {
         made.collect()
     }
 
-    /// Each shipped address with its replacement and whether it occurs in the shipped files of these kinds.
+    /// Each shipped address, and whether it occurs in the shipped files of these kinds.
     ///
     /// # Errors
     ///
@@ -98,16 +98,15 @@ impl Options {
     pub fn addresses_in(
         kinds: &[Kind],
         addresses: &Addresses,
-    ) -> anyhow::Result<Vec<(&'static str, Option<Prefix>, bool)>> {
+    ) -> anyhow::Result<Vec<(Address, bool)>> {
         let shipped = Self::default();
         let mut texts = Vec::new();
         for kind in kinds {
             texts.extend(shipped.files(*kind)?.into_iter().map(|file| file.text));
         }
-        let pairs = addresses.pairs().into_iter();
-        let found = pairs.map(|(address, given)| {
-            let occurs = texts.iter().any(|text| text.contains(address));
-            (address, given.cloned(), occurs)
+        let found = addresses.all().into_iter().map(|address| {
+            let occurs = texts.iter().any(|text| address.occurs_in(text));
+            (address, occurs)
         });
         Ok(found.collect())
     }

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use super::common::Console;
 use crate::assets::{
     Addresses, DEFAULT_FOLDER, DEFAULT_NAME, Directory, File, Kind, Objects, Options, Outcome,
-    Prefix, Thresholds, check_receiver, check_rule_label,
+    Prefix, Site, Thresholds, check_receiver, check_rule_label,
 };
 use crate::base::nearest::nearest;
 
@@ -104,6 +104,12 @@ pub struct AddressArgs {
     /// What links to silences begin with.
     #[arg(long, value_name = "URL", value_parser = Prefix::new)]
     pub alertmanager: Option<Prefix>,
+    /// Where links of dashboards find the exporter.
+    #[arg(long, value_name = "URL", value_parser = Site::new)]
+    pub exporter: Option<Site>,
+    /// Where links of dashboards find GitLab.
+    #[arg(long, value_name = "URL", value_parser = Site::new)]
+    pub gitlab: Option<Site>,
     /// Address of a receiver's webhook. Can be repeated.
     #[arg(long = "receiver", value_name = "NAME=URL", value_parser = receiver)]
     pub receivers: Vec<(String, String)>,
@@ -236,6 +242,8 @@ impl AssetsArgs {
                 runbooks: addresses.runbooks.clone(),
                 grafana: addresses.grafana.clone(),
                 alertmanager: addresses.alertmanager.clone(),
+                exporter: addresses.exporter.clone(),
+                gitlab: addresses.gitlab.clone(),
             },
             thresholds: Thresholds::read(file.as_deref(), &rules.thresholds)??,
             rule_labels: once("--rule-label", &rules.labels)?,
@@ -255,22 +263,22 @@ impl AssetsArgs {
         })
     }
 
-    /// Refuses an address that occurs nowhere, and tells of links that still lead to examples.
+    /// Refuses an address that occurs nowhere, and tells of links that lead to the shipped ones.
     fn check_addresses(
         kinds: &[Kind],
         addresses: &Addresses,
         console: &mut Console<'_>,
     ) -> anyhow::Result<()> {
-        let options = ["--runbooks", "--grafana", "--alertmanager"];
-        let found = Options::addresses_in(kinds, addresses)?;
-        for (option, (shipped, given, occurs)) in options.iter().zip(found) {
-            match (given, occurs) {
-                (Some(_), false) => {
+        for (address, occurs) in Options::addresses_in(kinds, addresses)? {
+            let option = address.option;
+            match (address.is_given(), occurs) {
+                (true, false) => {
                     bail!("{option} changes nothing in these files: none of them has such a link")
                 }
-                (None, true) => writeln!(
+                (false, true) => writeln!(
                     console.err,
-                    "note: links lead to the example {shipped}; set yours with {option}"
+                    "note: links lead to {}; set your address with {option}",
+                    address.shipped()
                 )?,
                 _ => {}
             }

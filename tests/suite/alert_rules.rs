@@ -1,4 +1,4 @@
-//! The shipped alert rules, runbooks and rule tests, held to each other and to promtool.
+//! The shipped alert rules, runbooks and rule tests, held to each other and to promtool. `scripts/check-rules.sh` runs the tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -244,14 +244,9 @@ fn every_alert_is_tested_to_fire_and_to_be_silent() {
 }
 
 #[test]
-fn the_rules_are_valid_and_behave_as_their_tests_say() {
+fn the_rules_are_valid() {
     let rules = files(&at_root("alert-rules"), "yml");
     promtool(&["check", "rules", "--lint=all", "--lint-fatal"], &rules).must_pass();
-    promtool(
-        &["test", "rules"],
-        &files(&at_root("alert-rules/tests"), "yml"),
-    )
-    .must_pass();
 }
 
 #[test]

@@ -69,13 +69,14 @@ impl Samples {
             .sum()
     }
 
-    /// The sorted samples of jobs and pipelines, which must survive a restart. Omits the start of waits,
-    /// which depends on GitLab's clock with its whole seconds.
+    /// The sorted samples of jobs and pipelines, which must survive a restart. Omits the start of waits, which depends on
+    /// GitLab's clock with its whole seconds, and lines of logs, which are read some time after the failure.
     pub fn kept(&self) -> String {
         let is_kept = |name: &str| {
             (name.starts_with("job_") || name.starts_with("pipeline_"))
                 && !name.starts_with("job_failure_exporter_")
                 && name != "job_pending_start_timestamp_seconds"
+                && name != "job_failure_log_info"
         };
         let kept = self.iter().filter(|sample| is_kept(&sample.name));
         let mut lines: Vec<String> = kept

@@ -40,6 +40,12 @@ impl Target {
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
+    /// All written files, one after the other.
+    fn texts(&self) -> String {
+        let files = files(self.0.path(), "").into_iter();
+        files.map(|path| fs::read_to_string(path).unwrap()).collect()
+    }
+
     fn put(&self, path: &str, text: &str) -> String {
         fs::write(self.0.path().join(path), text).unwrap();
         self.path(path)

@@ -237,11 +237,11 @@ fn an_option_that_changes_nothing_in_the_files_is_refused() {
 }
 
 #[test]
-fn links_to_examples_are_told_of() {
+fn links_to_shipped_addresses_are_told_of() {
     let ran = assets(&["prometheusrule"]);
     for option in ["--runbooks", "--grafana"] {
         assert!(
-            ran.err.contains(&format!("set yours with {option}")),
+            ran.err.contains(&format!("set your address with {option}")),
             "{}",
             ran.err
         );
@@ -260,6 +260,34 @@ fn links_to_examples_are_told_of() {
         ran.err
     );
     assert!(ran.done().contains("https://a.test/CIJobStuck.md"));
+}
+
+#[test]
+fn links_of_dashboards_lead_to_the_given_servers() {
+    let servers = [
+        "--exporter",
+        "https://ci.test/failures/",
+        "--gitlab",
+        "https://git.test",
+    ];
+    for kind in ["dashboards", "configmaps"] {
+        let target = Target::new();
+        let ran = target.write(kind, &servers);
+        assert!(
+            !ran.err.contains("--exporter") && !ran.err.contains("--gitlab"),
+            "{}",
+            ran.err
+        );
+        ran.done();
+        let texts = target.texts();
+        assert!(texts.contains("\"https://ci.test/failures\""), "{kind}");
+        assert!(texts.contains("\"https://git.test\""), "{kind}");
+        for shipped in ["127.0.0.1:10141\"", "gitlab.com\""] {
+            assert!(!texts.contains(shipped), "{kind}: {shipped}");
+        }
+    }
+    let said = assets(&["rules", "--gitlab", "https://git.test", "--to", "unused"]).refused();
+    assert!(said.contains("--gitlab changes nothing"), "{said}");
 }
 
 #[test]

@@ -176,9 +176,11 @@ proptest! {
         }
     }
 
+    /// In few enough pipelines that those without an outcome are all kept, too: a canceled one that is no longer kept cannot be
+    /// told from one that was started late.
     #[test]
     fn neither_the_order_of_arrival_nor_duplicates_matter(
-        attempts in attempts(),
+        attempts in attempts_in(8, 60),
         order in any::<prop::sample::Index>(),
         seed in any::<u64>(),
         grouped in any::<bool>(),
