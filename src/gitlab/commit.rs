@@ -100,7 +100,10 @@ mod tests {
         let bot = json!({"name": "nightly", "username": "project_7_bot_1a", "public_email": null});
         assert_eq!(handle_of("Grace", "grace@x.example", &bot), None);
         let private = "42-grace.h@users.noreply.gitlab.com";
-        assert_eq!(handle_of("Grace", private, &bot), Some("grace.h".to_owned()));
+        assert_eq!(
+            handle_of("Grace", private, &bot),
+            Some("grace.h".to_owned())
+        );
         assert_eq!(
             handle_of("Grace", private, &Json::Null),
             Some("grace.h".to_owned())

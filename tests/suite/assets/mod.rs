@@ -43,7 +43,9 @@ impl Target {
     /// All written files, one after the other.
     fn texts(&self) -> String {
         let files = files(self.0.path(), "").into_iter();
-        files.map(|path| fs::read_to_string(path).unwrap()).collect()
+        files
+            .map(|path| fs::read_to_string(path).unwrap())
+            .collect()
     }
 
     fn put(&self, path: &str, text: &str) -> String {
