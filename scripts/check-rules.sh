@@ -17,7 +17,7 @@ for tool in "$promtool" "$amtool"; do
     fi
 done
 
-"$promtool" check rules --lint=all --lint-fatal alert-rules/*.yml
+"$promtool" check rules --lint=all --lint-fatal alert-rules/*.yml deploy/prometheus/history.yml
 # Prints only what fails. The exit code of xargs tells that something did.
 printf '%s\0' alert-rules/tests/*.yml |
     xargs -0 -n 1 -P "$(nproc)" bash -c '"$1" test rules "$2" >"$0/out.$$" 2>&1 || { cat "$0/out.$$"; exit 1; }' "$scratch" "$promtool" ||

@@ -65,6 +65,9 @@ pub(super) const DASHBOARDS: &[Embedded] = embedded!("dashboards":
     "overview.json",
 );
 
+/// Rules for the time before the first scrape.
+pub(super) const HISTORY: &[Embedded] = embedded!("deploy/prometheus": "history.yml");
+
 /// The scrape configuration that a ServiceMonitor repeats.
 pub(super) const PROMETHEUS: &str = include_str!("../../deploy/prometheus/prometheus.yml");
 

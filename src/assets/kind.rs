@@ -12,6 +12,8 @@ pub enum Kind {
     Alertmanager,
     /// Grafana's dashboards.
     Dashboards,
+    /// Rules for the time before the first scrape.
+    History,
     /// A PrometheusRule for each rule file.
     PrometheusRule,
     /// The routes as an AlertmanagerConfig.
@@ -24,10 +26,11 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Rules,
         Self::Alertmanager,
         Self::Dashboards,
+        Self::History,
         Self::PrometheusRule,
         Self::AlertmanagerConfig,
         Self::ServiceMonitor,
@@ -45,6 +48,7 @@ impl Kind {
             Self::Rules => "rules",
             Self::Alertmanager => "alertmanager",
             Self::Dashboards => "dashboards",
+            Self::History => "history",
             _ => "kubernetes",
         }
     }

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use super::addresses::{Address, Addresses};
 use super::embedded::{
-    ALERTMANAGER, ALERTMANAGER_CONFIG, DASHBOARDS, Embedded, RULES, TEMPLATES, THRESHOLDS,
+    ALERTMANAGER, ALERTMANAGER_CONFIG, DASHBOARDS, Embedded, HISTORY, RULES, TEMPLATES, THRESHOLDS,
 };
 use super::file::File;
 use super::kind::Kind;
@@ -44,6 +44,7 @@ impl Options {
             Kind::Rules => self.rules()?,
             Kind::Alertmanager => self.alertmanager()?,
             Kind::Dashboards => self.embedded(DASHBOARDS),
+            Kind::History => self.embedded(HISTORY),
             Kind::PrometheusRule => vec![prometheus_rules(&self.rules()?, objects)],
             Kind::AlertmanagerConfig => {
                 let all = self.alertmanager()?;

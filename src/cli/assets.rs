@@ -75,6 +75,8 @@ pub enum What {
     Alertmanager,
     /// Grafana's dashboards.
     Dashboards,
+    /// Rules that record the past for the dashboards, after `backfill --openmetrics`.
+    History,
     /// The rules for the Prometheus operator.
     #[value(name = "prometheusrule")]
     PrometheusRule,
@@ -182,6 +184,7 @@ impl What {
             Self::Rules => vec![Kind::Rules],
             Self::Alertmanager => vec![Kind::Alertmanager],
             Self::Dashboards => vec![Kind::Dashboards],
+            Self::History => vec![Kind::History],
             Self::PrometheusRule => vec![Kind::PrometheusRule],
             Self::AlertmanagerConfig => vec![Kind::AlertmanagerConfig],
             Self::ServiceMonitor => vec![Kind::ServiceMonitor],

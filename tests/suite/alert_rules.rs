@@ -22,6 +22,7 @@ struct Group {
 #[derive(Deserialize)]
 struct Rule {
     alert: Option<String>,
+    record: Option<String>,
     expr: String,
     #[serde(default)]
     labels: BTreeMap<String, String>,
@@ -241,6 +242,36 @@ fn every_alert_is_tested_to_fire_and_to_be_silent() {
     // The heartbeat is never silent.
     silent.insert("CIWatchdog".to_owned());
     assert_eq!(silent, alert_names());
+}
+
+/// The file for the past cannot read thresholds: they have no past.
+#[test]
+fn the_rules_for_the_past_have_the_default_thresholds_of_a_streak() {
+    let read = |path: &str| -> RuleFile {
+        serde_yaml::from_str(&fs::read_to_string(at_root(path)).unwrap()).unwrap()
+    };
+    let recorded = |file: &RuleFile, name: &str| -> BTreeMap<String, String> {
+        let rules = file.groups.iter().flat_map(|group| &group.rules);
+        let named = rules.filter(|rule| rule.record.as_deref() == Some(name));
+        named
+            .map(|rule| (rule.labels["severity"].clone(), rule.expr.clone()))
+            .collect()
+    };
+    let thresholds = read("alert-rules/thresholds.yml");
+    let defaults = recorded(&thresholds, "ci_default:consecutive_failures:threshold");
+    assert_eq!(defaults.len(), 2);
+    let past = read("deploy/prometheus/history.yml");
+    for name in [
+        "ci_job:failing_repeatedly",
+        "ci_project:jobs_failing_repeatedly:count",
+    ] {
+        let found = recorded(&past, name);
+        assert_eq!(found.len(), 2, "{name}");
+        for (severity, expr) in found {
+            let wanted = format!("job_consecutive_failures >= {})", defaults[&severity]);
+            assert!(expr.contains(&wanted), "{name} {severity}: {wanted}");
+        }
+    }
 }
 
 #[test]

@@ -3,11 +3,12 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use ci_history::clock::{Clock as _, SystemClock};
 use gitlab_simulator::{Ending, Handle, JobPlan, Moment, Options, Pace, PipelinePlan, start};
-use testkit::daemon::{Place, holds, minutes, until};
+use testkit::daemon::{Place, Ran, holds, minutes, until};
 
 use super::NO_PAST;
 use super::past::write;
@@ -154,5 +155,78 @@ async fn a_real_prometheus_serves_the_past_and_goes_on_with_the_same_series() {
         ))
         .await;
     assert!(holes[0] >= 59.0 * 288.0 - 3.0, "{holes:?}");
+
+    record(&server, folder.path());
+    drop(server);
+    let server = prometheus(folder.path(), daemon.address()).await;
+    is_recorded(&server).await;
     daemon.stop().await;
+}
+
+/// What the dashboards read of some days of the past.
+fn record(server: &Tool, folder: &Path) {
+    let rules = folder.join("history.yml");
+    let made = Ran::of(
+        &Command::new(env!("CARGO_BIN_EXE_job-failure-exporter"))
+            .args(["assets", "history"])
+            .output()
+            .unwrap(),
+    );
+    fs::write(&rules, made.done()).unwrap();
+    let now = Moment::from(SystemClock.now()).unix();
+    let args = [
+        "tsdb",
+        "create-blocks-from",
+        "rules",
+        &format!("--url=http://{}", server.address),
+        &format!("--start={}", now - 4 * 86_400),
+        &format!("--end={}", now - 3600),
+        &format!("--output-dir={}", folder.join("data").display()),
+        rules.to_str().unwrap(),
+    ];
+    tools::run("promtool", args).must_pass();
+}
+
+/// The recorded series at each hour of two days, against those of the exporter at the same times.
+async fn is_recorded(server: &Tool) {
+    for (recorded, raw) in [
+        ("sum(ci_project:jobs:count)", "count(job_info)"),
+        (
+            "sum(ci_project:jobs_failing:count)",
+            "count(job_consecutive_failures > 0)",
+        ),
+        (
+            "sum(ci_project:jobs_failing_repeatedly:count{severity=\"warning\"})",
+            "count(job_consecutive_failures >= 3)",
+        ),
+        (
+            "max(ci_pipeline:consecutive_failures)",
+            "max(pipeline_consecutive_failures > 0)",
+        ),
+        (
+            "sum(ci_project:jobs_flaky:count)",
+            "count(job_window_flaky > 0)",
+        ),
+    ] {
+        let range = |query: &str| {
+            format!(
+                "count_over_time(({query})[2d:1h] offset 1d) + sum_over_time(({query})[2d:1h] offset 1d)"
+            )
+        };
+        let found = server.query(&range(recorded)).await;
+        let wanted = server.query(&range(raw)).await;
+        assert_eq!(found, wanted, "{recorded}");
+        assert_eq!(found.len(), 1, "{recorded}");
+    }
+    // Each repair once: as often as the streak of the pipelines ends.
+    let repairs = "sum(count_over_time(ci_pipeline:repair_seconds[2d] offset 1d))";
+    let ends = "sum(resets(pipeline_consecutive_failures[2d] offset 1d))";
+    assert_eq!(server.query(repairs).await, server.query(ends).await);
+    let lost = server
+        .query("sum(sum_over_time(ci_project:failures:increase1h[2d] offset 1d)) / 6")
+        .await;
+    let failed = server
+        .query("sum(increase(job_executions_total{outcome=\"failed\"}[2d] offset 1d))")
+        .await;
+    assert!((lost[0] - failed[0]).abs() <= 1.0, "{lost:?} {failed:?}");
 }
