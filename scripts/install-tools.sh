@@ -35,6 +35,8 @@ missing_packages() {
     if [ "$purpose" = test ] && ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then echo python3-venv; fi
     # A test opens the status page in a real browser.
     if [ "$purpose" = test ] && ! have chromium; then echo chromium; fi
+    # Tests of TLS ask the exporter with it.
+    if [ "$purpose" = test ] && ! have curl; then echo curl; fi
     # The soak tests give exporters wrong clocks.
     if [ "$purpose" = test ] && ! compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null; then echo libfaketime; fi
 }

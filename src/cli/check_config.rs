@@ -9,6 +9,7 @@ use ci_history::Shard;
 use super::args::CheckConfigArgs;
 use super::common::Console;
 use crate::config::{Config, Mode, Problems, describe_rules};
+use crate::http::WebConfig;
 use ci_history::duration::format as span;
 
 /// Checks the configuration; the exit code says whether it can be used.
@@ -20,12 +21,15 @@ pub fn run(
     let file = args.config_file().map(AsRef::<Path>::as_ref);
     match Config::check(file, &args.config.overrides(), env) {
         Ok((config, unreadable)) => {
-            let warnings = unreadable.as_ref().map(ToString::to_string);
-            for line in warnings.iter().flat_map(|warnings| warnings.lines()) {
-                writeln!(
-                    console.err,
-                    "warning: {line}; the exporter does not start without it"
-                )?;
+            warn_of(unreadable.as_ref(), console.err)?;
+            if let Some(path) = &config.web_file {
+                match WebConfig::check(path) {
+                    Ok(unreadable) => warn_of(unreadable.as_ref(), console.err)?,
+                    Err(problems) => {
+                        writeln!(console.err, "{problems}")?;
+                        return Ok(ExitCode::FAILURE);
+                    }
+                }
             }
             if let Some(warning) = config.gitlab.unencrypted_token() {
                 writeln!(console.err, "warning: {warning}")?;
@@ -38,6 +42,17 @@ pub fn run(
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+fn warn_of(unreadable: Option<&Problems>, err: &mut dyn Write) -> io::Result<()> {
+    let warnings = unreadable.map(ToString::to_string);
+    for line in warnings.iter().flat_map(|warnings| warnings.lines()) {
+        writeln!(
+            err,
+            "warning: {line}; the exporter does not start without it"
+        )?;
+    }
+    Ok(())
 }
 
 fn summarize(
@@ -109,5 +124,12 @@ fn summarize(
         span(config.store.save_interval),
         span(config.retention)
     )?;
-    writeln!(out, "serves    {}", config.listen_address)
+    let web = config.web_file.as_ref();
+    let web = web.map(|path| format!(", with the TLS and users of {}", path.display()));
+    writeln!(
+        out,
+        "serves    {}{}",
+        config.listen_address,
+        web.unwrap_or_default()
+    )
 }

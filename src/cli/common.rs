@@ -45,6 +45,16 @@ pub struct ConfigArgs {
     /// Address to serve on; no host means all interfaces [default: :10141].
     #[arg(long = "web.listen-address", value_name = "[HOST]:PORT")]
     pub listen_address: Option<String>,
+    /// File with TLS, client certificates, users and headers, in the format of Prometheus' exporter-toolkit.
+    #[arg(long = "web.config.file", value_name = "FILE", value_parser = absolute)]
+    pub web_config_file: Option<String>,
+}
+
+/// A path of the command line starts at the working directory.
+fn absolute(path: &str) -> Result<String, String> {
+    let path = std::path::absolute(path).map_err(|error| error.to_string())?;
+    let text = path.into_os_string().into_string();
+    text.map_err(|path| format!("{} is not UTF-8", path.display()))
 }
 
 /// Where the saved state is.
@@ -111,6 +121,7 @@ impl ConfigArgs {
             shard: self.shard.clone(),
             store_directory: self.store_directory.clone(),
             listen_address: self.listen_address.clone(),
+            web_config_file: self.web_config_file.clone(),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Asks a running exporter over HTTP, for commands that act.
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use url::Url;
 
+use super::exporter_access::{AccessArgs, Login, secret};
 use crate::explain::server_url;
 
 /// Longest time for an answer: an action takes some requests to GitLab.
@@ -31,30 +31,28 @@ pub struct ExporterArgs {
     /// File with the secret of one of `remediation.callers`.
     #[arg(long = "exporter.token-file", value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// How to get through its TLS and users.
+    #[command(flatten)]
+    pub access: AccessArgs,
 }
 
 /// A running exporter.
 pub(super) struct Exporter {
     base: Url,
     token: Option<String>,
+    login: Option<Login>,
     http: Client,
 }
 
 impl Exporter {
     pub(super) fn of(args: &ExporterArgs) -> anyhow::Result<Self> {
-        let token = args.token_file.as_ref().map(|path| {
-            let text = fs::read_to_string(path);
-            let text = text.with_context(|| format!("cannot read {}", path.display()))?;
-            let token = text.trim().to_owned();
-            if token.is_empty() {
-                bail!("{} is empty, wanted a secret", path.display());
-            }
-            Ok(token)
-        });
+        let token = args.token_file.as_deref().map(secret);
+        let client = Client::builder().timeout(TIMEOUT);
         Ok(Self {
             base: args.exporter_url.clone(),
             token: token.transpose()?,
-            http: Client::builder().timeout(TIMEOUT).build()?,
+            login: args.access.login()?,
+            http: args.access.equip(client)?.build()?,
         })
     }
 
@@ -86,9 +84,12 @@ impl Exporter {
     ) -> anyhow::Result<Value> {
         let url = self.base.join(path)?;
         let mut request = self.http.request(method, url.clone());
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
-        }
+        // A request has room for one of them. Reading asks for a user, acting for a caller.
+        request = match (&self.login, &self.token) {
+            (Some(login), _) if body.is_none() => login.sign(request),
+            (_, Some(token)) => request.bearer_auth(token),
+            _ => request,
+        };
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -100,6 +101,11 @@ impl Exporter {
         if status == StatusCode::OK {
             return serde_json::from_str(&text)
                 .with_context(|| format!("{url} answers with something else than JSON"));
+        }
+        if status == StatusCode::UNAUTHORIZED && body.is_none() {
+            bail!(
+                "{url} asks for a user; give --exporter.user and --exporter.password-file, one of `basic_auth_users` of the exporter"
+            );
         }
         let message = serde_json::from_str::<Value>(&text)
             .ok()

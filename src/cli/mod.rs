@@ -8,6 +8,7 @@ pub mod circuit;
 pub mod common;
 pub mod explain;
 pub mod exporter;
+mod exporter_access;
 pub mod generate;
 pub mod interrupt;
 pub mod logging;

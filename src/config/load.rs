@@ -1,6 +1,6 @@
 //! Loads a configuration: the file, overridden by flags, and the environment's token.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ci_history::Rules;
@@ -61,6 +61,8 @@ pub struct Config {
     pub listen_address: ListenAddress,
     /// Whether a line of the log of each failing job is exposed.
     pub exposes_log_lines: bool,
+    /// The file with TLS, users and headers of the server; without it plain HTTP, open to everybody.
+    pub web_file: Option<PathBuf>,
     /// Where people reach the pages; the path ends in `/`.
     pub external_url: Option<Url>,
 }
@@ -103,6 +105,13 @@ keys! {
     )
     .default(":10141")
     .doc("Address that serves `/metrics`; without a host, on all interfaces. Flag: `--web.listen-address`.");
+
+    WEB_CONFIG_FILE: Key<PathBuf> = Key::text(
+        "web.config_file",
+        Form::new("file", "the path of a file in the format of Prometheus' exporter-toolkit"),
+        |text| if text.is_empty() { Err(String::new()) } else { Ok(PathBuf::from(text)) },
+    )
+    .doc("File with TLS, client certificates, users and headers of the server, in the format of Prometheus' exporter-toolkit: see [security.md](security.md). A relative path starts at the configuration's directory. The exporter reads it again when it changes. Flag: `--web.config.file`.");
 
     EXTERNAL_URL: Key<Url> = Key::text(
         "web.external_url",
@@ -196,6 +205,9 @@ impl Config {
             clock_jump_hold: root.get(&CLOCK_JUMP_HOLD),
             exposes_log_lines: root.section("metrics").get(&LOG_LINE),
             listen_address: web.get(&LISTEN_ADDRESS),
+            web_file: web
+                .read(&WEB_CONFIG_FILE)
+                .and_then(|_| web.path_of_file(WEB_CONFIG_FILE.info.name())),
             external_url: web.read(&EXTERNAL_URL),
         }
     }
@@ -281,7 +293,8 @@ fn load_leniently<T>(
     Err(Problems::new(file, problems))
 }
 
-fn open(path: &Path) -> Result<Node, Problem> {
+/// The tree of a file.
+pub(super) fn open(path: &Path) -> Result<Node, Problem> {
     let content = file::read(path);
     let text = content
         .as_deref()

@@ -33,6 +33,7 @@ mod url;
 mod value;
 mod value_type;
 mod watch;
+mod web_file;
 mod webhooks;
 mod word;
 mod yaml;
@@ -56,5 +57,8 @@ pub use select::{JobSelector, Pattern, RefSelector, SourceSelector};
 pub use store::{Location, Store};
 pub use value_type::{Form, ValueType};
 pub use watch::{Backfill, ChildPipelines, Group, Watch};
+pub use web_file::{
+    CipherSuite, ClientAuth, Curve, RateLimit, Sources, TlsServer, TlsVersion, User, WebFile,
+};
 pub use webhooks::{GitLabHooks, HookScope, HookSecret, Webhooks};
 pub use word::Word;

@@ -17,6 +17,8 @@ pub struct Overrides {
     pub store_directory: Option<String>,
     /// `--web.listen-address`.
     pub listen_address: Option<String>,
+    /// `--web.config.file`, absolute: a relative path would start at the directory of the configuration.
+    pub web_config_file: Option<String>,
 }
 
 impl Overrides {
@@ -62,6 +64,12 @@ impl Overrides {
                 "listen_address",
                 "--web.listen-address",
                 &self.listen_address,
+            ),
+            (
+                "web",
+                "config_file",
+                "--web.config.file",
+                &self.web_config_file,
             ),
         ] {
             if let Some(value) = value {

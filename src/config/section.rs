@@ -1,6 +1,6 @@
 //! A mapping of the document: reads its keys, and refuses unknown and repeated ones.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::hints::{excerpt, variable_hint};
@@ -75,7 +75,11 @@ impl<'a> Section<'a> {
         let valid = children(self.keys, &self.pattern);
         let mut lines = HashMap::new();
         let given = self.entries.iter();
-        for (name, node) in given.filter(|(name, _)| !name.starts_with("x-")) {
+        // A header in lower case is no such key.
+        let is_ignored = |name: &str| {
+            name.starts_with("x-") && !valid.iter().any(|key| key.eq_ignore_ascii_case(name))
+        };
+        for (name, node) in given.filter(|(name, _)| !is_ignored(name)) {
             let path = self.path_of(&excerpt(name));
             if let Some(first) = lines.get(name) {
                 let message = format!("given twice{first}; keep one");
@@ -155,6 +159,66 @@ impl<'a> Section<'a> {
     /// Whether `name` is given here.
     pub(super) fn has(&self, name: &str) -> bool {
         self.entry(name).is_some()
+    }
+
+    /// Whether none of its keys is given, or all are without a value.
+    pub(super) fn is_blank(&self) -> bool {
+        let mut given = self.entries.iter();
+        !self.broken && given.all(|(_, node)| is_blank(&node.kind))
+    }
+
+    /// Whether a value other than an empty text is given for a key.
+    pub(super) fn is_given<T>(&self, key: &Key<T>) -> bool {
+        let node = self.entry(key.info.name());
+        node.is_some_and(|node| !is_blank(&node.kind))
+    }
+
+    /// The value of a key that may be left empty; `None` where it is, is not given, or is refused.
+    pub(super) fn given<T>(&self, key: &Key<T>) -> Option<T> {
+        self.is_given(key).then(|| self.read(key)).flatten()
+    }
+
+    /// The same, of a list.
+    pub(super) fn given_list<T>(&self, key: &Key<T>) -> Option<Vec<T>> {
+        self.is_given(key).then(|| self.read_list(key)).flatten()
+    }
+
+    /// The entries of a mapping whose keys are names. `read` gets each name and its text, if it is one, and says what is
+    /// wrong with it without showing it.
+    pub(super) fn mapping<T>(
+        &self,
+        name: &str,
+        wanted: &str,
+        read: fn(&str, Option<&str>) -> Result<T, String>,
+    ) -> Vec<T> {
+        let entries = match self.entry(name).map(|node| &node.kind) {
+            None | Some(NodeKind::Null) => return Vec::new(),
+            Some(NodeKind::Map(entries)) => entries,
+            Some(other) => {
+                self.complain_of(name, not_wanted(other, wanted));
+                return Vec::new();
+            }
+        };
+        let mut names = HashSet::new();
+        let mut found = Vec::new();
+        for (key, node) in entries {
+            let text = match &node.kind {
+                NodeKind::Text(text) => Some(text.as_str()),
+                _ => None,
+            };
+            let item = match names.insert(key) {
+                true => read(key, text),
+                false => Err("given twice; keep one".to_owned()),
+            };
+            match item {
+                Ok(item) => found.push(item),
+                Err(why) => {
+                    let path = join(&self.path_of(name), &excerpt(key));
+                    self.context.report.add(node.origin, &path, why);
+                }
+            }
+        }
+        found
     }
 
     /// The value of a key, or its default, which also stands in for a refused value.
@@ -237,6 +301,15 @@ fn not_wanted(found: &NodeKind, wanted: &str) -> String {
     };
     let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
     format!("found {}{hint}, wanted {wanted}", found.found())
+}
+
+/// Nothing, or an empty text.
+fn is_blank(kind: &NodeKind) -> bool {
+    match kind {
+        NodeKind::Null => true,
+        NodeKind::Text(text) => text.is_empty(),
+        _ => false,
+    }
 }
 
 /// The names that the section `path` takes, in the order of the docs.

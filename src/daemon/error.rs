@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::gitlab::BuildError;
-use crate::http::BindError;
+use crate::http::{BindError, WebConfigError};
 use crate::store::StoreError;
 
 /// Why the daemon did not start, or failed at its end.
@@ -15,6 +15,9 @@ pub enum DaemonError {
     /// The address to serve on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// TLS and users of the server.
+    #[error("the file of `web.config_file` cannot be used:\n{0}")]
+    Web(#[from] WebConfigError),
     /// How to reach GitLab.
     #[error(transparent)]
     GitLab(#[from] BuildError),

@@ -48,7 +48,7 @@ use self::state::State;
 use self::telemetry::Traffic;
 use self::webhooks::{Inbox, Work};
 use crate::config::Config;
-use crate::http::{Bound, Remedies, Server, Service, job_url};
+use crate::http::{Bound, Remedies, Server, Service, WebConfig, job_url};
 use crate::ingest::Poller;
 use crate::metrics::{Build, Exposition, FailureOptions, Telemetry};
 use crate::remediation::Executor;
@@ -105,8 +105,14 @@ impl Daemon {
             revision: option_env!("JOB_FAILURE_EXPORTER_REVISION").unwrap_or("unknown"),
         })?;
         telemetry.config_loaded(clock.local_now());
+        let web = config.web_file.as_deref();
+        let web = web.map(|path| WebConfig::open(path, telemetry.clone()));
+        let web = web.transpose()?;
         let store = storage::open(&config.store, Some(&config.gitlab.url)).await?;
-        let server = Server::bind(&config.listen_address).await?;
+        let mut server = Server::bind(&config.listen_address).await?;
+        if let Some(web) = web {
+            server = server.with_web_config(web);
+        }
         let traffic = Traffic::new(telemetry.clone(), clock.clone());
         let client = client(&config.gitlab, Some(&config.limits), Arc::new(traffic))?;
         let exposition = Exposition::with_options(telemetry.clone(), failure_options(&config));

@@ -8,6 +8,7 @@
 
 mod api;
 mod body;
+mod client;
 mod connections;
 mod context;
 mod deadline;
@@ -34,6 +35,7 @@ mod selection;
 mod server;
 mod status;
 mod status_page;
+mod web_config;
 mod window;
 
 pub use hooks::Webhooks;
@@ -45,3 +47,4 @@ pub use routes::Service;
 pub use selection::{Candidate, JobFilter, Paging, Selection, select};
 pub use server::{BindError, Bound, Server};
 pub use status::{DaemonStatus, JobEntry, JobPage, PipelineEntry, ProjectStatus, Readiness};
+pub use web_config::{WebConfig, WebConfigError};

@@ -99,6 +99,14 @@ impl Service {
         }
     }
 
+    /// Whether a path asks for a secret of its own, and so for no user: GitLab and Alertmanager have but one.
+    pub(super) fn has_own_secret(&self, path: &str) -> bool {
+        let remedies = self.context.remedies.as_ref();
+        (path == hooks::GITLAB && self.webhooks.is_some())
+            || (Action::at(path).is_some()
+                && remedies.is_some_and(|remedies| !remedies.callers.is_empty()))
+    }
+
     pub(super) fn telemetry(&self) -> &Telemetry {
         self.context.exposition.telemetry()
     }

@@ -1,24 +1,22 @@
 //! The HTTP server: binds, bounds the resources of a client, and ends in an orderly way.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
-use super::connections::{Connection, Connections};
+use super::client::Client;
+use super::connections::Connections;
 use super::limits::Limits;
-use super::routes::{SCRAPED_PATH, Service};
+use super::routes::Service;
+use super::web_config::WebConfig;
 use crate::base::listen_address::ListenAddress;
 
 /// The server cannot listen.
@@ -45,6 +43,7 @@ pub struct Server;
 pub struct Bound {
     listener: TcpListener,
     limits: Limits,
+    web: Option<WebConfig>,
 }
 
 impl Server {
@@ -61,6 +60,7 @@ impl Server {
         Ok(Bound {
             listener: listener.map_err(unavailable)?,
             limits: Limits::default(),
+            web: None,
         })
     }
 }
@@ -83,6 +83,15 @@ impl Bound {
         Self { limits, ..self }
     }
 
+    /// Serves with TLS, users and headers.
+    #[must_use]
+    pub fn with_web_config(self, web: WebConfig) -> Self {
+        Self {
+            web: Some(web),
+            ..self
+        }
+    }
+
     /// The bound address; with the system's choice for port 0.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
@@ -92,7 +101,12 @@ impl Bound {
     ///
     /// Dropping the future cuts all connections at once.
     pub async fn serve(self, service: Service, shutdown: impl Future<Output = ()>) {
-        let Self { listener, limits } = self;
+        let Self {
+            listener,
+            limits,
+            web,
+        } = self;
+        let stopping = CancellationToken::new();
         let service = Arc::new(service);
         let graceful = GracefulShutdown::new();
         let mut tasks = JoinSet::new();
@@ -104,9 +118,9 @@ impl Bound {
                 () = &mut shutdown => break,
                 Some(_) = tasks.join_next() => {}
                 stream = accept(&listener), if connections.may_accept() => {
-                    let service = Arc::clone(&service);
-                    let watcher = graceful.watcher();
-                    tasks.spawn(serve(stream, service, connections.accepted(), watcher));
+                    let client =
+                        Client::new(connections.accepted(), Arc::clone(&service), web.clone());
+                    tasks.spawn(client.serve(stream, graceful.watcher(), stopping.clone()));
                 }
                 // None could be closed for the last one. Some client may have stopped reading since.
                 () = sleep(ROOM_CHECKS), if !connections.may_accept() => connections.make_room(),
@@ -114,6 +128,7 @@ impl Bound {
         }
         // From here on a new connection is refused.
         drop(listener);
+        stopping.cancel();
         if tokio::time::timeout(limits.drain, graceful.shutdown())
             .await
             .is_err()
@@ -145,36 +160,3 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Time between two looks for a connection to close while there are too many.
 const ROOM_CHECKS: Duration = Duration::from_millis(200);
-
-async fn serve(stream: TcpStream, service: Arc<Service>, connection: Connection, watcher: Watcher) {
-    // Frames are large already: coalescing only delays the last one.
-    let _ = stream.set_nodelay(true);
-    let (limits, deadline) = (connection.limits(), &connection.deadline);
-    let respond = service_fn(|request: Request<hyper::body::Incoming>| {
-        let is_scrape = request.uri().path() == SCRAPED_PATH;
-        let turn = deadline.begin(is_scrape);
-        if is_scrape {
-            connection.limit_pages();
-        }
-        let service = &service;
-        async move {
-            let response = service.respond(request).await;
-            Ok::<_, Infallible>(response.map(|body| turn.over(body)))
-        }
-    });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout)
-        .max_header_size(limits.head_bytes)
-        .max_buf_size(limits.head_bytes.max(WRITE_BUFFER))
-        .serve_connection(TokioIo::new(stream), respond);
-    tokio::select! {
-        result = watcher.watch(served) => if let Err(error) = result {
-            tracing::debug!(%error, "a connection ended early");
-        },
-        () = deadline.passed() => tracing::debug!("a client took too long"),
-    }
-}
-
-/// Bytes of a response that are kept for a slow client, beside one frame.
-const WRITE_BUFFER: usize = 64 * 1024;

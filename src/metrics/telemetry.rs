@@ -105,6 +105,8 @@ own! {
         "When the GitLab token ends; absent if it never does, or if GitLab does not say.";
     token_scopes: IntGaugeVec, Gauge "job_failure_exporter_gitlab_token_scope", ["scope"],
         "Always 1, for each scope of the GitLab token; absent if GitLab does not say.";
+    web_config_ok: IntGaugeVec, Gauge "job_failure_exporter_web_config_last_load_successful", [],
+        "1 if the last attempt to read the file of TLS and users and its certificates succeeded, else 0; absent without such a file.";
     config_ok: IntGaugeVec, Gauge "job_failure_exporter_config_last_load_successful", [],
         "1 if the last attempt to load the configuration succeeded, else 0.";
     config_loaded: IntGaugeVec, Gauge "job_failure_exporter_config_last_load_success_timestamp_seconds", [],
@@ -328,6 +330,13 @@ impl Telemetry {
         for scope in scopes {
             self.token_scopes.with_label_values(&[scope]).set(1);
         }
+    }
+
+    /// The file of TLS and users was read, and came into force if it could be used.
+    pub fn web_config_loaded(&self, success: bool) {
+        self.web_config_ok
+            .with_label_values(NONE)
+            .set(success.into());
     }
 
     /// A configuration came into force.

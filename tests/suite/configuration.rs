@@ -204,6 +204,7 @@ web: {listen_address: ':1'}",
         shard: Some("2/8".to_owned()),
         store_directory: Some("from-flag".to_owned()),
         listen_address: Some("127.0.0.1:0".to_owned()),
+        web_config_file: Some("/etc/web.yml".to_owned()),
     };
     let config = Config::load(Some(&file), &overrides, &nothing).unwrap();
     assert_eq!(config.gitlab.url.as_str(), "http://127.0.0.1:8080/");
@@ -216,6 +217,7 @@ web: {listen_address: ':1'}",
     let state = Location::Directory("from-flag".into());
     assert_eq!(config.store.location, state);
     assert_eq!(config.listen_address.to_string(), "127.0.0.1:0");
+    assert_eq!(config.web_file.as_deref(), Some(std::path::Path::new("/etc/web.yml")));
 }
 
 #[test]

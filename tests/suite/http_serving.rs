@@ -7,9 +7,10 @@ use std::time::Duration;
 use ci_history::{JobRow, TimelineRows, Timestamp};
 use job_failure_exporter::base::listen_address::ListenAddress;
 use job_failure_exporter::http::{
-    Candidate, DaemonStatus, JobEntry, JobFilter, JobPage, Limits, Paging, PipelineEntry,
+    Bound, Candidate, DaemonStatus, JobEntry, JobFilter, JobPage, Limits, Paging, PipelineEntry,
     ProjectStatus, Readiness, Server, Service, select,
 };
+use job_failure_exporter::metrics::Telemetry;
 use testkit::client;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -90,6 +91,15 @@ pub(crate) struct Serving {
 
 impl Serving {
     pub(crate) async fn start(daemon: Daemon, limits: Limits) -> Self {
+        Self::start_with(daemon, limits, |bound, service, _| (bound, service)).await
+    }
+
+    /// `equip` adds what a test is about.
+    pub(crate) async fn start_with(
+        daemon: Daemon,
+        limits: Limits,
+        equip: impl FnOnce(Bound, Service, &Telemetry) -> (Bound, Service),
+    ) -> Self {
         let exposition = exposition();
         for rows in &daemon.timelines {
             exposition.publish(key(rows), rows, &|_, _| Some("sre".into()));
@@ -102,7 +112,9 @@ impl Serving {
         let address = bound.local_addr().unwrap();
         let now = Arc::new(|| Timestamp::from_unix(1_700_003_600).unwrap());
         let status = Arc::clone(&daemon) as Arc<dyn DaemonStatus>;
+        let telemetry = exposition.telemetry().clone();
         let service = Service::new(exposition, status, now);
+        let (bound, service) = equip(bound, service, &telemetry);
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(bound.serve(service, async {
             stopped.await.ok();

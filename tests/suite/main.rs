@@ -67,6 +67,7 @@ mod store_s3;
 mod tools;
 mod tracks;
 mod truth;
+mod web_config;
 mod webhooks;
 mod why;
 mod withdrawn;

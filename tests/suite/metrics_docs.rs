@@ -33,6 +33,7 @@ pub(crate) fn touch_everything(telemetry: &Telemetry) {
     telemetry.http_connections(1);
     telemetry.webhooks_expected(&["job"]);
     telemetry.webhook("job", WebhookResult::Taken);
+    telemetry.web_config_loaded(true);
     telemetry.config_loaded(now);
     telemetry.remediation("act", &[("runner-trouble", "recover")]);
     telemetry.remediation_decided("runner-trouble", "act", "");

@@ -13,7 +13,7 @@ struct Block {
     text: String,
 }
 
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 15] = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
@@ -26,6 +26,7 @@ const PAGES: [&str; 14] = [
     "docs/dashboards.md",
     "docs/metrics.md",
     "docs/remediation.md",
+    "docs/security.md",
     "docs/state.md",
     "docs/webhooks.md",
 ];
@@ -73,6 +74,7 @@ fn every_yaml_snippet_is_of_a_kind_that_is_checked() {
         "yaml alertmanager",
         "yaml rules",
         "yaml thresholds",
+        "yaml web",
     ];
     for block in blocks() {
         let checked = !block.kind.starts_with("yaml") || known.contains(&block.kind.as_str());
@@ -120,6 +122,26 @@ fn assets_takes_its_thresholds() {
         ];
         tools::run(exporter, args).must_pass();
     });
+}
+
+#[track_caller]
+fn must_be_a_web_config(path: &str) {
+    let exporter = env!("CARGO_BIN_EXE_job-failure-exporter");
+    // Certificates are elsewhere, which is a warning.
+    let args = [
+        "check-config",
+        "--project",
+        "group/app",
+        "--web.config.file",
+        path,
+    ];
+    tools::run(exporter, args).must_pass();
+}
+
+#[test]
+fn the_server_takes_its_snippets_and_the_example() {
+    each_block("yaml web", must_be_a_web_config);
+    must_be_a_web_config(at_root("deploy/web-config.example.yml").to_str().unwrap());
 }
 
 #[test]
