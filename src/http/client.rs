@@ -100,17 +100,18 @@ impl Client {
         };
         let active = web.current().await;
         if active.speaks_tls() && sends_http(&stream).await {
-            // What is not read would reset the connection before the client has the answer.
-            let mut head = vec![0; self.connection.limits().head_bytes];
-            let _ = stream.read(&mut head).await;
             let _ = stream.write_all(NO_TLS).await;
-            let _ = stream.shutdown().await;
+            close(stream, self.connection.limits().head_bytes).await;
             return None;
         }
-        let handshaken = active.handshake(stream).await;
-        handshaken
-            .inspect_err(|error| tracing::debug!(%error, "a TLS handshake failed"))
-            .ok()
+        match active.handshake(stream).await {
+            Ok(handshaken) => Some(handshaken),
+            Err((error, stream)) => {
+                tracing::debug!(%error, "a TLS handshake failed");
+                close(stream, self.connection.limits().head_bytes).await;
+                None
+            }
+        }
     }
 
     async fn http1(
@@ -172,6 +173,13 @@ async fn watch<C: GracefulConnection<Error = hyper::Error>>(served: C, watcher: 
     if let Err(error) = watcher.watch(served).await {
         tracing::debug!(%error, "a connection ended early");
     }
+}
+
+/// Ends a connection so that the client reads what was sent last: bytes of its own that nobody reads would reset it.
+async fn close(mut stream: TcpStream, most_bytes: usize) {
+    let _ = stream.shutdown().await;
+    let mut unread = stream.take(most_bytes as u64);
+    let _ = tokio::io::copy(&mut unread, &mut tokio::io::sink()).await;
 }
 
 /// Whether the first byte is one of a method. A TLS handshake begins with 22.

@@ -217,7 +217,10 @@ web: {listen_address: ':1'}",
     let state = Location::Directory("from-flag".into());
     assert_eq!(config.store.location, state);
     assert_eq!(config.listen_address.to_string(), "127.0.0.1:0");
-    assert_eq!(config.web_file.as_deref(), Some(std::path::Path::new("/etc/web.yml")));
+    assert_eq!(
+        config.web_file.as_deref(),
+        Some(std::path::Path::new("/etc/web.yml"))
+    );
 }
 
 #[test]

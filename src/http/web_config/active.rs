@@ -75,12 +75,16 @@ impl Active {
         self.users.is_some()
     }
 
-    /// Speaks TLS on a new connection; plain HTTP where there is none.
-    pub(in crate::http) async fn handshake(&self, stream: TcpStream) -> io::Result<Handshaken> {
+    /// Speaks TLS on a new connection; plain HTTP where there is none. With an error comes the connection, on which the
+    /// client was told about it.
+    pub(in crate::http) async fn handshake(
+        &self,
+        stream: TcpStream,
+    ) -> Result<Handshaken, (io::Error, TcpStream)> {
         match &self.tls {
             None => Ok(Handshaken::Plain(stream)),
             Some(acceptor) => {
-                let stream = acceptor.accept(stream).await?;
+                let stream = acceptor.accept(stream).into_fallible().await?;
                 Ok(Handshaken::Tls(Box::new(stream)))
             }
         }

@@ -150,7 +150,7 @@ async fn the_own_commands_go_through_tls_and_users() {
         "password",
     ];
     let text = run(&[&trusting[..], &certificate, &user].concat()).await;
-    assert!(text.contains("remediation is off"), "{text}");
+    assert!(text.contains("no circuit is open"), "{text}");
     let text = run(&[&trusting[..], &certificate].concat()).await;
     assert!(
         text.contains("asks for a user") && text.contains("--exporter.user"),
