@@ -54,32 +54,32 @@ fn values_are_read() {
 fn each_problem_has_its_line_and_says_what_is_wanted() {
     let tls = "tls_server_config:\n  cert_file: a\n  key_file: b\n";
     for (text, expected) in [
-        ("junk: 1", "1 junk: unknown key; valid here: tls_server_config, http_server_config, basic_auth_users, rate_limit".to_owned()),
-        ("tls_server_config:\n  cert_fil: a", "2 tls_server_config.cert_fil: unknown key; did you mean `cert_file`?".to_owned()),
-        ("tls_server_config:\n  cert_file: ''\n  key_file: b", "1 tls_server_config: without a certificate; give cert_file or cert".to_owned()),
-        ("tls_server_config:\n  cert_file: a", "1 tls_server_config: without the key of the certificate".to_owned()),
-        (&format!("{tls}  cert: x"), "4 tls_server_config.cert: found `x` (it has no certificate".to_owned()),
-        (&format!("{tls}  client_ca_file: c"), "1 tls_server_config: authorities of clients are given, but no client_auth_type".to_owned()),
-        (&format!("{tls}  client_auth_type: RequireAndVerifyClientCert"), "4 tls_server_config.client_auth_type: certificates of clients cannot be verified without their authority".to_owned()),
+        ("junk: 1", "1: junk: unknown key; valid here: tls_server_config, http_server_config, rate_limit, basic_auth_users".to_owned()),
+        ("tls_server_config:\n  cert_fil: a", "2: tls_server_config.cert_fil: unknown key; did you mean `cert_file`?".to_owned()),
+        ("tls_server_config:\n  cert_file: ''\n  key_file: b", "1: tls_server_config: without a certificate; give cert_file or cert".to_owned()),
+        ("tls_server_config:\n  cert_file: a", "1: tls_server_config: without the key of the certificate".to_owned()),
+        (&format!("{tls}  cert: x"), "4: tls_server_config.cert: found `x` (it has no certificate".to_owned()),
+        (&format!("{tls}  client_ca_file: c"), "1: tls_server_config: authorities of clients are given, but no client_auth_type".to_owned()),
+        (&format!("{tls}  client_auth_type: RequireAndVerifyClientCert"), "4: tls_server_config.client_auth_type: certificates of clients cannot be verified without their authority".to_owned()),
         (&format!("{tls}  client_auth_type: RequireAndVerifyClientCerts"), "did you mean `RequireAndVerifyClientCert`?".to_owned()),
-        (&format!("{tls}  client_allowed_sans: [a]"), "4 tls_server_config.client_allowed_sans: has no effect unless".to_owned()),
+        (&format!("{tls}  client_allowed_sans: [a]"), "4: tls_server_config.client_allowed_sans: has no effect unless".to_owned()),
         (&format!("{tls}  min_version: TLS10"), "wanted `TLS12` or `TLS13`".to_owned()),
-        (&format!("{tls}  max_version: TLS11"), "4 tls_server_config.max_version: found `TLS11`".to_owned()),
-        (&format!("{tls}  min_version: TLS13\n  max_version: TLS12"), "4 tls_server_config.min_version: found `TLS13`, newer than max_version".to_owned()),
-        (&format!("{tls}  cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA]"), "4 tls_server_config.cipher_suites[0]: found `TLS_RSA_WITH_AES_128_CBC_SHA`".to_owned()),
-        (&format!("{tls}  max_version: TLS12\n  cipher_suites: [TLS_AES_128_GCM_SHA256]"), "5 tls_server_config.cipher_suites: all of these are of TLS 1.3".to_owned()),
+        (&format!("{tls}  max_version: TLS11"), "4: tls_server_config.max_version: found `TLS11`".to_owned()),
+        (&format!("{tls}  min_version: TLS13\n  max_version: TLS12"), "4: tls_server_config.min_version: found `TLS13`, newer than max_version".to_owned()),
+        (&format!("{tls}  cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA]"), "4: tls_server_config.cipher_suites[0]: found `TLS_RSA_WITH_AES_128_CBC_SHA`".to_owned()),
+        (&format!("{tls}  max_version: TLS12\n  cipher_suites: [TLS_AES_128_GCM_SHA256]"), "5: tls_server_config.cipher_suites: all of these are of TLS 1.3".to_owned()),
         (&format!("{tls}  curve_preferences: [CurveP521]"), "wanted one of `CurveP256`, `CurveP384`, `X25519`, `X25519MLKEM768`".to_owned()),
-        ("http_server_config:\n  headers:\n    X-Custom: a", "3 http_server_config.headers.X-Custom: unknown key".to_owned()),
-        ("http_server_config:\n  headers:\n    x-frame-options: deny", "3 http_server_config.headers.x-frame-options: unknown key".to_owned()),
+        ("http_server_config:\n  headers:\n    X-Custom: a", "3: http_server_config.headers.X-Custom: unknown key".to_owned()),
+        ("http_server_config:\n  headers:\n    x-frame-options: deny", "3: http_server_config.headers.x-frame-options: unknown key".to_owned()),
         ("http_server_config:\n  headers:\n    X-Frame-Options: DENY", "wanted `deny` or `sameorigin`".to_owned()),
         ("http_server_config:\n  headers:\n    X-Content-Type-Options: sniff", "wanted `nosniff`".to_owned()),
         ("http_server_config: {http2: 'yes'}", "wanted `true` or `false`".to_owned()),
-        ("basic_auth_users: [alice]", "1 basic_auth_users: found a list, wanted a mapping of users".to_owned()),
-        ("basic_auth_users:\n  a:b: x", "2 basic_auth_users.a:b: the name of a user must not be empty or contain `:`".to_owned()),
-        (&format!("basic_auth_users:\n  a: {HASH}\n  a: {HASH}"), "3 basic_auth_users.a: given twice".to_owned()),
-        (&format!("basic_auth_users:\n  a: {}", HASH.replace("$10$", "$31$")), "2 basic_auth_users.a: the hash has the cost 31".to_owned()),
-        ("rate_limit: {interval: 1s}", "1 rate_limit: no request would ever be answered".to_owned()),
-        ("rate_limit: {interval: 1}", "1 rate_limit.interval: found the number 1".to_owned()),
+        ("basic_auth_users: [alice]", "1: basic_auth_users: found a list, wanted a mapping of users".to_owned()),
+        ("basic_auth_users:\n  a:b: x", "2: basic_auth_users.a:b: the name of a user must not be empty or contain `:`".to_owned()),
+        (&format!("basic_auth_users:\n  a: {HASH}\n  a: {HASH}"), "3: basic_auth_users.a: given twice".to_owned()),
+        (&format!("basic_auth_users:\n  a: {}", HASH.replace("$10$", "$31$")), "2: basic_auth_users.a: the hash has the cost 31".to_owned()),
+        ("rate_limit: {interval: 1s}", "1: rate_limit: no request would ever be answered".to_owned()),
+        ("rate_limit: {interval: 1}", "1: rate_limit.interval: found the number 1".to_owned()),
     ] {
         let problems = check(text).unwrap_err();
         assert!(problems.contains(&expected), "{text}\n{problems}\n{expected}");
@@ -97,7 +97,7 @@ fn what_may_be_a_password_is_not_shown() {
     ] {
         let problems = check(&format!("basic_auth_users:\n  alice: {given}\n")).unwrap_err();
         assert!(
-            problems.contains("2 basic_auth_users.alice: ") && problems.contains("htpasswd"),
+            problems.contains("2: basic_auth_users.alice: ") && problems.contains("htpasswd"),
             "{problems}"
         );
         assert!(!problems.contains(given) || given == "''", "{problems}");
