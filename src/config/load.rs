@@ -63,6 +63,8 @@ pub struct Config {
     pub exposes_log_lines: bool,
     /// Where people reach the pages; the path ends in `/`.
     pub external_url: Option<Url>,
+    /// Whether pages and JSON show excerpts of logs; `None`: if only known people can read them.
+    pub show_logs: Option<bool>,
 }
 
 /// The sections that commands need which read the saved state. They work without a readable token.
@@ -112,7 +114,10 @@ keys! {
         ),
         |text| base_url(text, "leave out the user: everybody who reads alerts sees this address"),
     )
-    .doc("Address at which people reach the exporter's pages, with the path of a reverse proxy if there is one. Links in alerts start with it: the label `job_url` of `job_failure_info`. Without it the label is empty.");
+    .doc("Address at which people reach the exporter's pages, with the path of a reverse proxy if there is one. Links in alerts start with it: the label `job_url` of `job_failure_info`. Without it the label is empty. Pages are served for its host only: see [Who reaches the pages](#who-reaches-the-pages).");
+
+    SHOW_LOGS: Key<bool> = Key::bool("web.show_logs")
+        .doc("Whether pages and JSON show excerpts of job logs to everybody who reaches them. Without it: if `web.listen_address` is of this machine alone.");
 }
 
 /// Every key, by section, in the order of the docs.
@@ -174,6 +179,12 @@ impl Config {
         })
     }
 
+    /// Whether pages and JSON show excerpts of logs. `has_users`: everybody who reads them has a name and a password.
+    pub fn shows_logs(&self, has_users: bool) -> bool {
+        let is_private = has_users || self.listen_address.is_loopback();
+        self.show_logs.unwrap_or(is_private)
+    }
+
     fn read(root: &Section<'_>, report: &Report, env: Env<'_>) -> Self {
         let (counting, child_pipelines) = counting::read(&root.section("counting"));
         let state = StateConfig::read(root, counting);
@@ -197,6 +208,7 @@ impl Config {
             exposes_log_lines: root.section("metrics").get(&LOG_LINE),
             listen_address: web.get(&LISTEN_ADDRESS),
             external_url: web.read(&EXTERNAL_URL),
+            show_logs: web.read(&SHOW_LOGS),
         }
     }
 }

@@ -48,7 +48,7 @@ use self::state::State;
 use self::telemetry::Traffic;
 use self::webhooks::{Inbox, Work};
 use crate::config::Config;
-use crate::http::{Bound, Remedies, Server, Service, job_url};
+use crate::http::{Bound, Hosts, Remedies, Server, Service, job_url};
 use crate::ingest::Poller;
 use crate::metrics::{Build, Exposition, FailureOptions, Telemetry};
 use crate::remediation::Executor;
@@ -65,8 +65,6 @@ pub enum Ended {
 
 /// A daemon that has everything it needs, and has not begun.
 pub struct Daemon {
-    /// Whether the saved state could be read at once.
-    loaded: bool,
     logs: Option<LogReader>,
     owners: Option<OwnersReader>,
     poller: Poller,
@@ -75,6 +73,7 @@ pub struct Daemon {
     saver: Saver,
     remediation: Option<(Arc<Remedies>, Arc<Executor>)>,
     state: Arc<State>,
+    hosts: Hosts,
     server: Bound,
     signals: Signals,
     clock: Arc<GitLabClock>,
@@ -118,7 +117,6 @@ impl Daemon {
             .then(|| LogReader::new(client.clone(), state.clone(), logs, own()));
         let owners = config.owners.repository_file.clone();
         let owners = owners.map(|path| OwnersReader::new(client.clone(), path, state.clone()));
-        let loaded = loading::load_at_once(&store, &state).await?;
         let instance = Instance {
             client: client.clone(),
             telemetry,
@@ -131,7 +129,6 @@ impl Daemon {
         let webhooks = webhooks
             .map(|hooks| webhooks::open(hooks, &config.watch, &state, &clock, poller.waker()));
         Ok(Self {
-            loaded,
             logs,
             owners,
             poller,
@@ -145,6 +142,7 @@ impl Daemon {
             },
             remediation,
             state,
+            hosts: Hosts::new(&config.listen_address, config.external_url),
             server,
             signals,
             clock,
@@ -160,7 +158,6 @@ impl Daemon {
     /// second one waits for nothing. Polling waits for a state that could not be read at once.
     pub async fn run(self) -> Result<Ended, DaemonError> {
         let Self {
-            loaded,
             logs,
             owners,
             poller,
@@ -169,13 +166,15 @@ impl Daemon {
             saver,
             remediation,
             state,
+            hosts,
             server,
             mut signals,
             clock,
         } = self;
         let stop = CancellationToken::new();
         let now = Arc::new(move || clock.local_now());
-        let mut service = Service::new(state.exposition.clone(), state.clone(), now);
+        let service = Service::new(state.exposition.clone(), state.clone(), now);
+        let mut service = service.with_hosts(hosts);
         if let Some((remedies, _)) = &remediation {
             service = service.with_remedies(remedies.clone());
         }
@@ -187,7 +186,20 @@ impl Daemon {
         tokio::spawn(instance.run(stop.clone()));
         let serving = tokio::spawn(server.serve(service, stop.clone().cancelled_owned()));
         let work = async {
+            let first = tokio::select! {
+                first = loading::load_at_once(&saver.store, &state) => first,
+                () = stop.cancelled() => Ok(false),
+            };
+            state.first_load_ended();
             let mut saved = Ok(0);
+            let loaded = match first {
+                Ok(loaded) => loaded,
+                Err(refused) => {
+                    stop.cancel();
+                    let _ = serving.await;
+                    return Err(refused.into());
+                }
+            };
             if loaded || loading::load(&saver.store, &state, &stop).await {
                 let polling = tokio::spawn(poller.run(stop.clone()));
                 let logs = logs.map(|logs| tokio::spawn(logs.run(stop.clone())));
@@ -205,13 +217,13 @@ impl Daemon {
                 saved = saver.save().await;
             }
             let _ = serving.await;
-            saved
+            saved.map_err(DaemonError::NotSaved)
         };
         tokio::pin!(work);
         loop {
             tokio::select! {
                 saved = &mut work => {
-                    let count = saved.map_err(DaemonError::NotSaved)?;
+                    let count = saved?;
                     tracing::info!("everything is saved ({count} timelines at last); ended");
                     return Ok(Ended::Orderly);
                 }

@@ -39,6 +39,8 @@ pub(super) struct Policy {
     pub(super) idle_interval: Duration,
     /// Whether to read the logs of failing jobs.
     pub(super) read_logs: bool,
+    /// Whether pages and JSON show excerpts of logs.
+    pub(super) shows_logs: bool,
     /// What titles of commits may not show.
     pub(super) own_secrets: OwnSecrets,
 }
@@ -58,6 +60,8 @@ impl Policy {
             retention: config.retention,
             idle_interval: config.watch.idle_interval,
             read_logs: config.classification.read_logs,
+            // Nobody has to log in to read.
+            shows_logs: config.shows_logs(false),
             own_secrets: OwnSecrets::of(config),
         }
     }

@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_query_is_read_or_refused_with_the_wanted_values() {
-        let query = "q=+unit&failing=1&project=a%2Fb&ref=main&track=&limit=5&offset=10&x=y";
+        let query = "q=+unit&failing=1&project=a%2Fb&ref=main&track=&limit=5&offset=10";
         let read = JobsQuery::parse(query).unwrap();
         assert_eq!(read.filter.text, "unit");
         assert_eq!(read.filter.project.as_deref(), Some("a/b"));

@@ -14,7 +14,7 @@ use super::job_path::JobPath;
 use super::layout::{page, staleness_banner};
 use super::pipeline_path::pipeline_link;
 use super::remediation;
-use super::response::{HTML, Response, uncached};
+use super::response::{HTML, Response, uncached, with_session};
 use super::status::JobEntry;
 use super::window::{legend, sign, window};
 use crate::base::human;
@@ -33,15 +33,18 @@ pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
         let track = track.as_deref();
         (context.status).job(&at.project, &at.ref_name, track, &at.job)
     });
+    let session = context.session(head.headers);
     let (code, page) = match entry {
         Some(job) => {
             let title = format!("{} · {}", job.row.name, job.project);
             let now = (context.now)();
             let brought_back = BroughtBack {
-                section: remediation::section(context, &job, now),
+                section: remediation::section(context, &job, session.as_ref(), now),
                 by: remediation::recovered(context, &job),
             };
-            let content = content(&job, &staleness_banner(context), &brought_back, now);
+            let shows_logs = context.status.shows_logs();
+            let staleness = staleness_banner(context);
+            let content = content(&job, &staleness, &brought_back, shows_logs, now);
             (StatusCode::OK, page(&title, context, &content))
         }
         None => (
@@ -49,13 +52,14 @@ pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
             page("No such job", context, &unknown()),
         ),
     };
-    uncached(code, HTML, page)
+    with_session(uncached(code, HTML, page), session.as_ref())
 }
 
 fn content(
     job: &JobEntry,
     staleness: &Markup,
     brought_back: &BroughtBack,
+    shows_logs: bool,
     now: Timestamp,
 ) -> Markup {
     let figures = &job.row.figures;
@@ -69,7 +73,7 @@ fn content(
             }
             @if let Some(failing) = &figures.failing {
                 section.panels {
-                    (why(job, failing))
+                    (why(job, failing, shows_logs))
                     (since(job, failing, now))
                 }
             }
@@ -133,7 +137,7 @@ fn state(figures: &Figures, now: Timestamp) -> Markup {
     }
 }
 
-fn why(job: &JobEntry, failing: &Failing) -> Markup {
+fn why(job: &JobEntry, failing: &Failing, shows_logs: bool) -> Markup {
     let class = failing.failure_class.unwrap_or(FailureClass::Unknown);
     html! {
         div.panel.wide {
@@ -144,6 +148,7 @@ fn why(job: &JobEntry, failing: &Failing) -> Markup {
                     Some(reason) => bdi { (reason.replace('_', " ")) },
                     None => "GitLab gives no reason",
                 }
+                @if let Some(rule) = &failing.log_rule { ", log rule " bdi { (rule) } }
                 @if let Some(id) = failing.job_id {
                     " in " (link(failing.web_url.as_deref(), &html! { "job " (id) }))
                     @if let Some(id) = failing.pipeline_id { " of pipeline " (pipeline_link(&job.project, id)) }
@@ -156,6 +161,8 @@ fn why(job: &JobEntry, failing: &Failing) -> Markup {
                     ":"
                 }
                 pre.log tabindex="0" { bdi { (excerpt.text) } }
+            } @else if !shows_logs {
+                p.faint { "Its log is not shown here, because everybody who reaches this page could read it. " code { "web.show_logs" } " changes that." }
             } @else if failing.log_was_read {
                 p.faint { "Its log has no lines to show." }
             }

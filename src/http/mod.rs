@@ -6,19 +6,26 @@
 //!
 //! A page is a file with a handler, and a row in the table of routes.
 
+mod answer;
 mod api;
 mod body;
 mod connections;
+mod content;
 mod context;
 mod deadline;
+mod encoding;
+mod favicon;
+mod form_token;
 mod format;
 mod hooks;
+mod hosts;
 mod job_page;
 mod job_path;
 mod job_table;
 mod job_view;
 mod layout;
 mod limits;
+mod parameters;
 mod pipeline_jobs;
 mod pipeline_page;
 mod pipeline_path;
@@ -37,6 +44,7 @@ mod status_page;
 mod window;
 
 pub use hooks::Webhooks;
+pub use hosts::Hosts;
 pub use job_path::{job_path, job_url};
 pub use job_view::{FiguresView, JobView};
 pub use limits::Limits;

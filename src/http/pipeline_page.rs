@@ -5,13 +5,14 @@ use http::StatusCode;
 use maud::{Markup, html};
 
 use super::context::{Context, Head};
+use super::form_token::Session;
 use super::format::{ago, commit, in_gitlab, link};
 use super::layout::{page, staleness_banner};
 use super::pipeline_jobs::{job_counts, job_list};
 use super::pipeline_path::PipelinePath;
 use super::query::PageQuery;
 use super::remediation;
-use super::response::{HTML, Response, uncached};
+use super::response::{HTML, Response, uncached, with_session};
 use super::selection::JobFilter;
 use super::status::PipelineEntry;
 use crate::base::human;
@@ -20,6 +21,7 @@ use crate::base::human;
 const LONGEST_REPEATED: usize = 200;
 
 pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
+    let session = context.session(head.headers);
     let content = match PipelinePath::parse(head.path) {
         None => Err(malformed(head.path)),
         Some(at) => {
@@ -30,7 +32,7 @@ pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
     let (code, page) = match content {
         Ok(pipeline) => {
             let title = format!("Pipeline {} · {}", pipeline.row.id, pipeline.project);
-            let content = content_of(context, &pipeline, (context.now)());
+            let content = content_of(context, &pipeline, session.as_ref(), (context.now)());
             (StatusCode::OK, page(&title, context, &content))
         }
         Err(content) => (
@@ -38,10 +40,15 @@ pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
             page("No such pipeline", context, &content),
         ),
     };
-    uncached(code, HTML, page)
+    with_session(uncached(code, HTML, page), session.as_ref())
 }
 
-fn content_of(context: &Context, pipeline: &PipelineEntry, now: Timestamp) -> Markup {
+fn content_of(
+    context: &Context,
+    pipeline: &PipelineEntry,
+    session: Option<&Session>,
+    now: Timestamp,
+) -> Markup {
     let row = &pipeline.row;
     html! {
         main.job-page {
@@ -55,7 +62,7 @@ fn content_of(context: &Context, pipeline: &PipelineEntry, now: Timestamp) -> Ma
                 (facts(pipeline, now))
                 @if !row.jobs.is_empty() { (job_counts(&row.jobs)) }
             }
-            (remediation::pipeline_section(context, pipeline, now))
+            (remediation::pipeline_section(context, pipeline, session, now))
             (job_list(pipeline, now))
         }
     }

@@ -16,9 +16,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use super::answer::answer;
 use super::connections::{Connection, Connections};
 use super::limits::Limits;
-use super::routes::{SCRAPED_PATH, Service};
+use super::routes::Service;
 use crate::base::listen_address::ListenAddress;
 
 /// The server cannot listen.
@@ -108,8 +109,8 @@ impl Bound {
                     let watcher = graceful.watcher();
                     tasks.spawn(serve(stream, service, connections.accepted(), watcher));
                 }
-                // None could be closed for the last one. Some client may have stopped reading since.
-                () = sleep(ROOM_CHECKS), if !connections.may_accept() => connections.make_room(),
+                // All are busy. Some client may have stopped reading since.
+                () = sleep(ROOM_CHECKS), if !connections.may_accept() => { connections.make_room(); }
             }
         }
         // From here on a new connection is refused.
@@ -150,17 +151,9 @@ async fn serve(stream: TcpStream, service: Arc<Service>, connection: Connection,
     // Frames are large already: coalescing only delays the last one.
     let _ = stream.set_nodelay(true);
     let (limits, deadline) = (connection.limits(), &connection.deadline);
-    let respond = service_fn(|request: Request<hyper::body::Incoming>| {
-        let is_scrape = request.uri().path() == SCRAPED_PATH;
-        let turn = deadline.begin(is_scrape);
-        if is_scrape {
-            connection.limit_pages();
-        }
-        let service = &service;
-        async move {
-            let response = service.respond(request).await;
-            Ok::<_, Infallible>(response.map(|body| turn.over(body)))
-        }
+    let (connection, service) = (&connection, &service);
+    let respond = service_fn(|request: Request<hyper::body::Incoming>| async move {
+        Ok::<_, Infallible>(answer(connection, service, request).await)
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

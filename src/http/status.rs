@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ci_history::{JobRow, PipelineRow, Timestamp};
+use futures_util::future::BoxFuture;
 
 use super::selection::{JobFilter, Paging, Selection};
 
@@ -10,6 +11,16 @@ use super::selection::{JobFilter, Paging, Selection};
 pub trait DaemonStatus: Send + Sync {
     /// Not ready before the state is loaded and the first round of polling has ended.
     fn readiness(&self) -> Readiness;
+
+    /// Completes once the saved state was read, or could not be at the first try.
+    fn loaded(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    /// Whether excerpts of logs are served. If not, the entries of jobs have none.
+    fn shows_logs(&self) -> bool {
+        true
+    }
 
     /// Why the figures are older than they should be, in words; `None` if they are not.
     fn staleness(&self) -> Option<String> {

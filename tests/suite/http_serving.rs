@@ -7,7 +7,7 @@ use std::time::Duration;
 use ci_history::{JobRow, TimelineRows, Timestamp};
 use job_failure_exporter::base::listen_address::ListenAddress;
 use job_failure_exporter::http::{
-    Candidate, DaemonStatus, JobEntry, JobFilter, JobPage, Limits, Paging, PipelineEntry,
+    Candidate, DaemonStatus, Hosts, JobEntry, JobFilter, JobPage, Limits, Paging, PipelineEntry,
     ProjectStatus, Readiness, Server, Service, select,
 };
 use testkit::client;
@@ -90,6 +90,11 @@ pub(crate) struct Serving {
 
 impl Serving {
     pub(crate) async fn start(daemon: Daemon, limits: Limits) -> Self {
+        Self::start_for(daemon, limits, None).await
+    }
+
+    /// `hosts` are the names that are answered; `None`: any.
+    pub(crate) async fn start_for(daemon: Daemon, limits: Limits, hosts: Option<Hosts>) -> Self {
         let exposition = exposition();
         for rows in &daemon.timelines {
             exposition.publish(key(rows), rows, &|_, _| Some("sre".into()));
@@ -102,7 +107,10 @@ impl Serving {
         let address = bound.local_addr().unwrap();
         let now = Arc::new(|| Timestamp::from_unix(1_700_003_600).unwrap());
         let status = Arc::clone(&daemon) as Arc<dyn DaemonStatus>;
-        let service = Service::new(exposition, status, now);
+        let mut service = Service::new(exposition, status, now);
+        if let Some(hosts) = hosts {
+            service = service.with_hosts(hosts);
+        }
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(bound.serve(service, async {
             stopped.await.ok();

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+
+use super::health::Progress;
 use super::shell::State;
 use super::timelines::RankedTimeline;
 use crate::http::{
@@ -19,8 +22,29 @@ const OLD: Duration = Duration::from_mins(15);
 impl DaemonStatus for State {
     fn readiness(&self) -> Readiness {
         let inner = self.lock();
-        let watches_any = inner.projects.watched().next().is_some();
-        inner.health.readiness(watches_any)
+        let progress = || {
+            let paths: Vec<_> = (inner.projects.watched())
+                .map(|facts| &*facts.path)
+                .collect();
+            let is_read = |path: &&&str| {
+                let polls = self.exposition.project(path);
+                polls.is_some_and(|polls| polls.last_success.is_some())
+            };
+            Progress {
+                watched: paths.len(),
+                read: paths.iter().filter(is_read).count(),
+                seconds: self.clock.local_now().unix() - self.started.unix(),
+            }
+        };
+        inner.health.readiness(progress)
+    }
+
+    fn loaded(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.first_load.cancelled())
+    }
+
+    fn shows_logs(&self) -> bool {
+        self.policy.shows_logs
     }
 
     fn staleness(&self) -> Option<String> {
@@ -110,7 +134,7 @@ impl DaemonStatus for State {
             })
         });
         let selected = select(candidates, filter, paging);
-        selected.look_up(|(key, name)| self.entry(key, name))
+        selected.look_up(|(key, name)| self.shown_entry(key, name))
     }
 
     fn job(
@@ -125,7 +149,7 @@ impl DaemonStatus for State {
             let own = key.track.as_deref().unwrap_or_default();
             track.is_none_or(|track| track == own)
         });
-        let mut entries = wanted.filter_map(|key| self.entry(key, job));
+        let mut entries = wanted.filter_map(|key| self.shown_entry(key, job));
         entries.find(|entry| entry.row.figures.is_worth_showing())
     }
 
@@ -144,6 +168,17 @@ impl DaemonStatus for State {
 }
 
 impl State {
+    /// An entry as everybody may see it who reaches the pages.
+    fn shown_entry(&self, key: &TimelineKey, job: &str) -> Option<JobEntry> {
+        let mut entry = self.entry(key, job)?;
+        if !self.policy.shows_logs
+            && let Some(failing) = &mut entry.row.figures.failing
+        {
+            failing.excerpt = None;
+        }
+        Some(entry)
+    }
+
     fn pipeline_entry(&self, key: &TimelineKey, id: u64) -> Option<PipelineEntry> {
         let inner = self.lock();
         let timeline = inner.timelines.get_visible(key)?;

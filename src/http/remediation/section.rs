@@ -7,6 +7,7 @@ use ci_history::Timestamp;
 use maud::{Markup, html};
 
 use super::super::context::Context;
+use super::super::form_token::Session;
 use super::super::format::{ago, in_gitlab, link, with_code};
 use super::super::status::JobEntry;
 use super::form;
@@ -18,7 +19,12 @@ use crate::remediation::{Action, Decided, JobName, Progress, Verdict};
 const SHOWN: usize = 10;
 
 /// What was decided and done about a job, and the buttons for more.
-pub(in crate::http) fn section(context: &Context, job: &JobEntry, now: Timestamp) -> Markup {
+pub(in crate::http) fn section(
+    context: &Context,
+    job: &JobEntry,
+    session: Option<&Session>,
+    now: Timestamp,
+) -> Markup {
     let Some(remedies) = &context.remedies else {
         return html! {};
     };
@@ -42,7 +48,7 @@ pub(in crate::http) fn section(context: &Context, job: &JobEntry, now: Timestamp
                 p { span.badge.bad { "Circuit open" } " given up " (ago(since, now)) ": it failed too often in a row" }
             }
             @if let Some(decided) = decided { p { (words(decided)) } }
-            @if !remedies.callers.is_empty() { (form::buttons(remedies, job)) }
+            @if let Some(session) = session { (form::buttons(remedies, job, session)) }
             @if !actions.is_empty() { (record(&actions, job.project_url.as_deref(), false, now)) }
         }
     }

@@ -56,7 +56,9 @@ pub(crate) async fn run() -> ExitCode {
     let target = Arc::new(Target::start(jobs).await);
     println!("{jobs} jobs");
     let mut kept = searches(&target).await;
-    println!("\n| attack | scrape | probe | publish | unanswered | memory |\n| --- | --- | --- | --- | --- | --- |");
+    println!(
+        "\n| attack | scrape | probe | publish | unanswered | memory |\n| --- | --- | --- | --- | --- | --- |"
+    );
     for (name, attack) in [
         ("none", Attack::None),
         ("64 clients that search without end", Attack::Searches),
@@ -64,7 +66,10 @@ pub(crate) async fn run() -> ExitCode {
         ("256 idle connections", Attack::Idle),
         ("256 clients that read nothing of a page", Attack::Deaf),
         ("256 clients that read a page slowly", Attack::Slow),
-        ("256 clients that read the metrics slowly", Attack::SlowScrapes),
+        (
+            "256 clients that read the metrics slowly",
+            Attack::SlowScrapes,
+        ),
     ] {
         let noticed = under(&target, attack, lasting).await;
         println!("| {name} | {noticed}");
@@ -151,7 +156,9 @@ async fn under(target: &Arc<Target>, attack: Attack, lasting: Duration) -> Notic
             ask(target.address, "/metrics", true),
             ask(target.address, "/-/healthy", false)
         );
-        let failed = [scrape.0, probe.0].into_iter().filter(|it| *it != Some(200));
+        let failed = [scrape.0, probe.0]
+            .into_iter()
+            .filter(|it| *it != Some(200));
         noticed.failed += failed.count();
         noticed.scrape = noticed.scrape.max(scrape.1);
         noticed.probe = noticed.probe.max(probe.1);

@@ -88,8 +88,8 @@ impl DaemonStatus for Company {
 
     fn job(&self, project: &str, ref_name: &str, _: Option<&str>, job: &str) -> Option<JobEntry> {
         let mut timelines = self.timelines.iter();
-        let timeline = timelines
-            .find(|rows| *rows.project == *project && *rows.ref_name == *ref_name)?;
+        let timeline =
+            timelines.find(|rows| *rows.project == *project && *rows.ref_name == *ref_name)?;
         let row = timeline.jobs.iter().find(|row| *row.name == *job)?;
         Some(entry(timeline, row))
     }
