@@ -70,14 +70,19 @@ impl Connections {
         Connection {
             number,
             deadline,
-            is_extra: AtomicBool::new(!self.make_room()),
+            is_extra: AtomicBool::new(!self.make_room_for(Some(number))),
             all: self.clone(),
         }
     }
 
     /// Closes a connection if there are too many: one that never sent a request, else the one that is idle for
-    /// longest, else the one whose client reads its response most slowly. Returns false if all are busy.
-    pub(super) fn make_room(&self) -> bool {
+    /// longest, else the one whose client reads its response most slowly.
+    pub(super) fn make_room(&self) {
+        self.make_room_for(None);
+    }
+
+    /// The same, but for the connection of this number. Returns false if all are busy.
+    fn make_room_for(&self, number: Option<u64>) -> bool {
         let mut open = self.open();
         let limit = self.0.limits.connections;
         let excess = open.by_number.len().saturating_sub(limit);
@@ -90,13 +95,20 @@ impl Connections {
                 "{limit} connections are open, the most that are served; closing idle and slow ones for new ones"
             );
         }
-        let ranks = open.by_number.values().map(|it| (it.rank(), it));
+        // Within the reserve, nobody is cut who may send a request at any moment.
+        let is_full = excess >= self.0.limits.reserved_connections;
+        let others = open.by_number.iter().filter(|(it, _)| Some(**it) != number);
+        let ranks = others.map(|(_, it)| (it.rank(), it));
         // A connection that is being closed makes room already.
         let closing = ranks.clone().filter(|(rank, _)| *rank == Rank::Closing);
         if closing.count() >= excess {
             return true;
         }
-        let closable = ranks.filter(|(rank, _)| !matches!(rank, Rank::Closing | Rank::Busy));
+        let closable = ranks.filter(|(rank, _)| match rank {
+            Rank::Closing | Rank::Busy => false,
+            Rank::Fresh(_) => is_full,
+            Rank::Silent(_) | Rank::Idle(_) | Rank::Slow(_) => true,
+        });
         let chosen = closable.min_by_key(|(rank, _)| *rank);
         if let Some((_, deadline)) = chosen {
             deadline.close();

@@ -14,6 +14,9 @@ use super::limits::Limits;
 /// A client that read nothing of its response for so long is slow.
 const STALLED: Duration = Duration::from_secs(1);
 
+/// Time in which an honest client sends its first request.
+const FRESH: Duration = Duration::from_secs(1);
+
 /// The deadline of one connection. Each request moves it. Clones share it.
 #[derive(Clone)]
 pub(super) struct Deadline(Arc<Shared>);
@@ -59,6 +62,8 @@ pub(super) enum Rank {
     Idle(Instant),
     /// The client reads its response too slowly, the last part at this time.
     Slow(Instant),
+    /// Open since this time, which is just now.
+    Fresh(Instant),
     /// Its request runs, or its response is read.
     Busy,
 }
@@ -111,6 +116,7 @@ impl Deadline {
     pub(super) fn rank(&self) -> Rank {
         match self.activity().phase {
             Phase::Closing => Rank::Closing,
+            Phase::Silent(since) if since.elapsed() < FRESH => Rank::Fresh(since),
             Phase::Silent(since) => Rank::Silent(since),
             Phase::Idle(since) => Rank::Idle(since),
             Phase::Answering { begun, progress } => {

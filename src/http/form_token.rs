@@ -6,8 +6,6 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, HeaderValue, header};
 use sha2::Sha256;
 
-use super::response::Response;
-
 /// Names the browser. It says nothing about the person.
 const COOKIE: &str = "job_failure_exporter_forms";
 
@@ -41,11 +39,11 @@ impl Session {
     }
 
     /// Tells a new browser its name.
-    pub(super) fn tell(&self, response: &mut Response) {
+    pub(super) fn tell(&self, headers: &mut HeaderMap) {
         let (name, attributes) = (&self.name, "Path=/; HttpOnly; SameSite=Strict");
         let cookie = HeaderValue::from_str(&format!("{COOKIE}={name}; {attributes}"));
         if let (true, Ok(cookie)) = (self.is_new, cookie) {
-            response.headers_mut().insert(header::SET_COOKIE, cookie);
+            headers.insert(header::SET_COOKIE, cookie);
         }
     }
 }

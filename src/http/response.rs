@@ -87,7 +87,7 @@ pub(super) fn secured(mut response: Response) -> Response {
 /// Tells a new browser its name, on a page with forms.
 pub(super) fn with_session(mut response: Response, session: Option<&Session>) -> Response {
     if let Some(session) = session {
-        session.tell(&mut response);
+        session.tell(response.headers_mut());
     }
     response
 }

@@ -12,6 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -150,6 +151,8 @@ const ROOM_CHECKS: Duration = Duration::from_millis(200);
 async fn serve(stream: TcpStream, service: Arc<Service>, connection: Connection, watcher: Watcher) {
     // Frames are large already: coalescing only delays the last one.
     let _ = stream.set_nodelay(true);
+    // The system would keep megabytes for each client that does not read.
+    let _ = set_socket_send_buffer_size(&stream, SEND_BUFFER);
     let (limits, deadline) = (connection.limits(), &connection.deadline);
     let (connection, service) = (&connection, &service);
     let respond = service_fn(|request: Request<hyper::body::Incoming>| async move {
@@ -168,6 +171,9 @@ async fn serve(stream: TcpStream, service: Arc<Service>, connection: Connection,
         () = deadline.passed() => tracing::debug!("a client took too long"),
     }
 }
+
+/// Bytes of a response that the system keeps for a slow client. Linux doubles it.
+const SEND_BUFFER: usize = 128 * 1024;
 
 /// Bytes of a response that are kept for a slow client, beside one frame.
 const WRITE_BUFFER: usize = 64 * 1024;
