@@ -115,13 +115,14 @@ pub fn select<'a, T>(
         .map(str::to_lowercase)
         .collect();
     let (mut tracked, mut failing) = (0, 0);
+    let mut names = String::new();
     let mut chosen: Vec<_> = candidates
         .inspect(|job| {
             tracked += 1;
             failing += usize::from(job.consecutive_failures > 0);
         })
         .filter(|job| !filter.failing_only || job.consecutive_failures > 0)
-        .filter(|job| is_of(job, filter) && has_words(job, &words))
+        .filter(|job| is_of(job, filter) && has_words(job, &words, &mut names))
         .collect();
     let matching = chosen.len();
     let end = paging.offset.saturating_add(paging.limit);
@@ -150,19 +151,28 @@ fn is_of<T>(job: &Candidate<'_, T>, filter: &JobFilter) -> bool {
     pairs.all(|(wanted, found)| wanted.as_deref().is_none_or(|wanted| wanted == found))
 }
 
-fn has_words<T>(job: &Candidate<'_, T>, words: &[String]) -> bool {
+/// `names` is room for the names of the job, used again for each.
+fn has_words<T>(job: &Candidate<'_, T>, words: &[String], names: &mut String) -> bool {
     if words.is_empty() {
         return true;
     }
-    let names = [
+    names.clear();
+    for name in [
         job.project,
         job.ref_name,
         job.track.unwrap_or_default(),
         job.job_name,
         job.team.unwrap_or_default(),
-    ];
-    let text = names.join("\n").to_lowercase();
-    words.iter().all(|word| text.contains(word.as_str()))
+    ] {
+        names.push_str(name);
+        names.push('\n');
+    }
+    if names.is_ascii() {
+        names.make_ascii_lowercase();
+    } else {
+        *names = names.to_lowercase();
+    }
+    words.iter().all(|word| names.contains(word.as_str()))
 }
 
 fn order<T>(a: &Candidate<'_, T>, b: &Candidate<'_, T>) -> Ordering {
