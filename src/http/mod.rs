@@ -1,7 +1,7 @@
 //! HTTP: the server, its routes, the pages and the JSON API.
 //!
 //! ```text
-//! Server::bind(address) -> Bound -> serve(Service, shutdown)
+//! Server::bind(address) -> Bound -> serve(Service, or Current to replace it, shutdown)
 //! ```
 //!
 //! A page is a file with a handler, and a row in the table of routes.
@@ -12,6 +12,7 @@ mod body;
 mod connections;
 mod content;
 mod context;
+mod current;
 mod deadline;
 mod encoding;
 mod favicon;
@@ -31,6 +32,7 @@ mod pipeline_page;
 mod pipeline_path;
 mod probes;
 mod query;
+mod reload;
 mod remediation;
 mod remedies;
 mod response;
@@ -43,11 +45,13 @@ mod status;
 mod status_page;
 mod window;
 
+pub use current::Current;
 pub use hooks::Webhooks;
 pub use hosts::Hosts;
 pub use job_path::{job_path, job_url};
 pub use job_view::{FiguresView, JobView};
 pub use limits::Limits;
+pub use reload::{ReloadHandle, ReloadRequests, reloads};
 pub use remedies::Remedies;
 pub use routes::Service;
 pub use selection::{Candidate, JobFilter, Paging, Selection, select};

@@ -14,6 +14,7 @@ use super::hooks::{self, Webhooks};
 use super::hosts::Hosts;
 use super::job_path::{JobPath, LONGEST_PATH};
 use super::parameters;
+use super::reload::{self, ReloadHandle};
 use super::remediation::Action;
 use super::remedies::Remedies;
 use super::response::{
@@ -33,6 +34,7 @@ pub struct Service {
     searches: Searches,
     webhooks: Option<Arc<dyn Webhooks>>,
     hosts: Hosts,
+    reload: Option<ReloadHandle>,
 }
 
 /// The path of the metrics.
@@ -127,6 +129,16 @@ impl Service {
             searches: Searches::new(),
             webhooks: None,
             hosts: Hosts::any(),
+            reload: None,
+        }
+    }
+
+    /// Takes requests for reloads, too.
+    #[must_use]
+    pub fn with_reload(self, reload: ReloadHandle) -> Self {
+        Self {
+            reload: Some(reload),
+            ..self
         }
     }
 
@@ -188,6 +200,9 @@ impl Service {
             let mut refused = refusal(path, StatusCode::MISDIRECTED_REQUEST, &why);
             insert(&mut refused, header::CONNECTION, "close");
             return refused;
+        }
+        if path == reload::PATH {
+            return reload::respond(self.reload.as_ref(), &request).await;
         }
         if let Some(action) = action {
             let remedies = self.context.remedies.as_ref();
