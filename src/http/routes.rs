@@ -202,6 +202,10 @@ impl Service {
             return refused;
         }
         if path == reload::PATH {
+            if self.hosts.is_from_elsewhere(&request) {
+                let message = "a page of another site sent this\n";
+                return closing(StatusCode::FORBIDDEN, message);
+            }
             return reload::respond(self.reload.as_ref(), &request).await;
         }
         if let Some(action) = action {
