@@ -21,6 +21,10 @@ pub(super) struct Cutoffs {
 }
 
 /// The parts of the configuration that the state goes by.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent keys of the configuration"
+)]
 pub(super) struct Policy {
     pub(super) rules: Rules,
     pub(super) owners: Owners,
