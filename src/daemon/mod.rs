@@ -42,7 +42,7 @@ pub use self::client::client;
 pub use self::error::DaemonError;
 use self::generation::{Generation, Process};
 use self::gitlab_clock::GitLabClock;
-use self::notify::Notifier;
+use self::notify::Watchdog;
 pub use self::reload::Load;
 use self::reload::Reloader;
 use self::signals::{Asked, Signals};
@@ -122,7 +122,7 @@ impl Daemon {
         let shutdown = stop.clone().cancelled_owned();
         let serving = tokio::spawn(self.server.serve(service, shutdown));
         let mut waiting = Waiting::new(self.signals);
-        waiting.notifier.ready();
+        notify::ready();
         let mut is_ending = false;
         while !is_ending {
             let reply = tokio::select! {
@@ -131,10 +131,10 @@ impl Daemon {
                     let _ = serving.await;
                     return Err(error.into());
                 }
-                () = waiting.notifier.is_due() => {
+                () = waiting.watchdog.is_due() => {
                     // Waits for the lock of the state: a deadlock ends the process.
                     reloader.is_loaded();
-                    waiting.notifier.lives();
+                    notify::lives();
                     continue;
                 }
                 reply = requests.next() => Some(reply),
@@ -146,17 +146,17 @@ impl Daemon {
                     }
                 },
             };
-            waiting.notifier.reloading();
+            notify::reloading();
             let Some(result) = waiting.wait(&mut is_ending, reloader.reload()).await else {
                 return Ok(Ended::Aborted);
             };
-            waiting.notifier.ready();
+            notify::ready();
             if let Some(reply) = reply {
                 // Whoever asked may have gone.
                 let _ = reply.send(result);
             }
         }
-        waiting.notifier.stopping();
+        notify::stopping();
         is_ending = true;
         stop.cancel();
         let ending = async {
@@ -176,14 +176,14 @@ impl Daemon {
 /// What is listened to while the daemon does something longer.
 struct Waiting {
     signals: Signals,
-    notifier: Notifier,
+    watchdog: Watchdog,
 }
 
 impl Waiting {
     fn new(signals: Signals) -> Self {
         Self {
             signals,
-            notifier: Notifier::new(),
+            watchdog: Watchdog::new(),
         }
     }
 
@@ -193,7 +193,7 @@ impl Waiting {
         loop {
             tokio::select! {
                 result = &mut work => return Some(result),
-                () = self.notifier.is_due() => self.notifier.lives(),
+                () = self.watchdog.is_due() => notify::lives(),
                 name = self.signals.next_end() => {
                     if std::mem::replace(is_ending, true) {
                         tracing::warn!("{name} again: not waiting any longer");

@@ -6,13 +6,13 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-/// The service manager, if there is one that listens.
-pub(super) struct Notifier {
+/// When the service manager wants to hear that the process lives.
+pub(super) struct Watchdog {
     /// Twice as often as it wants to hear; `None` if it does not want to.
-    watchdog: Option<Interval>,
+    interval: Option<Interval>,
 }
 
-impl Notifier {
+impl Watchdog {
     /// Within a runtime.
     pub(super) fn new() -> Self {
         let every = |limit: Duration| {
@@ -22,39 +22,42 @@ impl Notifier {
         };
         let limit = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero());
         Self {
-            watchdog: limit.map(every),
+            interval: limit.map(every),
         }
     }
 
     /// Waits until it is time to say that the process lives.
     pub(super) async fn is_due(&mut self) {
-        match &mut self.watchdog {
-            Some(watchdog) => {
-                watchdog.tick().await;
+        match &mut self.interval {
+            Some(interval) => {
+                interval.tick().await;
             }
             None => pending().await,
         }
     }
+}
 
-    pub(super) fn lives(&self) {
-        tell(&[NotifyState::Watchdog]);
-    }
+/// The process lives.
+pub(super) fn lives() {
+    tell(&[NotifyState::Watchdog]);
+}
 
-    /// The start or a reload is done.
-    pub(super) fn ready(&self) {
-        tell(&[NotifyState::Ready]);
-    }
+/// The start or a reload is done.
+pub(super) fn ready() {
+    tell(&[NotifyState::Ready]);
+}
 
-    pub(super) fn reloading(&self) {
-        match NotifyState::monotonic_usec_now() {
-            Ok(now) => tell(&[NotifyState::Reloading, now]),
-            Err(_) => tell(&[NotifyState::Reloading]),
-        }
+/// The configuration is loaded again.
+pub(super) fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(_) => tell(&[NotifyState::Reloading]),
     }
+}
 
-    pub(super) fn stopping(&self) {
-        tell(&[NotifyState::Stopping]);
-    }
+/// The process ends.
+pub(super) fn stopping() {
+    tell(&[NotifyState::Stopping]);
 }
 
 fn tell(state: &[NotifyState<'_>]) {
