@@ -20,10 +20,34 @@ pub(super) fn style(_: &Context, _: Head<'_>) -> Response {
     response
 }
 
+/// The pages of the navigation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tab {
+    Jobs,
+    Projects,
+    Schedules,
+}
+
+/// Address and words of each page of the navigation.
+const TABS: [(Tab, &str, &str); 3] = [
+    (Tab::Jobs, "/", "Jobs"),
+    (Tab::Projects, "/projects", "Projects"),
+    (Tab::Schedules, "/schedules", "Schedules"),
+];
+
 /// A whole page; `content` goes into `main`, below the header.
 pub(super) fn page(title: &str, context: &Context, content: &Markup) -> String {
+    framed(title, None, context, content)
+}
+
+/// The same for a page of the navigation.
+pub(super) fn tab_page(title: &str, tab: Tab, context: &Context, content: &Markup) -> String {
+    framed(title, Some(tab), context, content)
+}
+
+fn framed(title: &str, tab: Option<Tab>, context: &Context, content: &Markup) -> String {
     let body = html! {
-        (page_header(&context.status.readiness()))
+        (page_header(&context.status.readiness(), tab))
         (content)
     };
     document(title, &body)
@@ -39,7 +63,7 @@ pub(super) fn not_found() -> String {
         main {
             h1 { "Nothing is here" }
             ul {
-                li { a href="/" { "Status" } }
+                li { a href="/" { "Jobs" } }
                 li { a href="/metrics" { "/metrics" } " for Prometheus" }
                 li { a href="/-/healthy" { "/-/healthy" } " and " a href="/-/ready" { "/-/ready" } " for probes" }
             }
@@ -65,19 +89,22 @@ fn document(title: &str, body: &Markup) -> String {
     page.into_string()
 }
 
-fn page_header(readiness: &Readiness) -> Markup {
+fn page_header(readiness: &Readiness, tab: Option<Tab>) -> Markup {
     html! {
         header {
             div {
-                h1 { a href="/" { (NAME) } " " small { (env!("CARGO_PKG_VERSION")) } }
+                p.brand { a href="/" { (NAME) } " " small { (env!("CARGO_PKG_VERSION")) } }
                 p { (PURPOSE) }
             }
-            nav {
+            nav aria-label="Main" {
+                @for (other, address, words) in TABS {
+                    a href=(address) aria-current=[(tab == Some(other)).then_some("page")] { (words) }
+                }
+                a href="/metrics" { "Metrics" }
                 @match readiness {
                     Readiness::Ready => span.badge.good { "Ready" },
                     Readiness::NotReady(reason) => span.badge.bad { "Not ready: " (reason) },
                 }
-                a href="/metrics" { "Metrics" }
             }
         }
     }

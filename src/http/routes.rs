@@ -16,7 +16,8 @@ use super::response::{HTML, Response, closing, method_not_allowed, secured, text
 use super::search::Searches;
 use super::status::DaemonStatus;
 use super::{
-    api, job_page, layout, pipeline_page, pipeline_path, probes, remediation, scrape, status_page,
+    api, grid_page, grid_path, job_page, jobs_page, layout, pipeline_page, pipeline_path, probes,
+    projects_page, remediation, schedules_page, scrape,
 };
 use crate::metrics::{Exposition, Telemetry};
 
@@ -42,12 +43,17 @@ enum Route {
 }
 
 /// Every fixed path that is read; [`JobPath`] and [`pipeline_path`] have the pages of jobs and pipelines.
-const ROUTES: [(&str, Route); 7] = [
-    ("/", Route::Search(status_page::respond)),
+const ROUTES: [(&str, Route); 12] = [
+    ("/", Route::Search(jobs_page::respond)),
+    ("/projects", Route::Search(projects_page::respond)),
+    ("/schedules", Route::Search(schedules_page::respond)),
     (SCRAPED_PATH, Route::Quick(scrape::respond)),
     ("/-/healthy", Route::Quick(probes::healthy)),
     ("/-/ready", Route::Quick(probes::ready)),
     ("/api/v1/jobs", Route::Search(api::respond)),
+    ("/api/v1/projects", Route::Search(projects_page::list)),
+    ("/api/v1/schedules", Route::Search(schedules_page::list)),
+    ("/api/v1/grid", Route::Search(grid_page::list)),
     (remediation::LIST_PATH, Route::Search(remediation::list)),
     (layout::STYLE_PATH, Route::Quick(layout::style)),
 ];
@@ -146,8 +152,10 @@ fn route(path: &str) -> Option<Route> {
     let of_job = || JobPath::parse(path).map(|_| Route::Search(job_page::respond));
     let of_pipeline =
         || pipeline_path::is_one(path).then_some(Route::Search(pipeline_page::respond));
+    let of_grid = || grid_path::is_one(path).then_some(Route::Search(grid_page::respond));
     fixed
         .map(|(_, route)| *route)
+        .or_else(of_grid)
         .or_else(of_job)
         .or_else(of_pipeline)
 }

@@ -10,6 +10,7 @@
 
 mod effects;
 mod failures;
+mod grid;
 mod health;
 mod limits;
 mod memories;

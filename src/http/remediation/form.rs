@@ -106,7 +106,7 @@ pub(super) async fn respond(remedies: &Arc<Remedies>, body: &[u8], caller: Arc<s
 fn shown(status: StatusCode, result: &Markup, back: &Back) -> Response {
     let content = html! {
         main { section.empty {
-            h2 { "Bringing jobs back" }
+            h1 { "Bringing jobs back" }
             (result)
             p { a href=(back.path) { (back.words) } }
         } }
