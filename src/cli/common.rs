@@ -45,6 +45,9 @@ pub struct ConfigArgs {
     /// Address to serve on; no host means all interfaces [default: :10141].
     #[arg(long = "web.listen-address", value_name = "[HOST]:PORT")]
     pub listen_address: Option<String>,
+    /// Serve POST /-/reload, which reads the configuration again.
+    #[arg(long = "web.enable-lifecycle")]
+    pub enable_lifecycle: bool,
 }
 
 /// Where the saved state is.
@@ -111,6 +114,7 @@ impl ConfigArgs {
             shard: self.shard.clone(),
             store_directory: self.store_directory.clone(),
             listen_address: self.listen_address.clone(),
+            enable_lifecycle: self.enable_lifecycle,
         }
     }
 }

@@ -10,6 +10,7 @@ use super::classification::{self, Classification};
 use super::counting;
 use super::file;
 use super::gitlab::{self, GitLab};
+use super::given::Given;
 use super::hints::variable_hint;
 use super::key::{Key, keys};
 use super::key_info::KeyInfo;
@@ -63,6 +64,9 @@ pub struct Config {
     pub exposes_log_lines: bool,
     /// Where people reach the pages; the path ends in `/`.
     pub external_url: Option<Url>,
+    /// Whether `POST /-/reload` is served.
+    pub enables_lifecycle: bool,
+    given: Given,
 }
 
 /// The sections that commands need which read the saved state. They work without a readable token.
@@ -113,6 +117,10 @@ keys! {
         |text| base_url(text, "leave out the user: everybody who reads alerts sees this address"),
     )
     .doc("Address at which people reach the exporter's pages, with the path of a reverse proxy if there is one. Links in alerts start with it: the label `job_url` of `job_failure_info`. Without it the label is empty.");
+
+    ENABLE_LIFECYCLE: Key<bool> = Key::bool("web.enable_lifecycle")
+        .default("false")
+        .doc("Whether `POST /-/reload` reads the configuration again, as SIGHUP does. Whoever reaches the address may send it. Flag: `--web.enable-lifecycle`.");
 }
 
 /// Every key, by section, in the order of the docs.
@@ -197,7 +205,41 @@ impl Config {
             exposes_log_lines: root.section("metrics").get(&LOG_LINE),
             listen_address: web.get(&LISTEN_ADDRESS),
             external_url: web.read(&EXTERNAL_URL),
+            enables_lifecycle: web.get(&ENABLE_LIFECYCLE),
+            given: root.given(),
         }
+    }
+
+    /// The keys that are given otherwise than in the one before, by path.
+    pub fn changes_since<'a>(&'a self, before: &'a Self) -> Vec<&'a str> {
+        before.given.differences(&self.given)
+    }
+
+    /// Keeps what holds for the whole life of the process from the configuration before. Returns the keys that differ there.
+    pub fn keep_for_life(&mut self, before: &Self) -> Vec<&'static str> {
+        let mut kept = Vec::new();
+        let mut keep = |key, is_other: bool| {
+            if is_other {
+                kept.push(key);
+            }
+        };
+        keep("gitlab.url", self.gitlab.url != before.gitlab.url);
+        self.gitlab.url = before.gitlab.url.clone();
+        keep("watch.shard", self.watch.shard != before.watch.shard);
+        self.watch.shard = before.watch.shard;
+        keep("store", self.store.location != before.store.location);
+        self.store.location = before.store.location.clone();
+        keep(
+            "clock_jump_hold",
+            self.clock_jump_hold != before.clock_jump_hold,
+        );
+        self.clock_jump_hold = before.clock_jump_hold;
+        keep(
+            "web.listen_address",
+            self.listen_address != before.listen_address,
+        );
+        self.listen_address = before.listen_address.clone();
+        kept
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Overrides {
     pub store_directory: Option<String>,
     /// `--web.listen-address`.
     pub listen_address: Option<String>,
+    /// `--web.enable-lifecycle`.
+    pub enable_lifecycle: bool,
 }
 
 impl Overrides {
@@ -47,6 +49,10 @@ impl Overrides {
             && let NodeKind::Map(entries) = &mut store.kind
         {
             entries.retain(|(key, _)| key != "s3");
+        }
+        if self.enable_lifecycle {
+            let on = Node::of_flag("--web.enable-lifecycle", NodeKind::Bool(true));
+            put(document, "web", "enable_lifecycle", on);
         }
         for (section, name, flag, value) in [
             ("gitlab", "url", "--gitlab.url", &self.gitlab_url),

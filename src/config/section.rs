@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use super::given::Given;
 use super::hints::{excerpt, variable_hint};
 use super::key::Key;
 use super::key_info::{Absence, KeyInfo};
@@ -95,6 +96,11 @@ impl<'a> Section<'a> {
                 self.context.report.add(node.origin, &path, message);
             }
         }
+    }
+
+    /// Every key that is given in it.
+    pub(super) fn given(&self) -> Given {
+        Given::of(self.entries)
     }
 
     /// The section under `name`; empty where it is not given.

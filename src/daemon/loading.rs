@@ -17,26 +17,25 @@ const BACKOFF: Backoff =
 /// How long the start waits for a bucket.
 const FIRST_TRY: Duration = Duration::from_secs(10);
 
-/// Loads the state before anything is served; false if the store does not answer now: the rest of the program
-/// starts all the same.
+/// Loads the state before anything is served. If the store does not answer now, the rest of the program starts all the same.
 ///
 /// # Errors
 ///
 /// If a newer version saved some of it, or it is of another GitLab.
-pub(super) async fn load_at_once(store: &Store, state: &State) -> Result<bool, StoreError> {
+pub(super) async fn load_at_once(store: &Store, state: &State) -> Result<(), StoreError> {
     let loaded = match store {
         Store::Directory(_) => try_load(store, state).await,
         Store::S3(_) => match timeout(FIRST_TRY, try_load(store, state)).await {
             Ok(loaded) => loaded,
-            Err(_) => return Ok(false),
+            Err(_) => return Ok(()),
         },
     };
     match loaded {
-        Ok(()) => Ok(true),
+        Ok(()) => Ok(()),
         Err(error @ StoreError::Refused { .. }) => Err(error),
         Err(error) => {
             report_not_loaded(state, &error);
-            Ok(false)
+            Ok(())
         }
     }
 }

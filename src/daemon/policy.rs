@@ -37,6 +37,8 @@ pub(super) struct Policy {
     pub(super) retention: Duration,
     /// Poll interval of a quiet project.
     pub(super) idle_interval: Duration,
+    /// Whether schedules are read.
+    pub(super) reads_schedules: bool,
     /// Whether to read the logs of failing jobs.
     pub(super) read_logs: bool,
     /// What titles of commits may not show.
@@ -57,6 +59,7 @@ impl Policy {
             shard: config.watch.shard,
             retention: config.retention,
             idle_interval: config.watch.idle_interval,
+            reads_schedules: config.watch.schedules,
             read_logs: config.classification.read_logs,
             own_secrets: OwnSecrets::of(config),
         }

@@ -3,7 +3,7 @@
 use ci_history::Timestamp;
 use maud::{Markup, html};
 
-use super::format::{ago, link, short};
+use super::format::{ago, breakable, link, short};
 use super::grid_path::grid_path;
 use super::job_column::JobColumn;
 use super::job_path::page_of;
@@ -82,7 +82,7 @@ fn place(job: &JobEntry) -> Markup {
     let of_ref =
         html! { bdi { (job.ref_name) } @if let Some(track) = track { " · " bdi { (track) } } };
     html! {
-        a href=(PageQuery::of_project(&job.project).url(1)) { bdi { (job.project) } }
+        a href=(PageQuery::of_project(&job.project).url(1)) { (breakable(&job.project)) }
         small {
             @match grid_path(&job.project, &job.ref_name, track) {
                 Some(path) => a href=(path) { (of_ref) },

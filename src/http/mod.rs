@@ -1,7 +1,7 @@
 //! HTTP: the server, its routes, the pages and the JSON API.
 //!
 //! ```text
-//! Server::bind(address) -> Bound -> serve(Service, shutdown)
+//! Server::bind(address) -> Bound -> serve(Service, or Current to replace it, shutdown)
 //! ```
 //!
 //! A page is a file with a handler, and a row in the table of routes.
@@ -10,6 +10,7 @@ mod api;
 mod body;
 mod connections;
 mod context;
+mod current;
 mod deadline;
 mod format;
 mod grid_page;
@@ -34,6 +35,7 @@ mod pipeline_path;
 mod probes;
 mod projects_page;
 mod query;
+mod reload;
 mod remediation;
 mod remedies;
 mod response;
@@ -47,12 +49,14 @@ mod sorting;
 mod status;
 mod window;
 
+pub use current::Current;
 pub use hooks::Webhooks;
 pub use job_column::JobColumn;
 pub use job_path::{job_path, job_url};
 pub use job_state::{JobFacts, JobState};
 pub use job_view::{FiguresView, JobView};
 pub use limits::Limits;
+pub use reload::{ReloadHandle, ReloadRequests, reloads};
 pub use remedies::Remedies;
 pub use routes::Service;
 pub use selection::{Candidate, JobFilter, JobQuery, Paging, Selection, select};

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::api::{bad_request, json_body};
 use super::context::{Context, Head};
-use super::format::{ago, is_web, link};
+use super::format::{ago, breakable, is_web, link};
 use super::grid_path::grid_path;
 use super::layout::{Tab, staleness_banner, tab_page};
 use super::list_query::{Asker, ListQuery, Row};
@@ -276,7 +276,7 @@ fn project_row(row: &ProjectRow, now: Timestamp) -> Markup {
     html! {
         tr.failing[row.failing_jobs > 0] {
             th.name scope="row" {
-                a href=(PageQuery::of_project(&status.path).url(1)) { bdi { (status.path) } }
+                a href=(PageQuery::of_project(&status.path).url(1)) { (breakable(&status.path)) }
                 @if status.url.is_some() { small { (link(status.url.as_deref(), &html! { "in GitLab" })) } }
             }
             td.poll {

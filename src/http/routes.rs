@@ -10,6 +10,7 @@ use http_body::Body;
 use super::context::{Context, Head};
 use super::hooks::{self, Webhooks};
 use super::job_path::{JobPath, LONGEST_PATH};
+use super::reload::{self, ReloadHandle};
 use super::remediation::Action;
 use super::remedies::Remedies;
 use super::response::{HTML, Response, closing, method_not_allowed, secured, text};
@@ -26,6 +27,7 @@ pub struct Service {
     context: Arc<Context>,
     searches: Searches,
     webhooks: Option<Arc<dyn Webhooks>>,
+    reload: Option<ReloadHandle>,
 }
 
 /// The path of the metrics.
@@ -77,6 +79,16 @@ impl Service {
             }),
             searches: Searches::new(),
             webhooks: None,
+            reload: None,
+        }
+    }
+
+    /// Takes requests for reloads, too.
+    #[must_use]
+    pub fn with_reload(self, reload: ReloadHandle) -> Self {
+        Self {
+            reload: Some(reload),
+            ..self
         }
     }
 
@@ -116,6 +128,8 @@ impl Service {
     {
         secured(if request.uri().path() == hooks::GITLAB {
             hooks::respond(self.webhooks.as_deref(), request).await
+        } else if request.uri().path() == reload::PATH {
+            reload::respond(self.reload.as_ref(), &request).await
         } else if let Some(action) = Action::at(request.uri().path()) {
             action
                 .respond(self.context.remedies.as_ref(), request)

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::Request;
@@ -17,8 +16,9 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::connections::{Connection, Connections};
+use super::current::Current;
 use super::limits::Limits;
-use super::routes::{SCRAPED_PATH, Service};
+use super::routes::SCRAPED_PATH;
 use crate::base::listen_address::ListenAddress;
 
 /// The server cannot listen.
@@ -91,12 +91,12 @@ impl Bound {
     /// Answers until `shutdown` completes, then waits for running requests, up to [`Limits::drain`].
     ///
     /// Dropping the future cuts all connections at once.
-    pub async fn serve(self, service: Service, shutdown: impl Future<Output = ()>) {
+    pub async fn serve(self, service: impl Into<Current>, shutdown: impl Future<Output = ()>) {
         let Self { listener, limits } = self;
-        let service = Arc::new(service);
+        let service = service.into();
         let graceful = GracefulShutdown::new();
         let mut tasks = JoinSet::new();
-        let connections = Connections::new(limits, service.telemetry().clone());
+        let connections = Connections::new(limits, service.get().telemetry().clone());
         tokio::pin!(shutdown);
         loop {
             tokio::select! {
@@ -104,7 +104,7 @@ impl Bound {
                 () = &mut shutdown => break,
                 Some(_) = tasks.join_next() => {}
                 stream = accept(&listener), if connections.may_accept() => {
-                    let service = Arc::clone(&service);
+                    let service = service.clone();
                     let watcher = graceful.watcher();
                     tasks.spawn(serve(stream, service, connections.accepted(), watcher));
                 }
@@ -146,7 +146,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Time between two looks for a connection to close while there are too many.
 const ROOM_CHECKS: Duration = Duration::from_millis(200);
 
-async fn serve(stream: TcpStream, service: Arc<Service>, connection: Connection, watcher: Watcher) {
+async fn serve(stream: TcpStream, service: Current, connection: Connection, watcher: Watcher) {
     // Frames are large already: coalescing only delays the last one.
     let _ = stream.set_nodelay(true);
     let (limits, deadline) = (connection.limits(), &connection.deadline);
@@ -156,7 +156,7 @@ async fn serve(stream: TcpStream, service: Arc<Service>, connection: Connection,
         if is_scrape {
             connection.limit_pages();
         }
-        let service = &service;
+        let service = service.get();
         async move {
             let response = service.respond(request).await;
             Ok::<_, Infallible>(response.map(|body| turn.over(body)))

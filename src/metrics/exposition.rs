@@ -218,6 +218,21 @@ impl Exposition {
         self.projects_mut().remove(&*shown(project));
     }
 
+    /// Shows the projects of another exposition as they are there, and their schedules if those are read on.
+    pub fn take_projects(&self, other: &Self, with_schedules: bool) {
+        let projects = other.projects().clone();
+        *self.projects_mut() = projects;
+        if with_schedules {
+            let schedules = other.0.schedules.read();
+            let schedules = schedules.unwrap_or_else(PoisonError::into_inner).clone();
+            *self
+                .0
+                .schedules
+                .write()
+                .unwrap_or_else(PoisonError::into_inner) = schedules;
+        }
+    }
+
     /// What is exposed now.
     pub fn snapshot(&self) -> Snapshot {
         let timelines = self.0.timelines.joined();

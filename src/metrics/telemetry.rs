@@ -336,6 +336,11 @@ impl Telemetry {
         self.config_loaded.with_label_values(NONE).set(at.unix());
     }
 
+    /// A configuration was refused; the one before stays in force.
+    pub fn config_refused(&self) {
+        self.config_ok.with_label_values(NONE).set(0);
+    }
+
     pub(super) fn polls(&self, success: bool) -> IntCounter {
         let result = if success { SUCCESS } else { FAILURE };
         self.polls.with_label_values(&[result])

@@ -63,7 +63,7 @@ async fn failing_jobs_come_first_with_their_streak_reason_and_link() {
         "<small><a href=\"/grid/group/app/-/group%2Fapp?track=\"><bdi>group/app</bdi></a></small>",
         "As of <time datetime=\"2023-11-14T23:13:20Z\"",
         "<a href=\"https://gitlab.example/group/app/-/jobs/103\"><bdi>script failure</bdi></a>",
-        "<a href=\"/?project=group%2Fapp\"><bdi>group/app</bdi></a>",
+        "<a href=\"/?project=group%2Fapp\"><bdi>group/<wbr>app</bdi></a>",
         "<bdi>01234567</bdi>",
         "aria-label=\"failed\" title=\"failed, pipeline 10, commit 01234567, 2023-11-14T22:13:20Z\"",
         "<b>1</b> with a failed poll",

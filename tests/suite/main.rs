@@ -44,6 +44,7 @@ mod pipeline_page;
 mod promptness;
 mod prose;
 mod refused_starts;
+mod reload;
 mod remediation;
 mod replay;
 mod replicas;

@@ -12,7 +12,7 @@ use crate::metrics::Limit;
 const REMEMBERED_REJECTIONS: usize = 10_000;
 
 /// How polling, loading and reading schedules go.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Health {
     loading: Loading,
     first_round_ended: bool,
@@ -29,7 +29,7 @@ pub(super) struct Health {
     logged_limits: HashSet<(u64, Limit)>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 enum Loading {
     #[default]
     UnderWay,
@@ -38,11 +38,13 @@ enum Loading {
     Done,
 }
 
+#[derive(Clone)]
 struct PollFailure {
     reason: &'static str,
     message: String,
 }
 
+#[derive(Clone)]
 struct ScheduleFailure {
     reason: &'static str,
     /// The reading that failed is still to report the schedules that are known all the same.
@@ -58,6 +60,10 @@ pub(super) struct FailureNews {
 }
 
 impl Health {
+    pub(super) fn is_loaded(&self) -> bool {
+        matches!(self.loading, Loading::Done)
+    }
+
     pub(super) fn loaded(&mut self) {
         self.loading = Loading::Done;
     }

@@ -11,6 +11,7 @@
 mod effects;
 mod failures;
 mod grid;
+mod hand_over;
 mod health;
 mod limits;
 mod memories;

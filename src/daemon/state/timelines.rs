@@ -227,11 +227,11 @@ impl Timelines {
         effects
     }
 
-    /// Hides the timelines of these projects.
-    pub(super) fn hide_projects(&mut self, is_hidden: impl Fn(u64) -> bool) -> Effects {
+    /// Hides these timelines.
+    pub(super) fn hide(&mut self, is_hidden: impl Fn(&TimelineKey) -> bool) -> Effects {
         let mut effects = Effects::default();
         for (key, entry) in &mut self.entries {
-            if is_hidden(key.project_id) && entry.hide() {
+            if is_hidden(key) && entry.hide() {
                 effects.hide.push(key.clone());
             }
         }

@@ -90,6 +90,16 @@ impl TimelineEntry {
         }
     }
 
+    /// As it is saved, with the watermark of its project's documents.
+    pub(super) fn to_save(&self, watermark: Option<Timestamp>) -> Saved {
+        Saved {
+            timeline: self.timeline.clone(),
+            watermark,
+            has_gap: self.has_gap,
+            scope: self.scope.clone(),
+        }
+    }
+
     pub(super) fn is_visible(&self) -> bool {
         self.visibility == Visibility::Visible
     }
