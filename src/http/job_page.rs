@@ -89,7 +89,7 @@ fn unknown() -> Markup {
     html! {
         main {
             section.empty {
-                h2 { "No such job" }
+                h1 { "No such job" }
                 p { "No job of this name is tracked on this ref. It may have been renamed, or not have run for as long as histories are kept." }
                 p { a href="/" { "All jobs" } }
             }
@@ -101,7 +101,7 @@ fn title(job: &JobEntry) -> Markup {
     let project = html! { bdi { (job.project) } };
     html! {
         nav.crumbs aria-label="Where this is" { a href="/" { "All jobs" } " / " (link(job.project_url.as_deref(), &project)) " / " bdi { (job.ref_name) } @if let Some(track) = &job.track { " · " (track) } }
-        h2.job-name { bdi { (job.row.name) } }
+        h1.job-name { bdi { (job.row.name) } }
         p.about {
             @if !job.row.stage.is_empty() { "Stage " b { bdi { (job.row.stage) } } " · " }
             @match &job.team {
@@ -141,7 +141,7 @@ fn why(job: &JobEntry, failing: &Failing, shows_logs: bool) -> Markup {
     let class = failing.failure_class.unwrap_or(FailureClass::Unknown);
     html! {
         div.panel.wide {
-            h3 { "Why" }
+            h2 { "Why" }
             p {
                 span.badge { (class.as_str()) } " "
                 @match failing.failure_reason.as_deref() {
@@ -176,7 +176,7 @@ fn since(job: &JobEntry, failing: &Failing, now: Timestamp) -> Markup {
     let same = failing.first_failing_commit == failing.last_passing_commit;
     html! {
         div.panel {
-            h3 { "Since when" }
+            h2 { "Since when" }
             dl.facts {
                 @if let Some(since) = failing.since { dt { "First failure" } dd { (ago(since, now)) } }
                 dt { "First failing commit" } dd { (commit(failing.first_failing_commit.as_deref(), project_url)) }
@@ -206,7 +206,7 @@ fn numbers(job: &JobEntry, now: Timestamp) -> Markup {
     html! {
         section.panels {
             div.panel {
-                h3 { "Window" }
+                h2 { "Window" }
                 dl.facts {
                     dt { "Failing" } dd { (figures.window_failures) " of " (figures.window_executions) " (" (format!("{:.0}", figures.failure_ratio() * 100.0)) " %)" }
                     dt { "Streak" } dd { (figures.consecutive_failures) }
@@ -214,7 +214,7 @@ fn numbers(job: &JobEntry, now: Timestamp) -> Markup {
                 }
             }
             div.panel {
-                h3 { "So far" }
+                h2 { "So far" }
                 dl.facts {
                     @for outcome in Outcome::ALL {
                         dt { (outcome.as_str().replace('_', " ")) } dd { (figures.executions.get(outcome)) }
@@ -224,7 +224,7 @@ fn numbers(job: &JobEntry, now: Timestamp) -> Markup {
                 }
             }
             div.panel {
-                h3 { "Failures by GitLab's reason" }
+                h2 { "Failures by GitLab's reason" }
                 dl.facts {
                     @for class in FailureClass::ALL.into_iter().filter(|class| figures.failures.get(*class) > 0) {
                         dt { (class.as_str()) } dd { (figures.failures.get(class)) }
@@ -233,7 +233,7 @@ fn numbers(job: &JobEntry, now: Timestamp) -> Markup {
                 @if FailureClass::ALL.into_iter().all(|class| figures.failures.get(class) == 0) { p.faint { "none" } }
             }
             div.panel {
-                h3 { "Times" }
+                h2 { "Times" }
                 dl.facts {
                     dt { "Last success" } dd { (when(figures.last_success)) }
                     dt { "Last failure" } dd { (when(figures.last_failure)) }
@@ -253,9 +253,9 @@ fn executions(job: &JobEntry, by: &BTreeMap<u64, Arc<str>>, now: Timestamp) -> M
         return html! {};
     }
     html! {
-        h3 { "Executions in the window, newest first" }
+        h2 { "Executions in the window, newest first" }
         table.executions {
-            thead { tr { th { "Outcome" } th { "Pipeline" } th { "Job" } th { "Commit" } th { "Ended" } } }
+            thead { tr { th scope="col" { "Outcome" } th scope="col" { "Pipeline" } th scope="col" { "Job" } th scope="col" { "Commit" } th scope="col" { "Ended" } } }
             tbody { @for entry in window.iter().rev() { (execution(entry, job, by, now)) } }
         }
     }

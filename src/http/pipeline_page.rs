@@ -13,7 +13,6 @@ use super::pipeline_path::PipelinePath;
 use super::query::PageQuery;
 use super::remediation;
 use super::response::{HTML, Response, uncached, with_session};
-use super::selection::JobFilter;
 use super::status::PipelineEntry;
 use crate::base::human;
 
@@ -72,7 +71,7 @@ fn title(pipeline: &PipelineEntry) -> Markup {
     let project = html! { bdi { (pipeline.project) } };
     html! {
         nav.crumbs aria-label="Where this is" { a href="/" { "All jobs" } " / " (link(pipeline.project_url.as_deref(), &project)) " / " bdi { (pipeline.ref_name) } @if let Some(track) = &pipeline.track { " · " bdi { (track) } } }
-        h2.job-name { "Pipeline " (pipeline.row.id) }
+        h1.job-name { "Pipeline " (pipeline.row.id) }
     }
 }
 
@@ -114,7 +113,7 @@ fn facts(pipeline: &PipelineEntry, now: Timestamp) -> Markup {
     let project_url = pipeline.project_url.as_deref();
     html! {
         div.panel {
-            h3 { "Pipeline" }
+            h2 { "Pipeline" }
             dl.facts {
                 dt { "Commit" } dd { (commit(Some(&row.commit), project_url)) }
                 @if let Some(at) = row.at {
@@ -138,7 +137,7 @@ fn url_in_gitlab(project_url: Option<&str>, id: u64) -> Option<String> {
 fn missing(found: &Markup) -> Markup {
     html! {
         main { section.empty {
-            h2 { "No such pipeline" }
+            h1 { "No such pipeline" }
             (found)
             p { a href="/" { "All jobs" } }
         } }
@@ -162,21 +161,12 @@ fn not_kept(context: &Context, at: &PipelinePath) -> Markup {
             p { "Check the path: the project may have moved, or another exporter may watch it." }
         });
     };
-    let of_project = PageQuery {
-        filter: JobFilter {
-            text: at.project.clone(),
-            ..JobFilter::default()
-        },
-        page: 1,
-    };
     missing(&html! {
         p { "Nothing is kept of pipeline " (at.id) " of " b { bdi { (at.project) } } "." }
         p { "It may be older than the last executions, which are kept of each job. It may belong to a ref or source that is not watched. It may be a child pipeline: its jobs are on the page of its parent. Or it is new, and the next poll reads it." }
         @if let Some(url) = url_in_gitlab(project.url.as_deref(), at.id) {
             p { (link(Some(&url), &html! { "Pipeline " (at.id) " in GitLab" })) }
         }
-        @if of_project.filter.check().is_ok() {
-            p { a href=(of_project.url(1)) { "Jobs of this project" } }
-        }
+        p { a href=(PageQuery::of_project(&at.project).url(1)) { "Jobs of this project" } }
     })
 }

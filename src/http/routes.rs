@@ -23,8 +23,8 @@ use super::response::{
 use super::search::Searches;
 use super::status::DaemonStatus;
 use super::{
-    api, favicon, job_page, layout, pipeline_page, pipeline_path, probes, remediation, scrape,
-    status_page,
+    api, favicon, grid_page, grid_path, job_page, jobs_page, layout, pipeline_page, pipeline_path,
+    probes, projects_page, remediation, schedules_page, scrape,
 };
 use crate::metrics::{Exposition, Telemetry};
 
@@ -77,6 +77,14 @@ const fn search(handler: Handler, parameters: &'static [&'static str]) -> Route 
     }
 }
 
+/// Refuses wrong parameters itself, with its form.
+const fn listing(handler: Handler) -> Route {
+    Route {
+        way: Way::Search(handler),
+        parameters: None,
+    }
+}
+
 /// A scrape has the parameters that its configuration gives it.
 const SCRAPE: Route = Route {
     way: Way::Scrape(scrape::respond),
@@ -84,18 +92,17 @@ const SCRAPE: Route = Route {
 };
 
 /// Every fixed path that is read; [`JobPath`] and [`pipeline_path`] have the pages of jobs and pipelines.
-const ROUTES: [(&str, Route); 8] = [
-    ("/", search(status_page::respond, &["q", "failing", "page"])),
+const ROUTES: [(&str, Route); 13] = [
+    ("/", listing(jobs_page::respond)),
+    ("/projects", listing(projects_page::respond)),
+    ("/schedules", listing(schedules_page::respond)),
     (SCRAPED_PATH, SCRAPE),
     (HEALTHY_PATH, quick(probes::healthy, None)),
     (READY_PATH, quick(probes::ready, None)),
-    (
-        "/api/v1/jobs",
-        search(
-            api::respond,
-            &["q", "failing", "project", "ref", "track", "limit", "offset"],
-        ),
-    ),
+    ("/api/v1/jobs", listing(api::respond)),
+    ("/api/v1/projects", listing(projects_page::list)),
+    ("/api/v1/schedules", listing(schedules_page::list)),
+    ("/api/v1/grid", listing(grid_page::list)),
     (
         remediation::LIST_PATH,
         search(remediation::list, &["project"]),
@@ -259,8 +266,10 @@ fn route(path: &str) -> Option<Route> {
     let fixed = ROUTES.iter().find(|(fixed, _)| *fixed == path);
     let of_job = || JobPath::parse(path).map(|_| search(job_page::respond, &["track"]));
     let of_pipeline = || pipeline_path::is_one(path).then_some(search(pipeline_page::respond, &[]));
+    let of_grid = || grid_path::is_one(path).then_some(listing(grid_page::respond));
     fixed
         .map(|(_, route)| *route)
+        .or_else(of_grid)
         .or_else(of_job)
         .or_else(of_pipeline)
 }

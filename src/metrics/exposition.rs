@@ -42,7 +42,7 @@ struct Shared {
     /// Locked to put text in its place or to copy references, never to render.
     projects: RwLock<Projects>,
     /// As the projects.
-    schedules: RwLock<BTreeMap<Arc<str>, Arc<Fragments>>>,
+    schedules: RwLock<Schedules>,
 }
 
 /// A timeline's text, not shown yet.
@@ -53,6 +53,9 @@ pub struct RenderedTimeline {
 
 /// Projects by path, with their rendered text.
 type Projects = BTreeMap<Arc<str>, (ProjectPolls, Arc<Fragments>)>;
+
+/// Schedules by the project's path, with their rendered text.
+type Schedules = BTreeMap<Arc<str>, (Arc<[ScheduleRow]>, Arc<Fragments>)>;
 
 impl Exposition {
     /// Starts with the exporter's own metrics alone.
@@ -197,8 +200,16 @@ impl Exposition {
         if rows.is_empty() {
             schedules.remove(&project);
         } else {
-            schedules.insert(project, Arc::new(fragments));
+            schedules.insert(project, (rows.into(), Arc::new(fragments)));
         }
+    }
+
+    /// The schedules of a project that are shown.
+    pub fn schedules(&self, project: &str) -> Arc<[ScheduleRow]> {
+        let schedules = self.0.schedules.read();
+        let schedules = schedules.unwrap_or_else(PoisonError::into_inner);
+        let found = schedules.get(&*shown(project));
+        found.map(|(rows, _)| Arc::clone(rows)).unwrap_or_default()
     }
 
     /// Shows nothing for the project any longer.
@@ -235,7 +246,10 @@ impl Exposition {
             .schedules
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        let schedules: Vec<_> = schedules.values().map(Arc::clone).collect();
+        let schedules: Vec<_> = schedules
+            .values()
+            .map(|(_, text)| Arc::clone(text))
+            .collect();
         self.count(&timelines, &projects, &schedules);
         // Not the shared one: that is held while a timeline is rendered.
         let mut deflater = Deflater::new();

@@ -31,6 +31,7 @@ mod jobless;
 mod kubernetes;
 mod lagging;
 mod layers;
+mod list_pages;
 mod listing_bytes;
 mod memories;
 mod metrics_docs;

@@ -10,6 +10,7 @@
 
 mod effects;
 mod failures;
+mod grid;
 mod hand_over;
 mod health;
 mod limits;

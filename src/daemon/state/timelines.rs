@@ -14,7 +14,7 @@ use std::sync::Arc;
 use self::entry::{RenderState, SaveState, TimelineEntry};
 use super::effects::{Effects, RenderRequest};
 use super::limits::{LimitHit, admit};
-use super::transitions::Rank;
+use super::transitions::{PipelineRank, Rank};
 use crate::config::Limits;
 use crate::daemon::policy::Policy;
 use crate::gitlab::Project;
@@ -33,6 +33,7 @@ pub(super) struct RankedTimeline {
     pub(super) key: TimelineKey,
     pub(super) project: Arc<str>,
     pub(super) ranks: Arc<[Rank]>,
+    pub(super) pipelines: PipelineRank,
 }
 
 /// Every timeline that is known, by project and ref.
@@ -284,6 +285,7 @@ impl Timelines {
             key: key.clone(),
             project: entry.timeline.project.clone(),
             ranks: Arc::clone(&entry.ranks),
+            pipelines: entry.pipelines,
         });
         ranked.collect()
     }

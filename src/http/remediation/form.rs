@@ -116,7 +116,7 @@ pub(super) async fn respond(
 fn shown(status: StatusCode, result: &Markup, back: &Back) -> Response {
     let content = html! {
         main { section.empty {
-            h2 { "Bringing jobs back" }
+            h1 { "Bringing jobs back" }
             (result)
             p { a href=(back.path) { (back.words) } }
         } }

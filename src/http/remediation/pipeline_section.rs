@@ -54,7 +54,7 @@ pub(in crate::http) fn pipeline_section(
     }
     html! {
         section.remediation {
-            h3 { "Bringing its jobs back" }
+            h2 { "Bringing its jobs back" }
             @if let Some(action) = origin {
                 p { (wanted_by(action)) " started this pipeline in place of " (pipeline_link(&pipeline.project, action.pipeline_id)) "." }
             }

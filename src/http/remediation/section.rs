@@ -43,7 +43,7 @@ pub(in crate::http) fn section(
     }
     html! {
         section.remediation {
-            h3 { "Bringing it back" }
+            h2 { "Bringing it back" }
             @if let Some(since) = circuit.and_then(|circuit| circuit.opened) {
                 p { span.badge.bad { "Circuit open" } " given up " (ago(since, now)) ": it failed too often in a row" }
             }
@@ -100,7 +100,7 @@ pub(super) fn record(
 ) -> Markup {
     html! {
         table.executions {
-            thead { tr { th { "Action" } th { "By" } th { "Failed job" } th { "Result" } th { "When" } } }
+            thead { tr { th scope="col" { "Action" } th scope="col" { "By" } th scope="col" { "Failed job" } th scope="col" { "Result" } th scope="col" { "When" } } }
             tbody {
                 @for action in actions {
                     @let failed = project_url.map(|base| in_gitlab(base, "jobs", &action.job_id.to_string()));
