@@ -54,6 +54,7 @@ soak: chaos fuzz ## Run the long tests: chaos, fuzzing, and the budgets of reque
 	cargo test --locked --test soak -- requests
 	cargo test --locked --test soak -- retention
 	cargo test --locked --release --test soak -- webhooks
+	cargo test --locked --release --test soak -- attack
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for some seconds (FUZZ_FOR=20s)

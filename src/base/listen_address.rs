@@ -1,6 +1,7 @@
 //! The address that the exporter listens on.
 
 use std::fmt;
+use std::net::IpAddr;
 
 /// Where the exporter listens: `[host]:port`, without a host on all interfaces.
 ///
@@ -24,6 +25,14 @@ impl fmt::Display for ListenAddress {
 }
 
 impl ListenAddress {
+    /// Whether only this machine can connect. Of names only `localhost` is known to be so.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host.as_deref().unwrap_or_default();
+        let address = host.parse::<IpAddr>().ok();
+        host.eq_ignore_ascii_case("localhost")
+            || address.is_some_and(|address| address.to_canonical().is_loopback())
+    }
+
     /// Reads `[host]:port`.
     ///
     /// # Errors

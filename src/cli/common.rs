@@ -48,6 +48,9 @@ pub struct ConfigArgs {
     /// File with TLS, client certificates, users and headers, in the format of Prometheus' exporter-toolkit.
     #[arg(long = "web.config.file", value_name = "FILE", value_parser = absolute)]
     pub web_config_file: Option<String>,
+    /// Serve POST /-/reload, which reads the configuration again.
+    #[arg(long = "web.enable-lifecycle")]
+    pub enable_lifecycle: bool,
 }
 
 /// A path of the command line starts at the working directory.
@@ -122,6 +125,7 @@ impl ConfigArgs {
             store_directory: self.store_directory.clone(),
             listen_address: self.listen_address.clone(),
             web_config_file: self.web_config_file.clone(),
+            enable_lifecycle: self.enable_lifecycle,
         }
     }
 }

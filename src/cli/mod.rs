@@ -28,7 +28,7 @@ use ci_history::clock::SystemClock;
 use clap::CommandFactory as _;
 
 use self::args::{Cli, Command};
-use self::common::{Console, load};
+use self::common::{ConfigArgs, Console, load};
 use crate::config::Config;
 use crate::daemon::{Daemon, Ended};
 
@@ -48,7 +48,7 @@ pub async fn run(
             let config = load(&cli.config, env)?;
             logging::start(log, env);
             tracing::info!(gitlab = %config.gitlab.url, version = env!("CARGO_PKG_VERSION"), "starting");
-            return Box::pin(run_daemon(config)).await;
+            return Box::pin(run_daemon(config, cli.config)).await;
         }
         Some(Command::CheckConfig(args)) => return Ok(check_config::run(&args, env, console)?),
         Some(Command::Backfill(args)) => {
@@ -87,8 +87,12 @@ pub async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-async fn run_daemon(config: Config) -> anyhow::Result<ExitCode> {
-    let daemon = Daemon::prepare(config, Arc::new(SystemClock)).await?;
+async fn run_daemon(config: Config, args: ConfigArgs) -> anyhow::Result<ExitCode> {
+    let load = move || {
+        let env = |name: &str| std::env::var(name).ok();
+        Config::load(args.config_file.as_deref(), &args.overrides(), &env)
+    };
+    let daemon = Daemon::prepare(config, Arc::new(load), Arc::new(SystemClock)).await?;
     tracing::info!(address = %daemon.local_addr()?, "serving");
     Ok(match daemon.run().await? {
         Ended::Orderly => ExitCode::SUCCESS,

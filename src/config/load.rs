@@ -10,6 +10,7 @@ use super::classification::{self, Classification};
 use super::counting;
 use super::file;
 use super::gitlab::{self, GitLab};
+use super::given::Given;
 use super::hints::variable_hint;
 use super::key::{Key, keys};
 use super::key_info::KeyInfo;
@@ -65,6 +66,11 @@ pub struct Config {
     pub web_file: Option<PathBuf>,
     /// Where people reach the pages; the path ends in `/`.
     pub external_url: Option<Url>,
+    /// Whether pages and JSON show excerpts of logs; `None`: if only known people can read them.
+    pub show_logs: Option<bool>,
+    /// Whether `POST /-/reload` is served.
+    pub enables_lifecycle: bool,
+    given: Given,
 }
 
 /// The sections that commands need which read the saved state. They work without a readable token.
@@ -121,7 +127,14 @@ keys! {
         ),
         |text| base_url(text, "leave out the user: everybody who reads alerts sees this address"),
     )
-    .doc("Address at which people reach the exporter's pages, with the path of a reverse proxy if there is one. Links in alerts start with it: the label `job_url` of `job_failure_info`. Without it the label is empty.");
+    .doc("Address at which people reach the exporter's pages, with the path of a reverse proxy if there is one. Links in alerts start with it: the label `job_url` of `job_failure_info`. Without it the label is empty. Pages are served for its host only: see [Who reaches the pages](#who-reaches-the-pages).");
+
+    SHOW_LOGS: Key<bool> = Key::bool("web.show_logs")
+        .doc("Whether pages and JSON show excerpts of job logs to everybody who reaches them. Without it: if `web.listen_address` is of this machine alone.");
+
+    ENABLE_LIFECYCLE: Key<bool> = Key::bool("web.enable_lifecycle")
+        .default("false")
+        .doc("Whether `POST /-/reload` reads the configuration again, as SIGHUP does. Whoever reaches the address may send it. Flag: `--web.enable-lifecycle`.");
 }
 
 /// Every key, by section, in the order of the docs.
@@ -183,6 +196,12 @@ impl Config {
         })
     }
 
+    /// Whether pages and JSON show excerpts of logs. `has_users`: everybody who reads them has a name and a password.
+    pub fn shows_logs(&self, has_users: bool) -> bool {
+        let is_private = has_users || self.listen_address.is_loopback();
+        self.show_logs.unwrap_or(is_private)
+    }
+
     fn read(root: &Section<'_>, report: &Report, env: Env<'_>) -> Self {
         let (counting, child_pipelines) = counting::read(&root.section("counting"));
         let state = StateConfig::read(root, counting);
@@ -209,7 +228,45 @@ impl Config {
                 .read(&WEB_CONFIG_FILE)
                 .and_then(|_| web.path_of_file(WEB_CONFIG_FILE.info.name())),
             external_url: web.read(&EXTERNAL_URL),
+            show_logs: web.read(&SHOW_LOGS),
+            enables_lifecycle: web.get(&ENABLE_LIFECYCLE),
+            given: root.given(),
         }
+    }
+
+    /// The keys that are given otherwise than in the one before, by path.
+    pub fn changes_since<'a>(&'a self, before: &'a Self) -> Vec<&'a str> {
+        before.given.differences(&self.given)
+    }
+
+    /// Keeps what holds for the whole life of the process from the configuration before. Returns the keys that differ there.
+    pub fn keep_for_life(&mut self, before: &Self) -> Vec<&'static str> {
+        let mut kept = Vec::new();
+        let mut keep = |key, is_other: bool| {
+            if is_other {
+                kept.push(key);
+            }
+        };
+        keep("gitlab.url", self.gitlab.url != before.gitlab.url);
+        self.gitlab.url = before.gitlab.url.clone();
+        keep("watch.shard", self.watch.shard != before.watch.shard);
+        self.watch.shard = before.watch.shard;
+        keep("store", self.store.location != before.store.location);
+        self.store.location = before.store.location.clone();
+        keep(
+            "clock_jump_hold",
+            self.clock_jump_hold != before.clock_jump_hold,
+        );
+        self.clock_jump_hold = before.clock_jump_hold;
+        keep(
+            "web.listen_address",
+            self.listen_address != before.listen_address,
+        );
+        self.listen_address = before.listen_address.clone();
+        // Which file it is, not what is in it.
+        keep("web.config_file", self.web_file != before.web_file);
+        self.web_file.clone_from(&before.web_file);
+        kept
     }
 }
 

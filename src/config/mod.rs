@@ -8,6 +8,7 @@ mod classification;
 mod counting;
 mod file;
 mod gitlab;
+mod given;
 mod hints;
 mod key;
 mod key_info;

@@ -19,6 +19,8 @@ pub struct Overrides {
     pub listen_address: Option<String>,
     /// `--web.config.file`, absolute: a relative path would start at the directory of the configuration.
     pub web_config_file: Option<String>,
+    /// `--web.enable-lifecycle`.
+    pub enable_lifecycle: bool,
 }
 
 impl Overrides {
@@ -49,6 +51,10 @@ impl Overrides {
             && let NodeKind::Map(entries) = &mut store.kind
         {
             entries.retain(|(key, _)| key != "s3");
+        }
+        if self.enable_lifecycle {
+            let on = Node::of_flag("--web.enable-lifecycle", NodeKind::Bool(true));
+            put(document, "web", "enable_lifecycle", on);
         }
         for (section, name, flag, value) in [
             ("gitlab", "url", "--gitlab.url", &self.gitlab_url),

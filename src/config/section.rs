@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
+use super::given::Given;
 use super::hints::{excerpt, variable_hint};
 use super::key::Key;
 use super::key_info::{Absence, KeyInfo};
@@ -101,6 +102,11 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Every key that is given in it.
+    pub(super) fn given(&self) -> Given {
+        Given::of(self.entries)
+    }
+
     /// The section under `name`; empty where it is not given.
     pub(super) fn section(&self, name: &str) -> Section<'a> {
         let pattern = join(&self.pattern, name);
@@ -174,12 +180,12 @@ impl<'a> Section<'a> {
     }
 
     /// The value of a key that may be left empty; `None` where it is, is not given, or is refused.
-    pub(super) fn given<T>(&self, key: &Key<T>) -> Option<T> {
+    pub(super) fn read_unless_blank<T>(&self, key: &Key<T>) -> Option<T> {
         self.is_given(key).then(|| self.read(key)).flatten()
     }
 
     /// The same, of a list.
-    pub(super) fn given_list<T>(&self, key: &Key<T>) -> Option<Vec<T>> {
+    pub(super) fn read_list_unless_blank<T>(&self, key: &Key<T>) -> Option<Vec<T>> {
         self.is_given(key).then(|| self.read_list(key)).flatten()
     }
 
@@ -206,9 +212,10 @@ impl<'a> Section<'a> {
                 NodeKind::Text(text) => Some(text.as_str()),
                 _ => None,
             };
-            let item = match names.insert(key) {
-                true => read(key, text),
-                false => Err("given twice; keep one".to_owned()),
+            let item = if names.insert(key) {
+                read(key, text)
+            } else {
+                Err("given twice; keep one".to_owned())
             };
             match item {
                 Ok(item) => found.push(item),

@@ -1,5 +1,6 @@
 //! Loading the saved state, at the start or as soon as the store answers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
@@ -17,33 +18,32 @@ const BACKOFF: Backoff =
 /// How long the start waits for a bucket.
 const FIRST_TRY: Duration = Duration::from_secs(10);
 
-/// Loads the state before anything is served; false if the store does not answer now: the rest of the program
-/// starts all the same.
+/// Loads the state at the start. If the store does not answer now, the rest of the program works all the same.
 ///
 /// # Errors
 ///
 /// If a newer version saved some of it, or it is of another GitLab.
-pub(super) async fn load_at_once(store: &Store, state: &State) -> Result<bool, StoreError> {
+pub(super) async fn load_at_once(store: &Store, state: &Arc<State>) -> Result<(), StoreError> {
     let loaded = match store {
         Store::Directory(_) => try_load(store, state).await,
         Store::S3(_) => match timeout(FIRST_TRY, try_load(store, state)).await {
             Ok(loaded) => loaded,
-            Err(_) => return Ok(false),
+            Err(_) => return Ok(()),
         },
     };
     match loaded {
-        Ok(()) => Ok(true),
+        Ok(()) => Ok(()),
         Err(error @ StoreError::Refused { .. }) => Err(error),
         Err(error) => {
             report_not_loaded(state, &error);
-            Ok(false)
+            Ok(())
         }
     }
 }
 
 /// Loads the state, retrying while the store does not answer; false if `stop` came first. Polling must not begin
 /// before: it would read everything from GitLab once more.
-pub(super) async fn load(store: &Store, state: &State, stop: &CancellationToken) -> bool {
+pub(super) async fn load(store: &Store, state: &Arc<State>, stop: &CancellationToken) -> bool {
     let loading = async {
         let mut failures = 0;
         while let Err(error) = try_load(store, state).await {
@@ -58,7 +58,7 @@ pub(super) async fn load(store: &Store, state: &State, stop: &CancellationToken)
     }
 }
 
-async fn try_load(store: &Store, state: &State) -> Result<(), StoreError> {
+async fn try_load(store: &Store, state: &Arc<State>) -> Result<(), StoreError> {
     let loaded = store.load_shard(state.policy.shard).await?;
     report_conditional_writes(store, state);
     report_quarantined(state, &loaded.quarantined);
@@ -66,10 +66,19 @@ async fn try_load(store: &Store, state: &State) -> Result<(), StoreError> {
     if count > 0 {
         tracing::info!("loaded {count} timelines");
     }
-    state.restore_memories(loaded.memories);
-    state.restore(loaded.timelines);
-    for key in &loaded.unsealed {
-        state.save_again(key);
+    let restored = state.clone();
+    // Rendering everything takes its time: probes are answered meanwhile.
+    let restoring = tokio::task::spawn_blocking(move || {
+        restored.restore_memories(loaded.memories);
+        restored.restore(loaded.timelines);
+        for key in &loaded.unsealed {
+            restored.save_again(key);
+        }
+    });
+    if let Err(error) = restoring.await
+        && let Ok(panic) = error.try_into_panic()
+    {
+        std::panic::resume_unwind(panic);
     }
     Ok(())
 }

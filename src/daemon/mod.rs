@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Daemon::prepare (store taken, address bound) -> Daemon::run (until a signal)
+//!                                                  Generation (of one configuration) -> the next one at a reload
 //! ```
 
 pub mod backfill;
@@ -9,16 +10,19 @@ mod client;
 mod empty_log;
 mod error;
 mod expiry;
+mod generation;
 mod gitlab_clock;
 mod hook_filter;
 mod instance;
 mod loading;
 mod log_queue;
 mod log_reader;
+mod notify;
 mod own_secrets;
 mod owners_cache;
 mod owners_reader;
 mod policy;
+mod reload;
 mod remediation;
 mod saver;
 mod signals;
@@ -36,22 +40,15 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::client::client;
 pub use self::error::DaemonError;
+use self::generation::{Generation, Process};
 use self::gitlab_clock::GitLabClock;
-use self::instance::Instance;
-use self::log_reader::LogReader;
-use self::own_secrets::OwnSecrets;
-use self::owners_reader::OwnersReader;
-use self::policy::Policy;
-use self::saver::Saver;
-use self::signals::Signals;
-use self::state::State;
-use self::telemetry::Traffic;
-use self::webhooks::{Inbox, Work};
+use self::notify::Watchdog;
+pub use self::reload::Load;
+use self::reload::Reloader;
+use self::signals::{Asked, Signals};
 use crate::config::Config;
-use crate::http::{Bound, Remedies, Server, Service, WebConfig, job_url};
-use crate::ingest::Poller;
-use crate::metrics::{Build, Exposition, FailureOptions, Telemetry};
-use crate::remediation::Executor;
+use crate::http::{Bound, Server, WebConfig, reloads};
+use crate::metrics::{Build, Telemetry};
 use ci_history::clock::Clock;
 
 /// How the daemon ended.
@@ -65,39 +62,21 @@ pub enum Ended {
 
 /// A daemon that has everything it needs, and has not begun.
 pub struct Daemon {
-    /// Whether the saved state could be read at once.
-    loaded: bool,
-    logs: Option<LogReader>,
-    owners: Option<OwnersReader>,
-    poller: Poller,
-    webhooks: Option<(Arc<Inbox>, Work)>,
-    instance: Instance,
-    saver: Saver,
-    remediation: Option<(Arc<Remedies>, Arc<Executor>)>,
-    state: Arc<State>,
+    config: Config,
+    load: Load,
+    process: Process,
+    generation: Generation,
     server: Bound,
     signals: Signals,
-    clock: Arc<GitLabClock>,
-}
-
-/// What is exposed of failing jobs besides their figures.
-fn failure_options(config: &Config) -> FailureOptions {
-    let mut options = FailureOptions::default();
-    if !config.exposes_log_lines {
-        options = options.without_log_lines();
-    }
-    let Some(external_url) = config.external_url.clone() else {
-        return options;
-    };
-    options.with_job_urls(move |rows, job| {
-        let track = rows.track.as_deref();
-        job_url(&external_url, &rows.project, &rows.ref_name, track, job)
-    })
 }
 
 impl Daemon {
-    /// Takes the store and binds the address. Asks GitLab nothing.
-    pub async fn prepare(config: Config, clock: Arc<dyn Clock>) -> Result<Self, DaemonError> {
+    /// Takes the store and binds the address. Asks GitLab nothing. `load` is called for each reload.
+    pub async fn prepare(
+        config: Config,
+        load: Load,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, DaemonError> {
         let signals = Signals::catch()?;
         let clock = Arc::new(GitLabClock::new(clock, config.clock_jump_hold));
         let telemetry = Telemetry::new(Build {
@@ -113,47 +92,19 @@ impl Daemon {
         if let Some(web) = web {
             server = server.with_web_config(web);
         }
-        let traffic = Traffic::new(telemetry.clone(), clock.clone());
-        let client = client(&config.gitlab, Some(&config.limits), Arc::new(traffic))?;
-        let exposition = Exposition::with_options(telemetry.clone(), failure_options(&config));
-        let state = Arc::new(State::new(Policy::of(&config), exposition, clock.clone()));
-        let logs = &config.classification;
-        let own = || OwnSecrets::of(&config);
-        let logs = logs
-            .read_logs
-            .then(|| LogReader::new(client.clone(), state.clone(), logs, own()));
-        let owners = config.owners.repository_file.clone();
-        let owners = owners.map(|path| OwnersReader::new(client.clone(), path, state.clone()));
-        let loaded = loading::load_at_once(&store, &state).await?;
-        let instance = Instance {
-            client: client.clone(),
+        let process = Process {
             telemetry,
-            clock: clock.clone(),
-            has_token: config.gitlab.token.is_some(),
+            clock,
+            store,
         };
-        let poller = Poller::new(client, config.watch.clone(), state.clone());
-        let remediation = remediation::open(&config, &state, &store, poller.waker())?;
-        let webhooks = config.webhooks.gitlab.as_ref();
-        let webhooks = webhooks
-            .map(|hooks| webhooks::open(hooks, &config.watch, &state, &clock, poller.waker()));
+        let generation = Generation::build(&config, &process)?;
         Ok(Self {
-            loaded,
-            logs,
-            owners,
-            poller,
-            webhooks,
-            instance,
-            saver: Saver {
-                state: state.clone(),
-                store,
-                clock: clock.clone(),
-                interval: config.store.save_interval,
-            },
-            remediation,
-            state,
+            config,
+            load,
+            process,
+            generation,
             server,
             signals,
-            clock,
         })
     }
 
@@ -163,71 +114,98 @@ impl Daemon {
     }
 
     /// Serves, polls and saves until a signal. The first one lets running requests end and saves; the
-    /// second one waits for nothing. Polling waits for a state that could not be read at once.
+    /// second one waits for nothing. SIGHUP loads the configuration again.
     pub async fn run(self) -> Result<Ended, DaemonError> {
-        let Self {
-            loaded,
-            logs,
-            owners,
-            poller,
-            webhooks,
-            instance,
-            saver,
-            remediation,
-            state,
-            server,
-            mut signals,
-            clock,
-        } = self;
+        let (handle, mut requests) = reloads();
         let stop = CancellationToken::new();
-        let now = Arc::new(move || clock.local_now());
-        let mut service = Service::new(state.exposition.clone(), state.clone(), now);
-        if let Some((remedies, _)) = &remediation {
-            service = service.with_remedies(remedies.clone());
-        }
-        if let Some((inbox, work)) = webhooks {
-            service = service.with_webhooks(inbox);
-            // Ends with the server, which holds the other end of the queue.
-            tokio::spawn(work.run());
-        }
-        tokio::spawn(instance.run(stop.clone()));
-        let serving = tokio::spawn(server.serve(service, stop.clone().cancelled_owned()));
-        let work = async {
-            let mut saved = Ok(0);
-            if loaded || loading::load(&saver.store, &state, &stop).await {
-                let polling = tokio::spawn(poller.run(stop.clone()));
-                let logs = logs.map(|logs| tokio::spawn(logs.run(stop.clone())));
-                let owners = owners.map(|owners| tokio::spawn(owners.run(stop.clone())));
-                let remediation = remediation.map(|(_, executor)| {
-                    let stop = stop.clone();
-                    tokio::spawn(async move { executor.run(stop).await })
-                });
-                saver.run(stop.clone()).await;
-                // All end at once, in the middle of their work: what was not read will be read again.
-                let _ = polling.await;
-                for task in [logs, owners, remediation].into_iter().flatten() {
-                    let _ = task.await;
+        let (mut reloader, service) = Reloader::start(
+            self.config,
+            self.load,
+            self.process,
+            self.generation,
+            handle,
+        );
+        let shutdown = stop.clone().cancelled_owned();
+        let serving = tokio::spawn(self.server.serve(service, shutdown));
+        let mut waiting = Waiting::new(self.signals);
+        notify::ready();
+        let mut is_ending = false;
+        while !is_ending {
+            let reply = tokio::select! {
+                error = reloader.failed() => {
+                    stop.cancel();
+                    let _ = serving.await;
+                    return Err(error.into());
                 }
-                saved = saver.save().await;
+                () = waiting.watchdog.is_due() => {
+                    // Waits for the lock of the state: a deadlock ends the process.
+                    reloader.is_loaded();
+                    notify::lives();
+                    continue;
+                }
+                reply = requests.next() => Some(reply),
+                asked = waiting.signals.next() => match asked {
+                    Asked::Reload => None,
+                    Asked::End(name) => {
+                        tracing::info!("{name}: no more polling, saving the state");
+                        break;
+                    }
+                },
+            };
+            notify::reloading();
+            let Some(result) = waiting.wait(&mut is_ending, reloader.reload()).await else {
+                return Ok(Ended::Aborted);
+            };
+            notify::ready();
+            if let Some(reply) = reply {
+                // Whoever asked may have gone.
+                let _ = reply.send(result);
             }
+        }
+        notify::stopping();
+        is_ending = true;
+        stop.cancel();
+        let ending = async {
+            let saved = reloader.end().await;
             let _ = serving.await;
             saved
         };
+        let Some(saved) = waiting.wait(&mut is_ending, ending).await else {
+            return Ok(Ended::Aborted);
+        };
+        let count = saved.map_err(DaemonError::NotSaved)?;
+        tracing::info!("everything is saved ({count} timelines at last); ended");
+        Ok(Ended::Orderly)
+    }
+}
+
+/// What is listened to while the daemon does something longer.
+struct Waiting {
+    signals: Signals,
+    watchdog: Watchdog,
+}
+
+impl Waiting {
+    fn new(signals: Signals) -> Self {
+        Self {
+            signals,
+            watchdog: Watchdog::new(),
+        }
+    }
+
+    /// Waits for the work. The first signal to end is noted, a second one waits for nothing: `None`.
+    async fn wait<T>(&mut self, is_ending: &mut bool, work: impl Future<Output = T>) -> Option<T> {
         tokio::pin!(work);
         loop {
             tokio::select! {
-                saved = &mut work => {
-                    let count = saved.map_err(DaemonError::NotSaved)?;
-                    tracing::info!("everything is saved ({count} timelines at last); ended");
-                    return Ok(Ended::Orderly);
-                }
-                name = signals.next() => {
-                    if stop.is_cancelled() {
+                result = &mut work => return Some(result),
+                () = self.watchdog.is_due() => notify::lives(),
+                name = self.signals.next_end() => {
+                    if std::mem::replace(is_ending, true) {
                         tracing::warn!("{name} again: not waiting any longer");
-                        return Ok(Ended::Aborted);
+                        return None;
                     }
-                    tracing::info!("{name}: no more polling, saving the state");
-                    stop.cancel();
+                    tracing::info!("{name}: ending as soon as the configuration is loaded");
                 }
             }
         }

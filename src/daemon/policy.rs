@@ -21,6 +21,10 @@ pub(super) struct Cutoffs {
 }
 
 /// The parts of the configuration that the state goes by.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent keys of the configuration"
+)]
 pub(super) struct Policy {
     pub(super) rules: Rules,
     pub(super) owners: Owners,
@@ -37,8 +41,12 @@ pub(super) struct Policy {
     pub(super) retention: Duration,
     /// Poll interval of a quiet project.
     pub(super) idle_interval: Duration,
+    /// Whether schedules are read.
+    pub(super) reads_schedules: bool,
     /// Whether to read the logs of failing jobs.
     pub(super) read_logs: bool,
+    /// Whether pages and JSON show excerpts of logs.
+    pub(super) shows_logs: bool,
     /// What titles of commits may not show.
     pub(super) own_secrets: OwnSecrets,
 }
@@ -57,7 +65,10 @@ impl Policy {
             shard: config.watch.shard,
             retention: config.retention,
             idle_interval: config.watch.idle_interval,
+            reads_schedules: config.watch.schedules,
             read_logs: config.classification.read_logs,
+            // Nobody has to log in to read.
+            shows_logs: config.shows_logs(false),
             own_secrets: OwnSecrets::of(config),
         }
     }

@@ -3,9 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use super::client::acting_client;
 use super::error::DaemonError;
 use super::state::State;
@@ -54,14 +51,14 @@ pub(super) fn open(
         observer: Arc::new(Told { telemetry, waker }),
     }));
     let callers = Callers::new(settings.callers.clone());
-    let remedies = Remedies::new(executor.clone(), callers, form_token()?);
+    let remedies = Remedies::new(executor.clone(), callers, form_key()?);
     Ok(Some((Arc::new(remedies), executor)))
 }
 
-fn form_token() -> Result<String, DaemonError> {
+fn form_key() -> Result<[u8; 32], DaemonError> {
     let mut random = [0; 32];
     getrandom::fill(&mut random).map_err(DaemonError::Random)?;
-    Ok(URL_SAFE_NO_PAD.encode(random))
+    Ok(random)
 }
 
 /// The pipeline to read after an action. GitLab may end a new attempt at once, and list its pipeline as before.

@@ -6,26 +6,35 @@ use serde_json::json;
 use url::form_urlencoded;
 
 use super::context::{Context, Head};
+use super::job_state::{JobFacts, JobState};
 use super::job_view::JobView;
+use super::list_query::HIGHEST_LIMIT;
+use super::listing::{limit, offset, unknown};
+use super::query::{PARAMETERS, Wanted};
 use super::response::{JSON, Response, uncached};
-use super::selection::{JobFilter, Paging};
+use super::selection::Paging;
 
 /// Jobs in a response that names no limit.
 const DEFAULT_LIMIT: usize = 100;
 
-/// Jobs in a response at most.
-const HIGHEST_LIMIT: usize = 1000;
-
 /// The wanted jobs, and the part of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct JobsQuery {
-    filter: JobFilter,
+    wanted: Wanted,
     paging: Paging,
+}
+
+/// A job with its states at this moment.
+#[derive(Serialize)]
+struct ListedJob<'a> {
+    #[serde(flatten)]
+    job: JobView<'a>,
+    states: Vec<&'static str>,
 }
 
 #[derive(Serialize)]
 struct JobsBody<'a> {
-    jobs: Vec<JobView<'a>>,
+    jobs: Vec<ListedJob<'a>>,
     offset: usize,
     limit: usize,
     matching: usize,
@@ -34,13 +43,21 @@ struct JobsBody<'a> {
 }
 
 pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
-    let JobsQuery { filter, paging } = match JobsQuery::parse(head.query) {
+    let JobsQuery { wanted, paging } = match JobsQuery::parse(head.query) {
         Ok(query) => query,
-        Err(message) => return json_body(StatusCode::BAD_REQUEST, &json!({ "error": message })),
+        Err(message) => return bad_request(&message),
     };
-    let page = context.status.jobs(&filter, paging);
+    let now = (context.now)();
+    let page = context.status.jobs(&wanted.query(paging, now));
+    let jobs = page.items.iter().map(|job| ListedJob {
+        job: JobView::of(job),
+        states: JobFacts::of(&job.row)
+            .states(now)
+            .map(JobState::as_str)
+            .collect(),
+    });
     let body = JobsBody {
-        jobs: page.items.iter().map(JobView::of).collect(),
+        jobs: jobs.collect(),
         offset: paging.offset,
         limit: paging.limit,
         matching: page.matching,
@@ -48,6 +65,11 @@ pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
         tracked: page.tracked,
     };
     json_body(StatusCode::OK, &body)
+}
+
+/// What cannot be read of a query.
+pub(super) fn bad_request(message: &str) -> Response {
+    json_body(StatusCode::BAD_REQUEST, &json!({ "error": message }))
 }
 
 #[expect(
@@ -61,14 +83,14 @@ pub(super) fn json_body(code: StatusCode, body: &impl Serialize) -> Response {
 }
 
 impl JobsQuery {
-    /// Reads `q`, `failing`, `project`, `ref`, `track`, `limit` and `offset`.
+    /// Reads what selects and orders jobs, `limit` and `offset`.
     ///
     /// # Errors
     ///
     /// The parameter and its wanted values.
     fn parse(text: &str) -> Result<Self, String> {
         let mut query = Self {
-            filter: JobFilter::default(),
+            wanted: Wanted::all(),
             paging: Paging {
                 offset: 0,
                 limit: DEFAULT_LIMIT,
@@ -76,38 +98,20 @@ impl JobsQuery {
         };
         for (key, value) in form_urlencoded::parse(text.as_bytes()) {
             match &*key {
-                "q" => value.trim().clone_into(&mut query.filter.text),
-                "project" => query.filter.project = Some(value.into_owned()),
-                "ref" => query.filter.ref_name = Some(value.into_owned()),
-                "track" => query.filter.track = Some(value.into_owned()),
-                "failing" => {
-                    query.filter.failing_only = match &*value {
-                        "1" | "true" => true,
-                        "0" | "false" | "" => false,
-                        _ => return Err(refusal("failing", "1 or 0")),
+                "offset" => query.paging.offset = offset(&value)?,
+                "limit" => query.paging.limit = limit(&value, HIGHEST_LIMIT)?,
+                // Here nobody submits empty fields of a form.
+                "track" if value.is_empty() => query.wanted.filter.track = Some(String::new()),
+                key => {
+                    if !query.wanted.read(key, &value)? {
+                        return Err(unknown(key, &[&PARAMETERS, &["limit", "offset"]]));
                     }
                 }
-                "offset" => {
-                    let number = value.parse();
-                    query.paging.offset =
-                        number.map_err(|_| refusal("offset", "a whole number"))?;
-                }
-                "limit" => {
-                    let number = value.parse().ok();
-                    let number = number.filter(|limit| (1..=HIGHEST_LIMIT).contains(limit));
-                    let wanted = format!("a whole number from 1 to {HIGHEST_LIMIT}");
-                    query.paging.limit = number.ok_or_else(|| refusal("limit", &wanted))?;
-                }
-                _ => {}
             }
         }
-        query.filter.check()?;
+        query.wanted.filter.check()?;
         Ok(query)
     }
-}
-
-fn refusal(name: &str, wanted: &str) -> String {
-    format!("`{name}` wants {wanted}")
 }
 
 #[cfg(test)]
@@ -116,22 +120,36 @@ mod tests {
 
     #[test]
     fn a_query_is_read_or_refused_with_the_wanted_values() {
-        let query = "q=+unit&failing=1&project=a%2Fb&ref=main&track=&limit=5&offset=10&x=y";
+        let query = "q=+unit&failing=1&project=a%2Fb&ref=main&track=&limit=5&offset=10&sort=team";
         let read = JobsQuery::parse(query).unwrap();
-        assert_eq!(read.filter.text, "unit");
-        assert_eq!(read.filter.project.as_deref(), Some("a/b"));
-        assert_eq!(read.filter.ref_name.as_deref(), Some("main"));
-        assert_eq!(read.filter.track.as_deref(), Some(""));
-        assert!(read.filter.failing_only);
+        let filter = &read.wanted.filter;
+        assert_eq!(filter.text, "unit");
+        assert_eq!(filter.project.as_deref(), Some("a/b"));
+        assert_eq!(filter.ref_name.as_deref(), Some("main"));
+        assert_eq!(filter.track.as_deref(), Some(""));
+        assert_eq!(filter.state, Some(JobState::Failing));
         assert_eq!((read.paging.limit, read.paging.offset), (5, 10));
         for (query, wanted) in [
-            ("limit=0", "`limit` wants a whole number from 1 to 1000"),
-            ("limit=1001", "`limit` wants a whole number from 1 to 1000"),
-            ("offset=-1", "`offset` wants a whole number"),
-            ("failing=yes", "`failing` wants 1 or 0"),
+            (
+                "limit=0",
+                "`limit` is `0`, a whole number from 1 to 1000 is wanted",
+            ),
+            (
+                "limit=1001",
+                "`limit` is `1001`, a whole number from 1 to 1000 is wanted",
+            ),
+            ("offset=-1", "`offset` is `-1`, a whole number is wanted"),
+            (
+                "failing=yes",
+                "`failing` is `yes`, one of these is wanted: 1, true, 0, false",
+            ),
             (
                 "q=a+b+c+d+e+f+g+h+i",
                 "`q` has 9 words, at most 8 are searched for",
+            ),
+            (
+                "page=2",
+                "the parameter `page` is not known; known are q, state, project, ref, track, team, class, sort, order, failing, limit, offset",
             ),
         ] {
             assert_eq!(JobsQuery::parse(query).unwrap_err(), wanted);

@@ -4,25 +4,29 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use http::{HeaderValue, Request, header};
-use http_body_util::combinators::UnsyncBoxBody;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulConnection, Watcher};
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
+use super::answer::answer;
 use super::connections::Connection;
+use super::content::Content;
+use super::current::Current;
 use super::deadline::Timed;
-use super::response::secured;
-use super::routes::{SCRAPED_PATH, Service};
 use super::web_config::{Handshaken, WebConfig};
 
 /// Bytes of a response that are kept for a slow client, beside one frame.
 const WRITE_BUFFER: usize = 64 * 1024;
+
+/// Bytes of a response that the system keeps for a slow client. Linux doubles it.
+const SEND_BUFFER: usize = 128 * 1024;
 
 /// Requests of one connection that are answered at a time, with HTTP/2 as with HTTP/1.1: the deadlines and the order of
 /// closing connections hold for both.
@@ -35,18 +39,14 @@ const NO_TLS: &[u8] = b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; ch
 /// A client and what answers it.
 pub(super) struct Client {
     connection: Connection,
-    service: Arc<Service>,
+    service: Current,
     web: Option<WebConfig>,
 }
 
-type Answer = http::Response<Timed<UnsyncBoxBody<Bytes, std::io::Error>>>;
+type Answer = http::Response<Timed<Content>>;
 
 impl Client {
-    pub(super) fn new(
-        connection: Connection,
-        service: Arc<Service>,
-        web: Option<WebConfig>,
-    ) -> Self {
+    pub(super) fn new(connection: Connection, service: Current, web: Option<WebConfig>) -> Self {
         Self {
             connection,
             service,
@@ -63,6 +63,8 @@ impl Client {
     ) {
         // Frames are large already: coalescing only delays the last one.
         let _ = stream.set_nodelay(true);
+        // The system would keep megabytes for each client that does not read.
+        let _ = set_socket_send_buffer_size(&stream, SEND_BUFFER);
         let client = Arc::new(self);
         tokio::select! {
             () = client.clone().speak(stream, watcher, stopping) => {}
@@ -149,23 +151,8 @@ impl Client {
     }
 
     async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Result<Answer, Infallible> {
-        let is_scrape = request.uri().path() == SCRAPED_PATH;
-        let turn = self.connection.deadline.begin(is_scrape);
-        if is_scrape {
-            self.connection.limit_pages();
-        }
-        let Some(web) = &self.web else {
-            let response = self.service.respond(request).await;
-            return Ok(response.map(|body| turn.over(body)));
-        };
-        let active = web.current().await;
-        let has_own_secret = self.service.has_own_secret(request.uri().path());
-        let mut response = match active.refusal(web.checks(), &request, has_own_secret).await {
-            Some(refusal) => secured(refusal),
-            None => self.service.respond(request).await,
-        };
-        active.add_headers(&mut response);
-        Ok(response.map(|body| turn.over(body)))
+        let service = self.service.get();
+        Ok(answer(&self.connection, &service, self.web.as_ref(), request).await)
     }
 }
 

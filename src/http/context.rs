@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ci_history::Timestamp;
 use http::HeaderMap;
 
+use super::form_token::Session;
 use super::remedies::Remedies;
 use super::status::DaemonStatus;
 use crate::metrics::Exposition;
@@ -16,6 +17,13 @@ pub(super) struct Context {
     pub(super) now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// `None` if remediation is off.
     pub(super) remedies: Option<Arc<Remedies>>,
+}
+
+impl Context {
+    /// The browser that a page with forms is for; `None` if nobody may act.
+    pub(super) fn session(&self, headers: &HeaderMap) -> Option<Session> {
+        self.remedies.as_ref()?.session(headers)
+    }
 }
 
 /// The head of a request, as far as handlers look at it.

@@ -11,15 +11,18 @@ use tokio::time::Instant;
 
 use super::limits::Limits;
 
+/// A client that read nothing of its response for so long is slow.
+const STALLED: Duration = Duration::from_secs(1);
+
+/// Time in which an honest client sends its first request.
+const FRESH: Duration = Duration::from_secs(1);
+
 /// The deadline of one connection. Each request moves it. Clones share it.
 #[derive(Clone)]
 pub(super) struct Deadline(Arc<Shared>);
 
 struct Shared {
-    idle: Duration,
-    request: Duration,
-    /// Longest time without progress of a response.
-    stall: Duration,
+    limits: Limits,
     until: watch::Sender<Instant>,
     activity: Mutex<Activity>,
 }
@@ -27,10 +30,25 @@ struct Shared {
 /// What the connection is doing.
 #[derive(Clone, Copy)]
 struct Activity {
-    rank: Rank,
-    /// End of the running request.
-    ends: Instant,
-    sends_page: bool,
+    phase: Phase,
+    /// Requests that are answered now. HTTP/2 has several at a time.
+    turns: usize,
+    /// Pages of metrics that are being sent.
+    pages: usize,
+    /// Bytes of responses that are kept until the client reads them.
+    held_bytes: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Closing,
+    Silent(Instant),
+    Idle(Instant),
+    /// The newest request began at this time, and a response last progressed at the other.
+    Answering {
+        begun: Instant,
+        progress: Option<Instant>,
+    },
 }
 
 /// In which order connections are closed for others.
@@ -42,12 +60,20 @@ pub(super) enum Rank {
     Silent(Instant),
     /// Without a request since this time.
     Idle(Instant),
-    /// With a request whose response last progressed at this time.
-    Answering(Instant),
+    /// The client reads its response too slowly, the last part at this time.
+    Slow(Instant),
+    /// Open since this time, which is just now.
+    Fresh(Instant),
+    /// Its request runs, or its response is read.
+    Busy,
 }
 
-/// The time of one request. Dropped, it makes the connection idle again.
-pub(super) struct Turn(Deadline);
+/// The time of one request. Dropped, it may make the connection idle again.
+pub(super) struct Turn {
+    deadline: Deadline,
+    sends_page: bool,
+    held_bytes: usize,
+}
 
 /// The body of a response; its end is the end of the turn.
 pub(super) struct Timed<B> {
@@ -59,49 +85,75 @@ impl Deadline {
     pub(super) fn new(limits: &Limits) -> Self {
         let now = Instant::now();
         Self(Arc::new(Shared {
-            // The server itself closes idle connections in an orderly way. This deadline is for clients that
-            // do not even read the last bytes of their response.
-            idle: limits.head_timeout * 2,
-            request: limits.request_timeout,
-            stall: limits.stall_timeout,
+            limits: *limits,
             until: watch::Sender::new(now + limits.first_head_timeout),
             activity: Mutex::new(Activity {
-                rank: Rank::Silent(now),
-                ends: now,
-                sends_page: false,
+                phase: Phase::Silent(now),
+                turns: 0,
+                pages: 0,
+                held_bytes: 0,
             }),
         }))
     }
 
     /// Starts the time of a request.
     pub(super) fn begin(&self, sends_page: bool) -> Turn {
-        let now = Instant::now();
-        self.note(Activity {
-            rank: Rank::Answering(now),
-            ends: now + self.0.request,
-            sends_page,
+        self.update(|activity| {
+            activity.turns += 1;
+            activity.pages += usize::from(sends_page);
+            activity.phase = Phase::Answering {
+                begun: Instant::now(),
+                progress: None,
+            };
         });
-        Turn(self.clone())
+        Turn {
+            deadline: self.clone(),
+            sends_page,
+            held_bytes: 0,
+        }
     }
 
     pub(super) fn rank(&self) -> Rank {
-        self.activity().rank
+        match self.activity().phase {
+            Phase::Closing => Rank::Closing,
+            Phase::Silent(since) if since.elapsed() < FRESH => Rank::Fresh(since),
+            Phase::Silent(since) => Rank::Silent(since),
+            Phase::Idle(since) => Rank::Idle(since),
+            Phase::Answering { begun, progress } => {
+                let last = progress.unwrap_or(begun);
+                let is_stalled = progress.is_some_and(|at| at.elapsed() >= STALLED);
+                if is_stalled || begun.elapsed() >= self.0.limits.slow_after {
+                    Rank::Slow(last)
+                } else {
+                    Rank::Busy
+                }
+            }
+        }
     }
 
-    /// Whether a page of metrics is being sent.
-    pub(super) fn sends_page(&self) -> bool {
+    /// Pages of metrics that are being sent.
+    pub(super) fn pages(&self) -> usize {
         let activity = *self.activity();
-        activity.sends_page && activity.rank != Rank::Closing
+        if activity.phase == Phase::Closing {
+            0
+        } else {
+            activity.pages
+        }
+    }
+
+    /// Bytes of responses that are kept until the client reads them.
+    pub(super) fn held_bytes(&self) -> usize {
+        let activity = *self.activity();
+        if activity.phase == Phase::Closing {
+            0
+        } else {
+            activity.held_bytes
+        }
     }
 
     /// Ends the connection now.
     pub(super) fn close(&self) {
-        let now = Instant::now();
-        self.note(Activity {
-            rank: Rank::Closing,
-            ends: now,
-            sends_page: false,
-        });
+        self.update(|activity| activity.phase = Phase::Closing);
     }
 
     /// Completes once the deadline has passed.
@@ -118,24 +170,32 @@ impl Deadline {
     }
 
     fn progressed(&self) {
-        let activity = *self.activity();
-        self.note(Activity {
-            rank: Rank::Answering(Instant::now()),
-            ..activity
+        self.update(|activity| {
+            if let Phase::Answering { progress, .. } = &mut activity.phase {
+                *progress = Some(Instant::now());
+            }
         });
     }
 
     /// A connection that is being closed stays so.
-    fn note(&self, new: Activity) {
+    fn update(&self, change: impl FnOnce(&mut Activity)) {
         let mut activity = self.activity();
-        if activity.rank == Rank::Closing {
+        let was_closing = activity.phase == Phase::Closing;
+        change(&mut activity);
+        if was_closing {
+            activity.phase = Phase::Closing;
             return;
         }
-        *activity = new;
-        let until = match new.rank {
-            Rank::Closing => new.ends,
-            Rank::Silent(since) | Rank::Idle(since) => since + self.0.idle,
-            Rank::Answering(progress) => new.ends.min(progress + self.0.stall),
+        let limits = &self.0.limits;
+        let until = match activity.phase {
+            Phase::Closing => Instant::now(),
+            // The server itself closes idle connections in an orderly way. This deadline is for clients that do
+            // not even read the last bytes of their response.
+            Phase::Silent(since) | Phase::Idle(since) => since + limits.head_timeout * 2,
+            Phase::Answering { begun, progress } => {
+                let ends = begun + limits.request_timeout;
+                ends.min(progress.unwrap_or(ends) + limits.stall_timeout)
+            }
         };
         self.0.until.send_replace(until);
     }
@@ -147,19 +207,29 @@ impl Deadline {
 }
 
 impl Turn {
+    /// The response keeps so many bytes until the end of the turn.
+    pub(super) fn hold(&mut self, bytes: usize) {
+        self.held_bytes += bytes;
+        self.deadline
+            .update(|activity| activity.held_bytes += bytes);
+    }
+
     /// Ends the turn with the body.
     pub(super) fn over<B>(self, body: B) -> Timed<B> {
+        self.deadline.progressed();
         Timed { body, turn: self }
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let now = Instant::now();
-        self.0.note(Activity {
-            rank: Rank::Idle(now),
-            ends: now,
-            sends_page: false,
+        self.deadline.update(|activity| {
+            activity.turns -= 1;
+            activity.pages -= usize::from(self.sends_page);
+            activity.held_bytes -= self.held_bytes;
+            if activity.turns == 0 {
+                activity.phase = Phase::Idle(Instant::now());
+            }
         });
     }
 }
@@ -173,7 +243,7 @@ impl<B: Body + Unpin> Body for Timed<B> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         // It is asked for once the client has read what came before.
-        self.turn.0.progressed();
+        self.turn.deadline.progressed();
         Pin::new(&mut self.body).poll_frame(context)
     }
 

@@ -27,6 +27,18 @@ pub(super) fn is_web(url: &str) -> bool {
     url.starts_with("https://") || url.starts_with("http://")
 }
 
+/// A path that breaks between its parts, not within a word.
+pub(super) fn breakable(path: &str) -> Markup {
+    html! {
+        bdi {
+            @for (at, part) in path.split('/').enumerate() {
+                @if at > 0 { "/" wbr; }
+                (part)
+            }
+        }
+    }
+}
+
 /// Text in which names stand between backticks.
 pub(super) fn with_code(text: &str) -> Markup {
     html! {

@@ -14,7 +14,7 @@ use super::job_path::JobPath;
 use super::layout::{page, staleness_banner};
 use super::pipeline_path::pipeline_link;
 use super::remediation;
-use super::response::{HTML, Response, uncached};
+use super::response::{HTML, Response, uncached, with_session};
 use super::status::JobEntry;
 use super::window::{legend, sign, window};
 use crate::base::human;
@@ -33,15 +33,18 @@ pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
         let track = track.as_deref();
         (context.status).job(&at.project, &at.ref_name, track, &at.job)
     });
+    let session = context.session(head.headers);
     let (code, page) = match entry {
         Some(job) => {
             let title = format!("{} · {}", job.row.name, job.project);
             let now = (context.now)();
             let brought_back = BroughtBack {
-                section: remediation::section(context, &job, now),
+                section: remediation::section(context, &job, session.as_ref(), now),
                 by: remediation::recovered(context, &job),
             };
-            let content = content(&job, &staleness_banner(context), &brought_back, now);
+            let shows_logs = context.status.shows_logs();
+            let staleness = staleness_banner(context);
+            let content = content(&job, &staleness, &brought_back, shows_logs, now);
             (StatusCode::OK, page(&title, context, &content))
         }
         None => (
@@ -49,13 +52,14 @@ pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
             page("No such job", context, &unknown()),
         ),
     };
-    uncached(code, HTML, page)
+    with_session(uncached(code, HTML, page), session.as_ref())
 }
 
 fn content(
     job: &JobEntry,
     staleness: &Markup,
     brought_back: &BroughtBack,
+    shows_logs: bool,
     now: Timestamp,
 ) -> Markup {
     let figures = &job.row.figures;
@@ -69,7 +73,7 @@ fn content(
             }
             @if let Some(failing) = &figures.failing {
                 section.panels {
-                    (why(job, failing))
+                    (why(job, failing, shows_logs))
                     (since(job, failing, now))
                 }
             }
@@ -85,7 +89,7 @@ fn unknown() -> Markup {
     html! {
         main {
             section.empty {
-                h2 { "No such job" }
+                h1 { "No such job" }
                 p { "No job of this name is tracked on this ref. It may have been renamed, or not have run for as long as histories are kept." }
                 p { a href="/" { "All jobs" } }
             }
@@ -97,7 +101,7 @@ fn title(job: &JobEntry) -> Markup {
     let project = html! { bdi { (job.project) } };
     html! {
         nav.crumbs aria-label="Where this is" { a href="/" { "All jobs" } " / " (link(job.project_url.as_deref(), &project)) " / " bdi { (job.ref_name) } @if let Some(track) = &job.track { " · " (track) } }
-        h2.job-name { bdi { (job.row.name) } }
+        h1.job-name { bdi { (job.row.name) } }
         p.about {
             @if !job.row.stage.is_empty() { "Stage " b { bdi { (job.row.stage) } } " · " }
             @match &job.team {
@@ -133,17 +137,18 @@ fn state(figures: &Figures, now: Timestamp) -> Markup {
     }
 }
 
-fn why(job: &JobEntry, failing: &Failing) -> Markup {
+fn why(job: &JobEntry, failing: &Failing, shows_logs: bool) -> Markup {
     let class = failing.failure_class.unwrap_or(FailureClass::Unknown);
     html! {
         div.panel.wide {
-            h3 { "Why" }
+            h2 { "Why" }
             p {
                 span.badge { (class.as_str()) } " "
                 @match failing.failure_reason.as_deref() {
                     Some(reason) => bdi { (reason.replace('_', " ")) },
                     None => "GitLab gives no reason",
                 }
+                @if let Some(rule) = &failing.log_rule { ", log rule " bdi { (rule) } }
                 @if let Some(id) = failing.job_id {
                     " in " (link(failing.web_url.as_deref(), &html! { "job " (id) }))
                     @if let Some(id) = failing.pipeline_id { " of pipeline " (pipeline_link(&job.project, id)) }
@@ -156,6 +161,8 @@ fn why(job: &JobEntry, failing: &Failing) -> Markup {
                     ":"
                 }
                 pre.log tabindex="0" { bdi { (excerpt.text) } }
+            } @else if !shows_logs {
+                p.faint { "Its log is not shown here, because everybody who reaches this page could read it. " code { "web.show_logs" } " changes that." }
             } @else if failing.log_was_read {
                 p.faint { "Its log has no lines to show." }
             }
@@ -169,7 +176,7 @@ fn since(job: &JobEntry, failing: &Failing, now: Timestamp) -> Markup {
     let same = failing.first_failing_commit == failing.last_passing_commit;
     html! {
         div.panel {
-            h3 { "Since when" }
+            h2 { "Since when" }
             dl.facts {
                 @if let Some(since) = failing.since { dt { "First failure" } dd { (ago(since, now)) } }
                 dt { "First failing commit" } dd { (commit(failing.first_failing_commit.as_deref(), project_url)) }
@@ -199,7 +206,7 @@ fn numbers(job: &JobEntry, now: Timestamp) -> Markup {
     html! {
         section.panels {
             div.panel {
-                h3 { "Window" }
+                h2 { "Window" }
                 dl.facts {
                     dt { "Failing" } dd { (figures.window_failures) " of " (figures.window_executions) " (" (format!("{:.0}", figures.failure_ratio() * 100.0)) " %)" }
                     dt { "Streak" } dd { (figures.consecutive_failures) }
@@ -207,7 +214,7 @@ fn numbers(job: &JobEntry, now: Timestamp) -> Markup {
                 }
             }
             div.panel {
-                h3 { "So far" }
+                h2 { "So far" }
                 dl.facts {
                     @for outcome in Outcome::ALL {
                         dt { (outcome.as_str().replace('_', " ")) } dd { (figures.executions.get(outcome)) }
@@ -217,7 +224,7 @@ fn numbers(job: &JobEntry, now: Timestamp) -> Markup {
                 }
             }
             div.panel {
-                h3 { "Failures by GitLab's reason" }
+                h2 { "Failures by GitLab's reason" }
                 dl.facts {
                     @for class in FailureClass::ALL.into_iter().filter(|class| figures.failures.get(*class) > 0) {
                         dt { (class.as_str()) } dd { (figures.failures.get(class)) }
@@ -226,7 +233,7 @@ fn numbers(job: &JobEntry, now: Timestamp) -> Markup {
                 @if FailureClass::ALL.into_iter().all(|class| figures.failures.get(class) == 0) { p.faint { "none" } }
             }
             div.panel {
-                h3 { "Times" }
+                h2 { "Times" }
                 dl.facts {
                     dt { "Last success" } dd { (when(figures.last_success)) }
                     dt { "Last failure" } dd { (when(figures.last_failure)) }
@@ -246,9 +253,9 @@ fn executions(job: &JobEntry, by: &BTreeMap<u64, Arc<str>>, now: Timestamp) -> M
         return html! {};
     }
     html! {
-        h3 { "Executions in the window, newest first" }
+        h2 { "Executions in the window, newest first" }
         table.executions {
-            thead { tr { th { "Outcome" } th { "Pipeline" } th { "Job" } th { "Commit" } th { "Ended" } } }
+            thead { tr { th scope="col" { "Outcome" } th scope="col" { "Pipeline" } th scope="col" { "Job" } th scope="col" { "Commit" } th scope="col" { "Ended" } } }
             tbody { @for entry in window.iter().rev() { (execution(entry, job, by, now)) } }
         }
     }

@@ -14,7 +14,7 @@ const PREFIX: &str = "/jobs/";
 pub(super) const SEPARATOR: &str = "/-/";
 
 /// Encodes a `/` of a ref or a job, so that no name looks like a separator.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+pub(super) const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')

@@ -1,5 +1,7 @@
 //! What all pages share: the frame, the header, the style sheet; and the page for unknown paths.
 
+use std::sync::LazyLock;
+
 use http::{StatusCode, header};
 use maud::{DOCTYPE, Markup, html};
 
@@ -8,22 +10,49 @@ use super::response::{Response, insert, text};
 use super::status::Readiness;
 
 pub(super) const STYLE_PATH: &str = "/style.css";
-const STYLE_URL: &str = concat!("/style.css?v=", env!("CARGO_PKG_VERSION"));
+const STYLE: &str = include_str!("style.css");
+
+/// Changes with the content, so that no browser shows a new page with an old style.
+static STYLE_URL: LazyLock<String> =
+    LazyLock::new(|| format!("{STYLE_PATH}?v={:08x}", crc32fast::hash(STYLE.as_bytes())));
 
 pub(super) const NAME: &str = "job-failure-exporter";
 const PURPOSE: &str = "Which GitLab CI jobs fail consistently, since when, and why.";
 
 pub(super) fn style(_: &Context, _: Head<'_>) -> Response {
-    let style = include_str!("style.css");
-    let mut response = text(StatusCode::OK, "text/css; charset=utf-8", style);
+    let mut response = text(StatusCode::OK, "text/css; charset=utf-8", STYLE);
     insert(&mut response, header::CACHE_CONTROL, "max-age=86400");
     response
 }
 
+/// The pages of the navigation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tab {
+    Jobs,
+    Projects,
+    Schedules,
+}
+
+/// Address and words of each page of the navigation.
+const TABS: [(Tab, &str, &str); 3] = [
+    (Tab::Jobs, "/", "Jobs"),
+    (Tab::Projects, "/projects", "Projects"),
+    (Tab::Schedules, "/schedules", "Schedules"),
+];
+
 /// A whole page; `content` goes into `main`, below the header.
 pub(super) fn page(title: &str, context: &Context, content: &Markup) -> String {
+    framed(title, None, context, content)
+}
+
+/// The same for a page of the navigation.
+pub(super) fn tab_page(title: &str, tab: Tab, context: &Context, content: &Markup) -> String {
+    framed(title, Some(tab), context, content)
+}
+
+fn framed(title: &str, tab: Option<Tab>, context: &Context, content: &Markup) -> String {
     let body = html! {
-        (page_header(&context.status.readiness()))
+        (page_header(&context.status.readiness(), tab))
         (content)
     };
     document(title, &body)
@@ -39,7 +68,7 @@ pub(super) fn not_found() -> String {
         main {
             h1 { "Nothing is here" }
             ul {
-                li { a href="/" { "Status" } }
+                li { a href="/" { "Jobs" } }
                 li { a href="/metrics" { "/metrics" } " for Prometheus" }
                 li { a href="/-/healthy" { "/-/healthy" } " and " a href="/-/ready" { "/-/ready" } " for probes" }
             }
@@ -57,7 +86,7 @@ fn document(title: &str, body: &Markup) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) }
-                link rel="stylesheet" href=(STYLE_URL);
+                link rel="stylesheet" href=(*STYLE_URL);
             }
             body { (body) }
         }
@@ -65,19 +94,22 @@ fn document(title: &str, body: &Markup) -> String {
     page.into_string()
 }
 
-fn page_header(readiness: &Readiness) -> Markup {
+fn page_header(readiness: &Readiness, tab: Option<Tab>) -> Markup {
     html! {
         header {
             div {
-                h1 { a href="/" { (NAME) } " " small { (env!("CARGO_PKG_VERSION")) } }
+                p.brand { a href="/" { (NAME) } " " small { (env!("CARGO_PKG_VERSION")) } }
                 p { (PURPOSE) }
             }
-            nav {
+            nav aria-label="Main" {
+                @for (other, address, words) in TABS {
+                    a href=(address) aria-current=[(tab == Some(other)).then_some("page")] { (words) }
+                }
+                a href="/metrics" { "Metrics" }
                 @match readiness {
                     Readiness::Ready => span.badge.good { "Ready" },
                     Readiness::NotReady(reason) => span.badge.bad { "Not ready: " (reason) },
                 }
-                a href="/metrics" { "Metrics" }
             }
         }
     }

@@ -1,50 +1,79 @@
 //! HTTP: the server, its routes, the pages and the JSON API.
 //!
 //! ```text
-//! Server::bind(address) -> Bound -> serve(Service, shutdown)
+//! Server::bind(address) -> Bound -> serve(Service, or Current to replace it, shutdown)
 //! ```
 //!
 //! A page is a file with a handler, and a row in the table of routes.
 
+mod answer;
 mod api;
 mod body;
 mod client;
 mod connections;
+mod content;
 mod context;
+mod current;
 mod deadline;
+mod encoding;
+mod favicon;
+mod form_token;
 mod format;
+mod grid_page;
+mod grid_path;
+mod grid_view;
 mod hooks;
+mod hosts;
+mod job_column;
+mod job_filters;
 mod job_page;
 mod job_path;
+mod job_state;
 mod job_table;
 mod job_view;
+mod jobs_page;
 mod layout;
 mod limits;
+mod list_query;
+mod listing;
+mod parameters;
 mod pipeline_jobs;
 mod pipeline_page;
 mod pipeline_path;
 mod probes;
+mod projects_page;
 mod query;
+mod reload;
 mod remediation;
 mod remedies;
 mod response;
 mod routes;
+mod schedules_page;
 mod scrape;
 mod search;
 mod selection;
 mod server;
+mod sorting;
 mod status;
-mod status_page;
 mod web_config;
 mod window;
 
+pub use current::Current;
 pub use hooks::Webhooks;
+pub use hosts::Hosts;
+pub use job_column::JobColumn;
 pub use job_path::{job_path, job_url};
+pub use job_state::{JobFacts, JobState};
 pub use job_view::{FiguresView, JobView};
 pub use limits::Limits;
+pub use reload::{ReloadHandle, ReloadRequests, reloads};
 pub use remedies::Remedies;
 pub use routes::Service;
-pub use selection::{Candidate, JobFilter, Paging, Selection, select};
+pub use selection::{Candidate, JobFilter, JobQuery, Paging, Selection, select};
 pub use server::{BindError, Bound, Server};
-pub use status::{DaemonStatus, JobEntry, JobPage, PipelineEntry, ProjectStatus, Readiness};
+pub use sorting::{Column, Sorting};
+pub use status::{
+    DaemonStatus, GridEntry, JobEntry, JobPage, PipelineEntry, ProjectStatus, Readiness, RefStatus,
+    ScheduleEntry,
+};
 pub use web_config::{WebConfig, WebConfigError};

@@ -24,7 +24,7 @@ pub(super) fn job_counts(jobs: &[ExecutionRow]) -> Markup {
     }
     html! {
         div.panel {
-            h3 { "Jobs" }
+            h2 { "Jobs" }
             dl.facts {
                 @for (words, count) in counts { dt { (words) } dd { (count) } }
             }
@@ -42,10 +42,10 @@ pub(super) fn job_list(pipeline: &PipelineEntry, now: Timestamp) -> Markup {
     }
     let left_out = jobs.len().saturating_sub(MOST_ROWS);
     html! {
-        h3 { "Jobs of this pipeline, failed ones first" }
+        h2 { "Jobs of this pipeline, failed ones first" }
         table.pipeline-jobs {
             thead {
-                tr { th { "Job" } th { "State" } th.number { "Attempts" } th { "Why" } th.number { "Ran for" } th { "Ended" } th { "In GitLab" } }
+                tr { th scope="col" { "Job" } th scope="col" { "State" } th.number scope="col" { "Attempts" } th scope="col" { "Why" } th.number scope="col" { "Ran for" } th scope="col" { "Ended" } th scope="col" { "In GitLab" } }
             }
             tbody { @for job in jobs.iter().take(MOST_ROWS) { (job_row(pipeline, job, now)) } }
         }

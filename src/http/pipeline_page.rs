@@ -5,14 +5,14 @@ use http::StatusCode;
 use maud::{Markup, html};
 
 use super::context::{Context, Head};
+use super::form_token::Session;
 use super::format::{ago, commit, in_gitlab, link};
 use super::layout::{page, staleness_banner};
 use super::pipeline_jobs::{job_counts, job_list};
 use super::pipeline_path::PipelinePath;
 use super::query::PageQuery;
 use super::remediation;
-use super::response::{HTML, Response, uncached};
-use super::selection::JobFilter;
+use super::response::{HTML, Response, uncached, with_session};
 use super::status::PipelineEntry;
 use crate::base::human;
 
@@ -20,6 +20,7 @@ use crate::base::human;
 const LONGEST_REPEATED: usize = 200;
 
 pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
+    let session = context.session(head.headers);
     let content = match PipelinePath::parse(head.path) {
         None => Err(malformed(head.path)),
         Some(at) => {
@@ -30,7 +31,7 @@ pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
     let (code, page) = match content {
         Ok(pipeline) => {
             let title = format!("Pipeline {} · {}", pipeline.row.id, pipeline.project);
-            let content = content_of(context, &pipeline, (context.now)());
+            let content = content_of(context, &pipeline, session.as_ref(), (context.now)());
             (StatusCode::OK, page(&title, context, &content))
         }
         Err(content) => (
@@ -38,10 +39,15 @@ pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
             page("No such pipeline", context, &content),
         ),
     };
-    uncached(code, HTML, page)
+    with_session(uncached(code, HTML, page), session.as_ref())
 }
 
-fn content_of(context: &Context, pipeline: &PipelineEntry, now: Timestamp) -> Markup {
+fn content_of(
+    context: &Context,
+    pipeline: &PipelineEntry,
+    session: Option<&Session>,
+    now: Timestamp,
+) -> Markup {
     let row = &pipeline.row;
     html! {
         main.job-page {
@@ -55,7 +61,7 @@ fn content_of(context: &Context, pipeline: &PipelineEntry, now: Timestamp) -> Ma
                 (facts(pipeline, now))
                 @if !row.jobs.is_empty() { (job_counts(&row.jobs)) }
             }
-            (remediation::pipeline_section(context, pipeline, now))
+            (remediation::pipeline_section(context, pipeline, session, now))
             (job_list(pipeline, now))
         }
     }
@@ -65,7 +71,7 @@ fn title(pipeline: &PipelineEntry) -> Markup {
     let project = html! { bdi { (pipeline.project) } };
     html! {
         nav.crumbs aria-label="Where this is" { a href="/" { "All jobs" } " / " (link(pipeline.project_url.as_deref(), &project)) " / " bdi { (pipeline.ref_name) } @if let Some(track) = &pipeline.track { " · " bdi { (track) } } }
-        h2.job-name { "Pipeline " (pipeline.row.id) }
+        h1.job-name { "Pipeline " (pipeline.row.id) }
     }
 }
 
@@ -107,7 +113,7 @@ fn facts(pipeline: &PipelineEntry, now: Timestamp) -> Markup {
     let project_url = pipeline.project_url.as_deref();
     html! {
         div.panel {
-            h3 { "Pipeline" }
+            h2 { "Pipeline" }
             dl.facts {
                 dt { "Commit" } dd { (commit(Some(&row.commit), project_url)) }
                 @if let Some(at) = row.at {
@@ -131,7 +137,7 @@ fn url_in_gitlab(project_url: Option<&str>, id: u64) -> Option<String> {
 fn missing(found: &Markup) -> Markup {
     html! {
         main { section.empty {
-            h2 { "No such pipeline" }
+            h1 { "No such pipeline" }
             (found)
             p { a href="/" { "All jobs" } }
         } }
@@ -155,21 +161,12 @@ fn not_kept(context: &Context, at: &PipelinePath) -> Markup {
             p { "Check the path: the project may have moved, or another exporter may watch it." }
         });
     };
-    let of_project = PageQuery {
-        filter: JobFilter {
-            text: at.project.clone(),
-            ..JobFilter::default()
-        },
-        page: 1,
-    };
     missing(&html! {
         p { "Nothing is kept of pipeline " (at.id) " of " b { bdi { (at.project) } } "." }
         p { "It may be older than the last executions, which are kept of each job. It may belong to a ref or source that is not watched. It may be a child pipeline: its jobs are on the page of its parent. Or it is new, and the next poll reads it." }
         @if let Some(url) = url_in_gitlab(project.url.as_deref(), at.id) {
             p { (link(Some(&url), &html! { "Pipeline " (at.id) " in GitLab" })) }
         }
-        @if of_project.filter.check().is_ok() {
-            p { a href=(of_project.url(1)) { "Jobs of this project" } }
-        }
+        p { a href=(PageQuery::of_project(&at.project).url(1)) { "Jobs of this project" } }
     })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use tokio::sync::Semaphore;
 
+use super::form_token::{FormTokens, Session};
 use crate::remediation::{Callers, Executor};
 
 /// Requests for actions that are worked on at a time. Others are refused, and may come again.
@@ -14,19 +15,27 @@ const AT_A_TIME: usize = 8;
 pub struct Remedies {
     pub(super) executor: Arc<Executor>,
     pub(super) callers: Callers,
-    /// Proves that a form was on a page of this process.
-    pub(super) form_token: String,
+    pub(super) form_tokens: FormTokens,
     pub(super) turns: Arc<Semaphore>,
 }
 
 impl Remedies {
-    /// `form_token` cannot be guessed, and is another one in each process.
-    pub fn new(executor: Arc<Executor>, callers: Callers, form_token: String) -> Self {
+    /// `form_key` cannot be guessed, and is another one in each process.
+    pub fn new(executor: Arc<Executor>, callers: Callers, form_key: [u8; 32]) -> Self {
         Self {
             executor,
             callers,
-            form_token,
+            form_tokens: FormTokens::new(form_key),
             turns: Arc::new(Semaphore::new(AT_A_TIME)),
+        }
+    }
+
+    /// The browser that a page with forms is for; `None` if nobody may act.
+    pub(super) fn session(&self, headers: &HeaderMap) -> Option<Session> {
+        if self.callers.is_empty() {
+            None
+        } else {
+            Session::of(headers)
         }
     }
 

@@ -1,15 +1,15 @@
 //! Responses: bodies of text, their types, and headers.
 
-use std::io;
-
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{self, HeaderName, HeaderValue};
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full};
+use serde_json::json;
+
+use super::content::Content;
+use super::form_token::Session;
 
 /// A response on its way.
-pub(super) type Response = http::Response<UnsyncBoxBody<Bytes, io::Error>>;
+pub(super) type Response = http::Response<Content>;
 
 pub(super) const HTML: &str = "text/html; charset=utf-8";
 pub(super) const JSON: &str = "application/json";
@@ -19,16 +19,16 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 const SECURITY: [(HeaderName, &str); 3] = [
     (
         header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; \
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
          frame-ancestors 'none'",
     ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
+    // A stricter policy makes browsers send forms with `Origin: null`, as those of other sites.
+    (header::REFERRER_POLICY, "same-origin"),
 ];
 
 pub(super) fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response {
-    let body = Full::new(body.into()).map_err(|never| match never {});
-    let mut response = Response::new(body.boxed_unsync());
+    let mut response = Response::new(Content::Whole(body.into()));
     *response.status_mut() = status;
     insert(&mut response, header::CONTENT_TYPE, kind);
     response
@@ -36,6 +36,16 @@ pub(super) fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes
 
 pub(super) fn plain(status: StatusCode, body: impl Into<Bytes>) -> Response {
     text(status, PLAIN, body)
+}
+
+/// A refusal in the form that clients of the path read: JSON below `/api/`, else a line of text.
+pub(super) fn refusal(path: &str, status: StatusCode, message: &str) -> Response {
+    if path.starts_with("/api/") {
+        let body = format!("{}\n", json!({ "error": message }));
+        text(status, JSON, body)
+    } else {
+        plain(status, format!("{message}\n"))
+    }
 }
 
 /// Tells caches to keep nothing: the content is of this moment.
@@ -54,8 +64,8 @@ pub(super) fn closing(status: StatusCode, body: impl Into<Bytes>) -> Response {
 
 /// `allowed` as in the header `Allow`.
 pub(super) fn method_not_allowed(path: &str, allowed: &'static str) -> Response {
-    let message = format!("{path} wants {}\n", allowed.replace(", ", " or "));
-    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, message);
+    let message = format!("{path} wants {}", allowed.replace(", ", " or "));
+    let mut response = refusal(path, StatusCode::METHOD_NOT_ALLOWED, &message);
     insert(&mut response, header::ALLOW, allowed);
     response
 }
@@ -70,6 +80,14 @@ pub(super) fn come_again(mut response: Response, seconds: &'static str) -> Respo
 pub(super) fn secured(mut response: Response) -> Response {
     for (name, value) in SECURITY {
         insert(&mut response, name, value);
+    }
+    response
+}
+
+/// Tells a new browser its name, on a page with forms.
+pub(super) fn with_session(mut response: Response, session: Option<&Session>) -> Response {
+    if let Some(session) = session {
+        session.tell(response.headers_mut());
     }
     response
 }

@@ -1,6 +1,7 @@
 //! Which handler answers which request.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use ci_history::Timestamp;
@@ -8,15 +9,22 @@ use http::{Method, Request, StatusCode, header};
 use http_body::Body;
 
 use super::context::{Context, Head};
+use super::encoding::{compressed, prefers_gzip};
 use super::hooks::{self, Webhooks};
+use super::hosts::Hosts;
 use super::job_path::{JobPath, LONGEST_PATH};
+use super::parameters;
+use super::reload::{self, ReloadHandle};
 use super::remediation::Action;
 use super::remedies::Remedies;
-use super::response::{HTML, Response, closing, method_not_allowed, secured, text};
+use super::response::{
+    HTML, Response, closing, insert, method_not_allowed, refusal, secured, text,
+};
 use super::search::Searches;
 use super::status::DaemonStatus;
 use super::{
-    api, job_page, layout, pipeline_page, pipeline_path, probes, remediation, scrape, status_page,
+    api, favicon, grid_page, grid_path, job_page, jobs_page, layout, pipeline_page, pipeline_path,
+    probes, projects_page, remediation, schedules_page, scrape,
 };
 use crate::metrics::{Exposition, Telemetry};
 
@@ -25,32 +33,88 @@ pub struct Service {
     context: Arc<Context>,
     searches: Searches,
     webhooks: Option<Arc<dyn Webhooks>>,
+    hosts: Hosts,
+    reload: Option<ReloadHandle>,
 }
 
 /// The path of the metrics.
 pub(super) const SCRAPED_PATH: &str = "/metrics";
 
+const HEALTHY_PATH: &str = "/-/healthy";
+const READY_PATH: &str = "/-/ready";
+
 type Handler = fn(&Context, Head<'_>) -> Response;
 
 /// How a path is answered.
 #[derive(Clone, Copy)]
-enum Route {
+struct Route {
+    way: Way,
+    /// The parameters of the query that it knows; `None`: any.
+    parameters: Option<&'static [&'static str]>,
+}
+
+#[derive(Clone, Copy)]
+enum Way {
     /// At once.
     Quick(Handler),
+    /// As soon as the saved state was read.
+    Scrape(Handler),
     /// In its turn: it goes through all jobs.
     Search(Handler),
 }
 
+const fn quick(handler: Handler, parameters: Option<&'static [&'static str]>) -> Route {
+    Route {
+        way: Way::Quick(handler),
+        parameters,
+    }
+}
+
+const fn search(handler: Handler, parameters: &'static [&'static str]) -> Route {
+    Route {
+        way: Way::Search(handler),
+        parameters: Some(parameters),
+    }
+}
+
+/// Refuses wrong parameters itself, with its form.
+const fn listing(handler: Handler) -> Route {
+    Route {
+        way: Way::Search(handler),
+        parameters: None,
+    }
+}
+
+/// A scrape has the parameters that its configuration gives it.
+const SCRAPE: Route = Route {
+    way: Way::Scrape(scrape::respond),
+    parameters: None,
+};
+
 /// Every fixed path that is read; [`JobPath`] and [`pipeline_path`] have the pages of jobs and pipelines.
-const ROUTES: [(&str, Route); 7] = [
-    ("/", Route::Search(status_page::respond)),
-    (SCRAPED_PATH, Route::Quick(scrape::respond)),
-    ("/-/healthy", Route::Quick(probes::healthy)),
-    ("/-/ready", Route::Quick(probes::ready)),
-    ("/api/v1/jobs", Route::Search(api::respond)),
-    (remediation::LIST_PATH, Route::Search(remediation::list)),
-    (layout::STYLE_PATH, Route::Quick(layout::style)),
+const ROUTES: [(&str, Route); 13] = [
+    ("/", listing(jobs_page::respond)),
+    ("/projects", listing(projects_page::respond)),
+    ("/schedules", listing(schedules_page::respond)),
+    (SCRAPED_PATH, SCRAPE),
+    (HEALTHY_PATH, quick(probes::healthy, None)),
+    (READY_PATH, quick(probes::ready, None)),
+    ("/api/v1/jobs", listing(api::respond)),
+    ("/api/v1/projects", listing(projects_page::list)),
+    ("/api/v1/schedules", listing(schedules_page::list)),
+    ("/api/v1/grid", listing(grid_page::list)),
+    (
+        remediation::LIST_PATH,
+        search(remediation::list, &["project"]),
+    ),
+    (layout::STYLE_PATH, quick(layout::style, Some(&["v"]))),
+    (favicon::PATH, quick(favicon::respond, Some(&[]))),
 ];
+
+/// Whether a path is answered also while everything else is refused.
+pub(super) fn is_essential(path: &str) -> bool {
+    matches!(path, SCRAPED_PATH | HEALTHY_PATH | READY_PATH)
+}
 
 /// Bytes of a body that a request without use for one may have. None of them are read.
 const LARGEST_BODY: u64 = 64 * 1024;
@@ -71,6 +135,17 @@ impl Service {
             }),
             searches: Searches::new(),
             webhooks: None,
+            hosts: Hosts::any(),
+            reload: None,
+        }
+    }
+
+    /// Takes requests for reloads, too.
+    #[must_use]
+    pub fn with_reload(self, reload: ReloadHandle) -> Self {
+        Self {
+            reload: Some(reload),
+            ..self
         }
     }
 
@@ -81,6 +156,12 @@ impl Service {
             webhooks: Some(webhooks),
             ..self
         }
+    }
+
+    /// Answers only requests for these names.
+    #[must_use]
+    pub fn with_hosts(self, hosts: Hosts) -> Self {
+        Self { hosts, ..self }
     }
 
     /// Shows remediation, and takes what asks for it.
@@ -116,52 +197,107 @@ impl Service {
     where
         B: Body<Data = Bytes>,
     {
-        secured(if request.uri().path() == hooks::GITLAB {
-            hooks::respond(self.webhooks.as_deref(), request).await
-        } else if let Some(action) = Action::at(request.uri().path()) {
-            action
-                .respond(self.context.remedies.as_ref(), request)
-                .await
-        } else if let Some(status) = refusal(&request) {
-            closing(status, format!("{status}\n"))
-        } else {
-            self.route(&request).await
-        })
+        secured(self.answer(request).await)
+    }
+
+    async fn answer<B>(&self, request: Request<B>) -> Response
+    where
+        B: Body<Data = Bytes>,
+    {
+        let path = request.uri().path();
+        if path == hooks::GITLAB {
+            return hooks::respond(self.webhooks.as_deref(), request).await;
+        }
+        let action = Action::at(path);
+        // Webhooks prove who they are.
+        let is_hook = action == Some(Action::Alertmanager);
+        if !is_hook && let Err(why) = self.hosts.check(&request, is_essential(path)) {
+            let mut refused = refusal(path, StatusCode::MISDIRECTED_REQUEST, &why);
+            insert(&mut refused, header::CONNECTION, "close");
+            return refused;
+        }
+        if path == reload::PATH {
+            if self.hosts.is_from_elsewhere(&request) {
+                let message = "a page of another site sent this\n";
+                return closing(StatusCode::FORBIDDEN, message);
+            }
+            return reload::respond(self.reload.as_ref(), &request).await;
+        }
+        if let Some(action) = action {
+            let remedies = self.context.remedies.as_ref();
+            return action.respond(remedies, &self.hosts, request).await;
+        }
+        if let Some(status) = early_refusal(&request) {
+            return closing(status, format!("{status}\n"));
+        }
+        let for_gzip = prefers_gzip(request.headers());
+        // A search is compressed where it runs.
+        compressed(self.route(&request).await, for_gzip)
     }
 
     async fn route<B>(&self, request: &Request<B>) -> Response {
         let path = request.uri().path();
         let Some(route) = route(path) else {
-            return text(StatusCode::NOT_FOUND, HTML, layout::not_found());
+            return not_found(path);
         };
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return method_not_allowed(path, "GET, HEAD");
         }
+        let query = request.uri().query().unwrap_or_default();
+        if let Some(known) = route.parameters
+            && let Err(why) = parameters::check(query, known)
+        {
+            return refusal(path, StatusCode::BAD_REQUEST, &why);
+        }
         let head = Head {
             path,
-            query: request.uri().query().unwrap_or_default(),
+            query,
             headers: request.headers(),
         };
-        match route {
-            Route::Quick(handler) => handler(&self.context, head),
-            Route::Search(handler) => self.searches.respond(handler, &self.context, head).await,
+        match route.way {
+            Way::Quick(handler) => handler(&self.context, head),
+            Way::Scrape(handler) => {
+                // What is not read in time is missing, and the page tells it by its own metrics.
+                let loaded = self.context.status.loaded();
+                tokio::time::timeout(LOADING, loaded).await.ok();
+                handler(&self.context, head)
+            }
+            Way::Search(handler) => self.searches.respond(handler, &self.context, head).await,
         }
     }
 }
 
+/// Longest time that a scrape waits for the saved state. Prometheus waits 10 seconds by default.
+const LOADING: Duration = Duration::from_secs(8);
+
 fn route(path: &str) -> Option<Route> {
     let fixed = ROUTES.iter().find(|(fixed, _)| *fixed == path);
-    let of_job = || JobPath::parse(path).map(|_| Route::Search(job_page::respond));
-    let of_pipeline =
-        || pipeline_path::is_one(path).then_some(Route::Search(pipeline_page::respond));
+    let of_job = || JobPath::parse(path).map(|_| search(job_page::respond, &["track"]));
+    let of_pipeline = || pipeline_path::is_one(path).then_some(search(pipeline_page::respond, &[]));
+    let of_grid = || grid_path::is_one(path).then_some(listing(grid_page::respond));
     fixed
         .map(|(_, route)| *route)
+        .or_else(of_grid)
         .or_else(of_job)
         .or_else(of_pipeline)
 }
 
+fn not_found(path: &str) -> Response {
+    if !path.starts_with("/api/") {
+        return text(StatusCode::NOT_FOUND, HTML, layout::not_found());
+    }
+    let paths = ROUTES.iter().map(|(path, _)| *path);
+    let paths = paths.chain(Action::PATHS.iter().map(|(path, _)| *path));
+    let paths: Vec<_> = paths.filter(|path| path.starts_with("/api/")).collect();
+    let message = format!(
+        "nothing is at this path, wanted one of: {}",
+        paths.join(", ")
+    );
+    refusal(path, StatusCode::NOT_FOUND, &message)
+}
+
 /// Why a request is answered without a look at its path.
-fn refusal<B>(request: &Request<B>) -> Option<StatusCode> {
+fn early_refusal<B>(request: &Request<B>) -> Option<StatusCode> {
     let uri = request.uri();
     let length = request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());

@@ -2,6 +2,12 @@
 
 use std::cmp::Ordering;
 
+use ci_history::{FailureClass, Timestamp};
+
+use super::job_column::JobColumn;
+use super::job_state::{JobFacts, JobState};
+use super::sorting::Sorting;
+
 /// The wanted jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct JobFilter {
@@ -13,8 +19,12 @@ pub struct JobFilter {
     pub ref_name: Option<String>,
     /// Only jobs of this track, empty for the unnamed one.
     pub track: Option<String>,
-    /// Only jobs with a streak above 0.
-    pub failing_only: bool,
+    /// Only jobs of this owner.
+    pub team: Option<String>,
+    /// Only jobs that have this state.
+    pub state: Option<JobState>,
+    /// Only jobs whose last failure is of this class.
+    pub class: Option<FailureClass>,
 }
 
 /// Words of a search at most.
@@ -55,6 +65,27 @@ pub struct Paging {
     pub limit: usize,
 }
 
+/// The wanted jobs, their order, and the part of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobQuery {
+    /// The wanted jobs.
+    pub filter: JobFilter,
+    /// Their order. Jobs that it does not tell apart: longest streak first, then highest ratio, then by name.
+    pub sorting: Sorting<JobColumn>,
+    /// The wanted part.
+    pub paging: Paging,
+    /// When a job counts as stuck or waiting.
+    pub now: Timestamp,
+}
+
+impl JobQuery {
+    /// Whether owners matter. Working them out for all jobs takes time.
+    pub fn needs_teams(&self) -> bool {
+        let filter = &self.filter;
+        !filter.text.is_empty() || filter.team.is_some() || self.sorting.column == JobColumn::Team
+    }
+}
+
 /// A job that may be selected.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'a, T> {
@@ -68,10 +99,8 @@ pub struct Candidate<'a, T> {
     pub job_name: &'a str,
     /// Its owner.
     pub team: Option<&'a str>,
-    /// Streak.
-    pub consecutive_failures: u64,
-    /// Failing share of the window.
-    pub failure_ratio: f64,
+    /// What is known of its executions.
+    pub facts: &'a JobFacts,
     /// Finds the job again; the selection returns it.
     pub item: T,
 }
@@ -85,6 +114,8 @@ pub struct Selection<T> {
     pub matching: usize,
     /// Failing jobs, whether they match or not.
     pub failing: usize,
+    /// Jobs of each state, in the order of [`JobState::ALL`], whether they match or not.
+    pub(super) states: [usize; JobState::ALL.len()],
     /// All jobs.
     pub tracked: usize,
 }
@@ -96,35 +127,50 @@ impl<T> Selection<T> {
             items: self.items.into_iter().filter_map(look_up).collect(),
             matching: self.matching,
             failing: self.failing,
+            states: self.states,
             tracked: self.tracked,
         }
     }
 }
 
-/// Selects a part of the matching jobs: longest streak first, then highest ratio, then by name.
+/// Selects a part of the matching jobs.
 ///
 /// Takes time proportional to all jobs, but sorts only the wanted part.
 pub fn select<'a, T>(
     candidates: impl Iterator<Item = Candidate<'a, T>>,
-    filter: &JobFilter,
-    paging: Paging,
+    query: &JobQuery,
 ) -> Selection<T> {
+    let JobQuery {
+        filter,
+        paging,
+        now,
+        ..
+    } = query;
     let words: Vec<_> = filter
         .text
         .split_whitespace()
         .map(str::to_lowercase)
         .collect();
-    let (mut tracked, mut failing) = (0, 0);
+    let (mut tracked, mut states) = (0, [0; JobState::ALL.len()]);
+    let mut names = String::new();
     let mut chosen: Vec<_> = candidates
         .inspect(|job| {
             tracked += 1;
-            failing += usize::from(job.consecutive_failures > 0);
+            for (count, state) in states.iter_mut().zip(JobState::ALL) {
+                *count += usize::from(job.facts.is(state, *now));
+            }
         })
-        .filter(|job| !filter.failing_only || job.consecutive_failures > 0)
-        .filter(|job| is_of(job, filter) && has_words(job, &words))
+        .filter(|job| filter.state.is_none_or(|state| job.facts.is(state, *now)))
+        .filter(|job| {
+            filter
+                .class
+                .is_none_or(|class| job.facts.failure_class == Some(class))
+        })
+        .filter(|job| is_of(job, filter) && has_words(job, &words, &mut names))
         .collect();
     let matching = chosen.len();
     let end = paging.offset.saturating_add(paging.limit);
+    let order = |a: &Candidate<'a, T>, b: &Candidate<'a, T>| order(a, b, query);
     if end < matching {
         chosen.select_nth_unstable_by(end, order);
         chosen.truncate(end);
@@ -134,168 +180,80 @@ pub fn select<'a, T>(
     Selection {
         items: part.map(|job| job.item).collect(),
         matching,
-        failing,
+        failing: states[JobState::Failing as usize],
+        states,
         tracked,
     }
 }
 
-/// Whether the job is of the wanted project, ref and track.
+/// Whether the job is of the wanted project, ref, track and team.
 fn is_of<T>(job: &Candidate<'_, T>, filter: &JobFilter) -> bool {
     let pairs = [
         (&filter.project, job.project),
         (&filter.ref_name, job.ref_name),
         (&filter.track, job.track.unwrap_or_default()),
+        (&filter.team, job.team.unwrap_or_default()),
     ];
     let mut pairs = pairs.into_iter();
     pairs.all(|(wanted, found)| wanted.as_deref().is_none_or(|wanted| wanted == found))
 }
 
-fn has_words<T>(job: &Candidate<'_, T>, words: &[String]) -> bool {
+/// `names` is room for the names of the job, used again for each.
+fn has_words<T>(job: &Candidate<'_, T>, words: &[String], names: &mut String) -> bool {
     if words.is_empty() {
         return true;
     }
-    let names = [
+    names.clear();
+    for name in [
         job.project,
         job.ref_name,
         job.track.unwrap_or_default(),
         job.job_name,
         job.team.unwrap_or_default(),
-    ];
-    let text = names.join("\n").to_lowercase();
-    words.iter().all(|word| text.contains(word.as_str()))
+    ] {
+        names.push_str(name);
+        names.push('\n');
+    }
+    if names.is_ascii() {
+        names.make_ascii_lowercase();
+    } else {
+        *names = names.to_lowercase();
+    }
+    words.iter().all(|word| names.contains(word.as_str()))
 }
 
-fn order<T>(a: &Candidate<'_, T>, b: &Candidate<'_, T>) -> Ordering {
-    let streak = b.consecutive_failures.cmp(&a.consecutive_failures);
-    let ratio = || b.failure_ratio.total_cmp(&a.failure_ratio);
+fn order<T>(a: &Candidate<'_, T>, b: &Candidate<'_, T>, query: &JobQuery) -> Ordering {
+    let sorting = query.sorting;
+    let (of_a, of_b) = (a.facts, b.facts);
+    let state = |facts: &JobFacts| {
+        let mut states = JobState::ALL.iter();
+        states.position(|state| facts.is(*state, query.now))
+    };
+    let ratio = || of_a.failure_ratio.total_cmp(&of_b.failure_ratio);
+    let by_column = match sorting.column {
+        JobColumn::Job => sorting.compare(a.job_name, b.job_name),
+        JobColumn::Project => sorting.compare(a.project, b.project),
+        JobColumn::State => sorting.compare_known(state(of_a), state(of_b)),
+        JobColumn::LastExecution => sorting.compare_known(of_a.last_execution, of_b.last_execution),
+        JobColumn::Streak => sorting.compare(of_a.consecutive_failures, of_b.consecutive_failures),
+        JobColumn::Ratio if sorting.descending => ratio().reverse(),
+        JobColumn::Ratio => ratio(),
+        JobColumn::Since => sorting.compare_known(of_a.since, of_b.since),
+        JobColumn::Reason => {
+            sorting.compare_known(of_a.failure_reason.as_ref(), of_b.failure_reason.as_ref())
+        }
+        JobColumn::Team => sorting.compare_known(a.team, b.team),
+    };
+    let streak = || of_b.consecutive_failures.cmp(&of_a.consecutive_failures);
     let names = || {
         let of_a = (a.project, a.job_name, a.ref_name, a.track);
         of_a.cmp(&(b.project, b.job_name, b.ref_name, b.track))
     };
-    streak.then_with(ratio).then_with(names)
+    by_column
+        .then_with(streak)
+        .then_with(|| ratio().reverse())
+        .then_with(names)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn candidate(name: &'static str, streak: u64, ratio: f64) -> Candidate<'static, &'static str> {
-        Candidate {
-            project: "group/app",
-            ref_name: "main",
-            track: None,
-            job_name: name,
-            team: Some("SRE"),
-            consecutive_failures: streak,
-            failure_ratio: ratio,
-            item: name,
-        }
-    }
-
-    fn selected(
-        text: &str,
-        failing_only: bool,
-        offset: usize,
-        limit: usize,
-    ) -> Selection<&'static str> {
-        let all = [
-            candidate("passes", 0, 0.0),
-            candidate("unsteady", 0, 0.5),
-            candidate("twice", 2, 0.2),
-            candidate("broken", 9, 0.9),
-            candidate("twice more", 2, 0.4),
-        ];
-        let filter = JobFilter {
-            text: text.to_owned(),
-            failing_only,
-            ..JobFilter::default()
-        };
-        select(all.into_iter(), &filter, Paging { offset, limit })
-    }
-
-    #[test]
-    fn failing_jobs_come_first_by_streak_and_ratio() {
-        let expected = ["broken", "twice more", "twice", "unsteady", "passes"];
-        assert_eq!(selected("", false, 0, 100).items, expected);
-        for offset in 0..6 {
-            let page = selected("", false, offset, 2).items;
-            assert_eq!(page, &expected[offset.min(5)..(offset + 2).min(5)]);
-        }
-    }
-
-    #[test]
-    fn all_words_must_occur_somewhere_whatever_their_case() {
-        assert_eq!(
-            selected("sre APP twice more", false, 0, 100).items,
-            ["twice more"]
-        );
-        let none = selected("twice nothing", false, 0, 100);
-        assert_eq!((none.matching, none.failing, none.tracked), (0, 3, 5));
-    }
-
-    #[test]
-    fn jobs_are_selected_by_project_ref_and_track() {
-        let of =
-            |ref_name: &'static str, track: Option<&'static str>, item: &'static str| Candidate {
-                ref_name,
-                track,
-                item,
-                ..candidate("e2e", 1, 0.5)
-            };
-        let found = |filter: JobFilter| {
-            let all = [
-                of("main", None, "pushes"),
-                of("main", Some("nightly"), "nights"),
-                of("1.0", Some("tag"), "tag"),
-            ];
-            let paging = Paging {
-                offset: 0,
-                limit: 9,
-            };
-            select(all.into_iter(), &filter, paging).items
-        };
-        let filter = |ref_name: Option<&str>, track: Option<&str>| JobFilter {
-            project: Some("group/app".to_owned()),
-            ref_name: ref_name.map(str::to_owned),
-            track: track.map(str::to_owned),
-            ..JobFilter::default()
-        };
-        assert_eq!(found(filter(None, None)), ["tag", "pushes", "nights"]);
-        assert_eq!(found(filter(Some("main"), None)), ["pushes", "nights"]);
-        assert_eq!(found(filter(None, Some("nightly"))), ["nights"]);
-        assert_eq!(found(filter(Some("main"), Some(""))), ["pushes"]);
-        let words = JobFilter {
-            text: "NIGHTLY e2e".to_owned(),
-            ..JobFilter::default()
-        };
-        assert_eq!(found(words), ["nights"]);
-    }
-
-    #[test]
-    fn only_failing_jobs_are_shown_when_asked_for() {
-        let page = selected("", true, 0, 1);
-        assert_eq!((page.items.len(), page.matching, page.tracked), (1, 3, 5));
-    }
-
-    #[test]
-    fn a_search_is_bounded_in_words_and_bytes() {
-        let check = |text: String| {
-            let filter = JobFilter {
-                text,
-                ..JobFilter::default()
-            };
-            filter.check()
-        };
-        assert_eq!(check("j ".repeat(MOST_WORDS)), Ok(()));
-        assert_eq!(check("j".repeat(LONGEST_TEXT)), Ok(()));
-        let refused = check("j ".repeat(MOST_WORDS + 1)).unwrap_err();
-        assert_eq!(refused, "`q` has 9 words, at most 8 are searched for");
-        let refused = check("j".repeat(LONGEST_TEXT + 1)).unwrap_err();
-        assert_eq!(refused, "`q` has 257 bytes, at most 256 are searched for");
-    }
-
-    #[test]
-    fn a_part_beyond_the_end_is_empty() {
-        assert!(selected("", false, usize::MAX, 100).items.is_empty());
-    }
-}
+mod tests;

@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::server::graceful::GracefulShutdown;
@@ -14,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::Client;
 use super::connections::Connections;
+use super::current::Current;
 use super::limits::Limits;
-use super::routes::Service;
 use super::web_config::WebConfig;
 use crate::base::listen_address::ListenAddress;
 
@@ -100,17 +99,17 @@ impl Bound {
     /// Answers until `shutdown` completes, then waits for running requests, up to [`Limits::drain`].
     ///
     /// Dropping the future cuts all connections at once.
-    pub async fn serve(self, service: Service, shutdown: impl Future<Output = ()>) {
+    pub async fn serve(self, service: impl Into<Current>, shutdown: impl Future<Output = ()>) {
         let Self {
             listener,
             limits,
             web,
         } = self;
         let stopping = CancellationToken::new();
-        let service = Arc::new(service);
+        let service = service.into();
         let graceful = GracefulShutdown::new();
         let mut tasks = JoinSet::new();
-        let connections = Connections::new(limits, service.telemetry().clone());
+        let connections = Connections::new(limits, service.get().telemetry().clone());
         tokio::pin!(shutdown);
         loop {
             tokio::select! {
@@ -118,12 +117,11 @@ impl Bound {
                 () = &mut shutdown => break,
                 Some(_) = tasks.join_next() => {}
                 stream = accept(&listener), if connections.may_accept() => {
-                    let client =
-                        Client::new(connections.accepted(), Arc::clone(&service), web.clone());
+                    let client = Client::new(connections.accepted(), service.clone(), web.clone());
                     tasks.spawn(client.serve(stream, graceful.watcher(), stopping.clone()));
                 }
-                // None could be closed for the last one. Some client may have stopped reading since.
-                () = sleep(ROOM_CHECKS), if !connections.may_accept() => connections.make_room(),
+                // All are busy. Some client may have stopped reading since.
+                () = sleep(ROOM_CHECKS), if !connections.may_accept() => { connections.make_room(); }
             }
         }
         // From here on a new connection is refused.

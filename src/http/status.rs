@@ -2,14 +2,26 @@
 
 use std::sync::Arc;
 
-use ci_history::{JobRow, PipelineRow, Timestamp};
+use ci_history::{Grid, JobRow, PipelineRow, Timestamp};
+use futures_util::future::BoxFuture;
 
-use super::selection::{JobFilter, Paging, Selection};
+use super::selection::{JobQuery, Selection};
+use crate::metrics::ScheduleRow;
 
 /// The daemon's state, for pages, API and probes. Called while a client waits: must not block for long.
 pub trait DaemonStatus: Send + Sync {
     /// Not ready before the state is loaded and the first round of polling has ended.
     fn readiness(&self) -> Readiness;
+
+    /// Completes once the saved state was read, or could not be at the first try.
+    fn loaded(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    /// Whether excerpts of logs are served. If not, the entries of jobs have none.
+    fn shows_logs(&self) -> bool {
+        true
+    }
 
     /// Why the figures are older than they should be, in words; `None` if they are not.
     fn staleness(&self) -> Option<String> {
@@ -19,8 +31,23 @@ pub trait DaemonStatus: Send + Sync {
     /// The watched projects, in any order.
     fn projects(&self) -> Vec<ProjectStatus>;
 
-    /// A part of the matching jobs, the failing ones first, as [`select`](super::select) orders them.
-    fn jobs(&self, filter: &JobFilter, paging: Paging) -> JobPage;
+    /// The refs with jobs, in any order.
+    fn refs(&self) -> Vec<RefStatus>;
+
+    /// The pipeline schedules of the watched projects, in any order.
+    fn schedules(&self) -> Vec<ScheduleEntry>;
+
+    /// A part of the matching jobs, as [`select`](super::select) orders them.
+    fn jobs(&self, query: &JobQuery) -> JobPage;
+
+    /// The last pipelines of a ref, at most `pipelines`. An empty `track` is the unnamed one; `None` is the first of the ref.
+    fn grid(
+        &self,
+        project: &str,
+        ref_name: &str,
+        track: Option<&str>,
+        pipelines: usize,
+    ) -> Option<GridEntry>;
 
     /// `project` is a path. An empty `track` is the unnamed one; `None` is the first with the job.
     fn job(
@@ -45,7 +72,7 @@ pub enum Readiness {
 }
 
 /// A watched project.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProjectStatus {
     /// Path with namespace.
     pub path: Arc<str>,
@@ -55,6 +82,57 @@ pub struct ProjectStatus {
     pub last_successful_poll: Option<Timestamp>,
     /// Error of the last poll; `None` after a successful one.
     pub error: Option<String>,
+    /// Polls that failed since the start.
+    pub failed_polls: u64,
+    /// `None` while it is not known.
+    pub default_branch: Option<Arc<str>>,
+}
+
+/// A track of a ref, and how its pipelines end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefStatus {
+    /// Path of the project.
+    pub project: Arc<str>,
+    /// Branch or tag.
+    pub ref_name: Arc<str>,
+    /// Track of the ref.
+    pub track: Option<Arc<str>>,
+    /// Jobs that are tracked.
+    pub jobs: usize,
+    /// Jobs with a streak above 0.
+    pub failing_jobs: usize,
+    /// Failed pipelines in a row, up to the newest.
+    pub failed_pipelines: u64,
+    /// End of the first of these pipelines.
+    pub red_since: Option<Timestamp>,
+    /// End of the newest pipeline.
+    pub last_pipeline: Option<Timestamp>,
+}
+
+/// A pipeline schedule with its project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleEntry {
+    /// Path of the project.
+    pub project: Arc<str>,
+    /// Page of the project in GitLab.
+    pub project_url: Option<Arc<str>>,
+    /// The schedule.
+    pub row: ScheduleRow,
+}
+
+/// The last pipelines of a ref with their jobs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GridEntry {
+    /// Path of the project.
+    pub project: Arc<str>,
+    /// Page of the project in GitLab.
+    pub project_url: Option<Arc<str>>,
+    /// Branch or tag.
+    pub ref_name: Arc<str>,
+    /// Track of the ref.
+    pub track: Option<Arc<str>>,
+    /// What is kept of them.
+    pub grid: Grid,
 }
 
 /// A job with its project, ref and owner.

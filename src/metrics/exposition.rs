@@ -42,7 +42,7 @@ struct Shared {
     /// Locked to put text in its place or to copy references, never to render.
     projects: RwLock<Projects>,
     /// As the projects.
-    schedules: RwLock<BTreeMap<Arc<str>, Arc<Fragments>>>,
+    schedules: RwLock<Schedules>,
 }
 
 /// A timeline's text, not shown yet.
@@ -53,6 +53,9 @@ pub struct RenderedTimeline {
 
 /// Projects by path, with their rendered text.
 type Projects = BTreeMap<Arc<str>, (ProjectPolls, Arc<Fragments>)>;
+
+/// Schedules by the project's path, with their rendered text.
+type Schedules = BTreeMap<Arc<str>, (Arc<[ScheduleRow]>, Arc<Fragments>)>;
 
 impl Exposition {
     /// Starts with the exporter's own metrics alone.
@@ -197,14 +200,37 @@ impl Exposition {
         if rows.is_empty() {
             schedules.remove(&project);
         } else {
-            schedules.insert(project, Arc::new(fragments));
+            schedules.insert(project, (rows.into(), Arc::new(fragments)));
         }
+    }
+
+    /// The schedules of a project that are shown.
+    pub fn schedules(&self, project: &str) -> Arc<[ScheduleRow]> {
+        let schedules = self.0.schedules.read();
+        let schedules = schedules.unwrap_or_else(PoisonError::into_inner);
+        let found = schedules.get(&*shown(project));
+        found.map(|(rows, _)| Arc::clone(rows)).unwrap_or_default()
     }
 
     /// Shows nothing for the project any longer.
     pub fn remove_project(&self, project: &str) {
         self.publish_schedules(project, &[]);
         self.projects_mut().remove(&*shown(project));
+    }
+
+    /// Shows the projects of another exposition as they are there, and their schedules if those are read on.
+    pub fn take_projects(&self, other: &Self, with_schedules: bool) {
+        let projects = other.projects().clone();
+        *self.projects_mut() = projects;
+        if with_schedules {
+            let schedules = other.0.schedules.read();
+            let schedules = schedules.unwrap_or_else(PoisonError::into_inner).clone();
+            *self
+                .0
+                .schedules
+                .write()
+                .unwrap_or_else(PoisonError::into_inner) = schedules;
+        }
     }
 
     /// What is exposed now.
@@ -220,7 +246,10 @@ impl Exposition {
             .schedules
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        let schedules: Vec<_> = schedules.values().map(Arc::clone).collect();
+        let schedules: Vec<_> = schedules
+            .values()
+            .map(|(_, text)| Arc::clone(text))
+            .collect();
         self.count(&timelines, &projects, &schedules);
         // Not the shared one: that is held while a timeline is rendered.
         let mut deflater = Deflater::new();

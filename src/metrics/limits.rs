@@ -21,3 +21,17 @@ pub enum Limit {
     /// Jobs, refs and projects whose name is cut in the metrics.
     LabelBytes,
 }
+
+/// The label `limit` of `job_failure_exporter_http_limited_total`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum HttpLimit {
+    /// Connections that were closed for others, and requests that were refused because all were busy.
+    Connections,
+    /// Searches that were refused.
+    Searches,
+    /// Scrapes that were cut.
+    Pages,
+    /// Responses that were cut or refused because of the bytes that others hold.
+    Bytes,
+}

@@ -28,7 +28,7 @@ pub use exposition::{Exposition, RenderedTimeline};
 pub use failure_options::FailureOptions;
 pub use families::families;
 pub use history::{PastSample, label_text, past_families, samples_of_jobs, samples_of_pipelines};
-pub use limits::Limit;
+pub use limits::{HttpLimit, Limit};
 pub use page::{Page, Snapshot};
 pub use polls::ProjectPolls;
 pub use remediation::Pause;

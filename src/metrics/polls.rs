@@ -29,4 +29,9 @@ impl ProjectPolls {
     pub fn errors(&self, reason: ErrorClass) -> u64 {
         self.errors[reason as usize]
     }
+
+    /// Polls that failed.
+    pub fn all_errors(&self) -> u64 {
+        self.errors.iter().sum()
+    }
 }

@@ -12,7 +12,7 @@ use prometheus::{
 use strum::{IntoStaticStr, VariantArray};
 
 use super::catalog::{Described, Kind};
-use super::limits::Limit;
+use super::limits::{HttpLimit, Limit};
 use super::webhooks::WebhookResult;
 use crate::base::api::{CircuitState, Endpoint};
 use crate::base::label::Label as _;
@@ -97,6 +97,8 @@ own! {
         "Webhooks of GitLab by kind (job, pipeline, other) and what became of them.";
     connections: IntGaugeVec, Gauge "job_failure_exporter_http_connections", [],
         "Connections that are open to the exporter.";
+    http_limits: IntCounterVec, Counter "job_failure_exporter_http_limited_total", ["limit"],
+        "Connections that were closed and requests that were refused because of a limit of the server.";
     limits: IntCounterVec, Counter "job_failure_exporter_limit_reached_total", ["limit"],
         "Jobs, refs and listings that were left out or cut because of a limit.";
     circuit: IntGaugeVec, Gauge "job_failure_exporter_circuit_breaker_state", ["state"],
@@ -176,6 +178,9 @@ impl Telemetry {
         self.circuit_breaker(CircuitState::Closed);
         for result in LogRead::ALL {
             self.log_reads.with_label_values(&[result.as_str()]);
+        }
+        for limit in HttpLimit::ALL {
+            self.http_limits.with_label_values(&[limit.as_str()]);
         }
         for limit in Limit::ALL {
             self.limits.with_label_values(&[limit.as_str()]);
@@ -300,6 +305,11 @@ impl Telemetry {
         gauge.set(clamped(count as u64));
     }
 
+    /// A client met a limit of the server.
+    pub fn http_limited(&self, limit: HttpLimit) {
+        self.http_limits.with_label_values(&[limit.as_str()]).inc();
+    }
+
     /// The circuit breaker came to this state.
     pub fn circuit_breaker(&self, state: CircuitState) {
         for known in CircuitState::ALL {
@@ -343,6 +353,11 @@ impl Telemetry {
     pub fn config_loaded(&self, at: Timestamp) {
         self.config_ok.with_label_values(NONE).set(1);
         self.config_loaded.with_label_values(NONE).set(at.unix());
+    }
+
+    /// A configuration was refused; the one before stays in force.
+    pub fn config_refused(&self) {
+        self.config_ok.with_label_values(NONE).set(0);
     }
 
     pub(super) fn polls(&self, success: bool) -> IntCounter {

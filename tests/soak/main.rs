@@ -7,6 +7,7 @@
     reason = "a program that reports to the terminal"
 )]
 
+mod attack;
 mod chaos;
 mod remediation;
 mod requests;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     // `cargo test` may add flags before or after the name.
     let name = std::env::args().skip(1).find(|word| !word.starts_with('-'));
     match name.as_deref() {
+        Some("attack") => on_threads(attack::run()),
         Some("chaos") => on_threads(chaos::run()),
         Some("remediation") => on_threads(remediation::run()),
         Some("requests") => on_paused_time(requests::run()),
@@ -31,7 +33,7 @@ fn main() -> ExitCode {
         Some("webhooks") => on_threads(webhooks::run()),
         other => {
             eprintln!(
-                "found {other:?}, wanted one of: chaos, remediation, requests, retention, rules, webhooks"
+                "found {other:?}, wanted one of: attack, chaos, remediation, requests, retention, rules, webhooks"
             );
             ExitCode::FAILURE
         }

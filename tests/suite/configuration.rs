@@ -205,8 +205,10 @@ web: {listen_address: ':1'}",
         store_directory: Some("from-flag".to_owned()),
         listen_address: Some("127.0.0.1:0".to_owned()),
         web_config_file: Some("/etc/web.yml".to_owned()),
+        enable_lifecycle: true,
     };
     let config = Config::load(Some(&file), &overrides, &nothing).unwrap();
+    assert!(config.enables_lifecycle);
     assert_eq!(config.gitlab.url.as_str(), "http://127.0.0.1:8080/");
     assert_eq!(config.gitlab.timeout, Duration::from_secs(3));
     assert!(config.watch.projects.is_empty());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ci_history::JobRow;
 use job_failure_exporter::base::listen_address::ListenAddress;
-use job_failure_exporter::http::{BindError, Bound, Limits, Server};
+use job_failure_exporter::http::{BindError, Bound, Hosts, Limits, Server};
 use reqwest::{Method, StatusCode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -17,11 +17,15 @@ use crate::http_serving::{Daemon, PATIENCE, Serving, read_to_close};
 use crate::metrics_rows::{failing, job, timeline};
 
 async fn serving(jobs: Vec<JobRow>) -> Serving {
+    serving_with(jobs, Limits::default()).await
+}
+
+async fn serving_with(jobs: Vec<JobRow>, limits: Limits) -> Serving {
     let daemon = Daemon {
         timelines: vec![timeline("group/app", "main", jobs)],
         ..Daemon::default()
     };
-    Serving::start(daemon, Limits::default()).await
+    Serving::start(daemon, limits).await
 }
 
 /// Limits with short times.
@@ -75,6 +79,42 @@ async fn every_route_answers_with_its_kind_and_the_security_headers() {
             "href=\"/metrics\"",
         ),
         ("/metrics/", 404, "text/html; charset=utf-8", "href=\"/\""),
+        (
+            "/api/v1/job",
+            404,
+            "application/json",
+            "wanted one of: /api/v1/jobs,",
+        ),
+        (
+            "/?falling=1",
+            400,
+            "text/plain; charset=utf-8",
+            "found the parameter `falling`, wanted q, failing, page\n",
+        ),
+        (
+            "/jobs/group/app/-/main/-/unit?tracks=x",
+            400,
+            "text/plain; charset=utf-8",
+            "wanted track\n",
+        ),
+        (
+            "/api/v1/jobs?branch=x",
+            400,
+            "application/json",
+            "{\"error\":\"found the parameter `branch`, wanted q,",
+        ),
+        (
+            "/api/v1/remediations?ref=x",
+            400,
+            "application/json",
+            "wanted project\"}",
+        ),
+        (
+            "/metrics?x=y",
+            200,
+            "text/plain; version=0.0.4; charset=utf-8",
+            "job_",
+        ),
     ] {
         let answer = serving.get(path).await;
         assert_eq!(answer.status(), status, "{path}");
@@ -129,6 +169,39 @@ async fn a_scrape_is_compressed_only_for_a_client_that_wants_it() {
             .unwrap()
             .starts_with("# HELP job_consecutive_failures ")
     );
+}
+
+#[tokio::test]
+async fn pages_and_json_are_compressed_for_clients_that_want_it() {
+    let serving = serving(many_jobs()).await;
+    for path in ["/", "/api/v1/jobs", "/style.css"] {
+        let get = |accepted: &'static str| {
+            let request = client().get(serving.url(path));
+            request.header("Accept-Encoding", accepted).send()
+        };
+        let plain = get("identity").await.unwrap();
+        assert_eq!(plain.headers()["vary"], "Accept-Encoding", "{path}");
+        assert!(!plain.headers().contains_key("content-encoding"), "{path}");
+        let plain = plain.text().await.unwrap();
+        let answer = get("br, gzip").await.unwrap();
+        assert_eq!(answer.headers()["content-encoding"], "gzip", "{path}");
+        let gzip = answer.bytes().await.unwrap();
+        assert!(gzip.len() * 2 < plain.len(), "{path}");
+        let mut text = String::new();
+        let mut decoder = flate2::bufread::GzDecoder::new(&*gzip);
+        decoder.read_to_string(&mut text).unwrap();
+        assert_eq!(text, plain, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn browsers_find_an_icon() {
+    let serving = serving(Vec::new()).await;
+    let answer = serving.get("/favicon.ico").await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.headers()["content-type"], "image/x-icon");
+    let icon = answer.bytes().await.unwrap();
+    assert_eq!(&icon[..6], [0, 0, 1, 0, 1, 0], "the head of an icon file");
 }
 
 #[tokio::test]
@@ -220,6 +293,7 @@ async fn a_client_that_does_not_read_its_answer_is_cut() {
     assert!(read_to_close(&mut stream).await.len() < whole);
 }
 
+const STATUS_PAGE: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 const HEALTHY: &[u8] = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
 #[tokio::test]
@@ -237,6 +311,93 @@ async fn silent_connections_make_room_for_a_request() {
     assert!(answer.ends_with("ealthy\n"), "{answer}");
     // The oldest ones were closed.
     assert_eq!(read_to_close(&mut silent[0]).await, "");
+}
+
+/// Asks for all jobs with next to no room for the answer.
+async fn slow_list(serving: &Serving) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let mut stream = socket.connect(serving.address).await.unwrap();
+    let request = b"GET /api/v1/jobs?limit=1000 HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn scrapes_and_probes_get_through_while_all_connections_are_busy() {
+    let limits = Limits {
+        connections: 4,
+        reserved_connections: 2,
+        ..Limits::default()
+    };
+    let serving = serving_with(many_jobs(), limits).await;
+    let mut busy = Vec::new();
+    for _ in 0..4 {
+        let mut stream = slow_list(&serving).await;
+        let mut first = [0; 15];
+        stream.read_exact(&mut first).await.unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200 OK");
+        busy.push(stream);
+    }
+    let mut refused = serving.connect().await;
+    refused.write_all(STATUS_PAGE).await.unwrap();
+    for path in ["/-/healthy", "/-/ready", "/metrics"] {
+        let answer = serving.get(path).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+    }
+    let answer = read_to_close(&mut refused).await;
+    let is_refused = answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 5\r\n");
+    // One of the four may have stalled for a second meanwhile.
+    assert!(
+        is_refused || answer.starts_with("HTTP/1.1 200 "),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn of_clients_that_do_not_read_their_answers_the_slowest_are_cut_for_others() {
+    let limits = Limits {
+        held_bytes: 3 << 20,
+        ..Limits::default()
+    };
+    let serving = serving_with(many_jobs(), limits).await;
+    let mut slow = Vec::new();
+    for _ in 0..40 {
+        slow.push(slow_list(&serving).await);
+    }
+    let answered = async {
+        loop {
+            let answer = serving.get("/api/v1/jobs?limit=1000").await;
+            if answer.status() == StatusCode::OK {
+                break answer.text().await.unwrap();
+            }
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(answer.headers()["retry-after"], "5");
+        }
+    };
+    let text = tokio::time::timeout(PATIENCE, answered).await.unwrap();
+    assert!(text.ends_with("\"tracked\":800}\n"), "{}", text.len());
+    let counted = serving.text("/metrics").await;
+    let bytes = "job_failure_exporter_http_limited_total{limit=\"bytes\"} ";
+    let (_, count) = counted.split_once(bytes).unwrap();
+    assert_ne!(count.lines().next(), Some("0"));
+}
+
+#[tokio::test]
+async fn a_request_for_the_name_of_another_site_is_refused() {
+    let address = ListenAddress::parse("127.0.0.1:0").unwrap();
+    let daemon = Daemon::default();
+    let hosts = Hosts::new(&address, None);
+    let serving = Serving::start_for(daemon, Limits::default(), Some(hosts)).await;
+    for path in ["/", "/metrics", "/api/v1/jobs", "/actions/retry"] {
+        let request = client().get(serving.url(path));
+        let answer = request.header("host", "evil.example").send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::MISDIRECTED_REQUEST, "{path}");
+        let text = answer.text().await.unwrap();
+        assert!(text.contains("`evil.example`, wanted localhost"), "{text}");
+        assert!(text.contains("web.external_url"), "{text}");
+    }
+    assert_eq!(serving.get("/metrics").await.status(), StatusCode::OK);
 }
 
 #[tokio::test]

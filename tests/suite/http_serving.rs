@@ -7,8 +7,9 @@ use std::time::Duration;
 use ci_history::{JobRow, TimelineRows, Timestamp};
 use job_failure_exporter::base::listen_address::ListenAddress;
 use job_failure_exporter::http::{
-    Bound, Candidate, DaemonStatus, JobEntry, JobFilter, JobPage, Limits, Paging, PipelineEntry,
-    ProjectStatus, Readiness, Server, Service, select,
+    Bound, Candidate, DaemonStatus, GridEntry, Hosts, JobEntry, JobFacts, JobPage, JobQuery,
+    Limits, PipelineEntry, ProjectStatus, Readiness, RefStatus, ScheduleEntry, Server, Service,
+    select,
 };
 use job_failure_exporter::metrics::Telemetry;
 use testkit::client;
@@ -25,6 +26,8 @@ pub(crate) struct Daemon {
     pub(crate) timelines: Vec<TimelineRows>,
     pub(crate) projects: Vec<ProjectStatus>,
     pub(crate) pipelines: Vec<PipelineEntry>,
+    pub(crate) schedules: Vec<ScheduleEntry>,
+    pub(crate) grid: Option<GridEntry>,
     pub(crate) waiting_for: Mutex<Option<String>>,
 }
 
@@ -38,20 +41,59 @@ impl DaemonStatus for Daemon {
         self.projects.clone()
     }
 
-    fn jobs(&self, filter: &JobFilter, paging: Paging) -> JobPage {
-        let candidates = self.timelines.iter().flat_map(|timeline| {
-            timeline.jobs.iter().map(move |row| Candidate {
-                project: &timeline.project,
-                ref_name: &timeline.ref_name,
-                track: timeline.track.as_deref(),
-                job_name: &row.name,
-                team: Some("sre"),
-                consecutive_failures: row.figures.consecutive_failures,
-                failure_ratio: row.figures.failure_ratio(),
-                item: (timeline, row),
-            })
+    fn refs(&self) -> Vec<RefStatus> {
+        let refs = self.timelines.iter().map(|timeline| {
+            let pipelines = &timeline.pipelines;
+            let failing = timeline.jobs.iter();
+            let failing = failing.filter(|row| row.figures.consecutive_failures > 0);
+            RefStatus {
+                project: Arc::clone(&timeline.project),
+                ref_name: Arc::clone(&timeline.ref_name),
+                track: timeline.track.clone(),
+                jobs: timeline.jobs.len(),
+                failing_jobs: failing.count(),
+                failed_pipelines: pipelines.consecutive_failures,
+                red_since: pipelines.failing.as_ref().and_then(|failing| failing.since),
+                last_pipeline: pipelines.last_execution,
+            }
         });
-        select(candidates, filter, paging).look_up(|(timeline, row)| Some(entry(timeline, row)))
+        refs.collect()
+    }
+
+    fn schedules(&self) -> Vec<ScheduleEntry> {
+        self.schedules.clone()
+    }
+
+    fn grid(
+        &self,
+        project: &str,
+        ref_name: &str,
+        track: Option<&str>,
+        _: usize,
+    ) -> Option<GridEntry> {
+        let grid = self.grid.clone()?;
+        let is_it = *grid.project == *project
+            && *grid.ref_name == *ref_name
+            && track.is_none_or(|track| track == grid.track.as_deref().unwrap_or_default());
+        is_it.then_some(grid)
+    }
+
+    fn jobs(&self, query: &JobQuery) -> JobPage {
+        let rows = self.timelines.iter().flat_map(|timeline| {
+            let rows = timeline.jobs.iter();
+            rows.map(move |row| (timeline, row, JobFacts::of(row)))
+        });
+        let rows: Vec<_> = rows.collect();
+        let candidates = rows.iter().map(|(timeline, row, facts)| Candidate {
+            project: &timeline.project,
+            ref_name: &timeline.ref_name,
+            track: timeline.track.as_deref(),
+            job_name: &row.name,
+            team: Some("sre"),
+            facts,
+            item: (*timeline, *row),
+        });
+        select(candidates, query).look_up(|(timeline, row)| Some(entry(timeline, row)))
     }
 
     fn job(&self, project: &str, ref_name: &str, _: Option<&str>, job: &str) -> Option<JobEntry> {
@@ -91,7 +133,16 @@ pub(crate) struct Serving {
 
 impl Serving {
     pub(crate) async fn start(daemon: Daemon, limits: Limits) -> Self {
-        Self::start_with(daemon, limits, |bound, service, _| (bound, service)).await
+        Self::start_for(daemon, limits, None).await
+    }
+
+    /// `hosts` are the names that are answered; `None`: any.
+    pub(crate) async fn start_for(daemon: Daemon, limits: Limits, hosts: Option<Hosts>) -> Self {
+        let equip = |bound, service: Service, _: &Telemetry| match hosts {
+            Some(hosts) => (bound, service.with_hosts(hosts)),
+            None => (bound, service),
+        };
+        Self::start_with(daemon, limits, equip).await
     }
 
     /// `equip` adds what a test is about.

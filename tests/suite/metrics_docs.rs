@@ -7,7 +7,7 @@ use ci_history::Timestamp;
 use http_body_util::BodyExt as _;
 use job_failure_exporter::base::api::Endpoint;
 use job_failure_exporter::base::label::Label as _;
-use job_failure_exporter::metrics::{Pause, Telemetry, WebhookResult, families};
+use job_failure_exporter::metrics::{HttpLimit, Pause, Telemetry, WebhookResult, families};
 use job_failure_exporter::remediation::Reason;
 
 use crate::metrics_rows::exposition;
@@ -31,6 +31,7 @@ pub(crate) fn touch_everything(telemetry: &Telemetry) {
     telemetry.token_expiry(Some(now));
     telemetry.token_scopes(&["read_api".to_owned()]);
     telemetry.http_connections(1);
+    telemetry.http_limited(HttpLimit::Searches);
     telemetry.webhooks_expected(&["job"]);
     telemetry.webhook("job", WebhookResult::Taken);
     telemetry.web_config_loaded(true);

@@ -53,8 +53,7 @@ async fn serving(pipeline: PipelineEntry) -> Serving {
         projects: vec![ProjectStatus {
             path: pipeline.project.clone(),
             url: pipeline.project_url.clone(),
-            last_successful_poll: None,
-            error: None,
+            ..ProjectStatus::default()
         }],
         pipelines: vec![pipeline],
         ..Daemon::default()
@@ -143,7 +142,7 @@ async fn an_address_without_a_pipeline_says_what_was_found_and_what_to_do() {
             &[
                 "Nothing is kept of pipeline 11 of <b><bdi>group/app</bdi></b>",
                 "<a href=\"https://gitlab.example/group/app/-/pipelines/11\">",
-                "<a href=\"/?q=group%2Fapp&amp;page=1\">Jobs of this project</a>",
+                "<a href=\"/?project=group%2Fapp\">Jobs of this project</a>",
             ][..],
         ),
         (

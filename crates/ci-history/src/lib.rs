@@ -25,6 +25,7 @@ mod execution;
 mod failure_class;
 mod figures;
 mod finished;
+mod grid;
 mod history;
 mod identity;
 mod import;
@@ -60,6 +61,7 @@ pub use failure_class::FailureClass;
 pub use figures::{
     ClassCounts, Failing, Figures, JobRow, OutcomeCounts, TimelineRows, WindowEntry,
 };
+pub use grid::{Grid, GridCell, GridJob, GridPipeline};
 pub use identity::is_another;
 pub use key::{TAG_TRACK, TimelineKey};
 pub use log::{LogExcerpt, LogFinding, LogText};

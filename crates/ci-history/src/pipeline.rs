@@ -145,7 +145,7 @@ impl Job {
 }
 
 impl Execution {
-    fn state(&self, rules: &Rules) -> ExecutionState {
+    pub(super) fn state(&self, rules: &Rules) -> ExecutionState {
         if let Some(outcome) = self.outcome(rules) {
             return ExecutionState::Ended(outcome);
         }

@@ -4,4 +4,4 @@ mod exporter;
 mod rows;
 
 pub use self::exporter::{Exporter, start};
-pub use self::rows::{STAGE_JOBS, Scene, now};
+pub use self::rows::{STAGE_JOBS, Scene, all_timelines, now, team};

@@ -41,14 +41,14 @@ const HEADERS: [&Key<HeaderValue>; 5] = [
 ];
 
 pub(super) fn http2(section: &Section<'_>) -> bool {
-    section.given(&HTTP2).unwrap_or(true)
+    section.read_unless_blank(&HTTP2).unwrap_or(true)
 }
 
 /// Blank ones are not set.
 pub(super) fn headers(section: &Section<'_>) -> Vec<(HeaderName, HeaderValue)> {
     let given = HEADERS.into_iter().filter_map(|key| {
         let name = HeaderName::from_bytes(key.info.name().as_bytes());
-        Some((name.ok()?, section.given(key)?))
+        Some((name.ok()?, section.read_unless_blank(key)?))
     });
     given.collect()
 }
@@ -56,8 +56,8 @@ pub(super) fn headers(section: &Section<'_>) -> Vec<(HeaderName, HeaderValue)> {
 impl RateLimit {
     /// `None` without a limit.
     pub(super) fn read(section: &Section<'_>) -> Option<Self> {
-        let interval = section.given(&INTERVAL).unwrap_or_default();
-        let burst = section.given(&BURST).unwrap_or_default();
+        let interval = section.read_unless_blank(&INTERVAL).unwrap_or_default();
+        let burst = section.read_unless_blank(&BURST).unwrap_or_default();
         if interval.is_zero() {
             return None;
         }
@@ -75,9 +75,10 @@ fn header_value(text: &str) -> Result<HeaderValue, String> {
 }
 
 fn one_of(text: &str, wanted: &[&str]) -> Result<HeaderValue, String> {
-    match wanted.contains(&text) {
-        true => header_value(text),
-        false => Err(String::new()),
+    if wanted.contains(&text) {
+        header_value(text)
+    } else {
+        Err(String::new())
     }
 }
 

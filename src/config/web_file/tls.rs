@@ -194,15 +194,21 @@ impl TlsServer {
             certificates: one_of(section, &CERT, &CERT_FILE).unwrap_or_default(),
             key: one_of(section, &KEY, &KEY_FILE),
             client_auth: section
-                .given(&CLIENT_AUTH_TYPE)
+                .read_unless_blank(&CLIENT_AUTH_TYPE)
                 .unwrap_or(ClientAuth::NoClientCert),
             client_ca: one_of(section, &CLIENT_CA, &CLIENT_CA_FILE).unwrap_or_default(),
-            client_allowed_sans: section.given_list(&CLIENT_ALLOWED_SANS),
-            min_version: section.given(&MIN_VERSION).unwrap_or(TlsVersion::Tls12),
-            max_version: section.given(&MAX_VERSION).unwrap_or(TlsVersion::Tls13),
-            cipher_suites: section.given_list(&CIPHER_SUITES).unwrap_or_default(),
-            prefer_server_cipher_suites: section.given(&PREFER_SERVER).unwrap_or(true),
-            curves: section.given_list(&CURVES).unwrap_or_default(),
+            client_allowed_sans: section.read_list_unless_blank(&CLIENT_ALLOWED_SANS),
+            min_version: section
+                .read_unless_blank(&MIN_VERSION)
+                .unwrap_or(TlsVersion::Tls12),
+            max_version: section
+                .read_unless_blank(&MAX_VERSION)
+                .unwrap_or(TlsVersion::Tls13),
+            cipher_suites: section
+                .read_list_unless_blank(&CIPHER_SUITES)
+                .unwrap_or_default(),
+            prefer_server_cipher_suites: section.read_unless_blank(&PREFER_SERVER).unwrap_or(true),
+            curves: section.read_list_unless_blank(&CURVES).unwrap_or_default(),
         };
         let has_cert = has_one_of(section, &CERT, &CERT_FILE);
         let has_key = has_one_of(section, &KEY, &KEY_FILE);
@@ -272,5 +278,7 @@ fn one_of<T>(section: &Section<'_>, text: &Key<T>, file: &Key<T>) -> Option<T> {
             format!("given together with {file}; keep one of them"),
         );
     }
-    section.given(file).or_else(|| section.given(text))
+    section
+        .read_unless_blank(file)
+        .or_else(|| section.read_unless_blank(text))
 }

@@ -17,7 +17,7 @@ impl Failures for State {
         let mut failed = Vec::new();
         for timeline in &timelines {
             let failing = timeline.ranks.iter().filter(|rank| {
-                rank.consecutive_failures > 0
+                rank.facts.consecutive_failures() > 0
                     && rank.gone_since.is_none()
                     && rank.last_execution.is_some_and(|at| at >= since)
             });
@@ -41,7 +41,7 @@ impl Failures for State {
         let mut recent = Recent::default();
         let ranks = timelines.iter().flat_map(|timeline| timeline.ranks.iter());
         for rank in ranks.filter(|rank| rank.last_execution.is_some_and(|at| at >= since)) {
-            recent.add(rank.consecutive_failures > 0);
+            recent.add(rank.facts.consecutive_failures() > 0);
         }
         recent
     }

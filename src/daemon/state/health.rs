@@ -12,7 +12,7 @@ use crate::metrics::Limit;
 const REMEMBERED_REJECTIONS: usize = 10_000;
 
 /// How polling, loading and reading schedules go.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Health {
     loading: Loading,
     first_round_ended: bool,
@@ -29,20 +29,36 @@ pub(super) struct Health {
     logged_limits: HashSet<(u64, Limit)>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 enum Loading {
     #[default]
     UnderWay,
+    /// So many timelines of all that were read are exposed.
+    Restoring {
+        done: usize,
+        of: usize,
+    },
     /// To be tried again; why.
     Failed(String),
     Done,
 }
 
+/// How far the first round of polling came.
+pub(super) struct Progress {
+    pub(super) watched: usize,
+    /// Projects that were polled without an error.
+    pub(super) read: usize,
+    /// Since the start.
+    pub(super) seconds: i64,
+}
+
+#[derive(Clone)]
 struct PollFailure {
     reason: &'static str,
     message: String,
 }
 
+#[derive(Clone)]
 struct ScheduleFailure {
     reason: &'static str,
     /// The reading that failed is still to report the schedules that are known all the same.
@@ -58,6 +74,14 @@ pub(super) struct FailureNews {
 }
 
 impl Health {
+    pub(super) fn restoring(&mut self, done: usize, of: usize) {
+        self.loading = Loading::Restoring { done, of };
+    }
+
+    pub(super) fn is_loaded(&self) -> bool {
+        matches!(self.loading, Loading::Done)
+    }
+
     pub(super) fn loaded(&mut self) {
         self.loading = Loading::Done;
     }
@@ -188,21 +212,38 @@ impl Health {
             && self.logged_rejections.insert((rejected.kind, rejected.id))
     }
 
-    /// `watches_any`: whether any project is watched.
-    pub(super) fn readiness(&self, watches_any: bool) -> Readiness {
+    /// `progress` is asked only if there is something to wait for.
+    pub(super) fn readiness(&self, progress: impl Fn() -> Progress) -> Readiness {
+        let is_polled = self.first_round_ended && self.any_polled;
+        if matches!(self.loading, Loading::Done) && is_polled {
+            return Readiness::Ready;
+        }
+        let Progress {
+            watched,
+            read,
+            seconds,
+        } = progress();
+        let failures = self.poll_failures.len();
         let why = match &self.loading {
-            Loading::UnderWay => "the saved state is being read".to_owned(),
-            Loading::Failed(error) => format!("the saved state cannot be read: {error}"),
+            Loading::UnderWay => format!("the saved state is being read, for {seconds} s"),
+            Loading::Restoring { done, of } => {
+                format!("the saved state is being read: {done} of {of} timelines, for {seconds} s")
+            }
+            Loading::Failed(error) => {
+                format!("the saved state cannot be read, for {seconds} s: {error}")
+            }
+            Loading::Done if self.first_round_ended && failures == 0 && watched == 0 => {
+                return Readiness::Ready;
+            }
             Loading::Done => {
-                let nothing_to_poll = self.poll_failures.is_empty() && !watches_any;
-                if self.first_round_ended && (self.any_polled || nothing_to_poll) {
-                    return Readiness::Ready;
-                }
+                let counts = format!(
+                    "{read} of {watched} projects read, {failures} with errors, for {seconds} s"
+                );
                 match self.failures().next() {
                     Some((name, message)) if !self.any_polled => {
-                        format!("no project could be polled yet; {name}: {message}")
+                        format!("no project could be polled yet; {name}: {message} ({counts})")
                     }
-                    _ => "the first round of polling is under way".to_owned(),
+                    _ => format!("the first round of polling is under way: {counts}"),
                 }
             }
         };

@@ -13,7 +13,7 @@ use ci_history::Timestamp;
 const ARCHIVED_EVERY: i64 = 3600;
 
 /// The memories of all projects, by id.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Memories {
     by_id: BTreeMap<u64, ProjectMemory>,
     unsaved: BTreeSet<u64>,

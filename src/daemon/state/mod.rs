@@ -10,6 +10,8 @@
 
 mod effects;
 mod failures;
+mod grid;
+mod hand_over;
 mod health;
 mod limits;
 mod memories;

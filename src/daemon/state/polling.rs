@@ -244,7 +244,8 @@ impl PollEvents for State {
             self.exposition.remove_project(path);
         }
         let known = &inner_mut.projects;
-        let effects = inner_mut.timelines.hide_projects(|id| {
+        let effects = inner_mut.timelines.hide(|key| {
+            let id = key.project_id;
             // A project that was not found since the start may be behind a name that was not found.
             !projects.contains_key(&id) && (complete || known.was_found(id))
         });

@@ -8,14 +8,14 @@ use crate::gitlab::webhook::HookProject;
 use ci_history::Timestamp;
 
 /// Projects that are watched, or were when the state was saved.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Projects {
     by_id: BTreeMap<u64, ProjectEntry>,
     /// Projects that were found since the start.
     found: BTreeSet<u64>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct ProjectEntry {
     /// As GitLab lists it; `None` while it is not watched.
     facts: Option<Project>,
@@ -66,6 +66,14 @@ impl Projects {
         let (id, entry) = entries.find(|(_, it)| it.former_path.as_deref() == Some(path))?;
         entry.former_path = None;
         Some(*id)
+    }
+
+    /// As they are, to be found anew.
+    pub(super) fn handed_over(&self) -> Self {
+        Self {
+            by_id: self.by_id.clone(),
+            found: BTreeSet::new(),
+        }
     }
 
     /// Whether a project was found since the start.

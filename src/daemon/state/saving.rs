@@ -19,9 +19,11 @@ pub(in crate::daemon) struct ProjectBatch {
 impl State {
     /// Takes over what was saved, and exposes it. Only other refs are backfilled.
     pub(in crate::daemon) fn restore(&self, saved: Vec<Saved>) {
-        for saved in saved {
+        let count = saved.len();
+        for (done, saved) in saved.into_iter().enumerate() {
             let project_id = saved.timeline.key.project_id;
             let mut inner = self.lock();
+            inner.health.restoring(done, count);
             inner.projects.restore(project_id, saved.watermark);
             let project = saved.timeline.project.clone();
             let ref_name = saved.timeline.key.ref_name.clone();

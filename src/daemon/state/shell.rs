@@ -14,8 +14,9 @@ use crate::daemon::policy::Policy;
 use crate::gitlab::Project;
 use crate::gitlab::webhook::HookProject;
 use crate::metrics::{Exposition, RenderedTimeline, Telemetry};
-use ci_history::TimelineKey;
 use ci_history::duration;
+use ci_history::{TimelineKey, Timestamp};
+use tokio_util::sync::CancellationToken;
 
 /// The only owner of the state.
 pub(in crate::daemon) struct State {
@@ -24,6 +25,9 @@ pub(in crate::daemon) struct State {
     pub(in crate::daemon) log_queue: LogQueue,
     pub(in crate::daemon) owners_cache: OwnersCache,
     pub(in crate::daemon) clock: Arc<GitLabClock>,
+    /// Cancelled once the saved state was read, or could not be at the first try.
+    pub(super) first_load: CancellationToken,
+    pub(super) started: Timestamp,
     inner: Mutex<Inner>,
 }
 
@@ -52,6 +56,8 @@ impl State {
             exposition,
             log_queue: LogQueue::default(),
             owners_cache: OwnersCache::default(),
+            first_load: CancellationToken::new(),
+            started: clock.local_now(),
             clock,
             inner: Mutex::new(inner),
         }
@@ -74,6 +80,11 @@ impl State {
     pub(in crate::daemon) fn render_again(&self, project_id: u64) {
         let keys = self.lock().timelines.render_again(project_id);
         self.publish(keys);
+    }
+
+    /// The first try to read the saved state has ended: scrapes need not wait for it any longer.
+    pub(in crate::daemon) fn first_load_ended(&self) {
+        self.first_load.cancel();
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -229,7 +229,7 @@ async fn in_any_order_of_renderings_hiding_and_showing_the_page_ends_as_the_stat
                     // Its series go later.
                     let mut inner = state.lock();
                     inner.projects.drop_missing(&BTreeMap::new());
-                    late_effects.push(inner.timelines.hide_projects(|_| true));
+                    late_effects.push(inner.timelines.hide(|_| true));
                     is_watched = false;
                 }
                 6 => {

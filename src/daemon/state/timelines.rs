@@ -14,7 +14,7 @@ use std::sync::Arc;
 use self::entry::{RenderState, SaveState, TimelineEntry};
 use super::effects::{Effects, RenderRequest};
 use super::limits::{LimitHit, admit};
-use super::transitions::Rank;
+use super::transitions::{PipelineRank, Rank};
 use crate::config::Limits;
 use crate::daemon::policy::Policy;
 use crate::gitlab::Project;
@@ -33,6 +33,7 @@ pub(super) struct RankedTimeline {
     pub(super) key: TimelineKey,
     pub(super) project: Arc<str>,
     pub(super) ranks: Arc<[Rank]>,
+    pub(super) pipelines: PipelineRank,
 }
 
 /// Every timeline that is known, by project and ref.
@@ -226,11 +227,11 @@ impl Timelines {
         effects
     }
 
-    /// Hides the timelines of these projects.
-    pub(super) fn hide_projects(&mut self, is_hidden: impl Fn(u64) -> bool) -> Effects {
+    /// Hides these timelines.
+    pub(super) fn hide(&mut self, is_hidden: impl Fn(&TimelineKey) -> bool) -> Effects {
         let mut effects = Effects::default();
         for (key, entry) in &mut self.entries {
-            if is_hidden(key.project_id) && entry.hide() {
+            if is_hidden(key) && entry.hide() {
                 effects.hide.push(key.clone());
             }
         }
@@ -284,6 +285,7 @@ impl Timelines {
             key: key.clone(),
             project: entry.timeline.project.clone(),
             ranks: Arc::clone(&entry.ranks),
+            pipelines: entry.pipelines,
         });
         ranked.collect()
     }

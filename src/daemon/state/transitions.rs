@@ -2,15 +2,23 @@
 
 use std::sync::Arc;
 
-use ci_history::{JobRow, Outcome, TimelineRows, Timestamp};
+use crate::http::JobFacts;
+use ci_history::{Figures, JobRow, Outcome, TimelineRows, Timestamp};
 
-/// How bad a job was when its timeline was rendered last: its place on the status page.
+/// How a job was when its timeline was rendered last: its place in the list of jobs.
 #[derive(Clone)]
 pub(super) struct Rank {
     pub(super) name: Arc<str>,
-    pub(super) consecutive_failures: u64,
-    pub(super) failure_ratio: f64,
+    pub(super) facts: JobFacts,
     pub(super) gone_since: Option<Timestamp>,
+    pub(super) last_execution: Option<Timestamp>,
+}
+
+/// How the pipelines of a timeline were when it was rendered last.
+#[derive(Clone, Copy, Default)]
+pub(super) struct PipelineRank {
+    pub(super) consecutive_failures: u64,
+    pub(super) failing_since: Option<Timestamp>,
     pub(super) last_execution: Option<Timestamp>,
 }
 
@@ -18,10 +26,20 @@ impl Rank {
     pub(super) fn of(row: &JobRow) -> Self {
         Self {
             name: row.name.clone(),
-            consecutive_failures: row.figures.consecutive_failures,
-            failure_ratio: row.figures.failure_ratio(),
+            facts: JobFacts::of(row),
             gone_since: row.figures.gone_since,
             last_execution: row.figures.last_execution,
+        }
+    }
+}
+
+impl PipelineRank {
+    pub(super) fn of(pipelines: &Figures) -> Self {
+        let failing = pipelines.failing.as_ref();
+        Self {
+            consecutive_failures: pipelines.consecutive_failures,
+            failing_since: failing.and_then(|failing| failing.since),
+            last_execution: pipelines.last_execution,
         }
     }
 }
@@ -52,7 +70,7 @@ impl Transition {
     pub(super) fn between(before: &[Rank], jobs: &[JobRow]) -> Vec<Self> {
         let transitions = jobs.iter().filter_map(|row| {
             let known = before.binary_search_by(|rank| rank.name.cmp(&row.name));
-            let former = known.map_or(0, |at| before[at].consecutive_failures);
+            let former = known.map_or(0, |at| before[at].facts.consecutive_failures());
             match (former, row.figures.consecutive_failures) {
                 (0, 0) => None,
                 (0, streak) => Some(Self::began(row, streak)),

@@ -1,12 +1,17 @@
 //! The state as the status page and the probes see it.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+
+use super::health::Progress;
 use super::shell::State;
 use super::timelines::RankedTimeline;
 use crate::http::{
-    Candidate, DaemonStatus, JobEntry, JobFilter, JobPage, Paging, PipelineEntry, ProjectStatus,
-    Readiness, select,
+    Candidate, DaemonStatus, GridEntry, JobEntry, JobPage, JobQuery, PipelineEntry, ProjectStatus,
+    Readiness, RefStatus, ScheduleEntry, select,
 };
 use ci_history::TimelineKey;
 
@@ -19,8 +24,29 @@ const OLD: Duration = Duration::from_mins(15);
 impl DaemonStatus for State {
     fn readiness(&self) -> Readiness {
         let inner = self.lock();
-        let watches_any = inner.projects.watched().next().is_some();
-        inner.health.readiness(watches_any)
+        let progress = || {
+            let paths: Vec<_> = (inner.projects.watched())
+                .map(|facts| &*facts.path)
+                .collect();
+            let is_read = |path: &&&str| {
+                let polls = self.exposition.project(path);
+                polls.is_some_and(|polls| polls.last_success.is_some())
+            };
+            Progress {
+                watched: paths.len(),
+                read: paths.iter().filter(is_read).count(),
+                seconds: self.clock.local_now().unix() - self.started.unix(),
+            }
+        };
+        inner.health.readiness(progress)
+    }
+
+    fn loaded(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.first_load.cancelled())
+    }
+
+    fn shows_logs(&self) -> bool {
+        self.policy.shows_logs
     }
 
     fn staleness(&self) -> Option<String> {
@@ -49,52 +75,94 @@ impl DaemonStatus for State {
 
     fn projects(&self) -> Vec<ProjectStatus> {
         let inner = self.lock();
-        let watched = inner.projects.watched().map(|facts| ProjectStatus {
-            path: facts.path.clone(),
-            url: facts.web_url.clone(),
-            last_successful_poll: self
-                .exposition
-                .project(&facts.path)
-                .and_then(|polls| polls.last_success),
-            error: inner.health.failure(&facts.path).map(str::to_owned),
+        let watched = inner.projects.watched().map(|facts| {
+            let polls = self.exposition.project(&facts.path);
+            ProjectStatus {
+                path: facts.path.clone(),
+                url: facts.web_url.clone(),
+                last_successful_poll: polls.as_ref().and_then(|polls| polls.last_success),
+                error: inner.health.failure(&facts.path).map(str::to_owned),
+                failed_polls: polls.map_or(0, |polls| polls.all_errors()),
+                default_branch: facts.default_branch.clone(),
+            }
         });
-        let mut projects: Vec<_> = watched.collect();
+        let mut projects: BTreeMap<Arc<str>, _> = watched
+            .map(|project| (project.path.clone(), project))
+            .collect();
+        let unwatched = |path: &str, error: &str| ProjectStatus {
+            path: path.into(),
+            error: Some(error.to_owned()),
+            ..ProjectStatus::default()
+        };
         // Names of the configuration that were not found.
         for (name, message) in inner.health.failures() {
-            if !projects.iter().any(|project| *project.path == *name) {
-                projects.push(ProjectStatus {
-                    path: name.into(),
-                    url: None,
-                    last_successful_poll: None,
-                    error: Some(message.to_owned()),
-                });
-            }
+            let new = || unwatched(name, message);
+            projects.entry(name.into()).or_insert_with(new);
         }
         for (path, problem) in inner.health.problems() {
-            let advice = problem.advice().to_owned();
-            match projects.iter_mut().find(|project| project.path == *path) {
-                Some(project) => project.error = project.error.take().or(Some(advice)),
-                None => projects.push(ProjectStatus {
-                    path: path.clone(),
-                    url: None,
-                    last_successful_poll: None,
-                    error: Some(advice),
-                }),
-            }
+            let new = || unwatched(path, problem.advice());
+            let project = projects.entry(path.clone()).or_insert_with(new);
+            project
+                .error
+                .get_or_insert_with(|| problem.advice().to_owned());
         }
-        projects
+        projects.into_values().collect()
+    }
+
+    fn refs(&self) -> Vec<RefStatus> {
+        let timelines = self.lock().timelines.visible().into_iter();
+        let refs = timelines.map(|timeline| {
+            let failing = timeline.ranks.iter();
+            let failing = failing.filter(|rank| rank.facts.consecutive_failures() > 0);
+            RefStatus {
+                project: timeline.project,
+                failing_jobs: failing.count(),
+                jobs: timeline.ranks.len(),
+                ref_name: timeline.key.ref_name,
+                track: timeline.key.track,
+                failed_pipelines: timeline.pipelines.consecutive_failures,
+                red_since: timeline.pipelines.failing_since,
+                last_pipeline: timeline.pipelines.last_execution,
+            }
+        });
+        refs.collect()
+    }
+
+    fn schedules(&self) -> Vec<ScheduleEntry> {
+        let projects = self.watched_projects().into_iter();
+        let schedules = projects.flat_map(|facts| {
+            let rows = self.exposition.schedules(&facts.path);
+            let entries = rows.iter().map(|row| ScheduleEntry {
+                project: facts.path.clone(),
+                project_url: facts.web_url.clone(),
+                row: row.clone(),
+            });
+            entries.collect::<Vec<_>>()
+        });
+        schedules.collect()
+    }
+
+    fn grid(
+        &self,
+        project: &str,
+        ref_name: &str,
+        track: Option<&str>,
+        pipelines: usize,
+    ) -> Option<GridEntry> {
+        self.grid_of(project, ref_name, track, pipelines)
     }
 
     /// Searches outside the lock, so that neither polling nor scrapes wait for it.
-    fn jobs(&self, filter: &JobFilter, paging: Paging) -> JobPage {
+    fn jobs(&self, query: &JobQuery) -> JobPage {
         let timelines = self.lock().timelines.visible();
-        let owners = (!filter.text.is_empty()).then_some(&self.policy.owners);
+        let owners = query.needs_teams().then_some(&self.policy.owners);
         let files = self.owners_cache.all();
         let candidates = timelines.iter().flat_map(|timeline| {
             let RankedTimeline {
                 key,
                 project,
                 ranks,
+                ..
             } = timeline;
             let file = files.get(&key.project_id).map(|file| &**file);
             ranks.iter().map(move |rank| Candidate {
@@ -102,15 +170,13 @@ impl DaemonStatus for State {
                 ref_name: &key.ref_name,
                 track: key.track.as_deref(),
                 job_name: &rank.name,
-                // Needed only for a search by words; working it out for all jobs takes time.
                 team: owners.and_then(|owners| Some(&**owners.team(project, &rank.name, file)?)),
-                consecutive_failures: rank.consecutive_failures,
-                failure_ratio: rank.failure_ratio,
+                facts: &rank.facts,
                 item: (key, &rank.name),
             })
         });
-        let selected = select(candidates, filter, paging);
-        selected.look_up(|(key, name)| self.entry(key, name))
+        let selected = select(candidates, query);
+        selected.look_up(|(key, name)| self.shown_entry(key, name))
     }
 
     fn job(
@@ -125,7 +191,7 @@ impl DaemonStatus for State {
             let own = key.track.as_deref().unwrap_or_default();
             track.is_none_or(|track| track == own)
         });
-        let mut entries = wanted.filter_map(|key| self.entry(key, job));
+        let mut entries = wanted.filter_map(|key| self.shown_entry(key, job));
         entries.find(|entry| entry.row.figures.is_worth_showing())
     }
 
@@ -144,6 +210,17 @@ impl DaemonStatus for State {
 }
 
 impl State {
+    /// An entry as everybody may see it who reaches the pages.
+    fn shown_entry(&self, key: &TimelineKey, job: &str) -> Option<JobEntry> {
+        let mut entry = self.entry(key, job)?;
+        if !self.policy.shows_logs
+            && let Some(failing) = &mut entry.row.figures.failing
+        {
+            failing.excerpt = None;
+        }
+        Some(entry)
+    }
+
     fn pipeline_entry(&self, key: &TimelineKey, id: u64) -> Option<PipelineEntry> {
         let inner = self.lock();
         let timeline = inner.timelines.get_visible(key)?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{Method, Request, StatusCode, header};
 use http_body::Body;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -12,6 +12,7 @@ use url::form_urlencoded;
 
 use super::super::api::json_body;
 use super::super::body::{Unread, read};
+use super::super::hosts::Hosts;
 use super::super::remedies::Remedies;
 use super::super::response::{Response, closing, come_again, insert, method_not_allowed, plain};
 use super::form;
@@ -55,16 +56,21 @@ struct HaltRequest {
 }
 
 impl Action {
+    /// Every path that acts.
+    pub(in crate::http) const PATHS: [(&str, Self); 5] = [
+        ("/hooks/alertmanager", Self::Alertmanager),
+        ("/api/v1/retry", Self::Retry),
+        ("/api/v1/circuits/reset", Self::ResetCircuit),
+        ("/api/v1/remediations/halt", Self::Halt),
+        (form::PATH, Self::Form),
+    ];
+
     /// The action at a path.
     pub(in crate::http) fn at(path: &str) -> Option<Self> {
-        Some(match path {
-            "/hooks/alertmanager" => Self::Alertmanager,
-            "/api/v1/retry" => Self::Retry,
-            "/api/v1/circuits/reset" => Self::ResetCircuit,
-            "/api/v1/remediations/halt" => Self::Halt,
-            form::PATH => Self::Form,
-            _ => return None,
-        })
+        let mut paths = Self::PATHS.iter();
+        paths
+            .find(|(known, _)| *known == path)
+            .map(|(_, action)| *action)
     }
 
     fn method(self) -> Method {
@@ -78,6 +84,7 @@ impl Action {
     pub(in crate::http) async fn respond<B>(
         self,
         remedies: Option<&Arc<Remedies>>,
+        hosts: &Hosts,
         request: Request<B>,
     ) -> Response
     where
@@ -98,7 +105,7 @@ impl Action {
         let Some(caller) = remedies.caller(request.headers()) else {
             return unauthorized();
         };
-        if is_from_elsewhere(request.headers()) {
+        if hosts.is_from_elsewhere(&request) {
             let message =
                 "a page of another site sent this; send it from a page of this exporter\n";
             return closing(StatusCode::FORBIDDEN, message);
@@ -118,7 +125,7 @@ impl Action {
             Self::Retry => remedies.retry(query, &body, caller).await,
             Self::ResetCircuit => remedies.reset_circuit(&body, &caller).await,
             Self::Halt => remedies.halt(&body, caller).await,
-            Self::Form => form::respond(remedies, &body, caller).await,
+            Self::Form => form::respond(remedies, &head.headers, &body, caller).await,
         }
     }
 }
@@ -281,17 +288,4 @@ fn busy() -> Response {
     let message = "too many requests for actions at the same time; try again soon\n";
     let response = plain(StatusCode::SERVICE_UNAVAILABLE, message);
     come_again(response, "10")
-}
-
-/// Whether a browser says that a page of another site sent the request. Programs say nothing.
-pub(super) fn is_from_elsewhere(headers: &HeaderMap) -> bool {
-    let of = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    if of("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none")) {
-        return true;
-    }
-    let Some(origin) = of("origin") else {
-        return false;
-    };
-    let host = origin.split_once("://").map(|(_, host)| host);
-    host.is_none() || host != of("host")
 }

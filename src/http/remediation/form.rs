@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use maud::{Markup, html};
-use subtle::ConstantTimeEq as _;
 use url::form_urlencoded;
 
+use super::super::form_token::Session;
 use super::super::job_path::job_page_path;
 use super::super::layout;
 use super::super::pipeline_path::pipeline_path;
@@ -35,14 +35,17 @@ struct Back {
 }
 
 /// The buttons for a failing job.
-pub(super) fn buttons(remedies: &Remedies, job: &JobEntry) -> Markup {
+pub(super) fn buttons(remedies: &Remedies, job: &JobEntry, session: &Session) -> Markup {
+    let Some(token) = remedies.form_tokens.issue(session) else {
+        return html! {};
+    };
     let failing = job.row.figures.failing.as_ref();
     let Some(job_id) = failing.and_then(|failing| failing.job_id) else {
         return html! {};
     };
     html! {
         form.actions method="post" action=(PATH) {
-            input type="hidden" name="token" value=(remedies.form_token);
+            input type="hidden" name="token" value=(token);
             input type="hidden" name="project" value=(job.project);
             input type="hidden" name="ref" value=(job.ref_name);
             @if let Some(track) = &job.track { input type="hidden" name="track" value=(track); }
@@ -55,10 +58,17 @@ pub(super) fn buttons(remedies: &Remedies, job: &JobEntry) -> Markup {
 }
 
 /// The buttons for a pipeline with failing jobs.
-pub(super) fn pipeline_buttons(remedies: &Remedies, pipeline: &PipelineEntry) -> Markup {
+pub(super) fn pipeline_buttons(
+    remedies: &Remedies,
+    pipeline: &PipelineEntry,
+    session: &Session,
+) -> Markup {
+    let Some(token) = remedies.form_tokens.issue(session) else {
+        return html! {};
+    };
     html! {
         form.actions method="post" action=(PATH) {
-            input type="hidden" name="token" value=(remedies.form_token);
+            input type="hidden" name="token" value=(token);
             input type="hidden" name="project" value=(pipeline.project);
             input type="hidden" name="pipeline_id" value=(pipeline.row.id);
             button type="submit" name="action" value="recover" { "Recover the failed jobs of this pipeline" } " "
@@ -68,18 +78,18 @@ pub(super) fn pipeline_buttons(remedies: &Remedies, pipeline: &PipelineEntry) ->
 }
 
 /// Does what a form asks for, and shows what came of it.
-pub(super) async fn respond(remedies: &Arc<Remedies>, body: &[u8], caller: Arc<str>) -> Response {
+pub(super) async fn respond(
+    remedies: &Arc<Remedies>,
+    headers: &HeaderMap,
+    body: &[u8],
+    caller: Arc<str>,
+) -> Response {
     let fields = Fields::parse(body);
-    let is_ours = bool::from(
-        fields
-            .token
-            .as_bytes()
-            .ct_eq(remedies.form_token.as_bytes()),
-    );
+    let is_ours = remedies.form_tokens.is_issued(headers, &fields.token);
     let kind = ActionKind::from_word(&fields.action)
         .filter(|kind| matches!(kind, ActionKind::Recover | ActionKind::Restart));
     let (Some(wish), Some(kind), true) = (fields.wish, kind, is_ours) else {
-        let text = html! { p { "This form is not of a page of this exporter, or the exporter was restarted since. Load the page again." } };
+        let text = html! { p { "This form is not of a page of this exporter in this browser, or the exporter was restarted since, or the browser keeps no cookies. Load the page again." } };
         return shown(StatusCode::FORBIDDEN, &text, &fields.back);
     };
     let Ok(turn) = remedies.turns.clone().try_acquire_owned() else {
@@ -106,7 +116,7 @@ pub(super) async fn respond(remedies: &Arc<Remedies>, body: &[u8], caller: Arc<s
 fn shown(status: StatusCode, result: &Markup, back: &Back) -> Response {
     let content = html! {
         main { section.empty {
-            h2 { "Bringing jobs back" }
+            h1 { "Bringing jobs back" }
             (result)
             p { a href=(back.path) { (back.words) } }
         } }

@@ -6,6 +6,7 @@ use ci_history::Timestamp;
 use maud::{Markup, html};
 
 use super::super::context::Context;
+use super::super::form_token::Session;
 use super::super::format::with_code;
 use super::super::pipeline_path::pipeline_link;
 use super::super::status::PipelineEntry;
@@ -22,6 +23,7 @@ const SHOWN: usize = 25;
 pub(in crate::http) fn pipeline_section(
     context: &Context,
     pipeline: &PipelineEntry,
+    session: Option<&Session>,
     now: Timestamp,
 ) -> Markup {
     let Some(remedies) = &context.remedies else {
@@ -52,7 +54,7 @@ pub(in crate::http) fn pipeline_section(
     }
     html! {
         section.remediation {
-            h3 { "Bringing its jobs back" }
+            h2 { "Bringing its jobs back" }
             @if let Some(action) = origin {
                 p { (wanted_by(action)) " started this pipeline in place of " (pipeline_link(&pipeline.project, action.pipeline_id)) "." }
             }
@@ -60,8 +62,8 @@ pub(in crate::http) fn pipeline_section(
             @for (first, jobs) in by_decision(&decided) { p { (words(first, jobs)) } }
             @if failing.is_empty() {
                 p.faint { "No job has its newest failure in this pipeline, so there is nothing to bring back." }
-            } @else if !remedies.callers.is_empty() {
-                (form::pipeline_buttons(remedies, pipeline))
+            } @else if let Some(session) = session {
+                (form::pipeline_buttons(remedies, pipeline, session))
             }
             @if !actions.is_empty() { (record(&actions[..actions.len().min(SHOWN)], project_url, true, now)) }
             @if actions.len() > SHOWN { p.more { (actions.len() - SHOWN) " older actions are in " code { "/api/v1/remediations" } "." } }

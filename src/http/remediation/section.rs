@@ -7,6 +7,7 @@ use ci_history::Timestamp;
 use maud::{Markup, html};
 
 use super::super::context::Context;
+use super::super::form_token::Session;
 use super::super::format::{ago, in_gitlab, link, with_code};
 use super::super::status::JobEntry;
 use super::form;
@@ -18,7 +19,12 @@ use crate::remediation::{Action, Decided, JobName, Progress, Verdict};
 const SHOWN: usize = 10;
 
 /// What was decided and done about a job, and the buttons for more.
-pub(in crate::http) fn section(context: &Context, job: &JobEntry, now: Timestamp) -> Markup {
+pub(in crate::http) fn section(
+    context: &Context,
+    job: &JobEntry,
+    session: Option<&Session>,
+    now: Timestamp,
+) -> Markup {
     let Some(remedies) = &context.remedies else {
         return html! {};
     };
@@ -37,12 +43,12 @@ pub(in crate::http) fn section(context: &Context, job: &JobEntry, now: Timestamp
     }
     html! {
         section.remediation {
-            h3 { "Bringing it back" }
+            h2 { "Bringing it back" }
             @if let Some(since) = circuit.and_then(|circuit| circuit.opened) {
                 p { span.badge.bad { "Circuit open" } " given up " (ago(since, now)) ": it failed too often in a row" }
             }
             @if let Some(decided) = decided { p { (words(decided)) } }
-            @if !remedies.callers.is_empty() { (form::buttons(remedies, job)) }
+            @if let Some(session) = session { (form::buttons(remedies, job, session)) }
             @if !actions.is_empty() { (record(&actions, job.project_url.as_deref(), false, now)) }
         }
     }
@@ -94,7 +100,7 @@ pub(super) fn record(
 ) -> Markup {
     html! {
         table.executions {
-            thead { tr { th { "Action" } th { "By" } th { "Failed job" } th { "Result" } th { "When" } } }
+            thead { tr { th scope="col" { "Action" } th scope="col" { "By" } th scope="col" { "Failed job" } th scope="col" { "Result" } th scope="col" { "When" } } }
             tbody {
                 @for action in actions {
                     @let failed = project_url.map(|base| in_gitlab(base, "jobs", &action.job_id.to_string()));

@@ -134,9 +134,10 @@ pub(in crate::http) enum Handshaken {
 
 /// Ends the connection if there is a body: it was not read.
 fn refused<B: Body>(request: &Request<B>, status: StatusCode, message: &'static str) -> Response {
-    match request.body().is_end_stream() {
-        true => plain(status, message),
-        false => closing(status, message),
+    if request.body().is_end_stream() {
+        plain(status, message)
+    } else {
+        closing(status, message)
     }
 }
 

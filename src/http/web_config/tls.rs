@@ -34,10 +34,10 @@ pub(super) fn acceptor(server: TlsServer, http2: bool) -> Result<TlsAcceptor, St
             )
         })?;
     config.ignore_client_order = server.prefer_server_cipher_suites;
-    config.alpn_protocols = match http2 {
-        true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-        false => vec![b"http/1.1".to_vec()],
-    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    if http2 {
+        config.alpn_protocols.insert(0, b"h2".to_vec());
+    }
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 

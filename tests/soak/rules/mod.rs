@@ -79,8 +79,8 @@ pub(crate) async fn run() -> ExitCode {
             .map_or(1, |text| text.parse().expect("BENCH_REPLICAS is a number")),
         time: duration::parse(&variable("BENCH_FOR").unwrap_or_else(|| "90s".to_owned()))
             .expect("BENCH_FOR is a duration such as 90s"),
-        with_mass_failure: only.as_deref() != Some("dashboards"),
-        with_dashboards: only.as_deref() != Some("rules"),
+        with_mass_failure: matches!(only.as_deref(), None | Some("rules")),
+        with_dashboards: matches!(only.as_deref(), None | Some("dashboards")),
     };
     let mut has_failed = false;
     for size in sizes.split(',') {

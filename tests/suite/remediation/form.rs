@@ -60,6 +60,12 @@ async fn a_form_of_another_site_or_an_older_page_does_nothing() {
     ] {
         assert_eq!(request.send().await.unwrap().status(), 403);
     }
+    // The token of another browser, which a reader may have got on a page of its own.
+    let mut of_another = stage.form_on(PAGE, "Retry the job").await;
+    of_another.push(("action".to_owned(), "recover".to_owned()));
+    let _ = stage.form_on(PAGE, "Retry the job").await;
+    let request = stage.post(&of_another).basic_auth("ops", Some(OPS));
+    assert_eq!(request.send().await.unwrap().status(), 403);
     stage.stays(&[]).await;
     assert_eq!(stage.sent(), 0);
 }

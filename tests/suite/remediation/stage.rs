@@ -32,6 +32,8 @@ pub(super) struct Stage {
     pub(super) place: Place,
     pub(super) project: u64,
     pub(super) bot: u64,
+    /// Of the last page with a form.
+    cookie: Mutex<String>,
     /// Kept so that it is not dropped before its end.
     pub(super) daemon: Mutex<Option<Daemon>>,
 }
@@ -65,6 +67,7 @@ impl Stage {
             place,
             project,
             bot,
+            cookie: Mutex::default(),
             daemon: Mutex::new(None),
         }
     }
@@ -238,9 +241,17 @@ impl Stage {
     /// Waits for a text on a page, and returns the hidden fields of its form.
     pub(super) async fn form_on(&self, page: &str, text: &str) -> Vec<(String, String)> {
         let page = until(&format!("{text} on {page}"), async || {
-            let page = self.get(page).await;
-            let is_there = page.contains(text);
-            is_there.then_some(page.clone()).ok_or(page)
+            let answer = client().get(self.url(page)).send().await.unwrap();
+            let cookie = answer.headers().get("set-cookie").cloned();
+            let page = answer.text().await.unwrap();
+            if !page.contains(text) {
+                return Err(page);
+            }
+            let cookie = cookie.unwrap().to_str().unwrap().to_owned();
+            assert!(cookie.contains("; HttpOnly; SameSite=Strict"), "{cookie}");
+            let (cookie, _) = cookie.split_once(';').unwrap();
+            cookie.clone_into(&mut self.cookie.lock().unwrap());
+            Ok(page)
         })
         .await;
         let field = Regex::new(r#"<input type="hidden" name="([a-z_]+)" value="([^"]*)""#).unwrap();
@@ -258,6 +269,7 @@ impl Stage {
         client()
             .post(self.url("/actions/retry"))
             .header("content-type", "application/x-www-form-urlencoded")
+            .header("cookie", self.cookie.lock().unwrap().clone())
             .body(body)
     }
 

@@ -1,5 +1,6 @@
 //! A server with a file of TLS and users, in a folder with its certificates.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -114,7 +115,7 @@ pub(crate) fn users(users: &[(&str, &str)]) -> String {
     let mut text = "basic_auth_users:\n".to_owned();
     for (name, password) in users {
         let hash = bcrypt::hash(password, 4).unwrap();
-        text.push_str(&format!("  {name}: {hash}\n"));
+        writeln!(text, "  {name}: {hash}").unwrap();
     }
     text
 }

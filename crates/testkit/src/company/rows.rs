@@ -81,10 +81,17 @@ pub(super) fn project_path(project: u64) -> Arc<str> {
 }
 
 /// The owner of a project, by its path. One of 21 has none.
-pub(super) fn team(path: &str) -> Option<Arc<str>> {
+pub fn team(path: &str) -> Option<Arc<str>> {
     let number: u64 = path.rsplit_once('-')?.1.parse().ok()?;
     let team = number % (TEAMS + 1);
     (team < TEAMS).then(|| format!("team-{team:02}").into())
+}
+
+/// The timelines of a company with so many jobs, as they usually are.
+pub fn all_timelines(jobs: u64) -> Vec<TimelineRows> {
+    let now = now();
+    let of_each = projects(jobs).map(|project| timelines(project, Scene::Usual, now));
+    of_each.flatten().collect()
 }
 
 /// The timelines of a project at a moment.

@@ -20,15 +20,34 @@ impl Timelines {
                 let id = key.project_id;
                 // Until it fails.
                 entry.save = SaveState::Saved;
-                by_project.entry(id).or_default().push(Saved {
-                    timeline: entry.timeline.clone(),
-                    watermark: watermark(id),
-                    has_gap: entry.has_gap,
-                    scope: entry.scope.clone(),
-                });
+                let saved = entry.to_save(watermark(id));
+                by_project.entry(id).or_default().push(saved);
             }
         }
         by_project
+    }
+
+    /// All timelines as they would be saved.
+    pub(in crate::daemon::state) fn all(
+        &self,
+        watermark: impl Fn(u64) -> Option<Timestamp>,
+    ) -> Vec<Saved> {
+        let entries = self.entries.iter();
+        entries
+            .map(|(key, entry)| entry.to_save(watermark(key.project_id)))
+            .collect()
+    }
+
+    /// The timelines that are not exposed.
+    pub(in crate::daemon::state) fn hidden(&self) -> BTreeSet<TimelineKey> {
+        let entries = self.entries.iter();
+        let hidden = entries.filter(|(_, entry)| !entry.is_visible());
+        hidden.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// The timelines that are to be saved.
+    pub(in crate::daemon::state) fn unsaved(&self) -> Vec<TimelineKey> {
+        self.unsaved.iter().cloned().collect()
     }
 
     /// Whether histories of a dropped timeline are not saved where they went to yet.

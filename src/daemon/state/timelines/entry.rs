@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::effects::{Expired, RenderRequest};
-use super::super::transitions::{Rank, Transition};
+use super::super::transitions::{PipelineRank, Rank, Transition};
 use crate::base::DAY;
 use crate::daemon::policy::Cutoffs;
 use crate::gitlab::Project;
@@ -17,6 +17,8 @@ pub(super) struct TimelineEntry {
     pub(super) timeline: Timeline,
     /// As of the newest rendering, sorted by name.
     pub(super) ranks: Arc<[Rank]>,
+    /// As of the newest rendering.
+    pub(super) pipelines: PipelineRank,
     pub(super) visibility: Visibility,
     pub(super) render: RenderState,
     pub(super) save: SaveState,
@@ -61,6 +63,7 @@ impl TimelineEntry {
         Self {
             timeline: Timeline::new(key, project.path.clone(), project.web_url.clone()),
             ranks: Arc::default(),
+            pipelines: PipelineRank::default(),
             visibility: Visibility::Hidden,
             render: RenderState::Dirty,
             save: SaveState::Saved,
@@ -77,12 +80,23 @@ impl TimelineEntry {
             has_gap: saved.has_gap || saved.timeline.is_bare(),
             timeline: saved.timeline,
             ranks: Arc::default(),
+            pipelines: PipelineRank::default(),
             visibility: Visibility::Visible,
             render: RenderState::Restored,
             save: SaveState::Saved,
             revision: 0,
             scope: saved.scope,
             returning: BTreeSet::new(),
+        }
+    }
+
+    /// As it is saved, with the watermark of its project's documents.
+    pub(super) fn to_save(&self, watermark: Option<Timestamp>) -> Saved {
+        Saved {
+            timeline: self.timeline.clone(),
+            watermark,
+            has_gap: self.has_gap,
+            scope: self.scope.clone(),
         }
     }
 
@@ -254,6 +268,7 @@ impl TimelineEntry {
         let shown = rows.jobs.iter();
         let shown = shown.filter(|row| row.figures.is_worth_showing());
         self.ranks = shown.map(Rank::of).collect();
+        self.pipelines = PipelineRank::of(&rows.pipelines);
         self.render = RenderState::Rendered;
         self.revision = revision;
         RenderRequest {

@@ -1,0 +1,85 @@
+//! The path of a ref's grid, written and read.
+
+use percent_encoding::{percent_decode_str, utf8_percent_encode};
+
+use super::job_path::{ENCODED, ENCODED_PROJECT, LONGEST_PATH, SEPARATOR, is_directory};
+
+const PREFIX: &str = "/grid/";
+
+/// The names in the path of a grid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct GridPath {
+    pub(super) project: String,
+    pub(super) ref_name: String,
+}
+
+/// Whether a path is meant to be that of a grid.
+pub(super) fn is_one(path: &str) -> bool {
+    path.starts_with(PREFIX)
+}
+
+impl GridPath {
+    /// `None` unless it names a project and a ref.
+    pub(super) fn parse(path: &str) -> Option<Self> {
+        let (project, ref_name) = path.strip_prefix(PREFIX)?.split_once(SEPARATOR)?;
+        let decode = |text: &str| {
+            let text = percent_decode_str(text).decode_utf8().ok()?;
+            (!text.is_empty()).then(|| text.into_owned())
+        };
+        Some(Self {
+            project: decode(project)?,
+            ref_name: decode(ref_name)?,
+        })
+    }
+}
+
+/// The path of a ref's grid, with the track as its query. `None` for names that do not fit into a path.
+pub(super) fn grid_path(project: &str, ref_name: &str, track: Option<&str>) -> Option<String> {
+    if is_directory(ref_name) || project.split('/').any(is_directory) {
+        return None;
+    }
+    let path = format!(
+        "{PREFIX}{}{SEPARATOR}{}",
+        utf8_percent_encode(project, ENCODED_PROJECT),
+        utf8_percent_encode(ref_name, ENCODED),
+    );
+    let leads_back = GridPath::parse(&path)
+        .is_some_and(|back| back.project == project && back.ref_name == ref_name);
+    let track = utf8_percent_encode(track.unwrap_or_default(), ENCODED);
+    let path = format!("{path}?track={track}");
+    (leads_back && path.len() <= LONGEST_PATH).then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_can_be_read_and_typed() {
+        let path = grid_path("group/app", "refs/merge-requests/7/head", Some("a&b")).unwrap();
+        assert_eq!(
+            path,
+            "/grid/group/app/-/refs%2Fmerge-requests%2F7%2Fhead?track=a%26b"
+        );
+        let typed = GridPath::parse("/grid/group/app/-/refs/merge-requests/7/head").unwrap();
+        assert_eq!(typed.ref_name, "refs/merge-requests/7/head");
+        assert_eq!(typed.project, "group/app");
+    }
+
+    #[test]
+    fn names_that_do_not_fit_have_no_path() {
+        for (project, name) in [("group/app", ".."), ("a/../b", "main"), ("group/app", "")] {
+            assert_eq!(grid_path(project, name, None), None, "{project} {name}");
+        }
+        assert_eq!(grid_path("group/app", &"x".repeat(5000), None), None);
+        for path in [
+            "/grid/",
+            "/grid/a",
+            "/grid/a/-/",
+            "/grid/-/x",
+            "/grid/a/-/%ff",
+        ] {
+            assert_eq!(GridPath::parse(path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The query of a list whose rows are all at hand: text, state, order and part.
+
+use std::cmp::Ordering;
+use std::marker::PhantomData;
+
+use maud::{Markup, html};
+use url::form_urlencoded;
+
+use super::listing::{self, PAGE_ROWS, address, chosen, order, sort_fields, unknown};
+use super::selection::{JobFilter, Paging};
+use super::sorting::{Column, Sorting};
+
+/// Rows of an answer of the API at most.
+pub(super) const HIGHEST_LIMIT: usize = 1000;
+
+/// A row of a list.
+pub(super) trait Row: Sized {
+    type Column: Column;
+
+    /// The path of the page.
+    const PATH: &'static str;
+
+    /// The column by which the list is sorted unless the URL says otherwise.
+    const USUAL: Self::Column;
+
+    /// Value and words of each state.
+    const STATES: &'static [(&'static str, &'static str)];
+
+    /// The texts that words are searched in.
+    fn texts(&self) -> Vec<&str>;
+
+    fn has_state(&self, state: &str) -> bool;
+
+    /// Compares by the column of the order alone.
+    fn compare(&self, other: &Self, sorting: Sorting<Self::Column>) -> Ordering;
+
+    /// Compares rows that the column does not tell apart.
+    fn compare_names(&self, other: &Self) -> Ordering;
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// A page: `page`.
+    Page,
+    /// The API: `limit` and `offset`.
+    Api,
+}
+
+/// The wanted rows, their order, and the part of them.
+pub(super) struct ListQuery<R: Row> {
+    text: String,
+    state: Option<&'static str>,
+    column: Option<R::Column>,
+    descending: Option<bool>,
+    /// From 1.
+    pub(super) page: usize,
+    pub(super) paging: Paging,
+    /// Parameters that cannot be read.
+    pub(super) problems: Vec<String>,
+    rows: PhantomData<R>,
+}
+
+impl<R: Row> ListQuery<R> {
+    pub(super) fn parse(query: &str, asker: Asker) -> Self {
+        let mut parsed = Self {
+            text: String::new(),
+            state: None,
+            column: None,
+            descending: None,
+            page: 1,
+            paging: Paging {
+                offset: 0,
+                limit: PAGE_ROWS,
+            },
+            problems: Vec::new(),
+            rows: PhantomData,
+        };
+        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+            if let Err(problem) = parsed.read(&key, &value, asker) {
+                parsed.problems.push(problem);
+            }
+        }
+        let bounds = JobFilter {
+            text: parsed.text.clone(),
+            ..JobFilter::default()
+        };
+        if let Err(problem) = bounds.check() {
+            parsed.problems.push(problem);
+            parsed.text.clear();
+        }
+        if asker == Asker::Page {
+            parsed.paging.offset = (parsed.page - 1).saturating_mul(PAGE_ROWS);
+        }
+        parsed
+    }
+
+    fn read(&mut self, key: &str, value: &str, asker: Asker) -> Result<(), String> {
+        match (key, asker) {
+            ("q", _) => value.trim().clone_into(&mut self.text),
+            ("state", _) => {
+                let states: Vec<_> = R::STATES.iter().map(|(key, _)| (*key, *key)).collect();
+                self.state = chosen(key, value, &states)?;
+            }
+            ("sort", _) => {
+                let columns: Vec<_> = R::Column::ALL.iter().map(|it| (it.key(), *it)).collect();
+                self.column = chosen(key, value, &columns)?;
+            }
+            ("order", _) => self.descending = order(value)?,
+            ("page", Asker::Page) => self.page = listing::page(value)?,
+            ("limit", Asker::Api) => self.paging.limit = listing::limit(value, HIGHEST_LIMIT)?,
+            ("offset", Asker::Api) => self.paging.offset = listing::offset(value)?,
+            (_, Asker::Page) => return Err(unknown(key, &[&SHARED, &["page"]])),
+            (_, Asker::Api) => return Err(unknown(key, &[&SHARED, &["limit", "offset"]])),
+        }
+        Ok(())
+    }
+
+    pub(super) fn sorting(&self) -> Sorting<R::Column> {
+        let sorting = Sorting::by(self.column.unwrap_or(R::USUAL));
+        Sorting {
+            descending: self.descending.unwrap_or(sorting.descending),
+            ..sorting
+        }
+    }
+
+    /// The wanted part of the rows in their order, and the number of all that match.
+    pub(super) fn arranged(&self, rows: Vec<R>) -> (Vec<R>, usize) {
+        let words: Vec<_> = self
+            .text
+            .split_whitespace()
+            .map(str::to_lowercase)
+            .collect();
+        let has_words = |row: &R| {
+            let text = row.texts().join("\n").to_lowercase();
+            words.iter().all(|word| text.contains(word.as_str()))
+        };
+        let sorting = self.sorting();
+        let mut rows: Vec<_> = rows
+            .into_iter()
+            .filter(|row| self.state.is_none_or(|state| row.has_state(state)))
+            .filter(|row| words.is_empty() || has_words(row))
+            .collect();
+        rows.sort_by(|a, b| a.compare(b, sorting).then_with(|| a.compare_names(b)));
+        let matching = rows.len();
+        let part = rows.into_iter().skip(self.paging.offset);
+        (part.take(self.paging.limit).collect(), matching)
+    }
+
+    pub(super) fn url(&self, page: usize) -> String {
+        self.sorted_url(self.sorting(), page)
+    }
+
+    pub(super) fn sorted_url(&self, sorting: Sorting<R::Column>, page: usize) -> String {
+        let page = page.to_string();
+        let is_usual = sorting == Sorting::by(R::USUAL);
+        let is_natural = sorting == Sorting::by(sorting.column);
+        address(
+            R::PATH,
+            &[
+                ("q", &self.text),
+                ("state", self.state.unwrap_or_default()),
+                ("sort", if is_usual { "" } else { sorting.column.key() }),
+                ("order", if is_natural { "" } else { sorting.direction() }),
+                ("page", if page == "1" { "" } else { &page }),
+            ],
+        )
+    }
+
+    /// The form that filters and sorts.
+    pub(super) fn form(&self, text_label: &str) -> Markup {
+        html! {
+            form.filters action=(R::PATH) method="get" role="search" {
+                label.grow { span { (text_label) } input type="search" name="q" value=(self.text); }
+                label { span { "State" }
+                    select name="state" {
+                        option value="" { "any" }
+                        @for (key, words) in R::STATES {
+                            option value=(key) selected[self.state == Some(*key)] { (words) }
+                        }
+                    }
+                }
+                (sort_fields(self.sorting()))
+                button { "Show" }
+                @if self.state.is_some() || !self.text.is_empty() { a.clear href=(R::PATH) { "Clear" } }
+            }
+        }
+    }
+}
+
+/// The parameters of pages and API.
+const SHARED: [&str; 4] = ["q", "state", "sort", "order"];

@@ -1,0 +1,315 @@
+//! `GET /schedules` and `GET /api/v1/schedules`: when pipeline schedules ran and run, and which are late or off.
+
+use std::cmp::Ordering;
+
+use ci_history::Timestamp;
+use http::StatusCode;
+use maud::{Markup, html};
+use serde_json::{Value, json};
+
+use super::api::{bad_request, json_body};
+use super::context::{Context, Head};
+use super::format::{ago, link};
+use super::grid_path::grid_path;
+use super::layout::{Tab, staleness_banner, tab_page};
+use super::list_query::{Asker, ListQuery, Row};
+use super::listing::{PAGE_ROWS, as_of, heading, pager, problem_list};
+use super::query::PageQuery;
+use super::response::{HTML, Response, uncached};
+use super::sorting::{Column, Sorting};
+use super::status::ScheduleEntry;
+use crate::base::human::{span, utc};
+
+/// Seconds after which a schedule is late: `ci_default:late_seconds:threshold` of the shipped rules.
+const LATE: i64 = 900;
+
+/// How a schedule is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    /// GitLab should have run it.
+    Late,
+    /// GitLab itself switched it off.
+    SwitchedOff,
+    /// Somebody switched it off.
+    Off,
+    On,
+}
+
+/// A schedule, and how it is now.
+struct ScheduleListing {
+    entry: ScheduleEntry,
+    state: State,
+    /// When a late schedule should have run.
+    due: Option<Timestamp>,
+}
+
+/// A column of the list of schedules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ScheduleColumn {
+    Schedule,
+    Project,
+    Ref,
+    State,
+    Last,
+    Next,
+}
+
+impl Column for ScheduleColumn {
+    const ALL: &'static [Self] = &[
+        Self::Schedule,
+        Self::Project,
+        Self::Ref,
+        Self::State,
+        Self::Last,
+        Self::Next,
+    ];
+
+    fn key(self) -> &'static str {
+        match self {
+            Self::Schedule => "schedule",
+            Self::Project => "project",
+            Self::Ref => "ref",
+            Self::State => "state",
+            Self::Last => "last",
+            Self::Next => "next",
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Schedule => "Schedule",
+            Self::Project => "Project",
+            Self::Ref => "Ref",
+            Self::State => "State",
+            Self::Last => "Last run",
+            Self::Next => "Next run",
+        }
+    }
+
+    fn descends(self) -> bool {
+        self == Self::Last
+    }
+}
+
+impl State {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Late => "late",
+            Self::SwitchedOff => "switched_off",
+            Self::Off => "off",
+            Self::On => "on",
+        }
+    }
+}
+
+impl Row for ScheduleListing {
+    type Column = ScheduleColumn;
+
+    const PATH: &'static str = "/schedules";
+    const USUAL: ScheduleColumn = ScheduleColumn::State;
+    const STATES: &'static [(&'static str, &'static str)] = &[
+        ("late", "late"),
+        ("switched_off", "switched off by GitLab"),
+        ("off", "off"),
+        ("on", "on"),
+    ];
+
+    fn texts(&self) -> Vec<&str> {
+        let row = &self.entry.row;
+        vec![&self.entry.project, &row.description, &row.ref_name]
+    }
+
+    fn has_state(&self, state: &str) -> bool {
+        self.state.as_str() == state
+    }
+
+    fn compare(&self, other: &Self, sorting: Sorting<ScheduleColumn>) -> Ordering {
+        let (a, b) = (&self.entry, &other.entry);
+        let next = |it: &Self| it.entry.row.next_run.filter(|_| it.entry.row.active);
+        match sorting.column {
+            ScheduleColumn::Schedule => sorting.compare(&a.row.description, &b.row.description),
+            ScheduleColumn::Project => sorting.compare(&a.project, &b.project),
+            ScheduleColumn::Ref => sorting.compare(&a.row.ref_name, &b.row.ref_name),
+            ScheduleColumn::State => sorting.compare(self.state, other.state),
+            ScheduleColumn::Last => sorting.compare_known(a.row.last_run, b.row.last_run),
+            ScheduleColumn::Next => sorting.compare_known(next(self), next(other)),
+        }
+    }
+
+    fn compare_names(&self, other: &Self) -> Ordering {
+        let names = |it: &Self| {
+            (
+                it.entry.project.clone(),
+                it.entry.row.description.clone(),
+                it.entry.row.id,
+            )
+        };
+        names(self).cmp(&names(other))
+    }
+}
+
+impl ScheduleListing {
+    fn of(entry: ScheduleEntry, now: Timestamp) -> Self {
+        let row = &entry.row;
+        let due = row.missed.or(row.next_run);
+        let due = due.filter(|due| row.active && due.unix().saturating_add(LATE) < now.unix());
+        let state = if due.is_some() {
+            State::Late
+        } else if row.switched_off.is_some() {
+            State::SwitchedOff
+        } else if row.active {
+            State::On
+        } else {
+            State::Off
+        };
+        Self { entry, state, due }
+    }
+
+    fn json(&self) -> Value {
+        let unix = |time: Option<Timestamp>| time.map(Timestamp::unix);
+        let row = &self.entry.row;
+        json!({
+            "project": self.entry.project,
+            "ref": row.ref_name,
+            "schedule": row.description,
+            "id": row.id,
+            "state": self.state.as_str(),
+            "active": row.active,
+            "next_run_timestamp_seconds": unix(row.next_run.filter(|_| row.active)),
+            "last_run_timestamp_seconds": unix(row.last_run),
+            "missed_run_timestamp_seconds": unix(row.missed),
+            "switched_off_timestamp_seconds": unix(row.switched_off),
+        })
+    }
+}
+
+fn rows(context: &Context, now: Timestamp) -> Vec<ScheduleListing> {
+    let entries = context.status.schedules().into_iter();
+    entries
+        .map(|entry| ScheduleListing::of(entry, now))
+        .collect()
+}
+
+pub(super) fn list(context: &Context, head: Head<'_>) -> Response {
+    let query = ListQuery::<ScheduleListing>::parse(head.query, Asker::Api);
+    if let Some(problem) = query.problems.first() {
+        return bad_request(problem);
+    }
+    let (rows, matching) = query.arranged(rows(context, (context.now)()));
+    let body = json!({
+        "schedules": rows.iter().map(ScheduleListing::json).collect::<Vec<_>>(),
+        "offset": query.paging.offset,
+        "limit": query.paging.limit,
+        "matching": matching,
+    });
+    json_body(StatusCode::OK, &body)
+}
+
+pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
+    let query = ListQuery::<ScheduleListing>::parse(head.query, Asker::Page);
+    let now = (context.now)();
+    let all = rows(context, now);
+    let is_empty = all.is_empty();
+    let (rows, matching) = query.arranged(all);
+    let content = html! {
+        main {
+            (staleness_banner(context))
+            div.title { h1 { "Schedules" } (as_of(now, &query.url(query.page))) }
+            (problem_list(&query.problems))
+            @if is_empty {
+                section.empty { p { "No pipeline schedule of the watched projects is known. The exporter reads them every second " code { "watch.idle_interval" } ". Its token needs the role Developer in a project to see them." } }
+            } @else {
+                (query.form("Schedule, project or ref"))
+                @if rows.is_empty() { section.empty { p { "No schedule matches." } } }
+                @else { (table(&rows, &query, now)) }
+                (pager(query.page, matching, PAGE_ROWS, |page| query.url(page)))
+            }
+        }
+    };
+    let code = if query.problems.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::BAD_REQUEST
+    };
+    uncached(
+        code,
+        HTML,
+        tab_page("Schedules", Tab::Schedules, context, &content),
+    )
+}
+
+fn table(rows: &[ScheduleListing], query: &ListQuery<ScheduleListing>, now: Timestamp) -> Markup {
+    let sorting = query.sorting();
+    html! {
+        div.scroll tabindex="0" role="region" aria-label="Schedules" {
+            table.schedules {
+                thead { tr {
+                    @for column in ScheduleColumn::ALL {
+                        (heading(*column, sorting, |sorting| query.sorted_url(sorting, 1)))
+                    }
+                } }
+                tbody { @for row in rows { (schedule_row(row, now)) } }
+            }
+        }
+    }
+}
+
+fn schedule_row(listing: &ScheduleListing, now: Timestamp) -> Markup {
+    let ScheduleEntry {
+        project,
+        project_url,
+        row,
+    } = &listing.entry;
+    let in_gitlab = project_url
+        .as_deref()
+        .map(|base| format!("{base}/-/pipeline_schedules"));
+    html! {
+        tr {
+            th.name scope="row" { (link(in_gitlab.as_deref(), &html! { bdi { (row.description) } })) }
+            td data-label="Project" { a href=(PageQuery::of_project(project).url(1)) { bdi { (project) } } }
+            td data-label="Ref" {
+                @match grid_path(project, &row.ref_name, None) {
+                    Some(path) => a href=(path) { bdi { (row.ref_name) } },
+                    None => bdi { (row.ref_name) },
+                }
+            }
+            td.states { (state(listing, now)) }
+            td data-label="Last run" {
+                @match row.last_run { Some(at) => (ago(at, now)), None => span.faint { "not known" } }
+            }
+            td data-label="Next run" {
+                @match row.next_run.filter(|_| row.active) { Some(at) => (ahead(at, now)), None => span.faint { "none" } }
+            }
+        }
+    }
+}
+
+fn state(listing: &ScheduleListing, now: Timestamp) -> Markup {
+    html! {
+        @match listing.state {
+            State::Late => {
+                span.badge.bad { "✕ Late" }
+                @if let Some(due) = listing.due { small { "was due " (ago(due, now)) } }
+            },
+            State::SwitchedOff => {
+                span.badge.bad { "– Switched off by GitLab" }
+                @if let Some(at) = listing.entry.row.switched_off { small { (ago(at, now)) } }
+            },
+            State::Off => span.badge { "– Off" },
+            State::On => span.badge.good { "✓ On" },
+        }
+    }
+}
+
+/// A time in the future: `in 3 h 2 min`.
+fn ahead(at: Timestamp, now: Timestamp) -> Markup {
+    let left = at.unix().saturating_sub(now.unix());
+    let utc = utc(at.unix());
+    match u64::try_from(left) {
+        Err(_) => ago(at, now),
+        Ok(left) => {
+            let words = span(std::time::Duration::from_secs(left).as_secs_f64());
+            html! { time datetime=(utc) title=(utc) { "in " (words) } }
+        }
+    }
+}
