@@ -149,7 +149,7 @@ mod tests {
             ),
             (
                 "page=2",
-                "the parameter `page` is not known; known are q, state, project, ref, track, team, class, sort, order, failing, limit, offset",
+                "found the parameter `page`, wanted q, state, project, ref, track, team, class, sort, order, failing, limit, offset",
             ),
         ] {
             assert_eq!(JobsQuery::parse(query).unwrap_err(), wanted);

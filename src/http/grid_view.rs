@@ -1,6 +1,8 @@
 //! A grid as a table and as JSON, and who broke what.
 
-use ci_history::{ExecutionState, GridCell, GridJob, GridPipeline, Outcome, Timestamp};
+use ci_history::{
+    ExecutionState, FailureClass, GridCell, GridJob, GridPipeline, Outcome, Timestamp,
+};
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
@@ -262,7 +264,7 @@ fn cell_json(cell: &GridCell) -> Value {
     json!({
         "state": state_name(cell.state),
         "flaky": cell.flaky,
-        "failure_class": cell.failure_class.map(|class| class.as_str()),
+        "failure_class": cell.failure_class.map(FailureClass::as_str),
         "web_url": cell.web_url.as_deref().filter(|url| is_web(url)),
     })
 }

@@ -29,17 +29,15 @@ pub(super) fn chosen<T: Copy>(
     if value.is_empty() {
         return Ok(None);
     }
-    match choices.iter().find(|(name, _)| *name == value) {
-        Some((_, choice)) => Ok(Some(*choice)),
-        None => {
-            let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
-            let names = names.join(", ");
-            Err(format!(
-                "`{key}` is `{}`, one of these is wanted: {names}",
-                cut(value)
-            ))
-        }
+    if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == value) {
+        return Ok(Some(*choice));
     }
+    let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+    let names = names.join(", ");
+    Err(format!(
+        "`{key}` is `{}`, one of these is wanted: {names}",
+        cut(value)
+    ))
 }
 
 /// A direction; whether it descends.
@@ -77,10 +75,7 @@ pub(super) fn offset(value: &str) -> Result<usize, String> {
 /// The message about an unknown parameter.
 pub(super) fn unknown(key: &str, known: &[&[&str]]) -> String {
     let known = known.concat().join(", ");
-    format!(
-        "the parameter `{}` is not known; known are {known}",
-        cut(key)
-    )
+    format!("found the parameter `{}`, wanted {known}", cut(key))
 }
 
 fn cut(text: &str) -> String {

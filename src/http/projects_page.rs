@@ -129,14 +129,14 @@ impl Row for ProjectRow {
         let red_since = |row: &Self| row.main.as_ref().and_then(|main| main.red_since);
         match sorting.column {
             ProjectColumn::Project => sorting.compare(&a.path, &b.path),
-            ProjectColumn::State => sorting.compare(self.poll_rank(), other.poll_rank()),
+            ProjectColumn::State => sorting.compare(&self.poll_rank(), &other.poll_rank()),
             ProjectColumn::Polled => {
                 sorting.compare_known(a.last_successful_poll, b.last_successful_poll)
             }
-            ProjectColumn::FailedPolls => sorting.compare(a.failed_polls, b.failed_polls),
-            ProjectColumn::Refs => sorting.compare(self.refs, other.refs),
-            ProjectColumn::Jobs => sorting.compare(self.jobs, other.jobs),
-            ProjectColumn::Failing => sorting.compare(self.failing_jobs, other.failing_jobs),
+            ProjectColumn::FailedPolls => sorting.compare(&a.failed_polls, &b.failed_polls),
+            ProjectColumn::Refs => sorting.compare(&self.refs, &other.refs),
+            ProjectColumn::Jobs => sorting.compare(&self.jobs, &other.jobs),
+            ProjectColumn::Failing => sorting.compare(&self.failing_jobs, &other.failing_jobs),
             ProjectColumn::RedSince => sorting.compare_known(red_since(self), red_since(other)),
         }
     }

