@@ -140,7 +140,7 @@ async fn under(target: &Arc<Target>, attack: Attack, lasting: Duration) -> Notic
         let address = target.address;
         clients.spawn(async move {
             loop {
-                one(address, attack).await;
+                Box::pin(one(address, attack)).await;
             }
         });
     }
@@ -192,8 +192,8 @@ async fn one(address: std::net::SocketAddr, attack: Attack) {
             tokio::time::sleep(Duration::from_secs(30)).await;
             drop(stream);
         }
-        Attack::Slow => trickle(address, LARGE_PATH).await,
-        Attack::SlowScrapes => trickle(address, "/metrics").await,
+        Attack::Slow => Box::pin(trickle(address, LARGE_PATH)).await,
+        Attack::SlowScrapes => Box::pin(trickle(address, "/metrics")).await,
     }
 }
 

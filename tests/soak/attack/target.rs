@@ -6,8 +6,8 @@ use std::sync::Arc;
 use ci_history::{JobRow, TimelineKey, TimelineRows};
 use job_failure_exporter::base::listen_address::ListenAddress;
 use job_failure_exporter::http::{
-    Candidate, DaemonStatus, JobEntry, JobFilter, JobPage, Paging, PipelineEntry, ProjectStatus,
-    Readiness, Server, Service, select,
+    Candidate, DaemonStatus, GridEntry, JobEntry, JobFacts, JobPage, JobQuery, PipelineEntry,
+    ProjectStatus, Readiness, RefStatus, ScheduleEntry, Server, Service, select,
 };
 use job_failure_exporter::metrics::{Build, Exposition, Telemetry};
 use testkit::company;
@@ -22,6 +22,8 @@ pub(super) struct Company {
     pub(super) timelines: Vec<TimelineRows>,
     /// The owner of each timeline's jobs.
     teams: Vec<Option<Arc<str>>>,
+    /// Of each timeline's jobs, as the exporter keeps them.
+    facts: Vec<Vec<JobFacts>>,
 }
 
 impl Target {
@@ -33,8 +35,12 @@ impl Target {
         let exposition = Exposition::new(Telemetry::new(build).unwrap());
         let timelines = company::all_timelines(jobs);
         let teams = timelines.iter().map(|rows| company::team(&rows.project));
+        let facts = timelines
+            .iter()
+            .map(|rows| rows.jobs.iter().map(JobFacts::of).collect());
         let company = Arc::new(Company {
             teams: teams.collect(),
+            facts: facts.collect(),
             timelines,
         });
         for rows in &company.timelines {
@@ -69,21 +75,33 @@ impl DaemonStatus for Company {
         Vec::new()
     }
 
-    fn jobs(&self, filter: &JobFilter, paging: Paging) -> JobPage {
-        let with_teams = self.timelines.iter().zip(&self.teams);
-        let candidates = with_teams.flat_map(|(timeline, team)| {
-            timeline.jobs.iter().map(move |row| Candidate {
+    fn refs(&self) -> Vec<RefStatus> {
+        Vec::new()
+    }
+
+    fn schedules(&self) -> Vec<ScheduleEntry> {
+        Vec::new()
+    }
+
+    fn grid(&self, _: &str, _: &str, _: Option<&str>, _: usize) -> Option<GridEntry> {
+        None
+    }
+
+    fn jobs(&self, query: &JobQuery) -> JobPage {
+        let with_teams = self.timelines.iter().zip(&self.teams).zip(&self.facts);
+        let candidates = with_teams.flat_map(|((timeline, team), facts)| {
+            let rows = timeline.jobs.iter().zip(facts);
+            rows.map(move |(row, facts)| Candidate {
                 project: &timeline.project,
                 ref_name: &timeline.ref_name,
                 track: timeline.track.as_deref(),
                 job_name: &row.name,
                 team: team.as_deref(),
-                consecutive_failures: row.figures.consecutive_failures,
-                failure_ratio: row.figures.failure_ratio(),
+                facts,
                 item: (timeline, row),
             })
         });
-        select(candidates, filter, paging).look_up(|(timeline, row)| Some(entry(timeline, row)))
+        select(candidates, query).look_up(|(timeline, row)| Some(entry(timeline, row)))
     }
 
     fn job(&self, project: &str, ref_name: &str, _: Option<&str>, job: &str) -> Option<JobEntry> {
