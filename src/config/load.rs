@@ -196,10 +196,10 @@ impl Config {
         })
     }
 
-    /// Whether pages and JSON show excerpts of logs. `has_users`: everybody who reads them has a name and a password.
-    pub fn shows_logs(&self, has_users: bool) -> bool {
-        let is_private = has_users || self.listen_address.is_loopback();
-        self.show_logs.unwrap_or(is_private)
+    /// Whether pages and JSON show excerpts of logs.
+    pub fn shows_logs(&self) -> bool {
+        let is_private = || self.listen_address.is_loopback();
+        self.show_logs.unwrap_or_else(is_private)
     }
 
     fn read(root: &Section<'_>, report: &Report, env: Env<'_>) -> Self {

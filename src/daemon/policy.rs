@@ -68,7 +68,7 @@ impl Policy {
             reads_schedules: config.watch.schedules,
             read_logs: config.classification.read_logs,
             // Nobody has to log in to read.
-            shows_logs: config.shows_logs(false),
+            shows_logs: config.shows_logs(),
             own_secrets: OwnSecrets::of(config),
         }
     }

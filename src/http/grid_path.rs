@@ -1,8 +1,8 @@
 //! The path of a ref's grid, written and read.
 
-use percent_encoding::{percent_decode_str, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 
-use super::job_path::{ENCODED, ENCODED_PROJECT, LONGEST_PATH, SEPARATOR, is_directory};
+use super::job_path::{ENCODED, ENCODED_PROJECT, LONGEST_PATH, SEPARATOR, decode, is_directory};
 
 const PREFIX: &str = "/grid/";
 
@@ -22,10 +22,6 @@ impl GridPath {
     /// `None` unless it names a project and a ref.
     pub(super) fn parse(path: &str) -> Option<Self> {
         let (project, ref_name) = path.strip_prefix(PREFIX)?.split_once(SEPARATOR)?;
-        let decode = |text: &str| {
-            let text = percent_decode_str(text).decode_utf8().ok()?;
-            (!text.is_empty()).then(|| text.into_owned())
-        };
         Some(Self {
             project: decode(project)?,
             ref_name: decode(ref_name)?,

@@ -32,15 +32,17 @@ pub(super) struct JobPath {
     pub(super) job: String,
 }
 
+/// A name in a path; `None` if it is empty or no text.
+pub(super) fn decode(text: &str) -> Option<String> {
+    let text = percent_decode_str(text).decode_utf8().ok()?;
+    (!text.is_empty()).then(|| text.into_owned())
+}
+
 impl JobPath {
     /// `None` for the path of anything else.
     pub(super) fn parse(path: &str) -> Option<Self> {
         let (project, rest) = path.strip_prefix(PREFIX)?.split_once(SEPARATOR)?;
         let (ref_name, job) = rest.split_once(SEPARATOR)?;
-        let decode = |text: &str| {
-            let text = percent_decode_str(text).decode_utf8().ok()?;
-            (!text.is_empty()).then(|| text.into_owned())
-        };
         Some(Self {
             project: decode(project)?,
             ref_name: decode(ref_name)?,

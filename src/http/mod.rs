@@ -34,6 +34,7 @@ mod job_view;
 mod jobs_page;
 mod layout;
 mod limits;
+mod list_page;
 mod list_query;
 mod listing;
 mod parameters;

@@ -5,24 +5,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ci_history::Timestamp;
-use http::StatusCode;
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use super::api::{bad_request, json_body};
-use super::context::{Context, Head};
+use super::context::Context;
 use super::format::{ago, breakable, is_web, link};
 use super::grid_path::grid_path;
-use super::layout::{Tab, staleness_banner, tab_page};
-use super::list_query::{Asker, ListQuery, Row};
-use super::listing::{PAGE_ROWS, as_of, heading, pager, problem_list};
+use super::layout::Tab;
+use super::list_page::List;
+use super::list_query::Row;
 use super::query::PageQuery;
-use super::response::{HTML, Response, uncached};
 use super::sorting::{Column, Sorting};
 use super::status::{ProjectStatus, RefStatus};
 
 /// A project with sums over its refs.
-struct ProjectRow {
+pub(super) struct ProjectRow {
     status: ProjectStatus,
     refs: usize,
     jobs: usize,
@@ -161,6 +158,22 @@ impl ProjectRow {
             (None, Some(_)) => 2,
         }
     }
+}
+
+impl List for ProjectRow {
+    const TAB: Tab = Tab::Projects;
+    const TITLE: &'static str = "Projects";
+    const NAME: &'static str = "projects";
+    const SEARCHED: &'static str = "Path, default branch or error";
+    const NO_MATCH: &'static str = "No project matches.";
+
+    fn all(context: &Context, _: Timestamp) -> Vec<Self> {
+        rows(context)
+    }
+
+    fn none() -> Markup {
+        html! { "No project is watched yet. Name projects or groups under " code { "watch:" } " in the configuration." }
+    }
 
     fn json(&self) -> Value {
         let unix = |time: Option<Timestamp>| time.map(Timestamp::unix);
@@ -179,6 +192,10 @@ impl ProjectRow {
             "default_branch_consecutive_failures": main.map(|main| main.failed_pipelines),
             "default_branch_failing_since_timestamp_seconds": unix(main.and_then(|main| main.red_since)),
         })
+    }
+
+    fn markup(&self, now: Timestamp) -> Markup {
+        project_row(self, now)
     }
 }
 
@@ -205,70 +222,6 @@ fn rows(context: &Context) -> Vec<ProjectRow> {
         }
     });
     rows.collect()
-}
-
-pub(super) fn list(context: &Context, head: Head<'_>) -> Response {
-    let query = ListQuery::<ProjectRow>::parse(head.query, Asker::Api);
-    if let Some(problem) = query.problems.first() {
-        return bad_request(problem);
-    }
-    let (rows, matching) = query.arranged(rows(context));
-    let body = json!({
-        "projects": rows.iter().map(ProjectRow::json).collect::<Vec<_>>(),
-        "offset": query.paging.offset,
-        "limit": query.paging.limit,
-        "matching": matching,
-    });
-    json_body(StatusCode::OK, &body)
-}
-
-pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
-    let query = ListQuery::<ProjectRow>::parse(head.query, Asker::Page);
-    let now = (context.now)();
-    let all = rows(context);
-    let is_empty = all.is_empty();
-    let (rows, matching) = query.arranged(all);
-    let content = html! {
-        main {
-            (staleness_banner(context))
-            div.title { h1 { "Projects" } (as_of(now, &query.url(query.page))) }
-            (problem_list(&query.problems))
-            @if is_empty {
-                section.empty { p { "No project is watched yet. Name projects or groups under " code { "watch:" } " in the configuration." } }
-            } @else {
-                (query.form("Path, default branch or error"))
-                @if rows.is_empty() { section.empty { p { "No project matches." } } }
-                @else { (table(&rows, &query, now)) }
-                (pager(query.page, matching, PAGE_ROWS, |page| query.url(page)))
-            }
-        }
-    };
-    let code = if query.problems.is_empty() {
-        StatusCode::OK
-    } else {
-        StatusCode::BAD_REQUEST
-    };
-    uncached(
-        code,
-        HTML,
-        tab_page("Projects", Tab::Projects, context, &content),
-    )
-}
-
-fn table(rows: &[ProjectRow], query: &ListQuery<ProjectRow>, now: Timestamp) -> Markup {
-    let sorting = query.sorting();
-    html! {
-        div.scroll tabindex="0" role="region" aria-label="Projects" {
-            table.projects {
-                thead { tr {
-                    @for column in ProjectColumn::ALL {
-                        (heading(*column, sorting, |sorting| query.sorted_url(sorting, 1)))
-                    }
-                } }
-                tbody { @for row in rows { (project_row(row, now)) } }
-            }
-        }
-    }
 }
 
 fn project_row(row: &ProjectRow, now: Timestamp) -> Markup {

@@ -14,17 +14,19 @@ use super::hooks::{self, Webhooks};
 use super::hosts::Hosts;
 use super::job_path::{JobPath, LONGEST_PATH};
 use super::parameters;
+use super::projects_page::ProjectRow;
 use super::reload::{self, ReloadHandle};
 use super::remediation::Action;
 use super::remedies::Remedies;
 use super::response::{
     HTML, Response, closing, insert, method_not_allowed, refusal, secured, text,
 };
+use super::schedules_page::ScheduleListing;
 use super::search::Searches;
 use super::status::DaemonStatus;
 use super::{
-    api, favicon, grid_page, grid_path, job_page, jobs_page, layout, pipeline_page, pipeline_path,
-    probes, projects_page, remediation, schedules_page, scrape,
+    api, favicon, grid_page, grid_path, job_page, jobs_page, layout, list_page, pipeline_page,
+    pipeline_path, probes, remediation, scrape,
 };
 use crate::metrics::{Exposition, Telemetry};
 
@@ -94,14 +96,17 @@ const SCRAPE: Route = Route {
 /// Every fixed path that is read; [`JobPath`] and [`pipeline_path`] have the pages of jobs and pipelines.
 const ROUTES: [(&str, Route); 13] = [
     ("/", listing(jobs_page::respond)),
-    ("/projects", listing(projects_page::respond)),
-    ("/schedules", listing(schedules_page::respond)),
+    ("/projects", listing(list_page::respond::<ProjectRow>)),
+    ("/schedules", listing(list_page::respond::<ScheduleListing>)),
     (SCRAPED_PATH, SCRAPE),
     (HEALTHY_PATH, quick(probes::healthy, None)),
     (READY_PATH, quick(probes::ready, None)),
     ("/api/v1/jobs", listing(api::respond)),
-    ("/api/v1/projects", listing(projects_page::list)),
-    ("/api/v1/schedules", listing(schedules_page::list)),
+    ("/api/v1/projects", listing(list_page::list::<ProjectRow>)),
+    (
+        "/api/v1/schedules",
+        listing(list_page::list::<ScheduleListing>),
+    ),
     ("/api/v1/grid", listing(grid_page::list)),
     (
         remediation::LIST_PATH,

@@ -3,19 +3,16 @@
 use std::cmp::Ordering;
 
 use ci_history::Timestamp;
-use http::StatusCode;
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use super::api::{bad_request, json_body};
-use super::context::{Context, Head};
+use super::context::Context;
 use super::format::{ago, link};
 use super::grid_path::grid_path;
-use super::layout::{Tab, staleness_banner, tab_page};
-use super::list_query::{Asker, ListQuery, Row};
-use super::listing::{PAGE_ROWS, as_of, heading, pager, problem_list};
+use super::layout::Tab;
+use super::list_page::List;
+use super::list_query::Row;
 use super::query::PageQuery;
-use super::response::{HTML, Response, uncached};
 use super::sorting::{Column, Sorting};
 use super::status::ScheduleEntry;
 use crate::base::human::{span, utc};
@@ -36,7 +33,7 @@ enum State {
 }
 
 /// A schedule, and how it is now.
-struct ScheduleListing {
+pub(super) struct ScheduleListing {
     entry: ScheduleEntry,
     state: State,
     /// When a late schedule should have run.
@@ -164,6 +161,23 @@ impl ScheduleListing {
         };
         Self { entry, state, due }
     }
+}
+
+impl List for ScheduleListing {
+    const TAB: Tab = Tab::Schedules;
+    const TITLE: &'static str = "Schedules";
+    const NAME: &'static str = "schedules";
+    const SEARCHED: &'static str = "Schedule, project or ref";
+    const NO_MATCH: &'static str = "No schedule matches.";
+
+    fn all(context: &Context, now: Timestamp) -> Vec<Self> {
+        let entries = context.status.schedules().into_iter();
+        entries.map(|entry| Self::of(entry, now)).collect()
+    }
+
+    fn none() -> Markup {
+        html! { "No pipeline schedule of the watched projects is known. The exporter reads them every second " code { "watch.idle_interval" } ". Its token needs the role Developer in a project to see them." }
+    }
 
     fn json(&self) -> Value {
         let unix = |time: Option<Timestamp>| time.map(Timestamp::unix);
@@ -181,76 +195,9 @@ impl ScheduleListing {
             "switched_off_timestamp_seconds": unix(row.switched_off),
         })
     }
-}
 
-fn rows(context: &Context, now: Timestamp) -> Vec<ScheduleListing> {
-    let entries = context.status.schedules().into_iter();
-    entries
-        .map(|entry| ScheduleListing::of(entry, now))
-        .collect()
-}
-
-pub(super) fn list(context: &Context, head: Head<'_>) -> Response {
-    let query = ListQuery::<ScheduleListing>::parse(head.query, Asker::Api);
-    if let Some(problem) = query.problems.first() {
-        return bad_request(problem);
-    }
-    let (rows, matching) = query.arranged(rows(context, (context.now)()));
-    let body = json!({
-        "schedules": rows.iter().map(ScheduleListing::json).collect::<Vec<_>>(),
-        "offset": query.paging.offset,
-        "limit": query.paging.limit,
-        "matching": matching,
-    });
-    json_body(StatusCode::OK, &body)
-}
-
-pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
-    let query = ListQuery::<ScheduleListing>::parse(head.query, Asker::Page);
-    let now = (context.now)();
-    let all = rows(context, now);
-    let is_empty = all.is_empty();
-    let (rows, matching) = query.arranged(all);
-    let content = html! {
-        main {
-            (staleness_banner(context))
-            div.title { h1 { "Schedules" } (as_of(now, &query.url(query.page))) }
-            (problem_list(&query.problems))
-            @if is_empty {
-                section.empty { p { "No pipeline schedule of the watched projects is known. The exporter reads them every second " code { "watch.idle_interval" } ". Its token needs the role Developer in a project to see them." } }
-            } @else {
-                (query.form("Schedule, project or ref"))
-                @if rows.is_empty() { section.empty { p { "No schedule matches." } } }
-                @else { (table(&rows, &query, now)) }
-                (pager(query.page, matching, PAGE_ROWS, |page| query.url(page)))
-            }
-        }
-    };
-    let code = if query.problems.is_empty() {
-        StatusCode::OK
-    } else {
-        StatusCode::BAD_REQUEST
-    };
-    uncached(
-        code,
-        HTML,
-        tab_page("Schedules", Tab::Schedules, context, &content),
-    )
-}
-
-fn table(rows: &[ScheduleListing], query: &ListQuery<ScheduleListing>, now: Timestamp) -> Markup {
-    let sorting = query.sorting();
-    html! {
-        div.scroll tabindex="0" role="region" aria-label="Schedules" {
-            table.schedules {
-                thead { tr {
-                    @for column in ScheduleColumn::ALL {
-                        (heading(*column, sorting, |sorting| query.sorted_url(sorting, 1)))
-                    }
-                } }
-                tbody { @for row in rows { (schedule_row(row, now)) } }
-            }
-        }
+    fn markup(&self, now: Timestamp) -> Markup {
+        schedule_row(self, now)
     }
 }
 

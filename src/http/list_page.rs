@@ -1,0 +1,99 @@
+//! A list whose rows are all at hand, as a page and as JSON.
+
+use ci_history::Timestamp;
+use http::StatusCode;
+use maud::{Markup, html};
+use serde_json::{Value, json};
+
+use super::api::{bad_request, json_body};
+use super::context::{Context, Head};
+use super::layout::{Tab, staleness_banner, tab_page};
+use super::list_query::{Asker, ListQuery, Row};
+use super::listing::{PAGE_ROWS, as_of, heading, pager, problem_list};
+use super::response::{HTML, Response, uncached};
+use super::sorting::Column as _;
+
+/// What a list shows of its rows.
+pub(super) trait List: Row {
+    const TAB: Tab;
+    const TITLE: &'static str;
+    /// The name of the rows in JSON, and the class of the table.
+    const NAME: &'static str;
+    /// The label of the field for words.
+    const SEARCHED: &'static str;
+    /// Said where no row matches.
+    const NO_MATCH: &'static str;
+
+    /// All rows.
+    fn all(context: &Context, now: Timestamp) -> Vec<Self>;
+
+    /// Said where there is no row at all.
+    fn none() -> Markup;
+
+    fn json(&self) -> Value;
+
+    /// The row of the table.
+    fn markup(&self, now: Timestamp) -> Markup;
+}
+
+/// Answers the API.
+pub(super) fn list<R: List>(context: &Context, head: Head<'_>) -> Response {
+    let query = ListQuery::<R>::parse(head.query, Asker::Api);
+    if let Some(problem) = query.problems.first() {
+        return bad_request(problem);
+    }
+    let (rows, matching) = query.arranged(R::all(context, (context.now)()));
+    let body = json!({
+        (R::NAME): rows.iter().map(List::json).collect::<Vec<_>>(),
+        "offset": query.paging.offset,
+        "limit": query.paging.limit,
+        "matching": matching,
+    });
+    json_body(StatusCode::OK, &body)
+}
+
+/// Answers a browser.
+pub(super) fn respond<R: List>(context: &Context, head: Head<'_>) -> Response {
+    let query = ListQuery::<R>::parse(head.query, Asker::Page);
+    let now = (context.now)();
+    let all = R::all(context, now);
+    let is_empty = all.is_empty();
+    let (rows, matching) = query.arranged(all);
+    let content = html! {
+        main {
+            (staleness_banner(context))
+            div.title { h1 { (R::TITLE) } (as_of(now, &query.url(query.page))) }
+            (problem_list(&query.problems))
+            @if is_empty {
+                section.empty { p { (R::none()) } }
+            } @else {
+                (query.form(R::SEARCHED))
+                @if rows.is_empty() { section.empty { p { (R::NO_MATCH) } } }
+                @else { (table(&rows, &query, now)) }
+                (pager(query.page, matching, PAGE_ROWS, |page| query.url(page)))
+            }
+        }
+    };
+    let code = if query.problems.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::BAD_REQUEST
+    };
+    uncached(code, HTML, tab_page(R::TITLE, R::TAB, context, &content))
+}
+
+fn table<R: List>(rows: &[R], query: &ListQuery<R>, now: Timestamp) -> Markup {
+    let sorting = query.sorting();
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(R::TITLE) {
+            table class=(R::NAME) {
+                thead { tr {
+                    @for column in R::Column::ALL {
+                        (heading(*column, sorting, |sorting| query.sorted_url(sorting, 1)))
+                    }
+                } }
+                tbody { @for row in rows { (row.markup(now)) } }
+            }
+        }
+    }
+}
