@@ -69,7 +69,7 @@ pub(super) struct Cost {
     pub(super) active: BTreeMap<String, f64>,
     /// Seconds of evaluation a minute, by group.
     pub(super) groups: BTreeMap<String, f64>,
-    /// Seconds of one evaluation, by rule.
+    /// Seconds of evaluation a minute, by rule.
     pub(super) rules: BTreeMap<String, f64>,
     /// Seconds of CPU a minute of the whole process.
     pub(super) cpu: f64,
@@ -151,7 +151,7 @@ pub(super) async fn measure(prometheus: &Prometheus, rules: &Rules, time: Durati
         cost.groups.insert(group, seconds);
     }
     count_series(prometheus, &mut cost).await;
-    ask_rules(prometheus, &mut cost).await;
+    ask_rules(prometheus, rules, &mut cost).await;
     cost
 }
 
@@ -196,7 +196,7 @@ async fn count_series(prometheus: &Prometheus, cost: &mut Cost) {
     cost.active = by("count by (alertname) (ALERTS)", "alertname").await;
 }
 
-async fn ask_rules(prometheus: &Prometheus, cost: &mut Cost) {
+async fn ask_rules(prometheus: &Prometheus, rules: &Rules, cost: &mut Cost) {
     for group in prometheus.groups().await {
         let group_name = group["name"].as_str().unwrap();
         for rule in group["rules"].as_array().unwrap() {
@@ -204,7 +204,7 @@ async fn ask_rules(prometheus: &Prometheus, cost: &mut Cost) {
             let severity = rule["labels"]["severity"].as_str().unwrap_or_default();
             let key = format!("{group_name}: {name} {severity}");
             let took = rule["evaluationTime"].as_f64().unwrap_or_default();
-            *cost.rules.entry(key.clone()).or_default() += took;
+            *cost.rules.entry(key.clone()).or_default() += took * rules.rates[group_name];
             if let Some(error) = rule["lastError"].as_str().filter(|error| !error.is_empty()) {
                 cost.errors.push(format!("{key}: {error}"));
             }

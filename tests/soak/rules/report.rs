@@ -19,7 +19,7 @@ const RECORDED: f64 = 1.0;
 const QUERY: Duration = Duration::from_secs(2);
 
 /// Rules and names of recorded series that are listed, of each scene.
-const LISTED: usize = 25;
+const LISTED: usize = 40;
 
 /// Cells by the names of their rows, in the order of the table.
 type Column = Vec<(String, String)>;
@@ -102,7 +102,7 @@ fn print_scene(jobs: u64, scene: Scene, costs: &[(&str, &Cost)]) {
     println!("\nAlerts that are pending or fire:\n");
     table("alert", &numbers(|cost| &cost.active, 0));
     for (title, cost) in costs {
-        println!("\nDearest rules of {title}, seconds of one evaluation:\n");
+        println!("\nDearest rules of {title}, seconds of evaluation a minute:\n");
         list(&cost.rules, 3);
         println!("\nMost recorded series of {title}:\n");
         list(&cost.recorded, 0);
