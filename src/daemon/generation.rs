@@ -91,7 +91,8 @@ impl Generation {
             clock: clock.clone(),
             has_token: config.gitlab.token.is_some(),
         };
-        let poller = Poller::new(client, config.watch.clone(), state.clone());
+        let poller =
+            Poller::new(client, config.watch.clone(), state.clone()).with_api(config.gitlab.api);
         let remediation = remediation::open(config, &state, store, poller.waker())?;
         let hooks = config.webhooks.gitlab.as_ref();
         let webhooks =
