@@ -52,4 +52,9 @@ impl World {
         let reason = (status == CiStatus::Failed).then(|| "unknown_failure".to_owned());
         self.finish_job(bridge, status, reason);
     }
+
+    /// The bridge that started a pipeline.
+    pub(super) fn bridge_of(&self, child: u64) -> Option<&Job> {
+        self.jobs.values().find(|job| job.downstream == Some(child))
+    }
 }

@@ -191,6 +191,7 @@ impl World {
             hides_default_branch: false,
             archived: false,
             ci_disabled: false,
+            public_pipelines: true,
             shared_with: Vec::new(),
             created_at: self.now,
             last_iid: 0,

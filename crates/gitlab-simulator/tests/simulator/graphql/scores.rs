@@ -1,0 +1,1 @@
+//! Scores, limits, and refusals before a query runs.
