@@ -42,8 +42,14 @@ query MovedPipelines($ids: [ID!], $since: Time!, $most: Int) {
   }
 }";
 
-/// The pipelines that moved, by project. They have no address.
-pub type MovedPipelines = HashMap<u64, Vec<PipelineObservation>>;
+/// The pipelines that moved.
+#[derive(Debug, Default, PartialEq)]
+pub struct MovedPipelines {
+    /// By project. They have no address.
+    pub of_projects: HashMap<u64, Vec<PipelineObservation>>,
+    /// Whether GitLab ran out of time before the end.
+    pub is_cut: bool,
+}
 
 /// Why a question about many projects was not answered.
 #[derive(Debug)]
@@ -94,9 +100,12 @@ impl Client {
             | ErrorKind::Timeout { .. }
             | ErrorKind::TooLarge { .. }
             | ErrorKind::Truncated(_) => NotTold::TooMuch(error),
-            ErrorKind::NotFound(_) | ErrorKind::Refused { .. } | ErrorKind::Redirect { .. } => {
-                NotTold::Unsupported(error)
+            ErrorKind::NotFound(_)
+            | ErrorKind::NotFromGitLab {
+                status: 404 | 405, ..
             }
+            | ErrorKind::Refused { .. }
+            | ErrorKind::Redirect { .. } => NotTold::Unsupported(error),
             _ => NotTold::Failed(error),
         })?;
         told(&body).map_err(|untold| {
@@ -123,13 +132,14 @@ fn told(body: &[u8]) -> Result<MovedPipelines, Untold> {
         message: format!("not the answer of GraphQL: {error}"),
         is_too_much: false,
     })?;
+    let messages = answer.errors.into_iter().map(|error| error.message);
+    let message = excerpt(&messages.collect::<Vec<_>>().join("; "));
+    let is_too_much = ["complexity", "Timeout on", "timed out"]
+        .iter()
+        .any(|words| message.contains(words));
     let Some(projects) = answer.data.and_then(|data| data.projects) else {
-        let messages = answer.errors.into_iter().map(|error| error.message);
-        let message = excerpt(&messages.collect::<Vec<_>>().join("; "));
         return Err(Untold {
-            is_too_much: ["complexity", "Timeout on", "timed out"]
-                .iter()
-                .any(|words| message.contains(words)),
+            is_too_much,
             message: if message.is_empty() {
                 "an answer without projects".to_owned()
             } else {
@@ -138,7 +148,10 @@ fn told(body: &[u8]) -> Result<MovedPipelines, Untold> {
         });
     };
     let nodes = projects.nodes.into_iter().flatten();
-    Ok(nodes.filter_map(ProjectNode::told).collect())
+    Ok(MovedPipelines {
+        of_projects: nodes.filter_map(ProjectNode::told).collect(),
+        is_cut: is_too_much,
+    })
 }
 
 #[derive(Deserialize)]
@@ -268,7 +281,8 @@ mod tests {
             "created_at":"2026-01-05T10:00:02.000Z","updated_at":"2026-01-05T10:04:40.731Z"}"#;
         let rest: Box<RawValue> = serde_json::from_str(rest).unwrap();
         let rest = super::super::decode_pipeline(&rest).unwrap();
-        assert_eq!(told, HashMap::from([(42, vec![rest])]));
+        assert_eq!(told.of_projects, HashMap::from([(42, vec![rest])]));
+        assert!(!told.is_cut);
     }
 
     #[test]
@@ -288,7 +302,8 @@ mod tests {
         let timeout = r#","errors":[{"message":"Timeout on Project.pipelines","path":["projects","nodes",5,"moved"]}]"#;
         let told = told(answer(&nodes.join(","), timeout).as_bytes());
         let told = told.unwrap_or_else(|untold| panic!("{}", untold.message));
-        assert_eq!(told, HashMap::from([(1, Vec::new())]));
+        assert_eq!(told.of_projects, HashMap::from([(1, Vec::new())]));
+        assert!(told.is_cut);
     }
 
     #[test]

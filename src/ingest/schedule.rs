@@ -34,6 +34,9 @@ const CONCURRENT_CYCLES: usize = 32;
 /// Sweeps that a project waits for, besides its usual wait, before it is listed by itself.
 const SWEEPS_AWAITED: u32 = 2;
 
+/// The least of that: a sweep takes its time, too.
+const SHORTEST_AWAITED: Duration = Duration::from_secs(10);
+
 /// Time that a doubtful pipeline waits at least. The ages of pipelines are whole seconds.
 const SHORTEST_RECHECK: Duration = Duration::from_millis(200);
 
@@ -213,7 +216,7 @@ impl<'a> ProjectTask<'a> {
             drop(untried.take());
             let mut wait = self.pace.wait(watch, calls.are_usual());
             if self.seat.is_answered() {
-                wait += watch.interval * SWEEPS_AWAITED;
+                wait += SHORTEST_AWAITED.max(watch.interval * SWEEPS_AWAITED);
             }
             let next = Instant::now() + wait;
             tokio::select! {
@@ -275,9 +278,9 @@ impl<'a> ProjectTask<'a> {
             let recheck = recheck.filter(|at| *at < next);
             let wanted = tokio::select! {
                 biased;
+                swept = self.seat.answered() => return Some(swept),
                 () = sleep_until(recheck.unwrap_or(next)) => None,
                 wanted = calls.wanted(debounce) => Some(wanted),
-                swept = self.seat.answered() => return Some(swept),
             };
             let project = self.facts.borrow().clone();
             let span = project_span(&project.path);

@@ -312,12 +312,16 @@ impl Reader {
             match moved {
                 Ok(mut moved) => {
                     let ids: BTreeSet<_> = ids.into_iter().collect();
-                    moved.retain(|id, _| ids.contains(id));
-                    answered += moved.len();
-                    for (id, pipelines) in moved {
+                    moved.of_projects.retain(|id, _| ids.contains(id));
+                    answered += moved.of_projects.len();
+                    for (id, pipelines) in moved.of_projects {
                         sweeps.answer(id, pipelines, asked_at);
                     }
-                    size.answered();
+                    if !moved.is_cut {
+                        size.answered();
+                    } else if !size.halve() {
+                        sweeps.exempt(asked);
+                    }
                     too_much = 0;
                     left = others;
                 }

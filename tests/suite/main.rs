@@ -66,6 +66,7 @@ mod state_of_others;
 mod state_on_disk;
 mod state_on_s3;
 mod store_s3;
+mod sweeps;
 mod tools;
 mod tracks;
 mod truth;
