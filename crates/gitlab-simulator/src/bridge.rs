@@ -35,6 +35,7 @@ impl World {
         if let Some(job) = self.jobs.get_mut(&id) {
             job.downstream = Some(child);
         }
+        self.bridges.insert(child, id);
         if trigger.depend {
             self.move_job(id, CiStatus::Running);
         } else {
@@ -55,6 +56,7 @@ impl World {
 
     /// The bridge that started a pipeline.
     pub(super) fn bridge_of(&self, child: u64) -> Option<&Job> {
-        self.jobs.values().find(|job| job.downstream == Some(child))
+        let bridge = self.job(*self.bridges.get(&child)?);
+        bridge.filter(|job| job.downstream == Some(child))
     }
 }

@@ -51,7 +51,7 @@ impl<'w> Execution<'w> {
         let resolved = field.value(self.context, selected.parent, node, arguments);
         let paged = resolved.and_then(|data| match (data, field.returns) {
             (Data::Nodes(all), Returns::Pages(_)) => {
-                let page = Page::cut(self.context, all, arguments)?;
+                let page = Page::cut(self.context, &all, arguments)?;
                 self.rows += page.rows.len();
                 Ok(Data::Node(Node::Page(page.into())))
             }

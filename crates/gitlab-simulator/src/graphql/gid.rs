@@ -10,11 +10,11 @@ pub(super) fn of(class: &str, id: u64) -> String {
 
 /// The number in a global id of this class.
 pub(super) fn parse(text: &str, class: &str) -> Result<u64, Failure> {
-    let invalid = || Failure::Field(format!("\"{text}\" is not a valid GitLab ID."));
+    let invalid = || Failure::Field(format!("{text} is not a valid GitLab ID."));
     let rest = text.strip_prefix("gid://gitlab/").ok_or_else(invalid)?;
     let (found, id) = rest.split_once('/').ok_or_else(invalid)?;
     if found != class {
-        let message = format!("\"{text}\" does not represent an instance of {class}");
+        let message = format!("{text} is not a valid ID for {class}.");
         return Err(Failure::Field(message));
     }
     id.parse().map_err(|_| invalid())

@@ -25,7 +25,7 @@ impl<'w> Page<'w> {
     /// Cuts the page that the arguments ask for, and only then drops the rows that the user may not see.
     pub(super) fn cut(
         context: Context<'_>,
-        all: Vec<Node<'w>>,
+        all: &[Node<'w>],
         arguments: &Arguments,
     ) -> Result<Self, Failure> {
         let total = all.len();

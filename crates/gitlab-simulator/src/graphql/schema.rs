@@ -1,6 +1,7 @@
 //! The form of the schema: types, fields with their costs, and functions that resolve them.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::rc::Rc;
 
 use serde_json::Value;
@@ -192,6 +193,8 @@ pub(super) struct Context<'w> {
     pub(super) faults: &'w GraphqlFaults,
     /// Score of the request.
     pub(super) score: i64,
+    /// Projects whose jobs were asked for so far.
+    pub(super) job_lists: &'w Cell<usize>,
 }
 
 /// An object of the answer.

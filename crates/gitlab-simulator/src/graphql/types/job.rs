@@ -1,5 +1,7 @@
 //! The fields of jobs and bridges.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::super::gid;
@@ -88,7 +90,8 @@ pub(super) const FIELDS: &[Field] = &[
         "Int",
         Resolve::Job(|context, it, _| {
             let seconds = context.world.job_duration(it);
-            Ok(seconds.map(|seconds| seconds.floor() as i64).into())
+            let whole = seconds.map(|seconds| Duration::from_secs_f64(seconds).as_secs());
+            Ok(whole.into())
         }),
     ),
     scalar(

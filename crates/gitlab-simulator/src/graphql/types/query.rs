@@ -22,7 +22,6 @@ const PROJECTS: &[Argument] = &[
     argument("archived", "ProjectArchived"),
     argument("membership", "Boolean"),
     weighing("search", "String", 5),
-    weighing("sort", "String", 1),
 ];
 
 pub(super) const FIELDS: &[Field] = &[
