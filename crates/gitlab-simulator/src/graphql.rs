@@ -6,7 +6,7 @@
 //! | document, variables, literals | `document` |
 //! | fields, arguments and fragments against the schema | `selection`, `scalars`, `complaint` |
 //! | score, depth, recursion | `score` |
-//! | resolvers, pages, errors of single fields | `execution`, `page`, `gid`, `values`, `arguments` |
+//! | resolvers, pages, errors of single fields | `execution`, `node`, `page`, `gid`, `values`, `arguments` |
 //! | types, fields, costs, resolvers | `schema`, `types` |
 
 mod arguments;
@@ -14,6 +14,7 @@ mod complaint;
 mod document;
 mod execution;
 mod gid;
+mod node;
 mod page;
 mod request;
 mod scalars;
@@ -29,8 +30,8 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use self::execution::{Execution, StatementTimeout};
+use self::node::{Context, Node};
 use self::request::{Operation, Operations, Unreadable};
-use self::schema::{Context, Node};
 use self::selection::Selected;
 use super::graphql_faults::GraphqlFaults;
 use super::reply::Reply;

@@ -1,7 +1,7 @@
 //! Global ids: `gid://gitlab/Project/42`.
 
 use super::arguments::Arguments;
-use super::schema::Failure;
+use super::node::Failure;
 
 /// The global id of an object.
 pub(super) fn of(class: &str, id: u64) -> String {

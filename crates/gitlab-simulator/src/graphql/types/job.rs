@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::gid;
-use super::super::schema::{Data, Field, Node, Resolve, Returns, Type, nullable, plain};
+use super::super::node::{Data, Node, nullable};
+use super::super::schema::{Field, Resolve, Returns, Type, plain};
 use super::super::values::{maybe_time, status, time};
 use crate::entity::{CiStatus, Job};
 use crate::world::World;

@@ -6,9 +6,8 @@ use serde_json::json;
 
 use super::super::arguments::Arguments;
 use super::super::gid;
-use super::super::schema::{
-    Argument, Context, Cost, Data, Field, Node, Resolve, Returns, Type, argument, nullable, plain,
-};
+use super::super::node::{Context, Data, Node, nullable};
+use super::super::schema::{Argument, Cost, Field, Resolve, Returns, Type, argument, plain};
 use super::super::values::{maybe_time, pipeline_path, status, time, user_object};
 use crate::entity::{CiStatus, Job, Pipeline};
 use crate::listing::CHILD;
