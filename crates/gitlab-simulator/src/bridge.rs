@@ -46,8 +46,8 @@ impl World {
     /// Ends the bridge that waits for a pipeline, running or, after a retry within the pipeline, pending.
     pub(super) fn end_bridge_of(&mut self, child: u64, status: CiStatus) {
         let waits = |status| matches!(status, CiStatus::Running | CiStatus::Pending);
-        let waiting = |job: &&Job| job.downstream == Some(child) && waits(job.status);
-        let Some(bridge) = self.jobs.values().find(waiting).map(|job| job.id) else {
+        let waiting = self.bridge_of(child).filter(|job| waits(job.status));
+        let Some(bridge) = waiting.map(|job| job.id) else {
             return;
         };
         let reason = (status == CiStatus::Failed).then(|| "unknown_failure".to_owned());

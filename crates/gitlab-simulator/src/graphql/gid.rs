@@ -1,5 +1,7 @@
 //! Global ids: `gid://gitlab/Project/42`.
 
+use std::collections::BTreeSet;
+
 use super::arguments::Arguments;
 use super::node::Failure;
 
@@ -25,7 +27,7 @@ pub(super) fn list(
     arguments: &Arguments,
     name: &str,
     class: &str,
-) -> Result<Option<Vec<u64>>, Failure> {
+) -> Result<Option<BTreeSet<u64>>, Failure> {
     let texts = arguments.texts(name);
     texts
         .map(|texts| texts.into_iter().map(|text| parse(text, class)).collect())
