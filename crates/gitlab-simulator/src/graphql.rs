@@ -4,29 +4,34 @@
 //! | --- | --- |
 //! | body, batch, limit of the text | `request` |
 //! | document, variables, literals | `document` |
-//! | fields, arguments and fragments against the schema | `selection` |
+//! | fields, arguments and fragments against the schema | `selection`, `scalars`, `complaint` |
 //! | score, depth, recursion | `score` |
-//! | resolvers, pages, errors of single fields | `execution`, `page`, `gid`, `values`, `arguments` |
+//! | resolvers, pages, errors of single fields | `execution`, `node`, `page`, `gid`, `values`, `arguments` |
 //! | types, fields, costs, resolvers | `schema`, `types` |
 
 mod arguments;
+mod complaint;
 mod document;
 mod execution;
 mod gid;
+mod node;
 mod page;
 mod request;
+mod scalars;
 mod schema;
 mod score;
 mod selection;
 mod types;
 mod values;
 
+use std::cell::Cell;
+
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use self::execution::{Execution, StatementTimeout};
+use self::node::{Context, Node};
 use self::request::{Operation, Operations, Unreadable};
-use self::schema::{Context, Node};
 use self::selection::Selected;
 use super::graphql_faults::GraphqlFaults;
 use super::reply::Reply;
@@ -40,6 +45,8 @@ pub(super) const ENDPOINT: &str = "graphql";
 pub struct QueryCost {
     /// Score of all its queries.
     pub score: i64,
+    /// Depth of its deepest query.
+    pub depth: usize,
     /// Rows on all pages of its answer.
     pub rows: usize,
 }
@@ -71,15 +78,22 @@ pub(super) fn answer(
     };
     let all = operations.all.iter();
     let validated: Vec<Validated> = all.map(|one| validate(one, faults)).collect();
-    let readable = validated.iter().flatten();
-    let score = readable.map(|fields| score::score(fields)).sum();
+    let readable = || validated.iter().flatten();
+    let score = readable().map(|fields| score::score(fields)).sum();
+    let depth = readable().map(|fields| score::depth(fields)).max();
+    let job_lists = Cell::new(0);
     let context = Context {
         world,
         user,
         faults,
         score,
+        job_lists: &job_lists,
     };
-    let mut cost = QueryCost { score, rows: 0 };
+    let mut cost = QueryCost {
+        score,
+        depth: depth.unwrap_or(0),
+        rows: 0,
+    };
     let mut answers = Vec::new();
     for query in validated {
         match run(context, query, &mut cost) {

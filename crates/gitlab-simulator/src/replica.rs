@@ -48,6 +48,9 @@ impl World {
         replica.groups.clone_from(&self.groups);
         replica.projects.clone_from(&self.projects);
         replica.pipelines.clone_from(&self.pipelines);
+        let by_project = &self.pipelines_by_project;
+        replica.pipelines_by_project.clone_from(by_project);
+        replica.bridges.clone_from(&self.bridges);
         replica.jobs.clone_from(&self.jobs);
         replica.jobs_by_pipeline.clone_from(&self.jobs_by_pipeline);
         replica.schedules.clone_from(&self.schedules);

@@ -9,6 +9,7 @@ use graphql_parser::query::{
 use serde_json::{Map, Value, json};
 
 use super::request::Operation;
+use super::scalars::{coerced, fits};
 
 /// A parsed document with the operation that is asked for.
 pub(super) struct Parsed {
@@ -118,58 +119,6 @@ pub(super) fn variables(
     } else {
         Err(errors)
     }
-}
-
-/// The name of a type without list and non-null marks.
-pub(super) fn base(kind: &str) -> &str {
-    kind.trim_matches(['[', ']', '!'])
-}
-
-/// Whether a value fits a type in GraphQL's notation.
-pub(super) fn fits(value: &Value, kind: &str) -> bool {
-    if value.is_null() {
-        return !kind.ends_with('!');
-    }
-    if let Some(items) = items(kind) {
-        return match value {
-            Value::Array(all) => all.iter().all(|one| fits(one, items)),
-            single => fits(single, items),
-        };
-    }
-    match base(kind) {
-        "Int" => value.is_i64(),
-        "Boolean" => value.is_boolean(),
-        "Time" => value
-            .as_str()
-            .is_some_and(|text| crate::moment::Moment::parse(text).is_some()),
-        "String" => value.is_string(),
-        name if is_id(name) => value.is_string() || value.is_i64(),
-        _ => value.is_string(),
-    }
-}
-
-/// A value in the form that resolvers read: ids are texts, and one value stands for a list of one.
-pub(super) fn coerced(value: Value, kind: &str) -> Value {
-    if let Some(items) = items(kind) {
-        return match value {
-            Value::Null => Value::Null,
-            Value::Array(all) => all.into_iter().map(|one| coerced(one, items)).collect(),
-            single => Value::Array(vec![coerced(single, items)]),
-        };
-    }
-    match value {
-        Value::Number(number) if is_id(base(kind)) => Value::String(number.to_string()),
-        value => value,
-    }
-}
-
-fn items(kind: &str) -> Option<&str> {
-    let list = kind.strip_suffix('!').unwrap_or(kind);
-    list.strip_prefix('[')?.strip_suffix(']')
-}
-
-fn is_id(name: &str) -> bool {
-    name.ends_with("ID")
 }
 
 /// The JSON of a literal; `None` if a variable in it is not given.

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::page::Page;
-use super::schema::{Context, Data, Failure, Node, Returns};
+use super::node::{Context, Data, Failure, Node};
+use super::page::cut;
+use super::schema::Returns;
 use super::selection::Selected;
 
 /// The database gave up, so that there is no answer.
@@ -51,7 +52,7 @@ impl<'w> Execution<'w> {
         let resolved = field.value(self.context, selected.parent, node, arguments);
         let paged = resolved.and_then(|data| match (data, field.returns) {
             (Data::Nodes(all), Returns::Pages(_)) => {
-                let page = Page::cut(self.context, all, arguments)?;
+                let page = cut(self.context, &all, arguments)?;
                 self.rows += page.rows.len();
                 Ok(Data::Node(Node::Page(page.into())))
             }

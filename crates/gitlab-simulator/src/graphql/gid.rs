@@ -1,7 +1,9 @@
 //! Global ids: `gid://gitlab/Project/42`.
 
+use std::collections::BTreeSet;
+
 use super::arguments::Arguments;
-use super::schema::Failure;
+use super::node::Failure;
 
 /// The global id of an object.
 pub(super) fn of(class: &str, id: u64) -> String {
@@ -10,11 +12,11 @@ pub(super) fn of(class: &str, id: u64) -> String {
 
 /// The number in a global id of this class.
 pub(super) fn parse(text: &str, class: &str) -> Result<u64, Failure> {
-    let invalid = || Failure::Field(format!("\"{text}\" is not a valid GitLab ID."));
+    let invalid = || Failure::Field(format!("{text} is not a valid GitLab ID."));
     let rest = text.strip_prefix("gid://gitlab/").ok_or_else(invalid)?;
     let (found, id) = rest.split_once('/').ok_or_else(invalid)?;
     if found != class {
-        let message = format!("\"{text}\" does not represent an instance of {class}");
+        let message = format!("{text} is not a valid ID for {class}.");
         return Err(Failure::Field(message));
     }
     id.parse().map_err(|_| invalid())
@@ -25,7 +27,7 @@ pub(super) fn list(
     arguments: &Arguments,
     name: &str,
     class: &str,
-) -> Result<Option<Vec<u64>>, Failure> {
+) -> Result<Option<BTreeSet<u64>>, Failure> {
     let texts = arguments.texts(name);
     texts
         .map(|texts| texts.into_iter().map(|text| parse(text, class)).collect())

@@ -5,73 +5,59 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::arguments::Arguments;
-use super::schema::{Context, Failure, Node};
+use super::node::{Context, Failure, Node, Page};
 
 /// GitLab's default and maximum size of a page.
 pub(super) const MAX_PAGE: usize = 100;
 
-/// One page of a connection.
-#[derive(Debug, Clone)]
-pub(super) struct Page<'w> {
-    /// The rows that the user may see.
-    pub(super) rows: Vec<Node<'w>>,
-    pub(super) has_next: bool,
-    pub(super) has_previous: bool,
-    /// Number of rows of all pages.
-    pub(super) total: usize,
+/// Cuts the page that the arguments ask for, and only then drops the rows that the user may not see.
+pub(super) fn cut<'w>(
+    context: Context<'_>,
+    all: &[Node<'w>],
+    arguments: &Arguments,
+) -> Result<Page<'w>, Failure> {
+    let (first, last) = (size(arguments, "first"), size(arguments, "last"));
+    if first.is_some() && last.is_some() {
+        let message = "Can only provide either `first` or `last`, not both";
+        return Err(Failure::Field(message.to_owned()));
+    }
+    let after = cursor(arguments, "after")?;
+    let before = cursor(arguments, "before")?;
+    let mut rows = between(all, after, before).to_vec();
+    let found = rows.len();
+    let (has_next, has_previous) = if let Some(last) = last {
+        rows.drain(..found.saturating_sub(last));
+        (before.is_some(), found > last)
+    } else {
+        let size = first.unwrap_or(MAX_PAGE);
+        rows.truncate(size);
+        (before.is_some() || found > size, after.is_some())
+    };
+    check_size(context, &rows)?;
+    rows.retain(|row| is_visible(context, row));
+    Ok(Page {
+        rows,
+        has_next,
+        has_previous,
+        total: all.len(),
+    })
 }
 
-impl<'w> Page<'w> {
-    /// Cuts the page that the arguments ask for, and only then drops the rows that the user may not see.
-    pub(super) fn cut(
-        context: Context<'_>,
-        all: Vec<Node<'w>>,
-        arguments: &Arguments,
-    ) -> Result<Self, Failure> {
-        let total = all.len();
-        let (first, last) = (size(arguments, "first"), size(arguments, "last"));
-        if first.is_some() && last.is_some() {
-            let message = "Can only provide either `first` or `last`, not both";
-            return Err(Failure::Field(message.to_owned()));
-        }
-        let (from, to) = (cursor(arguments, "after")?, cursor(arguments, "before")?);
-        let position = |id: u64| all.iter().position(|node| node.id() == id);
-        // A row that is gone leaves its place in the order of ids, which falls.
-        let place = |id: u64| all.iter().take_while(|node| node.id() > id).count();
-        let start = from.map_or(0, |id| position(id).map_or_else(|| place(id), |at| at + 1));
-        let end = to.map_or(total, |id| position(id).unwrap_or_else(|| place(id)));
-        let mut rows: Vec<Node<'w>> = all
-            .get(start..end.max(start))
-            .map(<[Node<'w>]>::to_vec)
-            .unwrap_or_default();
-        let found = rows.len();
-        let (has_next, has_previous) = if let Some(last) = last {
-            rows.drain(..found.saturating_sub(last));
-            (to.is_some(), found > last)
-        } else {
-            let size = first.unwrap_or(MAX_PAGE);
-            rows.truncate(size);
-            (to.is_some() || found > size, from.is_some())
-        };
-        check_size(context, &rows)?;
-        rows.retain(|row| is_visible(context, row));
-        Ok(Self {
-            rows,
-            has_next,
-            has_previous,
-            total,
-        })
-    }
+/// The rows after and before the rows with these ids. Ids fall, so that rows that are gone leave their place.
+fn between<'a, 'w>(all: &'a [Node<'w>], after: Option<u64>, before: Option<u64>) -> &'a [Node<'w>] {
+    let start = after.map_or(0, |id| all.partition_point(|node| node.id() >= id));
+    let end = before.map_or(all.len(), |id| all.partition_point(|node| node.id() > id));
+    all.get(start..end).unwrap_or_default()
+}
 
-    /// The object `pageInfo`.
-    pub(super) fn info(&self) -> Value {
-        json!({
-            "hasNextPage": self.has_next,
-            "hasPreviousPage": self.has_previous,
-            "startCursor": self.rows.first().map(cursor_of),
-            "endCursor": self.rows.last().map(cursor_of),
-        })
-    }
+/// The object `pageInfo`.
+pub(super) fn info(page: &Page<'_>) -> Value {
+    json!({
+        "hasNextPage": page.has_next,
+        "hasPreviousPage": page.has_previous,
+        "startCursor": page.rows.first().map(cursor_of),
+        "endCursor": page.rows.last().map(cursor_of),
+    })
 }
 
 /// Fails as GitLab does when a page has too many projects for its database.

@@ -3,19 +3,27 @@
 use std::collections::BTreeSet;
 
 use graphql_parser::Pos;
-use graphql_parser::query::{
-    Directive, Field as Written, Selection, SelectionSet, TypeCondition, Value as Literal,
-};
-use serde_json::{Map, Value, json};
+use graphql_parser::query::{self, Directive, Selection, SelectionSet, TypeCondition};
+use serde_json::{Map, Value};
 
 use super::arguments::Arguments;
-use super::document::{Parsed, base, coerced, fits, literal_value};
+use super::complaint::Complaint;
+use super::document::{Parsed, literal_value};
+use super::scalars::{base, coerced, fits, is_enum};
 use super::schema::{Argument, Field, Type};
 use super::types;
 use crate::graphql_faults::GraphqlFaults;
 
 /// GitLab's limit of errors in the validation of a query.
 const MAX_ERRORS: usize = 5;
+
+/// Fields, with those of fragments each time, after which the validation of a query is too slow.
+const MAX_STEPS: usize = 10_000;
+
+/// A field as the query has it.
+type Written = query::Field<'static, String>;
+/// A value as the query has it.
+type Literal = query::Value<'static, String>;
 
 /// A selected field: fragments are written out, variables filled in, skipped fields left out.
 pub(super) struct Selected {
@@ -44,12 +52,12 @@ pub(super) fn select(
         used_variables: BTreeSet::new(),
         used_fragments: BTreeSet::new(),
         errors: Vec::new(),
+        steps: 0,
     };
     let mut selected = Vec::new();
     reader.read(&parsed.selections, Type::Query, &mut selected);
     reader.check_use();
-    let mut errors = reader.errors;
-    errors.truncate(MAX_ERRORS);
+    let errors = reader.errors;
     if errors.is_empty() {
         Ok(selected)
     } else {
@@ -68,6 +76,8 @@ struct Reader<'a> {
     used_variables: BTreeSet<&'a str>,
     used_fragments: BTreeSet<&'a str>,
     errors: Vec<Value>,
+    /// Fields so far.
+    steps: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -105,22 +115,10 @@ impl<'a> Reader<'a> {
     fn read_fragment(&mut self, name: &'a str, parent: Type, at: Pos, into: &mut Vec<Selected>) {
         self.used_fragments.insert(name);
         let Some(fragment) = self.parsed.fragments.get(name) else {
-            let message = format!("Fragment {name} was used, but not defined");
-            self.complain(
-                &message,
-                at,
-                json!({ "code": "useAndDefineFragment", "fragmentName": name }),
-            );
-            return;
+            return self.complain(&Complaint::UndefinedFragment(name), at);
         };
         if self.open.contains(&name) {
-            let message = format!("Fragment {name} contains an infinite loop");
-            self.complain(
-                &message,
-                at,
-                json!({ "code": "infiniteLoop", "fragmentName": name }),
-            );
-            return;
+            return self.complain(&Complaint::InfiniteFragment(name), at);
         }
         let TypeCondition::On(condition) = &fragment.type_condition;
         if self.applies(Some(condition), parent, at) {
@@ -135,27 +133,18 @@ impl<'a> Reader<'a> {
         let Some(name) = condition.filter(|name| !parent.is(name)) else {
             return true;
         };
-        let message = format!(
-            "Fragment on {name} can't be spread inside {}",
-            parent.name()
-        );
-        let extensions = json!({
-            "code": "cannotSpreadFragment", "typeName": name, "fragmentName": "unknown",
-            "parentName": parent.name(),
-        });
-        self.complain(&message, at, extensions);
+        self.complain(&Complaint::ForeignFragment(name, parent), at);
         false
     }
 
-    fn read_field(
-        &mut self,
-        written: &'a Written<'static, String>,
-        parent: Type,
-        into: &mut Vec<Selected>,
-    ) {
+    fn read_field(&mut self, written: &'a Written, parent: Type, into: &mut Vec<Selected>) {
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            return self.complain(&Complaint::TooLong, written.position);
+        }
         let key = written.alias.as_deref().unwrap_or(&written.name);
         self.path.push(key.to_owned());
-        if let Some(field) = self.known(written, parent) {
+        if let Some(field) = self.known(&written.name, parent, written.position) {
             let arguments = self.arguments(written, &field, parent);
             let mut below = Vec::new();
             match (
@@ -164,7 +153,10 @@ impl<'a> Reader<'a> {
             ) {
                 (Some(kind), false) => self.read(&written.selection_set, kind, &mut below),
                 (None, true) => {}
-                (kind, _) => self.complain_selections(written, &field, kind.is_some()),
+                (Some(_), true) => {
+                    self.complain(&Complaint::NoSelections(&field), written.position);
+                }
+                (None, false) => self.complain(&Complaint::Selections(&field), written.position),
             }
             let selected = Selected {
                 key: key.to_owned(),
@@ -179,16 +171,11 @@ impl<'a> Reader<'a> {
         self.path.pop();
     }
 
-    fn known(&mut self, written: &Written<'static, String>, parent: Type) -> Option<Field> {
-        let name = written.name.as_str();
-        let field = types::field(parent, name)
-            .filter(|_| self.faults.knows(&format!("{}.{name}", parent.name())));
+    fn known(&mut self, name: &str, parent: Type, at: Pos) -> Option<Field> {
+        let full = format!("{}.{name}", parent.name());
+        let field = types::field(parent, name).filter(|_| self.faults.knows(&full));
         if field.is_none() {
-            let message = format!("Field '{name}' doesn't exist on type '{}'", parent.name());
-            let extensions = json!({
-                "code": "undefinedField", "typeName": parent.name(), "fieldName": name,
-            });
-            self.complain(&message, written.position, extensions);
+            self.complain(&Complaint::UndefinedField(parent, name), at);
         }
         field
     }
@@ -205,75 +192,48 @@ impl<'a> Reader<'a> {
             }
             return;
         }
-        let key = &selected.key;
-        let conflicts = format!("{} or {}", same.field.name, selected.field.name);
-        let message = format!("Field '{key}' has a field conflict: {conflicts}?");
-        let extensions =
-            json!({ "code": "fieldConflict", "fieldName": key, "conflicts": conflicts });
-        self.complain(&message, selected.at, extensions);
+        let conflict = Complaint::Conflict(&selected.key, &same.field, &selected.field);
+        self.complain(&conflict, selected.at);
     }
 
-    fn arguments(
-        &mut self,
-        written: &'a Written<'static, String>,
-        field: &Field,
-        parent: Type,
-    ) -> Arguments {
+    fn arguments(&mut self, written: &'a Written, field: &Field, parent: Type) -> Arguments {
+        let at = written.position;
         let mut arguments = Arguments::default();
         for (name, literal) in &written.arguments {
             let full = format!("{}.{}({name})", parent.name(), field.name);
             let known = field.arguments().find(|argument| argument.name == *name);
             let Some(argument) = known.filter(|_| self.faults.knows(&full)) else {
-                let message = format!("Field '{}' doesn't accept argument '{name}'", field.name);
-                let extensions = json!({
-                    "code": "argumentNotAccepted", "name": field.name, "typeName": "Field",
-                    "argumentName": name,
-                });
-                self.complain(&message, written.position, extensions);
+                self.complain(&Complaint::UnknownArgument(field, name), at);
                 continue;
             };
-            if let Some(value) = self.argument(argument, literal, written) {
+            if let Some(value) = self.argument(field, argument, literal, at) {
                 arguments.insert(name, value);
             }
         }
         let given = |name: &str| written.arguments.iter().any(|(given, _)| given == name);
         let mut required = field.arguments().filter(|it| it.kind.ends_with('!'));
         if let Some(missing) = required.find(|argument| !given(argument.name)) {
-            let message = format!(
-                "Field '{}' is missing required arguments: {}",
-                field.name, missing.name
-            );
-            let extensions = json!({
-                "code": "missingRequiredArguments", "className": "Field", "name": field.name,
-                "arguments": missing.name,
-            });
-            self.complain(&message, written.position, extensions);
+            self.complain(&Complaint::MissingArgument(field, missing.name), at);
         }
         arguments
     }
 
     fn argument(
         &mut self,
+        field: &Field,
         argument: &Argument,
-        literal: &'a Literal<'static, String>,
-        written: &Written<'static, String>,
+        literal: &'a Literal,
+        at: Pos,
     ) -> Option<Value> {
-        let at = written.position;
         if let Literal::Variable(name) = literal {
             return self.variable(name, argument, at);
         }
         self.mark(literal);
         let value = literal_value(literal, self.variables)?;
-        if !fits(&value, argument.kind) {
-            let message = format!(
-                "Argument '{}' on Field '{}' has an invalid value ({literal}). Expected type '{}'.",
-                argument.name, written.name, argument.kind
-            );
-            let extensions = json!({
-                "code": "argumentLiteralsIncompatible", "typeName": "Field",
-                "argumentName": argument.name,
-            });
-            self.complain(&message, at, extensions);
+        let quoted = is_enum(argument.kind) && matches!(literal, Literal::String(_));
+        if quoted || !fits(&value, argument.kind) {
+            let complaint = Complaint::Literal(field, argument, literal.to_string());
+            self.complain(&complaint, at);
         }
         Some(coerced(value, argument.kind))
     }
@@ -283,15 +243,7 @@ impl<'a> Reader<'a> {
         self.used_variables.insert(name);
         let parsed = self.parsed;
         let Some(declared) = parsed.declared.iter().find(|it| it.name == name) else {
-            let message = format!(
-                "Variable ${name} is used by {} but not declared",
-                parsed.title
-            );
-            self.complain(
-                &message,
-                at,
-                json!({ "code": "variableNotDefined", "variableName": name }),
-            );
+            self.complain(&Complaint::UndefinedVariable(name), at);
             return None;
         };
         let kind = declared.var_type.to_string();
@@ -301,21 +253,13 @@ impl<'a> Reader<'a> {
             || lists(&kind) != lists(argument.kind)
             || (required && !kind.ends_with('!'))
         {
-            let message = format!(
-                "Type mismatch on variable ${name} and argument {} ({kind} / {})",
-                argument.name, argument.kind
-            );
-            let extensions = json!({
-                "code": "variableMismatch", "variableName": name, "typeName": kind,
-                "argumentName": argument.name, "errorMessage": "Type mismatch",
-            });
-            self.complain(&message, at, extensions);
+            self.complain(&Complaint::Mismatch(name, kind, argument), at);
         }
         self.variables.get(name).cloned()
     }
 
     /// Notes the variables within a literal.
-    fn mark(&mut self, literal: &'a Literal<'static, String>) {
+    fn mark(&mut self, literal: &'a Literal) {
         match literal {
             Literal::Variable(name) => {
                 self.used_variables.insert(name);
@@ -331,10 +275,11 @@ impl<'a> Reader<'a> {
         let mut included = true;
         for directive in directives {
             let condition = directive.arguments.iter().find(|(name, _)| name == "if");
-            if let Some((_, Literal::Variable(name))) = condition {
-                self.used_variables.insert(name);
+            let condition = condition.map(|(_, literal)| literal);
+            if let Some(literal) = condition {
+                self.mark(literal);
             }
-            let value = condition.and_then(|(_, literal)| literal_value(literal, self.variables));
+            let value = condition.and_then(|literal| literal_value(literal, self.variables));
             let value = value.and_then(|value| value.as_bool());
             included &= match directive.name.as_str() {
                 "include" => value != Some(false),
@@ -345,58 +290,28 @@ impl<'a> Reader<'a> {
         included
     }
 
-    fn complain_selections(
-        &mut self,
-        written: &Written<'static, String>,
-        field: &Field,
-        needs: bool,
-    ) {
-        let (name, kind) = (&written.name, field.returns.name());
-        let message = if needs {
-            format!(
-                "Field must have selections (field '{name}' returns {kind} but has no selections. \
-                 Did you mean '{name} {{ ... }}'?)"
-            )
-        } else {
-            format!(
-                "Selections can't be made on scalars (field '{name}' returns {kind} but has selections)"
-            )
-        };
-        let extensions = json!({
-            "code": "selectionMismatch", "nodeName": format!("field '{name}'"), "typeName": kind,
-        });
-        self.complain(&message, written.position, extensions);
-    }
-
     /// Complains about variables and fragments that nothing uses.
     fn check_use(&mut self) {
         let parsed = self.parsed;
         for variable in &parsed.declared {
-            let name = variable.name.as_str();
-            if !self.used_variables.contains(name) {
-                let message = format!(
-                    "Variable ${name} is declared by {} but not used",
-                    parsed.title
+            if !self.used_variables.contains(variable.name.as_str()) {
+                self.complain(
+                    &Complaint::UnusedVariable(&variable.name),
+                    variable.position,
                 );
-                let extensions = json!({ "code": "variableNotUsed", "variableName": name });
-                self.complain(&message, variable.position, extensions);
             }
         }
         for (name, fragment) in &parsed.fragments {
             if !self.used_fragments.contains(name.as_str()) {
-                let message = format!("Fragment {name} was defined, but not used");
-                let extensions = json!({ "code": "useAndDefineFragment", "fragmentName": name });
-                self.complain(&message, fragment.position, extensions);
+                self.complain(&Complaint::UnusedFragment(name), fragment.position);
             }
         }
     }
 
-    fn complain(&mut self, message: &str, at: Pos, extensions: Value) {
-        self.errors.push(json!({
-            "message": message,
-            "locations": [{ "line": at.line, "column": at.column }],
-            "path": self.path,
-            "extensions": extensions,
-        }));
+    fn complain(&mut self, complaint: &Complaint<'_>, at: Pos) {
+        if self.errors.len() < MAX_ERRORS {
+            let error = complaint.error(&self.parsed.title, &self.path, at);
+            self.errors.push(error);
+        }
     }
 }

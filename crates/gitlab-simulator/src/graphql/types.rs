@@ -7,7 +7,9 @@ mod query;
 mod schedule;
 mod small;
 
-use super::schema::{Cost, Data, Field, Node, Resolve, Returns, Type, plain};
+use super::node::{Data, Node};
+use super::page::{cursor_of, info};
+use super::schema::{Cost, Field, Resolve, Returns, Type, plain};
 
 /// The field of a type, if the schema has it.
 pub(super) fn field(parent: Type, name: &str) -> Option<Field> {
@@ -53,7 +55,7 @@ fn connection(item: &'static Type, name: &str) -> Option<Field> {
         "pageInfo" => plain(
             "pageInfo",
             Returns::One(Type::PageInfo),
-            Resolve::Page(|page| Data::Node(Node::Object(page.info().into()))),
+            Resolve::Page(|page| Data::Node(Node::Object(info(page).into()))),
         ),
         "count" => plain(
             "count",
@@ -81,7 +83,7 @@ fn edge(item: &'static Type, name: &str) -> Option<Field> {
         "cursor" => plain(
             "cursor",
             Returns::Scalar("String"),
-            Resolve::Edge(|node| super::page::cursor_of(node).into()),
+            Resolve::Edge(|node| cursor_of(node).into()),
         ),
         _ => return None,
     })

@@ -1,9 +1,12 @@
 //! The fields of jobs and bridges.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::super::gid;
-use super::super::schema::{Data, Field, Node, Resolve, Returns, Type, nullable, plain};
+use super::super::node::{Data, Node, nullable};
+use super::super::schema::{Field, Resolve, Returns, Type, plain};
 use super::super::values::{maybe_time, status, time};
 use crate::entity::{CiStatus, Job};
 use crate::world::World;
@@ -88,7 +91,8 @@ pub(super) const FIELDS: &[Field] = &[
         "Int",
         Resolve::Job(|context, it, _| {
             let seconds = context.world.job_duration(it);
-            Ok(seconds.map(|seconds| seconds.floor() as i64).into())
+            let whole = seconds.map(|seconds| Duration::from_secs_f64(seconds).as_secs());
+            Ok(whole.into())
         }),
     ),
     scalar(

@@ -6,19 +6,17 @@ use serde_json::json;
 
 use super::super::arguments::Arguments;
 use super::super::gid;
-use super::super::schema::{
-    Argument, Context, Cost, Data, Field, Node, Resolve, Resolved, Returns, Type, argument,
-    nullable, plain,
-};
+use super::super::node::{Context, Data, Node, nullable};
+use super::super::schema::{Argument, Cost, Field, Resolve, Returns, Type, argument, plain};
 use super::super::values::{maybe_time, pipeline_path, status, time, user_object};
 use crate::entity::{CiStatus, Job, Pipeline};
 use crate::listing::CHILD;
 
-const JOBS: &[Argument] = &[
+/// The arguments of lists of jobs.
+pub(super) const JOBS: &[Argument] = &[
     argument("statuses", "[CiJobStatus!]"),
     argument("retried", "Boolean"),
     argument("jobKind", "CiJobKind"),
-    argument("whenExecuted", "[String!]"),
 ];
 
 const fn scalar(name: &'static str, kind: &'static str, resolve: Resolve) -> Field {
@@ -188,10 +186,14 @@ pub(super) const FIELDS: &[Field] = &[
     plain(
         "downstream",
         Returns::Pages(&Type::Pipeline),
-        Resolve::Pipeline(downstream),
+        Resolve::Pipeline(|context, it, _| Ok(downstream(context, it))),
     ),
-    plain("jobs", Returns::Pages(&Type::Job), Resolve::Pipeline(jobs))
-        .with(JOBS, Cost::Resolver(1)),
+    plain(
+        "jobs",
+        Returns::Pages(&Type::Job),
+        Resolve::Pipeline(|context, it, arguments| Ok(jobs(context, it, arguments))),
+    )
+    .with(JOBS, Cost::Resolver(1)),
 ];
 
 fn is_active(status: CiStatus) -> bool {
@@ -199,21 +201,26 @@ fn is_active(status: CiStatus) -> bool {
 }
 
 /// Child pipelines and those of other projects, newest first.
-fn downstream<'w>(context: Context<'w>, pipeline: &'w Pipeline, _: &Arguments) -> Resolved<'w> {
+fn downstream<'w>(context: Context<'w>, pipeline: &'w Pipeline) -> Data<'w> {
     let bridges = context.world.jobs_of(pipeline.id);
     let started = bridges.filter_map(|job| context.world.pipeline(job.downstream?));
     let mut rows: Vec<&Pipeline> = started.collect();
     rows.sort_unstable_by_key(|row| Reverse(row.id));
     rows.dedup_by_key(|row| row.id);
-    Ok(Data::Nodes(rows.into_iter().map(Node::Pipeline).collect()))
+    Data::Nodes(rows.into_iter().map(Node::Pipeline).collect())
 }
 
-/// The jobs and bridges of a pipeline, newest first: every attempt unless `retried` says which.
-fn jobs<'w>(context: Context<'w>, pipeline: &'w Pipeline, arguments: &Arguments) -> Resolved<'w> {
+/// The jobs and bridges of a pipeline, or null without rights.
+fn jobs<'w>(context: Context<'w>, pipeline: &'w Pipeline, arguments: &Arguments) -> Data<'w> {
     let project = context.world.project(pipeline.project_id);
     if !project.is_some_and(|project| context.world.may_read_pipelines(context.user, project)) {
-        return Ok(Data::NULL);
+        return Data::NULL;
     }
+    listed(context.world.jobs_of(pipeline.id), arguments)
+}
+
+/// These jobs, newest first: every attempt unless `retried` says which.
+pub(super) fn listed<'w>(jobs: impl Iterator<Item = &'w Job>, arguments: &Arguments) -> Data<'w> {
     let retried = arguments.flag("retried");
     let bridges = arguments.text("jobKind").map(|kind| kind == "BRIDGE");
     let statuses = arguments.texts("statuses");
@@ -224,7 +231,7 @@ fn jobs<'w>(context: Context<'w>, pipeline: &'w Pipeline, arguments: &Arguments)
                 .as_ref()
                 .is_none_or(|all| all.contains(&status(job.status).as_str()))
     };
-    let mut rows: Vec<&Job> = context.world.jobs_of(pipeline.id).filter(wanted).collect();
+    let mut rows: Vec<&Job> = jobs.filter(wanted).collect();
     rows.sort_unstable_by_key(|job| Reverse(job.id));
-    Ok(Data::Nodes(rows.into_iter().map(Node::Job).collect()))
+    Data::Nodes(rows.into_iter().map(Node::Job).collect())
 }

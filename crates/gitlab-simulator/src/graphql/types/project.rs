@@ -6,11 +6,12 @@ use serde_json::json;
 
 use super::super::arguments::Arguments;
 use super::super::gid;
+use super::super::node::{Context, Data, Failure, Node, Resolved, nullable};
 use super::super::schema::{
-    Argument, Context, Cost, Data, Failure, Field, Node, Resolve, Resolved, Returns, Type,
-    argument, nullable, plain, weighing,
+    Argument, Cost, Field, Resolve, Returns, Type, argument, plain, weighing,
 };
 use super::super::values::time;
+use super::pipeline::{JOBS, listed};
 use super::query::in_search;
 use crate::entity::{CiStatus, Pipeline, Project};
 use crate::listing::{CHILD, PipelineFilter};
@@ -20,7 +21,6 @@ const GROUP_PROJECTS: &[Argument] = &[
     argument("includeArchived", "Boolean"),
     argument("ids", "[ID!]"),
     weighing("search", "String", 5),
-    weighing("sort", "NamespaceProjectSort", 1),
 ];
 
 const PIPELINES: &[Argument] = &[
@@ -44,7 +44,6 @@ const PIPELINE: &[Argument] = &[
 const SCHEDULES: &[Argument] = &[
     argument("status", "PipelineScheduleStatus"),
     argument("ids", "[ID!]"),
-    argument("sort", "PipelineScheduleSort"),
 ];
 
 const fn scalar(name: &'static str, kind: &'static str, resolve: Resolve) -> Field {
@@ -108,6 +107,7 @@ pub(super) const FIELDS: &[Field] = &[
         Resolve::Project(pipeline),
     )
     .with(PIPELINE, Cost::Resolver(-8)),
+    plain("jobs", Returns::Pages(&Type::Job), Resolve::Project(jobs)).with(JOBS, Cost::Resolver(1)),
     plain(
         "pipelineSchedules",
         Returns::Pages(&Type::Schedule),
@@ -256,6 +256,23 @@ fn pipeline<'w>(context: Context<'w>, project: &'w Project, arguments: &Argument
         .filter(matches)
         .last();
     Ok(nullable(found, Node::Pipeline))
+}
+
+/// The jobs of all pipelines of a project, newest first. GitLab lists them for one project in a request.
+fn jobs<'w>(context: Context<'w>, project: &'w Project, arguments: &Arguments) -> Resolved<'w> {
+    context.job_lists.set(context.job_lists.get() + 1);
+    if context.job_lists.get() > 1 {
+        let message = "\"jobs\" field can be requested only for 1 Project(s) at a time.";
+        return Err(Failure::Field(message.to_owned()));
+    }
+    if !context.world.may_read_pipelines(context.user, project) {
+        return Ok(Data::Nodes(Vec::new()));
+    }
+    let pipelines = context.world.visible_pipelines(project.id);
+    Ok(listed(
+        pipelines.flat_map(|pipeline| context.world.jobs_of(pipeline.id)),
+        arguments,
+    ))
 }
 
 /// The schedules of a project, newest first. A guest sees none.

@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::super::arguments::Arguments;
 use super::super::gid;
+use super::super::node::{Context, Data, Failure, Node, Resolved, nullable};
 use super::super::schema::{
-    Argument, Context, Cost, Data, Failure, Field, Node, Resolve, Resolved, Returns, Type,
-    argument, nullable, plain, weighing,
+    Argument, Cost, Field, Resolve, Returns, Type, argument, plain, weighing,
 };
 use super::super::values::user_object;
 use crate::entity::Project;
@@ -22,7 +22,6 @@ const PROJECTS: &[Argument] = &[
     argument("archived", "ProjectArchived"),
     argument("membership", "Boolean"),
     weighing("search", "String", 5),
-    weighing("sort", "String", 1),
 ];
 
 pub(super) const FIELDS: &[Field] = &[

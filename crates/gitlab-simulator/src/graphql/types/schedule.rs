@@ -1,7 +1,8 @@
 //! The fields of pipeline schedules.
 
 use super::super::gid;
-use super::super::schema::{Data, Field, Node, Resolve, Returns, Type, nullable, plain};
+use super::super::node::{Data, Node, nullable};
+use super::super::schema::{Field, Resolve, Returns, Type, plain};
 use super::super::values::{maybe_time, time, user_object};
 use crate::accounts::Accounts;
 use crate::schedules::{CRON, CRON_TIMEZONE};

@@ -1,6 +1,8 @@
 //! `POST /api/graphql`: answers, scores, rights, errors and faults.
 
 mod answers;
+mod faults;
+mod queries;
 mod scores;
 
 use gitlab_simulator::Handle;
