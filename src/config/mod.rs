@@ -28,6 +28,7 @@ mod secret_file;
 mod section;
 mod select;
 mod services;
+mod settings;
 mod source;
 mod store;
 mod url;
@@ -55,6 +56,7 @@ pub use remediation::{
 pub use remediation_rule::{ActionKind, FailureFacts, FailureMatch, RemediationRule};
 pub use secret_file::SecretFile;
 pub use select::{JobSelector, Pattern, RefSelector, SourceSelector};
+pub use settings::Setting;
 pub use store::{Location, Store};
 pub use value_type::{Form, ValueType};
 pub use watch::{Backfill, ChildPipelines, Group, Watch};

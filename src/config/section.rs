@@ -9,6 +9,7 @@ use super::key::Key;
 use super::key_info::{Absence, KeyInfo};
 use super::node::{Node, NodeKind, Origin};
 use super::regexes::RegexBudget;
+use super::settings::{Setting, settings};
 use super::value::{Context, Value};
 use super::yaml;
 use crate::base::nearest::nearest;
@@ -105,6 +106,11 @@ impl<'a> Section<'a> {
     /// Every key that is given in it.
     pub(super) fn given(&self) -> Given {
         Given::of(self.entries)
+    }
+
+    /// Every key of the table with its value, for people.
+    pub(super) fn settings(&self, preset: &dyn Fn(&KeyInfo) -> Option<String>) -> Vec<Setting> {
+        settings(self.keys, self.entries, preset)
     }
 
     /// The section under `name`; empty where it is not given.
@@ -320,7 +326,7 @@ fn is_blank(kind: &NodeKind) -> bool {
 }
 
 /// The names that the section `path` takes, in the order of the docs.
-fn children(keys: &[&'static [KeyInfo]], path: &str) -> Vec<&'static str> {
+pub(super) fn children(keys: &[&'static [KeyInfo]], path: &str) -> Vec<&'static str> {
     let mut names = Vec::new();
     for key in keys.iter().copied().flatten() {
         let inside = match path {
@@ -335,7 +341,7 @@ fn children(keys: &[&'static [KeyInfo]], path: &str) -> Vec<&'static str> {
     names
 }
 
-fn join(path: &str, name: &str) -> String {
+pub(super) fn join(path: &str, name: &str) -> String {
     match path {
         "" => name.to_owned(),
         _ => format!("{path}.{name}"),

@@ -76,6 +76,10 @@ impl Client {
         })
     }
 
+    pub(super) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
     /// All access tokens that were in force since the start, to keep them out of what is shown.
     pub fn secrets(&self) -> Vec<SecretString> {
         self.transport.secrets()

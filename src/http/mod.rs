@@ -53,6 +53,7 @@ mod schedules_page;
 mod scrape;
 mod search;
 mod selection;
+mod self_report;
 mod server;
 mod sorting;
 mod status;
@@ -71,6 +72,9 @@ pub use reload::{ReloadHandle, ReloadRequests, reloads};
 pub use remedies::Remedies;
 pub use routes::Service;
 pub use selection::{Candidate, JobFilter, JobQuery, Paging, Selection, select};
+pub use self_report::{
+    FirstRound, LimitUse, NotedError, ProjectError, RequestReport, SelfReport, WebFileReport,
+};
 pub use server::{BindError, Bound, Server};
 pub use sorting::{Column, Sorting};
 pub use status::{

@@ -6,6 +6,7 @@ use ci_history::{Grid, JobRow, PipelineRow, Timestamp};
 use futures_util::future::BoxFuture;
 
 use super::selection::{JobQuery, Selection};
+use super::self_report::SelfReport;
 use crate::metrics::ScheduleRow;
 
 /// The daemon's state, for pages, API and probes. Called while a client waits: must not block for long.
@@ -26,6 +27,11 @@ pub trait DaemonStatus: Send + Sync {
     /// Why the figures are older than they should be, in words; `None` if they are not.
     fn staleness(&self) -> Option<String> {
         None
+    }
+
+    /// What the daemon knows of itself.
+    fn self_report(&self) -> SelfReport {
+        SelfReport::default()
     }
 
     /// The watched projects, in any order.

@@ -17,6 +17,7 @@ mod limits;
 mod memories;
 mod polling;
 mod projects;
+mod report;
 mod retention;
 mod saving;
 mod shell;
