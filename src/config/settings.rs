@@ -112,10 +112,7 @@ fn shown(kind: &NodeKind, key: &KeyInfo) -> String {
 
 /// A text without what may be a secret: a token in place of the path of its file, and the user of an address.
 fn public(text: &str, key: &KeyInfo) -> String {
-    let is_discreet = matches!(
-        key.value_type,
-        ValueType::Text(Form { discreet: true, .. })
-    );
+    let is_discreet = matches!(key.value_type, ValueType::Text(Form { discreet: true, .. }));
     if is_discreet && token_like(text) {
         return HIDDEN.to_owned();
     }
@@ -195,6 +192,9 @@ mod tests {
             value_of(&settings, "gitlab.url").0.as_deref(),
             Some("https://gitlab.test/x")
         );
-        assert_eq!(value_of(&settings, "prometheus.url").0.as_deref(), Some(HIDDEN));
+        assert_eq!(
+            value_of(&settings, "prometheus.url").0.as_deref(),
+            Some(HIDDEN)
+        );
     }
 }

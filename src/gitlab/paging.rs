@@ -3,8 +3,8 @@
 //! By hand: the crate's paged queries stop at a short page, drop the headers of a 429, lose a page with
 //! one bad record, and end where a proxy removes the headers about pages.
 
-use std::sync::atomic::Ordering;
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use gitlab::api::{Endpoint as GitlabEndpoint, Pageable};

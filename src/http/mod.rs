@@ -37,10 +37,13 @@ mod limits;
 mod list_page;
 mod list_query;
 mod listing;
+mod openapi;
 mod parameters;
 mod pipeline_jobs;
 mod pipeline_page;
 mod pipeline_path;
+mod pipelines_page;
+mod pipelines_row;
 mod probes;
 mod projects_page;
 mod query;
@@ -57,6 +60,10 @@ mod self_report;
 mod server;
 mod sorting;
 mod status;
+mod status_page;
+mod status_panels;
+mod status_problems;
+mod status_view;
 mod web_config;
 mod window;
 
@@ -78,7 +85,7 @@ pub use self_report::{
 pub use server::{BindError, Bound, Server};
 pub use sorting::{Column, Sorting};
 pub use status::{
-    DaemonStatus, GridEntry, JobEntry, JobPage, PipelineEntry, ProjectStatus, Readiness, RefStatus,
-    ScheduleEntry,
+    DaemonStatus, GridEntry, JobEntry, JobPage, PipelineEntry, PipelineListing, ProjectStatus,
+    Readiness, RefPipelines, RefStatus, ScheduleEntry,
 };
 pub use web_config::{WebConfig, WebConfigError};

@@ -27,6 +27,7 @@ pub struct OwnFigures {
     pub last_successful_save: Option<Timestamp>,
     pub failed_saves: u64,
     pub documents_set_aside: u64,
+    pub conditional_writes: Option<bool>,
     /// Events by result, over all kinds.
     pub webhooks: Vec<(WebhookResult, u64)>,
     pub limit_reached: Vec<(Limit, u64)>,
@@ -64,6 +65,7 @@ impl Telemetry {
             last_successful_save: single(&self.saved).and_then(time),
             failed_saves: by_label(&self.saves, "result", "failure"),
             documents_set_aside: self.quarantined.get(),
+            conditional_writes: single(&self.conditional).map(|honoured| honoured > 0.0),
             webhooks: WebhookResult::ALL
                 .iter()
                 .map(|it| (*it, by_label(&self.webhooks, "result", it.as_str())))

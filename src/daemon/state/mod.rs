@@ -17,6 +17,7 @@ mod limits;
 mod memories;
 mod polling;
 mod projects;
+mod ref_pipelines;
 mod report;
 mod retention;
 mod saving;

@@ -10,7 +10,7 @@ use super::shell::State;
 use super::timelines::RankedTimeline;
 use crate::http::{
     Candidate, DaemonStatus, GridEntry, JobEntry, JobPage, JobQuery, PipelineEntry, ProjectStatus,
-    Readiness, RefStatus, ScheduleEntry, SelfReport, select,
+    Readiness, RefPipelines, RefStatus, ScheduleEntry, SelfReport, select,
 };
 use ci_history::TimelineKey;
 
@@ -140,6 +140,15 @@ impl DaemonStatus for State {
         pipelines: usize,
     ) -> Option<GridEntry> {
         self.grid_of(project, ref_name, track, pipelines)
+    }
+
+    fn pipelines(
+        &self,
+        project: &str,
+        ref_name: &str,
+        track: Option<&str>,
+    ) -> Option<RefPipelines> {
+        self.pipelines_of(project, ref_name, track)
     }
 
     /// Searches outside the lock, so that neither polling nor scrapes wait for it.
