@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gitlab_simulator::Handle;
+use gitlab_simulator::{Handle, JobPlan, PipelinePlan};
 use testkit::daemon::{Daemon, Place, gitlab, holds, minutes, until};
 use testkit::s3_servers::tool;
 
@@ -19,6 +19,11 @@ const LONGEST: &str = "30";
 
 async fn exporter() -> (Handle, Place, Daemon) {
     let gitlab = gitlab("demo").await;
+    gitlab.with(|world| {
+        let project = world.create_project("acme/nightly");
+        let plan = PipelinePlan::new([JobPlan::passes("backup")]);
+        world.create_schedule(project, "backup", minutes(3), plan);
+    });
     gitlab.advance(minutes(10));
     let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
     std::fs::write(place.config().with_file_name("caller"), CALLER).unwrap();
