@@ -61,8 +61,6 @@ fn schemathesis(file: &Path, url: &str) {
         LONGEST,
         "--phases",
         "examples,coverage,fuzzing",
-        "--generation-database",
-        "none",
         "--request-timeout",
         "10",
         "--workers",
