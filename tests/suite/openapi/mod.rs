@@ -64,7 +64,7 @@ fn schemathesis(file: &Path, url: &str) {
         "--request-timeout",
         "10",
         "--workers",
-        "2",
+        "1",
         "--max-failures",
         "10",
         "--no-color",
