@@ -53,7 +53,7 @@ fn problem_list(view: &StatusView) -> Markup {
                                 Severity::Critical => span.badge.bad { "✕ Critical" },
                                 Severity::Warning => span.badge { "! Warning" },
                             }
-                            " " b { bdi { (problem.problem) } "." }
+                            " " b { bdi { (with_code(&problem.problem)) } "." }
                             " " (with_code(&problem.advice))
                         }
                     }

@@ -183,7 +183,7 @@ pub(super) const REJECTED: [WebhookResult; 3] = [
 impl StatusView {
     pub(super) fn of(context: &Context) -> Self {
         let now = (context.now)();
-        let figures = context.exposition.telemetry().own_figures();
+        let figures = context.exposition.own_figures();
         let report = context.status.self_report();
         let (ready, not_ready_reason) = match context.status.readiness() {
             Readiness::Ready => (true, None),

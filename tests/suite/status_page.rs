@@ -93,13 +93,13 @@ async fn what_is_wrong_comes_first_with_what_to_do() {
     for part in [
         "<a href=\"/status\" aria-current=\"page\">Status</a>",
         "The state is not saved: S3 is away. 0 timelines wait",
-        "The GitLab token has neither `read_api` nor `api`, but: read_user",
+        "The GitLab token has neither <code>read_api</code> nor <code>api</code>, but: read_user",
         "The GitLab token has ended 5 d ago (2023-11-09T23:13:20Z)",
         "Create another one and replace the content of <code>gitlab.token_file</code>",
         "The changed configuration was refused: line 3: unknown key",
         "The certificate of this server ends in 3 days",
         "GitLab limits requests: none is sent for 30 s",
-        "The limit `jobs_per_ref` is reached by group/app main",
+        "The limit <code>jobs_per_ref</code> is reached by group/app main",
         "Raise <code>limits.jobs_per_ref</code>, or watch less.",
         "Not ready: 12 of 40 projects read",
         "… 12 of 40",
@@ -182,6 +182,10 @@ async fn a_real_exporter_tells_its_state_without_secrets_and_as_its_metrics_do()
     std::fs::write(place.config().with_file_name("hook.token"), secret).unwrap();
     let daemon = place.start().await;
     daemon.is_ready().await;
+    // Nobody has scraped yet.
+    let (_, first) = daemon.get("/api/v1/status").await;
+    let first: Value = serde_json::from_str(&first).unwrap();
+    assert!(first["exposed"]["jobs"].as_u64().unwrap() > 0, "{first}");
     let status = until("a status that agrees with the metrics", async || {
         let (_, before) = daemon.get("/api/v1/status").await;
         let samples = daemon.scrape().await;

@@ -69,8 +69,11 @@ fn schemathesis(file: &Path, url: &str) {
         "10",
         "--no-color",
     ];
+    // It writes what it found to the working directory.
+    let folder = file.parent().unwrap().to_str().unwrap();
     let program = tool("schemathesis");
-    run(program.to_str().unwrap(), line).must_pass();
+    let command = ["-C", folder, program.to_str().unwrap()];
+    run("env", command.into_iter().chain(line)).must_pass();
 }
 
 #[tokio::test(flavor = "multi_thread")]
