@@ -213,10 +213,11 @@ impl Config {
         let remediation = Remediation::read(&section);
         remediation.check_log_rules(&section, &classification.names);
         let web = root.section("web");
+        let gitlab = GitLab::read(&root.section("gitlab"), report, env);
         let watch = Watch::read(&root.section("watch"), child_pipelines);
         let settings = root.settings(&|key| preset_value(key, &state.counting, &watch));
         Self {
-            gitlab: GitLab::read(&root.section("gitlab"), report, env),
+            gitlab,
             watch,
             counting: state.counting,
             classification,

@@ -12,6 +12,7 @@ mod given;
 mod hints;
 mod key;
 mod key_info;
+mod key_path;
 mod limits;
 mod load;
 mod node;

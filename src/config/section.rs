@@ -7,6 +7,7 @@ use super::given::Given;
 use super::hints::{excerpt, variable_hint};
 use super::key::Key;
 use super::key_info::{Absence, KeyInfo};
+use super::key_path::{children, join};
 use super::node::{Node, NodeKind, Origin};
 use super::regexes::RegexBudget;
 use super::settings::{Setting, settings};
@@ -322,28 +323,5 @@ fn is_blank(kind: &NodeKind) -> bool {
         NodeKind::Null => true,
         NodeKind::Text(text) => text.is_empty(),
         _ => false,
-    }
-}
-
-/// The names that the section `path` takes, in the order of the docs.
-pub(super) fn children(keys: &[&'static [KeyInfo]], path: &str) -> Vec<&'static str> {
-    let mut names = Vec::new();
-    for key in keys.iter().copied().flatten() {
-        let inside = match path {
-            "" => Some(key.path),
-            _ => (key.path.strip_prefix(path)).and_then(|rest| rest.strip_prefix('.')),
-        };
-        let name = inside.and_then(|rest| rest.split(['.', '[']).next());
-        if let Some(name) = name.filter(|name| !names.contains(name)) {
-            names.push(name);
-        }
-    }
-    names
-}
-
-pub(super) fn join(path: &str, name: &str) -> String {
-    match path {
-        "" => name.to_owned(),
-        _ => format!("{path}.{name}"),
     }
 }

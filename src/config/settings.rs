@@ -4,8 +4,8 @@ use url::Url;
 
 use super::hints::token_like;
 use super::key_info::{Absence, KeyInfo};
+use super::key_path::{children, join};
 use super::node::{Node, NodeKind, Origin};
-use super::section::{children, join};
 use super::value_type::{Form, ValueType};
 
 /// Shown in place of a value that may hold a secret.

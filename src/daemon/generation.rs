@@ -14,7 +14,7 @@ use super::log_reader::LogReader;
 use super::own_secrets::OwnSecrets;
 use super::owners_reader::OwnersReader;
 use super::policy::Policy;
-use super::report_sources::ReportSources;
+use super::report_sources::{Count, ReportSources};
 use super::saver::Saver;
 use super::state::State;
 use super::telemetry::Traffic;
@@ -69,6 +69,12 @@ fn failure_options(config: &Config) -> FailureOptions {
     })
 }
 
+/// Counts the webhooks that wait. The queue ends with the service that owns it.
+fn queued(inbox: &Arc<Inbox>) -> Count {
+    let inbox = Arc::downgrade(inbox);
+    Box::new(move || inbox.upgrade().map_or(0, |inbox| inbox.queued()))
+}
+
 impl Generation {
     /// Asks GitLab and the store nothing.
     pub(super) fn build(config: &Config, process: &Process) -> Result<Self, DaemonError> {
@@ -101,8 +107,8 @@ impl Generation {
         let hooks = config.webhooks.gitlab.as_ref();
         let webhooks =
             hooks.map(|it| webhooks::open(it, &config.watch, &state, clock, poller.waker()));
-        let inbox = webhooks.as_ref().map(|(inbox, _)| inbox);
-        state.report_from(ReportSources::of(config, client, inbox, journal.clone()));
+        let queued = webhooks.as_ref().map(|(inbox, _)| queued(inbox));
+        state.report_from(ReportSources::of(config, client, queued, journal.clone()));
         Ok(Self {
             logs,
             owners,

@@ -1,11 +1,13 @@
 //! Where the report on the daemon itself comes from, besides the state.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use super::journal::Journal;
-use super::webhooks::Inbox;
 use crate::config::{Config, Location, Setting};
 use crate::gitlab::Client;
+
+/// Counts something now.
+pub(super) type Count = Box<dyn Fn() -> usize + Send + Sync>;
 
 /// See the module. Of one configuration.
 pub(super) struct ReportSources {
@@ -15,8 +17,8 @@ pub(super) struct ReportSources {
     pub(super) settings: Vec<Setting>,
     pub(super) store_kind: &'static str,
     pub(super) store_place: String,
-    /// The queue ends with the service that owns it.
-    pub(super) inbox: Option<Weak<Inbox>>,
+    /// Counts the webhooks that wait; `None` if none are taken.
+    pub(super) queued_webhooks: Option<Count>,
     pub(super) journal: Arc<Journal>,
 }
 
@@ -24,7 +26,7 @@ impl ReportSources {
     pub(super) fn of(
         config: &Config,
         client: Client,
-        inbox: Option<&Arc<Inbox>>,
+        queued_webhooks: Option<Count>,
         journal: Arc<Journal>,
     ) -> Self {
         Self {
@@ -37,14 +39,8 @@ impl ReportSources {
                 Location::S3(_) => "s3",
             },
             store_place: config.store.location.to_string(),
-            inbox: inbox.map(Arc::downgrade),
+            queued_webhooks,
             journal,
         }
-    }
-
-    /// Webhooks that wait; `None` if none are taken.
-    pub(super) fn queued_webhooks(&self) -> Option<usize> {
-        let inbox = self.inbox.as_ref()?;
-        Some(inbox.upgrade().map_or(0, |inbox| inbox.queued()))
     }
 }

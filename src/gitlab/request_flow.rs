@@ -1,13 +1,10 @@
 //! How requests to GitLab go at this moment: rate, waiting requests, pauses.
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
-
-use super::client::Client;
 
 /// How requests go.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,18 +23,6 @@ pub struct RequestFlow {
     pub next_probe: Option<Duration>,
     /// Bytes of the largest list that was read, of all its pages together.
     pub largest_listing: usize,
-}
-
-impl Client {
-    /// How requests go now.
-    pub fn request_flow(&self) -> RequestFlow {
-        let transport = self.transport();
-        RequestFlow {
-            next_probe: transport.breaker.closed_for(),
-            largest_listing: transport.largest_listing.load(Ordering::Relaxed),
-            ..transport.limiter.request_flow()
-        }
-    }
 }
 
 /// Counts the requests of the last minute, second by second.

@@ -40,9 +40,9 @@ struct JobsBody<'a> {
     offset: usize,
     limit: usize,
     matching: usize,
+    total: usize,
     failing: usize,
     tracked: usize,
-    total: usize,
 }
 
 pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
@@ -65,9 +65,9 @@ pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
         offset: paging.offset,
         limit: paging.limit,
         matching: page.matching,
+        total: page.tracked,
         failing: page.failing,
         tracked: page.tracked,
-        total: page.tracked,
     };
     json_body(StatusCode::OK, &body)
 }

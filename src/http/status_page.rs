@@ -1,6 +1,5 @@
 //! `GET /status` and `GET /api/v1/status`: how the exporter itself is. Problems come first.
 
-use ci_history::Timestamp;
 use http::StatusCode;
 use maud::{Markup, html};
 
@@ -12,20 +11,20 @@ use super::listing::as_of;
 use super::query::PageQuery;
 use super::response::{HTML, Response, uncached};
 use super::status_panels::panels;
-use super::status_problems::Severity;
-use super::status_view::{LimitView, StatusView};
+use super::status_problems::problems;
+use super::status_view::{LimitView, Severity, StatusView};
 
 /// Errors that the page lists. The API gives all.
 const LISTED_ERRORS: usize = 100;
 
 /// Answers the API.
 pub(super) fn give(context: &Context, _: Head<'_>) -> Response {
-    json_body(StatusCode::OK, &StatusView::of(context))
+    json_body(StatusCode::OK, &view_of(context))
 }
 
 /// Answers a browser.
 pub(super) fn respond(context: &Context, _: Head<'_>) -> Response {
-    let view = StatusView::of(context);
+    let view = view_of(context);
     let content = html! {
         main.status-page {
             div.title { h1 { "Status" } (as_of(view.now, "/status")) }
@@ -38,6 +37,12 @@ pub(super) fn respond(context: &Context, _: Head<'_>) -> Response {
     };
     let page = tab_page("Status", Tab::Status, context, &content);
     uncached(StatusCode::OK, HTML, page)
+}
+
+fn view_of(context: &Context) -> StatusView {
+    let mut view = StatusView::of(context);
+    view.problems = problems(&view);
+    view
 }
 
 fn problem_list(view: &StatusView) -> Markup {
@@ -134,13 +139,5 @@ fn configuration(view: &StatusView) -> Markup {
                 }
             }
         }
-    }
-}
-
-/// A time that may not be known.
-pub(super) fn when(time: Option<Timestamp>, now: Timestamp) -> Markup {
-    match time {
-        Some(time) => ago(time, now),
-        None => html! { span.faint { "not yet" } },
     }
 }

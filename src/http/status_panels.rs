@@ -4,7 +4,6 @@ use ci_history::Timestamp;
 use maud::{Markup, html};
 
 use super::format::{ago, link};
-use super::status_page::when;
 use super::status_view::{StatusView, WebConfigView};
 use crate::base::human::{span, utc};
 
@@ -178,5 +177,13 @@ fn web_config(file: &WebConfigView, now: Timestamp) -> Markup {
         dt { "Users" } dd { @if file.users { "have to log in" } @else { "none" } }
         dt { "File of TLS and users" } dd { @if is_good { "✓ in force" } @else { "✕ refused" } }
         @if file.tls { dt { "Certificate ends" } dd { (end(file.certificate_expiry, now)) } }
+    }
+}
+
+/// A time that may not be known.
+fn when(time: Option<Timestamp>, now: Timestamp) -> Markup {
+    match time {
+        Some(time) => ago(time, now),
+        None => html! { span.faint { "not yet" } },
     }
 }

@@ -1,30 +1,13 @@
 //! What is wrong with the exporter now, and what to do about it.
 
 use ci_history::Timestamp;
-use serde::Serialize;
 
-use super::status_view::StatusView;
+use super::status_view::{Problem, Severity, StatusView};
 use crate::base::DAY;
 use crate::base::human::{ago, span, utc};
 
 /// The end of a token or certificate is a problem from so many days before it on.
 const DAYS_OF_NOTICE: i64 = 14;
-
-/// Something that an operator should mend.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Problem {
-    /// `critical`: figures are old, incomplete or get lost. Otherwise `warning`.
-    pub(super) severity: Severity,
-    pub(super) problem: String,
-    pub(super) advice: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Severity {
-    Critical,
-    Warning,
-}
 
 /// The problems, critical ones first.
 pub(super) fn problems(view: &StatusView) -> Vec<Problem> {

@@ -8,7 +8,6 @@ use serde::{Serialize, Serializer};
 use super::context::Context;
 use super::self_report::{LimitUse, NotedError, SelfReport};
 use super::status::Readiness;
-use super::status_problems::{Problem, problems};
 use crate::base::label::Label as _;
 use crate::metrics::{Limit, OwnFigures, WebhookResult};
 
@@ -20,6 +19,7 @@ pub(super) struct StatusView {
     pub(super) ready: bool,
     pub(super) not_ready_reason: Option<String>,
     pub(super) stale_reason: Option<String>,
+    /// Empty, until somebody looks for them.
     pub(super) problems: Vec<Problem>,
     pub(super) build: BuildView,
     pub(super) gitlab: GitLabView,
@@ -36,6 +36,22 @@ pub(super) struct StatusView {
     pub(super) configuration: Vec<SettingView>,
     #[serde(skip)]
     pub(super) clock_suspect: bool,
+}
+
+/// Something that an operator should mend.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Problem {
+    /// `critical`: figures are old, incomplete or get lost. Otherwise `warning`.
+    pub(super) severity: Severity,
+    pub(super) problem: String,
+    pub(super) advice: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Severity {
+    Critical,
+    Warning,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -189,7 +205,7 @@ impl StatusView {
             Readiness::Ready => (true, None),
             Readiness::NotReady(reason) => (false, Some(reason)),
         };
-        let mut view = Self {
+        Self {
             now,
             ready,
             not_ready_reason,
@@ -236,9 +252,7 @@ impl StatusView {
                 revision: figures.revision,
                 started: report.started,
             },
-        };
-        view.problems = problems(&view);
-        view
+        }
     }
 }
 

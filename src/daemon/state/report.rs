@@ -40,7 +40,7 @@ impl State {
             store_kind: sources.store_kind,
             store_place: masker.masked(&sources.store_place),
             save_error: notes.save_error.map(|error| masked_error(error, &masker)),
-            queued_webhooks: sources.queued_webhooks(),
+            queued_webhooks: sources.queued_webhooks.as_ref().map(|count| count()),
             limits: self.limit_uses(flow.largest_listing),
             config_error: notes.config_error.map(|error| masked_error(error, &masker)),
             web_file: sources.journal.web_file(),
