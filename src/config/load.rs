@@ -279,14 +279,14 @@ impl Config {
         keep("web.config_file", self.web_file != before.web_file);
         self.web_file.clone_from(&before.web_file);
         for setting in &mut self.settings {
-            let is_kept = |key: &&str| {
+            let is_kept = |key: &str| {
                 setting
                     .key
-                    .strip_prefix(*key)
+                    .strip_prefix(key)
                     .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
             };
             let mut others = before.settings.iter();
-            if kept.iter().any(|key| is_kept(&key))
+            if kept.iter().any(|key| is_kept(key))
                 && let Some(other) = others.find(|other| other.key == setting.key)
             {
                 setting.clone_from(other);

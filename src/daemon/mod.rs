@@ -97,10 +97,10 @@ impl Daemon {
             server = server.with_web_config(web);
         }
         let process = Process {
-            journal,
             telemetry,
             clock,
             store,
+            journal,
         };
         let generation = Generation::build(&config, &process)?;
         Ok(Self {

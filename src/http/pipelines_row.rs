@@ -177,7 +177,7 @@ impl ListRow for ListedPipeline {
             "title": info.map(|info| info.title()),
             "author": info.map(|info| info.author()),
             "timestamp_seconds": summary.at,
-            "duration_seconds": summary.duration.map(|it| it.seconds()),
+            "duration_seconds": summary.duration.map(ci_history::Span::seconds),
             "jobs": counts.jobs,
             "failed_jobs": counts.failed,
             "page": pipeline_path(&self.project, summary.id),

@@ -58,7 +58,7 @@ fn problem_list(view: &StatusView) -> Markup {
                                 Severity::Critical => span.badge.bad { "✕ Critical" },
                                 Severity::Warning => span.badge { "! Warning" },
                             }
-                            " " b { bdi { (with_code(&problem.problem)) } "." }
+                            " " b { bdi { (with_code(&problem.what)) } "." }
                             " " (with_code(&problem.advice))
                         }
                     }

@@ -182,8 +182,7 @@ fn web_config(file: &WebConfigView, now: Timestamp) -> Markup {
 
 /// A time that may not be known.
 fn when(time: Option<Timestamp>, now: Timestamp) -> Markup {
-    match time {
-        Some(time) => ago(time, now),
-        None => html! { span.faint { "not yet" } },
+    html! {
+        @match time { Some(time) => (ago(time, now)), None => span.faint { "not yet" } }
     }
 }

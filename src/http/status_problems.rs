@@ -29,18 +29,18 @@ pub(super) fn problems(view: &StatusView) -> Vec<Problem> {
     found
 }
 
-fn critical(problem: impl Into<String>, advice: impl Into<String>) -> Problem {
+fn critical(what: impl Into<String>, advice: impl Into<String>) -> Problem {
     Problem {
         severity: Severity::Critical,
-        problem: problem.into(),
+        what: what.into(),
         advice: advice.into(),
     }
 }
 
-fn warning(problem: impl Into<String>, advice: impl Into<String>) -> Problem {
+fn warning(what: impl Into<String>, advice: impl Into<String>) -> Problem {
     Problem {
         severity: Severity::Warning,
-        ..critical(problem, advice)
+        ..critical(what, advice)
     }
 }
 

@@ -43,7 +43,8 @@ pub(super) struct StatusView {
 pub(super) struct Problem {
     /// `critical`: figures are old, incomplete or get lost. Otherwise `warning`.
     pub(super) severity: Severity,
-    pub(super) problem: String,
+    #[serde(rename = "problem")]
+    pub(super) what: String,
     pub(super) advice: String,
 }
 

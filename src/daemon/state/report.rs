@@ -39,10 +39,16 @@ impl State {
             first_round: self.first_round(),
             store_kind: sources.store_kind,
             store_place: masker.masked(&sources.store_place),
-            save_error: notes.save_error.map(|error| masked_error(error, &masker)),
+            save_error: notes
+                .save_error
+                .as_ref()
+                .map(|error| masked_error(error, &masker)),
             queued_webhooks: sources.queued_webhooks.as_ref().map(|count| count()),
             limits: self.limit_uses(flow.largest_listing),
-            config_error: notes.config_error.map(|error| masked_error(error, &masker)),
+            config_error: notes
+                .config_error
+                .as_ref()
+                .map(|error| masked_error(error, &masker)),
             web_file: sources.journal.web_file(),
             errors: self.project_errors(&masker),
         }
@@ -128,9 +134,9 @@ fn masked_settings(settings: &[Setting], masker: &Masker) -> Vec<Setting> {
     masked.collect()
 }
 
-fn masked_error(error: NotedError, masker: &Masker) -> NotedError {
+fn masked_error(error: &NotedError, masker: &Masker) -> NotedError {
     NotedError {
+        at: error.at,
         message: masker.masked(&error.message),
-        ..error
     }
 }
