@@ -44,6 +44,7 @@ mod openapi;
 mod pipeline_page;
 mod promptness;
 mod prose;
+mod ref_pipelines;
 mod refused_starts;
 mod reload;
 mod remediation;
