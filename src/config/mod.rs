@@ -43,7 +43,7 @@ mod yaml;
 
 pub use classification::Classification;
 pub use counting::{Preset, describe as describe_rules};
-pub use gitlab::{GitLab, TOKEN_VARIABLE};
+pub use gitlab::{Api, GitLab, TOKEN_VARIABLE};
 pub use key_info::{Absence, KeyInfo};
 pub use limits::Limits;
 pub use load::{Config, StateConfig, keys};

@@ -102,7 +102,8 @@ impl Generation {
             journal: journal.clone(),
             has_token: config.gitlab.token.is_some(),
         };
-        let poller = Poller::new(client.clone(), config.watch.clone(), state.clone());
+        let poller = Poller::new(client.clone(), config.watch.clone(), state.clone())
+            .with_api(config.gitlab.api);
         let remediation = remediation::open(config, &state, store, poller.waker())?;
         let hooks = config.webhooks.gitlab.as_ref();
         let webhooks =

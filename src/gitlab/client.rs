@@ -289,6 +289,6 @@ fn name_or_id(text: &str) -> NameOrId<'_> {
         .map_or_else(|_| NameOrId::from(text), NameOrId::Id)
 }
 
-fn date_time(time: Timestamp) -> Option<DateTime<Utc>> {
+pub(super) fn date_time(time: Timestamp) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(time.unix(), 0)
 }

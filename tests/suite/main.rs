@@ -69,6 +69,7 @@ mod state_on_disk;
 mod state_on_s3;
 mod status_page;
 mod store_s3;
+mod sweeps;
 mod tools;
 mod tracks;
 mod truth;

@@ -14,6 +14,7 @@ use crate::base::project_problem::ProjectProblem;
 use crate::gitlab::{Error, Project, Rejected};
 use crate::ingest::{
     AbsentAttempts, FormerProject, Observations, Origin, PollEvents, Resume, ScheduleSight,
+    SweepReport,
 };
 use crate::metrics::ScheduleRow;
 use ci_history::{JobObservation, NotListed, PipelineObservation, TimelineKey, Timestamp};
@@ -381,6 +382,14 @@ impl PollEvents for State {
         } else {
             tracing::debug!("schedules still not read: {error}");
         }
+    }
+
+    fn swept(&self, report: SweepReport) {
+        self.exposition.telemetry().swept(
+            report.answered,
+            report.asked - report.answered,
+            report.size,
+        );
     }
 
     fn first_round_ended(&self) {
