@@ -306,7 +306,9 @@ impl PollEvents for State {
         let facts = project_id.and_then(|id| inner.projects.facts(id));
         let path = facts.map_or_else(|| Arc::from(name), |facts| facts.path.clone());
         let default_branch = facts.and_then(|facts| facts.default_branch.clone());
-        let news = inner.health.poll_failed(&path, error);
+        let news = inner
+            .health
+            .poll_failed(&path, error, self.clock.local_now());
         if news.ci_was_disabled {
             self.exposition.remove_project(&path);
             self.exposition
