@@ -15,7 +15,7 @@ use gitlab_simulator::{DEFAULT_TOKEN, Handle, Options, Recorded, start};
 use job_failure_exporter::base::api::Endpoint;
 use job_failure_exporter::base::project_memory::SchedulesMemory;
 use job_failure_exporter::base::project_problem::ProjectProblem;
-use job_failure_exporter::config::{Config, Overrides};
+use job_failure_exporter::config::{Api, Config, Overrides};
 use job_failure_exporter::gitlab::{Error, Project, Rejected, TransportMetrics};
 use job_failure_exporter::ingest::{
     AbsentAttempts, FormerProject, Observations, PollEvents, Poller, Resume, ScheduleSight,
@@ -204,9 +204,9 @@ fn tally(counter: &Counter, requests: &[Recorded], others: &mut BTreeMap<&'stati
     }
 }
 
-/// Measures an hour of polling. The first minute before it reads the existing pipelines. Requires a runtime
+/// Measures an hour of polling that learns by this API what moved. The first minute before it reads the existing pipelines. Requires a runtime
 /// with paused time.
-pub async fn hour() -> Hour {
+pub async fn hour(api: Api) -> Hour {
     let (end, ended) = mpsc::channel();
     let gitlab = gitlab(ended);
     let kinds = fill(&gitlab);
@@ -228,7 +228,7 @@ pub async fn hour() -> Hour {
     let client =
         job_failure_exporter::daemon::client(&config.gitlab, Some(&config.limits), counter.clone())
             .unwrap();
-    let poller = Poller::new(client, config.watch, counter.clone());
+    let poller = Poller::new(client, config.watch, counter.clone()).with_api(api);
     // Tokio does not advance paused time by itself while a blocking task runs.
     let (release, held) = mpsc::channel::<()>();
     let holding = tokio::task::spawn_blocking(move || held.recv());

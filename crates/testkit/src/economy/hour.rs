@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::projects::{JOBS, PIPELINES, PROJECTS, ProjectKind};
 
+const SWEEP: &str = "graphql";
 const DISCOVERY: &str = "GET /groups/:id/projects";
 
 /// Requests for one project by purpose.
@@ -74,18 +75,40 @@ impl Hour {
             .unwrap();
         }
         let all: usize = self.costs.values().map(Cost::requests).sum();
-        let discovery = self.discovery();
+        let (discovery, sweeps) = (self.discovery(), self.sweeps());
         writeln!(
             text,
-            "{} requests in all, {discovery} of them to list the projects",
-            all + discovery
+            "{} requests in all, {discovery} of them to list the projects, {sweeps} of them sweeps",
+            all + discovery + sweeps
         )
         .unwrap();
         text
     }
 
     fn discovery(&self) -> usize {
-        self.others.values().sum()
+        self.others.values().sum::<usize>() - self.sweeps()
+    }
+
+    fn sweeps(&self) -> usize {
+        self.others.get(SWEEP).copied().unwrap_or_default()
+    }
+
+    /// Fails if sweeps take more requests than one for 50 projects every 30 seconds, or if they do not spare the listings.
+    #[track_caller]
+    pub fn is_swept(&self) {
+        assert_eq!(self.failed, 0);
+        assert_eq!(self.costs.len(), PROJECTS);
+        let most = PROJECTS.div_ceil(50) * 2 * 60;
+        assert!(self.sweeps() <= most, "{} sweeps", self.sweeps());
+        for (id, cost) in &self.costs {
+            // One an hour, which tells whether the project may be read.
+            assert!(cost.listings <= 3, "{id} {:?}: {cost:?}", self.kinds[id]);
+            assert!(
+                cost.cycles >= 2 * 60 - 6,
+                "{id} {:?}: {cost:?}",
+                self.kinds[id]
+            );
+        }
     }
 
     /// Fails if the requests exceed the budget.
