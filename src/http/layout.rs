@@ -31,13 +31,17 @@ pub(super) enum Tab {
     Jobs,
     Projects,
     Schedules,
+    Alerts,
+    Remediation,
 }
 
 /// Address and words of each page of the navigation.
-const TABS: [(Tab, &str, &str); 3] = [
+const TABS: [(Tab, &str, &str); 5] = [
     (Tab::Jobs, "/", "Jobs"),
     (Tab::Projects, "/projects", "Projects"),
     (Tab::Schedules, "/schedules", "Schedules"),
+    (Tab::Alerts, "/alerts", "Alerts"),
+    (Tab::Remediation, "/remediation", "Remediation"),
 ];
 
 /// A whole page; `content` goes into `main`, below the header.

@@ -3,7 +3,7 @@
 use ci_history::Timestamp;
 use http::StatusCode;
 use maud::{Markup, html};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::api::{bad_request, json_body};
 use super::context::{Context, Head};
@@ -30,6 +30,16 @@ pub(super) trait List: Row {
     /// Said where there is no row at all.
     fn none() -> Markup;
 
+    /// Said above the list.
+    fn about(_context: &Context, _now: Timestamp) -> Markup {
+        html! {}
+    }
+
+    /// What its JSON has besides the rows.
+    fn about_in_json(_context: &Context, _now: Timestamp) -> Map<String, Value> {
+        Map::new()
+    }
+
     fn json(&self) -> Value;
 
     /// The row of the table.
@@ -42,13 +52,17 @@ pub(super) fn list<R: List>(context: &Context, head: Head<'_>) -> Response {
     if let Some(problem) = query.problems.first() {
         return bad_request(problem);
     }
-    let (rows, matching) = query.arranged(R::all(context, (context.now)()));
-    let body = json!({
-        (R::NAME): rows.iter().map(List::json).collect::<Vec<_>>(),
-        "offset": query.paging.offset,
-        "limit": query.paging.limit,
-        "matching": matching,
-    });
+    let now = (context.now)();
+    let (rows, matching) = query.arranged(R::all(context, now));
+    let mut body = R::about_in_json(context, now);
+    let rows = rows.iter().map(List::json).collect();
+    body.insert(R::NAME.to_owned(), Value::Array(rows));
+    let part = [
+        ("offset", query.paging.offset),
+        ("limit", query.paging.limit),
+        ("matching", matching),
+    ];
+    body.extend(part.map(|(name, number)| (name.to_owned(), json!(number))));
     json_body(StatusCode::OK, &body)
 }
 
@@ -64,6 +78,7 @@ pub(super) fn respond<R: List>(context: &Context, head: Head<'_>) -> Response {
             (staleness_banner(context))
             div.title { h1 { (R::TITLE) } (as_of(now, &query.url(query.page))) }
             (problem_list(&query.problems))
+            (R::about(context, now))
             @if is_empty {
                 section.empty { p { (R::none()) } }
             } @else {

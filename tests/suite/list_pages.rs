@@ -23,7 +23,7 @@ async fn jobs(jobs: Vec<JobRow>) -> Serving {
 }
 
 /// The keys of an object, with those of the first of a list in it.
-fn keys(value: &Value) -> Vec<String> {
+pub(crate) fn keys(value: &Value) -> Vec<String> {
     match value {
         Value::Object(fields) => {
             let keys = fields.iter().flat_map(|(name, value)| {
@@ -39,7 +39,7 @@ fn keys(value: &Value) -> Vec<String> {
 }
 
 /// The example of an endpoint in `docs/api.md`.
-fn documented(endpoint: &str) -> Value {
+pub(crate) fn documented(endpoint: &str) -> Value {
     let docs = include_str!("../../docs/api.md");
     let section = docs.split(&format!("## `GET {endpoint}`\n")).nth(1);
     let example = section.unwrap().split("```json\n").nth(1).unwrap();
@@ -127,7 +127,7 @@ async fn a_parameter_that_cannot_be_read_leaves_the_page_usable() {
         ("?stat=failing", "found the parameter `stat`, wanted q"),
         ("?state=%3Cscript%3E", "`state` is `&lt;script&gt;`"),
     ] {
-        for path in ["/", "/projects", "/schedules"] {
+        for path in ["/", "/projects", "/schedules", "/alerts", "/remediation"] {
             let answer = serving.get(&format!("{path}{query}")).await;
             assert_eq!(answer.status(), 400, "{path}{query}");
             let page = answer.text().await.unwrap();
@@ -144,6 +144,8 @@ async fn a_parameter_that_cannot_be_read_leaves_the_page_usable() {
             "/api/v1/projects",
             "/api/v1/schedules",
             "/api/v1/grid",
+            "/api/v1/alerts",
+            "/api/v1/remediation",
         ] {
             let answer = serving.get(&format!("{path}{query}")).await;
             assert_eq!(answer.status(), 400, "{path}{query}");
