@@ -83,7 +83,7 @@ pub(super) fn quiet(check: &Check) -> String {
     let compared: Vec<_> = thresholds.iter().map(compared).collect();
     let remark = if !thresholds.iter().all(Threshold::is_in_use) {
         "; the threshold does not hold for the job as it is now"
-    } else if thresholds.iter().all(Threshold::is_reached) {
+    } else if check.is_reached() {
         "; the rule has a further condition, or its next evaluation is due"
     } else {
         ""

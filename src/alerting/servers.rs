@@ -69,17 +69,27 @@ impl Servers {
     pub async fn overview(&self) -> Overview {
         let (rules, routed) = tokio::join!(self.rules(), self.routed());
         Overview {
-            prometheus: reported(self.prometheus.as_ref().map(Prometheus::url), &rules),
-            alertmanager: reported(self.alertmanager.as_ref().map(Alertmanager::url), &routed),
-            alerts: joined(told(&rules).map(Vec::as_slice), told(&routed), |_| true),
-            for_people: self.for_people(told(&rules)),
+            prometheus: reported(
+                self.prometheus.as_ref().map(Prometheus::url),
+                rules.as_ref(),
+            ),
+            alertmanager: reported(
+                self.alertmanager.as_ref().map(Alertmanager::url),
+                routed.as_ref(),
+            ),
+            alerts: joined(
+                told(rules.as_ref()).map(Vec::as_slice),
+                told(routed.as_ref()),
+                |_| true,
+            ),
+            for_people: self.for_people(told(rules.as_ref())),
         }
     }
 
     /// Asks for everything about a job at `now`, in Unix seconds. A server's error becomes a conclusion.
     pub async fn ask(&self, job: JobLabels<'_>, now: i64) -> Report {
         let (rules, routed) = tokio::join!(self.rules(), self.routed());
-        let known = match (&self.prometheus, told(&rules)) {
+        let known = match (&self.prometheus, told(rules.as_ref())) {
             (Some(prometheus), Some(rules)) => {
                 let asking = known(prometheus, rules, job);
                 let known = prometheus.in_time(asking).await;
@@ -89,15 +99,25 @@ impl Servers {
         };
         let is_of_job = |labels: &Labels| job.are_in(labels);
         let mut report = Report {
-            prometheus: reported(self.prometheus.as_ref().map(Prometheus::url), &rules),
-            alertmanager: reported(self.alertmanager.as_ref().map(Alertmanager::url), &routed),
-            alerts: joined(told(&rules).map(Vec::as_slice), told(&routed), is_of_job),
+            prometheus: reported(
+                self.prometheus.as_ref().map(Prometheus::url),
+                rules.as_ref(),
+            ),
+            alertmanager: reported(
+                self.alertmanager.as_ref().map(Alertmanager::url),
+                routed.as_ref(),
+            ),
+            alerts: joined(
+                told(rules.as_ref()).map(Vec::as_slice),
+                told(routed.as_ref()),
+                is_of_job,
+            ),
             ..Report::default()
         };
         self.conclude_on_servers(&known, &mut report);
         let known = known.unwrap_or_default();
-        report.silence_url = self.silence_url(&report, &known, told(&rules));
-        let rules = told(&rules).filter(|_| known.missing.is_none());
+        report.silence_url = self.silence_url(&report, &known, told(rules.as_ref()));
+        let rules = told(rules.as_ref()).filter(|_| known.missing.is_none());
         report.thresholds = known.thresholds;
         conclude_on_alerts(&mut report, rules.map(Vec::as_slice), now);
         report
@@ -174,16 +194,16 @@ impl Servers {
 }
 
 /// A server with its error.
-fn reported<T>(url: Option<String>, answer: &Shared<T>) -> Option<ServerReport> {
+fn reported<T>(url: Option<String>, answer: Option<&Arc<Answer<T>>>) -> Option<ServerReport> {
     Some(ServerReport {
         url: url?,
-        error: answer.as_ref()?.as_ref().as_ref().err().cloned(),
+        error: answer?.as_ref().as_ref().err().cloned(),
     })
 }
 
 /// What a server told; `None` after an error, too.
-fn told<T>(answer: &Shared<T>) -> Option<&T> {
-    answer.as_ref()?.as_ref().as_ref().ok()
+fn told<T>(answer: Option<&Arc<Answer<T>>>) -> Option<&T> {
+    answer?.as_ref().as_ref().ok()
 }
 
 /// A sentence for each alert that is active, and for each that is not.

@@ -178,6 +178,14 @@ impl Threshold {
     }
 }
 
+impl Check {
+    /// Whether all thresholds are reached.
+    pub fn is_reached(&self) -> bool {
+        let mut thresholds = self.thresholds.iter();
+        thresholds.all(|it| it.is_in_use() && it.is_reached())
+    }
+}
+
 /// What each alert compares for the job, as far as Prometheus has its rule.
 pub(super) fn checks(rules: &[AlertRule], thresholds: &[Threshold], now: i64) -> Vec<Check> {
     let mut checks = Vec::new();

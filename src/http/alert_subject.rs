@@ -57,8 +57,7 @@ impl<'a> AlertSubject<'a> {
         let names = [self.job, self.schedule, self.ref_name, self.project];
         let name = names.into_iter().find(|name| !name.is_empty());
         let Some(name) = name else {
-            let instance = alert.label("instance");
-            return html! { @if instance.is_empty() { span.faint { "the exporter" } } @else { bdi { (instance) } } };
+            return html! { bdi { (alert.label("instance")) } };
         };
         let place = [self.project, self.ref_name];
         let place = place

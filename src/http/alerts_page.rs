@@ -179,11 +179,12 @@ impl Row for AlertListing {
         !self.is_helper()
     }
 
-    fn value(&self, key: &str) -> &str {
-        match key {
-            "severity" => &self.alert().severity,
-            key => self.alert().label(key),
-        }
+    fn value(&self, key: &str) -> Option<&str> {
+        let alert = self.alert();
+        Some(match key {
+            "severity" => &alert.severity,
+            key => alert.label(key),
+        })
     }
 
     fn compare(&self, other: &Self, sorting: Sorting<AlertColumn>) -> Ordering {
@@ -344,7 +345,7 @@ fn alert_row(listing: &AlertListing, now: Timestamp) -> Markup {
                     }
                 }
             }
-            td data-label="Severity" { (severity(&alert.severity)) }
+            td.severity data-label="Severity" { (severity(&alert.severity)) }
             td.states { (state(alert, now)) }
             td data-label="Since" { (ago(since, now)) }
             td.place { (AlertSubject::of(alert).markup(alert)) }

@@ -12,7 +12,7 @@ use crate::alerting::{Alert, Check, Report, ServerReport, Threshold};
 pub(super) fn job_alerts(context: &Context, now: Timestamp) -> Markup {
     let report = context.told.job();
     html! {
-        section.remediation.alerts-of-job {
+        section.job-alerts {
             h2 { "Alerts" }
             @match report {
                 None if context.monitor.is_none() => p.faint {
@@ -48,7 +48,7 @@ fn alerts(alerts: &[Alert], now: Timestamp) -> Markup {
             tbody { @for alert in alerts {
                 tr {
                     td { (link(Some(&alert.runbook_url), &html! { bdi { (alert.name) } })) }
-                    td data-label="Severity" { (severity(&alert.severity)) }
+                    td.severity data-label="Severity" { (severity(&alert.severity)) }
                     td.states { (state(alert, now)) }
                     td data-label="Since" { (ago(Timestamp::of_clock(alert.since_timestamp_seconds), now)) }
                     td data-label="Goes to" { @if let Some(delivery) = &alert.delivery { bdi { (delivery.receivers.join(", ")) } } }
@@ -70,7 +70,7 @@ fn thresholds(report: &Report, now: Timestamp) -> Markup {
                     td data-label="Fires at" { (each(check, Threshold::value_in_words)) }
                     td data-label="Level" { (each(check, |it| it.level().to_owned())) }
                     td data-label="Now" { (each(check, Threshold::found_in_words)) }
-                    td data-label="Would fire" { (would_fire(report, check, now)) }
+                    td.states data-label="Would fire" { (would_fire(report, check, now)) }
                 }
             } }
         }
@@ -81,7 +81,7 @@ fn each(check: &Check, words: impl Fn(&Threshold) -> String) -> Markup {
     html! {
         @for (at, threshold) in check.thresholds.iter().enumerate() {
             @if at > 0 { br; }
-            (words(threshold))
+            (with_code(&words(threshold)))
         }
     }
 }
@@ -92,6 +92,7 @@ fn would_fire(report: &Report, check: &Check, now: Timestamp) -> Markup {
         @if let Some(alert) = report.active(check) { (state(alert, now)) }
         @else if check.thresholds.iter().any(Threshold::is_off) { "never: switched off" }
         @else if let Some(at) = at { (ahead(Timestamp::of_clock(at), now)) ", if nothing changes" }
+        @else if check.is_reached() { span.faint { "reached: the rule has a further condition, or its next evaluation is due" } }
         @else { span.faint { "not by time alone" } }
     }
 }

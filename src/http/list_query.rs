@@ -48,8 +48,8 @@ pub(super) trait Row: Sized {
     }
 
     /// Its value for a parameter of [`Self::FILTERS`].
-    fn value(&self, _key: &str) -> &str {
-        ""
+    fn value(&self, _key: &str) -> Option<&str> {
+        None
     }
 
     /// Compares by the column of the order alone.
@@ -195,7 +195,7 @@ impl<R: Row> ListQuery<R> {
             .filter(|row| {
                 self.values
                     .iter()
-                    .all(|(key, value)| row.value(key) == value)
+                    .all(|(key, value)| row.value(key) == Some(value))
             })
             .filter(|row| words.is_empty() || has_words(row))
             .collect();

@@ -315,7 +315,7 @@ impl Service {
             }
             Way::Search(handler) => self.searches.respond(handler, &self.context, head).await,
             Way::Asking(subject, handler) => {
-                let context = subject.asked(&self.context, head).await;
+                let context = Box::pin(subject.asked(&self.context, head)).await;
                 self.searches.respond(handler, &context, head).await
             }
         }

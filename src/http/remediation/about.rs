@@ -116,7 +116,7 @@ fn circuits(remedies: &Remedies, ledger: &Ledger, now: Timestamp) -> Markup {
         @if all.is_empty() { p.faint { "No circuit is open: no job is given up." } }
         @else {
             p.faint { (closes) ", with " code { "circuit reset" } "." }
-            ul.refs { @for circuit in all.iter().take(SHOWN) { li { (one_circuit(circuit, now)) } } }
+            ul.circuits { @for circuit in all.iter().take(SHOWN) { li { (one_circuit(circuit, now)) } } }
             @if all.len() > SHOWN { p.more { (all.len() - SHOWN) " more are in " code { "/api/v1/remediation" } "." } }
         }
     }

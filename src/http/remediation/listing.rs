@@ -227,8 +227,8 @@ impl Row for RemedyListing {
         self.state() == state
     }
 
-    fn value(&self, _: &str) -> &str {
-        &self.job.project
+    fn value(&self, _: &str) -> Option<&str> {
+        Some(&self.job.project)
     }
 
     fn compare(&self, other: &Self, sorting: Sorting<RemedyColumn>) -> Ordering {
@@ -250,7 +250,7 @@ impl Row for RemedyListing {
 impl List for RemedyListing {
     const TAB: Tab = Tab::Remediation;
     const TITLE: &'static str = "Remediation";
-    const NAME: &'static str = "remediation";
+    const NAME: &'static str = "entries";
     const SEARCHED: &'static str = "Job, project, ref, rule, caller or reason";
     const NO_MATCH: &'static str = "No decision or action matches.";
 

@@ -55,7 +55,7 @@ async fn the_page_tells_decisions_actions_circuits_the_budget_and_who_stopped_it
     }
     let body = listed(&stage, &format!("?state=left_alone&project={SHOP}&q=unit")).await;
     assert_eq!(keys(&body), keys(&documented(API)), "{body:#}");
-    assert_eq!(body["remediation"][0]["reason"], "circuit_open");
+    assert_eq!(body["entries"][0]["reason"], "circuit_open");
     let none = listed(&stage, "?project=acme/other").await;
     assert_eq!(none["matching"], 0);
     assert!(
@@ -72,7 +72,7 @@ async fn actions_are_listed_with_their_result_and_count_against_the_budget() {
     stage.ended([flaky_runner("unit")]);
     stage.results_in_time(&["recovered"]).await;
     let body = listed(&stage, "?state=recovered").await;
-    let action = &body["remediation"][0];
+    let action = &body["entries"][0];
     assert_eq!(
         (&action["job"], &action["action"]),
         (&json!("unit"), &json!("recover"))
