@@ -107,7 +107,7 @@ impl Alertmanager {
 }
 
 impl Routed {
-    fn of(alerts: Vec<KnownAlert>, silences: Vec<Silence>) -> Self {
+    pub(super) fn of(alerts: Vec<KnownAlert>, silences: Vec<Silence>) -> Self {
         let fingerprints = alerts.iter().map(|alert| alert.fingerprint.clone());
         let inhibitors = fingerprints.zip(0..).collect();
         let silences = silences.into_iter();

@@ -1,16 +1,11 @@
 //! The alerts of Prometheus and those of Alertmanager, put together.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::alertmanager::{Delivery, KnownAlert, Routed};
 use super::labels::{Labels, label};
 use super::prometheus::{ActiveAlert, AlertRule};
 use super::report::{Alert, AlertState};
-
-/// The labels by which alerts are looked up. Alerts that have all of them in common are few.
-const SUBJECT: [&str; 6] = [
-    "project", "ref", "track", "job_name", "schedule", "severity",
-];
 
 /// The wanted alerts that are pending or fire. `None` stands for a server that does not tell: Alertmanager knows what
 /// fires if Prometheus does not tell.
@@ -24,17 +19,11 @@ pub(super) fn joined(
     let Some(routed) = routed else {
         return alerts;
     };
-    let mut places: HashMap<_, Vec<usize>> = HashMap::new();
-    for (place, alert) in alerts.iter().enumerate() {
-        let same = places.entry(subject(&alert.labels)).or_default();
-        same.push(place);
-    }
+    let mut places = Places::of(&alerts);
     let mut deliveries = Vec::new();
     let mut others = Vec::new();
     for known in routed.alerts.iter().filter(|it| is_wanted(&it.labels)) {
-        let same = places.get(&subject(&known.labels));
-        let mut same = same.into_iter().flatten().copied();
-        if let Some(place) = same.find(|place| is_sent_as(&alerts[*place], known)) {
+        if let Some(place) = places.find(&alerts, known) {
             deliveries.push((place, routed.delivery(known)));
         } else if rules.is_none() {
             others.push(known_alert(known, routed.delivery(known)));
@@ -47,8 +36,46 @@ pub(super) fn joined(
     alerts
 }
 
-fn subject(labels: &Labels) -> [String; SUBJECT.len()] {
-    SUBJECT.map(|name| label(labels, name).to_owned())
+/// Alerts that are compared with all others to learn which labels Prometheus adds on the way.
+const MOST_SEARCHES: usize = 50;
+
+/// Finds the alert of Prometheus that Alertmanager has, among ten thousands.
+struct Places {
+    by_labels: HashMap<Labels, usize>,
+    /// Sets of labels that a Prometheus adds on the way, as far as they are known.
+    external: Vec<BTreeSet<String>>,
+    searches: usize,
+}
+
+impl Places {
+    fn of(alerts: &[Alert]) -> Self {
+        let places = alerts.iter().map(|alert| alert.labels.clone()).zip(0..);
+        Self {
+            by_labels: places.collect(),
+            external: vec![BTreeSet::new()],
+            searches: 0,
+        }
+    }
+
+    fn find(&mut self, alerts: &[Alert], known: &KnownAlert) -> Option<usize> {
+        let without = |external: &BTreeSet<String>| {
+            let mut labels = known.labels.clone();
+            labels.retain(|name, _| !external.contains(name));
+            self.by_labels.get(&labels).copied()
+        };
+        if let Some(place) = self.external.iter().find_map(without) {
+            return Some(place);
+        }
+        if self.searches >= MOST_SEARCHES {
+            return None;
+        }
+        self.searches += 1;
+        let place = alerts.iter().position(|alert| is_sent_as(alert, known))?;
+        let own = &alerts[place].labels;
+        let added = known.labels.keys().filter(|name| !own.contains_key(*name));
+        self.external.push(added.cloned().collect());
+        Some(place)
+    }
 }
 
 /// Prometheus adds its external labels on the way.
@@ -100,5 +127,42 @@ fn known_alert(known: &KnownAlert, delivery: Delivery) -> Alert {
         runbook_url: known.annotations.runbook_url.clone(),
         silence_url: known.annotations.silence_url.clone(),
         delivery: Some(delivery),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn ten_thousand_alerts_that_differ_in_one_label_find_their_receivers_quickly() {
+        let labels = |n: usize| json!({"alertname": "CIMassFailure", "severity": "warning", "n": n.to_string()});
+        let active = (0..10_000).map(
+            |n| json!({"labels": labels(n), "state": "firing", "activeAt": "2026-01-05T08:00:00Z"}),
+        );
+        let rule = json!({"name": "CIMassFailure", "query": "x", "duration": 0, "alerts": active.collect::<Vec<_>>()});
+        let rules: Vec<AlertRule> = serde_json::from_value(json!([rule])).unwrap();
+        // In another order, with a label of Prometheus; every second one is of another Prometheus.
+        let sent = (0..20_000).rev().map(|n| {
+            let mut labels = labels(n);
+            labels["cluster"] = json!("eu");
+            json!({
+                "labels": labels, "startsAt": "2026-01-05T08:00:00Z", "fingerprint": n.to_string(),
+                "receivers": [{"name": n.to_string()}], "status": {"silencedBy": [], "inhibitedBy": []}
+            })
+        });
+        let mut sent = sent.collect::<Vec<_>>();
+        sent.rotate_left(10_010);
+        let routed = Routed::of(serde_json::from_value(json!(sent)).unwrap(), Vec::new());
+        let begun = std::time::Instant::now();
+        let alerts = joined(Some(&rules), Some(&routed), |_| true);
+        assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+        assert_eq!(alerts.len(), 10_000);
+        for alert in &alerts {
+            let receivers = &alert.delivery.as_ref().unwrap().receivers;
+            assert_eq!(receivers[0], alert.label("n"));
+        }
     }
 }
