@@ -1,6 +1,6 @@
 //! The alerts of Prometheus and those of Alertmanager, put together.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::alertmanager::{Delivery, KnownAlert, Routed};
 use super::labels::{Labels, label};
@@ -37,11 +37,13 @@ pub(super) fn joined(
 }
 
 /// Alerts that are compared with all others to learn which labels Prometheus adds on the way.
-const MOST_SEARCHES: usize = 50;
+const MOST_SEARCHES: usize = 500;
 
 /// Finds the alert of Prometheus that Alertmanager has, among ten thousands.
 struct Places {
     by_labels: HashMap<Labels, usize>,
+    /// Another Prometheus may send alerts of other names.
+    names: HashSet<String>,
     /// Sets of labels that a Prometheus adds on the way, as far as they are known.
     external: Vec<BTreeSet<String>>,
     searches: usize,
@@ -52,6 +54,7 @@ impl Places {
         let places = alerts.iter().map(|alert| alert.labels.clone()).zip(0..);
         Self {
             by_labels: places.collect(),
+            names: alerts.iter().map(|alert| alert.name.clone()).collect(),
             external: vec![BTreeSet::new()],
             searches: 0,
         }
@@ -66,7 +69,8 @@ impl Places {
         if let Some(place) = self.external.iter().find_map(without) {
             return Some(place);
         }
-        if self.searches >= MOST_SEARCHES {
+        let is_known = self.names.contains(label(&known.labels, "alertname"));
+        if !is_known || self.searches >= MOST_SEARCHES {
             return None;
         }
         self.searches += 1;
