@@ -16,21 +16,21 @@
 //! | [`ingest`] | polling: when each project is read, and from where on |
 //! | [`remediation`] | bringing failed jobs back: rules, guard, actions and their record |
 //! | [`http`] | server, routes and pages |
-//! | [`explain`] | the answers of Prometheus and Alertmanager about one job |
+//! | [`alerting`] | the answers of Prometheus and Alertmanager |
 //! | [`assets`] | the shipped rules, routes and dashboards, written with given addresses and thresholds |
 //! | [`daemon`] | the state, wiring, saving and shutdown |
 //! | [`cli`] | commands, one file each |
 //!
-//! `base` <- `config`, `gitlab`, `store`, `metrics`, `explain`, `assets` <- `ingest`, `http`, `remediation` <- `daemon` <- `cli`: a module
+//! `base` <- `config`, `gitlab`, `store`, `metrics`, `alerting`, `assets` <- `ingest`, `http`, `remediation` <- `daemon` <- `cli`: a module
 //! imports only modules to its left, and modules at the same place do not import each other. All of them use the
 //! crate [`ci_history`], which counts. Its [`ci_history::clock`] is the only reader of the wall clock.
 
+pub mod alerting;
 pub mod assets;
 pub mod base;
 pub mod cli;
 pub mod config;
 pub mod daemon;
-pub mod explain;
 pub mod gitlab;
 pub mod http;
 pub mod ingest;

@@ -16,8 +16,8 @@ use super::common::{Console, StoreArgs};
 use super::job_facts::{facts, print_window};
 use super::saved::{TimelineFilter, entry, name, selected, unknown_job};
 use super::table::{minute, print_aligned, printable};
+use crate::alerting::{Asker, JobLabels, Report, Servers, server_url};
 use crate::config::StateConfig;
-use crate::explain::{JobLabels, Report, Servers, server_url};
 use crate::http::{JobEntry, JobView};
 use crate::store::Saved;
 
@@ -95,7 +95,7 @@ pub async fn run(
         .or(config.prometheus_url.clone());
     let alertmanager = (args.alertmanager_url.clone()).or(config.alertmanager_url.clone());
     let is_asked = prometheus.is_some();
-    let servers = Servers::new(prometheus, alertmanager)?;
+    let servers = Servers::new(prometheus, alertmanager, Asker::Command)?;
     let mut found = Vec::new();
     for saved in &saved {
         let Some(row) = saved.timeline.row(&args.job, &config.counting) else {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::exporter_access::{AccessArgs, Login, secret};
-use crate::explain::server_url;
+use crate::alerting::server_url;
 
 /// Longest time for an answer: an action takes some requests to GitLab.
 const TIMEOUT: Duration = Duration::from_mins(5);

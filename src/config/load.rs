@@ -72,6 +72,10 @@ pub struct Config {
     pub show_logs: Option<bool>,
     /// Whether `POST /-/reload` is served.
     pub enables_lifecycle: bool,
+    /// Where pages get alerts from; the path ends in `/`.
+    pub prometheus_url: Option<Url>,
+    /// Where pages get silences and receivers from; the path ends in `/`.
+    pub alertmanager_url: Option<Url>,
     given: Given,
     settings: Vec<Setting>,
 }
@@ -223,6 +227,8 @@ impl Config {
             classification,
             owners: state.owners,
             store: state.store,
+            prometheus_url: state.prometheus_url,
+            alertmanager_url: state.alertmanager_url,
             webhooks: Webhooks::read(&root.section("webhooks")),
             remediation,
             limits: Limits::read(&root.section("limits")),

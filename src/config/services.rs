@@ -1,4 +1,4 @@
-//! The sections `prometheus` and `alertmanager`: servers that commands ask.
+//! The sections `prometheus` and `alertmanager`: servers that pages and commands ask.
 
 use url::Url;
 
@@ -12,14 +12,14 @@ keys! {
         Form::new("URL", "the address of a Prometheus, such as `http://127.0.0.1:9090`"),
         service_url,
     )
-    .doc("Address of the Prometheus that evaluates the alert rules, for commands that ask which alerts are pending or firing. Not needed to run the exporter.");
+    .doc("Address of the Prometheus that evaluates the alert rules, for the pages of alerts and jobs and for `explain`: which alerts are pending or fire. Counting and exposing do without.");
 
     ALERTMANAGER_URL: Key<Url> = Key::text(
         "alertmanager.url",
         Form::new("URL", "the address of an Alertmanager, such as `http://127.0.0.1:9093`"),
         service_url,
     )
-    .doc("Address of the Alertmanager, for commands that ask about silences, inhibition and receivers. Not needed to run the exporter.");
+    .doc("Address of the Alertmanager, for the same: silences, inhibition and receivers. Counting and exposing do without.");
 }
 
 fn service_url(text: &str) -> Result<Url, String> {

@@ -18,6 +18,9 @@ pub enum DaemonError {
     /// TLS and users of the server.
     #[error("the file of `web.config_file` cannot be used:\n{0}")]
     Web(#[from] WebConfigError),
+    /// How to reach Prometheus and Alertmanager.
+    #[error(transparent)]
+    Monitor(#[from] crate::alerting::ClientError),
     /// How to reach GitLab.
     #[error(transparent)]
     GitLab(#[from] BuildError),

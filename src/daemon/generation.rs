@@ -20,6 +20,7 @@ use super::state::State;
 use super::telemetry::Traffic;
 use super::webhooks::{self, Inbox, Work};
 use super::{loading, remediation};
+use crate::alerting::{Asker, Monitor, Servers};
 use crate::config::Config;
 use crate::http::{Remedies, Service, job_url};
 use crate::ingest::Poller;
@@ -44,6 +45,7 @@ pub(super) struct Generation {
     instance: Instance,
     saver: Saver,
     remediation: Option<(Arc<Remedies>, Arc<Executor>)>,
+    monitor: Option<Arc<Monitor>>,
     pub(super) state: Arc<State>,
 }
 
@@ -52,6 +54,19 @@ pub(super) struct Running {
     stop: CancellationToken,
     task: JoinHandle<Result<usize, StoreError>>,
     pub(super) state: Arc<State>,
+}
+
+/// Prometheus and Alertmanager; `None` if neither has an address.
+fn monitor(config: &Config) -> Result<Option<Arc<Monitor>>, DaemonError> {
+    let urls = (
+        config.prometheus_url.clone(),
+        config.alertmanager_url.clone(),
+    );
+    if urls == (None, None) {
+        return Ok(None);
+    }
+    let servers = Servers::new(urls.0, urls.1, Asker::Exporter)?;
+    Ok(Some(Arc::new(Monitor::new(servers))))
 }
 
 /// What is exposed of failing jobs besides their figures.
@@ -124,6 +139,7 @@ impl Generation {
                 interval: config.store.save_interval,
             },
             remediation,
+            monitor: monitor(config)?,
             state,
         })
     }
@@ -136,6 +152,9 @@ impl Generation {
         let mut service = Service::new(state.exposition.clone(), state.clone(), now);
         if let Some((remedies, _)) = &self.remediation {
             service = service.with_remedies(remedies.clone());
+        }
+        if let Some(monitor) = &self.monitor {
+            service = service.with_monitor(monitor.clone());
         }
         if let Some((inbox, _)) = &self.webhooks {
             service = service.with_webhooks(inbox.clone());
@@ -160,6 +179,7 @@ impl Generation {
             instance,
             saver,
             remediation,
+            monitor: _,
             state,
         } = self;
         if let Some((_, work)) = webhooks {

@@ -1,6 +1,6 @@
 //! Times, links and commits as HTML.
 
-use ci_history::Timestamp;
+use ci_history::{CommitInfo, Timestamp};
 use maud::{Markup, html};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -11,6 +11,19 @@ pub(super) fn ago(then: Timestamp, now: Timestamp) -> Markup {
     let utc = human::utc(then.unix());
     html! {
         time datetime=(utc) title=(utc) { (human::ago(now.unix().saturating_sub(then.unix()))) }
+    }
+}
+
+/// A time in the future: `in 3 h 2 min`.
+pub(super) fn ahead(at: Timestamp, now: Timestamp) -> Markup {
+    let left = at.unix().saturating_sub(now.unix());
+    let utc = human::utc(at.unix());
+    match u64::try_from(left) {
+        Err(_) => ago(at, now),
+        Ok(left) => {
+            let words = human::span(std::time::Duration::from_secs(left).as_secs_f64());
+            html! { time datetime=(utc) title=(utc) { "in " (words) } }
+        }
     }
 }
 
@@ -72,6 +85,16 @@ pub(super) fn commit(commit: Option<&str>, project_url: Option<&str>) -> Markup 
                 url.as_deref(),
                 &html! { code title=(commit) { bdi { (short(commit)) } } },
             )
+        }
+    }
+}
+
+/// Title and author of a commit.
+pub(super) fn said(info: Option<&CommitInfo>) -> Markup {
+    html! {
+        @if let Some(info) = info {
+            @if !info.title().is_empty() { " “" bdi { (info.title()) } "”" }
+            @if !info.author().is_empty() { " by " b { bdi { (info.author()) } } }
         }
     }
 }

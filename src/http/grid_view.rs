@@ -6,7 +6,7 @@ use ci_history::{
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use super::format::{ago, commit, is_web, short};
+use super::format::{ago, commit, is_web, said, short};
 use super::job_path::job_page_path;
 use super::pipeline_path::pipeline_path;
 use super::selection::Paging;
@@ -45,10 +45,7 @@ pub(super) fn culprits(entry: &GridEntry, now: Timestamp) -> Markup {
                     li {
                         b { (jobs.len()) @if jobs.len() == 1 { " job" } @else { " jobs" } }
                         " began to fail at " (commit(Some(&pipeline.commit), entry.project_url.as_deref()))
-                        @if let Some(info) = &pipeline.info {
-                            @if !info.title().is_empty() { " “" bdi { (info.title()) } "”" }
-                            @if !info.author().is_empty() { " by " b { bdi { (info.author()) } } }
-                        }
+                        (said(pipeline.info.as_deref()))
                         @if let Some(at) = pipeline.at { ", " (ago(at, now)) }
                         ": "
                         @for (at, job) in jobs.iter().take(NAMED_JOBS).enumerate() {

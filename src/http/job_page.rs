@@ -9,7 +9,9 @@ use maud::{Markup, html};
 use url::form_urlencoded;
 
 use super::context::{Context, Head};
-use super::format::{ago, commit, in_gitlab, link};
+use super::duration_chart::duration_chart;
+use super::format::{ago, commit, in_gitlab, link, said};
+use super::job_alerts::job_alerts;
 use super::job_path::JobPath;
 use super::layout::{page, staleness_banner};
 use super::pipeline_path::pipeline_link;
@@ -27,14 +29,8 @@ struct BroughtBack {
 }
 
 pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
-    let mut query = form_urlencoded::parse(head.query.as_bytes());
-    let track = query.find_map(|(key, value)| (key == "track").then_some(value));
-    let entry = JobPath::parse(head.path).and_then(|at| {
-        let track = track.as_deref();
-        (context.status).job(&at.project, &at.ref_name, track, &at.job)
-    });
     let session = context.session(head.headers);
-    let (code, page) = match entry {
+    let (code, page) = match named(context, head) {
         Some(job) => {
             let title = format!("{} · {}", job.row.name, job.project);
             let now = (context.now)();
@@ -44,7 +40,8 @@ pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
             };
             let shows_logs = context.status.shows_logs();
             let staleness = staleness_banner(context);
-            let content = content(&job, &staleness, &brought_back, shows_logs, now);
+            let alerts = job_alerts(context, now);
+            let content = content(&job, &staleness, &brought_back, &alerts, shows_logs, now);
             (StatusCode::OK, page(&title, context, &content))
         }
         None => (
@@ -55,10 +52,20 @@ pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
     with_session(uncached(code, HTML, page), session.as_ref())
 }
 
+/// The job that the path and `track` name.
+pub(super) fn named(context: &Context, head: Head<'_>) -> Option<JobEntry> {
+    let mut query = form_urlencoded::parse(head.query.as_bytes());
+    let track = query.find_map(|(key, value)| (key == "track").then_some(value));
+    let at = JobPath::parse(head.path)?;
+    let track = track.as_deref();
+    (context.status).job(&at.project, &at.ref_name, track, &at.job)
+}
+
 fn content(
     job: &JobEntry,
     staleness: &Markup,
     brought_back: &BroughtBack,
+    alerts: &Markup,
     shows_logs: bool,
     now: Timestamp,
 ) -> Markup {
@@ -78,7 +85,9 @@ fn content(
                 }
             }
             (brought_back.section)
+            (alerts)
             (numbers(job, now))
+            (duration_chart(figures))
             (executions(job, &brought_back.by, now))
             (legend())
         }
@@ -182,6 +191,7 @@ fn since(job: &JobEntry, failing: &Failing, now: Timestamp) -> Markup {
                 dt { "First failing commit" } dd { (commit(failing.first_failing_commit.as_deref(), project_url)) }
                 dt { "Last passing commit" } dd { (commit(failing.last_passing_commit.as_deref(), project_url)) }
             }
+            @if let Some(info) = &failing.first_failing_info { p { "First failing:" (said(Some(info))) } }
             @if compare.is_some() {
                 p { (link(compare.as_deref(), &html! { "Compare the two commits" })) }
             } @else if same && failing.first_failing_commit.is_some() {
@@ -255,7 +265,7 @@ fn executions(job: &JobEntry, by: &BTreeMap<u64, Arc<str>>, now: Timestamp) -> M
     html! {
         h2 { "Executions in the window, newest first" }
         table.executions {
-            thead { tr { th scope="col" { "Outcome" } th scope="col" { "Pipeline" } th scope="col" { "Job" } th scope="col" { "Commit" } th scope="col" { "Ended" } } }
+            thead { tr { th scope="col" { "Outcome" } th scope="col" { "Pipeline" } th scope="col" { "Job" } th scope="col" { "Commit" } th scope="col" { "Took" } th scope="col" { "Ended" } } }
             tbody { @for entry in window.iter().rev() { (execution(entry, job, by, now)) } }
         }
     }
@@ -282,6 +292,7 @@ fn execution(
             }
             td data-label="Job" { @if let Some(id) = entry.job_id { (link(entry.web_url.as_deref(), &html! { (id) })) } }
             td data-label="Commit" { @if entry.commit.is_some() { (commit(entry.commit.as_deref(), project_url)) } }
+            td data-label="Took" { @if let Some(took) = entry.duration { (human::span(took.seconds())) } }
             td data-label="Ended" { @if let Some(at) = entry.finished_at { (ago(at, now)) } }
         }
     }

@@ -59,6 +59,7 @@ struct ExecutionView<'a> {
     pipeline_id: Option<u64>,
     commit: Option<&'a str>,
     finished_timestamp_seconds: Option<i64>,
+    duration_seconds: Option<f64>,
     web_url: Option<&'a str>,
 }
 
@@ -66,6 +67,8 @@ struct ExecutionView<'a> {
 struct FailingView<'a> {
     since_timestamp_seconds: Option<i64>,
     first_failing_commit: Option<&'a str>,
+    first_failing_title: Option<&'a str>,
+    first_failing_author: Option<&'a str>,
     last_passing_commit: Option<&'a str>,
     compare_url: Option<String>,
     job_id: Option<u64>,
@@ -143,6 +146,7 @@ impl<'a> ExecutionView<'a> {
             pipeline_id: entry.pipeline_id,
             commit: entry.commit.as_deref(),
             finished_timestamp_seconds: entry.finished_at.map(Timestamp::unix),
+            duration_seconds: entry.duration.map(Span::seconds),
             web_url: entry.web_url.as_deref().filter(|url| is_web(url)),
         }
     }
@@ -151,9 +155,13 @@ impl<'a> ExecutionView<'a> {
 impl<'a> FailingView<'a> {
     fn of(failing: &'a Failing, project_url: Option<&str>) -> Self {
         let class = failing.failure_class.unwrap_or(FailureClass::Unknown);
+        let info = failing.first_failing_info.as_deref();
+        let known = |text: &'a str| Some(text).filter(|text| !text.is_empty());
         Self {
             since_timestamp_seconds: failing.since.map(Timestamp::unix),
             first_failing_commit: failing.first_failing_commit.as_deref(),
+            first_failing_title: info.and_then(|info| known(info.title())),
+            first_failing_author: info.and_then(|info| known(info.author())),
             last_passing_commit: failing.last_passing_commit.as_deref(),
             compare_url: failing.compare_url(project_url.filter(|url| is_web(url))),
             job_id: failing.job_id,

@@ -31,14 +31,18 @@ pub(super) enum Tab {
     Jobs,
     Projects,
     Schedules,
+    Alerts,
+    Remediation,
     Status,
 }
 
 /// Address and words of each page of the navigation.
-const TABS: [(Tab, &str, &str); 4] = [
+const TABS: [(Tab, &str, &str); 6] = [
     (Tab::Jobs, "/", "Jobs"),
     (Tab::Projects, "/projects", "Projects"),
     (Tab::Schedules, "/schedules", "Schedules"),
+    (Tab::Alerts, "/alerts", "Alerts"),
+    (Tab::Remediation, "/remediation", "Remediation"),
     (Tab::Status, "/status", "Status"),
 ];
 

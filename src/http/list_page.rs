@@ -3,7 +3,7 @@
 use ci_history::Timestamp;
 use http::StatusCode;
 use maud::{Markup, html};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::api::{bad_request, json_body};
 use super::context::{Context, Head};
@@ -36,6 +36,16 @@ pub(super) trait ListRow: Row {
 pub(super) trait List: ListRow {
     const TAB: Tab;
 
+    /// Said above the list.
+    fn about(_context: &Context, _now: Timestamp) -> Markup {
+        html! {}
+    }
+
+    /// What its JSON has besides the rows.
+    fn about_in_json(_context: &Context, _now: Timestamp) -> Map<String, Value> {
+        Map::new()
+    }
+
     /// All rows.
     fn all(context: &Context, now: Timestamp) -> Vec<Self>;
 }
@@ -48,21 +58,30 @@ pub(super) fn list<R: List>(context: &Context, head: Head<'_>) -> Response {
     }
     let now = (context.now)();
     let body = list_body(&query, R::all(context, now), now);
-    json_body(StatusCode::OK, &body)
+    let mut about = R::about_in_json(context, now);
+    about.extend(body);
+    json_body(StatusCode::OK, &about)
 }
 
 /// The wanted rows as every list of the API gives them.
-pub(super) fn list_body<R: ListRow>(query: &ListQuery<R>, rows: Vec<R>, now: Timestamp) -> Value {
+pub(super) fn list_body<R: ListRow>(
+    query: &ListQuery<R>,
+    rows: Vec<R>,
+    now: Timestamp,
+) -> Map<String, Value> {
     let total = rows.len();
     let (rows, matching) = query.arranged(rows);
-    json!({
-        "as_of_timestamp_seconds": now,
-        (R::NAME): rows.iter().map(ListRow::json).collect::<Vec<_>>(),
-        "offset": query.paging.offset,
-        "limit": query.paging.limit,
-        "matching": matching,
-        "total": total,
-    })
+    let body = [
+        ("as_of_timestamp_seconds", json!(now)),
+        (R::NAME, rows.iter().map(ListRow::json).collect()),
+        ("offset", json!(query.paging.offset)),
+        ("limit", json!(query.paging.limit)),
+        ("matching", json!(matching)),
+        ("total", json!(total)),
+    ];
+    body.map(|(name, value)| (name.to_owned(), value))
+        .into_iter()
+        .collect()
 }
 
 /// Answers a browser.
@@ -74,6 +93,7 @@ pub(super) fn respond<R: List>(context: &Context, head: Head<'_>) -> Response {
             (staleness_banner(context))
             div.title { h1 { (R::TITLE) } (as_of(now, &query.url(query.page))) }
             (problem_list(&query.problems))
+            (R::about(context, now))
             (listed(&query, R::all(context, now), now))
         }
     };

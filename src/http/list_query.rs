@@ -13,6 +13,14 @@ use super::sorting::{Column, Sorting};
 /// Rows of an answer of the API at most.
 pub(super) const HIGHEST_LIMIT: usize = 1000;
 
+/// A parameter that selects rows by one of their values.
+pub(super) struct Filter {
+    pub(super) key: &'static str,
+    pub(super) label: &'static str,
+    /// The possible values; any text without them.
+    pub(super) choices: &'static [&'static str],
+}
+
 /// A row of a list.
 pub(super) trait Row: Sized {
     type Column: Column;
@@ -26,10 +34,23 @@ pub(super) trait Row: Sized {
     /// Value and words of each state.
     const STATES: &'static [(&'static str, &'static str)];
 
+    /// Further parameters that select rows.
+    const FILTERS: &'static [Filter] = &[];
+
     /// The texts that words are searched in.
     fn texts(&self) -> Vec<&str>;
 
     fn has_state(&self, state: &str) -> bool;
+
+    /// Whether it is listed also if no state is asked for.
+    fn is_usual(&self) -> bool {
+        true
+    }
+
+    /// Its value for a parameter of [`Self::FILTERS`].
+    fn value(&self, _key: &str) -> Option<&str> {
+        None
+    }
 
     /// Compares by the column of the order alone.
     fn compare(&self, other: &Self, sorting: Sorting<Self::Column>) -> Ordering;
@@ -61,6 +82,8 @@ pub(super) struct ListQuery<R: Row> {
     fixed: Vec<(&'static str, String)>,
     text: String,
     state: Option<&'static str>,
+    /// Wanted values, by parameter.
+    values: Vec<(&'static str, String)>,
     column: Option<R::Column>,
     descending: Option<bool>,
     /// From 1.
@@ -87,6 +110,7 @@ impl<R: Row> ListQuery<R> {
             fixed: Vec::new(),
             text: String::new(),
             state: None,
+            values: Vec::new(),
             column: None,
             descending: None,
             page: 1,
@@ -122,7 +146,6 @@ impl<R: Row> ListQuery<R> {
             self.fixed.push((name, value.to_owned()));
             return Ok(());
         }
-        let own = self.place.names;
         match (key, asker) {
             ("q", _) => value.trim().clone_into(&mut self.text),
             ("state", _) => {
@@ -137,8 +160,7 @@ impl<R: Row> ListQuery<R> {
             ("page", Asker::Page) => self.page = listing::page(value)?,
             ("limit", Asker::Api) => self.paging.limit = listing::limit(value, HIGHEST_LIMIT)?,
             ("offset", Asker::Api) => self.paging.offset = listing::offset(value)?,
-            (_, Asker::Page) => return Err(unknown(key, &[own, &SHARED, &["page"]])),
-            (_, Asker::Api) => return Err(unknown(key, &[own, &SHARED, &["limit", "offset"]])),
+            _ => self.read_value(key, value, asker)?,
         }
         Ok(())
     }
@@ -158,6 +180,33 @@ impl<R: Row> ListQuery<R> {
             .map(|(name, value)| (*name, &**value))
             .collect();
         address(&self.place.path, &fixed)
+    }
+
+    /// Reads a parameter of [`Row::FILTERS`].
+    fn read_value(&mut self, key: &str, value: &str, asker: Asker) -> Result<(), String> {
+        let Some(filter) = R::FILTERS.iter().find(|filter| filter.key == key) else {
+            let own: Vec<_> = R::FILTERS.iter().map(|filter| filter.key).collect();
+            let parts: &[&str] = match asker {
+                Asker::Page => &["page"],
+                Asker::Api => &["limit", "offset"],
+            };
+            return Err(unknown(key, &[self.place.names, &SHARED, &own, parts]));
+        };
+        let choices: Vec<_> = filter.choices.iter().map(|choice| (*choice, ())).collect();
+        if !choices.is_empty() {
+            chosen(key, value, &choices)?;
+        }
+        self.values.retain(|(known, _)| *known != filter.key);
+        if !value.is_empty() {
+            self.values.push((filter.key, value.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// The wanted value of a parameter of [`Row::FILTERS`], or nothing.
+    fn wanted(&self, key: &str) -> &str {
+        let found = self.values.iter().find(|(known, _)| *known == key);
+        found.map_or("", |(_, value)| value)
     }
 
     pub(super) fn sorting(&self) -> Sorting<R::Column> {
@@ -182,7 +231,15 @@ impl<R: Row> ListQuery<R> {
         let sorting = self.sorting();
         let mut rows: Vec<_> = rows
             .into_iter()
-            .filter(|row| self.state.is_none_or(|state| row.has_state(state)))
+            .filter(|row| match self.state {
+                Some(state) => row.has_state(state),
+                None => row.is_usual(),
+            })
+            .filter(|row| {
+                self.values
+                    .iter()
+                    .all(|(key, value)| row.value(key) == Some(value))
+            })
             .filter(|row| words.is_empty() || has_words(row))
             .collect();
         rows.sort_by(|a, b| a.compare(b, sorting).then_with(|| a.compare_names(b)));
@@ -200,15 +257,18 @@ impl<R: Row> ListQuery<R> {
         let is_usual = sorting == Sorting::by(R::USUAL);
         let is_natural = sorting == Sorting::by(sorting.column);
         let fixed = self.fixed.iter().map(|(name, value)| (*name, &**value));
-        let mut parameters: Vec<_> = fixed.collect();
-        parameters.extend([
+        let filters = [
             ("q", &*self.text),
             ("state", self.state.unwrap_or_default()),
+        ];
+        let values = self.values.iter().map(|(key, value)| (*key, &**value));
+        let part = [
             ("sort", if is_usual { "" } else { sorting.column.key() }),
             ("order", if is_natural { "" } else { sorting.direction() }),
             ("page", if page == "1" { "" } else { &page }),
-        ]);
-        address(&self.place.path, &parameters)
+        ];
+        let all = fixed.chain(filters).chain(values).chain(part);
+        address(&self.place.path, &all.collect::<Vec<_>>())
     }
 
     /// The form that filters and sorts.
@@ -225,9 +285,30 @@ impl<R: Row> ListQuery<R> {
                         }
                     }
                 }
+                @for filter in R::FILTERS { (self.field(filter)) }
                 (sort_fields(self.sorting()))
                 button { "Show" }
-                @if self.state.is_some() || !self.text.is_empty() { a.clear href=(self.plain_url()) { "Clear" } }
+                @if self.state.is_some() || !self.text.is_empty() || !self.values.is_empty() { a.clear href=(self.plain_url()) { "Clear" } }
+            }
+        }
+    }
+}
+
+impl<R: Row> ListQuery<R> {
+    fn field(&self, filter: &Filter) -> Markup {
+        let wanted = self.wanted(filter.key);
+        html! {
+            label { span { (filter.label) }
+                @if filter.choices.is_empty() {
+                    input type="text" name=(filter.key) value=(wanted);
+                } @else {
+                    select name=(filter.key) {
+                        option value="" { "any" }
+                        @for choice in filter.choices {
+                            option value=(choice) selected[*choice == wanted] { (choice) }
+                        }
+                    }
+                }
             }
         }
     }

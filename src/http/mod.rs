@@ -6,8 +6,11 @@
 //!
 //! A page is a file with a handler, and a row in the table of routes.
 
+mod alert_subject;
+mod alerts_page;
 mod answer;
 mod api;
+mod asking;
 mod body;
 mod client;
 mod connections;
@@ -15,6 +18,7 @@ mod content;
 mod context;
 mod current;
 mod deadline;
+mod duration_chart;
 mod encoding;
 mod favicon;
 mod form_token;
@@ -24,7 +28,9 @@ mod grid_path;
 mod grid_view;
 mod hooks;
 mod hosts;
+mod job_alerts;
 mod job_column;
+mod job_endpoint;
 mod job_filters;
 mod job_page;
 mod job_path;
@@ -64,6 +70,7 @@ mod status_page;
 mod status_panels;
 mod status_problems;
 mod status_view;
+mod told;
 mod web_config;
 mod window;
 

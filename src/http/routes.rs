@@ -8,6 +8,8 @@ use ci_history::Timestamp;
 use http::{Method, Request, StatusCode, header};
 use http_body::Body;
 
+use super::alerts_page::AlertListing;
+use super::asking::Subject;
 use super::context::{Context, Head};
 use super::encoding::{compressed, prefers_gzip};
 use super::hooks::{self, Webhooks};
@@ -16,7 +18,7 @@ use super::job_path::{JobPath, LONGEST_PATH};
 use super::parameters;
 use super::projects_page::ProjectRow;
 use super::reload::{self, ReloadHandle};
-use super::remediation::Action;
+use super::remediation::{Action, RemedyListing};
 use super::remedies::Remedies;
 use super::response::{
     HTML, Response, closing, insert, method_not_allowed, refusal, secured, text,
@@ -24,10 +26,13 @@ use super::response::{
 use super::schedules_page::ScheduleListing;
 use super::search::Searches;
 use super::status::DaemonStatus;
+use super::told::Told;
 use super::{
-    api, favicon, grid_page, grid_path, job_page, jobs_page, layout, list_page, openapi,
-    pipeline_page, pipeline_path, pipelines_page, probes, remediation, scrape, status_page,
+    api, favicon, grid_page, grid_path, job_endpoint, job_page, jobs_page, layout, list_page,
+    openapi, pipeline_page, pipeline_path, pipelines_page, probes, remediation, scrape,
+    status_page,
 };
+use crate::alerting::Monitor;
 use crate::metrics::{Exposition, Telemetry};
 
 /// Answers requests from the rendered metrics and from the daemon's status.
@@ -63,6 +68,8 @@ enum Way {
     Scrape(Handler),
     /// In its turn: it goes through all jobs.
     Search(Handler),
+    /// The same, once Prometheus and Alertmanager were asked.
+    Asking(Subject, Handler),
 }
 
 const fn quick(handler: Handler, parameters: Option<&'static [&'static str]>) -> Route {
@@ -87,6 +94,20 @@ const fn listing(handler: Handler) -> Route {
     }
 }
 
+/// The list of alerts.
+const fn alerts(handler: Handler) -> Route {
+    Route {
+        way: Way::Asking(Subject::AllAlerts, handler),
+        parameters: None,
+    }
+}
+
+/// The page of a job.
+const JOB: Route = Route {
+    way: Way::Asking(Subject::Job(job_page::named), job_page::respond),
+    parameters: Some(&["track"]),
+};
+
 /// A scrape has the parameters that its configuration gives it.
 const SCRAPE: Route = Route {
     way: Way::Scrape(scrape::respond),
@@ -94,15 +115,29 @@ const SCRAPE: Route = Route {
 };
 
 /// Every fixed path that is read; [`JobPath`] and [`pipeline_path`] have the pages of jobs and pipelines.
-const ROUTES: [(&str, Route); 17] = [
+const ROUTES: [(&str, Route); 22] = [
     ("/", listing(jobs_page::respond)),
     ("/projects", listing(list_page::respond::<ProjectRow>)),
     ("/schedules", listing(list_page::respond::<ScheduleListing>)),
     ("/status", search(status_page::respond, &[])),
+    ("/alerts", alerts(list_page::respond::<AlertListing>)),
+    ("/api/v1/alerts", alerts(list_page::list::<AlertListing>)),
+    ("/remediation", listing(list_page::respond::<RemedyListing>)),
+    (
+        "/api/v1/remediation",
+        listing(list_page::list::<RemedyListing>),
+    ),
     (SCRAPED_PATH, SCRAPE),
     (HEALTHY_PATH, quick(probes::healthy, None)),
     (READY_PATH, quick(probes::ready, None)),
     ("/api/v1/jobs", listing(api::respond)),
+    (
+        "/api/v1/job",
+        Route {
+            way: Way::Asking(Subject::Job(job_endpoint::named), job_endpoint::respond),
+            parameters: None,
+        },
+    ),
     ("/api/v1/projects", listing(list_page::list::<ProjectRow>)),
     (
         "/api/v1/schedules",
@@ -141,6 +176,8 @@ impl Service {
                 status,
                 now,
                 remedies: None,
+                monitor: None,
+                told: Told::Nothing,
             }),
             searches: Searches::new(),
             webhooks: None,
@@ -176,12 +213,22 @@ impl Service {
     /// Shows remediation, and takes what asks for it.
     #[must_use]
     pub fn with_remedies(self, remedies: Arc<Remedies>) -> Self {
-        let context = &*self.context;
         let context = Context {
-            exposition: context.exposition.clone(),
-            status: context.status.clone(),
-            now: context.now.clone(),
             remedies: Some(remedies),
+            ..(*self.context).clone()
+        };
+        Self {
+            context: Arc::new(context),
+            ..self
+        }
+    }
+
+    /// Shows what Prometheus and Alertmanager say.
+    #[must_use]
+    pub fn with_monitor(self, monitor: Arc<Monitor>) -> Self {
+        let context = Context {
+            monitor: Some(monitor),
+            ..(*self.context).clone()
         };
         Self {
             context: Arc::new(context),
@@ -272,6 +319,10 @@ impl Service {
                 handler(&self.context, head)
             }
             Way::Search(handler) => self.searches.respond(handler, &self.context, head).await,
+            Way::Asking(subject, handler) => {
+                let context = Box::pin(subject.asked(&self.context, head)).await;
+                self.searches.respond(handler, &context, head).await
+            }
         }
     }
 }
@@ -281,7 +332,7 @@ const LOADING: Duration = Duration::from_secs(8);
 
 fn route(path: &str) -> Option<Route> {
     let fixed = ROUTES.iter().find(|(fixed, _)| *fixed == path);
-    let of_job = || JobPath::parse(path).map(|_| search(job_page::respond, &["track"]));
+    let of_job = || JobPath::parse(path).map(|_| JOB);
     let of_pipeline = || pipeline_path::is_one(path).then_some(search(pipeline_page::respond, &[]));
     let of_grid = || grid_path::is_one(path).then_some(listing(grid_page::respond));
     let of_ref = || grid_path::is_of_pipelines(path).then_some(listing(pipelines_page::respond));

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::format::{ago, link};
+use super::format::{ago, ahead, link};
 use super::grid_path::grid_path;
 use super::layout::Tab;
 use super::list_page::{List, ListRow};
@@ -15,7 +15,6 @@ use super::list_query::Row;
 use super::query::PageQuery;
 use super::sorting::{Column, Sorting};
 use super::status::ScheduleEntry;
-use crate::base::human::{span, utc};
 
 /// Seconds after which a schedule is late: `ci_default:late_seconds:threshold` of the shipped rules.
 const LATE: i64 = 900;
@@ -247,19 +246,6 @@ fn state(listing: &ScheduleListing, now: Timestamp) -> Markup {
             },
             State::Off => span.badge { "– Off" },
             State::On => span.badge.good { "✓ On" },
-        }
-    }
-}
-
-/// A time in the future: `in 3 h 2 min`.
-fn ahead(at: Timestamp, now: Timestamp) -> Markup {
-    let left = at.unix().saturating_sub(now.unix());
-    let utc = utc(at.unix());
-    match u64::try_from(left) {
-        Err(_) => ago(at, now),
-        Ok(left) => {
-            let words = span(std::time::Duration::from_secs(left).as_secs_f64());
-            html! { time datetime=(utc) title=(utc) { "in " (words) } }
         }
     }
 }

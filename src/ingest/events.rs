@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::sweep::SweepReport;
 use crate::base::project_memory::SchedulesMemory;
 use crate::base::project_problem::ProjectProblem;
 use crate::gitlab::{Error, Project, Rejected, Schedule};
@@ -62,6 +61,17 @@ pub struct AbsentAttempts {
     pub never_there: HashSet<u64>,
     /// They were open when their child pipeline was deleted.
     pub deleted: HashSet<u64>,
+}
+
+/// What the last sweep came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SweepReport {
+    /// Projects that were asked for.
+    pub asked: usize,
+    /// Those that the answers told of for certain.
+    pub answered: usize,
+    /// Projects of the next request. 0: sweeps are off.
+    pub size: usize,
 }
 
 /// Takes what was read of pipelines.

@@ -39,9 +39,9 @@ pub use cursor::LISTING_OVERLAP;
 pub use discovery::Discovery;
 pub use events::{
     AbsentAttempts, FormerProject, Observations, Origin, PollEvents, Resume, ScheduleSight,
+    SweepReport,
 };
 pub use hints::{PollHint, Waker};
 pub use poller::Poller;
 pub use reader::Reader;
 pub use span::project_span;
-pub use sweep::SweepReport;

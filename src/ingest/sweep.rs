@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::cursor::LISTING_OVERLAP;
+use super::events::SweepReport;
 use super::reader::Reader;
 use crate::config::Api;
 use crate::gitlab::{Error, NotTold, Project};
@@ -58,17 +59,6 @@ impl Swept {
         }
         pipelines
     }
-}
-
-/// What the last sweep came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SweepReport {
-    /// Projects that were asked for.
-    pub asked: usize,
-    /// Those that the answers told of for certain.
-    pub answered: usize,
-    /// Projects of the next request. 0: sweeps are off.
-    pub size: usize,
 }
 
 /// The projects that take part. Clones share them.

@@ -27,6 +27,8 @@ pub struct Decided {
     pub rule: Option<Arc<str>>,
     /// The decision.
     pub verdict: Verdict,
+    /// Since when it stands.
+    pub at: Timestamp,
 }
 
 /// The label `decision` with its reason.
@@ -117,10 +119,12 @@ impl Decisions {
         } else {
             verdict
         };
+        let same = before.filter(|known| known.decided.verdict == verdict);
         let decided = Decided {
             job: job.clone(),
             rule: rule.cloned(),
             verdict,
+            at: same.map_or(now, |known| known.decided.at),
         };
         let known = Known {
             decided: decided.clone(),

@@ -16,7 +16,7 @@ use super::guard::{Conditions, Decision, Guard, later, seconds};
 use super::ledger::{Action, Ledger, Progress};
 use super::ledger_store::LedgerStore;
 use super::reason::Reason;
-use crate::config::{Mode, Remediation};
+use crate::config::{ActionLimits, CircuitRule, Mode, Remediation};
 use crate::gitlab::Client;
 use crate::store::Store;
 
@@ -142,6 +142,22 @@ impl Executor {
         self.settings.mode
     }
 
+    /// Most actions.
+    pub fn limits(&self) -> ActionLimits {
+        self.settings.limits
+    }
+
+    /// When jobs are given up.
+    pub fn circuit_rule(&self) -> CircuitRule {
+        self.settings.circuit
+    }
+
+    /// Actions of the last hour, which count against the limits.
+    pub fn used(&self) -> usize {
+        let hour_ago = Timestamp::of_clock(self.failures.now().unix() - 3600);
+        self.ledger().count_since(hour_ago, None)
+    }
+
     /// The record of actions, and the newest decision about each failure with the time of the next look.
     pub fn shown(&self) -> (Arc<Ledger>, Vec<(Decided, Option<Timestamp>)>) {
         let memory = self.memory();
@@ -182,24 +198,25 @@ impl Executor {
     }
 
     fn tell_conditions(&self) {
+        let pauses = self.pauses();
+        let waiting = self.memory().decisions.waiting();
+        self.observer.waiting(waiting, &pauses);
+    }
+
+    /// What stops everything: 1 or 0, or in how many projects.
+    pub fn pauses(&self) -> [(Condition, usize); 5] {
         let conditions = self.conditions();
         let now = self.failures.now();
-        let (waiting, is_unsaved, is_halted, stopped) = {
-            let memory = self.memory();
-            let mut stopped = memory.denied.clone();
-            stopped.extend(memory.ledger.stopped_projects(now));
-            let is_halted = memory.ledger.halt().is_some();
-            let waiting = memory.decisions.waiting();
-            (waiting, memory.is_unsaved, is_halted, stopped.len())
-        };
-        let told = [
+        let memory = self.memory();
+        let mut stopped = memory.denied.clone();
+        stopped.extend(memory.ledger.stopped_projects(now));
+        [
             (Condition::Outage, conditions.outage.into()),
             (Condition::GitlabDown, conditions.gitlab_down.into()),
-            (Condition::NotSaved, is_unsaved.into()),
-            (Condition::Halted, is_halted.into()),
-            (Condition::NoRights, stopped),
-        ];
-        self.observer.waiting(waiting, &told);
+            (Condition::NotSaved, memory.is_unsaved.into()),
+            (Condition::Halted, memory.ledger.halt().is_some().into()),
+            (Condition::NoRights, stopped.len()),
+        ]
     }
 
     /// Decides about one failure, and acts if nothing speaks against it.

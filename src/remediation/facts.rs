@@ -59,7 +59,8 @@ pub trait Observer: Send + Sync + 'static {
 }
 
 /// What stops everything, or a project.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Condition {
     /// Many jobs fail at the same time.
     Outage,
@@ -71,4 +72,11 @@ pub enum Condition {
     Halted,
     /// The token may not act in some projects.
     NoRights,
+}
+
+impl Condition {
+    /// The label `reason` of metrics.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 }

@@ -12,6 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use testkit::client;
 use testkit::daemon::{Place, holds, until};
@@ -19,6 +20,7 @@ use tokio::net::TcpListener;
 
 use crate::end_to_end::{Chain, gitlab, push};
 use crate::monitoring::Shipped;
+use crate::silence_link::{matchers, of_job};
 use crate::state_import::{import, offline, v2};
 
 const PROJECT: &str = "acme/payments/api";
@@ -152,6 +154,7 @@ async fn explain_tells_who_hears_of_each_alert_and_why_nobody_does() {
     tells("sandbox", &[off]).await;
 
     json_is_the_same_everywhere(&chain, &flags).await;
+    pages_tell_the_same(&chain, &id).await;
 
     // Without Prometheus Alertmanager tells what fires.
     let alone = ["--prometheus.url=http://127.0.0.1:9", flags[1]];
@@ -207,6 +210,62 @@ async fn json_is_the_same_everywhere(chain: &Chain, flags: &[&str]) {
     assert_eq!(states, Some(json!(["failing"])));
     assert_eq!(*shown, served);
     assert_eq!(explained["job"], served);
+}
+
+/// The exporter gets the addresses while it runs, and asks the same servers for its pages.
+async fn pages_tell_the_same(chain: &Chain, silence: &str) {
+    chain.place.configure_also(&format!(
+        "prometheus: {{url: 'http://{}'}}\nalertmanager: {{url: 'http://{}'}}\n",
+        chain.prometheus.address, chain.alertmanager.address
+    ));
+    let exporter = chain.exporter();
+    exporter.signal(Signal::HUP);
+    let tells = async |path: &str, words: &[&str]| {
+        until(path, async || {
+            let (_, page) = exporter.get(path).await;
+            let missing = words.iter().find(|words| !page.contains(**words));
+            holds(missing.is_none(), format!("{missing:?} is not in:\n{page}"))
+        })
+        .await;
+    };
+    let unit = "<a href=\"/jobs/acme/payments/api/-/main/-/unit\">";
+    tells(
+        "/alerts?q=unit",
+        &[unit, "<bdi>team-payments</bdi>", "✕ Firing", ">Runbook</a>"],
+    )
+    .await;
+    let silenced = ["by <bdi>ann</bdi>: <bdi>fix is on its way</bdi>"];
+    tells(
+        "/alerts?state=silenced&project=acme/payments/api",
+        &silenced,
+    )
+    .await;
+    let inhibited =
+        ["by <bdi>CIJobFailingRepeatedly</bdi> (<bdi>critical</bdi>) of <bdi>deploy</bdi>"];
+    tells(
+        "/alerts?state=inhibited&q=deploy&severity=warning",
+        &inhibited,
+    )
+    .await;
+    let page = "/jobs/acme/payments/api/-/main/-/canary";
+    let own = "data-label=\"Fires at\">10</td><td data-label=\"Level\">job</td>";
+    tells(
+        page,
+        &[own, "Silence all alerts on this job</a>", "✓ None</span>"],
+    )
+    .await;
+    let query = "project=acme/payments/api&ref=main&job_name=lint";
+    let (_, body) = exporter.get(&format!("/api/v1/job?{query}")).await;
+    let body: Value = serde_json::from_str(&body).unwrap();
+    let alert = &body["alerting"]["alerts"][0];
+    assert_eq!(alert["delivery"]["silences"][0]["id"], silence);
+    // The link of the page silences the same as that of the message.
+    let link = |url: &Value| matchers(url.as_str().unwrap());
+    assert_eq!(
+        link(&body["alerting"]["silence_url"]),
+        link(&alert["silence_url"])
+    );
+    assert_eq!(link(&alert["silence_url"]), of_job(&alert["labels"]));
 }
 
 /// A server that answers by the first part of the path, whatever is asked of it.

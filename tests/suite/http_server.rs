@@ -79,11 +79,24 @@ async fn every_route_answers_with_its_kind_and_the_security_headers() {
             "href=\"/metrics\"",
         ),
         ("/metrics/", 404, "text/html; charset=utf-8", "href=\"/\""),
+        ("/api/v1/jbos", 404, "application/json", " /api/v1/jobs,"),
         (
-            "/api/v1/job",
-            404,
+            "/alerts",
+            200,
+            "text/html; charset=utf-8",
+            "<h1>Alerts</h1>",
+        ),
+        (
+            "/remediation",
+            200,
+            "text/html; charset=utf-8",
+            "<h1>Remediation</h1>",
+        ),
+        (
+            "/api/v1/job?project=group/app&ref=main&job_name=unit",
+            200,
             "application/json",
-            "wanted one of: /api/v1/jobs,",
+            "\"alerting\":null",
         ),
         (
             "/?falling=1",

@@ -127,7 +127,7 @@ async fn a_parameter_that_cannot_be_read_leaves_the_page_usable() {
         ("?stat=failing", "found the parameter `stat`, wanted q"),
         ("?state=%3Cscript%3E", "`state` is `&lt;script&gt;`"),
     ] {
-        for path in ["/", "/projects", "/schedules"] {
+        for path in ["/", "/projects", "/schedules", "/alerts", "/remediation"] {
             let answer = serving.get(&format!("{path}{query}")).await;
             assert_eq!(answer.status(), 400, "{path}{query}");
             let page = answer.text().await.unwrap();
@@ -144,6 +144,8 @@ async fn a_parameter_that_cannot_be_read_leaves_the_page_usable() {
             "/api/v1/projects",
             "/api/v1/schedules",
             "/api/v1/grid",
+            "/api/v1/alerts",
+            "/api/v1/remediation",
         ] {
             let answer = serving.get(&format!("{path}{query}")).await;
             assert_eq!(answer.status(), 400, "{path}{query}");

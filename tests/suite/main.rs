@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test's helper may panic")]
 
 mod alert_rules;
+mod alert_servers;
+mod alerts_page;
 mod assets;
 mod backfill;
 mod bad_input;

@@ -69,6 +69,7 @@ fn entry(outcome: Outcome, id: u64) -> WindowEntry {
         commit: Some("0123456789abcdef".into()),
         web_url: Some(format!("https://gitlab.example/group/app/-/jobs/{id}").into()),
         finished_at: time(1_700_000_000),
+        duration: Span::from_seconds(id as f64 / 10.0),
     }
 }
 

@@ -149,6 +149,8 @@ pub struct WindowEntry {
     pub web_url: Option<Box<str>>,
     /// End of the attempt.
     pub finished_at: Option<Timestamp>,
+    /// Time of the attempt on a runner.
+    pub duration: Option<Span>,
 }
 
 impl Failing {

@@ -248,6 +248,7 @@ fn entry(
         commit: Some(execution.commit.clone()),
         web_url: attempt.and_then(|attempt| attempt.web_url(project_url)),
         finished_at: attempt.and_then(|attempt| attempt.at),
+        duration: attempt.and_then(|attempt| attempt.duration),
     }
 }
 
@@ -264,6 +265,7 @@ fn imported_entry(imported: &Imported) -> WindowEntry {
         commit: imported.commit.clone(),
         web_url: None,
         finished_at: None,
+        duration: None,
     }
 }
 

@@ -192,6 +192,8 @@ fn exporter(addresses: &Addresses, state: &Path) -> anyhow::Result<String> {
             "groups": [{ "path": "acme", "include_subgroups": true }],
         },
         "store": { "directory": state, "save_interval": "2s" },
+        "prometheus": { "url": format!("http://{}", addresses.prometheus) },
+        "alertmanager": { "url": format!("http://{}", addresses.alertmanager) },
         "owners": { "rules": [
             // The shipped routes have a receiver for this team.
             { "projects": "acme/{warehouse,billing}", "jobs": "*", "team": "payments" },

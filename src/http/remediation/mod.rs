@@ -1,8 +1,10 @@
 //! Remediation over HTTP: what was decided and done, and requests for more.
 
+mod about;
 mod act;
 mod form;
 mod job_names;
+mod listing;
 mod pipeline_section;
 mod result;
 mod section;
@@ -12,6 +14,7 @@ use serde_json::json;
 use url::form_urlencoded;
 
 pub(super) use self::act::Action;
+pub(super) use self::listing::RemedyListing;
 pub(super) use self::pipeline_section::pipeline_section;
 pub(super) use self::section::{recovered, section};
 use super::api::json_body;

@@ -20,8 +20,11 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("metrics", &["base"]),
     ("ingest", &["base", "config", "gitlab"]),
     ("remediation", &["base", "config", "gitlab", "store"]),
-    ("http", &["base", "config", "metrics", "remediation"]),
-    ("explain", &["base"]),
+    (
+        "http",
+        &["base", "config", "metrics", "remediation", "alerting"],
+    ),
+    ("alerting", &["base"]),
     ("assets", &["base"]),
     (
         "daemon",
@@ -34,6 +37,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
             "ingest",
             "remediation",
             "http",
+            "alerting",
         ],
     ),
     (
@@ -47,7 +51,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
             "ingest",
             "remediation",
             "http",
-            "explain",
+            "alerting",
             "assets",
             "daemon",
         ],

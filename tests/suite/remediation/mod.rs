@@ -10,6 +10,7 @@ mod evidence;
 mod form;
 mod kinds;
 mod order;
+mod page;
 mod pipeline_form;
 mod refusals;
 mod replicas;

@@ -74,6 +74,7 @@ pub(super) fn quiet(check: &Check) -> String {
         alert,
         severity,
         thresholds,
+        ..
     } = check;
     let start = format!("{alert} ({severity})");
     if let Some(off) = thresholds.iter().find(|it| it.is_off()) {
@@ -82,7 +83,7 @@ pub(super) fn quiet(check: &Check) -> String {
     let compared: Vec<_> = thresholds.iter().map(compared).collect();
     let remark = if !thresholds.iter().all(Threshold::is_in_use) {
         "; the threshold does not hold for the job as it is now"
-    } else if thresholds.iter().all(Threshold::is_reached) {
+    } else if check.is_reached() {
         "; the rule has a further condition, or its next evaluation is due"
     } else {
         ""
@@ -113,10 +114,13 @@ mod tests {
             name: "CIJobFlaky".to_owned(),
             severity: "info".to_owned(),
             labels: Labels::new(),
+            summary: String::new(),
             state,
             since_timestamp_seconds: NOW - 100,
             fires_at_timestamp_seconds: (state == AlertState::Pending).then_some(NOW + 40),
             ends_at_timestamp_seconds: ends_at,
+            runbook_url: String::new(),
+            silence_url: String::new(),
             delivery: None,
         }
     }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-pub(super) type Labels = BTreeMap<String, String>;
+/// Names and values of labels.
+pub type Labels = BTreeMap<String, String>;
 
 /// A job, by the labels of its series.
 #[derive(Debug, Clone, Copy)]

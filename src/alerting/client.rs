@@ -1,19 +1,18 @@
 //! Asks a server for JSON, with a bound on time and bytes. Its errors say what to do.
 
 use std::fmt;
-use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client as HttpClient, Response, StatusCode, header};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize as _, Deserializer};
 use serde_json::Value;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
 use url::Url;
 
+use super::asker::Asker;
 use crate::base::loopback::is_loopback;
-
-/// Time for a whole answer.
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes of an answer. The alerts of ten thousand failing jobs fit.
 const LARGEST_BODY: usize = 64 << 20;
@@ -24,9 +23,11 @@ const EXCERPT: usize = 200;
 /// A server that speaks JSON over HTTP.
 pub(super) struct Client {
     name: &'static str,
-    flag: &'static str,
+    asker: Asker,
     base: Url,
     http: HttpClient,
+    /// One request at a time.
+    turn: Mutex<()>,
 }
 
 /// The HTTP client cannot be built.
@@ -41,7 +42,7 @@ pub struct ClientError {
 #[derive(Debug)]
 pub(super) struct AskError {
     name: &'static str,
-    flag: &'static str,
+    asker: Asker,
     url: String,
     found: Found,
 }
@@ -72,19 +73,15 @@ pub fn server_url(text: &str) -> Result<Url, String> {
 }
 
 impl Client {
-    /// `flag` is the flag that sets `base`, for errors.
-    pub(super) fn new(
-        name: &'static str,
-        flag: &'static str,
-        base: Url,
-    ) -> Result<Self, ClientError> {
+    /// A client of the server with this name.
+    pub(super) fn new(name: &'static str, base: Url, asker: Asker) -> Result<Self, ClientError> {
         let mut builder = HttpClient::builder()
             .user_agent(concat!(
                 env!("CARGO_PKG_NAME"),
                 "/",
                 env!("CARGO_PKG_VERSION")
             ))
-            .timeout(TIMEOUT)
+            .timeout(asker.timeout())
             .redirect(Policy::none());
         if is_loopback(&base) {
             // A server on this machine is never behind the proxy of the environment.
@@ -96,11 +93,12 @@ impl Client {
         }
         Ok(Self {
             name,
-            flag,
+            asker,
             base,
             http: builder
                 .build()
                 .map_err(|source| ClientError { name, source })?,
+            turn: Mutex::default(),
         })
     }
 
@@ -113,43 +111,62 @@ impl Client {
         url.as_str().trim_end_matches('/').to_owned()
     }
 
-    /// Asks for a path below the address.
-    pub(super) async fn get<T: DeserializeOwned>(
+    /// Bounds the time of several requests together.
+    pub(super) async fn in_time<T>(
+        &self,
+        asking: impl Future<Output = Result<T, AskError>>,
+    ) -> Result<T, AskError> {
+        let answer = timeout(self.asker.timeout(), asking).await;
+        answer.unwrap_or_else(|_| Err(self.failed(Found::late(self.asker))))
+    }
+
+    fn failed(&self, found: Found) -> AskError {
+        AskError {
+            name: self.name,
+            asker: self.asker,
+            url: self.url(),
+            found,
+        }
+    }
+
+    /// Asks for a path below the address, when the requests before have ended.
+    pub(super) async fn get<T: DeserializeOwned + Send + 'static>(
         &self,
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<T, AskError> {
-        let failed = |found| AskError {
-            name: self.name,
-            flag: self.flag,
-            url: self.url(),
-            found,
-        };
+        let failed = |found| self.failed(found);
+        let _turn = self.turn.lock().await;
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path()));
         url.query_pairs_mut().extend_pairs(query);
         let response = self.http.get(url).send().await;
-        let response = response.map_err(|error| failed(Found::silence(error)))?;
+        let response = response.map_err(|error| failed(Found::silence(error, self.asker)))?;
         let status = response.status();
         let kind = response.headers().get(header::CONTENT_TYPE);
         let kind = kind
             .and_then(|kind| kind.to_str().ok())
             .unwrap_or("no content type");
         let kind = kind.to_owned();
-        let body = bounded(response).await.map_err(failed)?;
+        let body = bounded(response, self.asker).await.map_err(failed)?;
         if !status.is_success() {
             return Err(failed(Found::Status(status, message(&body))));
         }
         if !kind.contains("json") {
             return Err(failed(Found::NoJson(kind)));
         }
-        serde_json::from_slice(&body).map_err(|error| failed(Found::OtherJson(error)))
+        // A large answer takes long to read.
+        let reading = tokio::task::spawn_blocking(move || serde_json::from_slice(&body)).await;
+        reading
+            .unwrap_or_else(|_| Err(serde::de::Error::custom("the program is ending")))
+            .map_err(|error| failed(Found::OtherJson(error)))
     }
 }
 
-async fn bounded(mut response: Response) -> Result<Vec<u8>, Found> {
+async fn bounded(mut response: Response, asker: Asker) -> Result<Vec<u8>, Found> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(Found::silence)? {
+    let failed = |error| Found::silence(error, asker);
+    while let Some(chunk) = response.chunk().await.map_err(failed)? {
         if body.len() + chunk.len() > LARGEST_BODY {
             return Err(Found::TooLarge);
         }
@@ -173,9 +190,13 @@ fn message(body: &[u8]) -> String {
 }
 
 impl Found {
-    fn silence(error: reqwest::Error) -> Self {
+    fn late(asker: Asker) -> Self {
+        Self::Silence(format!("no answer within {} s", asker.timeout().as_secs()))
+    }
+
+    fn silence(error: reqwest::Error, asker: Asker) -> Self {
         if error.is_timeout() {
-            return Self::Silence(format!("no answer within {} s", TIMEOUT.as_secs()));
+            return Self::late(asker);
         }
         let error = anyhow::Error::new(error.without_url());
         let innermost = error.root_cause();
@@ -186,8 +207,9 @@ impl Found {
 impl fmt::Display for AskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            name, flag, url, ..
+            name, asker, url, ..
         } = self;
+        let flag = asker.setting(name);
         match &self.found {
             Found::Silence(why) => write!(
                 f,
@@ -197,10 +219,9 @@ impl fmt::Display for AskError {
                 let colon = if message.is_empty() { "" } else { ": " };
                 write!(f, "{name} at {url} answered {status}{colon}{message}; ")?;
                 match *status {
-                    StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => write!(
-                        f,
-                        "give a user and a password in {flag}, as in https://user:password@host."
-                    ),
+                    StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                        f.write_str(&asker.on_login(name))
+                    }
                     status if status.is_redirection() => {
                         write!(
                             f,
@@ -254,7 +275,7 @@ mod tests {
     fn the_address_of_a_server_ends_in_a_slash_and_is_shown_without_its_password() {
         let url = server_url("https://me:secret@x.example/prometheus").unwrap();
         assert_eq!(url.path(), "/prometheus/");
-        let client = Client::new("Prometheus", "--prometheus.url", url).unwrap();
+        let client = Client::new("Prometheus", url, Asker::Command).unwrap();
         assert_eq!(client.url(), "https://x.example/prometheus");
         for text in ["x.example", "ftp://x.example", "http://x.example/?a"] {
             assert!(

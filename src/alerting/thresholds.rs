@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use self::Unit::{Count, Seconds, Share};
 use super::figures::Figures;
-use super::prometheus::{AlertRule, Series};
+use super::prometheus::{AlertRule, Series, whole};
 use crate::base::human::span;
 
 /// A threshold of `alert-rules/thresholds.yml` that holds for the job.
@@ -25,11 +25,17 @@ pub struct Threshold {
 }
 
 /// What an alert of one severity compares.
-#[derive(Debug)]
-pub(super) struct Check {
-    pub(super) alert: String,
-    pub(super) severity: String,
-    pub(super) thresholds: Vec<Threshold>,
+#[derive(Debug, Serialize)]
+pub struct Check {
+    /// Name of the alert.
+    pub alert: String,
+    /// Its severity.
+    pub severity: String,
+    /// All of them have to be reached.
+    #[serde(skip)]
+    pub thresholds: Vec<Threshold>,
+    /// When it would fire if things go on as now; `None` if that is not a matter of time.
+    pub would_fire_at_timestamp_seconds: Option<i64>,
 }
 
 enum Unit {
@@ -116,11 +122,14 @@ impl Threshold {
 
     /// `3 (default)`, `10 min (team)`.
     pub fn words(&self) -> String {
+        format!("{} ({})", self.value_in_words(), self.level)
+    }
+
+    /// `3`, `10 min`, `Inf`.
+    pub fn value_in_words(&self) -> String {
         let unit = measure(&self.name).map_or(&Count, |Measure(_, unit, ..)| unit);
-        let value = self
-            .value
-            .map_or("Inf".to_owned(), |value| in_words(value, unit));
-        format!("{value} ({})", self.level)
+        self.value
+            .map_or("Inf".to_owned(), |value| in_words(value, unit))
     }
 
     /// Its name and severity, as in the rules.
@@ -132,7 +141,7 @@ impl Threshold {
     }
 
     /// What is compared with it.
-    pub(super) fn found_in_words(&self) -> String {
+    pub fn found_in_words(&self) -> String {
         match (measure(&self.name), self.found) {
             (Some(Measure(_, unit, words, _)), Some(found)) => {
                 format!("{} {words}", in_words(found, unit))
@@ -142,8 +151,22 @@ impl Threshold {
         }
     }
 
-    pub(super) fn is_off(&self) -> bool {
+    /// Whether `Inf` switches the alert off.
+    pub fn is_off(&self) -> bool {
         self.value.is_none()
+    }
+
+    /// Its level, such as `job` or `default`.
+    pub fn level(&self) -> &str {
+        &self.level
+    }
+
+    /// Seconds until it is reached: 0 if it is, `None` if time alone does not lead there.
+    fn seconds_left(&self) -> Option<f64> {
+        let (value, found) = (self.value?, self.found?);
+        let grows = matches!(measure(&self.name), Some(Measure(_, Seconds, ..)));
+        let left = (value - found).max(0.0);
+        (self.in_use && (grows || left == 0.0)).then_some(left)
     }
 
     pub(super) fn is_reached(&self) -> bool {
@@ -155,13 +178,21 @@ impl Threshold {
     }
 }
 
+impl Check {
+    /// Whether all thresholds are reached.
+    pub fn is_reached(&self) -> bool {
+        let mut thresholds = self.thresholds.iter();
+        thresholds.all(|it| it.is_in_use() && it.is_reached())
+    }
+}
+
 /// What each alert compares for the job, as far as Prometheus has its rule.
-pub(super) fn checks(rules: &[AlertRule], thresholds: &[Threshold]) -> Vec<Check> {
+pub(super) fn checks(rules: &[AlertRule], thresholds: &[Threshold], now: i64) -> Vec<Check> {
     let mut checks = Vec::new();
     for (alert, names) in ALERTS {
-        if !rules.iter().any(|rule| rule.name == alert) {
+        let Some(rule) = rules.iter().find(|rule| rule.name == alert) else {
             continue;
-        }
+        };
         let used = names
             .iter()
             .flat_map(|name| thresholds.iter().filter(move |it| it.name == **name));
@@ -171,14 +202,27 @@ pub(super) fn checks(rules: &[AlertRule], thresholds: &[Threshold]) -> Vec<Check
         severities.dedup();
         for severity in severities {
             let of_severity = |it: &&&Threshold| it.severity == severity || it.severity.is_empty();
+            let thresholds: Vec<_> = used.iter().filter(of_severity).copied().cloned().collect();
             checks.push(Check {
                 alert: alert.to_owned(),
                 severity: severity.to_owned(),
-                thresholds: used.iter().filter(of_severity).copied().cloned().collect(),
+                would_fire_at_timestamp_seconds: would_fire_at(rule, &thresholds, now),
+                thresholds,
             });
         }
     }
     checks
+}
+
+/// When the last threshold is reached, and has been for as long as the rule wants. `None` if all are reached already: the
+/// alert is active then, or has a further condition.
+fn would_fire_at(rule: &AlertRule, thresholds: &[Threshold], now: i64) -> Option<i64> {
+    let mut longest = 0.0_f64;
+    for threshold in thresholds {
+        longest = longest.max(threshold.seconds_left()?);
+    }
+    let left = whole(longest.ceil());
+    (left > 0).then(|| now.saturating_add(left).saturating_add(rule.duration()))
 }
 
 fn measure(threshold: &str) -> Option<&'static Measure> {

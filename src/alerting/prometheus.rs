@@ -3,8 +3,10 @@
 use serde::Deserialize;
 use url::Url;
 
+use super::asker::Asker;
 use super::client::{AskError, Client, ClientError, optional_unix, unix};
 use super::labels::{JobLabels, Labels, label, quoted};
+use super::links::Annotations;
 
 pub(super) struct Prometheus(Client);
 
@@ -20,6 +22,9 @@ pub(super) struct AlertRule {
     keep_firing_for: f64,
     #[serde(default)]
     pub(super) last_error: String,
+    /// As templates.
+    #[serde(default)]
+    pub(super) annotations: Annotations,
     #[serde(default)]
     pub(super) alerts: Vec<ActiveAlert>,
 }
@@ -28,6 +33,8 @@ pub(super) struct AlertRule {
 #[serde(rename_all = "camelCase")]
 pub(super) struct ActiveAlert {
     pub(super) labels: Labels,
+    #[serde(default)]
+    pub(super) annotations: Annotations,
     pub(super) state: String,
     /// Since when its condition holds.
     #[serde(deserialize_with = "unix")]
@@ -69,16 +76,25 @@ struct QueryData {
 }
 
 impl Prometheus {
-    pub(super) fn new(url: Url) -> Result<Self, ClientError> {
-        Client::new("Prometheus", "--prometheus.url", url).map(Self)
+    pub(super) fn new(url: Url, asker: Asker) -> Result<Self, ClientError> {
+        Client::new("Prometheus", url, asker).map(Self)
     }
 
     pub(super) fn url(&self) -> String {
         self.0.url()
     }
 
+    /// Bounds the time of several requests together.
+    pub(super) async fn in_time<T>(
+        &self,
+        asking: impl Future<Output = Result<T, AskError>>,
+    ) -> Result<T, AskError> {
+        self.0.in_time(asking).await
+    }
+
     pub(super) async fn rules(&self) -> Result<Vec<AlertRule>, AskError> {
-        let rules: Envelope<RuleData> = self.0.get("api/v1/rules", &[("type", "alert")]).await?;
+        let asking = self.0.get("api/v1/rules", &[("type", "alert")]);
+        let rules: Envelope<RuleData> = self.0.in_time(asking).await?;
         let groups = rules.data.groups.into_iter();
         Ok(groups.flat_map(|group| group.rules).collect())
     }
@@ -155,7 +171,7 @@ impl AlertRule {
     clippy::cast_possible_truncation,
     reason = "`as` saturates, and no rule waits for longer"
 )]
-fn whole(seconds: f64) -> i64 {
+pub(super) fn whole(seconds: f64) -> i64 {
     seconds.round() as i64
 }
 
@@ -166,6 +182,10 @@ impl Series {
 
     pub(super) fn label(&self, name: &str) -> &str {
         label(&self.metric, name)
+    }
+
+    pub(super) fn labels(&self) -> &Labels {
+        &self.metric
     }
 
     pub(super) fn value(&self) -> f64 {

@@ -1,0 +1,143 @@
+//! Alertmanager's API: the alerts, what holds them back, and who receives them.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::asker::Asker;
+use super::client::{AskError, Client, ClientError, unix};
+use super::labels::Labels;
+use super::links::Annotations;
+
+pub(super) struct Alertmanager(Client);
+
+/// An alert as Alertmanager has it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct KnownAlert {
+    pub(super) labels: Labels,
+    #[serde(default)]
+    pub(super) annotations: Annotations,
+    #[serde(deserialize_with = "unix")]
+    pub(super) starts_at: i64,
+    fingerprint: String,
+    receivers: Vec<Receiver>,
+    status: Status,
+}
+
+#[derive(Debug, Deserialize)]
+struct Receiver {
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Status {
+    #[serde(rename = "silencedBy")]
+    silences: Vec<String>,
+    #[serde(rename = "inhibitedBy")]
+    inhibitors: Vec<String>,
+    /// Time intervals; older versions do not tell them.
+    #[serde(default, rename = "mutedBy")]
+    intervals: Vec<String>,
+}
+
+/// Who receives an alert, and what holds it back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Delivery {
+    /// Names of the receivers.
+    pub receivers: Vec<String>,
+    /// The silences on it.
+    pub silences: Vec<Silence>,
+    /// The labels of the inhibiting alerts.
+    pub inhibited_by: Vec<Labels>,
+    /// Names of time intervals.
+    pub muted_by: Vec<String>,
+}
+
+/// A silence.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Silence {
+    /// Its id in Alertmanager.
+    pub id: String,
+    /// Who silenced.
+    #[serde(rename(deserialize = "createdBy"))]
+    pub author: String,
+    /// Why.
+    pub comment: String,
+    /// When it ends, in Unix seconds.
+    #[serde(
+        rename(deserialize = "endsAt", serialize = "until_timestamp_seconds"),
+        deserialize_with = "unix"
+    )]
+    pub until: i64,
+}
+
+/// All that Alertmanager has.
+#[derive(Debug, Default)]
+pub(super) struct Routed {
+    pub(super) alerts: Vec<KnownAlert>,
+    silences: HashMap<String, Silence>,
+    /// Positions of the alerts that inhibit others, by fingerprint.
+    inhibitors: HashMap<String, usize>,
+}
+
+impl Alertmanager {
+    pub(super) fn new(url: Url, asker: Asker) -> Result<Self, ClientError> {
+        Client::new("Alertmanager", url, asker).map(Self)
+    }
+
+    pub(super) fn url(&self) -> String {
+        self.0.url()
+    }
+
+    /// All alerts, and the silences on them.
+    pub(super) async fn routed(&self) -> Result<Routed, AskError> {
+        self.0.in_time(self.ask()).await
+    }
+
+    async fn ask(&self) -> Result<Routed, AskError> {
+        let alerts: Vec<KnownAlert> = self.0.get("api/v2/alerts", &[]).await?;
+        let mut silences = Vec::new();
+        if alerts.iter().any(|alert| !alert.status.silences.is_empty()) {
+            silences = self.0.get("api/v2/silences", &[]).await?;
+        }
+        Ok(Routed::of(alerts, silences))
+    }
+}
+
+impl Routed {
+    pub(super) fn of(alerts: Vec<KnownAlert>, silences: Vec<Silence>) -> Self {
+        let fingerprints = alerts.iter().map(|alert| alert.fingerprint.clone());
+        let inhibitors = fingerprints.zip(0..).collect();
+        let silences = silences.into_iter();
+        Self {
+            silences: silences.map(|it| (it.id.clone(), it)).collect(),
+            inhibitors,
+            alerts,
+        }
+    }
+
+    /// What holds an alert back, and who receives it.
+    pub(super) fn delivery(&self, alert: &KnownAlert) -> Delivery {
+        let status = &alert.status;
+        let silences = status.silences.iter();
+        let inhibitors = status.inhibitors.iter();
+        let inhibitors = inhibitors.filter_map(|it| self.alerts.get(*self.inhibitors.get(it)?));
+        Delivery {
+            receivers: alert.receivers.iter().map(|it| it.name.clone()).collect(),
+            silences: silences
+                .filter_map(|id| self.silences.get(id).cloned())
+                .collect(),
+            inhibited_by: inhibitors.map(|other| other.labels.clone()).collect(),
+            muted_by: status.intervals.clone(),
+        }
+    }
+}
+
+impl Delivery {
+    /// Whether nobody is told.
+    pub fn is_held_back(&self) -> bool {
+        !self.silences.is_empty() || !self.inhibited_by.is_empty() || !self.muted_by.is_empty()
+    }
+}
