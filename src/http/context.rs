@@ -7,8 +7,13 @@ use http::HeaderMap;
 
 use super::form_token::Session;
 use super::remedies::Remedies;
+use super::response::Response;
+use super::route_prefix::RoutePrefix;
 use super::status::DaemonStatus;
 use crate::metrics::Exposition;
+
+/// Answers a request.
+pub(super) type Handler = fn(&Context, Head<'_>) -> Response;
 
 /// The rendered metrics, the daemon and the time.
 pub(super) struct Context {
@@ -17,9 +22,15 @@ pub(super) struct Context {
     pub(super) now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// `None` if remediation is off.
     pub(super) remedies: Option<Arc<Remedies>>,
+    pub(super) prefix: RoutePrefix,
 }
 
 impl Context {
+    /// Answers, with links below the prefix.
+    pub(super) fn answer(&self, handler: Handler, head: Head<'_>) -> Response {
+        self.prefix.link(handler(self, head))
+    }
+
     /// The browser that a page with forms is for; `None` if nobody may act.
     pub(super) fn session(&self, headers: &HeaderMap) -> Option<Session> {
         self.remedies.as_ref()?.session(headers)
