@@ -12,6 +12,8 @@ pub enum Endpoint {
     GroupProjects,
     /// `GET /projects/:id/pipelines`.
     Pipelines,
+    /// `POST /graphql`: pipelines of several projects.
+    Graphql,
     /// `GET /projects/:id/pipelines/:id`.
     Pipeline,
     /// `GET /projects/:id/pipelines/:id/jobs`.

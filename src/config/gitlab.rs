@@ -15,6 +15,7 @@ use super::secret_file::SecretFile;
 use super::section::Section;
 use super::url::base_url;
 use super::value_type::Form;
+use super::word::words;
 use crate::base::error_chain::error_chain;
 use crate::base::loopback::is_loopback;
 
@@ -36,7 +37,27 @@ pub struct GitLab {
     pub timeout: Duration,
     /// Most requests a second.
     pub requests_per_second: f64,
+    /// How to learn which pipelines moved.
+    pub api: Api,
 }
+
+/// The API that tells which pipelines of many projects moved. Everything else is read by REST.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Api {
+    /// GraphQL, from ten projects on and where GitLab answers such questions; else REST.
+    #[default]
+    Auto,
+    /// REST, project by project.
+    Rest,
+    /// GraphQL, however few projects there are. REST where GitLab does not answer.
+    Graphql,
+}
+
+words!(Api {
+    Auto = "auto",
+    Rest = "rest",
+    Graphql = "graphql",
+});
 
 keys! {
     URL: Key<Url> = Key::text(
@@ -69,6 +90,10 @@ keys! {
     REQUESTS_PER_SECOND: Key<f64> = Key::rate("gitlab.requests_per_second", 1000.0)
         .default("10")
         .doc("Most requests a second, over all projects.");
+
+    API: Key<Api> = Key::word("gitlab.api")
+        .default("auto")
+        .doc("How to learn which pipelines moved: by GraphQL, with one request for up to 100 projects, from ten projects on and where GitLab answers such questions (`auto`), by `graphql` however few projects there are, or by `rest`, with a request for each project. Jobs are always read by REST. What GraphQL does not tell is asked by REST.");
 }
 
 impl GitLab {
@@ -91,6 +116,7 @@ impl GitLab {
             certificates: section.read(&CA_FILE).unwrap_or_default(),
             timeout: section.get(&TIMEOUT),
             requests_per_second: section.get(&REQUESTS_PER_SECOND),
+            api: section.get(&API),
         }
     }
 

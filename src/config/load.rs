@@ -24,12 +24,14 @@ use super::remediation::{self, Remediation};
 use super::remediation_rule;
 use super::section::Section;
 use super::services::{self, ALERTMANAGER_URL, PROMETHEUS_URL};
+use super::settings::Setting;
 use super::store::{self, Store};
 use super::url::{base_url, route_prefix};
 use super::value::Context;
 use super::value_type::Form;
 use super::watch::{self, Watch};
 use super::webhooks::{self, Webhooks};
+use super::word::Word as _;
 use super::yaml;
 use crate::base::listen_address::ListenAddress;
 
@@ -73,6 +75,7 @@ pub struct Config {
     /// Whether `POST /-/reload` is served.
     pub enables_lifecycle: bool,
     given: Given,
+    settings: Vec<Setting>,
 }
 
 /// The sections that commands need which read the saved state. They work without a readable token.
@@ -154,7 +157,7 @@ keys! {
 }
 
 /// Every key, by section, in the order of the docs.
-const ALL_KEYS: &[&[KeyInfo]] = &[
+pub(super) const ALL_KEYS: &[&[KeyInfo]] = &[
     gitlab::KEYS,
     watch::KEYS,
     counting::KEYS,
@@ -226,9 +229,12 @@ impl Config {
         let remediation = Remediation::read(&section);
         remediation.check_log_rules(&section, &classification.names);
         let web = root.section("web");
+        let gitlab = GitLab::read(&root.section("gitlab"), report, env);
+        let watch = Watch::read(&root.section("watch"), child_pipelines);
+        let settings = root.settings(&|key| preset_value(key, &state.counting, &watch));
         Self {
-            gitlab: GitLab::read(&root.section("gitlab"), report, env),
-            watch: Watch::read(&root.section("watch"), child_pipelines),
+            gitlab,
+            watch,
             counting: state.counting,
             classification,
             owners: state.owners,
@@ -248,7 +254,13 @@ impl Config {
             show_logs: web.read(&SHOW_LOGS),
             enables_lifecycle: web.get(&ENABLE_LIFECYCLE),
             given: root.given(),
+            settings,
         }
+    }
+
+    /// Every key with the value in force, without secrets. The token of the environment has no key.
+    pub fn settings(&self) -> &[Setting] {
+        &self.settings
     }
 
     /// The keys that are given otherwise than in the one before, by path.
@@ -283,8 +295,32 @@ impl Config {
         // Which file it is, not what is in it.
         keep("web.config_file", self.web_file != before.web_file);
         self.web_file.clone_from(&before.web_file);
+        for setting in &mut self.settings {
+            let is_kept = |key: &str| {
+                setting
+                    .key
+                    .strip_prefix(key)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
+            let mut others = before.settings.iter();
+            if kept.iter().any(|key| is_kept(key))
+                && let Some(other) = others.find(|other| other.key == setting.key)
+            {
+                setting.clone_from(other);
+            }
+        }
         kept
     }
+}
+
+/// The value of a key that the preset of `counting` gives.
+fn preset_value(key: &KeyInfo, rules: &Rules, watch: &Watch) -> Option<String> {
+    if key.path == watch::CHILD_PIPELINES.info.path {
+        return Some(watch.child_pipelines.word().to_owned());
+    }
+    let rules = counting::describe(rules).into_iter();
+    let mut of_key = rules.filter(|(name, _)| Some(*name) == key.path.strip_prefix("counting."));
+    of_key.next().map(|(_, value)| value)
 }
 
 impl GitLab {

@@ -7,8 +7,10 @@ use super::given::Given;
 use super::hints::{excerpt, variable_hint};
 use super::key::Key;
 use super::key_info::{Absence, KeyInfo};
+use super::key_path::{children, join};
 use super::node::{Node, NodeKind, Origin};
 use super::regexes::RegexBudget;
+use super::settings::{Setting, settings};
 use super::value::{Context, Value};
 use super::yaml;
 use crate::base::nearest::nearest;
@@ -105,6 +107,11 @@ impl<'a> Section<'a> {
     /// Every key that is given in it.
     pub(super) fn given(&self) -> Given {
         Given::of(self.entries)
+    }
+
+    /// Every key of the table with its value, for people.
+    pub(super) fn settings(&self, preset: &dyn Fn(&KeyInfo) -> Option<String>) -> Vec<Setting> {
+        settings(self.keys, self.entries, preset)
     }
 
     /// The section under `name`; empty where it is not given.
@@ -316,28 +323,5 @@ fn is_blank(kind: &NodeKind) -> bool {
         NodeKind::Null => true,
         NodeKind::Text(text) => text.is_empty(),
         _ => false,
-    }
-}
-
-/// The names that the section `path` takes, in the order of the docs.
-fn children(keys: &[&'static [KeyInfo]], path: &str) -> Vec<&'static str> {
-    let mut names = Vec::new();
-    for key in keys.iter().copied().flatten() {
-        let inside = match path {
-            "" => Some(key.path),
-            _ => (key.path.strip_prefix(path)).and_then(|rest| rest.strip_prefix('.')),
-        };
-        let name = inside.and_then(|rest| rest.split(['.', '[']).next());
-        if let Some(name) = name.filter(|name| !names.contains(name)) {
-            names.push(name);
-        }
-    }
-    names
-}
-
-fn join(path: &str, name: &str) -> String {
-    match path {
-        "" => name.to_owned(),
-        _ => format!("{path}.{name}"),
     }
 }

@@ -9,10 +9,12 @@ use super::client::client;
 use super::error::DaemonError;
 use super::gitlab_clock::GitLabClock;
 use super::instance::Instance;
+use super::journal::Journal;
 use super::log_reader::LogReader;
 use super::own_secrets::OwnSecrets;
 use super::owners_reader::OwnersReader;
 use super::policy::Policy;
+use super::report_sources::{Count, ReportSources};
 use super::saver::Saver;
 use super::state::State;
 use super::telemetry::Traffic;
@@ -30,6 +32,7 @@ pub(super) struct Process {
     pub(super) telemetry: Telemetry,
     pub(super) clock: Arc<GitLabClock>,
     pub(super) store: Store,
+    pub(super) journal: Arc<Journal>,
 }
 
 /// Everything that one configuration makes, before it begins.
@@ -66,6 +69,12 @@ fn failure_options(config: &Config) -> FailureOptions {
     })
 }
 
+/// Counts the webhooks that wait. The queue ends with the service that owns it.
+fn queued(inbox: &Arc<Inbox>) -> Count {
+    let inbox = Arc::downgrade(inbox);
+    Box::new(move || inbox.upgrade().map_or(0, |inbox| inbox.queued()))
+}
+
 impl Generation {
     /// Asks GitLab and the store nothing.
     pub(super) fn build(config: &Config, process: &Process) -> Result<Self, DaemonError> {
@@ -73,6 +82,7 @@ impl Generation {
             telemetry,
             clock,
             store,
+            journal,
         } = process;
         let traffic = Traffic::new(telemetry.clone(), clock.clone());
         let client = client(&config.gitlab, Some(&config.limits), Arc::new(traffic))?;
@@ -89,13 +99,17 @@ impl Generation {
             client: client.clone(),
             telemetry: telemetry.clone(),
             clock: clock.clone(),
+            journal: journal.clone(),
             has_token: config.gitlab.token.is_some(),
         };
-        let poller = Poller::new(client, config.watch.clone(), state.clone());
+        let poller = Poller::new(client.clone(), config.watch.clone(), state.clone())
+            .with_api(config.gitlab.api);
         let remediation = remediation::open(config, &state, store, poller.waker())?;
         let hooks = config.webhooks.gitlab.as_ref();
         let webhooks =
             hooks.map(|it| webhooks::open(it, &config.watch, &state, clock, poller.waker()));
+        let queued = webhooks.as_ref().map(|(inbox, _)| queued(inbox));
+        state.report_from(ReportSources::of(config, client, queued, journal.clone()));
         Ok(Self {
             logs,
             owners,
@@ -106,6 +120,7 @@ impl Generation {
                 state: state.clone(),
                 store: store.clone(),
                 clock: clock.clone(),
+                journal: journal.clone(),
                 interval: config.store.save_interval,
             },
             remediation,

@@ -1,11 +1,13 @@
 //! GitLab's version, and scopes and end of the token: asked at the start, every hour,
 //! and when the token was replaced.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::gitlab_clock::GitLabClock;
+use super::journal::Journal;
 use crate::base::DAY;
 use crate::base::human::day;
 use crate::gitlab::{Client, TokenFacts};
@@ -20,7 +22,8 @@ const DAYS_OF_NOTICE: i64 = 14;
 pub(super) struct Instance {
     pub(super) client: Client,
     pub(super) telemetry: Telemetry,
-    pub(super) clock: std::sync::Arc<GitLabClock>,
+    pub(super) clock: Arc<GitLabClock>,
+    pub(super) journal: Arc<Journal>,
     /// Whether there is a token to ask about.
     pub(super) has_token: bool,
 }
@@ -56,6 +59,7 @@ impl Instance {
         match self.client.version().await {
             Ok(version) if logged.version.as_ref() != Some(&version) => {
                 tracing::info!("GitLab {version}");
+                self.journal.gitlab_version(&version);
                 logged.version = Some(version);
             }
             Ok(_) => {}

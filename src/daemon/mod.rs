@@ -14,6 +14,7 @@ mod generation;
 mod gitlab_clock;
 mod hook_filter;
 mod instance;
+mod journal;
 mod loading;
 mod log_queue;
 mod log_reader;
@@ -24,6 +25,7 @@ mod owners_reader;
 mod policy;
 mod reload;
 mod remediation;
+mod report_sources;
 mod saver;
 mod signals;
 mod state;
@@ -42,6 +44,7 @@ pub use self::client::client;
 pub use self::error::DaemonError;
 use self::generation::{Generation, Process};
 use self::gitlab_clock::GitLabClock;
+use self::journal::Journal;
 use self::notify::Watchdog;
 pub use self::reload::Load;
 use self::reload::Reloader;
@@ -89,6 +92,7 @@ impl Daemon {
         let web = web.transpose()?;
         let store = storage::open(&config.store, Some(&config.gitlab.url)).await?;
         let mut server = Server::bind(&config.listen_address).await?;
+        let journal = Arc::new(Journal::new(clock.local_now(), web.clone()));
         if let Some(web) = web {
             server = server.with_web_config(web);
         }
@@ -96,6 +100,7 @@ impl Daemon {
             telemetry,
             clock,
             store,
+            journal,
         };
         let generation = Generation::build(&config, &process)?;
         Ok(Self {

@@ -86,6 +86,8 @@ impl Reloader {
             Err(error) => {
                 self.process.telemetry.config_refused();
                 let error = error.to_string();
+                let now = self.process.clock.local_now();
+                self.process.journal.config_refused(now, error.clone());
                 tracing::error!(
                     "the configuration was not loaded, the one before stays in force: {error}"
                 );
@@ -103,6 +105,7 @@ impl Reloader {
         self.replace(next, &config).await;
         let clock = &self.process.clock;
         self.process.telemetry.config_loaded(clock.local_now());
+        self.process.journal.config_loaded();
         if !kept.is_empty() {
             tracing::warn!(
                 "these keys hold for the life of the process, restart to change them: {kept}"

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::expiry::ExpiryTimer;
 use super::gitlab_clock::GitLabClock;
+use super::journal::Journal;
 use super::loading::report_quarantined;
 use super::state::{ProjectBatch, State};
 use crate::base::DAY;
@@ -30,6 +31,7 @@ pub(super) struct Saver {
     pub(super) store: Store,
     pub(super) clock: Arc<GitLabClock>,
     pub(super) interval: Duration,
+    pub(super) journal: Arc<Journal>,
 }
 
 /// How saving went lately.
@@ -79,6 +81,8 @@ impl Saver {
             Some(error) => {
                 // A single slow request is no outage.
                 let is_outage = error.is_outage() && saved == 0;
+                let now = self.clock.local_now();
+                self.journal.not_saved(now, error.to_string());
                 trouble.outages = if is_outage { trouble.outages + 1 } else { 0 };
                 if std::mem::replace(&mut trouble.failing, true) {
                     tracing::debug!("still not saved: {error}");
@@ -90,6 +94,7 @@ impl Saver {
             }
             None if saved == 0 => {}
             None => {
+                self.journal.saved();
                 if std::mem::take(trouble).failing {
                     tracing::info!("saved again, {saved} timelines");
                 }

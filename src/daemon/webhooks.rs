@@ -90,6 +90,11 @@ fn credential(secret: &HookSecret) -> Credential {
 }
 
 impl Inbox {
+    /// Webhooks that wait.
+    pub(super) fn queued(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
     fn count(&self, kind: HookKind, result: WebhookResult) {
         let telemetry = self.state.telemetry();
         telemetry.webhook(kind.as_str(), result);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
 use ci_history::{PipelineObservation, Timestamp};
@@ -21,6 +22,7 @@ use super::listing::{Listing, Pages};
 use super::options::{BuildError, Options};
 use super::paging::Limit;
 use super::record::Record;
+use super::request_flow::RequestFlow;
 use super::slow_order::may_be_the_order;
 use super::transport::{Expected, Transport};
 use super::transport_metrics::TransportMetrics;
@@ -74,6 +76,16 @@ impl Client {
         Ok(Self {
             transport: Arc::new(Transport::new(options, metrics)?),
         })
+    }
+
+    /// How requests go now.
+    pub fn request_flow(&self) -> RequestFlow {
+        let transport = &self.transport;
+        RequestFlow {
+            next_probe: transport.breaker.closed_for(),
+            largest_listing: transport.largest_listing.load(Ordering::Relaxed),
+            ..transport.limiter.request_flow()
+        }
     }
 
     /// All access tokens that were in force since the start, to keep them out of what is shown.
@@ -277,6 +289,6 @@ fn name_or_id(text: &str) -> NameOrId<'_> {
         .map_or_else(|_| NameOrId::from(text), NameOrId::Id)
 }
 
-fn date_time(time: Timestamp) -> Option<DateTime<Utc>> {
+pub(super) fn date_time(time: Timestamp) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(time.unix(), 0)
 }

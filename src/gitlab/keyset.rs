@@ -53,7 +53,7 @@ impl Call<'_> {
             }
             let next = has_next(&page).then(|| ids.last().copied());
             let url = page.url;
-            pages.bytes += page.bytes;
+            self.count_bytes(&mut pages, page.bytes);
             pages.extend(page.records);
             if next.is_some() && self.is_full(&mut pages) {
                 return Ok(Some(pages));

@@ -4,6 +4,7 @@
 //! one bad record, and end where a proxy removes the headers about pages.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use gitlab::api::{Endpoint as GitlabEndpoint, Pageable};
@@ -105,7 +106,7 @@ impl Call<'_> {
         while let Some(url) = next {
             let page = self.page_said_to_be(is_announced, url).await?;
             let (size, count) = (next_page::size(&page.url), page.records.len());
-            pages.bytes += page.bytes;
+            self.count_bytes(&mut pages, page.bytes);
             let brought_new = pages.extend(page.records);
             let is_complete = pages.retain(limit.items, is_wanted);
             if is_complete || visited.len() + 1 >= limit.pages {
@@ -129,6 +130,13 @@ impl Call<'_> {
             }
         }
         Ok(pages)
+    }
+
+    /// Counts the bytes of one more page.
+    pub(super) fn count_bytes<R>(&self, pages: &mut Pages<R>, bytes: usize) {
+        pages.bytes += bytes;
+        let largest = &self.transport.largest_listing;
+        largest.fetch_max(pages.bytes, Ordering::Relaxed);
     }
 
     /// Whether no further page is read, because the pages so far have all the bytes that are allowed.

@@ -3,6 +3,7 @@
 //! By hand: `governor` can neither pause everybody nor slow down to a budget that GitLab tells.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::error_kind::RateLimit;
 use super::rate_headers::LONGEST_WAIT;
+use super::request_flow::{Meter, RequestFlow};
 
 /// The longest period GitLab's limits are counted in by default.
 const LONGEST_PERIOD: Duration = Duration::from_hours(1);
@@ -28,8 +30,27 @@ pub(super) struct RateLimiter {
     state: Mutex<State>,
     /// Wakes the requests that wait when they may go sooner.
     faster: Notify,
+    /// Requests that wait for their turn.
+    waiting: AtomicUsize,
+    sent: Meter,
     /// A lane for each project, so that projects take turns.
     lanes: Mutex<HashMap<Box<str>, Arc<Lane>>>,
+}
+
+/// A request that waits, until it goes or is given up.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug)]
@@ -57,6 +78,8 @@ impl RateLimiter {
                 slow: None,
             }),
             faster: Notify::new(),
+            waiting: AtomicUsize::new(0),
+            sent: Meter::new(),
             lanes: Mutex::default(),
         }
     }
@@ -68,6 +91,7 @@ impl RateLimiter {
         lane: &str,
         patience: Duration,
     ) -> Result<(), (Duration, RateLimit)> {
+        let _waiting = Waiting::new(&self.waiting);
         let lane = self.lane(lane);
         let _turn = lane.lock().await;
         loop {
@@ -82,8 +106,28 @@ impl RateLimiter {
                 () = faster => continue,
             }
             if self.pause_end(patience)?.is_none() {
+                self.sent.sent();
                 return Ok(());
             }
+        }
+    }
+
+    /// How requests go now, whatever the circuit breaker does.
+    pub(super) fn request_flow(&self) -> RequestFlow {
+        let now = Instant::now();
+        let state = self.state();
+        let slow = state.slow.filter(|(_, until)| now < *until);
+        let interval = slow.map_or(self.interval, |(interval, _)| interval);
+        let pause = state.paused_until.saturating_duration_since(now);
+        drop(state);
+        RequestFlow {
+            per_second: 1.0 / self.interval.as_secs_f64(),
+            per_second_now: 1.0 / interval.as_secs_f64(),
+            last_minute: self.sent.last_minute(),
+            waiting: self.waiting.load(Ordering::Relaxed),
+            paused_for: (!pause.is_zero()).then_some(pause),
+            next_probe: None,
+            largest_listing: 0,
         }
     }
 

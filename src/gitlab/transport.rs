@@ -1,6 +1,7 @@
 //! The project's own HTTP transport: connections, limits, the token, and how much of a body is read.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -37,6 +38,8 @@ pub(super) struct Transport {
     timeout: Duration,
     max_response_bytes: usize,
     pub(super) max_listing_bytes: usize,
+    /// Bytes of the largest list so far.
+    pub(super) largest_listing: AtomicUsize,
     pub(super) max_attempts: u32,
     /// For the pauses of one request together.
     pub(super) max_wait: Duration,
@@ -81,6 +84,7 @@ impl Transport {
             timeout: options.timeout,
             max_response_bytes: options.max_response_bytes,
             max_listing_bytes: options.max_listing_bytes,
+            largest_listing: AtomicUsize::new(0),
             max_attempts: options.max_attempts.max(1),
             max_wait: options.max_wait,
             backoff: options.backoff,

@@ -7,7 +7,7 @@ use http_body::Body;
 use super::connections::Connection;
 use super::content::Content;
 use super::deadline::Timed;
-use super::response::{Response, come_again, insert, refusal, secured};
+use super::response::{Response, come_again, insert, readable, refusal, secured};
 use super::routes::{SCRAPED_PATH, Service, is_essential};
 use super::web_config::WebConfig;
 
@@ -30,7 +30,7 @@ where
         insert(&mut response, header::CONNECTION, "close");
         return response.map(|body| turn.over(body));
     }
-    let mut response = admitted(service, web, request).await;
+    let mut response = readable(&path, admitted(service, web, request).await);
     let bytes = response.body().held_bytes();
     if !connection.hold(&mut turn, bytes) && !is_essential(&path) {
         let message = "other clients are slow to read their answers; try again in a moment";

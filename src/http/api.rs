@@ -1,5 +1,6 @@
 //! `GET /api/v1/jobs`: the jobs as JSON; its shape is documented in `docs/api.md`.
 
+use ci_history::Timestamp;
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::json;
@@ -35,10 +36,12 @@ struct ListedJob<'a> {
 
 #[derive(Serialize)]
 struct JobsBody<'a> {
+    as_of_timestamp_seconds: Timestamp,
     jobs: Vec<ListedJob<'a>>,
     offset: usize,
     limit: usize,
     matching: usize,
+    total: usize,
     failing: usize,
     tracked: usize,
 }
@@ -58,10 +61,12 @@ pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
             .collect(),
     });
     let body = JobsBody {
+        as_of_timestamp_seconds: now,
         jobs: jobs.collect(),
         offset: paging.offset,
         limit: paging.limit,
         matching: page.matching,
+        total: page.tracked,
         failing: page.failing,
         tracked: page.tracked,
     };
@@ -139,7 +144,10 @@ mod tests {
                 "limit=1001",
                 "`limit` is `1001`, a whole number from 1 to 1000 is wanted",
             ),
-            ("offset=-1", "`offset` is `-1`, a whole number is wanted"),
+            (
+                "offset=-1",
+                "`offset` is `-1`, a whole number from 0 to 1000000000 is wanted",
+            ),
             (
                 "failing=yes",
                 "`failing` is `yes`, one of these is wanted: 1, true, 0, false",

@@ -8,7 +8,7 @@ use url::form_urlencoded;
 
 use super::api::{bad_request, json_body};
 use super::context::{Context, Head};
-use super::grid_path::{GridPath, grid_path};
+use super::grid_path::{GridPath, grid_path, pipelines_path};
 use super::grid_view::{culprits, grid_json, grid_table, legend};
 use super::layout::{page, staleness_banner};
 use super::list_query::HIGHEST_LIMIT;
@@ -109,6 +109,7 @@ fn content(
             nav.crumbs aria-label="Where this is" {
                 a href="/" { "All jobs" } " / "
                 a href=(PageQuery::of_project(&entry.project).url(1)) { bdi { (entry.project) } }
+                @if let Some(path) = pipelines_path(&entry.project, &entry.ref_name, entry.track.as_deref()) { " · " a href=(path) { "Pipelines" } }
             }
             div.title {
                 h1 { "Grid of " bdi { (entry.ref_name) } @if let Some(track) = &entry.track { " · " bdi { (track) } } }
@@ -218,9 +219,19 @@ fn not_known(
 }
 
 fn missing(context: &Context, at: Option<&GridPath>, found: &Markup) -> Response {
+    missing_ref(context, "No such grid", at, found)
+}
+
+/// A page about a ref that is not there.
+pub(super) fn missing_ref(
+    context: &Context,
+    title: &str,
+    at: Option<&GridPath>,
+    found: &Markup,
+) -> Response {
     let content = html! {
         main { section.empty {
-            h1 { "No such grid" }
+            h1 { (title) }
             (found)
             @if let Some(at) = at {
                 p { a href=(PageQuery::of_project(&at.project).url(1)) { "Jobs of this project" } }
@@ -228,11 +239,7 @@ fn missing(context: &Context, at: Option<&GridPath>, found: &Markup) -> Response
             p { a href="/" { "All jobs" } }
         } }
     };
-    uncached(
-        StatusCode::NOT_FOUND,
-        HTML,
-        page("No such grid", context, &content),
-    )
+    uncached(StatusCode::NOT_FOUND, HTML, page(title, context, &content))
 }
 
 /// The parameters of the API.
@@ -300,5 +307,5 @@ pub(super) fn list(context: &Context, head: Head<'_>) -> Response {
         return json_body(StatusCode::NOT_FOUND, &json!({ "error": message }));
     };
     sort(&mut entry);
-    json_body(StatusCode::OK, &grid_json(&entry, paging))
+    json_body(StatusCode::OK, &grid_json(&entry, paging, (context.now)()))
 }

@@ -184,7 +184,7 @@ fn state_sign(state: ExecutionState, flaky: bool) -> (&'static str, &'static str
 }
 
 /// The value of a state in JSON.
-fn state_name(state: ExecutionState) -> &'static str {
+pub(super) fn state_name(state: ExecutionState) -> &'static str {
     match state {
         ExecutionState::Ended(outcome) => outcome.as_str(),
         ExecutionState::Running => "running",
@@ -221,7 +221,7 @@ pub(super) fn legend() -> Markup {
 }
 
 /// The grid with a part of its jobs.
-pub(super) fn grid_json(entry: &GridEntry, paging: Paging) -> Value {
+pub(super) fn grid_json(entry: &GridEntry, paging: Paging, now: Timestamp) -> Value {
     let pipelines = entry.grid.pipelines.iter().map(|pipeline| {
         json!({
             "pipeline_id": pipeline.id,
@@ -249,6 +249,7 @@ pub(super) fn grid_json(entry: &GridEntry, paging: Paging) -> Value {
         })
     });
     json!({
+        "as_of_timestamp_seconds": now,
         "project": entry.project,
         "ref": entry.ref_name,
         "track": entry.track,
@@ -257,6 +258,7 @@ pub(super) fn grid_json(entry: &GridEntry, paging: Paging) -> Value {
         "offset": paging.offset,
         "limit": paging.limit,
         "matching": entry.grid.jobs.len(),
+        "total": entry.grid.jobs.len(),
     })
 }
 

@@ -16,13 +16,15 @@ pub(super) enum Tab {
     Jobs,
     Projects,
     Schedules,
+    Status,
 }
 
 /// Address and words of each page of the navigation.
-const TABS: [(Tab, &str, &str); 3] = [
+const TABS: [(Tab, &str, &str); 4] = [
     (Tab::Jobs, "/", "Jobs"),
     (Tab::Projects, "/projects", "Projects"),
     (Tab::Schedules, "/schedules", "Schedules"),
+    (Tab::Status, "/status", "Status"),
 ];
 
 /// A whole page; `content` goes into `main`, below the header.

@@ -14,8 +14,7 @@ use super::response::{HTML, Response, uncached};
 use super::sorting::Column as _;
 
 /// What a list shows of its rows.
-pub(super) trait List: Row {
-    const TAB: Tab;
+pub(super) trait ListRow: Row {
     const TITLE: &'static str;
     /// The name of the rows in JSON, and the class of the table.
     const NAME: &'static str;
@@ -23,9 +22,6 @@ pub(super) trait List: Row {
     const SEARCHED: &'static str;
     /// Said where no row matches.
     const NO_MATCH: &'static str;
-
-    /// All rows.
-    fn all(context: &Context, now: Timestamp) -> Vec<Self>;
 
     /// Said where there is no row at all.
     fn none() -> Markup;
@@ -36,42 +32,49 @@ pub(super) trait List: Row {
     fn markup(&self, now: Timestamp) -> Markup;
 }
 
+/// A list with an entry in the navigation.
+pub(super) trait List: ListRow {
+    const TAB: Tab;
+
+    /// All rows.
+    fn all(context: &Context, now: Timestamp) -> Vec<Self>;
+}
+
 /// Answers the API.
 pub(super) fn list<R: List>(context: &Context, head: Head<'_>) -> Response {
     let query = ListQuery::<R>::parse(head.query, Asker::Api);
     if let Some(problem) = query.problems.first() {
         return bad_request(problem);
     }
-    let (rows, matching) = query.arranged(R::all(context, (context.now)()));
-    let body = json!({
-        (R::NAME): rows.iter().map(List::json).collect::<Vec<_>>(),
+    let now = (context.now)();
+    let body = list_body(&query, R::all(context, now), now);
+    json_body(StatusCode::OK, &body)
+}
+
+/// The wanted rows as every list of the API gives them.
+pub(super) fn list_body<R: ListRow>(query: &ListQuery<R>, rows: Vec<R>, now: Timestamp) -> Value {
+    let total = rows.len();
+    let (rows, matching) = query.arranged(rows);
+    json!({
+        "as_of_timestamp_seconds": now,
+        (R::NAME): rows.iter().map(ListRow::json).collect::<Vec<_>>(),
         "offset": query.paging.offset,
         "limit": query.paging.limit,
         "matching": matching,
-    });
-    json_body(StatusCode::OK, &body)
+        "total": total,
+    })
 }
 
 /// Answers a browser.
 pub(super) fn respond<R: List>(context: &Context, head: Head<'_>) -> Response {
     let query = ListQuery::<R>::parse(head.query, Asker::Page);
     let now = (context.now)();
-    let all = R::all(context, now);
-    let is_empty = all.is_empty();
-    let (rows, matching) = query.arranged(all);
     let content = html! {
         main {
             (staleness_banner(context))
             div.title { h1 { (R::TITLE) } (as_of(now, &query.url(query.page))) }
             (problem_list(&query.problems))
-            @if is_empty {
-                section.empty { p { (R::none()) } }
-            } @else {
-                (query.form(R::SEARCHED))
-                @if rows.is_empty() { section.empty { p { (R::NO_MATCH) } } }
-                @else { (table(&rows, &query, now)) }
-                (pager(query.page, matching, PAGE_ROWS, |page| query.url(page)))
-            }
+            (listed(&query, R::all(context, now), now))
         }
     };
     let code = if query.problems.is_empty() {
@@ -82,7 +85,23 @@ pub(super) fn respond<R: List>(context: &Context, head: Head<'_>) -> Response {
     uncached(code, HTML, tab_page(R::TITLE, R::TAB, context, &content))
 }
 
-fn table<R: List>(rows: &[R], query: &ListQuery<R>, now: Timestamp) -> Markup {
+/// The form, the wanted rows and the numbers of the pages.
+pub(super) fn listed<R: ListRow>(query: &ListQuery<R>, all: Vec<R>, now: Timestamp) -> Markup {
+    let is_empty = all.is_empty();
+    let (rows, matching) = query.arranged(all);
+    html! {
+        @if is_empty {
+            section.empty { p { (R::none()) } }
+        } @else {
+            (query.form(R::SEARCHED))
+            @if rows.is_empty() { section.empty { p { (R::NO_MATCH) } } }
+            @else { (table(&rows, query, now)) }
+            (pager(query.page, matching, PAGE_ROWS, |page| query.url(page)))
+        }
+    }
+}
+
+fn table<R: ListRow>(rows: &[R], query: &ListQuery<R>, now: Timestamp) -> Markup {
     let sorting = query.sorting();
     html! {
         div.scroll tabindex="0" role="region" aria-label=(R::TITLE) {

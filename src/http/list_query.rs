@@ -48,8 +48,18 @@ pub(super) enum Asker {
     Api,
 }
 
+/// Where a list is, and the parameters that say of what it is.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) path: String,
+    pub(super) names: &'static [&'static str],
+}
+
 /// The wanted rows, their order, and the part of them.
 pub(super) struct ListQuery<R: Row> {
+    place: Place,
+    /// The parameters that the place names, as given.
+    fixed: Vec<(&'static str, String)>,
     text: String,
     state: Option<&'static str>,
     column: Option<R::Column>,
@@ -64,7 +74,18 @@ pub(super) struct ListQuery<R: Row> {
 
 impl<R: Row> ListQuery<R> {
     pub(super) fn parse(query: &str, asker: Asker) -> Self {
+        let place = Place {
+            path: R::PATH.to_owned(),
+            names: &[],
+        };
+        Self::parse_at(place, query, asker)
+    }
+
+    /// The same for a list whose address says of what it is.
+    pub(super) fn parse_at(place: Place, query: &str, asker: Asker) -> Self {
         let mut parsed = Self {
+            place,
+            fixed: Vec::new(),
             text: String::new(),
             state: None,
             column: None,
@@ -97,6 +118,12 @@ impl<R: Row> ListQuery<R> {
     }
 
     fn read(&mut self, key: &str, value: &str, asker: Asker) -> Result<(), String> {
+        let mut names = self.place.names.iter();
+        if let Some(name) = names.find(|name| **name == key) {
+            self.fixed.push((name, value.to_owned()));
+            return Ok(());
+        }
+        let own = self.place.names;
         match (key, asker) {
             ("q", _) => value.trim().clone_into(&mut self.text),
             ("state", _) => {
@@ -111,10 +138,27 @@ impl<R: Row> ListQuery<R> {
             ("page", Asker::Page) => self.page = listing::page(value)?,
             ("limit", Asker::Api) => self.paging.limit = listing::limit(value, HIGHEST_LIMIT)?,
             ("offset", Asker::Api) => self.paging.offset = listing::offset(value)?,
-            (_, Asker::Page) => return Err(unknown(key, &[&SHARED, &["page"]])),
-            (_, Asker::Api) => return Err(unknown(key, &[&SHARED, &["limit", "offset"]])),
+            (_, Asker::Page) => return Err(unknown(key, &[own, &SHARED, &["page"]])),
+            (_, Asker::Api) => return Err(unknown(key, &[own, &SHARED, &["limit", "offset"]])),
         }
         Ok(())
+    }
+
+    /// A parameter that says of what the list is; the last one if it is given twice.
+    pub(super) fn fixed(&self, name: &str) -> Option<&str> {
+        let mut fixed = self.fixed.iter().rev();
+        let found = fixed.find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The address of the whole list.
+    fn plain_url(&self) -> String {
+        let fixed: Vec<_> = self
+            .fixed
+            .iter()
+            .map(|(name, value)| (*name, &**value))
+            .collect();
+        address(&self.place.path, &fixed)
     }
 
     pub(super) fn sorting(&self) -> Sorting<R::Column> {
@@ -156,22 +200,23 @@ impl<R: Row> ListQuery<R> {
         let page = page.to_string();
         let is_usual = sorting == Sorting::by(R::USUAL);
         let is_natural = sorting == Sorting::by(sorting.column);
-        address(
-            R::PATH,
-            &[
-                ("q", &self.text),
-                ("state", self.state.unwrap_or_default()),
-                ("sort", if is_usual { "" } else { sorting.column.key() }),
-                ("order", if is_natural { "" } else { sorting.direction() }),
-                ("page", if page == "1" { "" } else { &page }),
-            ],
-        )
+        let fixed = self.fixed.iter().map(|(name, value)| (*name, &**value));
+        let mut parameters: Vec<_> = fixed.collect();
+        parameters.extend([
+            ("q", &*self.text),
+            ("state", self.state.unwrap_or_default()),
+            ("sort", if is_usual { "" } else { sorting.column.key() }),
+            ("order", if is_natural { "" } else { sorting.direction() }),
+            ("page", if page == "1" { "" } else { &page }),
+        ]);
+        address(&self.place.path, &parameters)
     }
 
     /// The form that filters and sorts.
     pub(super) fn form(&self, text_label: &str) -> Markup {
         html! {
-            form.filters action=(R::PATH) method="get" role="search" {
+            form.filters action=(self.place.path) method="get" role="search" {
+                @for (name, value) in &self.fixed { input type="hidden" name=(name) value=(value); }
                 label.grow { span { (text_label) } input type="search" name="q" value=(self.text); }
                 label { span { "State" }
                     select name="state" {
@@ -183,7 +228,7 @@ impl<R: Row> ListQuery<R> {
                 }
                 (sort_fields(self.sorting()))
                 button { "Show" }
-                @if self.state.is_some() || !self.text.is_empty() { a.clear href=(R::PATH) { "Clear" } }
+                @if self.state.is_some() || !self.text.is_empty() { a.clear href=(self.plain_url()) { "Clear" } }
             }
         }
     }

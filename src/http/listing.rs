@@ -13,6 +13,9 @@ pub(super) const PAGE_ROWS: usize = 100;
 /// Characters of a wrong value that are repeated.
 const LONGEST_REPEATED: usize = 100;
 
+/// More rows than any list has.
+const HIGHEST_OFFSET: usize = 1_000_000_000;
+
 /// Pages beside the current one that the pager links to.
 const NEIGHBOURS: usize = 2;
 
@@ -69,7 +72,11 @@ pub(super) fn limit(value: &str, highest: usize) -> Result<usize, String> {
 /// The rows before an answer.
 pub(super) fn offset(value: &str) -> Result<usize, String> {
     let number = value.parse().ok();
-    number.ok_or_else(|| format!("`offset` is `{}`, a whole number is wanted", cut(value)))
+    let number = number.filter(|offset| *offset <= HIGHEST_OFFSET);
+    number.ok_or_else(|| {
+        let found = cut(value);
+        format!("`offset` is `{found}`, a whole number from 0 to {HIGHEST_OFFSET} is wanted")
+    })
 }
 
 /// A value that is repeated in a message.

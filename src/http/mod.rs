@@ -37,10 +37,13 @@ mod limits;
 mod list_page;
 mod list_query;
 mod listing;
+mod openapi;
 mod parameters;
 mod pipeline_jobs;
 mod pipeline_page;
 mod pipeline_path;
+mod pipelines_page;
+mod pipelines_row;
 mod probes;
 mod projects_page;
 mod query;
@@ -54,10 +57,15 @@ mod schedules_page;
 mod scrape;
 mod search;
 mod selection;
+mod self_report;
 mod server;
 mod sorting;
 mod static_files;
 mod status;
+mod status_page;
+mod status_panels;
+mod status_problems;
+mod status_view;
 mod web_config;
 mod window;
 
@@ -74,10 +82,13 @@ pub use remedies::Remedies;
 pub use route_prefix::RoutePrefix;
 pub use routes::Service;
 pub use selection::{Candidate, JobFilter, JobQuery, Paging, Selection, select};
+pub use self_report::{
+    FirstRound, LimitUse, NotedError, ProjectError, RequestReport, SelfReport, WebFileReport,
+};
 pub use server::{BindError, Bound, Server};
 pub use sorting::{Column, Sorting};
 pub use status::{
-    DaemonStatus, GridEntry, JobEntry, JobPage, PipelineEntry, ProjectStatus, Readiness, RefStatus,
-    ScheduleEntry,
+    DaemonStatus, GridEntry, JobEntry, JobPage, PipelineEntry, PipelineListing, ProjectStatus,
+    Readiness, RefPipelines, RefStatus, ScheduleEntry,
 };
 pub use web_config::{WebConfig, WebConfigError};

@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use super::context::{Context, Head};
 use super::form_token::Session;
 use super::format::{ago, commit, in_gitlab, link};
+use super::grid_path::pipelines_path;
 use super::layout::{page, staleness_banner};
 use super::pipeline_jobs::{job_counts, job_list};
 use super::pipeline_path::PipelinePath;
@@ -70,8 +71,20 @@ fn content_of(
 fn title(pipeline: &PipelineEntry) -> Markup {
     let project = html! { bdi { (pipeline.project) } };
     html! {
-        nav.crumbs aria-label="Where this is" { a href="/" { "All jobs" } " / " (link(pipeline.project_url.as_deref(), &project)) " / " bdi { (pipeline.ref_name) } @if let Some(track) = &pipeline.track { " · " bdi { (track) } } }
+        nav.crumbs aria-label="Where this is" { a href="/" { "All jobs" } " / " (link(pipeline.project_url.as_deref(), &project)) " / " (ref_link(pipeline)) }
         h1.job-name { "Pipeline " (pipeline.row.id) }
+    }
+}
+
+fn ref_link(pipeline: &PipelineEntry) -> Markup {
+    let track = pipeline.track.as_deref();
+    let words =
+        html! { bdi { (pipeline.ref_name) } @if let Some(track) = track { " · " bdi { (track) } } };
+    html! {
+        @match pipelines_path(&pipeline.project, &pipeline.ref_name, track) {
+            Some(path) => a href=(path) { (words) },
+            None => (words),
+        }
     }
 }
 
@@ -91,7 +104,7 @@ fn state(pipeline: &PipelineEntry, now: Timestamp) -> Markup {
 }
 
 /// CSS class and words of a pipeline's state.
-fn badge(state: Option<ExecutionState>) -> (&'static str, &'static str) {
+pub(super) fn badge(state: Option<ExecutionState>) -> (&'static str, &'static str) {
     match state {
         Some(ExecutionState::Ended(Outcome::Passed | Outcome::AllowedFailure)) => {
             ("good", "Passed")

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::format::{ago, breakable, is_web, link};
-use super::grid_path::grid_path;
+use super::grid_path::{grid_path, pipelines_path};
 use super::layout::Tab;
-use super::list_page::List;
+use super::list_page::{List, ListRow};
 use super::list_query::Row;
 use super::query::PageQuery;
 use super::sorting::{Column, Sorting};
@@ -160,16 +160,11 @@ impl ProjectRow {
     }
 }
 
-impl List for ProjectRow {
-    const TAB: Tab = Tab::Projects;
+impl ListRow for ProjectRow {
     const TITLE: &'static str = "Projects";
     const NAME: &'static str = "projects";
     const SEARCHED: &'static str = "Path, default branch or error";
     const NO_MATCH: &'static str = "No project matches.";
-
-    fn all(context: &Context, _: Timestamp) -> Vec<Self> {
-        rows(context)
-    }
 
     fn none() -> Markup {
         html! { "No project is watched yet. Name projects or groups under " code { "watch:" } " in the configuration." }
@@ -196,6 +191,14 @@ impl List for ProjectRow {
 
     fn markup(&self, now: Timestamp) -> Markup {
         project_row(self, now)
+    }
+}
+
+impl List for ProjectRow {
+    const TAB: Tab = Tab::Projects;
+
+    fn all(context: &Context, _: Timestamp) -> Vec<Self> {
+        rows(context)
     }
 }
 
@@ -270,5 +273,6 @@ fn main_branch(row: &ProjectRow, now: Timestamp) -> Markup {
             Some(main) if main.last_pipeline.is_some() => span.badge.good { "✓ Green" },
             _ => small { "no pipeline" },
         }
+        @if row.main.is_some() && let Some(path) = pipelines_path(&row.status.path, name, None) { " " small { a href=(path) { "pipelines" } } }
     }
 }

@@ -48,6 +48,24 @@ pub(super) fn refusal(path: &str, status: StatusCode, message: &str) -> Response
     }
 }
 
+/// Turns a refusal in plain text into what clients of the path read. Every answer passes here, whoever refused.
+pub(super) fn readable(path: &str, response: Response) -> Response {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_plain = kind.is_some_and(|kind| kind == PLAIN);
+    let is_refusal = response.status().is_client_error() || response.status().is_server_error();
+    if !path.starts_with("/api/") || !is_plain || !is_refusal {
+        return response;
+    }
+    let Content::Whole(body) = response.body() else {
+        return response;
+    };
+    let message = String::from_utf8_lossy(body);
+    let body = format!("{}\n", json!({ "error": message.trim_end() }));
+    let mut response = response.map(|_| Content::Whole(body.into()));
+    insert(&mut response, header::CONTENT_TYPE, JSON);
+    response
+}
+
 /// Tells caches to keep nothing: the content is of this moment.
 pub(super) fn uncached(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response {
     let mut response = text(status, kind, body);

@@ -26,8 +26,9 @@ use super::schedules_page::ScheduleListing;
 use super::search::Searches;
 use super::status::DaemonStatus;
 use super::{
-    api, favicon, grid_page, grid_path, job_page, jobs_page, layout, list_page, pipeline_page,
-    pipeline_path, probes, remediation, scrape, static_files,
+    api, favicon, grid_page, grid_path, job_page, jobs_page, layout, list_page, openapi,
+    pipeline_page, pipeline_path, pipelines_page, probes, remediation, scrape, static_files,
+    status_page,
 };
 use crate::metrics::{Exposition, Telemetry};
 
@@ -93,10 +94,11 @@ const SCRAPE: Route = Route {
 };
 
 /// Every fixed path that is read; [`JobPath`] and [`pipeline_path`] have the pages of jobs and pipelines.
-const ROUTES: [(&str, Route); 14] = [
+const ROUTES: [(&str, Route); 18] = [
     ("/", listing(jobs_page::respond)),
     ("/projects", listing(list_page::respond::<ProjectRow>)),
     ("/schedules", listing(list_page::respond::<ScheduleListing>)),
+    ("/status", search(status_page::respond, &[])),
     (SCRAPED_PATH, SCRAPE),
     (HEALTHY_PATH, quick(probes::healthy, None)),
     (READY_PATH, quick(probes::ready, None)),
@@ -107,6 +109,9 @@ const ROUTES: [(&str, Route); 14] = [
         listing(list_page::list::<ScheduleListing>),
     ),
     ("/api/v1/grid", listing(grid_page::list)),
+    ("/api/v1/pipelines", listing(pipelines_page::list)),
+    ("/api/v1/status", search(status_page::give, &[])),
+    (openapi::PATH, quick(openapi::respond, Some(&[]))),
     (
         remediation::LIST_PATH,
         search(remediation::list, &["project"]),
@@ -319,9 +324,11 @@ fn route(path: &str) -> Option<Route> {
     let of_job = || JobPath::parse(path).map(|_| search(job_page::respond, &["track"]));
     let of_pipeline = || pipeline_path::is_one(path).then_some(search(pipeline_page::respond, &[]));
     let of_grid = || grid_path::is_one(path).then_some(listing(grid_page::respond));
+    let of_ref = || grid_path::is_of_pipelines(path).then_some(listing(pipelines_page::respond));
     fixed
         .map(|(_, route)| *route)
         .or_else(of_grid)
+        .or_else(of_ref)
         .or_else(of_job)
         .or_else(of_pipeline)
 }

@@ -10,7 +10,7 @@ use super::context::Context;
 use super::format::{ago, link};
 use super::grid_path::grid_path;
 use super::layout::Tab;
-use super::list_page::List;
+use super::list_page::{List, ListRow};
 use super::list_query::Row;
 use super::query::PageQuery;
 use super::sorting::{Column, Sorting};
@@ -163,17 +163,11 @@ impl ScheduleListing {
     }
 }
 
-impl List for ScheduleListing {
-    const TAB: Tab = Tab::Schedules;
+impl ListRow for ScheduleListing {
     const TITLE: &'static str = "Schedules";
     const NAME: &'static str = "schedules";
     const SEARCHED: &'static str = "Schedule, project or ref";
     const NO_MATCH: &'static str = "No schedule matches.";
-
-    fn all(context: &Context, now: Timestamp) -> Vec<Self> {
-        let entries = context.status.schedules().into_iter();
-        entries.map(|entry| Self::of(entry, now)).collect()
-    }
 
     fn none() -> Markup {
         html! { "No pipeline schedule of the watched projects is known. The exporter reads them every second " code { "watch.idle_interval" } ". Its token needs the role Developer in a project to see them." }
@@ -198,6 +192,15 @@ impl List for ScheduleListing {
 
     fn markup(&self, now: Timestamp) -> Markup {
         schedule_row(self, now)
+    }
+}
+
+impl List for ScheduleListing {
+    const TAB: Tab = Tab::Schedules;
+
+    fn all(context: &Context, now: Timestamp) -> Vec<Self> {
+        let entries = context.status.schedules().into_iter();
+        entries.map(|entry| Self::of(entry, now)).collect()
     }
 }
 

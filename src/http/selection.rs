@@ -30,7 +30,7 @@ pub struct JobFilter {
 /// Words of a search at most.
 const MOST_WORDS: usize = 8;
 
-/// Bytes of a search at most.
+/// Characters of a search at most.
 const LONGEST_TEXT: usize = 256;
 
 impl JobFilter {
@@ -40,10 +40,10 @@ impl JobFilter {
     ///
     /// What is too large, and how large it may be.
     pub(super) fn check(&self) -> Result<(), String> {
-        let length = self.text.len();
+        let length = self.text.chars().count();
         if length > LONGEST_TEXT {
             return Err(format!(
-                "`q` has {length} bytes, at most {LONGEST_TEXT} are searched for"
+                "`q` has {length} characters, at most {LONGEST_TEXT} are searched for"
             ));
         }
         let words = self.text.split_whitespace().count();

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use ci_history::{Grid, JobRow, PipelineRow, Timestamp};
+use ci_history::{Grid, JobCounts, JobRow, PipelineRow, PipelineSummary, Timestamp};
 use futures_util::future::BoxFuture;
 
 use super::selection::{JobQuery, Selection};
+use super::self_report::SelfReport;
 use crate::metrics::ScheduleRow;
 
 /// The daemon's state, for pages, API and probes. Called while a client waits: must not block for long.
@@ -28,6 +29,11 @@ pub trait DaemonStatus: Send + Sync {
         None
     }
 
+    /// What the daemon knows of itself.
+    fn self_report(&self) -> SelfReport {
+        SelfReport::default()
+    }
+
     /// The watched projects, in any order.
     fn projects(&self) -> Vec<ProjectStatus>;
 
@@ -48,6 +54,10 @@ pub trait DaemonStatus: Send + Sync {
         track: Option<&str>,
         pipelines: usize,
     ) -> Option<GridEntry>;
+
+    /// The kept pipelines of a ref, the newest first; `track` as for [`DaemonStatus::grid`].
+    fn pipelines(&self, project: &str, ref_name: &str, track: Option<&str>)
+    -> Option<RefPipelines>;
 
     /// `project` is a path. An empty `track` is the unnamed one; `None` is the first with the job.
     fn job(
@@ -133,6 +143,30 @@ pub struct GridEntry {
     pub track: Option<Arc<str>>,
     /// What is kept of them.
     pub grid: Grid,
+}
+
+/// The kept pipelines of a ref.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefPipelines {
+    /// Path of the project.
+    pub project: Arc<str>,
+    /// Page of the project in GitLab.
+    pub project_url: Option<Arc<str>>,
+    /// Branch or tag.
+    pub ref_name: Arc<str>,
+    /// Track of the ref.
+    pub track: Option<Arc<str>>,
+    /// The newest first.
+    pub pipelines: Vec<PipelineListing>,
+}
+
+/// A pipeline and how many of its jobs failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PipelineListing {
+    /// The pipeline.
+    pub summary: PipelineSummary,
+    /// Its jobs.
+    pub counts: JobCounts,
 }
 
 /// A job with its project, ref and owner.

@@ -18,6 +18,17 @@ pub const LISTING_OVERLAP: Duration = Duration::from_secs(OVERLAP.unsigned_abs()
 /// Seconds of [`LISTING_OVERLAP`].
 const OVERLAP: i64 = 5 * 60;
 
+/// Pipelines as they were listed.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    /// The watched ones.
+    pub(super) pipelines: Vec<PipelineObservation>,
+    /// The latest `updated_at` of all.
+    pub(super) latest: Option<Timestamp>,
+    /// From when on all that moved are listed, where that is later than [`PollCursor::updated_after`].
+    pub(super) since: Option<Timestamp>,
+}
+
 /// What was read of a project.
 #[derive(Debug, Default)]
 pub(super) struct PollCursor {
@@ -104,19 +115,19 @@ impl PollCursor {
     }
 
     /// Takes a listing; returns the pipelines whose jobs are to be read.
-    pub(super) fn take_listing(
-        &mut self,
-        listing: Vec<PipelineObservation>,
-        latest: Option<Timestamp>,
-        now: Timestamp,
-    ) -> ReadPlan {
+    pub(super) fn take_listing(&mut self, listing: Listed, now: Timestamp) -> ReadPlan {
+        let Listed {
+            pipelines,
+            latest,
+            since,
+        } = listing;
         let pending = self.pending.pipelines();
         let mut wanted: BTreeMap<u64, _> = pending.map(|it| (it.id, it.clone())).collect();
         let due = self.open.take_due(now).into_iter();
         wanted.extend(due.map(|pipeline| (pipeline.id, pipeline)));
-        let mut still_listed = HashMap::with_capacity(listing.len());
+        let mut still_listed = HashMap::with_capacity(pipelines.len());
         self.moved = false;
-        for pipeline in listing {
+        for pipeline in pipelines {
             let sight = sight_of(&pipeline);
             if self.read.get(&pipeline.id) == Some(&sight) {
                 still_listed.insert(pipeline.id, sight);
@@ -125,9 +136,14 @@ impl PollCursor {
                 wanted.insert(pipeline.id, pipeline);
             }
         }
-        // A pipeline that is no longer listed has to move before it is listed again.
-        self.read = still_listed;
         self.listed = self.listed.max(latest);
+        // A pipeline that is no longer listed has to move before it is listed again, unless this listing reached less far
+        // back than the next one may.
+        let reach = self.updated_after();
+        self.read.retain(|_, (updated_at, _)| {
+            since.is_some_and(|since| *updated_at < Some(since)) && *updated_at >= reach
+        });
+        self.read.extend(still_listed);
         // While nothing was ever listed there is no time to list from: the newest are listed again.
         self.backfill = self.listed.is_none();
         self.pending.replace(wanted, now)

@@ -3,15 +3,16 @@
 use futures_util::{StreamExt as _, stream};
 use tracing::Instrument as _;
 
-use super::cursor::PollCursor;
+use super::cursor::{Listed, PollCursor};
 use super::family::FamilyJobs;
 use super::pending::ReadPlan;
 use super::poller::Poller;
 use super::reader::{CONCURRENT_REQUESTS, Reader};
 use super::sight::Doubt;
 use super::span::pipeline_span;
+use super::sweep::Swept;
 use crate::gitlab::{Error, ErrorKind, Project};
-use ci_history::{PipelineObservation, Timestamp, is_another};
+use ci_history::{PipelineObservation, is_another};
 
 /// A cycle gives up after so many errors in a row that may concern single pipelines.
 const ERRORS_IN_A_ROW: u32 = 3;
@@ -34,22 +35,23 @@ impl CycleError {
 }
 
 impl Poller {
-    /// Runs one cycle. What was read is handed over even if something else failed; returns the first error.
+    /// Runs one cycle, which lists what moved unless a sweep has. What was read is handed over even if something else failed; returns the first error.
     pub(super) async fn cycle(
         &self,
         project: &Project,
         cursor: &mut PollCursor,
+        swept: Option<Swept>,
     ) -> Result<(), CycleError> {
         let reader = &self.reader;
-        let (mut listing, mut latest) = self.list(project, cursor).await?;
-        self.ask_for_contradicted(project, &listing).await;
+        let mut listed = self.list(project, cursor, swept).await?;
+        self.ask_for_contradicted(project, &listed.pipelines).await;
         let lost = self.events.refs_to_read_back(project);
         if !lost.is_empty() {
             cursor.read_back(&lost);
-            (listing, latest) = self.list(project, cursor).await?;
+            listed = self.list(project, cursor, None).await?;
         }
         let now = reader.observations.gitlab_now();
-        let ReadPlan { fresh, again } = cursor.take_listing(listing, latest, now);
+        let ReadPlan { fresh, again } = cursor.take_listing(listed, now);
         let mut read = reader.read(project, cursor, fresh).await;
         if !again.is_empty() {
             // A pipeline that failed the last time may take long to fail again.
@@ -63,8 +65,9 @@ impl Poller {
         &self,
         project: &Project,
         cursor: &PollCursor,
-    ) -> Result<(Vec<PipelineObservation>, Option<Timestamp>), CycleError> {
-        match self.reader.list(project, cursor).await {
+        swept: Option<Swept>,
+    ) -> Result<Listed, CycleError> {
+        match self.reader.list(project, cursor, swept).await {
             Ok(listed) => Ok(listed),
             Err(error) => Err(CycleError {
                 error: self.reader.client.why_refused(project.id, error).await,

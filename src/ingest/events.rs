@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use super::sweep::SweepReport;
 use crate::base::project_memory::SchedulesMemory;
 use crate::base::project_problem::ProjectProblem;
 use crate::gitlab::{Error, Project, Rejected, Schedule};
@@ -154,6 +155,9 @@ pub trait PollEvents: Send + Sync + 'static {
 
     /// Some or all schedules of a project could not be read.
     fn schedules_not_read(&self, project: &Project, error: &Error);
+
+    /// Many projects were asked for at once.
+    fn swept(&self, report: SweepReport);
 
     /// Every project of the first discovery was polled once, or dropped.
     fn first_round_ended(&self);

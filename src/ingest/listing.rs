@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use super::cursor::PollCursor;
+use super::cursor::{Listed, PollCursor};
 use super::reader::Reader;
+use super::sweep::Swept;
 use crate::base::DAY;
 use crate::config::Backfill;
 use crate::gitlab::{Error, Order, PipelineQuery, Project};
@@ -14,19 +15,27 @@ use ci_history::{PipelineObservation, Timestamp, Tracks};
 const LISTED_FOR_REFS: usize = 4;
 
 impl Reader {
-    /// Lists the watched pipelines that moved, and the latest `updated_at` of all that were listed.
+    /// Lists the watched pipelines that moved. `swept`: they were asked for already.
     pub(super) async fn list(
         &self,
         project: &Project,
         cursor: &PollCursor,
-    ) -> Result<(Vec<PipelineObservation>, Option<Timestamp>), Error> {
+        swept: Option<Swept>,
+    ) -> Result<Listed, Error> {
         let latest = Latest::default();
         let mut watched = Vec::new();
+        let mut since = None;
         if cursor.wants_backfill() {
             watched = self.newest_of_new_refs(project, cursor, &latest).await?;
         }
         if let Some(updated_after) = cursor.updated_after() {
-            let mut moved = self.moved_since(project, updated_after).await?;
+            let mut moved = match swept {
+                Some(swept) => {
+                    since = Some(swept.since);
+                    swept.pipelines_of(project)
+                }
+                None => self.moved_since(project, updated_after).await?,
+            };
             // The end of a pipeline that was watched once is wanted whatever is watched now.
             moved.retain(|pipeline| {
                 latest.note(pipeline);
@@ -34,7 +43,11 @@ impl Reader {
             });
             watched.extend(moved);
         }
-        Ok((watched, self.no_later_than_now(&latest)))
+        Ok(Listed {
+            pipelines: watched,
+            latest: self.no_later_than_now(&latest),
+            since,
+        })
     }
 
     /// Lists the pipelines that moved at this time or later, of the only watched ref or of all refs.

@@ -31,6 +31,7 @@ mod schedule_track;
 mod sight;
 mod span;
 mod strangers;
+mod sweep;
 mod timetable;
 
 pub use backfill::BackfillListing;
@@ -43,3 +44,4 @@ pub use hints::{PollHint, Waker};
 pub use poller::Poller;
 pub use reader::Reader;
 pub use span::project_span;
+pub use sweep::SweepReport;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::events::{Observations, PollEvents};
 use super::hints::Waker;
 use super::reader::Reader;
-use crate::config::Watch;
+use crate::config::{Api, Watch};
 use crate::gitlab::Client;
 
 /// Polls the watched projects.
@@ -13,6 +13,7 @@ pub struct Poller {
     pub(super) reader: Reader,
     pub(super) events: Arc<dyn PollEvents>,
     pub(super) waker: Waker,
+    pub(super) api: Api,
 }
 
 impl Poller {
@@ -22,7 +23,14 @@ impl Poller {
             reader: Reader::new(client, watch, state.clone()),
             events: state,
             waker: Waker::default(),
+            api: Api::Rest,
         }
+    }
+
+    /// Learns by this API which pipelines moved. Without it: by REST.
+    #[must_use]
+    pub fn with_api(self, api: Api) -> Self {
+        Self { api, ..self }
     }
 
     /// Wakes the polling of a project before its time.

@@ -20,6 +20,7 @@ use super::pace::Pace;
 use super::poller::Poller;
 use super::span::project_span;
 use super::strangers::Strangers;
+use super::sweep::{Seat, Sweeps, Swept};
 use super::timetable::Timetable;
 use crate::gitlab::Project;
 
@@ -29,6 +30,12 @@ const DISCOVERY_INTERVAL: Duration = Duration::from_mins(10);
 /// Cycles under way at a time. So many that some projects that hang do not hold up the others; the rate of
 /// requests is bounded elsewhere.
 const CONCURRENT_CYCLES: usize = 32;
+
+/// Sweeps that a project waits for, besides its usual wait, before it is listed by itself.
+const SWEEPS_AWAITED: u32 = 2;
+
+/// The least of that: a sweep takes its time, too.
+const SHORTEST_AWAITED: Duration = Duration::from_secs(10);
 
 /// Time that a doubtful pipeline waits at least. The ages of pipelines are whole seconds.
 const SHORTEST_RECHECK: Duration = Duration::from_millis(200);
@@ -75,6 +82,9 @@ impl Poller {
         let mut polling = FuturesUnordered::new();
         let mut first_round = FirstRound::new();
         let catalog = Catalog::of_former(self.events.former_projects(), &self.reader.watch);
+        let sweeps = Sweeps::default();
+        let report = |report| self.events.swept(report);
+        let mut sweeping = Box::pin(self.reader.sweep(&sweeps, self.api, report));
         let mut discovery = Box::pin(self.discover_after(Duration::ZERO, catalog));
         loop {
             tokio::select! {
@@ -101,7 +111,8 @@ impl Poller {
                         }
                         let (facts, receiver) = watch::channel(project);
                         let stop = stop.child_token();
-                        let task = ProjectTask::new(&self, &permits, receiver);
+                        let seat = sweeps.seat(id);
+                        let task = ProjectTask::new(&self, &permits, receiver, seat);
                         polling.push(task.run(stop.clone(), untried.clone()));
                         polled.insert(id, PolledProject { facts, stop });
                     }
@@ -110,6 +121,7 @@ impl Poller {
                     self.events.first_round_ended();
                 }
                 Some(()) = polling.next(), if !polling.is_empty() => {}
+                never = &mut sweeping => match never {},
             }
         }
     }
@@ -150,10 +162,16 @@ struct ProjectTask<'a> {
     strangers: Strangers,
     timetable: Timetable,
     pace: Pace,
+    seat: Seat,
 }
 
 impl<'a> ProjectTask<'a> {
-    fn new(poller: &'a Poller, permits: &'a Semaphore, facts: watch::Receiver<Project>) -> Self {
+    fn new(
+        poller: &'a Poller,
+        permits: &'a Semaphore,
+        facts: watch::Receiver<Project>,
+        seat: Seat,
+    ) -> Self {
         let mut resume = poller.events.resume(&facts.borrow());
         let schedules = std::mem::take(&mut resume.schedules);
         Self {
@@ -164,6 +182,7 @@ impl<'a> ProjectTask<'a> {
             strangers: Strangers::new(),
             timetable: Timetable::restored(schedules),
             pace: Pace::new(),
+            seat,
         }
     }
 
@@ -172,6 +191,7 @@ impl<'a> ProjectTask<'a> {
         let calls = self.poller.waker.of(self.facts.borrow().id);
         let mut debounce = Debounce::new(watch.interval);
         let mut default_branch = self.facts.borrow().default_branch.clone();
+        let mut swept = None;
         loop {
             let project = self.facts.borrow().clone();
             if default_branch != project.default_branch {
@@ -191,21 +211,30 @@ impl<'a> ProjectTask<'a> {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                () = self.cycle(&project).instrument(span) => {}
+                () = self.cycle(&project, swept.take()).instrument(span) => {}
             }
             drop(untried.take());
-            let next = Instant::now() + self.pace.wait(watch, calls.are_usual());
+            let mut wait = self.pace.wait(watch, calls.are_usual());
+            if self.seat.is_answered() {
+                wait += SHORTEST_AWAITED.max(watch.interval * SWEEPS_AWAITED);
+            }
+            let next = Instant::now() + wait;
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                () = self.until_next_cycle(next, &calls, &mut debounce) => {}
+                told = self.until_next_cycle(next, &calls, &mut debounce) => swept = told,
             }
         }
     }
 
-    async fn cycle(&mut self, project: &Project) {
-        let outcome = self.read_all(project).await;
-        let now = self.poller.reader.observations.gitlab_now();
+    async fn cycle(&mut self, project: &Project, swept: Option<Swept>) {
+        let observations = &self.poller.reader.observations;
+        let began = observations.gitlab_now();
+        let outcome = self.read_all(project, swept.clone()).await;
+        let now = observations.gitlab_now();
+        let is_general = outcome.as_ref().is_err_and(|failed| failed.is_general);
+        let takes_part = !is_general && self.cursor.updated_after().is_some();
+        self.seat.read(swept.as_ref(), began, takes_part);
         self.pace.note(&outcome, self.cursor.is_active(now));
         let events = &self.poller.events;
         match &outcome {
@@ -214,21 +243,31 @@ impl<'a> ProjectTask<'a> {
         }
     }
 
-    async fn read_all(&mut self, project: &Project) -> Result<(), CycleError> {
+    async fn read_all(
+        &mut self,
+        project: &Project,
+        swept: Option<Swept>,
+    ) -> Result<(), CycleError> {
         // The semaphore is never closed.
         let _permit = self.permits.acquire().await.ok();
-        self.poller.cycle(project, &mut self.cursor).await?;
+        self.poller.cycle(project, &mut self.cursor, swept).await?;
         self.poller
             .read_schedules(project, &mut self.timetable)
             .await;
         Ok(())
     }
 
-    /// Waits for the time of the next cycle, or for a webhook that asks for one. Meanwhile reads what webhooks
-    /// tell of, and what was doubtful.
-    async fn until_next_cycle(&mut self, next: Instant, calls: &Calls, debounce: &mut Debounce) {
+    /// Waits for the time of the next cycle, or for a sweep or a webhook that asks for one. Meanwhile reads what
+    /// webhooks tell of, and what was doubtful. Returns what a sweep told.
+    async fn until_next_cycle(
+        &mut self,
+        next: Instant,
+        calls: &Calls,
+        debounce: &mut Debounce,
+    ) -> Option<Swept> {
         if self.pace.backs_off() {
-            return sleep_until(next).await;
+            sleep_until(next).await;
+            return None;
         }
         loop {
             let now = self.poller.reader.observations.gitlab_now();
@@ -239,13 +278,14 @@ impl<'a> ProjectTask<'a> {
             let recheck = recheck.filter(|at| *at < next);
             let wanted = tokio::select! {
                 biased;
+                swept = self.seat.answered() => return Some(swept),
                 () = sleep_until(recheck.unwrap_or(next)) => None,
                 wanted = calls.wanted(debounce) => Some(wanted),
             };
             let project = self.facts.borrow().clone();
             let span = project_span(&project.path);
             match wanted {
-                None if recheck.is_none() => return,
+                None if recheck.is_none() => return None,
                 None => {
                     let reading = self.poller.read_doubtful(&project, &mut self.cursor);
                     reading.instrument(span).await;
@@ -255,7 +295,7 @@ impl<'a> ProjectTask<'a> {
                     let (cursor, strangers) = (&mut self.cursor, &mut self.strangers);
                     let reading = self.poller.read_hinted(&project, cursor, strangers, hinted);
                     if !reading.instrument(span).await {
-                        return;
+                        return None;
                     }
                 }
             }

@@ -13,6 +13,7 @@ use super::failure_options::FailureOptions;
 use super::families::{JOBS, PIPELINES, PROJECTS};
 use super::fragments::{Deflater, Fragments};
 use super::limits::Limit;
+use super::own_figures::OwnFigures;
 use super::page::{Group, Snapshot};
 use super::polls::ProjectPolls;
 use super::render::{exposed, headers, render, render_project};
@@ -26,6 +27,9 @@ use crate::base::project_problem::ProjectProblem;
 /// Everything that is exposed. Clones share it.
 #[derive(Clone)]
 pub struct Exposition(Arc<Shared>);
+
+/// The text of timelines, projects and schedules.
+type Pieces = (Vec<Arc<Rendered>>, Vec<Arc<Fragments>>, Vec<Arc<Fragments>>);
 
 struct Shared {
     telemetry: Telemetry,
@@ -233,24 +237,15 @@ impl Exposition {
         }
     }
 
+    /// The exporter's own metrics read back, with what is exposed now.
+    pub fn own_figures(&self) -> OwnFigures {
+        self.pieces();
+        self.telemetry().own_figures()
+    }
+
     /// What is exposed now.
     pub fn snapshot(&self) -> Snapshot {
-        let timelines = self.0.timelines.joined();
-        let projects = self.projects();
-        let projects: Vec<_> = projects
-            .values()
-            .map(|(_, text)| Arc::clone(text))
-            .collect();
-        let schedules = self
-            .0
-            .schedules
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        let schedules: Vec<_> = schedules
-            .values()
-            .map(|(_, text)| Arc::clone(text))
-            .collect();
-        self.count(&timelines, &projects, &schedules);
+        let (timelines, projects, schedules) = self.pieces();
         // Not the shared one: that is held while a timeline is rendered.
         let mut deflater = Deflater::new();
         deflater.push(&self.telemetry().text());
@@ -274,6 +269,27 @@ impl Exposition {
                 items: vec![Arc::new(own)],
             },
         ])
+    }
+
+    /// The text of timelines, projects and schedules, counted in the exporter's own metrics.
+    fn pieces(&self) -> Pieces {
+        let timelines = self.0.timelines.joined();
+        let projects = self.projects();
+        let projects: Vec<_> = projects
+            .values()
+            .map(|(_, text)| Arc::clone(text))
+            .collect();
+        let schedules = self
+            .0
+            .schedules
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let schedules: Vec<_> = schedules
+            .values()
+            .map(|(_, text)| Arc::clone(text))
+            .collect();
+        self.count(&timelines, &projects, &schedules);
+        (timelines, projects, schedules)
     }
 
     fn count(

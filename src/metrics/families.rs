@@ -88,25 +88,25 @@ pub(super) static JOBS: &[Family<OfJob>] = &[
         "Failing executions in the window.",
         |job, lines| lines.sample(job.row.figures.window_failures)),
     job!(Gauge "job_window_flaky",
-        "Executions in the window that passed on a later attempt after a failed one.",
-        |job, lines| lines.sample(job.row.figures.window_flaky)),
+        "Executions in the window that passed on a later attempt after a failed one; only while above 0.",
+        |job, lines| lines.rare(&[], job.row.figures.window_flaky as u64)),
     job!(Counter "job_executions_total" + ["outcome"],
-        "Executions seen, by outcome; one that a retry changed counts once under each.",
-        |job, lines| executions(&job.row.figures, lines)),
+        "Executions seen, by outcome; one that a retry changed counts once under each. The outcomes `passed` and `failed` begin with 0, and `allowed_failure` where the job may fail.",
+        |job, lines| executions(&job.row.figures, job.row.allow_failure, lines)),
     job!(Counter "job_failures_total" + ["failure_class"],
-    "Failing executions seen, by class of GitLab's failure reason.",
+    "Failing executions seen, by class of GitLab's failure reason; only while above 0.",
     |job, lines| {
         for class in FailureClass::ALL {
             let labels = [("failure_class", class.as_str())];
-            lines.labelled(&labels, job.row.figures.failures.get(class));
+            lines.rare(&labels, job.row.figures.failures.get(class));
         }
     }),
     job!(Counter "job_flaky_executions_total",
-        "Executions seen that passed on a later attempt after a failed one.",
-        |job, lines| lines.sample(job.row.figures.flaky_executions)),
+        "Executions seen that passed on a later attempt after a failed one; only while above 0.",
+        |job, lines| lines.rare(&[], job.row.figures.flaky_executions)),
     job!(Counter "job_retries_total",
-        "Attempts seen that followed another attempt of the same execution.",
-        |job, lines| lines.sample(job.row.figures.retries)),
+        "Attempts seen that followed another attempt of the same execution; only while above 0.",
+        |job, lines| lines.rare(&[], job.row.figures.retries)),
     job!(Gauge "job_last_execution_timestamp_seconds",
         "When the latest decided execution ended.",
         |job, lines| lines.maybe(job.row.figures.last_execution)),
@@ -170,8 +170,8 @@ pub(super) static PIPELINES: &[Family<OfRow<Figures>>] = &[
         "Failing share of the ref's pipelines in the window, 0 to 1.",
         |figures, lines| lines.sample(figures.failure_ratio())),
     pipeline!(Counter "pipeline_executions_total" + ["outcome"],
-        "Pipelines of the ref seen, by outcome.",
-        executions),
+        "Pipelines of the ref seen, by outcome. The outcomes `passed` and `failed` begin with 0.",
+        |figures, lines| executions(figures, false, lines)),
     pipeline!(Gauge "pipeline_last_success_timestamp_seconds",
         "When the latest passed pipeline of the ref ended.",
         |figures, lines| lines.maybe(figures.last_success)),
@@ -227,10 +227,16 @@ pub(super) static PROJECTS: &[Family<OfRow<ProjectPolls>>] = &[
     }),
 ];
 
-fn executions(figures: &Figures, lines: &mut Lines<'_>) {
+/// The outcomes that may come any time begin with 0, so that the first one is an increase.
+fn executions(figures: &Figures, allow_failure: bool, lines: &mut Lines<'_>) {
     for outcome in Outcome::ALL {
         let labels = [("outcome", outcome.as_str())];
-        lines.labelled(&labels, figures.executions.get(outcome));
+        let count = figures.executions.get(outcome);
+        match outcome {
+            Outcome::Passed | Outcome::Failed => lines.labelled(&labels, count),
+            Outcome::AllowedFailure if allow_failure => lines.labelled(&labels, count),
+            _ => lines.rare(&labels, count),
+        }
     }
 }
 

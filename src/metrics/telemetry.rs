@@ -61,6 +61,10 @@ own! {
         "Requests to the GitLab API that repeated one that had failed.";
     api_budget: IntGaugeVec, Gauge "job_failure_exporter_api_budget_remaining", [],
         "Requests that GitLab still allows in the current period of its rate limit, as it said last.";
+    swept: IntGaugeVec, Gauge "job_failure_exporter_swept_projects", ["result"],
+        "Projects of the last sweep by GraphQL: answered, and those that are listed by REST.";
+    sweep_size: IntGaugeVec, Gauge "job_failure_exporter_sweep_size_projects", [],
+        "Projects that one request of a sweep asks for. 0 while GitLab does not answer such requests.";
     polls: IntCounterVec, Counter "job_failure_exporter_polls_total", ["result"],
         "Polls of a project, by result.";
     rejected: IntCounterVec, Counter "job_failure_exporter_records_rejected_total", ["kind", "reason"],
@@ -210,6 +214,17 @@ impl Telemetry {
         self.api_budget
             .with_label_values(NONE)
             .set(clamped(requests));
+    }
+
+    /// A sweep by GraphQL told of so many projects, and left so many to REST. `size`: projects of its next request.
+    pub fn swept(&self, answered: usize, by_rest: usize, size: usize) {
+        for (result, projects) in [("answered", answered), ("rest", by_rest)] {
+            let gauge = self.swept.with_label_values(&[result]);
+            gauge.set(clamped(projects as u64));
+        }
+        self.sweep_size
+            .with_label_values(NONE)
+            .set(clamped(size as u64));
     }
 
     /// A record of the kind (`pipeline`, `job`, ..) was left out.

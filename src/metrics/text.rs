@@ -62,6 +62,13 @@ impl Lines<'_> {
         }
     }
 
+    /// One sample, unless it is 0.
+    pub(super) fn rare(&mut self, labels: &[(&str, &str)], value: u64) {
+        if value > 0 {
+            self.labelled(labels, value);
+        }
+    }
+
     /// One sample with further labels.
     pub(super) fn labelled(&mut self, labels: &[(&str, &str)], value: impl Into<Number>) {
         self.out.push_str(self.name);

@@ -20,6 +20,7 @@ mod executor;
 mod facts;
 mod follow;
 mod guard;
+mod id;
 mod ledger;
 mod ledger_document;
 mod ledger_store;

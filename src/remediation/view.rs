@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ask::Ask;
 use super::decisions::{Decided, Verdict};
+use super::id::Id;
 use super::ledger::{Action, Circuit, JobName, Ledger};
 use super::request::{Answer, Refusal, Wish};
 use crate::config::{ActionKind, Mode, Word as _};
@@ -17,8 +18,8 @@ const MOST_NAMED: usize = 1000;
 #[serde(default, deny_unknown_fields)]
 pub struct RetryRequest {
     jobs: Vec<NamedJob>,
-    job_ids: Vec<u64>,
-    pipelines: Vec<u64>,
+    job_ids: Vec<Id>,
+    pipelines: Vec<Id>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -55,11 +56,11 @@ impl RetryRequest {
             job: Some(job.job_name.into()),
             ..Wish::new(kind, &job.project)
         });
-        let ids = self.job_ids.into_iter().map(|id| Wish {
+        let ids = self.job_ids.into_iter().map(|Id(id)| Wish {
             job_id: Some(id),
             ..Wish::anywhere(kind)
         });
-        let pipelines = self.pipelines.into_iter().map(|id| Wish {
+        let pipelines = self.pipelines.into_iter().map(|Id(id)| Wish {
             pipeline_id: Some(id),
             ..Wish::anywhere(kind)
         });

@@ -225,7 +225,7 @@ async fn the_api_gives_the_jobs_in_parts_and_refuses_what_it_cannot_read() {
         "{\"error\":\"`limit` is `many`, a whole number from 1 to 1000 is wanted\"}\n"
     );
     let none = serving.text("/api/v1/jobs?project=group").await;
-    assert!(none.starts_with("{\"jobs\":[],"), "{none}");
+    assert!(none.contains("\"jobs\":[],"), "{none}");
 }
 
 /// Whether there is another script than the exporter's own.

@@ -8,8 +8,8 @@ use ci_history::{JobRow, TimelineRows, Timestamp};
 use job_failure_exporter::base::listen_address::ListenAddress;
 use job_failure_exporter::http::{
     Bound, Candidate, DaemonStatus, GridEntry, Hosts, JobEntry, JobFacts, JobPage, JobQuery,
-    Limits, PipelineEntry, ProjectStatus, Readiness, RefStatus, ScheduleEntry, Server, Service,
-    select,
+    Limits, PipelineEntry, ProjectStatus, Readiness, RefPipelines, RefStatus, ScheduleEntry,
+    SelfReport, Server, Service, select,
 };
 use job_failure_exporter::metrics::Telemetry;
 use testkit::client;
@@ -28,6 +28,8 @@ pub(crate) struct Daemon {
     pub(crate) pipelines: Vec<PipelineEntry>,
     pub(crate) schedules: Vec<ScheduleEntry>,
     pub(crate) grid: Option<GridEntry>,
+    pub(crate) report: SelfReport,
+    pub(crate) ref_pipelines: Option<RefPipelines>,
     pub(crate) waiting_for: Mutex<Option<String>>,
 }
 
@@ -35,6 +37,10 @@ impl DaemonStatus for Daemon {
     fn readiness(&self) -> Readiness {
         let reason = self.waiting_for.lock().unwrap().clone();
         reason.map_or(Readiness::Ready, Readiness::NotReady)
+    }
+
+    fn self_report(&self) -> SelfReport {
+        self.report.clone()
     }
 
     fn projects(&self) -> Vec<ProjectStatus> {
@@ -76,6 +82,19 @@ impl DaemonStatus for Daemon {
             && *grid.ref_name == *ref_name
             && track.is_none_or(|track| track == grid.track.as_deref().unwrap_or_default());
         is_it.then_some(grid)
+    }
+
+    fn pipelines(
+        &self,
+        project: &str,
+        ref_name: &str,
+        track: Option<&str>,
+    ) -> Option<RefPipelines> {
+        let found = self.ref_pipelines.clone()?;
+        let is_it = *found.project == *project
+            && *found.ref_name == *ref_name
+            && track.is_none_or(|track| track == found.track.as_deref().unwrap_or_default());
+        is_it.then_some(found)
     }
 
     fn jobs(&self, query: &JobQuery) -> JobPage {

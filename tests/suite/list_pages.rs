@@ -23,7 +23,7 @@ async fn jobs(jobs: Vec<JobRow>) -> Serving {
 }
 
 /// The keys of an object, with those of the first of a list in it.
-fn keys(value: &Value) -> Vec<String> {
+pub(crate) fn keys(value: &Value) -> Vec<String> {
     match value {
         Value::Object(fields) => {
             let keys = fields.iter().flat_map(|(name, value)| {
@@ -39,7 +39,7 @@ fn keys(value: &Value) -> Vec<String> {
 }
 
 /// The example of an endpoint in `docs/api.md`.
-fn documented(endpoint: &str) -> Value {
+pub(crate) fn documented(endpoint: &str) -> Value {
     let docs = include_str!("../../docs/api.md");
     let section = docs.split(&format!("## `GET {endpoint}`\n")).nth(1);
     let example = section.unwrap().split("```json\n").nth(1).unwrap();

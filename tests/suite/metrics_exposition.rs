@@ -86,6 +86,8 @@ async fn a_passing_job_has_no_failure_info_and_no_start_of_a_streak() {
     let labels = "project=\"group/app\",ref=\"main\",job_name=\"unit\"";
     let zero = format!("job_executions_total{{{labels},outcome=\"failed\"}} 0\n");
     assert!(text.contains(&zero), "{text}");
+    let series = text.lines().filter(|line| line.contains(labels));
+    assert!(series.count() <= 14, "{text}");
 }
 
 #[tokio::test]

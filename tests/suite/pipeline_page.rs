@@ -87,7 +87,7 @@ async fn the_page_tells_what_ran_how_it_ended_and_which_jobs_failed() {
     let page = page.text("/pipelines/group/app/-/10").await;
     for part in [
         "<title>Pipeline 10 · group/app</title>",
-        "<a href=\"https://gitlab.example/group/app\"><bdi>group/app</bdi></a> / <bdi>release/1.0</bdi> · <bdi>nightly</bdi>",
+        "<a href=\"https://gitlab.example/group/app\"><bdi>group/app</bdi></a> / <a href=\"/refs/group/app/-/release%2F1.0?track=nightly\"><bdi>release/1.0</bdi> · <bdi>nightly</bdi></a>",
         "<span class=\"badge bad\">Failed</span> ended <time",
         "60 min ago",
         "href=\"https://gitlab.example/group/app/-/commit/0123456789abcdef\"",

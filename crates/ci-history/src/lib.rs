@@ -43,6 +43,7 @@ mod outcome;
 mod past;
 mod pattern;
 mod pipeline;
+mod pipeline_list;
 mod record;
 mod regroup;
 mod retention;
@@ -72,6 +73,7 @@ pub use observation::{CONFIG_ERROR, JOBS_FAILED, JobObservation, PipelineObserva
 pub use outcome::Outcome;
 pub use past::{FailedAttempt, FollowingAttempt};
 pub use pipeline::{ExecutionRow, ExecutionState, PipelineRow};
+pub use pipeline_list::{JobCounts, PipelineSummary};
 pub use record::PipelineRecord;
 pub use rules::{
     AbsentJobs, InfrastructureFailures, JobNames, LatePipelines, NeverFailedJobs,

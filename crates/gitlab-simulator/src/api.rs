@@ -168,7 +168,7 @@ fn reply(
         }
         Route::Pipelines(id) => {
             let project = view.project(&id)?;
-            if project.ci_disabled {
+            if !world.may_read_pipelines(token.user, project) {
                 return Err(Reply::forbidden("403 Forbidden"));
             }
             let rows = PipelineFilter::from_query(query)?.rows(world, project.id);
@@ -265,7 +265,8 @@ fn paged<T>(rows: Vec<T>, query: &Query, url: &str, payload: impl Fn(T) -> Value
     Reply::ok(Value::Array(values)).with_headers(headers)
 }
 
-fn metadata() -> Value {
+/// The answer of `GET /metadata`.
+pub(super) fn metadata() -> Value {
     json!({
         "version": "18.4.0",
         "revision": "0123456789a",

@@ -35,6 +35,7 @@ impl World {
         if let Some(job) = self.jobs.get_mut(&id) {
             job.downstream = Some(child);
         }
+        self.bridges.insert(child, id);
         if trigger.depend {
             self.move_job(id, CiStatus::Running);
         } else {
@@ -45,11 +46,17 @@ impl World {
     /// Ends the bridge that waits for a pipeline, running or, after a retry within the pipeline, pending.
     pub(super) fn end_bridge_of(&mut self, child: u64, status: CiStatus) {
         let waits = |status| matches!(status, CiStatus::Running | CiStatus::Pending);
-        let waiting = |job: &&Job| job.downstream == Some(child) && waits(job.status);
-        let Some(bridge) = self.jobs.values().find(waiting).map(|job| job.id) else {
+        let waiting = self.bridge_of(child).filter(|job| waits(job.status));
+        let Some(bridge) = waiting.map(|job| job.id) else {
             return;
         };
         let reason = (status == CiStatus::Failed).then(|| "unknown_failure".to_owned());
         self.finish_job(bridge, status, reason);
+    }
+
+    /// The bridge that started a pipeline.
+    pub(super) fn bridge_of(&self, child: u64) -> Option<&Job> {
+        let bridge = self.job(*self.bridges.get(&child)?);
+        bridge.filter(|job| job.downstream == Some(child))
     }
 }

@@ -26,8 +26,21 @@ pub(super) fn failure(fault: Fault, faults: &Faults) -> Option<Reply> {
         Fault::TooManyRequestsBare => Some(Reply::application_limit()),
         Fault::NotYetThere => Some(Reply::record_not_found()),
         Fault::EmptyList => Some(Reply::json(StatusCode::OK, json!([]))),
+        Fault::StatementTimeout => Some(Reply::statement_timeout()),
         _ => None,
     }
+}
+
+/// The answer of GraphQL that replaces the true one.
+pub(super) fn graphql_failure(fault: Fault, faults: &Faults) -> Option<Reply> {
+    let (status, message) = match fault {
+        Fault::InternalError => (StatusCode::INTERNAL_SERVER_ERROR, "Internal server error"),
+        Fault::Forbidden => (StatusCode::FORBIDDEN, "API not accessible for user"),
+        Fault::NotYetThere => (StatusCode::NOT_FOUND, "Not found!"),
+        Fault::EmptyList => return None,
+        _ => return failure(fault, faults),
+    };
+    Some(Reply::graphql_error(status, message))
 }
 
 /// Damages the true answer, after the request was carried out.
@@ -42,7 +55,8 @@ pub(super) fn damage(reply: &mut Reply, fault: Option<Fault>) {
     }
 }
 
-fn page(status: StatusCode) -> Reply {
+/// A page of a proxy in front of GitLab.
+pub(super) fn page(status: StatusCode) -> Reply {
     let text = format!("<html><body><h1>{status}</h1></body></html>\n");
     Reply::html(status, &text)
 }

@@ -72,6 +72,8 @@ pub struct Project {
     pub archived: bool,
     /// Whether CI/CD is switched off. The API then answers 403 for its pipelines.
     pub ci_disabled: bool,
+    /// Whether guests may read pipelines and jobs ("Project-based pipeline visibility").
+    pub public_pipelines: bool,
     /// Ids of the groups that the project is shared with.
     pub shared_with: Vec<u64>,
     /// Time of creation.

@@ -38,6 +38,10 @@ pub enum Fault {
     NotYetThere,
     /// An empty list, as from a replica that does not have the records yet. Only on demand.
     EmptyList,
+    /// 503 with JSON, as when the database gives up. Only on demand.
+    StatementTimeout,
+    /// The connection stays open without an answer. Only on demand.
+    Hang,
 }
 
 impl Fault {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::fault::Fault;
+use super::graphql_faults::GraphqlFaults;
 use super::moment::Moment;
 use super::rate_limit::RateLimit;
 use super::reply::Reply;
@@ -28,6 +29,8 @@ pub struct Faults {
     pub wrong_date: Option<(Duration, u32)>,
     /// Faults of requests that change something.
     pub writes: WriteFaults,
+    /// Limits, version and faults of GraphQL.
+    pub graphql: GraphqlFaults,
     answers: u32,
     limit: Option<RateLimit>,
     next: VecDeque<(Fault, Option<String>)>,
@@ -57,6 +60,7 @@ impl Faults {
             retry_after: 1,
             wrong_date: None,
             writes: WriteFaults::none(seed),
+            graphql: GraphqlFaults::default(),
             answers: 0,
             limit: None,
             next: VecDeque::new(),

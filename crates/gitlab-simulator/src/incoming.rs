@@ -2,7 +2,8 @@
 
 use std::error::Error;
 
-use http::{HeaderMap, Method, Request, header};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body::Body;
 use http_body_util::{BodyExt as _, Collected, Limited};
 
@@ -14,6 +15,14 @@ use super::world::World;
 /// Bytes of a body that are read at most.
 const MAX_BODY: usize = 1 << 20;
 
+/// The API that a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Api<'a> {
+    /// The percent-encoded path after `/api/v4`.
+    Rest(&'a str),
+    Graphql,
+}
+
 /// A request with its body.
 pub(super) struct Incoming {
     pub(super) method: Method,
@@ -21,6 +30,7 @@ pub(super) struct Incoming {
     pub(super) target: String,
     pub(super) path: String,
     headers: HeaderMap,
+    pub(super) body: Bytes,
     /// `None` if the body is not what its content type says.
     pub(super) params: Option<Params>,
 }
@@ -42,6 +52,7 @@ impl Incoming {
             path: parts.uri.path().to_owned(),
             target: parts.uri.to_string(),
             headers: parts.headers,
+            body,
         }
     }
 
@@ -55,21 +66,35 @@ impl Incoming {
         self.method != Method::GET && self.method != Method::HEAD
     }
 
-    /// The percent-encoded path after `/api/v4`; `None` for a path outside the API.
-    pub(super) fn route(&self, prefix: &str) -> Option<&str> {
-        self.path.strip_prefix(prefix)?.strip_prefix("/api/v4")
+    /// `None` for a path outside the APIs.
+    pub(super) fn api(&self, prefix: &str) -> Option<Api<'_>> {
+        let below = self.path.strip_prefix(prefix)?;
+        if below == "/api/graphql" {
+            return Some(Api::Graphql);
+        }
+        below.strip_prefix("/api/v4").map(Api::Rest)
     }
 
-    /// The token of the request, or GitLab's refusal.
+    /// The token of a request for REST, or GitLab's refusal.
     pub(super) fn authenticate(&self, world: &World) -> Result<Token, Reply> {
-        let text = |name: &str| self.headers.get(name).and_then(|value| value.to_str().ok());
-        let bearer = || text("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        let secret = text("private-token").or_else(bearer);
-        let token = secret.and_then(|secret| world.token(secret));
-        let token = token.ok_or_else(Reply::unauthorized)?;
+        let token = self.token(world).ok_or_else(Reply::unauthorized)?;
         if self.writes() && !token.scopes.contains(&Scope::Api) {
             return Err(Reply::insufficient_scope());
         }
         Ok(token.clone())
+    }
+
+    /// The token of a request for GraphQL, or GitLab's refusal.
+    pub(super) fn authenticate_query(&self, world: &World) -> Result<Token, Reply> {
+        let reads = |token: &&Token| !token.scopes.is_empty();
+        let token = self.token(world).filter(reads).cloned();
+        token.ok_or_else(|| Reply::graphql_error(StatusCode::UNAUTHORIZED, "Invalid token"))
+    }
+
+    fn token<'w>(&self, world: &'w World) -> Option<&'w Token> {
+        let text = |name: &str| self.headers.get(name).and_then(|value| value.to_str().ok());
+        let bearer = || text("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        let secret = text("private-token").or_else(bearer);
+        secret.and_then(|secret| world.token(secret))
     }
 }

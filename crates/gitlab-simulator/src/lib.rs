@@ -4,7 +4,7 @@
 //!
 //! A [`World`] contains groups, projects, pipelines and jobs that follow GitLab's rules. A [`Scenario`]
 //! creates projects and plans events. [`truth`] computes the figures that an exporter should show. [`start`]
-//! serves a world at `/api/v4`, with [`Faults`] on demand, and returns a [`Handle`] to inspect and change it.
+//! serves a world at `/api/v4` and `/api/graphql`, with [`Faults`] on demand, and returns a [`Handle`] to inspect and change it.
 //!
 //! | area | files |
 //! | --- | --- |
@@ -13,9 +13,9 @@
 //! | actions of clients | `retry`, `revival`, `recovery`, `play`, `pipeline_actions`, `ledger` |
 //! | users | `accounts`, `rights` |
 //! | webhooks | `hooks`, `delivery` |
-//! | requests | `server`, `incoming`, `params`, `query`, `api`, `write_api`, `lookup`, `control` |
+//! | requests | `server`, `incoming`, `params`, `query`, `api`, `write_api`, `lookup`, `graphql`, `control` |
 //! | answers | `reply`, `listing`, `paging`, `payload`, `user_payload`, `response`, `replica` |
-//! | faults | `fault`, `faults`, `write_faults`, `rate_limit`, `damage` |
+//! | faults | `fault`, `faults`, `write_faults`, `graphql_faults`, `rate_limit`, `damage` |
 //! | running it | `handle`, `state`, `pace` |
 
 mod accounts;
@@ -31,6 +31,8 @@ mod deployments;
 mod entity;
 mod fault;
 mod faults;
+mod graphql;
+mod graphql_faults;
 mod handle;
 mod hooks;
 mod incoming;
@@ -79,6 +81,8 @@ pub use entity::{
 };
 pub use fault::Fault;
 pub use faults::Faults;
+pub use graphql::QueryCost;
+pub use graphql_faults::GraphqlFaults;
 pub use handle::{DEFAULT_TOKEN, Handle, Options, start};
 pub use ledger::{Action, ActionKind};
 pub use moment::Moment;

@@ -65,6 +65,8 @@ impl World {
             user,
         };
         self.move_ref(&pipeline);
+        let known = self.pipelines_by_project.entry(pipeline.project_id);
+        known.or_default().insert(id);
         self.pipelines.insert(id, pipeline);
         for job in plan.jobs {
             self.create_job(id, Arc::new(job), 0, user);
@@ -253,11 +255,8 @@ impl World {
 
     fn head_of(&self, project: u64, ref_name: Option<&str>) -> String {
         let default = self.projects.get(&project).map(|p| &*p.default_branch);
-        self.pipelines
-            .values()
-            .rfind(|pipeline| {
-                pipeline.project_id == project && Some(&*pipeline.ref_name) == ref_name.or(default)
-            })
+        self.pipelines_of(project)
+            .rfind(|pipeline| Some(&*pipeline.ref_name) == ref_name.or(default))
             .map_or_else(|| "0".repeat(40), |pipeline| pipeline.sha.clone())
     }
 

@@ -9,22 +9,23 @@ use super::reply::Reply;
 use super::world::World;
 
 /// Source of child pipelines. Lists omit them unless the request names this source.
-const CHILD: &str = "parent_pipeline";
+pub(super) const CHILD: &str = "parent_pipeline";
 
-/// The parameters of `GET /projects/:id/pipelines`.
+/// Which pipelines a list shows, in which order.
 #[derive(Debug)]
 pub(super) struct PipelineFilter<'a> {
-    updated_after: Option<Moment>,
-    updated_before: Option<Moment>,
-    ref_name: Option<&'a str>,
-    sha: Option<&'a str>,
-    source: Option<&'a str>,
-    status: Option<CiStatus>,
-    by_update: bool,
-    ascending: bool,
+    pub(super) updated_after: Option<Moment>,
+    pub(super) updated_before: Option<Moment>,
+    pub(super) ref_name: Option<&'a str>,
+    pub(super) sha: Option<&'a str>,
+    pub(super) source: Option<&'a str>,
+    pub(super) status: Option<CiStatus>,
+    pub(super) by_update: bool,
+    pub(super) ascending: bool,
 }
 
 impl<'a> PipelineFilter<'a> {
+    /// The parameters of `GET /projects/:id/pipelines`.
     pub(super) fn from_query(query: &'a Query) -> Result<Self, Reply> {
         let choice = |name: &str, default, choices: [(&str, bool); 2]| match query.get(name) {
             None => Ok(default),

@@ -108,6 +108,12 @@ struct FaultArgs {
     /// Maximum number of requests per minute; more are answered with 429.
     #[arg(long, value_name = "REQUESTS")]
     rate_limit: Option<u32>,
+    /// Answer requests for GraphQL with 404.
+    #[arg(long)]
+    no_graphql: bool,
+    /// Highest score of a GraphQL query.
+    #[arg(long, value_name = "SCORE", default_value_t = 250)]
+    graphql_score: u32,
 }
 
 #[tokio::main]
@@ -189,6 +195,8 @@ impl Arguments {
             }
             faults.latency = self.faults.latency;
             faults.limit_rate(self.faults.rate_limit);
+            faults.graphql.switched_off = self.faults.no_graphql;
+            faults.graphql.max_score = self.faults.graphql_score;
         });
     }
 }

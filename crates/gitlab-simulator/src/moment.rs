@@ -40,6 +40,11 @@ impl Moment {
         self.format("%Y-%m-%dT%H:%M:%S%.3fZ")
     }
 
+    /// ISO 8601 in UTC with whole seconds: `2026-01-05T08:00:00Z`.
+    pub fn iso_seconds(self) -> String {
+        self.format("%Y-%m-%dT%H:%M:%SZ")
+    }
+
     /// The format of webhooks: `2026-01-05 08:00:00 UTC`.
     pub fn utc(self) -> String {
         self.format("%Y-%m-%d %H:%M:%S UTC")

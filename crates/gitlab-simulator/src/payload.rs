@@ -109,12 +109,14 @@ impl World {
         value
     }
 
-    fn job_duration(&self, job: &Job) -> Option<f64> {
+    /// Seconds on the runner, so far.
+    pub(super) fn job_duration(&self, job: &Job) -> Option<f64> {
         let end = job.finished_at.unwrap_or(self.now);
         job.started_at.map(|start| end.seconds_since(start))
     }
 
-    fn job_queued_duration(&self, job: &Job) -> Option<f64> {
+    /// Seconds in the queue, so far.
+    pub(super) fn job_queued_duration(&self, job: &Job) -> Option<f64> {
         let end = job.started_at.unwrap_or(self.now);
         job.queued_at.map(|start| end.seconds_since(start))
     }
@@ -127,7 +129,8 @@ impl World {
         value
     }
 
-    fn commit(&self, pipeline: &Pipeline) -> Value {
+    /// The commit of a pipeline.
+    pub(super) fn commit(&self, pipeline: &Pipeline) -> Value {
         let project = self.project_url(pipeline.project_id);
         let written = pipeline.created_at.iso();
         let title = self.titles.get(&pipeline.sha).cloned();

@@ -1,11 +1,12 @@
 //! A database replica of the simulated GitLab that stays behind and answers some of the requests.
 
+use super::graphql;
 use super::world::World;
 
 /// What a replica had when it fell behind, and which requests it answers.
 pub(super) struct Replica {
     world: World,
-    /// Endpoints: method and pattern. Empty: all.
+    /// Endpoints: method and pattern, or `graphql`. Empty: all.
     endpoints: Vec<String>,
     /// It gives every so many answers.
     every: u32,
@@ -26,7 +27,8 @@ impl Replica {
     /// The world as it shows it, if it gives the answer to this request.
     pub(super) fn answering(&mut self, endpoint: &str) -> Option<&mut World> {
         let is_asked = self.endpoints.is_empty() || self.endpoints.iter().any(|it| it == endpoint);
-        if !is_asked || !endpoint.starts_with("GET ") {
+        let reads = endpoint.starts_with("GET ") || endpoint == graphql::ENDPOINT;
+        if !is_asked || !reads {
             return None;
         }
         self.answers = self.answers.wrapping_add(1);
@@ -46,6 +48,9 @@ impl World {
         replica.groups.clone_from(&self.groups);
         replica.projects.clone_from(&self.projects);
         replica.pipelines.clone_from(&self.pipelines);
+        let by_project = &self.pipelines_by_project;
+        replica.pipelines_by_project.clone_from(by_project);
+        replica.bridges.clone_from(&self.bridges);
         replica.jobs.clone_from(&self.jobs);
         replica.jobs_by_pipeline.clone_from(&self.jobs_by_pipeline);
         replica.schedules.clone_from(&self.schedules);

@@ -70,6 +70,18 @@ impl Reply {
         )
     }
 
+    /// An answer of GraphQL without data.
+    pub(super) fn graphql_error(status: StatusCode, message: &str) -> Self {
+        Self::json(status, json!({ "errors": [{ "message": message }] }))
+    }
+
+    /// The 503 of GraphQL when the database gave up.
+    pub(super) fn statement_timeout() -> Self {
+        let message =
+            "Request timed out. Please try a less complex query or a smaller set of records.";
+        Self::graphql_error(StatusCode::SERVICE_UNAVAILABLE, message)
+    }
+
     /// 403 with this message.
     pub(super) fn forbidden(message: &str) -> Self {
         Self::json(StatusCode::FORBIDDEN, json!({ "message": message }))

@@ -71,6 +71,22 @@ impl World {
         self.accounts.role(user, project).is_some()
     }
 
+    /// Whether a user may read the pipelines of a project, its jobs and its schedules.
+    pub(super) fn may_read_pipelines(&self, user: u64, project: &Project) -> bool {
+        let role = self.accounts.role(user, project.id);
+        let lowest = if project.public_pipelines {
+            Role::Guest
+        } else {
+            Role::Reporter
+        };
+        !project.ci_disabled && role >= Some(lowest)
+    }
+
+    /// Whether a user may see groups. The bot of a project is in none.
+    pub(super) fn may_see_groups(&self, user: u64) -> bool {
+        self.user(user).is_some_and(|user| user.role.is_some())
+    }
+
     /// Whether a user may create pipelines, protected refs aside.
     pub(super) fn may_run(&self, user: u64, project: &Project) -> bool {
         let role = self.accounts.role(user, project.id);

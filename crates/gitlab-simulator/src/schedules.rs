@@ -11,6 +11,11 @@ use super::moment::Moment;
 use super::plan::PipelinePlan;
 use super::world::World;
 
+/// The times that every schedule shows.
+pub(super) const CRON: &str = "0 3 * * *";
+/// The time zone that every schedule shows.
+pub(super) const CRON_TIMEZONE: &str = "UTC";
+
 impl World {
     /// Creates a schedule on the project's default branch. It first runs after `every`. Returns its id.
     pub fn create_schedule(
@@ -139,8 +144,8 @@ impl World {
             "id": schedule.id,
             "description": schedule.description,
             "ref": format!("refs/heads/{}", schedule.ref_name),
-            "cron": "0 3 * * *",
-            "cron_timezone": "UTC",
+            "cron": CRON,
+            "cron_timezone": CRON_TIMEZONE,
             "next_run_at": schedule.next_run_at.map(Moment::iso),
             "active": schedule.active,
             "created_at": schedule.created_at.iso(),

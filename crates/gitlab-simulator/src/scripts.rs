@@ -289,8 +289,7 @@ pub(super) fn retry_at(
 
 fn nth_pipeline(world: &World, project: u64, iid: u64) -> Option<u64> {
     world
-        .pipelines
-        .values()
-        .find(|pipeline| pipeline.project_id == project && pipeline.iid == iid)
+        .pipelines_of(project)
+        .find(|pipeline| pipeline.iid == iid)
         .map(|pipeline| pipeline.id)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use hyper::body;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -15,10 +15,11 @@ use tokio_util::task::TaskTracker;
 use super::accounts::Token;
 use super::api;
 use super::control;
-use super::damage::{damage, failure};
+use super::damage::{damage, failure, graphql_failure, page};
 use super::fault::Fault;
 use super::faults::Verdict;
-use super::incoming::Incoming;
+use super::graphql::{self, QueryCost};
+use super::incoming::{Api, Incoming};
 use super::lookup::View;
 use super::moment::Moment;
 use super::params::Params;
@@ -77,6 +78,7 @@ async fn respond(
     // A task of its own: GitLab goes on although its client has hung up.
     let answered = tokio::spawn(process(incoming, shared)).await;
     match answered {
+        Ok(answered) if answered.fault == Some(Fault::Hang) => std::future::pending().await,
         Ok(answered) if answered.fault != Some(Fault::Reset) => Ok(response(
             answered.reply,
             answered.fault,
@@ -110,11 +112,12 @@ async fn pause(time: Duration) {
 /// The faults of a request. Requests outside the API have none.
 fn judge(incoming: &Incoming, shared: &Shared) -> Verdict {
     let mut state = lock_present(shared);
-    if incoming.route(&state.prefix).is_none() {
+    let Some(api) = incoming.api(&state.prefix) else {
         return Verdict::default();
-    }
+    };
     let now = state.world.now();
-    let (path, writes) = (&incoming.path, incoming.writes());
+    let writes = incoming.writes() && api != Api::Graphql;
+    let path = &incoming.path;
     state.faults.judge(path, writes, now)
 }
 
@@ -126,7 +129,9 @@ fn check_before_lock(incoming: &Incoming, shared: &Shared) -> Option<(u64, Durat
     if window.is_zero() {
         return None;
     }
-    let route = incoming.route(&state.prefix)?;
+    let Api::Rest(route) = incoming.api(&state.prefix)? else {
+        return None;
+    };
     let route = api::write_route(&incoming.method, route)?;
     let token = incoming.authenticate(&state.world).ok()?;
     let view = View {
@@ -149,25 +154,22 @@ fn decide(
     let now = state.world.now();
     let ahead = state.faults.date_ahead();
     let date = Moment::from_unix(now.unix() + ahead.as_secs().cast_signed());
-    let Some(route) = incoming.route(&state.prefix) else {
+    let Some(api) = incoming.api(&state.prefix) else {
         return (outside_api(incoming, state), date);
     };
-    let failing = verdict
-        .fault
-        .and_then(|fault| failure(fault, &state.faults));
-    let refused = verdict.refused.clone().or(failing);
-    let token = incoming.authenticate(&state.world);
-    let user = token.as_ref().ok().map(|token| token.user);
-    let (endpoint, mut reply) = match (refused, token) {
-        (Some(refused), _) | (None, Err(refused)) => {
-            (api::endpoint(&incoming.method, route), refused)
-        }
-        (None, Ok(token)) => carry_out(incoming, route, checked, &token, state),
+    let Outcome {
+        endpoint,
+        mut reply,
+        user,
+        cost,
+    } = match api {
+        Api::Rest(route) => rest(incoming, route, verdict, checked, state),
+        Api::Graphql => query(incoming, verdict, state),
     };
     reply.headers.extend(verdict.headers.iter().cloned());
     damage(&mut reply, verdict.fault);
     let status = match verdict.fault {
-        Some(Fault::Reset) => 0,
+        Some(Fault::Reset | Fault::Hang) => 0,
         _ => reply.status.as_u16(),
     };
     state.requests.push(Recorded {
@@ -176,9 +178,70 @@ fn decide(
         status,
         fault: verdict.fault,
         user,
+        cost,
         at: now,
     });
     (reply, date)
+}
+
+/// An answer and what is recorded of it.
+struct Outcome {
+    endpoint: &'static str,
+    reply: Reply,
+    /// Id of the token's user.
+    user: Option<u64>,
+    cost: Option<QueryCost>,
+}
+
+fn rest(
+    incoming: &Incoming,
+    route: &str,
+    verdict: &Verdict,
+    checked: Option<u64>,
+    state: &mut State,
+) -> Outcome {
+    let fault = verdict.fault;
+    let failing = fault.and_then(|fault| failure(fault, &state.faults));
+    let refused = verdict.refused.clone().or(failing);
+    let token = incoming.authenticate(&state.world);
+    let user = token.as_ref().ok().map(|token| token.user);
+    let (endpoint, reply) = match (refused, token) {
+        (Some(refused), _) | (None, Err(refused)) => {
+            (api::endpoint(&incoming.method, route), refused)
+        }
+        (None, Ok(token)) => carry_out(incoming, route, checked, &token, state),
+    };
+    Outcome {
+        endpoint,
+        reply,
+        user,
+        cost: None,
+    }
+}
+
+fn query(incoming: &Incoming, verdict: &Verdict, state: &mut State) -> Outcome {
+    let faults = state.faults.graphql.clone();
+    let fault = verdict.fault;
+    let failing = fault.and_then(|fault| graphql_failure(fault, &state.faults));
+    let missing = faults.switched_off || incoming.method != Method::POST;
+    let missing = missing.then(|| page(StatusCode::NOT_FOUND));
+    let refused = verdict.refused.clone().or(failing).or(missing);
+    let token = incoming.authenticate_query(&state.world);
+    let user = token.as_ref().ok().map(|token| token.user);
+    let (reply, cost) = match (refused, token) {
+        (Some(refused), _) | (None, Err(refused)) => (refused, None),
+        (None, Ok(token)) => {
+            let world = state.answering(graphql::ENDPOINT);
+            let (reply, cost) = graphql::answer(world, token.user, &incoming.body, &faults);
+            (reply, Some(cost))
+        }
+    };
+    Outcome {
+        endpoint: graphql::ENDPOINT,
+        reply,
+        user,
+        cost,
+    }
 }
 
 fn carry_out(

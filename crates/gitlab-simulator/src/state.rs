@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::fault::Fault;
 use super::faults::Faults;
+use super::graphql::QueryCost;
 use super::moment::Moment;
 use super::pace::SimulatedClock;
 use super::replica::Replica;
@@ -12,7 +13,7 @@ use super::world::World;
 /// One request to the API and its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
-    /// Method and pattern: `GET /projects/:id/pipelines`.
+    /// Method and pattern: `GET /projects/:id/pipelines`; `graphql` for GraphQL.
     pub endpoint: &'static str,
     /// Path and query of the request.
     pub target: String,
@@ -22,6 +23,8 @@ pub struct Recorded {
     pub user: Option<u64>,
     /// The injected fault.
     pub fault: Option<Fault>,
+    /// What GraphQL spent on it.
+    pub cost: Option<QueryCost>,
     /// Simulated time of the request.
     pub at: Moment,
 }

@@ -26,6 +26,10 @@ pub struct World {
     pub(super) groups: BTreeMap<u64, Group>,
     pub(super) projects: BTreeMap<u64, Project>,
     pub(super) pipelines: BTreeMap<u64, Pipeline>,
+    /// Ids of pipelines by project, with those of pipelines that are gone.
+    pub(super) pipelines_by_project: BTreeMap<u64, BTreeSet<u64>>,
+    /// The bridges that started pipelines, by pipeline, with those that are gone.
+    pub(super) bridges: BTreeMap<u64, u64>,
     pub(super) jobs: BTreeMap<u64, Job>,
     pub(super) jobs_by_pipeline: BTreeMap<u64, Vec<u64>>,
     pub(super) schedules: BTreeMap<u64, Schedule>,
@@ -78,6 +82,8 @@ impl World {
             groups: BTreeMap::new(),
             projects: BTreeMap::new(),
             pipelines: BTreeMap::new(),
+            pipelines_by_project: BTreeMap::new(),
+            bridges: BTreeMap::new(),
             jobs: BTreeMap::new(),
             jobs_by_pipeline: BTreeMap::new(),
             schedules: BTreeMap::new(),
@@ -191,6 +197,7 @@ impl World {
             hides_default_branch: false,
             archived: false,
             ci_disabled: false,
+            public_pipelines: true,
             shared_with: Vec::new(),
             created_at: self.now,
             last_iid: 0,
@@ -252,10 +259,16 @@ impl World {
 
     /// The pipelines of a project that the API shows, oldest first.
     pub fn visible_pipelines(&self, project: u64) -> impl Iterator<Item = &Pipeline> {
-        self.pipelines
-            .values()
+        let all = self.pipelines_of(project);
+        all.filter(|pipeline| pipeline.visible_from <= self.now)
+    }
+
+    /// Every pipeline of a project, oldest first.
+    pub(super) fn pipelines_of(&self, project: u64) -> impl DoubleEndedIterator<Item = &Pipeline> {
+        let ids = self.pipelines_by_project.get(&project).into_iter();
+        ids.flatten()
+            .filter_map(|id| self.pipelines.get(id))
             .filter(move |pipeline| pipeline.project_id == project)
-            .filter(|pipeline| pipeline.visible_from <= self.now)
     }
 
     /// Every attempt of every job and bridge of a pipeline, oldest first.

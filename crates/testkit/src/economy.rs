@@ -19,6 +19,7 @@ use job_failure_exporter::config::{Config, Overrides};
 use job_failure_exporter::gitlab::{Error, Project, Rejected, TransportMetrics};
 use job_failure_exporter::ingest::{
     AbsentAttempts, FormerProject, Observations, PollEvents, Poller, Resume, ScheduleSight,
+    SweepReport,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -121,6 +122,8 @@ impl PollEvents for Counter {
     fn schedules_not_read(&self, _: &Project, _: &Error) {
         self.failed.fetch_add(1, Ordering::Relaxed);
     }
+
+    fn swept(&self, _: SweepReport) {}
 
     fn first_round_ended(&self) {}
 }

@@ -88,7 +88,11 @@ fn of_job(samples: &Samples, truth: &JobTruth) -> Vec<String> {
         ("job_failure_ratio", Some(truth.failure_ratio)),
         ("job_window_executions", count(truth.window_executions)),
         ("job_window_failures", count(truth.window_failures)),
-        ("job_window_flaky", count(truth.window_flaky)),
+        // Counts of 0 are not exposed.
+        (
+            "job_window_flaky",
+            count(truth.window_flaky).filter(|flaky| *flaky > 0.0),
+        ),
         (
             "job_last_success_timestamp_seconds",
             time(truth.last_success),

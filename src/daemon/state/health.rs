@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use crate::base::project_problem::ProjectProblem;
 use crate::gitlab::{Error, ErrorKind, Project, Rejected};
-use crate::http::Readiness;
+use crate::http::{ProjectError, Readiness};
 use crate::metrics::Limit;
+use ci_history::Timestamp;
 
 /// Rejected records that are remembered, so that each is logged once.
 const REMEMBERED_REJECTIONS: usize = 10_000;
+
+/// Projects of which a past error is remembered.
+const MOST_PAST_FAILURES: usize = 1000;
 
 /// How polling, loading and reading schedules go.
 #[derive(Clone, Default)]
@@ -20,6 +24,8 @@ pub(super) struct Health {
     any_polled: bool,
     /// The last error of each project, or name of the configuration, by its path.
     poll_failures: BTreeMap<String, PollFailure>,
+    /// The last error of projects whose last poll succeeded, by path.
+    past_failures: BTreeMap<String, PollFailure>,
     /// Why projects are not watched as the configuration says, by project id.
     problems: BTreeMap<u64, (Arc<str>, ProjectProblem)>,
     /// By project id.
@@ -56,6 +62,7 @@ pub(super) struct Progress {
 struct PollFailure {
     reason: &'static str,
     message: String,
+    at: Timestamp,
 }
 
 #[derive(Clone)]
@@ -107,10 +114,20 @@ impl Health {
     /// A cycle succeeded; `path` unless the project is no longer watched. Returns whether the one before failed.
     pub(super) fn polled(&mut self, path: Option<&str>) -> bool {
         self.any_polled = true;
-        path.is_some_and(|path| self.poll_failures.remove(path).is_some())
+        let failure = path.and_then(|path| self.poll_failures.remove_entry(path));
+        let has_recovered = failure.is_some();
+        if let Some((path, failure)) = failure {
+            if self.past_failures.len() >= MOST_PAST_FAILURES {
+                let oldest = self.past_failures.iter().min_by_key(|(_, it)| it.at);
+                let oldest = oldest.map(|(path, _)| path.clone());
+                oldest.and_then(|path| self.past_failures.remove(&path));
+            }
+            self.past_failures.insert(path, failure);
+        }
+        has_recovered
     }
 
-    pub(super) fn poll_failed(&mut self, name: &str, error: &Error) -> FailureNews {
+    pub(super) fn poll_failed(&mut self, name: &str, error: &Error, at: Timestamp) -> FailureNews {
         let (reason, message) = (error.reason(), error.to_string());
         let known = self.poll_failures.get(name);
         // Not by the message: it may count down seconds.
@@ -121,7 +138,12 @@ impl Health {
         // The error that opened the circuit was told, and stays to be seen.
         let is_left_alone = matches!(error.kind(), ErrorKind::CircuitOpen { .. });
         if !is_left_alone || known.is_none() {
-            let failure = PollFailure { reason, message };
+            let failure = PollFailure {
+                reason,
+                message,
+                at,
+            };
+            self.past_failures.remove(name);
             self.poll_failures.insert(name.to_owned(), failure);
         }
         FailureNews {
@@ -176,6 +198,20 @@ impl Health {
     pub(super) fn failures(&self) -> impl Iterator<Item = (&str, &str)> {
         let failures = self.poll_failures.iter();
         failures.map(|(name, failure)| (name.as_str(), failure.message.as_str()))
+    }
+
+    /// The last error of each project and name, also where a later poll succeeded.
+    pub(super) fn errors(&self) -> Vec<ProjectError> {
+        let all = [(&self.poll_failures, false), (&self.past_failures, true)];
+        let errors = all.into_iter().flat_map(|(failures, is_over)| {
+            failures.iter().map(move |(project, failure)| ProjectError {
+                project: project.clone(),
+                at: failure.at,
+                message: failure.message.clone(),
+                is_over,
+            })
+        });
+        errors.collect()
     }
 
     /// Schedules are reported; returns whether they are read again after a failure.

@@ -17,6 +17,8 @@ mod limits;
 mod memories;
 mod polling;
 mod projects;
+mod ref_pipelines;
+mod report;
 mod retention;
 mod saving;
 mod shell;

@@ -14,6 +14,7 @@ use crate::base::project_problem::ProjectProblem;
 use crate::gitlab::{Error, Project, Rejected};
 use crate::ingest::{
     AbsentAttempts, FormerProject, Observations, Origin, PollEvents, Resume, ScheduleSight,
+    SweepReport,
 };
 use crate::metrics::ScheduleRow;
 use ci_history::{JobObservation, NotListed, PipelineObservation, TimelineKey, Timestamp};
@@ -305,7 +306,9 @@ impl PollEvents for State {
         let facts = project_id.and_then(|id| inner.projects.facts(id));
         let path = facts.map_or_else(|| Arc::from(name), |facts| facts.path.clone());
         let default_branch = facts.and_then(|facts| facts.default_branch.clone());
-        let news = inner.health.poll_failed(&path, error);
+        let news = inner
+            .health
+            .poll_failed(&path, error, self.clock.local_now());
         if news.ci_was_disabled {
             self.exposition.remove_project(&path);
             self.exposition
@@ -379,6 +382,14 @@ impl PollEvents for State {
         } else {
             tracing::debug!("schedules still not read: {error}");
         }
+    }
+
+    fn swept(&self, report: SweepReport) {
+        self.exposition.telemetry().swept(
+            report.answered,
+            report.asked - report.answered,
+            report.size,
+        );
     }
 
     fn first_round_ended(&self) {

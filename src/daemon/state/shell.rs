@@ -1,6 +1,6 @@
 //! The lock around the parts of the state. Renders, exposes and logs what they ask for.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::effects::{Effects, RenderRequest};
 use super::health::Health;
@@ -11,6 +11,7 @@ use crate::daemon::gitlab_clock::GitLabClock;
 use crate::daemon::log_queue::LogQueue;
 use crate::daemon::owners_cache::OwnersCache;
 use crate::daemon::policy::Policy;
+use crate::daemon::report_sources::ReportSources;
 use crate::gitlab::Project;
 use crate::gitlab::webhook::HookProject;
 use crate::metrics::{Exposition, RenderedTimeline, Telemetry};
@@ -28,6 +29,7 @@ pub(in crate::daemon) struct State {
     /// Cancelled once the saved state was read, or could not be at the first try.
     pub(super) first_load: CancellationToken,
     pub(super) started: Timestamp,
+    pub(super) report_sources: OnceLock<ReportSources>,
     inner: Mutex<Inner>,
 }
 
@@ -59,6 +61,7 @@ impl State {
             first_load: CancellationToken::new(),
             started: clock.local_now(),
             clock,
+            report_sources: OnceLock::new(),
             inner: Mutex::new(inner),
         }
     }

@@ -3,6 +3,7 @@
 mod documents;
 mod entry;
 mod expiry;
+mod fullest;
 mod lost;
 mod regroup;
 mod scope;

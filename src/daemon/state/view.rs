@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use super::health::Progress;
 use super::shell::State;
 use super::timelines::RankedTimeline;
 use crate::http::{
     Candidate, DaemonStatus, GridEntry, JobEntry, JobPage, JobQuery, PipelineEntry, ProjectStatus,
-    Readiness, RefStatus, ScheduleEntry, select,
+    Readiness, RefPipelines, RefStatus, ScheduleEntry, SelfReport, select,
 };
 use ci_history::TimelineKey;
 
@@ -24,20 +23,7 @@ const OLD: Duration = Duration::from_mins(15);
 impl DaemonStatus for State {
     fn readiness(&self) -> Readiness {
         let inner = self.lock();
-        let progress = || {
-            let paths: Vec<_> = (inner.projects.watched())
-                .map(|facts| &*facts.path)
-                .collect();
-            let is_read = |path: &&&str| {
-                let polls = self.exposition.project(path);
-                polls.is_some_and(|polls| polls.last_success.is_some())
-            };
-            Progress {
-                watched: paths.len(),
-                read: paths.iter().filter(is_read).count(),
-                seconds: self.clock.local_now().unix() - self.started.unix(),
-            }
-        };
+        let progress = || self.progress(&inner);
         inner.health.readiness(progress)
     }
 
@@ -71,6 +57,10 @@ impl DaemonStatus for State {
         Some(format!(
             "{words}; what is shown is of {age} s ago and older"
         ))
+    }
+
+    fn self_report(&self) -> SelfReport {
+        self.self_report_of_state()
     }
 
     fn projects(&self) -> Vec<ProjectStatus> {
@@ -150,6 +140,15 @@ impl DaemonStatus for State {
         pipelines: usize,
     ) -> Option<GridEntry> {
         self.grid_of(project, ref_name, track, pipelines)
+    }
+
+    fn pipelines(
+        &self,
+        project: &str,
+        ref_name: &str,
+        track: Option<&str>,
+    ) -> Option<RefPipelines> {
+        self.pipelines_of(project, ref_name, track)
     }
 
     /// Searches outside the lock, so that neither polling nor scrapes wait for it.

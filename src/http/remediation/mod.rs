@@ -25,7 +25,7 @@ pub(super) const LIST_PATH: &str = "/api/v1/remediations";
 /// `GET /api/v1/remediations`, of all jobs or of a `project`.
 pub(super) fn list(context: &Context, head: Head<'_>) -> Response {
     let Some(remedies) = &context.remedies else {
-        let body = json!({ "mode": "off", "actions": [], "decisions": [], "circuits": [] });
+        let body = json!({ "mode": "off", "actions": [], "decisions": [], "circuits": [], "halted": null });
         return json_body(StatusCode::OK, &body);
     };
     let mut query = form_urlencoded::parse(head.query.as_bytes());

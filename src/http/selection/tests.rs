@@ -128,7 +128,10 @@ fn a_search_is_bounded_in_words_and_bytes() {
     let refused = check("j ".repeat(MOST_WORDS + 1)).unwrap_err();
     assert_eq!(refused, "`q` has 9 words, at most 8 are searched for");
     let refused = check("j".repeat(LONGEST_TEXT + 1)).unwrap_err();
-    assert_eq!(refused, "`q` has 257 bytes, at most 256 are searched for");
+    assert_eq!(
+        refused,
+        "`q` has 257 characters, at most 256 are searched for"
+    );
 }
 
 #[test]

@@ -4,11 +4,13 @@ use std::io;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ci_history::Timestamp;
 use http::{HeaderName, HeaderValue, Request, StatusCode, header};
 use http_body::Body;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::super::response::{Response, closing, come_again, insert, plain};
 use super::passwords::{Passwords, Users};
@@ -34,6 +36,8 @@ impl Checks {
 /// See the module.
 pub(in crate::http) struct Active {
     tls: Option<TlsAcceptor>,
+    /// End of the first of the server's certificates to end.
+    certificate_expiry: Option<Timestamp>,
     headers: Vec<(HeaderName, HeaderValue)>,
     users: Option<Users>,
     rate_limit: Option<RateLimit>,
@@ -42,9 +46,12 @@ pub(in crate::http) struct Active {
 impl Active {
     /// The error says what was found and what is wanted.
     pub(super) fn of(file: WebFile) -> Result<Self, String> {
+        let certificates = file.tls.iter().flat_map(|tls| &tls.certificates);
+        let certificate_expiry = certificates.filter_map(|it| expiry(it)).min();
         let tls = file.tls.map(|tls| acceptor(tls, file.http2)).transpose()?;
         Ok(Self {
             tls,
+            certificate_expiry,
             headers: file.headers,
             users: Users::of(file.users),
             rate_limit: file.rate_limit,
@@ -69,6 +76,10 @@ impl Active {
 
     pub(in crate::http) fn speaks_tls(&self) -> bool {
         self.tls.is_some()
+    }
+
+    pub(super) fn certificate_expiry(&self) -> Option<Timestamp> {
+        self.certificate_expiry
     }
 
     pub(super) fn asks_for_users(&self) -> bool {
@@ -124,6 +135,11 @@ impl Active {
             response.headers_mut().insert(name.clone(), value.clone());
         }
     }
+}
+
+fn expiry(certificate: &[u8]) -> Option<Timestamp> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    Timestamp::from_unix(certificate.validity().not_after.timestamp())
 }
 
 /// A connection that is ready for HTTP.

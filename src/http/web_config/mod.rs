@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(super) use self::active::Handshaken;
 use self::active::{Active, Checks};
+use super::self_report::WebFileReport;
 use crate::config::{Problems, Sources, WebFile};
 use crate::metrics::Telemetry;
 
@@ -102,6 +103,18 @@ impl WebConfig {
             Active::of(file).map_err(|problem| unusable(path, problem))?;
         }
         Ok(unreadable)
+    }
+
+    /// What the status page tells of it.
+    pub fn report(&self) -> WebFileReport {
+        let state = self.lock();
+        WebFileReport {
+            path: self.0.path.display().to_string(),
+            has_tls: state.active.speaks_tls(),
+            has_users: state.active.asks_for_users(),
+            error: state.trouble.clone(),
+            certificate_expiry: state.active.certificate_expiry(),
+        }
     }
 
     /// What holds now. Files that changed are read again first; if they cannot be used, what held before goes on.

@@ -5,6 +5,14 @@ use super::super::sight::Doubt;
 use super::*;
 use ci_history::Status;
 
+fn listed(pipelines: Vec<PipelineObservation>, latest: Option<Timestamp>) -> Listed {
+    Listed {
+        pipelines,
+        latest,
+        since: None,
+    }
+}
+
 fn pipeline(id: u64, status: Status, updated_at: i64) -> PipelineObservation {
     PipelineObservation {
         id,
@@ -59,7 +67,7 @@ fn cycle_at(
     doubt: Option<Doubt>,
 ) -> Vec<u64> {
     let latest = listing.iter().filter_map(|p| p.updated_at).max();
-    let wanted = cursor.take_listing(listing.to_vec(), latest, at(second));
+    let wanted = cursor.take_listing(listed(listing.to_vec(), latest), at(second));
     let jobs = ReadJobs {
         doubt,
         ..ReadJobs::default()
@@ -135,7 +143,7 @@ fn what_could_not_be_read_is_owed_and_holds_the_watermark_back() {
         pipeline(1, Status::Failed, 1000),
         pipeline(2, Status::Failed, 1001),
     ];
-    let wanted = cursor.take_listing(listing, Timestamp::from_unix(1001), at(SOON));
+    let wanted = cursor.take_listing(listed(listing, Timestamp::from_unix(1001)), at(SOON));
     cursor.read(&wanted.fresh[1], settled(false), at(SOON));
     assert_eq!(cursor.watermark(), None);
     assert_eq!(cycle(&mut cursor, &[]), [1]);
@@ -150,7 +158,7 @@ fn what_cannot_be_read_is_tried_ever_more_seldom_and_holds_the_watermark_back_fo
     let mut given_up = Vec::new();
     for second in 0..2 * DAY {
         let now = at(2000 + second);
-        let plan = cursor.take_listing(listing.to_vec(), Timestamp::from_unix(1000), now);
+        let plan = cursor.take_listing(listed(listing.to_vec(), Timestamp::from_unix(1000)), now);
         if !ids(&plan).is_empty() {
             tried.push(second);
             if cursor.failed(1, now) {
@@ -175,7 +183,7 @@ fn a_pipeline_whose_child_waits_for_somebody_is_read_ever_more_seldom_and_then_n
     let mut read = Vec::new();
     for second in (0..20 * DAY).step_by(30) {
         let now = at(1000 + second);
-        let wanted = cursor.take_listing(std::mem::take(&mut listing), None, now);
+        let wanted = cursor.take_listing(listed(std::mem::take(&mut listing), None), now);
         if !ids(&wanted).is_empty() {
             read.push(second);
             cursor.read(&parent, settled(true), now);
@@ -282,7 +290,10 @@ fn a_pipeline_that_is_gone_is_not_asked_for_again() {
         },
         at(SOON),
     );
-    assert_eq!(ids(&cursor.take_listing(vec![], None, at(SOON))), [1]);
+    assert_eq!(
+        ids(&cursor.take_listing(listed(vec![], None), at(SOON))),
+        [1]
+    );
     cursor.removed(1);
     assert_eq!(cycle(&mut cursor, &[]), NONE);
     assert!(!cursor.is_active(at(SOON)));
@@ -291,9 +302,15 @@ fn a_pipeline_that_is_gone_is_not_asked_for_again() {
 #[test]
 fn what_failed_the_last_time_comes_after_what_is_new() {
     let mut cursor = PollCursor::default();
-    let wanted = cursor.take_listing(vec![pipeline(1, Status::Failed, 1000)], None, at(SOON));
+    let wanted = cursor.take_listing(
+        listed(vec![pipeline(1, Status::Failed, 1000)], None),
+        at(SOON),
+    );
     assert_eq!(ids(&wanted), [1]);
-    let wanted = cursor.take_listing(vec![pipeline(2, Status::Failed, 1001)], None, at(SOON));
+    let wanted = cursor.take_listing(
+        listed(vec![pipeline(2, Status::Failed, 1001)], None),
+        at(SOON),
+    );
     assert_eq!(ids(&wanted), [2, 1]);
     assert_eq!(wanted.again.len(), 1);
 }

@@ -306,13 +306,13 @@ pub(super) const CASES: &[(&str, &[&str])] = &[
     (
         "token-as-a-key",
         &[
-            "2: gitlab.token: unknown key; did you mean `token_file`? valid here: url, token_file, ca_file, timeout, requests_per_second",
+            "2: gitlab.token: unknown key; did you mean `token_file`? valid here: url, token_file, ca_file, timeout, requests_per_second, api",
         ],
     ),
     (
         "token-as-a-section",
         &[
-            "2: gitlab: found `<redacted>`, wanted a mapping with url, token_file, ca_file, timeout, requests_per_second",
+            "2: gitlab: found `<redacted>`, wanted a mapping with url, token_file, ca_file, timeout, requests_per_second, api",
         ],
     ),
     (

@@ -5,6 +5,7 @@
 mod api;
 mod command;
 mod faults;
+mod graphql;
 mod job_retry;
 mod pace;
 mod playing;

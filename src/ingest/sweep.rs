@@ -1,0 +1,349 @@
+//! Sweeps: which pipelines of many projects moved, by one request for up to 100 projects.
+//!
+//! A project takes part once it was listed by itself. An answer starts its cycle. A project that is not answered goes on
+//! as if there were no sweeps: the time of its next listing comes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ci_history::{PipelineObservation, Timestamp};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::cursor::LISTING_OVERLAP;
+use super::reader::Reader;
+use crate::config::Api;
+use crate::gitlab::{Error, NotTold, Project};
+
+/// Projects of one request at first. GitLab may take too long for more.
+const FIRST_SIZE: usize = 50;
+
+/// The most that GitLab answers.
+const LARGEST_SIZE: usize = 100;
+
+/// Requests answered in a row before more projects are asked for at once.
+const ANSWERS_TO_GROW: u32 = 20;
+
+/// With fewer projects, listing each one costs less.
+const FEWEST_PROJECTS: usize = 10;
+
+/// Projects in a row that GitLab takes too long for by themselves before all are listed by REST.
+const TOO_MUCH_IN_A_ROW: u32 = 3;
+
+/// Time without sweeps for a project that GitLab takes too long for by itself, and for all where it does not know them.
+const EXEMPT: Duration = Duration::from_hours(1);
+
+/// Longest time that a project relies on sweeps. Then it is listed by itself, which shows whether the token may read it.
+const LISTED_ANYWAY: Duration = Duration::from_hours(1);
+
+/// What a sweep told of one project.
+#[derive(Debug, Clone)]
+pub(super) struct Swept {
+    /// From when on all that moved are among the pipelines.
+    pub(super) since: Timestamp,
+    /// When GitLab was asked, by its clock.
+    asked_at: Timestamp,
+    pipelines: Vec<PipelineObservation>,
+}
+
+impl Swept {
+    /// The pipelines with their addresses, as a listing of the project has them.
+    pub(super) fn pipelines_of(self, project: &Project) -> Vec<PipelineObservation> {
+        let mut pipelines = self.pipelines;
+        for pipeline in &mut pipelines {
+            let url = project.web_url.as_deref();
+            pipeline.web_url = url.map(|url| format!("{url}/-/pipelines/{}", pipeline.id).into());
+        }
+        pipelines
+    }
+}
+
+/// What the last sweep came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SweepReport {
+    /// Projects that were asked for.
+    pub asked: usize,
+    /// Those that the answers told of for certain.
+    pub answered: usize,
+    /// Projects of the next request. 0: sweeps are off.
+    pub size: usize,
+}
+
+/// The projects that take part. Clones share them.
+#[derive(Clone, Default)]
+pub(super) struct Sweeps(Arc<Mutex<BTreeMap<u64, Place>>>);
+
+/// A project that takes part.
+struct Place {
+    /// From when on its pipelines are wanted; `None` while a listing of its own is.
+    since: Option<Timestamp>,
+    exempt_until: Option<Instant>,
+    answers: watch::Sender<Option<Swept>>,
+}
+
+/// A project's side of the sweeps. Leaves them when it is dropped.
+pub(super) struct Seat {
+    sweeps: Sweeps,
+    project: u64,
+    answers: watch::Receiver<Option<Swept>>,
+    /// When the project was listed by itself last.
+    listed: Option<Instant>,
+    is_answered: bool,
+}
+
+impl Sweeps {
+    pub(super) fn seat(&self, project: u64) -> Seat {
+        let (sender, answers) = watch::channel(None);
+        let place = Place {
+            since: None,
+            exempt_until: None,
+            answers: sender,
+        };
+        self.places().insert(project, place);
+        Seat {
+            sweeps: self.clone(),
+            project,
+            answers,
+            listed: None,
+            is_answered: false,
+        }
+    }
+
+    fn places(&self) -> MutexGuard<'_, BTreeMap<u64, Place>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The projects to ask for, those that were listed last first: a project that lags would make GitLab list more of
+    /// the others.
+    fn wanted(&self) -> Vec<(Timestamp, u64)> {
+        let now = Instant::now();
+        let places = self.places();
+        let mut wanted: Vec<_> = places
+            .iter()
+            .filter(|(_, place)| place.exempt_until.is_none_or(|until| until <= now))
+            .filter_map(|(id, place)| Some((place.since?, *id)))
+            .collect();
+        wanted.sort_unstable_by(|one, other| other.cmp(one));
+        wanted
+    }
+
+    fn answer(&self, project: u64, mut pipelines: Vec<PipelineObservation>, asked_at: Timestamp) {
+        let places = self.places();
+        let Some(place) = places.get(&project) else {
+            return;
+        };
+        let Some(since) = place.since else { return };
+        pipelines.retain(|pipeline| pipeline.updated_at >= Some(since));
+        place.answers.send_replace(Some(Swept {
+            since,
+            asked_at,
+            pipelines,
+        }));
+    }
+
+    fn exempt(&self, projects: &[(Timestamp, u64)]) {
+        let mut places = self.places();
+        for (_, id) in projects {
+            if let Some(place) = places.get_mut(id) {
+                place.exempt_until = Some(Instant::now() + EXEMPT);
+            }
+        }
+    }
+}
+
+impl Seat {
+    /// Waits for an answer that spares the project a listing of its own. Cancel-safe.
+    pub(super) async fn answered(&mut self) -> Swept {
+        loop {
+            if self.answers.changed().await.is_err() {
+                // Somebody else has the seat.
+                return std::future::pending().await;
+            }
+            let listed = self.listed;
+            let answer = self.answers.borrow_and_update().clone();
+            if let Some(swept) =
+                answer.filter(|_| listed.is_some_and(|at| at.elapsed() < LISTED_ANYWAY))
+            {
+                return swept;
+            }
+        }
+    }
+
+    /// The project was read, with what a sweep told or by a listing of its own that GitLab was asked for at `asked_at`.
+    /// `takes_part`: it can be swept from now on.
+    pub(super) fn read(&mut self, swept: Option<&Swept>, asked_at: Timestamp, takes_part: bool) {
+        self.is_answered = swept.is_some();
+        if swept.is_none() {
+            self.listed = Some(Instant::now());
+        }
+        let asked_at = swept.map_or(asked_at, |swept| swept.asked_at);
+        let overlap = i64::try_from(LISTING_OVERLAP.as_secs()).unwrap_or(i64::MAX);
+        let since = Timestamp::from_unix(asked_at.unix().saturating_sub(overlap));
+        if let Some(place) = self.sweeps.places().get_mut(&self.project) {
+            place.since = since.filter(|_| takes_part);
+        }
+    }
+
+    /// Whether the last cycle was spared its listing.
+    pub(super) fn is_answered(&self) -> bool {
+        self.is_answered
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        // Closed: another seat was given for the project since.
+        if self.answers.has_changed().is_ok() {
+            self.sweeps.places().remove(&self.project);
+        }
+    }
+}
+
+/// How many projects one request asks for.
+struct Size {
+    now: usize,
+    answers: u32,
+}
+
+impl Size {
+    fn answered(&mut self) {
+        self.answers += 1;
+        if self.answers >= ANSWERS_TO_GROW && self.now < LARGEST_SIZE {
+            self.answers = 0;
+            self.now = (self.now * 2).min(LARGEST_SIZE);
+        }
+    }
+
+    /// Returns whether fewer can be asked for.
+    fn halve(&mut self) -> bool {
+        self.answers = 0;
+        let was = self.now;
+        self.now = (was / 2).max(1);
+        was > 1
+    }
+}
+
+/// How a sweep ended.
+#[derive(Debug)]
+enum End {
+    Whole,
+    /// Some projects were not asked for. The next sweep asks again.
+    Broken,
+    /// This GitLab does not know such questions.
+    Unsupported(Error),
+}
+
+impl Reader {
+    /// Sweeps every `watch.interval`, for as long as it is polled. `report` takes what each came to.
+    pub(super) async fn sweep(
+        &self,
+        sweeps: &Sweeps,
+        api: Api,
+        report: impl Fn(SweepReport),
+    ) -> Infallible {
+        if api == Api::Rest {
+            return std::future::pending().await;
+        }
+        let mut size = Size {
+            now: FIRST_SIZE,
+            answers: 0,
+        };
+        let mut is_told = false;
+        loop {
+            let next = Instant::now() + self.watch.interval;
+            let wanted = sweeps.wanted();
+            if wanted.is_empty() || (api == Api::Auto && wanted.len() < FEWEST_PROJECTS) {
+                sleep_until(next).await;
+                continue;
+            }
+            let (end, answered) = self.sweep_once(sweeps, &wanted, &mut size).await;
+            report(SweepReport {
+                asked: wanted.len(),
+                answered,
+                size: if matches!(end, End::Unsupported(_)) {
+                    0
+                } else {
+                    size.now
+                },
+            });
+            match end {
+                End::Unsupported(error) => {
+                    tracing::warn!(
+                        "GitLab does not answer by GraphQL which pipelines moved, so each project is listed by REST; \
+                         tried again in an hour: {error}"
+                    );
+                    is_told = false;
+                    sleep(EXEMPT).await;
+                }
+                End::Whole if !is_told => {
+                    is_told = true;
+                    tracing::info!(
+                        projects = answered,
+                        "GitLab tells by GraphQL which pipelines moved"
+                    );
+                    sleep_until(next).await;
+                }
+                End::Whole | End::Broken => sleep_until(next).await,
+            }
+        }
+    }
+
+    /// Asks once for all of these projects. Returns how many were told of.
+    async fn sweep_once(
+        &self,
+        sweeps: &Sweeps,
+        wanted: &[(Timestamp, u64)],
+        size: &mut Size,
+    ) -> (End, usize) {
+        let mut answered = 0;
+        let mut too_much = 0;
+        let mut left = wanted;
+        while !left.is_empty() {
+            let (asked, others) = left.split_at(size.now.min(left.len()));
+            let since = asked.iter().map(|(since, _)| *since).min();
+            let ids: Vec<u64> = asked.iter().map(|(_, id)| *id).collect();
+            let asked_at = self.observations.gitlab_now();
+            let moved = self
+                .client
+                .moved_pipelines(&ids, since.unwrap_or(asked_at))
+                .await;
+            match moved {
+                Ok(mut moved) => {
+                    let ids: BTreeSet<_> = ids.into_iter().collect();
+                    moved.of_projects.retain(|id, _| ids.contains(id));
+                    answered += moved.of_projects.len();
+                    for (id, pipelines) in moved.of_projects {
+                        sweeps.answer(id, pipelines, asked_at);
+                    }
+                    if !moved.is_cut {
+                        size.answered();
+                    } else if !size.halve() {
+                        sweeps.exempt(asked);
+                    }
+                    too_much = 0;
+                    left = others;
+                }
+                Err(NotTold::TooMuch(error)) if size.halve() => {
+                    tracing::debug!(projects = size.now, "fewer projects at once: {error}");
+                }
+                Err(NotTold::TooMuch(error)) if too_much + 1 == TOO_MUCH_IN_A_ROW => {
+                    return (End::Unsupported(error), answered);
+                }
+                Err(NotTold::TooMuch(error)) => {
+                    too_much += 1;
+                    tracing::warn!("the project is listed by REST for an hour: {error}");
+                    sweeps.exempt(asked);
+                    left = others;
+                }
+                Err(NotTold::Unsupported(error)) => return (End::Unsupported(error), answered),
+                Err(NotTold::Failed(error)) => {
+                    tracing::warn!("not all projects were swept: {error}");
+                    return (End::Broken, answered);
+                }
+            }
+        }
+        (End::Whole, answered)
+    }
+}
