@@ -25,6 +25,8 @@ export BENCH_PROMETHEUS
 export BENCH_REPLICAS
 export BENCH_FOR
 export BENCH_ONLY
+# screenshots: folder of the pictures.
+screenshots: SCREENSHOTS ?= target/screenshots
 # fuzz: duration of each target. Default: 20s.
 export FUZZ_FOR
 
@@ -101,6 +103,12 @@ kubernetes: ## Write deploy/kubernetes/ with `assets`, from the rules and the co
 .PHONY: messages
 messages: ## Write the messages that docs/alerting.md shows, sent by a real Alertmanager
 	WRITE_MESSAGES=1 cargo test --locked --test suite notifications::examples
+
+.PHONY: screenshots
+screenshots: ## Write pictures of every page into target/screenshots (SCREENSHOTS=/folder: elsewhere)
+	@scripts/install-tools.sh test
+	@mkdir -p "$(SCREENSHOTS)"
+	SCREENSHOTS="$$(realpath "$(SCREENSHOTS)")" cargo test --locked --test suite browser::pages
 
 .PHONY: install-tools
 install-tools: ## Install the tools that the tests run: Prometheus, Alertmanager, a C compiler, S3 servers

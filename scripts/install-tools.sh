@@ -35,6 +35,8 @@ missing_packages() {
     if [ "$purpose" = test ] && ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then echo python3-venv; fi
     # A test opens the status page in a real browser.
     if [ "$purpose" = test ] && ! have chromium; then echo chromium; fi
+    # A test puts the pages behind a reverse proxy.
+    if [ "$purpose" = test ] && ! [ -x /usr/sbin/nginx ]; then echo nginx-light; fi
     # Tests of TLS ask the exporter with it.
     if [ "$purpose" = test ] && ! have curl; then echo curl; fi
     # The soak tests give exporters wrong clocks.
@@ -52,13 +54,13 @@ install_python_tools() {
     cp "$wanted" "$environment/installed.txt"
 }
 
-# Debian starts a server at its installation, here on the ports 9090 and 9093. A temporary policy-rc.d prevents this for the
-# two servers. An existing policy-rc.d belongs to the administrator: the script leaves it alone.
+# Debian starts a server at its installation, here on the ports 9090, 9093 and 80. A temporary policy-rc.d prevents this for the
+# three servers. An existing policy-rc.d belongs to the administrator: the script leaves it alone.
 install_as_root() {
     local policy=/usr/sbin/policy-rc.d
     if [ ! -e "$policy" ]; then
         trap 'rm -f /usr/sbin/policy-rc.d' EXIT
-        printf '#!/bin/sh\ncase "$1" in prometheus*) exit 101 ;; esac\nexit 0\n' >"$policy"
+        printf '#!/bin/sh\ncase "$1" in prometheus* | nginx*) exit 101 ;; esac\nexit 0\n' >"$policy"
         chmod 755 "$policy"
     fi
     export DEBIAN_FRONTEND=noninteractive

@@ -48,6 +48,9 @@ pub struct ConfigArgs {
     /// File with TLS, client certificates, users and headers, in the format of Prometheus' exporter-toolkit.
     #[arg(long = "web.config.file", value_name = "FILE", value_parser = absolute)]
     pub web_config_file: Option<String>,
+    /// Path below which everything is served [default: the path of web.external_url].
+    #[arg(long = "web.route-prefix", value_name = "PATH")]
+    pub route_prefix: Option<String>,
     /// Serve POST /-/reload, which reads the configuration again.
     #[arg(long = "web.enable-lifecycle")]
     pub enable_lifecycle: bool,
@@ -125,6 +128,7 @@ impl ConfigArgs {
             store_directory: self.store_directory.clone(),
             listen_address: self.listen_address.clone(),
             web_config_file: self.web_config_file.clone(),
+            route_prefix: self.route_prefix.clone(),
             enable_lifecycle: self.enable_lifecycle,
         }
     }

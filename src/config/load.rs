@@ -26,7 +26,7 @@ use super::section::Section;
 use super::services::{self, ALERTMANAGER_URL, PROMETHEUS_URL};
 use super::settings::Setting;
 use super::store::{self, Store};
-use super::url::base_url;
+use super::url::{base_url, route_prefix};
 use super::value::Context;
 use super::value_type::Form;
 use super::watch::{self, Watch};
@@ -68,6 +68,8 @@ pub struct Config {
     pub web_file: Option<PathBuf>,
     /// Where people reach the pages; the path ends in `/`.
     pub external_url: Option<Url>,
+    /// The path below which everything is served, without its last `/`; `None`: that of `external_url`.
+    pub route_prefix: Option<String>,
     /// Whether pages and JSON show excerpts of logs; `None`: if only known people can read them.
     pub show_logs: Option<bool>,
     /// Whether `POST /-/reload` is served.
@@ -132,9 +134,23 @@ keys! {
             "URL",
             "the address at which people reach the exporter's pages, such as `https://ci-health.example.com/`",
         ),
-        |text| base_url(text, "leave out the user: everybody who reads alerts sees this address"),
+        |text| {
+            let url = base_url(text, "leave out the user: everybody who reads alerts sees this address")?;
+            route_prefix(url.path().trim_end_matches('/')).map(|_| url)
+        },
     )
     .doc("Address at which people reach the exporter's pages, with the path of a reverse proxy if there is one. Links in alerts start with it: the label `job_url` of `job_failure_info`. Without it the label is empty. Pages are served for its host only: see [Who reaches the pages](#who-reaches-the-pages).");
+
+    ROUTE_PREFIX: Key<String> = Key::text(
+        "web.route_prefix",
+        Form::new("path", "a path such as `/job-failures`, or `/` for none"),
+        |text| match text {
+            "/" => Ok(String::new()),
+            "" => Err("write `/` for no prefix".to_owned()),
+            text => route_prefix(text),
+        },
+    )
+    .doc("Path below which everything is served, `/metrics` and the probes included, as in Prometheus. Default: the path of `web.external_url`. `/` is for a reverse proxy that removes this path. See [Below a path](#below-a-path). Flag: `--web.route-prefix`.");
 
     SHOW_LOGS: Key<bool> = Key::bool("web.show_logs")
         .doc("Whether pages and JSON show excerpts of job logs to everybody who reaches them. Without it: if `web.listen_address` is of this machine alone.");
@@ -240,6 +256,7 @@ impl Config {
                 .read(&WEB_CONFIG_FILE)
                 .and_then(|_| web.path_of_file(WEB_CONFIG_FILE.info.name())),
             external_url: web.read(&EXTERNAL_URL),
+            route_prefix: web.read(&ROUTE_PREFIX),
             show_logs: web.read(&SHOW_LOGS),
             enables_lifecycle: web.get(&ENABLE_LIFECYCLE),
             given: root.given(),

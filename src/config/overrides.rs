@@ -19,6 +19,8 @@ pub struct Overrides {
     pub listen_address: Option<String>,
     /// `--web.config.file`, absolute: a relative path would start at the directory of the configuration.
     pub web_config_file: Option<String>,
+    /// `--web.route-prefix`.
+    pub route_prefix: Option<String>,
     /// `--web.enable-lifecycle`.
     pub enable_lifecycle: bool,
 }
@@ -76,6 +78,12 @@ impl Overrides {
                 "config_file",
                 "--web.config.file",
                 &self.web_config_file,
+            ),
+            (
+                "web",
+                "route_prefix",
+                "--web.route-prefix",
+                &self.route_prefix,
             ),
         ] {
             if let Some(value) = value {

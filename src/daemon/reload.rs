@@ -7,7 +7,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use super::error::DaemonError;
 use super::generation::{Generation, Process, Running};
 use crate::config::{Config, Problems};
-use crate::http::{Current, Hosts, ReloadHandle, Service};
+use crate::http::{Current, Hosts, ReloadHandle, RoutePrefix, Service};
 use crate::store::StoreError;
 
 /// Loads the configuration again, as at the start.
@@ -143,7 +143,8 @@ impl Reloader {
 
 fn service(generation: &Generation, config: &Config, handle: &ReloadHandle) -> Service {
     let hosts = Hosts::new(&config.listen_address, config.external_url.clone());
-    let service = generation.service().with_hosts(hosts);
+    let prefix = RoutePrefix::new(config.route_prefix.as_deref(), config.external_url.as_ref());
+    let service = generation.service().with_hosts(hosts).with_prefix(prefix);
     if config.enables_lifecycle {
         service.with_reload(handle.clone())
     } else {

@@ -21,6 +21,7 @@ pub(super) async fn answer<B>(
 where
     B: Body<Data = Bytes>,
 {
+    let request = service.enter(request);
     let path = request.uri().path().to_owned();
     let mut turn = connection.begin(path == SCRAPED_PATH);
     if !is_essential(&path) && connection.is_extra() {

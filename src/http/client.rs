@@ -20,6 +20,7 @@ use super::connections::Connection;
 use super::content::Content;
 use super::current::Current;
 use super::deadline::Timed;
+use super::route_prefix::OverTls;
 use super::web_config::{Handshaken, WebConfig};
 
 /// Bytes of a response that are kept for a slow client, beside one frame.
@@ -84,12 +85,12 @@ impl Client {
         };
         match handshaken {
             None => {}
-            Some(Handshaken::Plain(stream)) => self.http1(stream, watcher).await,
+            Some(Handshaken::Plain(stream)) => self.http1(stream, watcher, false).await,
             Some(Handshaken::Tls(stream)) => {
                 if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
                     self.http2(*stream, watcher).await;
                 } else {
-                    self.http1(*stream, watcher).await;
+                    self.http1(*stream, watcher, true).await;
                 }
             }
         }
@@ -120,6 +121,7 @@ impl Client {
         self: Arc<Self>,
         stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
         watcher: Watcher,
+        is_tls: bool,
     ) {
         let limits = self.connection.limits();
         let served = http1::Builder::new()
@@ -129,7 +131,12 @@ impl Client {
             .max_buf_size(limits.head_bytes.max(WRITE_BUFFER))
             .serve_connection(
                 TokioIo::new(stream),
-                service_fn(|request| Arc::clone(&self).respond(request)),
+                service_fn(|mut request| {
+                    if is_tls {
+                        request.extensions_mut().insert(OverTls);
+                    }
+                    Arc::clone(&self).respond(request)
+                }),
             );
         watch(served, watcher).await;
     }
@@ -175,12 +182,14 @@ async fn sends_http(stream: &TcpStream) -> bool {
     matches!(stream.peek(&mut first).await, Ok(1)) && first[0].is_ascii_uppercase()
 }
 
-/// HTTP/2 names the host elsewhere than in the header that HTTP/1.1 has for it.
+/// A request of HTTP/2 as one of HTTP/1.1 over TLS: with the host in a header.
 fn with_host(mut request: Request<Incoming>) -> Request<Incoming> {
     let host = request.uri().authority().map(|it| it.as_str().to_owned());
     if let Some(host) = host.and_then(|host| HeaderValue::try_from(host).ok()) {
         let headers = request.headers_mut();
         headers.entry(header::HOST).or_insert(host);
     }
+    // Without TLS there is no HTTP/2 here.
+    request.extensions_mut().insert(OverTls);
     request
 }

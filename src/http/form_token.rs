@@ -38,10 +38,10 @@ impl Session {
         })
     }
 
-    /// Tells a new browser its name.
+    /// Tells a new browser its name. [`super::route_prefix`] adds the path.
     pub(super) fn tell(&self, headers: &mut HeaderMap) {
-        let (name, attributes) = (&self.name, "Path=/; HttpOnly; SameSite=Strict");
-        let cookie = HeaderValue::from_str(&format!("{COOKIE}={name}; {attributes}"));
+        let name = &self.name;
+        let cookie = HeaderValue::from_str(&format!("{COOKIE}={name}; HttpOnly; SameSite=Strict"));
         if let (true, Ok(cookie)) = (self.is_new, cookie) {
             headers.insert(header::SET_COOKIE, cookie);
         }

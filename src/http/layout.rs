@@ -1,29 +1,14 @@
-//! What all pages share: the frame, the header, the style sheet; and the page for unknown paths.
+//! What all pages share: the frame and the header; and the page for unknown paths.
 
-use std::sync::LazyLock;
-
-use http::{StatusCode, header};
 use maud::{DOCTYPE, Markup, html};
 
-use super::context::{Context, Head};
-use super::response::{Response, insert, text};
+use super::context::Context;
+use super::favicon;
+use super::static_files::{SCRIPT_URL, STYLE_URL};
 use super::status::Readiness;
-
-pub(super) const STYLE_PATH: &str = "/style.css";
-const STYLE: &str = include_str!("style.css");
-
-/// Changes with the content, so that no browser shows a new page with an old style.
-static STYLE_URL: LazyLock<String> =
-    LazyLock::new(|| format!("{STYLE_PATH}?v={:08x}", crc32fast::hash(STYLE.as_bytes())));
 
 pub(super) const NAME: &str = "job-failure-exporter";
 const PURPOSE: &str = "Which GitLab CI jobs fail consistently, since when, and why.";
-
-pub(super) fn style(_: &Context, _: Head<'_>) -> Response {
-    let mut response = text(StatusCode::OK, "text/css; charset=utf-8", STYLE);
-    insert(&mut response, header::CACHE_CONTROL, "max-age=86400");
-    response
-}
 
 /// The pages of the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +77,9 @@ fn document(title: &str, body: &Markup) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) }
+                link rel="icon" href=(favicon::PATH);
                 link rel="stylesheet" href=(*STYLE_URL);
+                script src=(*SCRIPT_URL) defer {}
             }
             body { (body) }
         }

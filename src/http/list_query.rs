@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 use maud::{Markup, html};
 use url::form_urlencoded;
 
-use super::listing::{self, PAGE_ROWS, address, chosen, order, sort_fields, unknown};
+use super::listing::{self, PAGE_ROWS, address, chosen, order, sort_fields};
+use super::parameters::unknown;
 use super::selection::{JobFilter, Paging};
 use super::sorting::{Column, Sorting};
 

@@ -79,13 +79,8 @@ pub(super) fn offset(value: &str) -> Result<usize, String> {
     })
 }
 
-/// The message about an unknown parameter.
-pub(super) fn unknown(key: &str, known: &[&[&str]]) -> String {
-    let known = known.concat().join(", ");
-    format!("found the parameter `{}`, wanted {known}", cut(key))
-}
-
-fn cut(text: &str) -> String {
+/// A value that is repeated in a message.
+pub(super) fn cut(text: &str) -> String {
     let mut shown: String = text.chars().take(LONGEST_REPEATED).collect();
     if shown.len() < text.len() {
         shown.push('…');

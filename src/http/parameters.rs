@@ -2,8 +2,7 @@
 
 use url::form_urlencoded;
 
-/// Characters of a wrong name that are repeated.
-const LONGEST_REPEATED: usize = 40;
+use super::listing::cut;
 
 /// Checks that a query has only known parameters.
 ///
@@ -15,13 +14,18 @@ pub(super) fn check(query: &str, known: &[&str]) -> Result<(), String> {
     let Some(unknown) = names.find(|name| !known.contains(&&**name)) else {
         return Ok(());
     };
-    let shown: String = unknown.chars().take(LONGEST_REPEATED).collect();
+    Err(self::unknown(&unknown, &[known]))
+}
+
+/// The message about an unknown parameter.
+pub(super) fn unknown(key: &str, known: &[&[&str]]) -> String {
+    let known = known.concat();
     let wanted = if known.is_empty() {
-        "wanted none".to_owned()
+        "none".to_owned()
     } else {
-        format!("wanted {}", known.join(", "))
+        known.join(", ")
     };
-    Err(format!("found the parameter `{shown}`, {wanted}"))
+    format!("found the parameter `{}`, wanted {wanted}", cut(key))
 }
 
 #[cfg(test)]
@@ -49,6 +53,6 @@ mod tests {
             assert_eq!(check(query, known).unwrap_err(), found);
         }
         let long = check(&"ü".repeat(5000), &["q"]).unwrap_err();
-        assert!(long.len() < 150, "{long}");
+        assert!(long.len() < 300, "{long}");
     }
 }

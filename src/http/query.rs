@@ -5,7 +5,8 @@ use url::form_urlencoded;
 
 use super::job_column::JobColumn;
 use super::job_state::JobState;
-use super::listing::{address, chosen, order, unknown};
+use super::listing::{address, chosen, order};
+use super::parameters::unknown;
 use super::selection::{JobFilter, JobQuery, Paging};
 use super::sorting::{Column as _, Sorting};
 

@@ -10,7 +10,7 @@ use http_body::Body;
 
 use super::alerts_page::AlertListing;
 use super::asking::Subject;
-use super::context::{Context, Head};
+use super::context::{Context, Handler, Head};
 use super::encoding::{compressed, prefers_gzip};
 use super::hooks::{self, Webhooks};
 use super::hosts::Hosts;
@@ -23,6 +23,7 @@ use super::remedies::Remedies;
 use super::response::{
     HTML, Response, closing, insert, method_not_allowed, refusal, secured, text,
 };
+use super::route_prefix::{RoutePrefix, is_over_tls};
 use super::schedules_page::ScheduleListing;
 use super::search::Searches;
 use super::status::DaemonStatus;
@@ -30,7 +31,7 @@ use super::told::Told;
 use super::{
     api, favicon, grid_page, grid_path, job_endpoint, job_page, jobs_page, layout, list_page,
     openapi, pipeline_page, pipeline_path, pipelines_page, probes, remediation, scrape,
-    status_page,
+    static_files, status_page,
 };
 use crate::alerting::Monitor;
 use crate::metrics::{Exposition, Telemetry};
@@ -49,8 +50,6 @@ pub(super) const SCRAPED_PATH: &str = "/metrics";
 
 const HEALTHY_PATH: &str = "/-/healthy";
 const READY_PATH: &str = "/-/ready";
-
-type Handler = fn(&Context, Head<'_>) -> Response;
 
 /// How a path is answered.
 #[derive(Clone, Copy)]
@@ -115,7 +114,7 @@ const SCRAPE: Route = Route {
 };
 
 /// Every fixed path that is read; [`JobPath`] and [`pipeline_path`] have the pages of jobs and pipelines.
-const ROUTES: [(&str, Route); 22] = [
+const ROUTES: [(&str, Route); 23] = [
     ("/", listing(jobs_page::respond)),
     ("/projects", listing(list_page::respond::<ProjectRow>)),
     ("/schedules", listing(list_page::respond::<ScheduleListing>)),
@@ -151,7 +150,14 @@ const ROUTES: [(&str, Route); 22] = [
         remediation::LIST_PATH,
         search(remediation::list, &["project"]),
     ),
-    (layout::STYLE_PATH, quick(layout::style, Some(&["v"]))),
+    (
+        static_files::STYLE_PATH,
+        quick(static_files::style, Some(&["v"])),
+    ),
+    (
+        static_files::SCRIPT_PATH,
+        quick(static_files::script, Some(&["v"])),
+    ),
     (favicon::PATH, quick(favicon::respond, Some(&[]))),
 ];
 
@@ -178,6 +184,7 @@ impl Service {
                 remedies: None,
                 monitor: None,
                 told: Told::Nothing,
+                prefix: RoutePrefix::default(),
             }),
             searches: Searches::new(),
             webhooks: None,
@@ -236,6 +243,24 @@ impl Service {
         }
     }
 
+    /// Serves everything below a path.
+    #[must_use]
+    pub fn with_prefix(self, prefix: RoutePrefix) -> Self {
+        let context = Context {
+            prefix,
+            ..(*self.context).clone()
+        };
+        Self {
+            context: Arc::new(context),
+            ..self
+        }
+    }
+
+    /// Removes the prefix from the path of a request. Everything else looks at the path without it.
+    pub(super) fn enter<B>(&self, request: Request<B>) -> Request<B> {
+        self.context.prefix.enter(request)
+    }
+
     /// Whether a path asks for a secret of its own, and so for no user: GitLab and Alertmanager have but one.
     pub(super) fn has_own_secret(&self, path: &str) -> bool {
         let remedies = self.context.remedies.as_ref();
@@ -253,7 +278,11 @@ impl Service {
     where
         B: Body<Data = Bytes>,
     {
-        secured(self.answer(request).await)
+        let is_over_tls = is_over_tls(&request);
+        let mut response = secured(self.answer(request).await);
+        let prefix = &self.context.prefix;
+        prefix.bind_cookies(response.headers_mut(), is_over_tls);
+        response
     }
 
     async fn answer<B>(&self, request: Request<B>) -> Response
@@ -261,7 +290,8 @@ impl Service {
         B: Body<Data = Bytes>,
     {
         let path = request.uri().path();
-        if path == hooks::GITLAB {
+        let is_outside = self.context.prefix.outside(&request);
+        if path == hooks::GITLAB && is_outside.is_none() {
             return hooks::respond(self.webhooks.as_deref(), request).await;
         }
         let action = Action::at(path);
@@ -272,6 +302,9 @@ impl Service {
             insert(&mut refused, header::CONNECTION, "close");
             return refused;
         }
+        if let Some(answer) = is_outside {
+            return answer;
+        }
         if path == reload::PATH {
             if self.hosts.is_from_elsewhere(&request) {
                 let message = "a page of another site sent this\n";
@@ -281,7 +314,8 @@ impl Service {
         }
         if let Some(action) = action {
             let remedies = self.context.remedies.as_ref();
-            return action.respond(remedies, &self.hosts, request).await;
+            let answer = action.respond(remedies, &self.hosts, request).await;
+            return self.context.prefix.link(answer);
         }
         if let Some(status) = early_refusal(&request) {
             return closing(status, format!("{status}\n"));
@@ -294,7 +328,7 @@ impl Service {
     async fn route<B>(&self, request: &Request<B>) -> Response {
         let path = request.uri().path();
         let Some(route) = route(path) else {
-            return not_found(path);
+            return self.context.prefix.link(not_found(path));
         };
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return method_not_allowed(path, "GET, HEAD");
@@ -311,7 +345,7 @@ impl Service {
             headers: request.headers(),
         };
         match route.way {
-            Way::Quick(handler) => handler(&self.context, head),
+            Way::Quick(handler) => self.context.answer(handler, head),
             Way::Scrape(handler) => {
                 // What is not read in time is missing, and the page tells it by its own metrics.
                 let loaded = self.context.status.loaded();

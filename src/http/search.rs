@@ -7,7 +7,7 @@ use http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::context::{Context, Head};
+use super::context::{Context, Handler, Head};
 use super::encoding::{compressed, prefers_gzip};
 use super::response::{Response, come_again, refusal};
 use crate::metrics::{HttpLimit, Telemetry};
@@ -20,9 +20,6 @@ const ADMITTED: usize = 64;
 
 /// Longest time that a search waits for its turn.
 const WAIT: Duration = Duration::from_secs(5);
-
-/// A handler that goes through all jobs.
-pub(super) type Handler = fn(&Context, Head<'_>) -> Response;
 
 /// Bounds the searches.
 pub(super) struct Searches {
@@ -64,7 +61,7 @@ impl Searches {
                 query: &query,
                 headers: &headers,
             };
-            compressed(handler(&context, head), prefers_gzip(&headers))
+            compressed(context.answer(handler, head), prefers_gzip(&headers))
         });
         answer.await.unwrap_or_else(|error| {
             tracing::error!(%error, "a page could not be made");

@@ -204,6 +204,7 @@ web: {listen_address: ':1'}",
         shard: Some("2/8".to_owned()),
         store_directory: Some("from-flag".to_owned()),
         listen_address: Some("127.0.0.1:0".to_owned()),
+        route_prefix: Some("/ci".to_owned()),
         web_config_file: Some("/etc/web.yml".to_owned()),
         enable_lifecycle: true,
     };

@@ -144,6 +144,54 @@ pub(super) const CASES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "route-prefix-without-slash",
+        &[
+            "2: web.route_prefix: found `exporter` (it does not begin with `/`), wanted a path such as `/job-failures`, or `/` for none",
+        ],
+    ),
+    (
+        "route-prefix-with-a-slash-at-its-end",
+        &[
+            "2: web.route_prefix: found `/exporter/` (leave out the `/` at its end), wanted a path such as `/job-failures`, or `/` for none",
+        ],
+    ),
+    (
+        "route-prefix-with-a-double-slash",
+        &[
+            "2: web.route_prefix: found `/ci//exporter` (it has two `/` in a row), wanted a path such as `/job-failures`, or `/` for none",
+        ],
+    ),
+    (
+        "route-prefix-with-dots",
+        &[
+            "2: web.route_prefix: found `/ci/../exporter` (`.` and `..` are not names), wanted a path such as `/job-failures`, or `/` for none",
+        ],
+    ),
+    (
+        "route-prefix-encoded",
+        &[
+            "2: web.route_prefix: found `/ci%2Fexporter` (its path has other characters than letters, digits, `-`, `.`, `_`, `~` and `/`), wanted a path such as `/job-failures`, or `/` for none",
+        ],
+    ),
+    (
+        "route-prefix-empty",
+        &[
+            "2: web.route_prefix: found an empty text (write `/` for no prefix), wanted a path such as `/job-failures`, or `/` for none",
+        ],
+    ),
+    (
+        "external-url-with-a-double-slash",
+        &[
+            "2: web.external_url: found `https://ci.example/a//b/` (it has two `/` in a row), wanted the address at which people reach the exporter's pages, such as `https://ci-health.example.com/`",
+        ],
+    ),
+    (
+        "external-url-with-an-encoded-path",
+        &[
+            "2: web.external_url: found `https://ci.example/a%20b/` (its path has other characters than letters, digits, `-`, `.`, `_`, `~` and `/`), wanted the address at which people reach the exporter's pages, such as `https://ci-health.example.com/`",
+        ],
+    ),
+    (
         "external-url-with-a-query",
         &[
             "2: web.external_url: found `https://ci.example/?view=jobs` (leave out what follows `?` or `#`), wanted the address at which people reach the exporter's pages, such as `https://ci-health.example.com/`",

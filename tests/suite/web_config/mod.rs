@@ -1,9 +1,9 @@
 //! TLS, users and headers of the server, by `web.config_file`, with real clients.
 
-mod certificates;
+pub(crate) mod certificates;
 mod changes;
 mod clients;
-mod site;
+pub(crate) mod site;
 mod tls;
 
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
