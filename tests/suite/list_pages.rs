@@ -132,7 +132,7 @@ async fn a_parameter_that_cannot_be_read_leaves_the_page_usable() {
             assert_eq!(answer.status(), 400, "{path}{query}");
             let page = answer.text().await.unwrap();
             assert!(page.contains(said), "{said} not in\n{page}");
-            assert!(!page.contains("<script"), "{page}");
+            assert_eq!(page.matches("<script").count(), 1, "{page}");
         }
         let page = serving.text(&format!("/{query}")).await;
         assert!(
@@ -248,7 +248,7 @@ async fn schedules_tell_when_they_ran_and_run_and_which_are_late_or_off() {
         assert!(page.contains(part), "{part} not in\n{page}");
     }
     assert!(page.find("nightly").unwrap() < page.find("monthly").unwrap());
-    assert!(!page.contains("<script"), "{page}");
+    assert_eq!(page.matches("<script").count(), 1, "{page}");
     let listed = serving.text("/api/v1/schedules?state=late").await;
     let listed: Value = serde_json::from_str(&listed).unwrap();
     assert_eq!(keys(&listed), keys(&documented("/api/v1/schedules")));
@@ -330,7 +330,7 @@ async fn a_grid_tells_which_commit_broke_which_jobs() {
         assert!(page.contains(part), "{part} not in\n{page}");
     }
     assert!(page.rfind(">lint<").unwrap() < page.rfind(">calm<").unwrap());
-    assert!(!page.contains("<script"), "{page}");
+    assert_eq!(page.matches("<script").count(), 1, "{page}");
     let api = format!("/api/v1/grid?project=group/app&ref={name}&track=nightly&limit=1");
     let listed: Value = serde_json::from_str(&serving.text(&api).await).unwrap();
     assert_eq!(keys(&listed), keys(&documented("/api/v1/grid")));

@@ -17,6 +17,7 @@ pub(crate) fn touch_everything(telemetry: &Telemetry) {
     let now = Timestamp::from_unix(1_700_000_000).unwrap();
     telemetry.api_request(Endpoint::Pipelines, "2xx", Duration::from_millis(120));
     telemetry.api_retry();
+    telemetry.swept(98, 2, 50);
     telemetry.api_budget_remaining(1_999);
     telemetry.record_rejected("job", "id");
     telemetry.state_saved(now);

@@ -161,7 +161,7 @@ async fn facts_about_failures_cost_a_healthy_job_nothing() {
     let text = rows_text(&exposition).await;
     let count = |prefix: &str| text.lines().filter(|line| line.starts_with(prefix)).count();
     // As many as before there were such facts.
-    assert_eq!((count("job_"), count("pipeline_")), (22, 8), "{text}");
+    assert_eq!((count("job_"), count("pipeline_")), (9, 5), "{text}");
     assert!(
         !text.contains("ci.example") && !text.contains("commit"),
         "{text}"

@@ -215,7 +215,7 @@ async fn hostile_names_of_gitlab_run_no_script_on_the_page_of_a_pipeline() {
         let dom = dom(&serving.url(&path)).await;
         assert!(dom.contains(part) && !dom.contains("<title>owned"), "{dom}");
         assert!(
-            !dom.contains("<script") && !dom.contains("href=\"javascript"),
+            dom.matches("<script").count() == 1 && !dom.contains("href=\"javascript"),
             "{dom}"
         );
     }

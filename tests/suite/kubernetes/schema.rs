@@ -45,7 +45,6 @@ impl PrometheusRuleSpec {
                 assert!(!rule.expr.trim().is_empty());
                 assert_ne!(rule.record.is_some(), rule.alert.is_some());
                 assert!(rule.alert.is_some() || rule.annotations.is_empty());
-                assert!(rule.labels.values().all(|value| !value.is_empty()));
                 let times = rule.hold.iter().chain(&rule.keep_firing_for);
                 times.for_each(|time| duration(time));
             }
