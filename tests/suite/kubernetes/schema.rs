@@ -45,6 +45,8 @@ impl PrometheusRuleSpec {
                 assert!(!rule.expr.trim().is_empty());
                 assert_ne!(rule.record.is_some(), rule.alert.is_some());
                 assert!(rule.alert.is_some() || rule.annotations.is_empty());
+                // An empty label of an alert takes off one of its expression.
+                assert!(rule.alert.is_some() || rule.labels.values().all(|it| !it.is_empty()));
                 let times = rule.hold.iter().chain(&rule.keep_firing_for);
                 times.for_each(|time| duration(time));
             }
