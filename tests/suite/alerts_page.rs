@@ -70,7 +70,7 @@ async fn the_alerts_of_watched_things_are_listed_with_who_hears_of_them() {
     ] {
         assert!(page.contains(part), "{part} not in\n{page}");
     }
-    for part in ["DiskFull", "group/other", "CIWatchdog", "<script"] {
+    for part in ["DiskFull", "group/other", "CIWatchdog", "<script>"] {
         assert!(!page.contains(part), "{part} in\n{page}");
     }
     let body = json_at(&serving, "/api/v1/alerts").await;

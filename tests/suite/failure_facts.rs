@@ -50,7 +50,7 @@ async fn a_failure_names_the_commit_that_broke_the_job_also_after_a_restart() {
     let listening = "web: {listen_address: ";
     place.reconfigure(
         listening,
-        "web: {external_url: \"https://ci.example/app\", listen_address: ",
+        "web: {external_url: \"https://ci.example/app\", route_prefix: /, listen_address: ",
     );
     let title = ("commit_title", "Use [masked] of [masked] \"} 1");
     for family in ["job_failure_info", "pipeline_failure_info"] {

@@ -72,7 +72,7 @@ async fn every_gauge_is_true_and_no_project_is_listed_by_itself() {
     let daemon = place.start().await;
     daemon.is_ready().await;
     has_size(&daemon, 50.0).await;
-    let listings = stays_true(&gitlab, &daemon, 16).await;
+    let listings = stays_true(&gitlab, &daemon, 8).await;
     assert!(listings <= 3, "{listings} listings");
     counters_are_true(&daemon.scrape().await, &gitlab);
     daemon.stop().await;
@@ -86,7 +86,7 @@ async fn child_pipelines_are_followed() {
     let daemon = place.start().await;
     daemon.is_ready().await;
     has_size(&daemon, 50.0).await;
-    let listings = stays_true(&gitlab, &daemon, 10).await;
+    let listings = stays_true(&gitlab, &daemon, 6).await;
     assert!(listings <= 3, "{listings} listings");
     daemon.stop().await;
 }
@@ -102,7 +102,7 @@ async fn the_documents_are_those_of_rest() {
     let (one, other) = (by_graphql.start().await, by_rest.start().await);
     one.is_ready().await;
     other.is_ready().await;
-    for step in 1..=10 {
+    for step in 1..=6 {
         gitlab.advance(STEP);
         let truths = gitlab.truth();
         for daemon in [&one, &other] {
@@ -137,8 +137,8 @@ async fn fewer_projects_are_asked_for_where_gitlab_takes_too_long_or_refuses_the
     gitlab.faults(|faults| faults.graphql.max_score = 10);
     // No question is small enough.
     has_size(&daemon, 0.0).await;
-    let listings = stays_true(&gitlab, &daemon, 8).await;
-    assert!(listings > 8, "{listings} listings");
+    let listings = stays_true(&gitlab, &daemon, 6).await;
+    assert!(listings > 4, "{listings} listings");
     daemon.stop().await;
 }
 
@@ -155,8 +155,8 @@ async fn a_project_that_graphql_does_not_tell_of_is_listed_by_rest() {
     // It is found by asking for ever fewer.
     has_size(&daemon, 1.0).await;
     stays_true(&gitlab, &daemon, 4).await;
-    let listings = stays_true(&gitlab, &daemon, 8).await;
-    assert!(listings > 8, "{listings} listings");
+    let listings = stays_true(&gitlab, &daemon, 6).await;
+    assert!(listings > 4, "{listings} listings");
     let requests = gitlab.requests();
     let others = requests
         .iter()

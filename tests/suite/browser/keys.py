@@ -30,7 +30,7 @@ def move(page):
         press("j")
     rows = page.locator("tbody tr").count()
     expect(marked(page) == rows, "j at the end", f"row {marked(page)} of {rows}")
-    in_view = page.locator("tr.marked").evaluate("it => it.getBoundingClientRect().bottom <= innerHeight")
+    in_view = page.locator("tr.marked").evaluate("it => it.getBoundingClientRect().bottom < innerHeight + 1")
     expect(in_view, "j at the end", "the marked row is out of sight")
     for _ in range(40):
         press("k")

@@ -70,7 +70,6 @@ LOOKS = [
     ("light", "desktop", DESKTOP),
     ("dark", "desktop", DESKTOP),
     ("light", "phone", PHONE),
-    ("dark", "phone", PHONE),
 ]
 
 

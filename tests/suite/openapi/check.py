@@ -174,7 +174,7 @@ def check_actions(names):
 def write_copy(names):
     """Examples of the file are those of the docs; these are of this exporter."""
     with_names = copy.deepcopy(spec)
-    for name in ["project", "ref"]:
+    for name in ["project", "ref", "job_name"]:
         with_names["components"]["parameters"][name]["example"] = names[name]
     with open(copied, "w", encoding="utf-8") as out:
         yaml.safe_dump(with_names, out, sort_keys=False)
@@ -182,7 +182,7 @@ def write_copy(names):
 
 validate(spec)
 first = json.loads(ask("/api/v1/jobs", [("state", "failing")])[2])["jobs"][0]
-names = {"project": first["project"], "ref": first["ref"], "job": first["job_name"], "track": ""}
+names = {"project": first["project"], "ref": first["ref"], "job": first["job_name"], "job_name": first["job_name"], "track": ""}
 check(ask("/api/v1/openapi.yml")[2] == open(file, encoding="utf-8").read(), "another file is served")
 check_paths()
 check_answers(names)
