@@ -13,7 +13,7 @@ const STEP: Duration = Duration::from_secs(15);
 
 fn place(gitlab: &Handle, api: &str) -> Place {
     let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
-    place.reconfigure("timeout: 5s", &format!("timeout: 5s, api: {api}"));
+    place.reconfigure("api: rest", &format!("api: {api}"));
     place
 }
 

@@ -21,7 +21,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// A configuration that polls and saves every 100 ms. `watch` has further keys of its section, in one line.
+    /// A configuration that polls by REST and saves every 100 ms. `watch` has further keys of its section, in one line.
     pub fn new(gitlab: &str, watch: &str) -> Self {
         let place = Self {
             folder: tempfile::tempdir().unwrap(),
@@ -29,7 +29,7 @@ impl Place {
             environment: Vec::new(),
         };
         place.configure(&format!(
-            "gitlab: {{url: '{gitlab}', requests_per_second: 1000, timeout: 5s}}\n\
+            "gitlab: {{url: '{gitlab}', requests_per_second: 1000, timeout: 5s, api: rest}}\n\
              watch: {{interval: 100ms, idle_interval: 100ms, {watch}}}\n\
              store: {{directory: '{}', save_interval: 100ms}}\n\
              clock_jump_hold: 100ms\n\
