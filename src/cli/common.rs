@@ -48,7 +48,7 @@ pub struct ConfigArgs {
     /// File with TLS, client certificates, users and headers, in the format of Prometheus' exporter-toolkit.
     #[arg(long = "web.config.file", value_name = "FILE", value_parser = absolute)]
     pub web_config_file: Option<String>,
-    /// Path below which everything is served [default: the path of web.external_url].
+    /// Path below which everything is served [default: the path of the external URL].
     #[arg(long = "web.route-prefix", value_name = "PATH")]
     pub route_prefix: Option<String>,
     /// Serve POST /-/reload, which reads the configuration again.

@@ -7,7 +7,7 @@ use ci_history::{JobRow, TimelineKey, TimelineRows};
 use job_failure_exporter::base::listen_address::ListenAddress;
 use job_failure_exporter::http::{
     Candidate, DaemonStatus, GridEntry, JobEntry, JobFacts, JobPage, JobQuery, PipelineEntry,
-    ProjectStatus, Readiness, RefStatus, ScheduleEntry, Server, Service, select,
+    ProjectStatus, Readiness, RefPipelines, RefStatus, ScheduleEntry, Server, Service, select,
 };
 use job_failure_exporter::metrics::{Build, Exposition, Telemetry};
 use testkit::company;
@@ -110,6 +110,10 @@ impl DaemonStatus for Company {
             timelines.find(|rows| *rows.project == *project && *rows.ref_name == *ref_name)?;
         let row = timeline.jobs.iter().find(|row| *row.name == *job)?;
         Some(entry(timeline, row))
+    }
+
+    fn pipelines(&self, _: &str, _: &str, _: Option<&str>) -> Option<RefPipelines> {
+        None
     }
 
     fn pipeline(&self, _: &str, _: u64) -> Option<PipelineEntry> {

@@ -48,6 +48,10 @@ impl Scene {
     }
 
     /// The same after further changes of the exporter's folder.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the ages on the pages are as long as usual"
+    )]
     pub(super) async fn start_with(web: &str, mode: &str, prepare: impl FnOnce(&Place)) -> Self {
         let gitlab = start(Options {
             pace: Pace::still(Moment::from(SystemTime::now()) - BEGUN),
@@ -105,7 +109,7 @@ impl Scene {
     }
 
     /// A job that fails, and whose name has slashes and brackets.
-    pub(super) fn job(&self) -> String {
+    pub(super) fn job() -> String {
         page_of(MATRIX)
     }
 

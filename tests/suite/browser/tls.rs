@@ -29,7 +29,7 @@ async fn over_tls_a_button_retries_a_job_and_the_form_of_another_site_does_not()
     let task = json!({
         "origin": origin,
         "prefix": "",
-        "job": scene.job(),
+        "job": Scene::job(),
     });
     block_in_place(|| drive("tls.py", task));
     assert_eq!(scene.actions().len(), 1, "{:?}", scene.actions());
