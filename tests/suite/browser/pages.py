@@ -148,10 +148,11 @@ def look_without_script(browser, texts):
 
 def lines(text):
     """Without what passes with time."""
-    return [line for line in text.splitlines() if line.strip() and not any(word in line for word in PASSING)]
+    kept = [line for line in text.splitlines() if line.strip() and not line.strip().isdigit()]
+    return [line for line in kept if not any(word in line for word in PASSING)]
 
 
-PASSING = ["As of", " ago", "running for", "for a runner for"]
+PASSING = ["As of", " ago", "running for", "for a runner for", "again in ", "just now", "requests"]
 
 
 def look_at_titles(titles):

@@ -54,8 +54,9 @@ const EMPTY: [(&str, &str, &str, &str); 3] = [
     ),
 ];
 
-/// Labels that depend on the configuration and on the scrape.
-const OPTIONAL: [&str; 6] = [
+/// Labels that depend on the configuration and on the scrape, and an outcome that no job of the scene has.
+const OPTIONAL: [&str; 7] = [
+    "canceled",
     "track",
     "gitlab",
     "cluster",
