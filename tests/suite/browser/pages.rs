@@ -10,6 +10,7 @@ use super::scene::Scene;
 async fn every_page_is_accessible_and_fits_the_screen() {
     let scene = Scene::start("", "report").await;
     scene.is_read(&scene.origin()).await;
+    scene.has_logs().await;
     let task = json!({
         "origin": scene.origin(),
         "prefix": "",

@@ -104,6 +104,22 @@ impl Scene {
         }
     }
 
+    /// Waits until the logs of the failing jobs on the pages are read.
+    pub(super) async fn has_logs(&self) {
+        until("the logs of the failing jobs", async || {
+            let text = reqwest::get(format!("{}/api/v1/jobs?state=failing", self.origin())).await;
+            let text = text.unwrap().text().await.unwrap();
+            let found: Value = serde_json::from_str(&text).unwrap();
+            let jobs = found["jobs"].as_array().unwrap();
+            let is_read = |name: &str| {
+                let mut rows = jobs.iter().filter(|job| job["job_name"] == name);
+                rows.any(|job| !job["failing"]["log_excerpt"].is_null())
+            };
+            holds([MATRIX, HOSTILE, UNBROKEN].into_iter().all(is_read), text)
+        })
+        .await;
+    }
+
     pub(super) fn origin(&self) -> String {
         format!("http://{}", self.daemon.address())
     }
