@@ -23,7 +23,7 @@ use super::times;
 use crate::base::api::{CircuitState, Endpoint};
 
 /// Most projects of one question: GitLab's longest page.
-pub(super) const MOST_PROJECTS: usize = 100;
+pub const MOST_PROJECTS: usize = 100;
 
 /// Pipelines of a project in one answer. With more, the project is left out.
 const MOST_PIPELINES: usize = 20;
@@ -63,7 +63,7 @@ pub enum NotTold {
 }
 
 impl Client {
-    /// The pipelines of these projects, at most 100, that moved at this time or later, newest first, without child
+    /// The pipelines of these projects, at most [`MOST_PROJECTS`], that moved at this time or later, newest first, without child
     /// pipelines.
     ///
     /// # Errors

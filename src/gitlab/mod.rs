@@ -45,7 +45,7 @@ pub use client::{Client, Order, PipelineQuery};
 pub use downstream::{Bridge, Downstream};
 pub use error::Error;
 pub use error_kind::{ErrorKind, RateLimit};
-pub use graphql::{MovedPipelines, NotTold};
+pub use graphql::{MOST_PROJECTS, MovedPipelines, NotTold};
 pub use instance::TokenFacts;
 pub use listing::{Listing, RejectReason, Rejected};
 pub use options::{BuildError, Options};

@@ -16,13 +16,10 @@ use super::cursor::LISTING_OVERLAP;
 use super::events::SweepReport;
 use super::reader::Reader;
 use crate::config::Api;
-use crate::gitlab::{Error, NotTold, Project};
+use crate::gitlab::{Error, MOST_PROJECTS, NotTold, Project};
 
 /// Projects of one request at first. GitLab may take too long for more.
 const FIRST_SIZE: usize = 50;
-
-/// The most that GitLab answers.
-const LARGEST_SIZE: usize = 100;
 
 /// Requests answered in a row before more projects are asked for at once.
 const ANSWERS_TO_GROW: u32 = 20;
@@ -200,9 +197,9 @@ struct Size {
 impl Size {
     fn answered(&mut self) {
         self.answers += 1;
-        if self.answers >= ANSWERS_TO_GROW && self.now < LARGEST_SIZE {
+        if self.answers >= ANSWERS_TO_GROW && self.now < MOST_PROJECTS {
             self.answers = 0;
-            self.now = (self.now * 2).min(LARGEST_SIZE);
+            self.now = (self.now * 2).min(MOST_PROJECTS);
         }
     }
 

@@ -18,13 +18,9 @@ impl State {
         ref_name: &str,
         track: Option<&str>,
     ) -> Option<RefPipelines> {
-        let tracks = self.lock().timelines.visible_tracks(project, ref_name);
-        let mut tracks = tracks.into_iter();
-        let key = tracks.find(|key| {
-            let own = key.track.as_deref().unwrap_or_default();
-            track.is_none_or(|track| track == own)
-        })?;
         let inner = self.lock();
+        let tracks = inner.timelines.visible_tracks(project, ref_name, track);
+        let key = tracks.into_iter().next()?;
         let timeline = inner.timelines.get_visible(&key)?;
         let summaries = timeline.pipeline_summaries(&self.policy.rules);
         let names: Vec<Arc<str>> = timeline.jobs.keys().cloned().collect();

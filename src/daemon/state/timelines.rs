@@ -291,11 +291,19 @@ impl Timelines {
         ranked.collect()
     }
 
-    /// The keys of a ref's timelines whose series are exposed, the unnamed track first.
-    pub(super) fn visible_tracks(&self, project: &str, ref_name: &str) -> Vec<TimelineKey> {
+    /// The keys of a ref's timelines whose series are exposed, the unnamed track first. `track`: only this one, which is
+    /// unnamed if it is empty.
+    pub(super) fn visible_tracks(
+        &self,
+        project: &str,
+        ref_name: &str,
+        track: Option<&str>,
+    ) -> Vec<TimelineKey> {
         let visible = self.entries.iter().filter(|(_, entry)| entry.is_visible());
         let of_ref = visible.filter(|(key, entry)| {
-            *key.ref_name == *ref_name && *entry.timeline.project == *project
+            *key.ref_name == *ref_name
+                && *entry.timeline.project == *project
+                && track.is_none_or(|track| track == key.track.as_deref().unwrap_or_default())
         });
         of_ref.map(|(key, _)| key.clone()).collect()
     }

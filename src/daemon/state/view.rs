@@ -185,12 +185,10 @@ impl DaemonStatus for State {
         track: Option<&str>,
         job: &str,
     ) -> Option<JobEntry> {
-        let tracks = self.lock().timelines.visible_tracks(project, ref_name);
-        let wanted = tracks.iter().filter(|key| {
-            let own = key.track.as_deref().unwrap_or_default();
-            track.is_none_or(|track| track == own)
-        });
-        let mut entries = wanted.filter_map(|key| self.shown_entry(key, job));
+        let inner = self.lock();
+        let tracks = inner.timelines.visible_tracks(project, ref_name, track);
+        drop(inner);
+        let mut entries = tracks.iter().filter_map(|key| self.shown_entry(key, job));
         entries.find(|entry| entry.row.figures.is_worth_showing())
     }
 

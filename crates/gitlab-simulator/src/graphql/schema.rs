@@ -156,6 +156,11 @@ pub(super) const fn plain(name: &'static str, returns: Returns, resolve: Resolve
     }
 }
 
+/// A plain field of a scalar type.
+pub(super) const fn scalar(name: &'static str, kind: &'static str, resolve: Resolve) -> Field {
+    plain(name, Returns::Scalar(kind), resolve)
+}
+
 impl Field {
     /// The field with these arguments and this cost.
     pub(super) const fn with(mut self, own: &'static [Argument], cost: Cost) -> Self {

@@ -6,14 +6,10 @@ use serde_json::json;
 
 use super::super::gid;
 use super::super::node::{Data, Node, nullable};
-use super::super::schema::{Field, Resolve, Returns, Type, plain};
+use super::super::schema::{Field, Resolve, Returns, Type, plain, scalar};
 use super::super::values::{maybe_time, status, time};
 use crate::entity::{CiStatus, Job};
 use crate::world::World;
-
-const fn scalar(name: &'static str, kind: &'static str, resolve: Resolve) -> Field {
-    plain(name, Returns::Scalar(kind), resolve)
-}
 
 pub(super) const FIELDS: &[Field] = &[
     scalar(

@@ -7,7 +7,9 @@ use serde_json::json;
 use super::super::arguments::Arguments;
 use super::super::gid;
 use super::super::node::{Context, Data, Node, nullable};
-use super::super::schema::{Argument, Cost, Field, Resolve, Returns, Type, argument, plain};
+use super::super::schema::{
+    Argument, Cost, Field, Resolve, Returns, Type, argument, plain, scalar,
+};
 use super::super::values::{maybe_time, pipeline_path, status, time, user_object};
 use crate::entity::{CiStatus, Job, Pipeline};
 use crate::listing::CHILD;
@@ -18,10 +20,6 @@ pub(super) const JOBS: &[Argument] = &[
     argument("retried", "Boolean"),
     argument("jobKind", "CiJobKind"),
 ];
-
-const fn scalar(name: &'static str, kind: &'static str, resolve: Resolve) -> Field {
-    plain(name, Returns::Scalar(kind), resolve)
-}
 
 pub(super) const FIELDS: &[Field] = &[
     scalar(

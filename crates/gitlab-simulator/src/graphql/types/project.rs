@@ -8,7 +8,7 @@ use super::super::arguments::Arguments;
 use super::super::gid;
 use super::super::node::{Context, Data, Failure, Node, Resolved, nullable};
 use super::super::schema::{
-    Argument, Cost, Field, Resolve, Returns, Type, argument, plain, weighing,
+    Argument, Cost, Field, Resolve, Returns, Type, argument, plain, scalar, weighing,
 };
 use super::super::values::time;
 use super::pipeline::{JOBS, listed};
@@ -45,10 +45,6 @@ const SCHEDULES: &[Argument] = &[
     argument("status", "PipelineScheduleStatus"),
     argument("ids", "[ID!]"),
 ];
-
-const fn scalar(name: &'static str, kind: &'static str, resolve: Resolve) -> Field {
-    plain(name, Returns::Scalar(kind), resolve)
-}
 
 pub(super) const FIELDS: &[Field] = &[
     scalar(

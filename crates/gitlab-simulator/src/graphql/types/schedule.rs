@@ -2,14 +2,10 @@
 
 use super::super::gid;
 use super::super::node::{Data, Node, nullable};
-use super::super::schema::{Field, Resolve, Returns, Type, plain};
+use super::super::schema::{Field, Resolve, Returns, Type, plain, scalar};
 use super::super::values::{maybe_time, time, user_object};
 use crate::accounts::Accounts;
 use crate::schedules::{CRON, CRON_TIMEZONE};
-
-const fn scalar(name: &'static str, kind: &'static str, resolve: Resolve) -> Field {
-    plain(name, Returns::Scalar(kind), resolve)
-}
 
 pub(super) const FIELDS: &[Field] = &[
     scalar(
