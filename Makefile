@@ -46,7 +46,7 @@ test: ## Run all CI checks: formatting, lints, docs, tests, rules
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --test soak -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
-	cargo test --locked --workspace --exclude demo
+	scripts/cargo-test.sh --locked --workspace --exclude demo
 	@# The demo's tests mostly wait.
 	scripts/check-rules.sh & rules=$$!; cargo test --locked --package demo && wait $$rules
 	SUITES=sid WHERE_POSSIBLE=1 scripts/other-versions.sh

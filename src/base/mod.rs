@@ -14,6 +14,7 @@ pub mod project_memory;
 pub mod project_problem;
 pub mod s3_options;
 pub mod secret_source;
+pub mod server_access;
 
 /// Seconds of a day.
 pub const DAY: i64 = 24 * 60 * 60;
