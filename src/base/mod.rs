@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod backoff;
+pub mod build_info;
 pub mod error_chain;
 pub mod file_stamp;
 pub mod human;
