@@ -8,6 +8,7 @@ mod assets;
 mod backfill;
 mod bad_input;
 mod browser;
+mod chart;
 mod children;
 mod clients;
 mod command_line;

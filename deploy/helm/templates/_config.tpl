@@ -42,7 +42,11 @@ store: {directory: {{ include "jfe.stateDirectory" . }}/state}
 {{- end }}
 
 {{- define "jfe.config" -}}
-{{- mergeOverwrite (include "jfe.addedConfig" . | fromYaml) (deepCopy .Values.config) | toYaml -}}
+{{- $config := mergeOverwrite (include "jfe.addedConfig" . | fromYaml) (deepCopy .Values.config) -}}
+{{- /* Helm reads `off` as `false`. */ -}}
+{{- $remediation := $config.remediation | default dict -}}
+{{- if kindIs "bool" $remediation.mode }}{{ $_ := set $remediation "mode" (ternary "on" "off" $remediation.mode) }}{{ end -}}
+{{- toYaml $config -}}
 {{- end }}
 
 {{/* The port that the exporter listens on. */}}
