@@ -12,6 +12,7 @@ mod chart;
 mod children;
 mod clients;
 mod command_line;
+mod compose;
 mod configuration;
 mod configuration_docs;
 mod configuration_files;
