@@ -72,7 +72,7 @@ def main(values, folder):
     sections[()] = "Values of job-failure-exporter."
     whole = schema(parsed, (), described, sections)
     whole["properties"]["global"] = {"description": "Values of a parent chart. Not used.", "type": "object"}
-    whole = {"$schema": "http://json-schema.org/draft-07/schema#", **whole}
+    whole = {"$schema": "http://json-schema.org/draft-07/schema#", **whole, "required": ["config"]}
     folder = Path(folder)
     (folder / "values.schema.json").write_text(json.dumps(whole, indent=2) + "\n")
     chart = yaml.safe_load((Path(values).parent / "Chart.yaml").read_text())

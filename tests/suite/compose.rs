@@ -133,7 +133,10 @@ fn the_exporter_takes_its_flags_and_its_configuration() {
         .collect();
     let token = service["environment"]["GITLAB_TOKEN"].as_str().unwrap();
     let said = exporter(&args, token).done();
-    assert!(said.contains("http://gitlab:8929/ (with a token)"), "{said}");
+    assert!(
+        said.contains("http://gitlab:8929/ (with a token)"),
+        "{said}"
+    );
     assert!(said.contains("group     acme"), "{said}");
 }
 

@@ -29,7 +29,7 @@ app.kubernetes.io/component: exporter
   "app.kubernetes.io/version" .Chart.AppVersion
   "app.kubernetes.io/managed-by" .Release.Service
   "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_") -}}
-{{- mergeOverwrite (deepCopy .Values.commonLabels) $labels | toYaml -}}
+{{- mergeOverwrite (omit .Values.commonLabels "app.kubernetes.io/name" "app.kubernetes.io/component") $labels | toYaml -}}
 {{- end }}
 
 {{- define "jfe.labels" -}}

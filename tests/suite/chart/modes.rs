@@ -53,7 +53,7 @@ pub(super) const MODES: &[(&str, &str)] = &[
     ),
     (
         "other names and no volume",
-        "{nameOverride: ci, fullnameOverride: ci-failures, commonLabels: {team: ci, app.kubernetes.io/name: mine}, persistence: {enabled: false},
+        "{nameOverride: ci, fullnameOverride: ci-failures, commonLabels: {team: ci, app.kubernetes.io/name: ci}, persistence: {enabled: false},
           serviceAccount: {create: false}, probes: {tcp: true}, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}}",
     ),
     (

@@ -19,6 +19,7 @@ fn unknown_and_contradicting_values_are_refused_with_what_to_do() {
             "{image: {name: x}}",
             "additional properties 'name' not allowed",
         ),
+        ("{config: null}", "missing property 'config'"),
         ("{shards: 0}", "at '/shards'"),
         ("{replicas: two}", "at '/replicas'"),
         ("{logLevel: verbose}", "at '/logLevel'"),

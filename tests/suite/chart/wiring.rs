@@ -10,8 +10,7 @@ use crate::tools::at_root;
 
 #[test]
 fn selectors_select_ports_exist_mounts_lead_somewhere_and_pods_are_restricted_in_every_mode() {
-    for (mode, values) in MODES {
-        println!("{mode}");
+    for (_, values) in MODES {
         let objects = render(values);
         check_selectors(&objects);
         check_mounts(&objects);
