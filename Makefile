@@ -70,6 +70,7 @@ chaos: ## Kill exporters, break GitLab, S3 and the disk at random, check that no
 
 .PHONY: bench
 bench: ## Measure counting, loading and scraping against their budgets
+	cargo bench --locked --bench changes
 	cargo bench --locked --bench counting
 	cargo bench --locked --bench exposition
 

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod backoff;
+pub mod compress;
 pub mod error_chain;
 pub mod file_stamp;
 pub mod human;
@@ -10,6 +11,7 @@ pub mod listen_address;
 pub mod live_secret;
 pub mod loopback;
 pub mod nearest;
+pub(crate) mod parallel;
 pub mod project_memory;
 pub mod project_problem;
 pub mod s3_options;

@@ -33,6 +33,7 @@ mod steady_offset;
 pub mod storage;
 mod telemetry;
 mod webhooks;
+mod writers;
 
 use std::io;
 use std::net::SocketAddr;
