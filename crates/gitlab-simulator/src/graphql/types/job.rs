@@ -40,6 +40,7 @@ pub(super) const FIELDS: &[Field] = &[
             Ok(Data::Node(Node::Object(stage.into())))
         }),
     ),
+    scalar("tags", "[String!]", Resolve::Job(|_, _, _| Ok(json!([])))),
     scalar(
         "allowFailure",
         "Boolean",
