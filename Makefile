@@ -85,7 +85,7 @@ deny: ## Check dependencies: known vulnerabilities (if the database can be fetch
 
 .PHONY: build
 build: ## Build the release binary
-	cargo build --locked --release --package job-failure-exporter
+	scripts/build-release.sh
 
 .PHONY: check-rules
 check-rules: ## Check and test the alert rules and the example configurations (PROMTOOL=/path, AMTOOL=/path: other tools)

@@ -3,6 +3,7 @@
 pub mod api;
 pub mod backoff;
 pub mod compress;
+pub mod build_info;
 pub mod error_chain;
 pub mod file_stamp;
 pub mod human;
