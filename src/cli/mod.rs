@@ -10,6 +10,7 @@ pub mod explain;
 pub mod exporter;
 mod exporter_access;
 pub mod generate;
+pub mod healthcheck;
 pub mod interrupt;
 pub mod logging;
 mod past_args;
@@ -29,6 +30,7 @@ use clap::CommandFactory as _;
 
 use self::args::{Cli, Command};
 use self::common::{ConfigArgs, Console, load};
+use crate::base::build_info;
 use crate::config::Config;
 use crate::daemon::{Daemon, Ended};
 
@@ -47,7 +49,7 @@ pub async fn run(
         None => {
             let config = load(&cli.config, env)?;
             logging::start(log, env);
-            tracing::info!(gitlab = %config.gitlab.url, version = env!("CARGO_PKG_VERSION"), "starting");
+            tracing::info!(gitlab = %config.gitlab.url, version = build_info::VERSION, revision = build_info::REVISION, "starting");
             return Box::pin(run_daemon(config, cli.config)).await;
         }
         Some(Command::CheckConfig(args)) => return Ok(check_config::run(&args, env, console)?),
@@ -73,6 +75,7 @@ pub async fn run(
             });
         }
         Some(Command::Circuit(args)) => Box::pin(circuit::run(&args, console)).await?,
+        Some(Command::Healthcheck(args)) => Box::pin(healthcheck::run(&args, console)).await?,
         Some(Command::Replay(args)) if args.remediation.is_some() => {
             let file = args.remediation.clone().unwrap_or_default();
             Box::pin(replay::remediation::run(&args, &file, env, console)).await?;

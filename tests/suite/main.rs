@@ -64,6 +64,7 @@ mod schedules;
 mod scope;
 mod scrape_limits;
 mod secret_files;
+mod server_logins;
 mod shards;
 mod silence_link;
 mod state_at_rest;
