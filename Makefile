@@ -95,12 +95,16 @@ check-rules: ## Check and test the alert rules and the example configurations (P
 other-versions: ## Run check-rules with Prometheus and Alertmanager of newer Debian releases, and glab on the simulated GitLab
 	scripts/other-versions.sh
 
-.PHONY: kubernetes
-kubernetes: ## Write deploy/kubernetes/ with `assets`, from the rules and the configurations
+.PHONY: chart
+chart: ## Write what the Helm chart in deploy/helm needs: routes, values.schema.json and README.md
+	@scripts/install-tools.sh test
 	cargo build --locked --package job-failure-exporter
-	for what in prometheusrule servicemonitor alertmanagerconfig; do \
-	    target/debug/job-failure-exporter assets $$what --to deploy/kubernetes --force; \
-	done
+	target/debug/job-failure-exporter assets alertmanagerconfig >deploy/helm/files/alertmanagerconfig.yaml
+	target/tools/bin/python scripts/chart-docs.py deploy/helm/values.yaml deploy/helm
+
+.PHONY: kubernetes
+kubernetes: chart ## Write the chart's files, and deploy/kubernetes/ from the chart
+	scripts/kubernetes.sh deploy/kubernetes
 
 .PHONY: messages
 messages: ## Write the messages that docs/alerting.md shows, sent by a real Alertmanager
