@@ -19,6 +19,7 @@ pub mod state;
 
 mod job_facts;
 mod saved;
+mod start_log;
 mod table;
 
 use std::process::ExitCode;
@@ -47,7 +48,7 @@ pub async fn run(
         None => {
             let config = load(&cli.config, env)?;
             logging::start(log, env);
-            tracing::info!(gitlab = %config.gitlab.url, version = env!("CARGO_PKG_VERSION"), "starting");
+            start_log::tell(&config, cli.config.config_file.as_deref());
             return Box::pin(run_daemon(config, cli.config)).await;
         }
         Some(Command::CheckConfig(args)) => return Ok(check_config::run(&args, env, console)?),

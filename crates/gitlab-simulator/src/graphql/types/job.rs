@@ -40,7 +40,11 @@ pub(super) const FIELDS: &[Field] = &[
             Ok(Data::Node(Node::Object(stage.into())))
         }),
     ),
-    scalar("tags", "[String!]", Resolve::Job(|_, _, _| Ok(json!([])))),
+    scalar(
+        "tags",
+        "[String!]",
+        Resolve::Job(|_, _, _| Ok(json!([]).into())),
+    ),
     scalar(
         "allowFailure",
         "Boolean",
