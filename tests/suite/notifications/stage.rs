@@ -30,7 +30,6 @@ pub(super) fn alert(name: &str, severity: &str, labels: &[(&str, &str)]) -> Valu
     let link = "https://gitlab.example.com/acme/payments/api/-";
     json!({
         "labels": all,
-        "startsAt": "2026-01-02T03:04:05Z",
         "annotations": {
             "summary": "A CI job fails repeatedly.",
             "description": format!("Job {} failed 6 times in a row.", all["job_name"]),
