@@ -2,8 +2,8 @@
 
 pub mod api;
 pub mod backoff;
-pub mod compress;
 pub mod build_info;
+pub mod compress;
 pub mod error_chain;
 pub mod file_stamp;
 pub mod human;

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use ci_history::{PipelineObservation, Status, Timestamp};
 use http::Response;
 use serde::Deserialize;
-use serde_json::{Value, json};
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::answer::excerpt;
 use super::call::check_json;
