@@ -27,13 +27,13 @@ fn selectors_select_ports_exist_mounts_lead_somewhere_and_pods_are_restricted_in
 #[test]
 fn a_long_release_name_leaves_room_for_the_suffixes() {
     let long = "a".repeat(53);
-    let values = "{shards: 1000, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}}";
+    let values = "{shards: 100, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}}";
     let objects = super::objects(&helm(&["template", &long], values).done());
     check_selectors(&objects);
     for set in of_kind(&objects, "StatefulSet") {
-        // Kubernetes adds a hash of ten digits for the label of a revision.
+        // Kubernetes adds a hash of ten digits for the label of a revision, and there can be 1000 shards.
         let name = text(&set["metadata"]["name"]);
-        assert!(name.len() <= 52, "{name}");
+        assert!(name.len() <= 51, "{name}");
     }
 }
 
