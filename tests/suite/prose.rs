@@ -13,7 +13,7 @@ struct Block {
     text: String,
 }
 
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 16] = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
@@ -28,6 +28,7 @@ const PAGES: [&str; 15] = [
     "docs/remediation.md",
     "docs/security.md",
     "docs/state.md",
+    "docs/systemd.md",
     "docs/webhooks.md",
 ];
 
