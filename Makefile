@@ -48,7 +48,9 @@ test: ## Run all CI checks: formatting, lints, docs, tests, rules
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 	scripts/cargo-test.sh --locked --workspace --exclude demo
 	@# The demo's tests mostly wait.
-	scripts/check-rules.sh & rules=$$!; cargo test --locked --package demo && wait $$rules
+	scripts/check-deploy.sh
+	scripts/check-rules.sh & rules=$$!; scripts/test-packages.sh target/debug/job-failure-exporter & packages=$$!; \
+	    cargo test --locked --package demo && wait $$rules && wait $$packages
 	SUITES=sid WHERE_POSSIBLE=1 scripts/other-versions.sh
 
 .PHONY: soak
@@ -86,6 +88,24 @@ deny: ## Check dependencies: known vulnerabilities (if the database can be fetch
 .PHONY: build
 build: ## Build the release binary
 	scripts/build-release.sh
+
+.PHONY: dist
+dist: ## Build the files of a release into target/dist: tar.gz, .deb, .rpm, SBOM, checksums
+	@scripts/install-tools.sh dist
+	scripts/dist.sh
+
+.PHONY: test-packages
+test-packages: ## Install, run and purge the packages of the release binary, also in a new Debian (as root, after make build)
+	@scripts/install-tools.sh test
+	scripts/test-packages.sh --chroot
+
+.PHONY: image
+image: ## Build the container image with docker, podman or buildah
+	scripts/image.sh
+
+.PHONY: test-image
+test-image: ## Build the image with stand-ins for its base images, and run it (as root, with buildah, after make build)
+	scripts/test-image.sh
 
 .PHONY: check-rules
 check-rules: ## Check and test the alert rules and the example configurations (PROMTOOL=/path, AMTOOL=/path: other tools)

@@ -80,6 +80,7 @@ mod sweeps;
 mod tools;
 mod tracks;
 mod truth;
+mod version;
 mod web_config;
 mod webhooks;
 mod why;

@@ -29,6 +29,7 @@ const PAGES: [&str; 16] = [
     "docs/remediation.md",
     "docs/security.md",
     "docs/state.md",
+    "docs/systemd.md",
     "docs/webhooks.md",
 ];
 
