@@ -10,6 +10,7 @@ pub mod explain;
 pub mod exporter;
 mod exporter_access;
 pub mod generate;
+pub mod healthcheck;
 pub mod interrupt;
 pub mod logging;
 mod past_args;
@@ -74,6 +75,7 @@ pub async fn run(
             });
         }
         Some(Command::Circuit(args)) => Box::pin(circuit::run(&args, console)).await?,
+        Some(Command::Healthcheck(args)) => Box::pin(healthcheck::run(&args, console)).await?,
         Some(Command::Replay(args)) if args.remediation.is_some() => {
             let file = args.remediation.clone().unwrap_or_default();
             Box::pin(replay::remediation::run(&args, &file, env, console)).await?;

@@ -5,6 +5,7 @@ use std::path::Path;
 use ci_history::Shard;
 use ci_history::duration::format as span;
 
+use crate::base::build_info;
 use crate::config::Config;
 
 /// Names of the configuration that are told. The others are counted.
@@ -18,7 +19,8 @@ pub(super) fn tell(config: &Config, file: Option<&Path>) {
     );
     tracing::info!(
         gitlab = %config.gitlab.url,
-        version = env!("CARGO_PKG_VERSION"),
+        version = build_info::VERSION,
+        revision = build_info::REVISION,
         config_file = file,
         "starting"
     );

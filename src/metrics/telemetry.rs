@@ -144,7 +144,7 @@ own! {
 pub struct Build<'a> {
     /// The crate's version.
     pub version: &'a str,
-    /// Commit; `unknown` outside a checkout.
+    /// Commit; `unknown` if the build did not know it.
     pub revision: &'a str,
 }
 

@@ -30,7 +30,7 @@ mod timelines;
 mod transitions;
 mod view;
 
-pub(super) use saving::ProjectBatch;
+pub(super) use saving::{ProjectBatch, Unsaved};
 pub(super) use shell::State;
 #[cfg(test)]
 pub(super) use tests::{page, test_state};
