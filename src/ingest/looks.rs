@@ -88,8 +88,7 @@ impl Reader {
                 }
                 Err(NotTold::Unsupported(error) | NotTold::Failed(error)) => {
                     tracing::info!(
-                        "GitLab does not answer by GraphQL which pipelines are the newest, so each project is listed \
-                         by REST: {error}"
+                        "the newest pipelines are listed by REST, as GitLab does not tell them by GraphQL: {error}"
                     );
                     return false;
                 }

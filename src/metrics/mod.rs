@@ -20,6 +20,7 @@ mod polls;
 mod remediation;
 mod render;
 mod render_cache;
+mod rounds;
 mod schedules;
 mod telemetry;
 mod text;

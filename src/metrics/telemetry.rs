@@ -231,18 +231,6 @@ impl Telemetry {
             .set(clamped(size as u64));
     }
 
-    /// Of the projects of the first round so many were tried, and so many wait; of so many projects older pipelines are
-    /// still to be read.
-    pub fn first_round(&self, tried: usize, waiting: usize, with_past: usize) {
-        for (result, projects) in [("tried", tried), ("waiting", waiting)] {
-            let gauge = self.first_round.with_label_values(&[result]);
-            gauge.set(clamped(projects as u64));
-        }
-        self.with_past
-            .with_label_values(NONE)
-            .set(clamped(with_past as u64));
-    }
-
     /// A record of the kind (`pipeline`, `job`, ..) was left out.
     pub fn record_rejected(&self, kind: &str, reason: &str) {
         self.rejected.with_label_values(&[kind, reason]).inc();
@@ -415,7 +403,7 @@ impl Telemetry {
 }
 
 /// No label values. A family without labels is still a vector where it may have no sample.
-const NONE: &[&str] = &[];
+pub(super) const NONE: &[&str] = &[];
 
 /// A kind of metric of the `prometheus` crate.
 trait Metric: Collector + Clone + 'static {
@@ -454,6 +442,6 @@ fn opts(family: Described) -> Opts {
     Opts::new(family.name, family.help)
 }
 
-fn clamped(count: u64) -> i64 {
+pub(super) fn clamped(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }

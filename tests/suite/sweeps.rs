@@ -68,6 +68,16 @@ fn size(samples: &Samples) -> Option<f64> {
     samples.value("job_failure_exporter_sweep_size_projects", &[])
 }
 
+/// Waits until every project was read to the end, also what the first look had shown.
+async fn past_is_read(daemon: &Daemon) {
+    let past = |samples: &Samples| samples.value("job_failure_exporter_past_projects", &[]);
+    daemon
+        .shows("no past to read", |samples| {
+            holds(past(samples) == Some(0.0), format!("{:?}", past(samples)))
+        })
+        .await;
+}
+
 /// Waits for a sweep that asked for so many projects at once.
 async fn has_size(daemon: &Daemon, wanted: f64) {
     let what = format!("sweeps of {wanted} projects");
@@ -85,6 +95,16 @@ async fn every_gauge_is_true_and_no_project_is_listed_by_itself() {
     let daemon = place.start().await;
     daemon.is_ready().await;
     has_size(&daemon, 50.0).await;
+    past_is_read(&daemon).await;
+    let log = daemon.log();
+    for told in [
+        "config_file=",
+        "state in ",
+        "first round over",
+        "the past of all projects is read",
+    ] {
+        assert!(log.contains(told), "{told}: {log}");
+    }
     let requests = stays_true(&gitlab, &daemon, 8).await;
     assert!(requests.are_sweeps(), "{requests:?}");
     counters_are_true(&daemon.scrape().await, &gitlab);
@@ -113,8 +133,10 @@ async fn the_documents_are_those_of_rest() {
         place.configure_also("classification: {read_logs: false}");
     }
     let (one, other) = (by_graphql.start().await, by_rest.start().await);
-    one.is_ready().await;
-    other.is_ready().await;
+    for daemon in [&one, &other] {
+        daemon.is_ready().await;
+        past_is_read(daemon).await;
+    }
     for step in 1..=6 {
         gitlab.advance(STEP);
         let truths = gitlab.truth();

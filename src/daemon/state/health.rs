@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use super::first_round::RoundProgress;
+use super::round_progress::RoundProgress;
 use crate::base::human::span;
 use crate::base::project_problem::ProjectProblem;
 use crate::gitlab::{Error, ErrorKind, Project, Rejected};

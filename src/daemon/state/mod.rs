@@ -21,6 +21,7 @@ mod projects;
 mod ref_pipelines;
 mod report;
 mod retention;
+mod round_progress;
 mod saving;
 mod shell;
 #[cfg(test)]

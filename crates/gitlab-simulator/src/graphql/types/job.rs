@@ -43,7 +43,7 @@ pub(super) const FIELDS: &[Field] = &[
     scalar(
         "tags",
         "[String!]",
-        Resolve::Job(|_, _, _| Ok(json!([]).into())),
+        Resolve::Job(|_, _, _| Ok(json!(["docker"]).into())),
     ),
     scalar(
         "allowFailure",
