@@ -11,6 +11,7 @@ mod browser;
 mod children;
 mod clients;
 mod command_line;
+mod compressed;
 mod configuration;
 mod configuration_docs;
 mod configuration_files;
