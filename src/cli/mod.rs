@@ -10,6 +10,7 @@ pub mod explain;
 pub mod exporter;
 mod exporter_access;
 pub mod generate;
+pub mod healthcheck;
 pub mod interrupt;
 pub mod logging;
 mod past_args;
@@ -19,6 +20,7 @@ pub mod state;
 
 mod job_facts;
 mod saved;
+mod start_log;
 mod table;
 
 use std::process::ExitCode;
@@ -47,7 +49,7 @@ pub async fn run(
         None => {
             let config = load(&cli.config, env)?;
             logging::start(log, env);
-            tracing::info!(gitlab = %config.gitlab.url, version = env!("CARGO_PKG_VERSION"), "starting");
+            start_log::tell(&config, cli.config.config_file.as_deref());
             return Box::pin(run_daemon(config, cli.config)).await;
         }
         Some(Command::CheckConfig(args)) => return Ok(check_config::run(&args, env, console)?),
@@ -73,6 +75,7 @@ pub async fn run(
             });
         }
         Some(Command::Circuit(args)) => Box::pin(circuit::run(&args, console)).await?,
+        Some(Command::Healthcheck(args)) => Box::pin(healthcheck::run(&args, console)).await?,
         Some(Command::Replay(args)) if args.remediation.is_some() => {
             let file = args.remediation.clone().unwrap_or_default();
             Box::pin(replay::remediation::run(&args, &file, env, console)).await?;

@@ -1,5 +1,6 @@
 //! The section `gitlab`: which GitLab, with which token.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,9 +19,14 @@ use super::value_type::Form;
 use super::word::words;
 use crate::base::error_chain::error_chain;
 use crate::base::loopback::is_loopback;
+use crate::base::secret_source::SecretSource as _;
 
 /// The environment variable that holds the token where no file is given.
 pub const TOKEN_VARIABLE: &str = "GITLAB_TOKEN";
+/// The variable by which systemd names the directory of a unit's credentials.
+const CREDENTIALS_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
+/// The credential that holds the token where neither a file nor the variable is given.
+const TOKEN_CREDENTIAL: &str = "gitlab-token";
 
 /// How to reach GitLab.
 #[derive(Debug, Clone)]
@@ -74,7 +80,7 @@ keys! {
         token_of_file,
     )
     .secret()
-    .doc("File with an access token of scope `read_api`. Overrides the environment variable `GITLAB_TOKEN`. The file is read again when it changes, and when GitLab refuses the token. Without any token only public projects can be watched.");
+    .doc("File with an access token of scope `read_api`. Overrides the environment variable `GITLAB_TOKEN`, which overrides the credential `gitlab-token` of a systemd unit. The file is read again when it changes, and when GitLab refuses the token. Without any token only public projects can be watched.");
 
     CA_FILE: Key<Vec<Certificate>> = Key::file(
         "gitlab.ca_file",
@@ -102,13 +108,15 @@ impl GitLab {
         report: &Report,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Self {
-        let token_file = section.path_of_file(TOKEN_FILE.info.name());
-        let token_file = token_file.map(|path| Arc::new(SecretFile::new(path, token_of_file)));
-        let token = if section.has(TOKEN_FILE.info.name()) {
-            section.read(&TOKEN_FILE)
+        let (token, path) = if section.has(TOKEN_FILE.info.name()) {
+            let path = section.path_of_file(TOKEN_FILE.info.name());
+            (section.read(&TOKEN_FILE), path)
+        } else if let Some(text) = env(TOKEN_VARIABLE).filter(|text| !text.is_empty()) {
+            (token_of_environment(&text, report), None)
         } else {
-            token_of_environment(report, env)
+            token_of_credential(report, env)
         };
+        let token_file = path.map(|path| Arc::new(SecretFile::new(path, token_of_file)));
         Self {
             url: section.get(&URL),
             token,
@@ -143,19 +151,34 @@ fn gitlab_url(text: &str) -> Result<Url, String> {
 }
 
 /// An empty variable counts as none.
-fn token_of_environment(
-    report: &Report,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Option<SecretString> {
-    let text = env(TOKEN_VARIABLE).filter(|text| !text.is_empty())?;
+fn token_of_environment(text: &str, report: &Report) -> Option<SecretString> {
     let refuse = |why| {
         let message = format!("the variable {why}; wanted an access token or no variable");
         report.add(Origin::Unset, TOKEN_VARIABLE, message);
     };
-    token(&text).map_err(refuse).ok()
+    token(text).map_err(refuse).ok()
 }
 
-fn certificates(content: &[u8]) -> Result<Vec<Certificate>, String> {
+/// The token of `LoadCredential=gitlab-token:..` of a systemd unit, with the file that systemd put it into.
+fn token_of_credential(
+    report: &Report,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> (Option<SecretString>, Option<PathBuf>) {
+    let path =
+        env(CREDENTIALS_VARIABLE).map(|directory| Path::new(&directory).join(TOKEN_CREDENTIAL));
+    let Some(path) = path.filter(|path| path.exists()) else {
+        return (None, None);
+    };
+    let refuse = |why| {
+        let message = format!("{}: {why}", path.display());
+        report.add(Origin::Unset, CREDENTIALS_VARIABLE, message);
+    };
+    let read = SecretFile::new(path.clone(), token_of_file).read();
+    (read.map_err(refuse).ok(), Some(path))
+}
+
+/// The certificates of a PEM file.
+pub(super) fn certificates(content: &[u8]) -> Result<Vec<Certificate>, String> {
     let certificates = Certificate::from_pem_bundle(content).unwrap_or_default();
     if certificates.is_empty() {
         return Err("the file holds no PEM certificate".to_owned());

@@ -35,6 +35,7 @@ mod telemetry;
 mod webhooks;
 mod writers;
 
+use crate::base::build_info;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -84,8 +85,8 @@ impl Daemon {
         let signals = Signals::catch()?;
         let clock = Arc::new(GitLabClock::new(clock, config.clock_jump_hold));
         let telemetry = Telemetry::new(Build {
-            version: env!("CARGO_PKG_VERSION"),
-            revision: option_env!("JOB_FAILURE_EXPORTER_REVISION").unwrap_or("unknown"),
+            version: build_info::VERSION,
+            revision: build_info::REVISION,
         })?;
         telemetry.config_loaded(clock.local_now());
         let web = config.web_file.as_deref();

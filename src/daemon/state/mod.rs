@@ -10,6 +10,7 @@
 
 mod effects;
 mod failures;
+mod first_round;
 mod grid;
 mod hand_over;
 mod health;

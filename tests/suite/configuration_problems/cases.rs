@@ -212,7 +212,7 @@ pub(super) const CASES: &[(&str, &[&str])] = &[
     (
         "prometheus-url-with-a-user",
         &[
-            "2: prometheus.url: found an address with a user in it (credentials are not taken from a URL), wanted the address of a Prometheus, such as `http://127.0.0.1:9090`",
+            "2: prometheus.url: found an address with a user in it (credentials are not taken from a URL; give them as user and password_file), wanted the address of a Prometheus, such as `http://127.0.0.1:9090`",
             "4: alertmanager.url: found `alertmanager:9093` (neither http nor https), wanted the address of an Alertmanager, such as `http://127.0.0.1:9093`",
         ],
     ),
