@@ -147,6 +147,13 @@ fn changes(c: &mut Criterion) {
         "one change of a ref of {JOBS} jobs, observed to exposed: {each:.1?} (budget {BUDGET:?})"
     );
 
+    let began = Instant::now();
+    exposition.compress();
+    eprintln!(
+        "compressing what {JOBS} changes left plain, once: {:.1?}",
+        began.elapsed()
+    );
+
     let mut group = c.benchmark_group("a change in a ref of 1,000 jobs");
     group.sample_size(20);
     group.bench_function("observe all jobs, none changed", |b| {

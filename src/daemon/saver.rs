@@ -61,6 +61,7 @@ impl Saver {
                     if is_due {
                         self.state.expire();
                     }
+                    self.state.exposition.compress();
                     self.save_and_log(&mut trouble).await;
                     // A store that cannot be written has been told already.
                     if is_due && !trouble.failing {

@@ -55,6 +55,8 @@ pub struct RenderedTimeline {
     /// With their numbers.
     pieces: Vec<(usize, Arc<Rendered>)>,
     is_whole: bool,
+    /// Whether they are not compressed yet.
+    is_plain: bool,
     sort_key: SortKey,
 }
 
@@ -126,12 +128,18 @@ impl Exposition {
             rest = after;
             (*number, of_piece)
         });
-        let rendered = pieces_of_rows.map(|(number, of_piece)| {
-            let piece = self.render_piece(rows, number == 0, of_piece, team);
-            (number, Arc::new(piece))
+        let is_plain = !pieces.is_whole() && self.0.timelines.has_room_for_plain();
+        let deflaters = &self.0.deflaters;
+        let rendered = deflaters.with(is_plain, |deflater| {
+            let rendered = pieces_of_rows.map(|(number, of_piece)| {
+                let piece = self.render_piece(deflater, rows, number == 0, of_piece, team);
+                (number, Arc::new(piece))
+            });
+            rendered.collect()
         });
         RenderedTimeline {
-            pieces: rendered.collect(),
+            pieces: rendered,
+            is_plain,
             is_whole: pieces.is_whole(),
             sort_key: SortKey {
                 project: Arc::from(shown(&rows.project)),
@@ -144,6 +152,7 @@ impl Exposition {
 
     fn render_piece(
         &self,
+        deflater: &mut Deflater,
         rows: &TimelineRows,
         is_first: bool,
         of_piece: &[JobRow],
@@ -157,10 +166,8 @@ impl Exposition {
         if cut > 0 {
             self.telemetry().limit_reached(Limit::LabelBytes, cut);
         }
-        let deflaters = &self.0.deflaters;
-        let fragments = deflaters.with(|deflater| render(deflater, rows, &jobs, is_first));
         Rendered {
-            fragments: Arc::new(fragments),
+            fragments: Arc::new(render(deflater, rows, &jobs, is_first)),
             timelines: u64::from(is_first),
             jobs: jobs.len() as u64,
         }
@@ -172,13 +179,30 @@ impl Exposition {
         let RenderedTimeline {
             pieces,
             is_whole,
+            is_plain,
             sort_key,
         } = timeline;
         if is_whole {
             let pieces = pieces.into_iter().map(|(_, piece)| piece).collect();
             self.0.timelines.put(key, sort_key, pieces);
         } else {
-            self.0.timelines.put_some(&sort_key, pieces);
+            self.0.timelines.put_some(&sort_key, pieces, is_plain);
+        }
+    }
+
+    /// Compresses what was shown since the last call without being compressed: changes that follow each other quickly are
+    /// compressed once.
+    pub fn compress(&self) {
+        let timelines = &self.0.timelines;
+        for plain in timelines.take_plain() {
+            let compressed = self.0.deflaters.with(false, |deflater| {
+                let fragments = plain.rendered.fragments.compressed(deflater);
+                Rendered {
+                    fragments: Arc::new(fragments),
+                    ..Rendered::clone(&plain.rendered)
+                }
+            });
+            timelines.replace(&plain, compressed);
         }
     }
 
@@ -283,7 +307,7 @@ impl Exposition {
     pub fn snapshot(&self) -> Snapshot {
         let (timelines, projects, schedules) = self.texts();
         let text = self.telemetry().text();
-        let own = self.0.deflaters.with(|deflater| {
+        let own = self.0.deflaters.with(false, |deflater| {
             deflater.push(&text);
             deflater.finish(0)
         });

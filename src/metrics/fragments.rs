@@ -15,6 +15,8 @@ pub(super) struct Fragments {
     pieces: Box<[Entry]>,
     /// Samples in all pieces.
     pub(super) samples: u64,
+    /// Whether the text is wrapped and not compressed.
+    pub(super) is_plain: bool,
 }
 
 /// One piece: deflated bytes, their length and checksum.
@@ -38,6 +40,8 @@ struct Entry {
 /// Deflates texts into [`Fragments`]; keeps its tables between uses.
 pub(super) struct Deflater {
     compress: Compress,
+    /// Whether texts are only wrapped: a full flush takes longer than rendering a short text.
+    is_plain: bool,
     out: Vec<u8>,
     pieces: Vec<Entry>,
 }
@@ -46,6 +50,7 @@ impl Deflater {
     pub(super) fn new() -> Self {
         Self {
             compress: Compress::new(LEVEL, false),
+            is_plain: false,
             out: Vec::new(),
             pieces: Vec::new(),
         }
@@ -53,7 +58,9 @@ impl Deflater {
 
     /// Adds a piece; an empty text makes an empty piece.
     pub(super) fn push(&mut self, text: &str) {
-        if !text.is_empty() {
+        if self.is_plain {
+            wrap(text.as_bytes(), &mut self.out);
+        } else if !text.is_empty() {
             deflate(&mut self.compress, text.as_bytes(), &mut self.out);
         }
         self.pieces.push(Entry {
@@ -65,11 +72,14 @@ impl Deflater {
 
     /// The pieces added since the last call.
     pub(super) fn finish(&mut self, samples: u64) -> Fragments {
-        self.compress.reset();
+        if !self.is_plain {
+            self.compress.reset();
+        }
         let fragments = Fragments {
             deflated: Box::from(&*self.out),
             pieces: Box::from(&*self.pieces),
             samples,
+            is_plain: self.is_plain,
         };
         self.out.clear();
         self.pieces.clear();
@@ -82,10 +92,11 @@ impl Deflater {
 pub(super) struct Deflaters(Mutex<Vec<Deflater>>);
 
 impl Deflaters {
-    /// Works with a deflater that nobody else uses meanwhile.
-    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Deflater) -> T) -> T {
+    /// Works with a deflater that nobody else uses meanwhile. `is_plain`: its texts are not compressed.
+    pub(super) fn with<T>(&self, is_plain: bool, work: impl FnOnce(&mut Deflater) -> T) -> T {
         let idle = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut deflater = idle().pop().unwrap_or_else(Deflater::new);
+        deflater.is_plain = is_plain;
         let done = work(&mut deflater);
         idle().push(deflater);
         done
@@ -108,6 +119,28 @@ fn deflate(compress: &mut Compress, text: &[u8], out: &mut Vec<u8>) {
         }
         debug_assert!(matches!(status, Ok(Status::Ok | Status::BufError)));
     }
+}
+
+/// Stored blocks (RFC 1951, 3.2.4), each of at most 65,535 bytes.
+fn wrap(text: &[u8], out: &mut Vec<u8>) {
+    for block in text.chunks(usize::from(u16::MAX)) {
+        let len = u16::try_from(block.len()).unwrap_or(u16::MAX);
+        out.push(0);
+        out.extend_from_slice(&len.to_le_bytes());
+        out.extend_from_slice(&(!len).to_le_bytes());
+        out.extend_from_slice(block);
+    }
+}
+
+/// The text of stored blocks.
+fn unwrap(mut blocks: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(blocks.len());
+    while let Some(([_, low, high, _, _], rest)) = blocks.split_first_chunk() {
+        let (block, rest) = rest.split_at(usize::from(u16::from_le_bytes([*low, *high])));
+        text.extend_from_slice(block);
+        blocks = rest;
+    }
+    text
 }
 
 fn bounded(len: usize) -> u32 {
@@ -138,7 +171,24 @@ impl Fragments {
             deflated: deflated.into(),
             pieces: pieces.into(),
             samples: parts.iter().map(|part| part.samples).sum(),
+            is_plain: false,
         }
+    }
+
+    /// The same text compressed; `self` is plain.
+    pub(super) fn compressed(&self, deflater: &mut Deflater) -> Self {
+        for index in 0..self.len() {
+            let text = unwrap(self.piece(index).deflated);
+            if !text.is_empty() {
+                deflate(&mut deflater.compress, &text, &mut deflater.out);
+            }
+            let entry = Entry {
+                end: bounded(deflater.out.len()),
+                ..self.pieces[index]
+            };
+            deflater.pieces.push(entry);
+        }
+        deflater.finish(self.samples)
     }
 
     /// How many pieces there are.
@@ -222,6 +272,28 @@ fn multiplied(a: u32, mut b: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plain_text_of_any_length_is_the_same_compressed() {
+        let deflaters = Deflaters::default();
+        let texts = [0, 1, 65_535, 65_536, 200_000].map(|length| "ab".repeat(length));
+        let push_all = |deflater: &mut Deflater| {
+            for text in &texts {
+                deflater.push(text);
+            }
+            deflater.finish(7)
+        };
+        let plain = deflaters.with(true, push_all);
+        let at_once = deflaters.with(false, push_all);
+        let later = deflaters.with(false, |deflater| plain.compressed(deflater));
+        assert_eq!(later.samples, 7);
+        assert!(later.deflated.len() < plain.deflated.len() / 10);
+        for index in 0..texts.len() {
+            let (later, at_once) = (later.piece(index), at_once.piece(index));
+            assert_eq!(later.deflated, at_once.deflated);
+            assert_eq!((later.len, later.sum), (at_once.len, at_once.sum));
+        }
+    }
 
     #[test]
     fn sums_of_parts_join_to_the_sum_of_the_whole() {

@@ -2,8 +2,11 @@
 
 use ci_history::TimelineRows;
 
-/// Jobs of one piece. More of them compress better, and cost more at each change.
+/// Jobs of one piece of a large timeline. More of them compress better, and cost more at each change.
 const JOBS: usize = 8;
+
+/// A timeline of so many jobs is one piece: dividing it would cost more than it saves.
+const SMALL: usize = 48;
 
 /// The division of some rows into pieces.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +23,11 @@ impl Pieces {
     pub fn whole(rows: &TimelineRows) -> Self {
         let count = rows.jobs.len();
         let is_divisible = rows.jobs.iter().all(|row| is_divisible(&row.name));
-        let size = if is_divisible { JOBS } else { count.max(1) };
+        let size = if is_divisible && count > SMALL {
+            JOBS
+        } else {
+            count.max(1)
+        };
         let starts = (0..count.max(1)).step_by(size);
         let sizes = starts.map(|start| size.min(count - start));
         Self {

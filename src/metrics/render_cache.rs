@@ -1,7 +1,7 @@
 //! The rendered timelines, kept in shards whose text is joined once and kept until one changes.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -18,6 +18,17 @@ pub(super) struct RenderCache(RwLock<Content>);
 struct Content {
     shards: BTreeMap<u64, Shard>,
     sort_keys: HashMap<TimelineKey, SortKey>,
+    /// Pieces that are not compressed, each with its number in its timeline.
+    plain: BTreeSet<(SortKey, usize)>,
+}
+
+/// Pieces at most that are not compressed. One takes up to some 20 KB.
+const MOST_PLAIN: usize = 1000;
+
+/// A piece that is not compressed.
+pub(super) struct Plain {
+    place: (SortKey, usize),
+    pub(super) rendered: Arc<Rendered>,
 }
 
 /// A scrape reads every piece of text: from thousands of timelines it would wait for memory most
@@ -74,8 +85,17 @@ impl RenderCache {
     }
 
     /// Replaces pieces of a timeline, which is there.
-    pub(super) fn put_some(&self, sort_key: &SortKey, pieces: Vec<(usize, Arc<Rendered>)>) {
+    pub(super) fn put_some(
+        &self,
+        sort_key: &SortKey,
+        pieces: Vec<(usize, Arc<Rendered>)>,
+        is_plain: bool,
+    ) {
         let mut content = self.write();
+        if is_plain {
+            let places = pieces.iter().map(|(number, _)| (sort_key.clone(), *number));
+            content.plain.extend(places);
+        }
         let Some(shard) = content.shards.get_mut(&sort_key.shard()) else {
             return;
         };
@@ -86,6 +106,41 @@ impl RenderCache {
             }
         }
         shard.changed();
+    }
+
+    /// Whether more pieces may be shown without being compressed.
+    pub(super) fn has_room_for_plain(&self) -> bool {
+        self.read().plain.len() < MOST_PLAIN
+    }
+
+    /// The pieces that are not compressed, to be compressed.
+    pub(super) fn take_plain(&self) -> Vec<Plain> {
+        let mut content = self.write();
+        let places = std::mem::take(&mut content.plain).into_iter();
+        let plain = places.filter_map(|place| {
+            let rendered = Arc::clone(content.piece(&place)?);
+            // A rendering of the whole timeline may have replaced it.
+            let is_plain = rendered.fragments.is_plain;
+            is_plain.then_some(Plain { place, rendered })
+        });
+        plain.collect()
+    }
+
+    /// Puts the compressed text of a piece in its place, unless it has changed since.
+    pub(super) fn replace(&self, plain: &Plain, compressed: Rendered) {
+        let mut content = self.write();
+        let is_same = |piece: &Arc<Rendered>| Arc::ptr_eq(piece, &plain.rendered);
+        if content.piece(&plain.place).is_some_and(is_same) {
+            let (sort_key, number) = &plain.place;
+            let Some(shard) = content.shards.get_mut(&sort_key.shard()) else {
+                return;
+            };
+            let known = shard.timelines.get_mut(sort_key);
+            if let Some(place) = known.and_then(|known| known.get_mut(*number)) {
+                *place = Arc::new(compressed);
+                shard.changed();
+            }
+        }
     }
 
     /// Removes the text of a key.
@@ -133,6 +188,11 @@ impl RenderCache {
 }
 
 impl Content {
+    fn piece(&self, (sort_key, number): &(SortKey, usize)) -> Option<&Arc<Rendered>> {
+        let shard = self.shards.get(&sort_key.shard())?;
+        shard.timelines.get(sort_key)?.get(*number)
+    }
+
     fn take(&mut self, sort_key: &SortKey) {
         let at = sort_key.shard();
         let Some(shard) = self.shards.get_mut(&at) else {

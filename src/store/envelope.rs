@@ -3,17 +3,12 @@
 //! Both stand at its end: `.., "gitlab": "gitlab.example.com", "checksum": "9ae0daaf"}`. Documents of earlier versions have
 //! neither. They are read, and saved again with both.
 
+use super::checksum::{add_checksum, without_checksum};
 use super::document::{EnvelopeFacts, Saved, decode_with_instance};
 use super::json::DocumentError;
 use super::layout::{document_path, project_of_path, project_path};
 use super::packed;
 use super::project_document::{self, SavedMemory};
-
-const CHECKSUM: &[u8] = b",\"checksum\":\"";
-const END: &[u8] = b"\"}";
-
-/// Hexadecimal digits of a checksum.
-const DIGITS: usize = 8;
 
 /// A document as it was found in a store.
 #[derive(Debug)]
@@ -41,16 +36,6 @@ pub(super) fn seal(mut text: Vec<u8>, instance: Option<&str>) -> Vec<u8> {
         text.extend_from_slice(format!(",\"gitlab\":{name}").as_bytes());
     }
     add_checksum(text)
-}
-
-/// Adds the checksum to the text of a document before it, or to a compressed document.
-pub(super) fn add_checksum(mut text: Vec<u8>) -> Vec<u8> {
-    let checksum = crc32fast::hash(&text);
-    text.extend_from_slice(CHECKSUM);
-    text.extend_from_slice(format!("{checksum:0DIGITS$x}").as_bytes());
-    text.extend_from_slice(END);
-    text.push(b'\n');
-    text
 }
 
 /// Reads a document that the store of this GitLab holds under `name`.
@@ -136,22 +121,6 @@ fn check(
 
 fn has_right_checksum(text: &[u8]) -> bool {
     without_checksum(text).is_some()
-}
-
-/// What stands before the checksum; `None` if it is none or another one.
-pub(super) fn without_checksum(text: &[u8]) -> Option<&[u8]> {
-    let text = text.trim_ascii_end();
-    let at = text
-        .len()
-        .checked_sub(CHECKSUM.len() + DIGITS + END.len())?;
-    let (body, end) = text.split_at_checked(at)?;
-    let digits = end
-        .strip_prefix(CHECKSUM)
-        .and_then(|end| end.strip_suffix(END));
-    let found = digits
-        .and_then(|digits| std::str::from_utf8(digits).ok())
-        .and_then(|digits| u32::from_str_radix(digits, 16).ok());
-    (found == Some(crc32fast::hash(body))).then_some(body)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod attic;
 mod attic_access;
 mod checkpoint;
+mod checksum;
 mod commit_document;
 mod contents;
 mod directory;

@@ -10,7 +10,7 @@ use flate2::Compression;
 use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 
-use super::envelope::{add_checksum, without_checksum};
+use super::checksum::{add_checksum, without_checksum};
 use super::files::LONGEST;
 use super::json::DocumentError;
 use crate::base::compress::Compress;

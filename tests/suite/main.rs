@@ -13,6 +13,7 @@ mod children;
 mod clients;
 mod command_line;
 mod compose;
+mod compressed;
 mod configuration;
 mod configuration_docs;
 mod configuration_files;

@@ -39,3 +39,10 @@ pub(super) struct RenderRequest {
     /// Jobs that began to fail or recovered since the rendering before.
     pub(super) transitions: Vec<Transition>,
 }
+
+/// A timeline that is to be saved.
+#[derive(Clone)]
+pub(in crate::daemon) struct Unsaved {
+    pub(in crate::daemon) key: TimelineKey,
+    pub(in crate::daemon) jobs: usize,
+}

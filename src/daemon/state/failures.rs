@@ -70,9 +70,7 @@ impl Failures for State {
     }
 
     fn project_id(&self, path: &str) -> Option<u64> {
-        let inner = self.lock();
-        let mut watched = inner.projects.watched();
-        watched.find(|it| *it.path == *path).map(|it| it.id)
+        Some(self.lock().projects.at(path)?.id)
     }
 
     fn gitlab_is_down(&self) -> bool {

@@ -26,6 +26,8 @@ pub(super) struct Health {
     pub(super) round: RoundProgress,
     /// Whether any project was polled.
     any_polled: bool,
+    /// When a project was last polled without an error.
+    newest_poll: Option<Timestamp>,
     /// The last error of each project, or name of the configuration, by its path.
     poll_failures: BTreeMap<String, PollFailure>,
     /// The last error of projects whose last poll succeeded, by path.
@@ -115,9 +117,17 @@ impl Health {
         self.any_polled
     }
 
+    /// When a watched project was last polled without an error.
+    pub(super) fn newest_poll(&self) -> Option<Timestamp> {
+        self.newest_poll
+    }
+
     /// A cycle succeeded; `path` unless the project is no longer watched. Returns whether the one before failed.
-    pub(super) fn polled(&mut self, path: Option<&str>) -> bool {
+    pub(super) fn polled(&mut self, path: Option<&str>, at: Timestamp) -> bool {
         self.any_polled = true;
+        if path.is_some() {
+            self.newest_poll = self.newest_poll.max(Some(at));
+        }
         let failure = path.and_then(|path| self.poll_failures.remove_entry(path));
         let has_recovered = failure.is_some();
         if let Some((path, failure)) = failure {

@@ -30,7 +30,8 @@ mod timelines;
 mod transitions;
 mod view;
 
-pub(super) use saving::{ProjectBatch, Unsaved};
+pub(super) use effects::Unsaved;
+pub(super) use saving::ProjectBatch;
 pub(super) use shell::State;
 #[cfg(test)]
 pub(super) use tests::{page, test_state};

@@ -282,11 +282,11 @@ impl PollEvents for State {
         // Since the cycle began the project may have moved, or be no longer watched.
         let path = inner.projects.facts(project.id);
         let path = path.map(|facts| facts.path.clone());
+        let (now, by_gitlab) = (self.clock.local_now(), self.clock.shared_now());
         if let Some(path) = &path {
-            let (now, by_gitlab) = (self.clock.local_now(), self.clock.shared_now());
             self.exposition.poll_succeeded(path, now, by_gitlab);
         }
-        let has_recovered = inner.health.polled(path.as_deref());
+        let has_recovered = inner.health.polled(path.as_deref(), now);
         let is_as_it_began = inner.projects.polled(project, watermark);
         // A ref that is visible only since then was not read to the end.
         if watermark.is_some() && is_as_it_began {

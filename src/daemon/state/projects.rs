@@ -1,6 +1,6 @@
 //! The projects: what GitLab says of each, and up to when it was read and saved.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::gitlab::Project;
@@ -11,6 +11,10 @@ use ci_history::Timestamp;
 #[derive(Clone, Default)]
 pub(super) struct Projects {
     by_id: BTreeMap<u64, ProjectEntry>,
+    /// The watched projects. Of two with one path, the one that was found last.
+    by_path: HashMap<Arc<str>, u64>,
+    /// The projects with a former path.
+    by_former_path: HashMap<Arc<str>, u64>,
     /// Projects that were found since the start.
     found: BTreeSet<u64>,
 }
@@ -49,30 +53,34 @@ impl Projects {
         self.by_id.values().filter_map(|entry| entry.facts.as_ref())
     }
 
+    /// The watched project of a path.
+    pub(super) fn at(&self, path: &str) -> Option<&Project> {
+        self.facts(*self.by_path.get(path)?)
+    }
+
     /// The watched project that a hook names.
     pub(super) fn of_hook(&self, project: &HookProject) -> Option<&Project> {
         match project {
             HookProject::Id(id) => self.facts(*id),
-            HookProject::Path(path) => self.watched().find(|facts| facts.path == *path),
+            HookProject::Path(path) => self.at(path),
         }
     }
 
     /// The project of a path. The path that it had when the cycle under way began is found once.
     pub(super) fn take_at(&mut self, path: &str) -> Option<u64> {
-        if let Some(facts) = self.watched().find(|facts| &*facts.path == path) {
+        if let Some(facts) = self.at(path) {
             return Some(facts.id);
         }
-        let mut entries = self.by_id.iter_mut();
-        let (id, entry) = entries.find(|(_, it)| it.former_path.as_deref() == Some(path))?;
-        entry.former_path = None;
-        Some(*id)
+        let id = self.by_former_path.remove(path)?;
+        self.by_id.get_mut(&id)?.former_path = None;
+        Some(id)
     }
 
     /// As they are, to be found anew.
     pub(super) fn handed_over(&self) -> Self {
         Self {
-            by_id: self.by_id.clone(),
             found: BTreeSet::new(),
+            ..self.clone()
         }
     }
 
@@ -95,9 +103,12 @@ impl Projects {
         if entry.facts.as_ref() == Some(project) {
             return Found::AsBefore;
         }
+        self.by_path.insert(project.path.clone(), project.id);
         match entry.facts.replace(project.clone()) {
             Some(former) if former.path != project.path => {
                 entry.former_path = Some(former.path.clone());
+                self.by_former_path.insert(former.path.clone(), project.id);
+                remove(&mut self.by_path, &former.path, project.id);
                 Found::Moved { from: former.path }
             }
             _ => Found::Changed,
@@ -108,9 +119,13 @@ impl Projects {
     pub(super) fn drop_missing(&mut self, present: &BTreeMap<u64, Project>) -> Vec<Arc<str>> {
         let missing = self.by_id.iter_mut();
         let missing = missing.filter(|(id, _)| !present.contains_key(id));
-        missing
-            .filter_map(|(_, entry)| Some(entry.facts.take()?.path))
-            .collect()
+        let dropped = missing.filter_map(|(id, entry)| Some((*id, entry.facts.take()?.path)));
+        let by_path = &mut self.by_path;
+        let paths = dropped.map(|(id, path)| {
+            remove(by_path, &path, id);
+            path
+        });
+        paths.collect()
     }
 
     pub(super) fn watermark(&self, id: u64) -> Option<Timestamp> {
@@ -128,8 +143,8 @@ impl Projects {
         };
         entry.watermark = entry.watermark.max(watermark);
         let is_as_it_began = entry.facts.as_ref() == Some(project);
-        if is_as_it_began {
-            entry.former_path = None;
+        if is_as_it_began && let Some(former) = entry.former_path.take() {
+            remove(&mut self.by_former_path, &former, project.id);
         }
         is_as_it_began
     }
@@ -145,5 +160,12 @@ impl Projects {
     pub(super) fn forget_unwatched(&mut self, but: &BTreeSet<u64>) {
         self.by_id
             .retain(|id, entry| entry.facts.is_some() || but.contains(id));
+    }
+}
+
+/// Removes a path unless another project has it by now.
+fn remove(paths: &mut HashMap<Arc<str>, u64>, path: &str, id: u64) {
+    if paths.get(path) == Some(&id) {
+        paths.remove(path);
     }
 }

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use super::shell::{Inner, State};
 use ci_history::{TimelineKey, Timestamp};
 
+/// Timelines that are looked at while the lock is held.
+const TIMELINES_AT_ONCE: usize = 50;
+
 impl State {
     /// The time by which retention goes: the newest sign of life in the data, and no later than GitLab's clock as far as
     /// it is proved. A wrong clock alone, ours or GitLab's, must not cost a history.
@@ -20,11 +23,15 @@ impl State {
     /// Forgets jobs and timelines without activity for the retention time, and projects without any.
     pub(in crate::daemon) fn expire(&self) {
         let keys = self.lock().timelines.at_rest();
-        if let Some(now) = self.retention_now() {
-            let keys = self.lock().timelines.hide_long_gone(now);
-            self.publish(keys);
+        let mut is_known = true;
+        for keys in keys.chunks(TIMELINES_AT_ONCE) {
+            if let Some(now) = self.retention_now() {
+                let with_gone = self.lock().timelines.hide_long_gone(keys, now);
+                self.publish(with_gone);
+            }
+            is_known &= self.expire_these(keys);
         }
-        if self.expire_these(keys) {
+        if is_known {
             let mut inner = self.lock();
             let ids = inner.timelines.project_ids();
             let inner = &mut *inner;
@@ -36,11 +43,11 @@ impl State {
     /// Forgets the same of what was just read of a project: a backfill brings back what is long over.
     pub(super) fn expire_read(&self, project_id: u64) {
         let keys = self.lock().timelines.dirty_of(project_id);
-        self.expire_these(keys);
+        self.expire_these(&keys);
     }
 
     /// Returns whether the time is known.
-    fn expire_these(&self, keys: Vec<TimelineKey>) -> bool {
+    fn expire_these(&self, keys: &[TimelineKey]) -> bool {
         let mut inner = self.lock();
         let Some(now) = self.retention_now_of(&inner) else {
             return false;

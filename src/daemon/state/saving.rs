@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::effects::Unsaved;
 use super::shell::State;
 use crate::base::parallel::in_parallel;
 use crate::daemon::log_queue::WantedLog;
@@ -16,13 +17,6 @@ pub(in crate::daemon) struct ProjectBatch {
     pub(in crate::daemon) timelines: Vec<Unsaved>,
     /// Up to when everything of GitLab's is in the documents once all of these are saved.
     pub(in crate::daemon) watermark: Option<Timestamp>,
-}
-
-/// A timeline that is to be saved.
-#[derive(Clone)]
-pub(in crate::daemon) struct Unsaved {
-    pub(in crate::daemon) key: TimelineKey,
-    pub(in crate::daemon) jobs: usize,
 }
 
 impl State {

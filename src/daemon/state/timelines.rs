@@ -6,6 +6,7 @@ mod expiry;
 mod fullest;
 mod lost;
 mod regroup;
+mod render_state;
 mod rendering;
 mod scope;
 
@@ -14,7 +15,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use self::entry::{SaveState, TimelineEntry};
-use self::rendering::RenderState;
+use self::render_state::RenderState;
 use super::effects::{Effects, RenderRequest};
 use super::limits::{LimitHit, admit};
 use super::transitions::{PipelineRank, Rank};

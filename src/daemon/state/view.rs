@@ -40,9 +40,10 @@ impl DaemonStatus for State {
         if !inner.health.any_polled() {
             return None;
         }
-        let facts = inner.projects.watched();
-        let polls = facts.filter_map(|facts| self.exposition.project(&facts.path)?.last_success);
-        let newest = polls.max()?;
+        // Where nothing is watched nothing is old.
+        inner.projects.watched().next()?;
+        let newest = inner.health.newest_poll()?;
+        drop(inner);
         let age = self.clock.local_now().unix() - newest.unix();
         let usual = (LONG_MISSED * self.policy.idle_interval).max(OLD);
         let is_cut_off = !self.telemetry().circuit_is_closed();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::saving::Unsaved;
+use super::super::effects::Unsaved;
 use super::Timelines;
 use super::entry::SaveState;
 use crate::store::Saved;

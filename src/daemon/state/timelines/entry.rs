@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::effects::Expired;
 use super::super::transitions::{PipelineRank, Rank};
-use super::rendering::RenderState;
+use super::render_state::RenderState;
 use crate::base::DAY;
 use crate::daemon::policy::Cutoffs;
 use crate::gitlab::Project;

@@ -1,7 +1,7 @@
 //! Retention: which timelines and jobs are dropped.
 
 use super::super::effects::Effects;
-use super::rendering::RenderState;
+use super::render_state::RenderState;
 use super::{MOST_DROPPED, Timelines};
 use crate::daemon::policy::Cutoffs;
 use ci_history::{TimelineKey, Timestamp};
@@ -24,40 +24,46 @@ impl Timelines {
     /// the timelines that may be quiet for as long as their jobs.
     pub(in crate::daemon::state) fn expire(
         &mut self,
-        keys: Vec<TimelineKey>,
+        keys: &[TimelineKey],
         now: Timestamp,
         cutoffs: Cutoffs,
         is_seldom: impl Fn(&TimelineKey) -> bool,
     ) -> Effects {
         let mut effects = Effects::default();
         for key in keys {
-            let refs = if is_seldom(&key) {
+            let refs = if is_seldom(key) {
                 cutoffs.seldom
             } else {
                 cutoffs.refs
             };
             let cutoffs = Cutoffs { refs, ..cutoffs };
-            let expired = self.edit(&key, |entry, rules| entry.expire(now, cutoffs, rules));
+            let expired = self.edit(key, |entry, rules| entry.expire(now, cutoffs, rules));
             let Some(expired) = expired.flatten() else {
                 continue;
             };
             if expired.jobs.is_some() {
                 self.to_copy.insert(key.clone());
-                effects.render.push(key);
+                effects.render.push(key.clone());
             } else {
-                self.drop_entry(&key);
-                effects.hide.push(key);
+                self.drop_entry(key);
+                effects.hide.push(key.clone());
             }
             effects.expired.push(expired);
         }
         effects
     }
 
-    /// The timelines with jobs that have been gone for a day, to be rendered without them.
-    pub(in crate::daemon::state) fn hide_long_gone(&mut self, now: Timestamp) -> Vec<TimelineKey> {
-        let entries = self.entries.iter();
-        let with_gone = entries.filter(|(_, entry)| entry.shows_long_gone(now));
-        let keys: Vec<_> = with_gone.map(|(key, _)| key.clone()).collect();
+    /// Those of these timelines with jobs that have been gone for a day, to be rendered without them.
+    pub(in crate::daemon::state) fn hide_long_gone(
+        &mut self,
+        keys: &[TimelineKey],
+        now: Timestamp,
+    ) -> Vec<TimelineKey> {
+        let shows = |key: &&TimelineKey| {
+            let entry = self.entries.get(key);
+            entry.is_some_and(|entry| entry.shows_long_gone(now))
+        };
+        let keys: Vec<_> = keys.iter().filter(shows).cloned().collect();
         for key in &keys {
             self.edit(key, |entry, _| entry.render = RenderState::Dirty);
         }

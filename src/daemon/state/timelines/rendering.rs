@@ -8,56 +8,9 @@ use std::sync::Arc;
 use super::super::effects::RenderRequest;
 use super::super::transitions::{PipelineRank, Rank, Transition};
 use super::entry::{TimelineEntry, is_long_gone};
+use super::render_state::{ChangedJobs, RenderState};
 use crate::metrics::{Pieces, is_divisible};
-use ci_history::{Changes, JobRow, Rules, TimelineRows, Timestamp};
-
-/// How a timeline differs from its newest rendering.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum RenderState {
-    /// Not rendered yet, and as it was saved.
-    Restored,
-    /// In anything.
-    Dirty,
-    /// In these jobs.
-    Changed(ChangedJobs),
-    /// Not at all.
-    Rendered,
-}
-
-/// What changed of a timeline since its newest rendering.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct ChangedJobs {
-    names: BTreeSet<Arc<str>>,
-    pipelines: bool,
-    /// Whether a pipeline has finished, so that jobs may be absent from one more.
-    finished: bool,
-}
-
-impl RenderState {
-    /// Adds changes.
-    pub(super) fn note(&mut self, changes: &Changes) {
-        match self {
-            Self::Rendered => *self = Self::Changed(ChangedJobs::of(changes)),
-            Self::Changed(changed) => changed.add(changes),
-            Self::Restored => *self = Self::Dirty,
-            Self::Dirty => {}
-        }
-    }
-}
-
-impl ChangedJobs {
-    fn of(changes: &Changes) -> Self {
-        let mut changed = Self::default();
-        changed.add(changes);
-        changed
-    }
-
-    fn add(&mut self, changes: &Changes) {
-        self.names.extend(changes.jobs.iter().cloned());
-        self.pipelines |= changes.pipelines;
-        self.finished |= changes.finished;
-    }
-}
+use ci_history::{JobRow, Rules, TimelineRows, Timestamp};
 
 impl TimelineEntry {
     /// Begins a rendering, of all jobs that have not been gone for a day, or of the pieces with changed ones.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::effects::Effects;
 use super::Timelines;
 use super::entry::{SaveState, TimelineEntry};
-use super::rendering::RenderState;
+use super::render_state::RenderState;
 use crate::daemon::policy::Policy;
 use crate::gitlab::Project;
 use ci_history::{JobObservation, Rules, TimelineKey};
