@@ -97,7 +97,7 @@ async fn run_daemon(config: Config, args: ConfigArgs) -> anyhow::Result<ExitCode
     };
     let daemon = Daemon::prepare(config, Arc::new(load), Arc::new(SystemClock)).await?;
     tracing::info!(address = %daemon.local_addr()?, "serving");
-    Ok(match daemon.run().await? {
+    Ok(match Box::pin(daemon.run()).await? {
         Ended::Orderly => ExitCode::SUCCESS,
         Ended::Aborted => ExitCode::FAILURE,
     })

@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 pub(super) const WRITERS: usize = 16;
 
 /// Jobs of all timelines that are being saved. Each takes about 10 KB meanwhile, as a copy and as text.
-const MOST_JOBS: u32 = 2000;
+const MOST_JOBS: usize = 2000;
 
 /// The writers of one round of saving.
 pub(super) struct Writers {
@@ -20,16 +20,15 @@ pub(super) struct Writers {
 impl Writers {
     pub(super) fn new() -> Self {
         Self {
-            room: Semaphore::new(MOST_JOBS as usize),
+            room: Semaphore::new(MOST_JOBS),
             away: AtomicBool::new(false),
         }
     }
 
     /// Waits until a timeline with so many jobs may be copied. A very large one is copied alone.
     pub(super) async fn room_for(&self, jobs: usize) -> Option<SemaphorePermit<'_>> {
-        let least = MOST_JOBS / WRITERS as u32;
-        let wanted = u32::try_from(jobs).unwrap_or(MOST_JOBS);
-        let wanted = wanted.clamp(least, MOST_JOBS);
+        let wanted = jobs.clamp(MOST_JOBS / WRITERS, MOST_JOBS);
+        let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
         // It is never closed.
         self.room.acquire_many(wanted).await.ok()
     }

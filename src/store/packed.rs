@@ -54,27 +54,25 @@ pub(super) fn unpack(bytes: &[u8]) -> Result<Cow<'_, [u8]>, DocumentError> {
         return Ok(Cow::Borrowed(bytes));
     }
     let Some(packed) = without_checksum(bytes) else {
-        return Err(unreadable(
-            "its checksum is missing or another one".to_owned(),
-        ));
+        return Err(unreadable("its checksum is missing or another one"));
     };
     let most = packed.len().saturating_mul(MOST_TIMES).min(LONGEST);
     let mut text = Vec::with_capacity(most.min(8 * packed.len()));
     let mut decoder = GzDecoder::new(packed).take(most as u64 + 1);
     let read = decoder.read_to_end(&mut text);
     if text.len() > most {
-        return Err(unreadable(format!(
+        return Err(unreadable(&format!(
             "its text is longer than {most} bytes, which no document of this length is"
         )));
     }
-    read.map_err(|error| unreadable(error.to_string()))?;
+    read.map_err(|error| unreadable(&error.to_string()))?;
     if !decoder.into_inner().into_inner().is_empty() {
-        return Err(unreadable("something stands behind its text".to_owned()));
+        return Err(unreadable("something stands behind its text"));
     }
     Ok(Cow::Owned(text))
 }
 
-fn unreadable(why: String) -> DocumentError {
+fn unreadable(why: &str) -> DocumentError {
     DocumentError::Malformed {
         path: ".".to_owned(),
         message: format!("it is compressed and was cut or changed: {why}"),
