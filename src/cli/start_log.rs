@@ -47,11 +47,13 @@ pub(super) fn tell(config: &Config, file: Option<&Path>) {
 /// The names, of many only the first ones; `None` without any.
 fn names(all: &[&str]) -> Option<String> {
     let told = all.iter().take(MOST_NAMES).copied();
-    let mut text = told.collect::<Vec<_>>().join(", ");
-    if let Some(others) = all.len().checked_sub(MOST_NAMES).filter(|it| *it > 0) {
-        text.push_str(&format!(" and {others} more"));
+    let text = told.collect::<Vec<_>>().join(", ");
+    let others = all.len().saturating_sub(MOST_NAMES);
+    match (all.is_empty(), others) {
+        (true, _) => None,
+        (_, 0) => Some(text),
+        _ => Some(format!("{text} and {others} more")),
     }
-    (!text.is_empty()).then_some(text)
 }
 
 #[cfg(test)]
