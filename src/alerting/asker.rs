@@ -34,12 +34,17 @@ impl Asker {
         let setting = self.setting(server);
         match self {
             Self::Command => {
+                let section = server.to_lowercase();
                 format!(
-                    "give a user and a password in {setting}, as in https://user:password@host."
+                    "give a user and a password in {setting}, as in https://user:password@host, or `{section}.url` \
+                     with a login in the configuration."
                 )
             }
             Self::Exporter => {
-                format!("the exporter sends no user: give {setting} an address that wants none.")
+                let section = server.to_lowercase();
+                format!(
+                    "give the exporter a login: `{section}.user` and `{section}.password_file`, or `{section}.token_file`."
+                )
             }
         }
     }

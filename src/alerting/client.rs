@@ -3,7 +3,7 @@
 use std::fmt;
 
 use reqwest::redirect::Policy;
-use reqwest::{Client as HttpClient, Response, StatusCode, header};
+use reqwest::{Client as HttpClient, RequestBuilder, Response, StatusCode, header};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize as _, Deserializer};
 use serde_json::Value;
@@ -13,6 +13,7 @@ use url::Url;
 
 use super::asker::Asker;
 use crate::base::loopback::is_loopback;
+use crate::base::server_access::{Login, ServerAccess};
 
 /// Bytes of an answer. The alerts of ten thousand failing jobs fit.
 const LARGEST_BODY: usize = 64 << 20;
@@ -24,7 +25,7 @@ const EXCERPT: usize = 200;
 pub(super) struct Client {
     name: &'static str,
     asker: Asker,
-    base: Url,
+    server: ServerAccess,
     http: HttpClient,
     /// One request at a time.
     turn: Mutex<()>,
@@ -32,7 +33,7 @@ pub(super) struct Client {
 
 /// The HTTP client cannot be built.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot ask {name}: {source}; check the certificates of this machine")]
+#[error("cannot ask {name}: {source}; check the certificates of this machine and the `ca_file`")]
 pub struct ClientError {
     name: &'static str,
     source: reqwest::Error,
@@ -74,7 +75,11 @@ pub fn server_url(text: &str) -> Result<Url, String> {
 
 impl Client {
     /// A client of the server with this name.
-    pub(super) fn new(name: &'static str, base: Url, asker: Asker) -> Result<Self, ClientError> {
+    pub(super) fn new(
+        name: &'static str,
+        server: ServerAccess,
+        asker: Asker,
+    ) -> Result<Self, ClientError> {
         let mut builder = HttpClient::builder()
             .user_agent(concat!(
                 env!("CARGO_PKG_NAME"),
@@ -83,18 +88,20 @@ impl Client {
             ))
             .timeout(asker.timeout())
             .redirect(Policy::none());
-        if is_loopback(&base) {
+        if is_loopback(&server.url) {
             // A server on this machine is never behind the proxy of the environment.
             builder = builder.no_proxy();
         }
-        if base.scheme() == "http" {
+        builder = if server.url.scheme() == "http" {
             // Works on machines without certificates.
-            builder = builder.tls_certs_only([]);
-        }
+            builder.tls_certs_only([])
+        } else {
+            builder.tls_certs_merge(server.certificates.iter().cloned())
+        };
         Ok(Self {
             name,
             asker,
-            base,
+            server,
             http: builder
                 .build()
                 .map_err(|source| ClientError { name, source })?,
@@ -104,7 +111,7 @@ impl Client {
 
     /// The address without a password.
     pub(super) fn url(&self) -> String {
-        let mut url = self.base.clone();
+        let mut url = self.server.url.clone();
         // Fails only for addresses that cannot have a password.
         let _ = url.set_password(None);
         let _ = url.set_username("");
@@ -137,10 +144,10 @@ impl Client {
     ) -> Result<T, AskError> {
         let failed = |found| self.failed(found);
         let _turn = self.turn.lock().await;
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}{path}", self.base.path()));
+        let mut url = self.server.url.clone();
+        url.set_path(&format!("{}{path}", url.path()));
         url.query_pairs_mut().extend_pairs(query);
-        let response = self.http.get(url).send().await;
+        let response = self.signed(self.http.get(url)).send().await;
         let response = response.map_err(|error| failed(Found::silence(error, self.asker)))?;
         let status = response.status();
         let kind = response.headers().get(header::CONTENT_TYPE);
@@ -160,6 +167,24 @@ impl Client {
         reading
             .unwrap_or_else(|_| Err(serde::de::Error::custom("the program is ending")))
             .map_err(|error| failed(Found::OtherJson(error)))
+    }
+}
+
+impl Client {
+    /// Adds what the server wants to know of who asks.
+    fn signed(&self, mut request: RequestBuilder) -> RequestBuilder {
+        if let Some(tenant) = &self.server.tenant {
+            request = request.header("X-Scope-OrgID", tenant);
+        }
+        let unsigned = || request.try_clone();
+        let signed = match &self.server.login {
+            None => None,
+            Some(Login::Password { user, password }) => {
+                password.with(|password| Some(unsigned()?.basic_auth(user, Some(password))))
+            }
+            Some(Login::Token(token)) => token.with(|token| Some(unsigned()?.bearer_auth(token))),
+        };
+        signed.flatten().unwrap_or(request)
     }
 }
 
@@ -275,7 +300,7 @@ mod tests {
     fn the_address_of_a_server_ends_in_a_slash_and_is_shown_without_its_password() {
         let url = server_url("https://me:secret@x.example/prometheus").unwrap();
         assert_eq!(url.path(), "/prometheus/");
-        let client = Client::new("Prometheus", url, Asker::Command).unwrap();
+        let client = Client::new("Prometheus", url.into(), Asker::Command).unwrap();
         assert_eq!(client.url(), "https://x.example/prometheus");
         for text in ["x.example", "ftp://x.example", "http://x.example/?a"] {
             assert!(

@@ -1,12 +1,12 @@
 //! Prometheus' API: queries, and the alert rules with their alerts.
 
 use serde::Deserialize;
-use url::Url;
 
 use super::asker::Asker;
 use super::client::{AskError, Client, ClientError, optional_unix, unix};
 use super::labels::{JobLabels, Labels, label, quoted};
 use super::links::Annotations;
+use crate::base::server_access::ServerAccess;
 
 pub(super) struct Prometheus(Client);
 
@@ -76,8 +76,8 @@ struct QueryData {
 }
 
 impl Prometheus {
-    pub(super) fn new(url: Url, asker: Asker) -> Result<Self, ClientError> {
-        Client::new("Prometheus", url, asker).map(Self)
+    pub(super) fn new(server: ServerAccess, asker: Asker) -> Result<Self, ClientError> {
+        Client::new("Prometheus", server, asker).map(Self)
     }
 
     pub(super) fn url(&self) -> String {

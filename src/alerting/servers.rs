@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use url::Url;
-
 use super::alertmanager::{Alertmanager, Routed};
 use super::alerts::joined;
 use super::asker::Asker;
@@ -17,6 +15,7 @@ use super::links::{alertmanager_of, silence_of_job};
 use super::prometheus::{AlertRule, Prometheus};
 use super::report::{Overview, Report, ServerReport};
 use super::thresholds::{Threshold, checks};
+use crate::base::server_access::ServerAccess;
 
 /// The servers to ask, as far as their addresses are known. Answers about all alerts are used again for some seconds.
 pub struct Servers {
@@ -50,12 +49,12 @@ impl Servers {
     ///
     /// If this machine cannot speak TLS.
     pub fn new(
-        prometheus: Option<Url>,
-        alertmanager: Option<Url>,
+        prometheus: Option<ServerAccess>,
+        alertmanager: Option<ServerAccess>,
         asker: Asker,
     ) -> Result<Self, ClientError> {
-        let prometheus = prometheus.map(|url| Prometheus::new(url, asker));
-        let alertmanager = alertmanager.map(|url| Alertmanager::new(url, asker));
+        let prometheus = prometheus.map(|server| Prometheus::new(server, asker));
+        let alertmanager = alertmanager.map(|server| Alertmanager::new(server, asker));
         Ok(Self {
             asker,
             prometheus: prometheus.transpose()?,

@@ -135,8 +135,13 @@ impl ConfigArgs {
 }
 
 impl StoreArgs {
-    /// The sections that the commands on the saved state need.
+    /// The sections that the commands on the saved state need, which do without secrets.
     pub(super) fn config(&self) -> anyhow::Result<StateConfig> {
+        Ok(self.config_with_secrets()?.0)
+    }
+
+    /// The same, with the secrets that cannot be read.
+    pub(super) fn config_with_secrets(&self) -> anyhow::Result<(StateConfig, Option<Problems>)> {
         let overrides = Overrides {
             store_directory: self.store_directory.clone(),
             ..Overrides::default()

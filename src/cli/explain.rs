@@ -17,6 +17,7 @@ use super::job_facts::{facts, print_window};
 use super::saved::{TimelineFilter, entry, name, selected, unknown_job};
 use super::table::{minute, print_aligned, printable};
 use crate::alerting::{Asker, JobLabels, Report, Servers, server_url};
+use crate::base::server_access::ServerAccess;
 use crate::config::StateConfig;
 use crate::http::{JobEntry, JobView};
 use crate::store::Saved;
@@ -80,7 +81,10 @@ pub async fn run(
     clock: &dyn Clock,
     console: &mut Console<'_>,
 ) -> anyhow::Result<()> {
-    let config = args.store.config()?;
+    let (config, unread) = args.store.config_with_secrets()?;
+    if let Some(unread) = unread {
+        tracing::warn!("servers are asked without a login: {unread}");
+    }
     let filter = TimelineFilter {
         project: Some(args.project.clone()),
         ref_name: args.ref_name.clone(),
@@ -89,11 +93,10 @@ pub async fn run(
     let saved = selected(&config, &filter, console).await?;
     let now = clock.now().duration_since(SystemTime::UNIX_EPOCH);
     let now = now.map_or(0, |now| now.as_secs().try_into().unwrap_or(i64::MAX));
-    let prometheus = args
-        .prometheus_url
-        .clone()
-        .or(config.prometheus_url.clone());
-    let alertmanager = (args.alertmanager_url.clone()).or(config.alertmanager_url.clone());
+    // A login is for the server of the configuration alone.
+    let given = |url: &Option<Url>| url.clone().map(ServerAccess::from);
+    let prometheus = given(&args.prometheus_url).or(config.prometheus.clone());
+    let alertmanager = given(&args.alertmanager_url).or(config.alertmanager.clone());
     let is_asked = prometheus.is_some();
     let servers = Servers::new(prometheus, alertmanager, Asker::Command)?;
     let mut found = Vec::new();

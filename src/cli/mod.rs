@@ -20,6 +20,7 @@ pub mod state;
 
 mod job_facts;
 mod saved;
+mod start_log;
 mod table;
 
 use std::process::ExitCode;
@@ -30,7 +31,6 @@ use clap::CommandFactory as _;
 
 use self::args::{Cli, Command};
 use self::common::{ConfigArgs, Console, load};
-use crate::base::build_info;
 use crate::config::Config;
 use crate::daemon::{Daemon, Ended};
 
@@ -49,7 +49,7 @@ pub async fn run(
         None => {
             let config = load(&cli.config, env)?;
             logging::start(log, env);
-            tracing::info!(gitlab = %config.gitlab.url, version = build_info::VERSION, revision = build_info::REVISION, "starting");
+            start_log::tell(&config, cli.config.config_file.as_deref());
             return Box::pin(run_daemon(config, cli.config)).await;
         }
         Some(Command::CheckConfig(args)) => return Ok(check_config::run(&args, env, console)?),

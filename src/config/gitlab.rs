@@ -177,7 +177,8 @@ fn token_of_credential(
     (read.map_err(refuse).ok(), Some(path))
 }
 
-fn certificates(content: &[u8]) -> Result<Vec<Certificate>, String> {
+/// The certificates of a PEM file.
+pub(super) fn certificates(content: &[u8]) -> Result<Vec<Certificate>, String> {
     let certificates = Certificate::from_pem_bundle(content).unwrap_or_default();
     if certificates.is_empty() {
         return Err("the file holds no PEM certificate".to_owned());

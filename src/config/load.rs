@@ -23,7 +23,7 @@ use super::regexes::RegexBudget;
 use super::remediation::{self, Remediation};
 use super::remediation_rule;
 use super::section::Section;
-use super::services::{self, ALERTMANAGER_URL, PROMETHEUS_URL};
+use super::services;
 use super::settings::Setting;
 use super::store::{self, Store};
 use super::url::{base_url, route_prefix};
@@ -34,6 +34,7 @@ use super::webhooks::{self, Webhooks};
 use super::word::Word as _;
 use super::yaml;
 use crate::base::listen_address::ListenAddress;
+use crate::base::server_access::ServerAccess;
 
 /// A whole configuration without problems. Printing it shows no secret.
 #[derive(Debug, Clone)]
@@ -74,10 +75,10 @@ pub struct Config {
     pub show_logs: Option<bool>,
     /// Whether `POST /-/reload` is served.
     pub enables_lifecycle: bool,
-    /// Where pages get alerts from; the path ends in `/`.
-    pub prometheus_url: Option<Url>,
-    /// Where pages get silences and receivers from; the path ends in `/`.
-    pub alertmanager_url: Option<Url>,
+    /// Where pages get alerts from.
+    pub prometheus: Option<ServerAccess>,
+    /// Where pages get silences and receivers from.
+    pub alertmanager: Option<ServerAccess>,
     given: Given,
     settings: Vec<Setting>,
 }
@@ -91,10 +92,10 @@ pub struct StateConfig {
     pub owners: Owners,
     /// Where the state is kept.
     pub store: Store,
-    /// Where Prometheus is asked for alerts; the path ends in `/`.
-    pub prometheus_url: Option<Url>,
-    /// Where Alertmanager is asked for silences; the path ends in `/`.
-    pub alertmanager_url: Option<Url>,
+    /// Where Prometheus is asked for alerts.
+    pub prometheus: Option<ServerAccess>,
+    /// Where Alertmanager is asked for silences.
+    pub alertmanager: Option<ServerAccess>,
 }
 
 keys! {
@@ -243,8 +244,8 @@ impl Config {
             classification,
             owners: state.owners,
             store: state.store,
-            prometheus_url: state.prometheus_url,
-            alertmanager_url: state.alertmanager_url,
+            prometheus: state.prometheus,
+            alertmanager: state.alertmanager,
             webhooks: Webhooks::read(&root.section("webhooks")),
             remediation,
             limits: Limits::read(&root.section("limits")),
@@ -347,13 +348,17 @@ impl GitLab {
 }
 
 impl StateConfig {
-    /// Loads and checks these sections; without a file, from flags and defaults alone.
+    /// Loads and checks these sections; without a file, from flags and defaults alone. Also returns which secrets cannot be
+    /// read: most commands need none.
     ///
     /// # Errors
     ///
     /// Every problem of these sections, and every section that does not exist.
-    pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Self, Problems> {
-        load(file, overrides, |root, _| {
+    pub fn load(
+        file: Option<&Path>,
+        overrides: &Overrides,
+    ) -> Result<(Self, Option<Problems>), Problems> {
+        load_leniently(file, overrides, |root, _| {
             let (counting, _) = counting::read(&root.section("counting"));
             Self::read(root, counting)
         })
@@ -364,8 +369,8 @@ impl StateConfig {
             counting,
             owners: Owners::read(&root.section("owners")),
             store: Store::read(&root.section("store")),
-            prometheus_url: root.section("prometheus").read(&PROMETHEUS_URL),
-            alertmanager_url: root.section("alertmanager").read(&ALERTMANAGER_URL),
+            prometheus: services::read(&root.section("prometheus"), &services::PROMETHEUS),
+            alertmanager: services::read(&root.section("alertmanager"), &services::ALERTMANAGER),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::section::Section;
 use super::url::http_url;
 use super::value_type::Form;
 use super::word::words;
+use crate::base::compress::Compress;
 use crate::base::s3_options::{Encryption, S3Options};
 
 /// Where the state is kept.
@@ -20,6 +21,8 @@ pub struct Store {
     pub location: Location,
     /// Longest time a change waits before it is saved.
     pub save_interval: Duration,
+    /// Which documents are compressed.
+    pub compress: Compress,
 }
 
 /// A directory or a bucket.
@@ -31,6 +34,7 @@ pub enum Location {
     S3(S3Options),
 }
 
+words!(Compress { Auto = "auto", Never = "never" });
 words!(Encryption { Aes256 = "AES256", Kms = "aws:kms", KmsDsse = "aws:kms:dsse" });
 
 keys! {
@@ -93,6 +97,10 @@ keys! {
     SAVE_INTERVAL: Key<Duration> = Key::duration("store.save_interval", Duration::from_millis(100))
         .default("10s")
         .doc("Longest time a change waits before it is saved.");
+
+    COMPRESS: Key<Compress> = Key::word("store.compress")
+        .default("auto")
+        .doc("`auto`: documents of more than 64 KiB are compressed with gzip. `never`: none are, and those that are compressed are saved again at the start, as an earlier version needs them.");
 }
 
 impl Store {
@@ -108,6 +116,7 @@ impl Store {
         Self {
             location: s3.unwrap_or(directory),
             save_interval: section.get(&SAVE_INTERVAL),
+            compress: section.get(&COMPRESS),
         }
     }
 }

@@ -58,14 +58,11 @@ pub(super) struct Running {
 
 /// Prometheus and Alertmanager; `None` if neither has an address.
 fn monitor(config: &Config) -> Result<Option<Arc<Monitor>>, DaemonError> {
-    let urls = (
-        config.prometheus_url.clone(),
-        config.alertmanager_url.clone(),
-    );
-    if urls == (None, None) {
+    let (prometheus, alertmanager) = (config.prometheus.clone(), config.alertmanager.clone());
+    if prometheus.is_none() && alertmanager.is_none() {
         return Ok(None);
     }
-    let servers = Servers::new(urls.0, urls.1, Asker::Exporter)?;
+    let servers = Servers::new(prometheus, alertmanager, Asker::Exporter)?;
     Ok(Some(Arc::new(Monitor::new(servers))))
 }
 

@@ -53,8 +53,9 @@ struct Waiting {
 }
 
 impl LogQueue {
-    /// Takes the failures whose logs were not read yet.
-    pub(super) fn offer(&self, project_id: u64, rows: &TimelineRows) {
+    /// Takes the failures whose logs were not read yet. Returns whether there was room for all.
+    pub(super) fn offer(&self, project_id: u64, rows: &TimelineRows) -> bool {
+        let mut has_room = true;
         let mut waiting = self.waiting();
         for row in &rows.jobs {
             let Some(failing) = row.figures.failing.as_ref().filter(|f| !f.log_was_read) else {
@@ -64,7 +65,11 @@ impl LogQueue {
                 continue;
             };
             let is_known = waiting.known.contains(&job_id) || waiting.given_up.contains(&job_id);
-            if is_known || waiting.queue.len() >= LONGEST_QUEUE {
+            if is_known {
+                continue;
+            }
+            if waiting.queue.len() >= LONGEST_QUEUE {
+                has_room = false;
                 continue;
             }
             waiting.known.insert(job_id);
@@ -82,6 +87,7 @@ impl LogQueue {
         }
         drop(waiting);
         self.filled.notify_one();
+        has_room
     }
 
     /// How many logs wait.

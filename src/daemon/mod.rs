@@ -33,6 +33,7 @@ mod steady_offset;
 pub mod storage;
 mod telemetry;
 mod webhooks;
+mod writers;
 
 use crate::base::build_info;
 use std::io;

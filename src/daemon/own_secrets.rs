@@ -19,7 +19,7 @@ const VARIABLES: [&str; 3] = [
 
 /// The secrets; the client adds its access tokens.
 pub(super) struct OwnSecrets {
-    hooks: Vec<Arc<LiveSecret<str>>>,
+    live: Vec<Arc<LiveSecret<str>>>,
     /// They stay the same.
     others: Vec<SecretString>,
 }
@@ -33,9 +33,11 @@ impl OwnSecrets {
             .iter()
             .flat_map(|hooks| &hooks.secrets);
         let hooks = hooks.filter_map(|secret| secret.token.clone());
+        let servers = config.prometheus.iter().chain(&config.alertmanager);
+        let logins = servers.filter_map(|server| Some(server.login.as_ref()?.secret().clone()));
         let variables = VARIABLES.iter().filter_map(|name| env::var(name).ok());
         Self {
-            hooks: hooks.collect(),
+            live: hooks.chain(logins).collect(),
             others: variables
                 .map(SecretString::from)
                 .chain(of_remediation(config))
@@ -52,8 +54,8 @@ impl OwnSecrets {
 
     /// All but the tokens of the client.
     pub(super) fn all(&self) -> Vec<SecretString> {
-        let hooks = self.hooks.iter().flat_map(|hook| hook.all());
-        hooks.chain(self.others.iter().cloned()).collect()
+        let live = self.live.iter().flat_map(|secret| secret.all());
+        live.chain(self.others.iter().cloned()).collect()
     }
 }
 

@@ -12,10 +12,11 @@ use super::expiry::ExpiryTimer;
 use super::gitlab_clock::GitLabClock;
 use super::journal::Journal;
 use super::loading::report_quarantined;
-use super::state::{ProjectBatch, State};
+use super::state::{ProjectBatch, State, Unsaved};
+use super::writers::{WRITERS, Writers};
 use crate::base::DAY;
 use crate::base::backoff::Backoff;
-use crate::store::{Aside, Saved, Store, StoreError, Written};
+use crate::store::{Aside, Store, StoreError, Written};
 use ci_history::Timestamp;
 
 /// Longest pause between two attempts to save into a store that is away. An attempt costs few requests, and a
@@ -111,23 +112,23 @@ impl Saver {
     /// Saves the changed timelines, and removes the documents of dropped ones. A document that fails is tried again
     /// in the next round, and the others go on, unless the store is away.
     async fn save_round(&self) -> Round {
-        let away = AtomicBool::new(false);
+        let writers = Writers::new();
+        let away = &writers.away;
         let mut round = Round {
             saved: 0,
-            error: self.copy_to_attic(&away).await,
+            error: self.copy_to_attic(away).await,
         };
-        let batches = self.state.take_unsaved();
+        let batches = self.state.unsaved();
         let saving = batches
             .into_iter()
-            .map(|batch| self.save_batch(batch, &away));
-        let mut results = stream::iter(saving).buffer_unordered(self.store.parallel_saves());
+            .map(|batch| self.save_batch(batch, &writers));
+        let mut results = stream::iter(saving).buffer_unordered(WRITERS);
         while let Some(batch) = results.next().await {
-            round.saved += batch.saved;
-            round.error = round.error.or(batch.error);
+            round.add(batch);
         }
-        self.save_memories(&away).await;
+        self.save_memories(away).await;
         // Histories that moved to another document are saved there by now.
-        let removed = self.remove_dropped(&away).await;
+        let removed = self.remove_dropped(away).await;
         round.error = round.error.or(removed);
         let telemetry = self.state.telemetry();
         telemetry.unsaved_timelines(self.state.unsaved_count());
@@ -142,7 +143,7 @@ impl Saver {
             let id = memory.project_id;
             (id, unless_away(away, self.store.save_memory(&memory)).await)
         });
-        let mut results = stream::iter(saving).buffer_unordered(self.store.parallel_saves());
+        let mut results = stream::iter(saving).buffer_unordered(WRITERS);
         while let Some((id, result)) = results.next().await {
             self.memory_saved(id, result);
         }
@@ -220,47 +221,70 @@ impl Saver {
 
     /// Saves the changed timelines of one project. Only the last document gets the new watermark, and
     /// only if all before it are saved: a watermark never promises more than the documents hold.
-    async fn save_batch(&self, batch: ProjectBatch, away: &AtomicBool) -> Round {
+    async fn save_batch(&self, batch: ProjectBatch, writers: &Writers) -> Round {
+        let Some((last, others)) = batch.timelines.split_last() else {
+            return Round::default();
+        };
+        let of_refs = others.chunk_by(|a, b| a.key.ref_name == b.key.ref_name);
+        let of_refs: Vec<_> = of_refs.map(<[Unsaved]>::to_vec).collect();
+        let saving = of_refs
+            .into_iter()
+            .map(|of_ref| self.save_ref(of_ref, writers));
+        let mut results = stream::iter(saving).buffer_unordered(WRITERS);
         let mut result = Round::default();
-        let last = batch.timelines.len() - 1;
-        for (index, mut saved) in batch.timelines.into_iter().enumerate() {
-            if away.load(Ordering::Relaxed) {
-                self.state.save_again(&saved.timeline.key);
-                continue;
-            }
-            let complete = index == last && result.saved == last;
-            if complete {
-                saved.watermark = batch.watermark;
-            }
-            match self.save_one(saved).await {
-                Ok(()) => {
-                    result.saved += 1;
-                    if complete {
-                        self.state.saved_up_to(batch.project_id, batch.watermark);
-                    }
-                }
-                Err(error) => {
-                    away.fetch_or(error.is_outage(), Ordering::Relaxed);
-                    result.error.get_or_insert(error);
-                }
-            }
+        while let Some(of_ref) = results.next().await {
+            result.add(of_ref);
+        }
+        let is_complete = result.saved == others.len();
+        let watermark = batch.watermark.filter(|_| is_complete);
+        let of_last = self.save_one(last, watermark, writers).await;
+        if is_complete && of_last.saved == 1 {
+            self.state.saved_up_to(batch.project_id, batch.watermark);
+        }
+        result.add(of_last);
+        result
+    }
+
+    /// One after the other, in their order.
+    async fn save_ref(&self, of_ref: Vec<Unsaved>, writers: &Writers) -> Round {
+        let mut result = Round::default();
+        for unsaved in &of_ref {
+            result.add(self.save_one(unsaved, None, writers).await);
         }
         result
     }
 
-    async fn save_one(&self, saved: Saved) -> Result<(), StoreError> {
-        let key = saved.timeline.key.clone();
+    /// Copies a timeline out of the state as soon as there is room, and saves it. Nothing happens while the store is away.
+    async fn save_one(
+        &self,
+        unsaved: &Unsaved,
+        watermark: Option<Timestamp>,
+        writers: &Writers,
+    ) -> Round {
+        let _room = writers.room_for(unsaved.jobs).await;
+        if writers.away.load(Ordering::Relaxed) {
+            return Round::default();
+        }
+        let Some(mut saved) = self.state.begin_save(&unsaved.key) else {
+            // Dropped meanwhile: its document is removed.
+            return Round::of_one();
+        };
+        saved.watermark = watermark.or(saved.watermark);
         let telemetry = self.state.telemetry();
         match self.store.save(saved, &self.state.policy.rules).await {
             Ok(written) => {
                 telemetry.state_saved(self.clock.local_now());
                 self.take_written(&written);
-                Ok(())
+                Round::of_one()
             }
             Err(error) => {
                 telemetry.state_save_failed();
-                self.state.save_again(&key);
-                Err(error)
+                self.state.save_again(&unsaved.key);
+                writers.away.fetch_or(error.is_outage(), Ordering::Relaxed);
+                Round {
+                    saved: 0,
+                    error: Some(error),
+                }
             }
         }
     }
@@ -281,6 +305,22 @@ impl Saver {
 struct Round {
     saved: usize,
     error: Option<StoreError>,
+}
+
+impl Round {
+    fn of_one() -> Self {
+        Self {
+            saved: 1,
+            error: None,
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.saved += other.saved;
+        if self.error.is_none() {
+            self.error = other.error;
+        }
+    }
 }
 
 /// `Ok(false)` if the store is away.

@@ -14,10 +14,12 @@ pub async fn open(config: &config::Store, gitlab: Option<&Url>) -> Result<Store,
     let s3 = match &config.location {
         Location::Directory(directory) => {
             let directory = Directory::open(directory)?.of_instance(instance);
+            let directory = directory.compressing(config.compress);
             return Ok(Store::Directory(Arc::new(directory)));
         }
         Location::S3(s3) => S3::new(s3.clone()).await.of_instance(instance),
     };
+    let s3 = s3.compressing(config.compress);
     let store = Store::S3(Arc::new(s3));
     match store.check().await {
         Err(error) if error.is_lasting() => Err(error),

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use ci_history::{PipelineObservation, Status, Timestamp};
 use http::Response;
 use serde::Deserialize;
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::answer::excerpt;
 use super::call::check_json;
@@ -74,7 +74,24 @@ impl Client {
         projects: &[u64],
         since: Timestamp,
     ) -> Result<MovedPipelines, NotTold> {
-        let subject = format!("the pipelines of {} projects", projects.len());
+        let ids = gids(projects);
+        let question = json!({
+            "query": QUERY,
+            "operationName": "MovedPipelines",
+            "variables": {"ids": ids, "since": date_time(since).map(|time| time.to_rfc3339()), "most": MOST_PIPELINES},
+        });
+        self.ask_about_projects(projects.len(), &question, told)
+            .await
+    }
+
+    /// Asks a question about so many projects. `told` reads the answer.
+    pub(super) async fn ask_about_projects<T>(
+        &self,
+        projects: usize,
+        question: &Value,
+        told: impl Fn(&[u8]) -> Result<T, Untold>,
+    ) -> Result<T, NotTold> {
+        let subject = format!("the pipelines of {projects} projects");
         let call = self.call(Endpoint::Graphql, subject);
         let api = call.transport.api();
         let url = api.join("../graphql").unwrap_or_else(|_| api.clone());
@@ -83,13 +100,6 @@ impl Client {
             let kind = ErrorKind::CircuitOpen { retry_in };
             return Err(NotTold::Failed(call.error(&url, 0, kind)));
         }
-        let ids = projects.iter().take(MOST_PROJECTS);
-        let ids: Vec<_> = ids.map(|id| format!("gid://gitlab/Project/{id}")).collect();
-        let question = json!({
-            "query": QUERY,
-            "operationName": "MovedPipelines",
-            "variables": {"ids": ids, "since": date_time(since).map(|time| time.to_rfc3339()), "most": MOST_PIPELINES},
-        });
         let read = |answer: Response<Bytes>| {
             check_json(answer.body())?;
             Ok(answer.into_body())
@@ -120,15 +130,30 @@ impl Client {
     }
 }
 
+/// The global ids of projects, at most [`MOST_PROJECTS`].
+pub(super) fn gids(projects: &[u64]) -> Vec<String> {
+    let ids = projects.iter().take(MOST_PROJECTS);
+    ids.map(|id| format!("gid://gitlab/Project/{id}")).collect()
+}
+
 /// An answer without data.
-struct Untold {
+pub(super) struct Untold {
     message: String,
     is_too_much: bool,
 }
 
 /// The projects that an answer tells of for certain.
 fn told(body: &[u8]) -> Result<MovedPipelines, Untold> {
-    let answer: Answer<'_> = serde_json::from_slice(body).map_err(|error| Untold {
+    let (nodes, is_cut) = nodes::<ProjectNode<'_>>(body)?;
+    Ok(MovedPipelines {
+        of_projects: nodes.into_iter().filter_map(ProjectNode::told).collect(),
+        is_cut,
+    })
+}
+
+/// The projects of an answer, and whether GitLab ran out of time before the end.
+pub(super) fn nodes<'a, P: Deserialize<'a>>(body: &'a [u8]) -> Result<(Vec<P>, bool), Untold> {
+    let answer: Answer<P> = serde_json::from_slice(body).map_err(|error| Untold {
         message: format!("not the answer of GraphQL: {error}"),
         is_too_much: false,
     })?;
@@ -148,16 +173,14 @@ fn told(body: &[u8]) -> Result<MovedPipelines, Untold> {
         });
     };
     let nodes = projects.nodes.into_iter().flatten();
-    Ok(MovedPipelines {
-        of_projects: nodes.filter_map(ProjectNode::told).collect(),
-        is_cut: is_too_much,
-    })
+    Ok((nodes.collect(), is_too_much))
 }
 
 #[derive(Deserialize)]
-struct Answer<'a> {
-    #[serde(borrow, default)]
-    data: Option<Data<'a>>,
+#[serde(bound(deserialize = "P: Deserialize<'de>"))]
+struct Answer<P> {
+    #[serde(default)]
+    data: Option<Data<P>>,
     #[serde(default)]
     errors: Vec<Complaint>,
 }
@@ -169,15 +192,16 @@ struct Complaint {
 }
 
 #[derive(Deserialize)]
-struct Data<'a> {
-    #[serde(borrow, default)]
-    projects: Option<Projects<'a>>,
+#[serde(bound(deserialize = "P: Deserialize<'de>"))]
+struct Data<P> {
+    #[serde(default)]
+    projects: Option<Projects<P>>,
 }
 
 #[derive(Deserialize)]
-struct Projects<'a> {
-    #[serde(borrow)]
-    nodes: Vec<Option<ProjectNode<'a>>>,
+#[serde(bound(deserialize = "P: Deserialize<'de>"))]
+struct Projects<P> {
+    nodes: Vec<Option<P>>,
 }
 
 #[derive(Deserialize)]
@@ -197,12 +221,12 @@ struct PipelinePage {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct PageInfo {
-    has_next_page: bool,
+pub(super) struct PageInfo {
+    pub(super) has_next_page: bool,
 }
 
 #[derive(Deserialize)]
-struct PipelineNode {
+pub(super) struct PipelineNode {
     id: String,
     status: String,
     #[serde(rename = "ref")]
@@ -225,12 +249,8 @@ impl ProjectNode<'_> {
 }
 
 impl PipelineNode {
-    fn observed(self) -> Option<PipelineObservation> {
-        let time = |text: &str| times::parse(text).and_then(times::whole_seconds);
-        let created_at = match &self.created_at {
-            Some(text) => Some(time(text)?),
-            None => None,
-        };
+    pub(super) fn observed(self) -> Option<PipelineObservation> {
+        let created_at = optional_time(self.created_at.as_deref())?;
         Some(PipelineObservation {
             id: number(&self.id, "Ci::Pipeline")?,
             ref_name: Some(self.ref_name).filter(|name| !name.is_empty())?.into(),
@@ -250,8 +270,21 @@ impl PipelineNode {
     }
 }
 
+fn time(text: &str) -> Option<Timestamp> {
+    times::parse(text).and_then(times::whole_seconds)
+}
+
+/// `None` for a text that is no time.
+#[expect(
+    clippy::option_option,
+    reason = "a time that is missing is no error, one that is odd is"
+)]
+pub(super) fn optional_time(text: Option<&str>) -> Option<Option<Timestamp>> {
+    text.map_or(Some(None), |text| time(text).map(Some))
+}
+
 /// The number in a global id such as `gid://gitlab/Ci::Pipeline/314`.
-fn number(id: &str, class: &str) -> Option<u64> {
+pub(super) fn number(id: &str, class: &str) -> Option<u64> {
     let rest = id.strip_prefix("gid://gitlab/")?.strip_prefix(class)?;
     rest.strip_prefix('/')?.parse().ok().filter(|id| *id > 0)
 }

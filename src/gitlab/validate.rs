@@ -160,7 +160,10 @@ pub(super) fn attempt(read: &mut Reader, wire: &wire::Job<'_>) -> Result<TimedJo
         id,
         name: name.into(),
         stage: read.text("stage", &wire.stage)?.unwrap_or_default().into(),
-        tags: wire.tag_list.map_or_else(Arc::default, tags),
+        // A list of anything but texts counts as none.
+        tags: wire.tag_list.map_or_else(Arc::default, |list| {
+            tags(serde_json::from_str(list.get()).unwrap_or_default())
+        }),
         status,
         allow_failure: read.flag("allow_failure", &wire.allow_failure)?,
         created_at: read.time("created_at", &wire.created_at)?,
@@ -192,9 +195,8 @@ pub(super) fn attempt(read: &mut Reader, wire: &wire::Job<'_>) -> Result<TimedJo
     })
 }
 
-/// The tags of a job: sorted, with commas between them. A list of anything but texts counts as none.
-fn tags(list: &RawValue) -> Arc<str> {
-    let mut tags: Vec<Cow<'_, str>> = serde_json::from_str(list.get()).unwrap_or_default();
+/// The tags of a job: sorted, with commas between them.
+pub(super) fn tags(mut tags: Vec<Cow<'_, str>>) -> Arc<str> {
     tags.retain(|tag| !tag.trim().is_empty());
     tags.sort_unstable();
     tags.dedup();

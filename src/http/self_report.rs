@@ -67,10 +67,14 @@ pub struct FirstRound {
     pub has_ended: bool,
     /// Watched projects.
     pub projects: usize,
-    /// Projects that were polled without an error.
+    /// Projects that were polled without an error, or whose newest pipelines were read.
     pub polled: usize,
     /// Projects and names whose last poll failed.
     pub failing: usize,
+    /// Projects with older pipelines that are still to be read.
+    pub with_past: usize,
+    /// Time until it is over, if it goes on as it went.
+    pub time_left: Option<Duration>,
 }
 
 /// The use of a configured limit where it is highest.

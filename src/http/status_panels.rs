@@ -29,6 +29,12 @@ fn polling(view: &StatusView) -> Markup {
             dl.facts {
                 dt { "First round" }
                 dd { @if round.ended { "✓ ended" } @else { "… " (round.projects_polled) " of " (round.projects) } }
+                @if let Some(left) = round.seconds_left {
+                    dt { "Time left" } dd { "about " (span(left.as_secs_f64())) }
+                }
+                @if round.projects_with_past > 0 {
+                    dt { "Older pipelines" } dd { "still to be read of " (round.projects_with_past) " projects" }
+                }
                 dt { "Projects polled" } dd { (round.projects_polled) " of " (round.projects) }
                 dt { "Last poll failed" } dd { (round.projects_failing) }
                 dt { "Refs and tracks" } dd { (view.exposed.timelines) }

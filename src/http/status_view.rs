@@ -98,6 +98,9 @@ pub(super) struct RoundView {
     pub(super) projects: usize,
     pub(super) projects_polled: usize,
     pub(super) projects_failing: usize,
+    pub(super) projects_with_past: usize,
+    #[serde(serialize_with = "some_seconds")]
+    pub(super) seconds_left: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -223,6 +226,8 @@ impl StatusView {
                 projects: report.first_round.projects,
                 projects_polled: report.first_round.polled,
                 projects_failing: report.first_round.failing,
+                projects_with_past: report.first_round.with_past,
+                seconds_left: report.first_round.time_left,
             },
             exposed: ExposedView {
                 timelines: figures.timelines,

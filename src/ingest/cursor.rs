@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::events::Resume;
 use super::family::Family;
+use super::looks::NEWEST;
 use super::open::OpenPipelines;
 use super::pending::{PendingReads, ReadPlan};
-use super::sight::{ReadJobs, Sight, sight_of};
+use super::sight::{ReadJobs, Sight, may_move_on, sight_of};
 use ci_history::{PipelineObservation, Timestamp};
 
 /// How far a listing reaches back into the one before: rows become visible some time after they are stamped
@@ -43,6 +44,10 @@ pub(super) struct PollCursor {
     /// Pipelines whose jobs may move without the pipeline moving.
     open: OpenPipelines,
     pending: PendingReads,
+    /// Pipelines to be read once the newest ones of every project were.
+    past: BTreeMap<u64, PipelineObservation>,
+    /// Sights of the pipelines of the first look, which are to be read again with the past.
+    looked_at: HashMap<u64, Sight>,
     /// Whether the last listing brought anything to read.
     moved: bool,
 }
@@ -70,6 +75,7 @@ impl PollCursor {
         self.known_refs.clear();
         self.backfill = true;
         self.open.retain_refs(&is_watched);
+        self.past.retain(|_, it| is_watched(&it.ref_name));
         self.pending.retain_refs(is_watched);
     }
 
@@ -80,6 +86,7 @@ impl PollCursor {
         self.backfill = true;
         self.read.clear();
         self.open.retain_refs(stays);
+        self.past.retain(|_, it| stays(&it.ref_name));
         self.pending.retain_refs(stays);
     }
 
@@ -106,7 +113,8 @@ impl PollCursor {
 
     /// Whether polling has read a pipeline, or is to read it.
     pub(super) fn knows(&self, id: u64) -> bool {
-        self.is_open(id) || self.read.contains_key(&id) || self.pending.include(id)
+        let is_to_be_read = self.pending.include(id) || self.past.contains_key(&id);
+        self.is_open(id) || self.read.contains_key(&id) || is_to_be_read
     }
 
     /// A pipeline that was not seen to end, by its own id or the id of a child that was not.
@@ -131,7 +139,8 @@ impl PollCursor {
             let sight = sight_of(&pipeline);
             if self.read.get(&pipeline.id) == Some(&sight) {
                 still_listed.insert(pipeline.id, sight);
-            } else {
+            } else if (self.past.get(&pipeline.id)).is_none_or(|it| sight_of(it) != sight) {
+                self.past.remove(&pipeline.id);
                 self.moved |= !self.pending.has_seen(&pipeline);
                 wanted.insert(pipeline.id, pipeline);
             }
@@ -147,6 +156,56 @@ impl PollCursor {
         // While nothing was ever listed there is no time to list from: the newest are listed again.
         self.backfill = self.listed.is_none();
         self.pending.replace(wanted, now)
+    }
+
+    /// A pipeline was seen by the first look.
+    pub(super) fn looked_at(&mut self, pipeline: &PipelineObservation) {
+        self.looked_at.insert(pipeline.id, sight_of(pipeline));
+    }
+
+    /// Puts off what a first listing brought, but for the newest pipelines of the first ref, which the first look may have
+    /// shown already, and for all that go on.
+    pub(super) fn put_off_past(&mut self, plan: ReadPlan, first_ref: Option<&str>) -> ReadPlan {
+        let looked_at = std::mem::take(&mut self.looked_at);
+        let mut fresh = Vec::new();
+        let mut of_first_ref = 0;
+        for pipeline in plan.fresh.into_iter().rev() {
+            if first_ref.is_none_or(|name| *pipeline.ref_name == *name) {
+                of_first_ref += 1;
+            } else if !may_move_on(pipeline.status) {
+                self.past.insert(pipeline.id, pipeline);
+                continue;
+            }
+            let is_shown = looked_at.get(&pipeline.id) == Some(&sight_of(&pipeline));
+            if may_move_on(pipeline.status) || (of_first_ref <= NEWEST && !is_shown) {
+                fresh.push(pipeline);
+            } else {
+                self.past.insert(pipeline.id, pipeline);
+            }
+        }
+        fresh.reverse();
+        for id in self.past.keys() {
+            self.pending.remove(*id);
+        }
+        ReadPlan { fresh, ..plan }
+    }
+
+    /// Whether pipelines were put off.
+    pub(super) fn has_past(&self) -> bool {
+        !self.past.is_empty()
+    }
+
+    /// The oldest pipelines that were put off, to be read now. Older ones must not come after newer ones.
+    pub(super) fn take_past(&mut self, most: usize) -> Vec<PipelineObservation> {
+        let mut taken = Vec::new();
+        while taken.len() < most {
+            let Some((_, pipeline)) = self.past.pop_first() else {
+                break;
+            };
+            self.pending.add(pipeline.clone());
+            taken.push(pipeline);
+        }
+        taken
     }
 
     /// The pipelines to read again at once: their jobs contradicted their status.
@@ -168,6 +227,7 @@ impl PollCursor {
         now: Timestamp,
     ) -> bool {
         self.pending.remove(pipeline.id);
+        self.past.remove(&pipeline.id);
         self.read.insert(pipeline.id, sight_of(pipeline));
         self.open.read(pipeline, jobs, now)
     }
@@ -197,6 +257,7 @@ impl PollCursor {
     /// GitLab no longer knows a pipeline.
     pub(super) fn removed(&mut self, id: u64) {
         self.pending.remove(id);
+        self.past.remove(&id);
         self.open.remove(id);
         self.read.remove(&id);
     }
@@ -208,7 +269,8 @@ impl PollCursor {
 
     /// Up to when everything was read; `None` while the watermark waits for a pipeline.
     pub(super) fn watermark(&self) -> Option<Timestamp> {
-        self.listed.filter(|_| !self.pending.holds_watermark())
+        let is_held = self.pending.holds_watermark() || self.has_past();
+        self.listed.filter(|_| !is_held)
     }
 }
 

@@ -17,6 +17,17 @@ use ci_history::{PipelineObservation, is_another};
 /// A cycle gives up after so many errors in a row that may concern single pipelines.
 const ERRORS_IN_A_ROW: u32 = 3;
 
+/// Pipelines of the past that a project reads before others have their turn.
+const PAST_AT_ONCE: usize = 5;
+
+/// What a project's first cycle does with all but its newest pipelines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Past {
+    Read,
+    /// They are read once the newest pipelines of every project were.
+    PutOff,
+}
+
 /// Why a cycle failed.
 #[derive(Debug)]
 pub(super) struct CycleError {
@@ -35,14 +46,17 @@ impl CycleError {
 }
 
 impl Poller {
-    /// Runs one cycle, which lists what moved unless a sweep has. What was read is handed over even if something else failed; returns the first error.
+    /// Runs one cycle, which lists what moved unless a sweep has. What was read is handed over even if something else
+    /// failed; returns the first error.
     pub(super) async fn cycle(
         &self,
         project: &Project,
         cursor: &mut PollCursor,
         swept: Option<Swept>,
+        past: Past,
     ) -> Result<(), CycleError> {
         let reader = &self.reader;
+        let is_first = cursor.updated_after().is_none();
         let mut listed = self.list(project, cursor, swept).await?;
         self.ask_for_contradicted(project, &listed.pipelines).await;
         let lost = self.events.refs_to_read_back(project);
@@ -51,7 +65,13 @@ impl Poller {
             listed = self.list(project, cursor, None).await?;
         }
         let now = reader.observations.gitlab_now();
-        let ReadPlan { fresh, again } = cursor.take_listing(listed, now);
+        let mut plan = cursor.take_listing(listed, now);
+        if is_first && past == Past::PutOff {
+            let branch = project.default_branch.as_deref();
+            let is_watched = |name: &&str| reader.watch.refs.matches(name, branch);
+            plan = cursor.put_off_past(plan, branch.filter(is_watched));
+        }
+        let ReadPlan { fresh, again } = plan;
         let mut read = reader.read(project, cursor, fresh).await;
         if !again.is_empty() {
             // A pipeline that failed the last time may take long to fail again.
@@ -100,6 +120,20 @@ impl Poller {
             tracing::debug!("not read again: {error}");
         }
         self.events.publish(project);
+    }
+}
+
+impl Poller {
+    /// Reads some of the pipelines that were put off. Those that fail are met again by the next cycle. Returns whether
+    /// the next ones can be read.
+    pub(super) async fn read_past(&self, project: &Project, cursor: &mut PollCursor) -> bool {
+        let wanted = cursor.take_past(PAST_AT_ONCE);
+        let read = self.reader.read(project, cursor, wanted).await;
+        if let Err(error) = &read {
+            tracing::debug!("the past is read later: {error}");
+        }
+        self.events.publish(project);
+        read.is_ok()
     }
 }
 

@@ -74,6 +74,19 @@ pub struct SweepReport {
     pub size: usize,
 }
 
+/// How far polling is since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PollProgress {
+    /// Projects of the first discovery.
+    pub projects: usize,
+    /// Those whose newest pipelines were read, or that failed.
+    pub tried: usize,
+    /// Projects with older pipelines that are still to be read.
+    pub with_past: usize,
+    /// Whether all projects of the first discovery were tried.
+    pub is_over: bool,
+}
+
 /// Takes what was read of pipelines.
 pub trait Observations: Send + Sync + 'static {
     /// A pipeline and all attempts of its jobs were read at `at`, by GitLab's clock.
@@ -168,6 +181,9 @@ pub trait PollEvents: Send + Sync + 'static {
 
     /// Many projects were asked for at once.
     fn swept(&self, report: SweepReport);
+
+    /// How far polling is. Told every second.
+    fn progressed(&self, progress: PollProgress);
 
     /// Every project of the first discovery was polled once, or dropped.
     fn first_round_ended(&self);

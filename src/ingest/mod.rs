@@ -14,14 +14,17 @@ mod debounce;
 mod discovery;
 mod events;
 mod family;
+mod first_round;
 mod hinted;
 mod hints;
 mod listing;
+mod looks;
 mod open;
 mod own_jobs;
 mod pace;
 mod pending;
 mod poller;
+mod project_task;
 mod reader;
 mod recheck;
 #[cfg(test)]
@@ -38,8 +41,8 @@ pub use backfill::BackfillListing;
 pub use cursor::LISTING_OVERLAP;
 pub use discovery::Discovery;
 pub use events::{
-    AbsentAttempts, FormerProject, Observations, Origin, PollEvents, Resume, ScheduleSight,
-    SweepReport,
+    AbsentAttempts, FormerProject, Observations, Origin, PollEvents, PollProgress, Resume,
+    ScheduleSight, SweepReport,
 };
 pub use hints::{PollHint, Waker};
 pub use poller::Poller;

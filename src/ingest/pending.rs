@@ -57,6 +57,14 @@ impl PendingReads {
             .retain(|_, pending| is_watched(&pending.pipeline.ref_name));
     }
 
+    /// A pipeline is to be read.
+    pub(super) fn add(&mut self, pipeline: PipelineObservation) {
+        let id = pipeline.id;
+        self.0
+            .entry(id)
+            .or_insert_with(|| PendingRead::new(pipeline));
+    }
+
     pub(super) fn remove(&mut self, id: u64) {
         self.0.remove(&id);
     }

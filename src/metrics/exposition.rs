@@ -7,14 +7,15 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use ci_history::{TimelineKey, TimelineRows, Timestamp};
+use ci_history::{JobRow, TimelineKey, TimelineRows, Timestamp};
 
 use super::failure_options::FailureOptions;
 use super::families::{JOBS, PIPELINES, PROJECTS};
-use super::fragments::{Deflater, Fragments};
+use super::fragments::{Deflater, Deflaters, Fragments};
 use super::limits::Limit;
 use super::own_figures::OwnFigures;
 use super::page::{Group, Snapshot};
+use super::pieces::Pieces;
 use super::polls::ProjectPolls;
 use super::render::{exposed, headers, render, render_project};
 use super::render_cache::{RenderCache, Rendered, SortKey};
@@ -29,7 +30,7 @@ use crate::base::project_problem::ProjectProblem;
 pub struct Exposition(Arc<Shared>);
 
 /// The text of timelines, projects and schedules.
-type Pieces = (Vec<Arc<Rendered>>, Vec<Arc<Fragments>>, Vec<Arc<Fragments>>);
+type Texts = (Vec<Arc<Rendered>>, Vec<Arc<Fragments>>, Vec<Arc<Fragments>>);
 
 struct Shared {
     telemetry: Telemetry,
@@ -38,8 +39,8 @@ struct Shared {
     project_headers: Arc<Fragments>,
     schedule_headers: Arc<Fragments>,
     own_header: Arc<Fragments>,
-    /// For timelines, whose rendering takes a while.
-    deflater: Mutex<Deflater>,
+    /// For timelines, several of which may be rendered at a time.
+    deflaters: Deflaters,
     /// For projects and schedules, which never wait for a timeline.
     project_deflater: Mutex<Deflater>,
     timelines: RenderCache,
@@ -49,9 +50,11 @@ struct Shared {
     schedules: RwLock<Schedules>,
 }
 
-/// A timeline's text, not shown yet.
+/// Some or all pieces of a timeline's text, not shown yet.
 pub struct RenderedTimeline {
-    rendered: Rendered,
+    /// With their numbers.
+    pieces: Vec<(usize, Arc<Rendered>)>,
+    is_whole: bool,
     sort_key: SortKey,
 }
 
@@ -85,7 +88,7 @@ impl Exposition {
                 deflater.push("");
                 deflater.finish(0)
             }),
-            deflater: Mutex::new(deflater),
+            deflaters: Deflaters::default(),
             project_deflater: Mutex::new(Deflater::new()),
             timelines: RenderCache::default(),
             projects: RwLock::default(),
@@ -105,30 +108,31 @@ impl Exposition {
         rows: &TimelineRows,
         team: &dyn Fn(&str, &str) -> Option<Arc<str>>,
     ) {
-        self.show(key, self.render(rows, team));
+        self.show(key, self.render(rows, &Pieces::whole(rows), team));
     }
 
-    /// Renders and compresses a timeline, and shows nothing yet.
+    /// Renders and compresses pieces of a timeline, and shows nothing yet. The rows are those of the pieces.
     ///
     /// `team` says who owns a job, given the project's path and the job's name.
     pub fn render(
         &self,
         rows: &TimelineRows,
+        pieces: &Pieces,
         team: &dyn Fn(&str, &str) -> Option<Arc<str>>,
     ) -> RenderedTimeline {
-        let jobs = exposed(rows, team, &self.0.failure_options);
-        let names = jobs.iter().map(|job| &job.row.name);
-        let names = names.chain([&rows.project, &rows.ref_name]);
-        let cut = names.filter(|name| name.len() > LABEL_BYTES).count();
-        if cut > 0 {
-            self.telemetry().limit_reached(Limit::LabelBytes, cut);
-        }
+        let mut rest = &rows.jobs[..];
+        let pieces_of_rows = pieces.sizes().iter().map(|(number, jobs)| {
+            let (of_piece, after) = rest.split_at(*jobs);
+            rest = after;
+            (*number, of_piece)
+        });
+        let rendered = pieces_of_rows.map(|(number, of_piece)| {
+            let piece = self.render_piece(rows, number == 0, of_piece, team);
+            (number, Arc::new(piece))
+        });
         RenderedTimeline {
-            rendered: Rendered {
-                fragments: Arc::new(render(&mut self.deflater(), rows, &jobs)),
-                timelines: 1,
-                jobs: jobs.len() as u64,
-            },
+            pieces: rendered.collect(),
+            is_whole: pieces.is_whole(),
             sort_key: SortKey {
                 project: Arc::from(shown(&rows.project)),
                 ref_name: Arc::from(shown(&rows.ref_name)),
@@ -138,12 +142,44 @@ impl Exposition {
         }
     }
 
-    /// Shows a rendered timeline in place of what was shown for the key. Quick: takes no time to render. Calls
+    fn render_piece(
+        &self,
+        rows: &TimelineRows,
+        is_first: bool,
+        of_piece: &[JobRow],
+        team: &dyn Fn(&str, &str) -> Option<Arc<str>>,
+    ) -> Rendered {
+        let jobs = exposed(rows, of_piece, team, &self.0.failure_options);
+        let names = jobs.iter().map(|job| &job.row.name);
+        let of_timeline = is_first.then_some([&rows.project, &rows.ref_name]);
+        let names = names.chain(of_timeline.into_iter().flatten());
+        let cut = names.filter(|name| name.len() > LABEL_BYTES).count();
+        if cut > 0 {
+            self.telemetry().limit_reached(Limit::LabelBytes, cut);
+        }
+        let deflaters = &self.0.deflaters;
+        let fragments = deflaters.with(|deflater| render(deflater, rows, &jobs, is_first));
+        Rendered {
+            fragments: Arc::new(fragments),
+            timelines: u64::from(is_first),
+            jobs: jobs.len() as u64,
+        }
+    }
+
+    /// Shows rendered pieces in place of what was shown for the key. Quick: takes no time to render. Calls
     /// for one key must come in the order of their renderings; the last one stays.
     pub fn show(&self, key: TimelineKey, timeline: RenderedTimeline) {
-        self.0
-            .timelines
-            .put(key, timeline.sort_key, timeline.rendered);
+        let RenderedTimeline {
+            pieces,
+            is_whole,
+            sort_key,
+        } = timeline;
+        if is_whole {
+            let pieces = pieces.into_iter().map(|(_, piece)| piece).collect();
+            self.0.timelines.put(key, sort_key, pieces);
+        } else {
+            self.0.timelines.put_some(&sort_key, pieces);
+        }
     }
 
     /// Shows nothing for the key any longer.
@@ -239,17 +275,18 @@ impl Exposition {
 
     /// The exporter's own metrics read back, with what is exposed now.
     pub fn own_figures(&self) -> OwnFigures {
-        self.pieces();
+        self.texts();
         self.telemetry().own_figures()
     }
 
     /// What is exposed now.
     pub fn snapshot(&self) -> Snapshot {
-        let (timelines, projects, schedules) = self.pieces();
-        // Not the shared one: that is held while a timeline is rendered.
-        let mut deflater = Deflater::new();
-        deflater.push(&self.telemetry().text());
-        let own = deflater.finish(0);
+        let (timelines, projects, schedules) = self.texts();
+        let text = self.telemetry().text();
+        let own = self.0.deflaters.with(|deflater| {
+            deflater.push(&text);
+            deflater.finish(0)
+        });
         let timelines = timelines.iter().map(|text| Arc::clone(&text.fragments));
         Snapshot::new([
             Group {
@@ -272,7 +309,7 @@ impl Exposition {
     }
 
     /// The text of timelines, projects and schedules, counted in the exporter's own metrics.
-    fn pieces(&self) -> Pieces {
+    fn texts(&self) -> Texts {
         let timelines = self.0.timelines.joined();
         let projects = self.projects();
         let projects: Vec<_> = projects
@@ -321,13 +358,6 @@ impl Exposition {
     }
 
     // A panic while a lock is held leaves whole entries behind: they are still worth showing.
-
-    fn deflater(&self) -> MutexGuard<'_, Deflater> {
-        self.0
-            .deflater
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
 
     fn project_deflater(&self) -> MutexGuard<'_, Deflater> {
         self.0

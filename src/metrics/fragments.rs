@@ -4,6 +4,8 @@
 //! it, so pieces may be put into any order (RFC 1951, 3.2.4). The checksum of the whole follows
 //! from those of the pieces.
 
+use std::sync::{Mutex, PoisonError};
+
 use flate2::{Compress, Compression, FlushCompress, Status};
 
 /// Pieces of text that are kept together, one for each family of a group.
@@ -72,6 +74,21 @@ impl Deflater {
         self.out.clear();
         self.pieces.clear();
         fragments
+    }
+}
+
+/// Deflaters that are not in use. Each takes some 300 KB, and there are as many as were in use at one time.
+#[derive(Default)]
+pub(super) struct Deflaters(Mutex<Vec<Deflater>>);
+
+impl Deflaters {
+    /// Works with a deflater that nobody else uses meanwhile.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Deflater) -> T) -> T {
+        let idle = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut deflater = idle().pop().unwrap_or_else(Deflater::new);
+        let done = work(&mut deflater);
+        idle().push(deflater);
+        done
     }
 }
 

@@ -71,7 +71,7 @@ pub fn samples_of_jobs<'a>(
         };
         (job.row, samples(JOBS, emit, &base))
     };
-    exposed(rows, team, &FailureOptions::default())
+    exposed(rows, &rows.jobs, team, &FailureOptions::default())
         .iter()
         .map(of_job)
         .collect()

@@ -15,6 +15,7 @@ mod history;
 mod limits;
 mod own_figures;
 mod page;
+mod pieces;
 mod polls;
 mod remediation;
 mod render;
@@ -32,6 +33,7 @@ pub use history::{PastSample, label_text, past_families, samples_of_jobs, sample
 pub use limits::{HttpLimit, Limit};
 pub use own_figures::OwnFigures;
 pub use page::{Page, Snapshot};
+pub use pieces::{Pieces, is_divisible};
 pub use polls::ProjectPolls;
 pub use remediation::Pause;
 pub use schedules::ScheduleRow;

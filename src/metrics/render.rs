@@ -25,19 +25,19 @@ pub(super) fn headers(
     Arc::new(deflater.finish(0))
 }
 
-/// The jobs that are shown: those that were executed or are in flight, each name once.
+/// The jobs of a piece that are shown: those that were executed or are in flight, each name once.
 pub(super) fn exposed<'a>(
     rows: &'a TimelineRows,
+    of_piece: &'a [JobRow],
     team: &dyn Fn(&str, &str) -> Option<Arc<str>>,
     options: &FailureOptions,
 ) -> Vec<Job<'a>> {
-    // Two names are shown alike only where NUL was replaced.
+    // Two names are shown alike only where NUL was replaced, and then the piece is the whole timeline.
     let taken = |row: &JobRow| {
         let name = shown(&row.name);
         name != *row.name && rows.jobs.iter().any(|other| *other.name == *name)
     };
-    let jobs = rows
-        .jobs
+    let jobs = of_piece
         .iter()
         .filter(|row| row.figures.is_worth_showing() && !taken(row));
     jobs.map(|row| Job {
@@ -53,15 +53,21 @@ pub(super) fn exposed<'a>(
     .collect()
 }
 
-/// The families of jobs and pipelines, a piece each.
-pub(super) fn render(deflater: &mut Deflater, rows: &TimelineRows, jobs: &[Job<'_>]) -> Fragments {
+/// The families of jobs and pipelines, a piece each. The first piece of a timeline has those of its pipelines.
+pub(super) fn render(
+    deflater: &mut Deflater,
+    rows: &TimelineRows,
+    jobs: &[Job<'_>],
+    is_first: bool,
+) -> Fragments {
     let mut pairs = vec![("project", &*rows.project), ("ref", &*rows.ref_name)];
     pairs.extend(rows.track.as_deref().map(|track| ("track", track)));
     let base = labels(&pairs);
     let job_base = |job: &Job<'_>| format!("{base},{}", labels(&[("job_name", &job.row.name)]));
     let jobs: Vec<_> = jobs.iter().map(|job| (job, job_base(job))).collect();
     let count = push_families(deflater, JOBS, &jobs, Job::has);
-    let pipelines = push_families(deflater, PIPELINES, &[(&rows.pipelines, base)], |_, _| true);
+    let pipelines = is_first.then_some((&rows.pipelines, base));
+    let pipelines = push_families(deflater, PIPELINES, pipelines.as_slice(), |_, _| true);
     deflater.finish(count + pipelines)
 }
 

@@ -24,7 +24,8 @@ struct Content {
 /// of the time. So some timelines share one run of text for each family.
 #[derive(Default)]
 struct Shard {
-    timelines: BTreeMap<SortKey, Arc<Rendered>>,
+    /// Each with its pieces.
+    timelines: BTreeMap<SortKey, Box<[Arc<Rendered>]>>,
     /// Of all timelines; none after a change.
     joined: Option<Arc<Rendered>>,
     /// Counts the changes.
@@ -51,7 +52,7 @@ pub(super) struct SortKey {
     pub(super) newest_first: Reverse<u64>,
 }
 
-/// The text of some timelines.
+/// The text of some timelines, or of a piece of one.
 #[derive(Clone)]
 pub(super) struct Rendered {
     pub(super) fragments: Arc<Fragments>,
@@ -61,14 +62,29 @@ pub(super) struct Rendered {
 
 impl RenderCache {
     /// Puts a timeline where its sort key says, in place of the former text of the key.
-    pub(super) fn put(&self, key: TimelineKey, sort_key: SortKey, rendered: Rendered) {
+    pub(super) fn put(&self, key: TimelineKey, sort_key: SortKey, pieces: Box<[Arc<Rendered>]>) {
         let mut content = self.write();
         let former = content.sort_keys.insert(key, sort_key.clone());
         if let Some(former) = former.filter(|former| *former != sort_key) {
             content.take(&former);
         }
         let shard = content.shards.entry(sort_key.shard()).or_default();
-        shard.timelines.insert(sort_key, Arc::new(rendered));
+        shard.timelines.insert(sort_key, pieces);
+        shard.changed();
+    }
+
+    /// Replaces pieces of a timeline, which is there.
+    pub(super) fn put_some(&self, sort_key: &SortKey, pieces: Vec<(usize, Arc<Rendered>)>) {
+        let mut content = self.write();
+        let Some(shard) = content.shards.get_mut(&sort_key.shard()) else {
+            return;
+        };
+        let mut known = shard.timelines.get_mut(sort_key);
+        for (number, piece) in pieces {
+            if let Some(place) = known.as_mut().and_then(|known| known.get_mut(number)) {
+                *place = piece;
+            }
+        }
         shard.changed();
     }
 
@@ -158,7 +174,7 @@ impl Shard {
         }
     }
 
-    /// The timelines, without those that a newer project hides.
+    /// The pieces of all timelines, without those that a newer project hides.
     fn visible(&self) -> Vec<Arc<Rendered>> {
         let mut last: Option<&SortKey> = None;
         let timelines = self.timelines.iter().filter(|(sort_key, _)| {
@@ -167,7 +183,7 @@ impl Shard {
             !hidden
         });
         timelines
-            .map(|(_, rendered)| Arc::clone(rendered))
+            .flat_map(|(_, pieces)| pieces.iter().map(Arc::clone))
             .collect()
     }
 }

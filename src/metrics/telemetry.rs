@@ -65,6 +65,10 @@ own! {
         "Projects of the last sweep by GraphQL: answered, and those that are listed by REST.";
     sweep_size: IntGaugeVec, Gauge "job_failure_exporter_sweep_size_projects", [],
         "Projects that one request of a sweep asks for. 0 while GitLab does not answer such requests.";
+    first_round: IntGaugeVec, Gauge "job_failure_exporter_first_round_projects", ["result"],
+        "Projects of the first round since the start: tried, and those that wait. It is over when none waits.";
+    with_past: IntGaugeVec, Gauge "job_failure_exporter_past_projects", [],
+        "Projects with older pipelines that are still to be read. Their newest ones are exposed.";
     polls: IntCounterVec, Counter "job_failure_exporter_polls_total", ["result"],
         "Polls of a project, by result.";
     rejected: IntCounterVec, Counter "job_failure_exporter_records_rejected_total", ["kind", "reason"],
@@ -225,6 +229,18 @@ impl Telemetry {
         self.sweep_size
             .with_label_values(NONE)
             .set(clamped(size as u64));
+    }
+
+    /// Of the projects of the first round so many were tried, and so many wait; of so many projects older pipelines are
+    /// still to be read.
+    pub fn first_round(&self, tried: usize, waiting: usize, with_past: usize) {
+        for (result, projects) in [("tried", tried), ("waiting", waiting)] {
+            let gauge = self.first_round.with_label_values(&[result]);
+            gauge.set(clamped(projects as u64));
+        }
+        self.with_past
+            .with_label_values(NONE)
+            .set(clamped(with_past as u64));
     }
 
     /// A record of the kind (`pipeline`, `job`, ..) was left out.

@@ -3,7 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ci_history::{Shard, TimelineKey};
 
@@ -13,6 +13,9 @@ use super::envelope::{self, seal};
 use super::files::{self, Owner, sync};
 use super::layout::{LOCK_FILE, document_path};
 use super::outcome::{Loaded, Quarantined, ReadError};
+use super::packed;
+use crate::base::compress::Compress;
+use crate::base::parallel::in_parallel;
 
 /// The state directory could not be taken.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +85,9 @@ pub struct Directory {
     owner: Owner,
     /// The GitLab of the documents, if it is known.
     instance: Option<Arc<str>>,
+    compress: Compress,
+    /// Held while folders are created, so that no document is called saved in a folder that is not yet safely on disk.
+    creating: Mutex<()>,
     _lock: File,
 }
 
@@ -124,6 +130,8 @@ impl Directory {
             root: root.to_owned(),
             owner,
             instance: None,
+            compress: Compress::default(),
+            creating: Mutex::new(()),
             _lock: lock,
         };
         directory.tidy();
@@ -134,6 +142,13 @@ impl Directory {
     #[must_use]
     pub fn of_instance(mut self, instance: Option<String>) -> Self {
         self.instance = instance.map(Arc::from);
+        self
+    }
+
+    /// Which documents are compressed.
+    #[must_use]
+    pub fn compressing(mut self, compress: Compress) -> Self {
+        self.compress = compress;
         self
     }
 
@@ -164,21 +179,25 @@ impl Directory {
     /// Reads the documents of a shard. One that cannot be read is moved aside, never deleted, and the others go on.
     /// Where one is of a newer version, nothing is moved.
     pub fn load_shard(&self, shard: Shard) -> Loaded {
-        read_all(&self.root, shard, self.instance.as_deref(), |path| {
-            quarantine(path).ok()
-        })
+        let instance = self.instance.as_deref();
+        let loaded = read_all(&self.root, shard, instance, |path| quarantine(path).ok());
+        loaded.saved_again_unless(self.compress)
     }
 
     /// Replaces a timeline's document; the former one stays whole until the new one is safely on disk.
     pub fn save(&self, key: &TimelineKey, text: &[u8]) -> Result<(), SaveError> {
-        let text = seal(text.to_vec(), self.instance.as_deref());
+        self.save_text(key, text.to_vec())
+    }
+
+    pub(super) fn save_text(&self, key: &TimelineKey, text: Vec<u8>) -> Result<(), SaveError> {
+        let text = seal(text, self.instance.as_deref());
         let name = document_path(key);
         files::refuse_too_long(&text).map_err(|source| SaveError {
             path: self.root.join(&name),
             action: "writing",
             source,
         })?;
-        self.write(&name, &text)
+        self.write(&name, &packed::pack(text, self.compress))
     }
 
     /// The GitLab of the documents, if it is known.
@@ -212,6 +231,7 @@ impl Directory {
         }
         let parent = folder.parent().unwrap_or(&self.root);
         self.create_folder(parent)?;
+        let _alone = self.creating.lock().unwrap_or_else(PoisonError::into_inner);
         let is_new = !folder.exists();
         self.owner.create_folder(folder)?;
         if is_new { sync(parent) } else { Ok(()) }
@@ -310,8 +330,10 @@ fn read_all(
     move_aside: impl Fn(&Path) -> Option<PathBuf>,
 ) -> Loaded {
     let mut loaded = Loaded::default();
-    for path in documents(root, shard, &mut loaded) {
-        match read_document(root, &path, instance) {
+    let paths = documents(root, shard, &mut loaded);
+    let read = in_parallel(&paths, |path| read_document(root, path, instance));
+    for (path, opened) in paths.into_iter().zip(read) {
+        match opened {
             Ok(opened) => loaded.push(opened),
             Err(error) => leave(&mut loaded, path, error),
         }

@@ -11,6 +11,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::commit_document::{CommitDocument, Commits};
 use super::history_document::{HistoryDocument, Interner, ProjectDocument, is_zero};
 use super::json::{DocumentError, parse, to_json};
+use super::packed::unpack;
 use super::times::{seconds, time};
 use super::version::{self, VERSION};
 
@@ -151,12 +152,14 @@ impl TimelineDocument {
 
 /// Reads a timeline's document, wherever it comes from. Fields that this version does not know are refused.
 pub fn decode(text: &[u8]) -> Result<Saved, DocumentError> {
-    Ok(decode_with_instance(text)?.0)
+    Ok(decode_with_instance(&unpack(text)?)?.0)
 }
 
 pub(super) fn decode_with_instance(text: &[u8]) -> Result<(Saved, EnvelopeFacts), DocumentError> {
-    version::check(text)?;
-    let document: TimelineDocument = parse(text)?;
+    // The version of one with unknown fields says more than these.
+    let document: TimelineDocument =
+        parse(text).map_err(|error| version::check(text).err().unwrap_or(error))?;
+    version::refuse_other(u64::from(document.version))?;
     let facts = EnvelopeFacts {
         instance: document.gitlab,
         has_checksum: document.checksum.is_some(),

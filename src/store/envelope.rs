@@ -6,6 +6,7 @@
 use super::document::{EnvelopeFacts, Saved, decode_with_instance};
 use super::json::DocumentError;
 use super::layout::{document_path, project_of_path, project_path};
+use super::packed;
 use super::project_document::{self, SavedMemory};
 
 const CHECKSUM: &[u8] = b",\"checksum\":\"";
@@ -20,6 +21,7 @@ pub(super) struct Opened<T = Content> {
     pub(super) saved: T,
     /// Whether it has a checksum, and names its GitLab if the store knows one.
     pub(super) is_sealed: bool,
+    pub(super) is_packed: bool,
 }
 
 /// What a document is about.
@@ -38,6 +40,11 @@ pub(super) fn seal(mut text: Vec<u8>, instance: Option<&str>) -> Vec<u8> {
         let name = serde_json::Value::from(instance).to_string();
         text.extend_from_slice(format!(",\"gitlab\":{name}").as_bytes());
     }
+    add_checksum(text)
+}
+
+/// Adds the checksum to the text of a document before it, or to a compressed document.
+pub(super) fn add_checksum(mut text: Vec<u8>) -> Vec<u8> {
     let checksum = crc32fast::hash(&text);
     text.extend_from_slice(CHECKSUM);
     text.extend_from_slice(format!("{checksum:0DIGITS$x}").as_bytes());
@@ -61,6 +68,7 @@ pub(super) fn open(
         return Ok(Opened {
             saved: Content::Timeline(Box::new(opened.saved)),
             is_sealed: opened.is_sealed,
+            is_packed: opened.is_packed,
         });
     }
     let (saved, facts) = project_document::decode(text).map_err(|error| if_whole(error, text))?;
@@ -68,6 +76,7 @@ pub(super) fn open(
     Ok(Opened {
         saved: Content::Project(saved),
         is_sealed,
+        is_packed: false,
     })
 }
 
@@ -77,10 +86,16 @@ pub(super) fn open_timeline(
     name: &str,
     instance: Option<&str>,
 ) -> Result<Opened<Saved>, DocumentError> {
+    let is_packed = packed::is_packed(text);
+    let text = &*packed::unpack(text)?;
     let (saved, facts) = decode_with_instance(text).map_err(|error| if_whole(error, text))?;
     let own_name = document_path(&saved.timeline.key);
     let is_sealed = check(&facts, own_name, text, name, instance)?;
-    Ok(Opened { saved, is_sealed })
+    Ok(Opened {
+        saved,
+        is_sealed,
+        is_packed,
+    })
 }
 
 /// A document with the right checksum is as a program of ours wrote it, so one that cannot be read is of another version.
@@ -120,21 +135,23 @@ fn check(
 }
 
 fn has_right_checksum(text: &[u8]) -> bool {
+    without_checksum(text).is_some()
+}
+
+/// What stands before the checksum; `None` if it is none or another one.
+pub(super) fn without_checksum(text: &[u8]) -> Option<&[u8]> {
     let text = text.trim_ascii_end();
-    let Some((body, end)) = text
+    let at = text
         .len()
-        .checked_sub(CHECKSUM.len() + DIGITS + END.len())
-        .and_then(|at| text.split_at_checked(at))
-    else {
-        return false;
-    };
+        .checked_sub(CHECKSUM.len() + DIGITS + END.len())?;
+    let (body, end) = text.split_at_checked(at)?;
     let digits = end
         .strip_prefix(CHECKSUM)
         .and_then(|end| end.strip_suffix(END));
     let found = digits
         .and_then(|digits| std::str::from_utf8(digits).ok())
         .and_then(|digits| u32::from_str_radix(digits, 16).ok());
-    found == Some(crc32fast::hash(body))
+    (found == Some(crc32fast::hash(body))).then_some(body)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ const TEMP_PREFIX: &str = ".job-failure-exporter-";
 const TEMP_SUFFIX: &str = ".tmp";
 
 /// The longest document, in bytes (256 MiB). A longer file is none of ours: it is neither written nor read.
-const LONGEST: u64 = 256 << 20;
+pub(super) const LONGEST: usize = 256 << 20;
 
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
@@ -129,12 +129,12 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     if !found.is_file() {
         return Err(io::Error::other("it is no regular file"));
     }
-    if found.len() > LONGEST {
+    if found.len() > LONGEST as u64 {
         return Err(too_long());
     }
     let mut text = Vec::with_capacity(usize::try_from(found.len()).unwrap_or(0));
     // It may grow meanwhile, or be longer than the system says.
-    file.take(LONGEST + 1).read_to_end(&mut text)?;
+    file.take(LONGEST as u64 + 1).read_to_end(&mut text)?;
     refuse_too_long(&text)?;
     Ok(text)
 }
@@ -247,7 +247,7 @@ fn is_other_than_file(path: &Path) -> bool {
 
 /// Refuses to write a document that would not be read again.
 pub(super) fn refuse_too_long(text: &[u8]) -> io::Result<()> {
-    if text.len() as u64 > LONGEST {
+    if text.len() > LONGEST {
         return Err(too_long());
     }
     Ok(())

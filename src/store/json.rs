@@ -84,6 +84,10 @@ pub(super) fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, Docu
             message: "found a list, wanted an object".to_owned(),
         });
     }
+    // Noting where each value is takes as long again. Only an error tells it.
+    if let Ok(value) = serde_json::from_slice(text) {
+        return Ok(value);
+    }
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         DocumentError::Malformed {

@@ -13,6 +13,7 @@ mod history_document;
 mod json;
 mod layout;
 mod outcome;
+mod packed;
 mod project_document;
 mod record_version;
 mod remediation;
@@ -147,7 +148,10 @@ impl Store {
         match self {
             Self::Directory(directory) => {
                 let (directory, rules) = (directory.clone(), rules.clone());
-                let write = move || directory.save(&saved.timeline.key, &encode(&saved, &rules));
+                let write = move || {
+                    let text = encode(&saved, &rules);
+                    directory.save_text(&saved.timeline.key, text)
+                };
                 blocking(write).await?;
                 Ok(Written::default())
             }
@@ -233,14 +237,6 @@ impl Store {
                 Ok(blocking(move || directory.remove(&name)).await?)
             }
             Self::S3(s3) => Ok(s3.delete_always(&name).await?),
-        }
-    }
-
-    /// How many saves may run at a time: those of a disk only wait for each other.
-    pub fn parallel_saves(&self) -> usize {
-        match self {
-            Self::Directory(_) => 1,
-            Self::S3(_) => s3::PARALLEL_REQUESTS,
         }
     }
 }

@@ -11,6 +11,7 @@ use super::envelope::{Content, Opened};
 use super::files;
 use super::json::DocumentError;
 use super::project_document::SavedMemory;
+use crate::base::compress::Compress;
 
 /// A document that could not be read, and was moved aside if possible: the store keeps it, and goes on.
 #[derive(Debug)]
@@ -80,16 +81,30 @@ pub struct Loaded {
     pub memories: Vec<SavedMemory>,
     /// Documents that could not be read.
     pub quarantined: Vec<Quarantined>,
-    /// Timelines whose documents lack a checksum or their GitLab: an earlier version wrote them.
+    /// Timelines whose documents are to be saved again: an earlier version wrote them without a checksum or their GitLab, or they
+    /// are compressed and shall not be.
     pub unsealed: Vec<TimelineKey>,
+    /// Timelines whose documents are compressed.
+    pub packed: Vec<TimelineKey>,
 }
 
 impl Loaded {
+    /// Where nothing is to be compressed, compressed documents are saved again.
+    pub(super) fn saved_again_unless(mut self, compress: Compress) -> Self {
+        if compress == Compress::Never {
+            self.unsealed.extend(self.packed.iter().cloned());
+        }
+        self
+    }
+
     pub(super) fn push(&mut self, opened: Opened) {
         match opened.saved {
             Content::Timeline(saved) => {
                 if !opened.is_sealed {
                     self.unsealed.push(saved.timeline.key.clone());
+                }
+                if opened.is_packed {
+                    self.packed.push(saved.timeline.key.clone());
                 }
                 self.timelines.push(*saved);
             }

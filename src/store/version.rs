@@ -6,6 +6,7 @@
 use serde::Deserialize;
 
 use super::json::{DocumentError, parse};
+use super::packed::unpack;
 
 /// Version this program writes; the highest it reads.
 pub(super) const VERSION: u32 = 4;
@@ -21,7 +22,11 @@ struct VersionOnly {
 
 /// Refuses documents of versions that this program does not read.
 pub(super) fn check(text: &[u8]) -> Result<(), DocumentError> {
-    let found = parse::<VersionOnly>(text)?.version;
+    refuse_other(parse::<VersionOnly>(text)?.version)
+}
+
+/// Refuses a version that this program does not read.
+pub(super) fn refuse_other(found: u64) -> Result<(), DocumentError> {
     if found > u64::from(VERSION) {
         return Err(DocumentError::Newer {
             found,
@@ -41,5 +46,5 @@ pub(super) fn check(text: &[u8]) -> Result<(), DocumentError> {
 
 /// Whether a text names a version, as only the documents of this program do.
 pub fn names_a_version(text: &[u8]) -> Result<bool, DocumentError> {
-    Ok(parse::<VersionOnly>(text)?.version != 0)
+    Ok(parse::<VersionOnly>(&unpack(text)?)?.version != 0)
 }

@@ -1,11 +1,24 @@
-//! Requests of polling 200 projects in a simulated hour. Fails if they exceed the budget.
+//! Requests of polling 200 projects in a simulated hour, and of first starts. Fails if they exceed the budget.
 
 use std::process::ExitCode;
 
 use job_failure_exporter::config::Api;
 use testkit::economy;
 
+/// Most seconds until the newest pipelines of 1,000 projects are read.
+const LONGEST_START: u64 = 240;
+
 pub(crate) async fn run() -> ExitCode {
+    for projects in [200, 1000] {
+        for (api, name) in [(Api::Auto, "with GraphQL"), (Api::Rest, "by REST")] {
+            let start = economy::first_start(api, projects).await;
+            println!("First start {name}, {start}");
+            if api == Api::Auto {
+                assert!(start.seconds < LONGEST_START, "{start}");
+            }
+            assert_eq!(start.shown, projects);
+        }
+    }
     let by_rest = economy::hour(Api::Rest).await;
     print!("By REST:\n\n{}", by_rest.table());
     let by_graphql = economy::hour(Api::Auto).await;

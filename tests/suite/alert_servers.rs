@@ -1,5 +1,6 @@
 //! Prometheus and Alertmanager as the pages see them: a server that answers as a test wants.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,11 +23,20 @@ pub(crate) struct Answers {
     pub(crate) rules: Mutex<Value>,
     alerts: Mutex<Value>,
     pub(crate) asked: AtomicUsize,
+    /// `Authorization` and `X-Scope-OrgID` of the last request for each path.
+    pub(crate) logins: Mutex<HashMap<String, [String; 2]>>,
 }
 
 impl Answers {
     fn of(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
+        let header = |name| {
+            let value = request.headers().get(name);
+            value.map_or("", |value| value.to_str().unwrap()).to_owned()
+        };
+        let login = [header("authorization"), header("x-scope-orgid")];
+        let path = request.uri().path().to_owned();
+        self.logins.lock().unwrap().insert(path, login);
         let query = request.uri().query().unwrap_or_default();
         let body = match request.uri().path() {
             "/api/v1/rules" => self.rules.lock().unwrap().clone(),
@@ -180,6 +190,7 @@ pub(crate) fn filled() -> Answers {
         rules: Mutex::new(json!({"data": {"groups": [{"rules": rules}]}})),
         alerts: Mutex::new(json!(alerts)),
         asked: AtomicUsize::new(0),
+        logins: Mutex::default(),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::metrics_rows::{failing, job, timeline};
 use crate::silence_link::{matchers, of_job};
 
 async fn serving(prometheus: Option<String>, alertmanager: Option<String>) -> Serving {
-    let url = |text: String| Url::parse(&text).unwrap();
+    let url = |text: String| Url::parse(&text).unwrap().into();
     let servers = Servers::new(prometheus.map(url), alertmanager.map(url), Asker::Exporter);
     let monitor = Arc::new(Monitor::new(servers.unwrap()));
     let daemon = Daemon {

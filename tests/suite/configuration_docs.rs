@@ -109,6 +109,14 @@ fn the_example_has_every_key() {
         ),
         ("remediation.token_file", "No such file"),
         ("remediation.callers[0].token_file", "No such file"),
+        ("prometheus: ", "either a password_file or a token_file"),
+        ("prometheus.password_file", "No such file"),
+        ("prometheus.token_file", "No such file"),
+        ("prometheus.ca_file", "No such file"),
+        ("alertmanager: ", "either a password_file or a token_file"),
+        ("alertmanager.password_file", "No such file"),
+        ("alertmanager.token_file", "No such file"),
+        ("alertmanager.ca_file", "No such file"),
     ];
     assert_eq!(problems.lines().count(), expected.len(), "{problems}");
     for (problem, (key, what)) in problems.lines().zip(expected) {

@@ -1,15 +1,19 @@
-//! `deploy/kubernetes/` and Kubernetes objects with options: what `assets` writes, held to the shipped rules and
-//! configurations and to the fields that the operator knows.
+//! `deploy/kubernetes/`, which the chart makes, and Kubernetes objects with options, which `assets` writes: held to the shipped
+//! rules and configurations and to the fields that the operator knows.
 
 mod schema;
 
+use std::ffi::OsStr;
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
+use testkit::s3_servers::tool;
 
 use self::schema::{AlertmanagerConfigSpec, PrometheusRuleSpec};
 use crate::assets::assets;
-use crate::tools::at_root;
+use crate::chart::{check_mounts, check_pod_security, check_selectors, objects, pods};
+use crate::tools::{at_root, run};
 
 const FOLDER: &str = "deploy/kubernetes";
 const NAME: &str = "job-failure-exporter";
@@ -39,13 +43,6 @@ fn parsed(text: &str) -> Value {
     serde_yaml::from_str(text).unwrap()
 }
 
-/// The objects of a file.
-fn objects(text: &str) -> Vec<Value> {
-    let objects = serde_yaml::Deserializer::from_str(text);
-    let objects = objects.map(|object| serde::Deserialize::deserialize(object).unwrap());
-    objects.filter(|object: &Value| !object.is_null()).collect()
-}
-
 /// The objects that `assets` prints with these options.
 fn written(what: &str, options: &[&str]) -> Vec<Value> {
     let mut args = vec![what];
@@ -69,12 +66,71 @@ fn shipped(folder: &str, ending: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_files_are_what_the_shipped_rules_and_configurations_make() {
-    for what in ["prometheusrule", "servicemonitor", "alertmanagerconfig"] {
-        let path = format!("{FOLDER}/{what}.yaml");
-        let text = assets(&[what]).done();
-        assert!(read(&path) == text, "{path} is old; run: make kubernetes");
+fn the_plain_manifests_are_what_the_chart_makes() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = at_root("scripts/kubernetes.sh");
+    run("bash", [&script, folder.path()]).must_pass();
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let current =
+            read(&format!("{FOLDER}/{name}")) == fs::read_to_string(entry.path()).unwrap();
+        assert!(current, "{FOLDER}/{name} is old; run: make kubernetes");
+        names.push(name);
     }
+    let kept = fs::read_dir(at_root(FOLDER)).unwrap().count();
+    assert_eq!(kept, names.len() + 1, "{names:?} and kustomization.yaml");
+}
+
+#[test]
+fn kubectl_makes_of_the_kustomization_objects_that_fit_each_other() {
+    let kubectl = tool("kubectl");
+    let built = |path: &Path| {
+        let answer = run(
+            kubectl.to_str().unwrap(),
+            [OsStr::new("kustomize"), path.as_os_str()],
+        );
+        answer.must_pass();
+        objects(&answer.printed)
+    };
+    let made = built(&at_root(FOLDER));
+    check_selectors(&made);
+    check_mounts(&made);
+    pods(&made).into_iter().for_each(check_pod_security);
+    for kind in [
+        "StatefulSet",
+        "Service",
+        "ServiceMonitor",
+        "PrometheusRule",
+        "ConfigMap",
+    ] {
+        assert!(made.iter().any(|it| it["kind"] == kind), "{kind}");
+    }
+    // The overlay of the documentation.
+    let page = read("docs/kubernetes.md");
+    let overlay = page.split("```yaml kustomization\n").nth(1).unwrap();
+    let overlay = overlay.split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    // kustomize takes relative paths only.
+    let up = "../".repeat(folder.path().components().count() - 1);
+    let base = format!(
+        "{up}{}",
+        at_root(FOLDER).strip_prefix("/").unwrap().display()
+    );
+    let overlay = overlay.replace("../job-failure-exporter/deploy/kubernetes", &base);
+    fs::write(folder.path().join("kustomization.yaml"), overlay).unwrap();
+    let made = built(folder.path());
+    check_selectors(&made);
+    assert!(
+        made.iter()
+            .all(|it| it["metadata"]["namespace"] == "monitoring")
+    );
+    let config = made
+        .iter()
+        .find_map(|it| it["data"]["config.yml"].as_str())
+        .unwrap();
+    assert!(config.contains("gitlab.company.example"), "{config}");
 }
 
 #[test]
@@ -169,7 +225,7 @@ fn a_changed_threshold_and_address_reach_the_rules_on_kubernetes() {
 }
 
 #[test]
-fn the_service_and_the_monitor_select_what_the_statefulset_labels() {
+fn the_service_and_the_monitor_say_what_the_shipped_scrape_configuration_says() {
     let [service, monitor] = &written("servicemonitor", &[])[..] else {
         panic!("wanted two objects");
     };
@@ -186,26 +242,6 @@ fn the_service_and_the_monitor_select_what_the_statefulset_labels() {
         spec["labelValueLengthLimit"],
         scraped["label_value_length_limit"]
     );
-
-    let others = objects(&read("deploy/kubernetes/statefulset.yaml"));
-    let statefulset = others
-        .iter()
-        .find(|it| it["kind"] == "StatefulSet")
-        .unwrap();
-    let pods = &statefulset["spec"]["template"];
-    for (key, value) in service["spec"]["selector"].as_object().unwrap() {
-        assert_eq!(pods["metadata"]["labels"][key], *value);
-    }
-    let ports = &pods["spec"]["containers"][0]["ports"][0];
-    assert_eq!(ports["containerPort"], service["spec"]["ports"][0]["port"]);
-    // Another Service with the labels that the monitor selects would be scraped as well.
-    let services: Vec<_> = others.iter().filter(|it| it["kind"] == "Service").collect();
-    assert!(!services.is_empty());
-    for other in services {
-        assert_ne!(other["metadata"]["name"], service["metadata"]["name"]);
-        let label = &other["metadata"]["labels"]["app.kubernetes.io/name"];
-        assert_ne!(*label, labels["app.kubernetes.io/name"]);
-    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ pub(crate) fn touch_everything(telemetry: &Telemetry) {
     telemetry.api_request(Endpoint::Pipelines, "2xx", Duration::from_millis(120));
     telemetry.api_retry();
     telemetry.swept(98, 2, 50);
+    telemetry.first_round(7, 3, 2);
     telemetry.api_budget_remaining(1_999);
     telemetry.record_rejected("job", "id");
     telemetry.state_saved(now);

@@ -5,11 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use ci_history::Shard;
-use clap::Parser as _;
 use gitlab_simulator::{Fault, Handle};
-use job_failure_exporter::cli::args::Cli;
-use job_failure_exporter::config::Config;
-use serde::Deserialize as _;
 use serde_json::Value;
 
 use testkit::daemon::{Daemon, Place, folder, gitlab, minutes};
@@ -179,36 +175,4 @@ async fn a_shard_without_any_project_is_ready_and_serves_no_job() {
     assert_eq!(sizes[..2], [0, 0], "one project has one owner");
     assert!(sizes[2] > 0);
     stop(daemons).await;
-}
-
-#[test]
-fn the_example_for_kubernetes_starts_every_shard_with_a_valid_configuration() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/kubernetes/statefulset.yaml");
-    let text = fs::read_to_string(file).unwrap();
-    let documents: Vec<Value> = serde_yaml::Deserializer::from_str(&text)
-        .map(|document| Value::deserialize(document).unwrap())
-        .collect();
-    let of_kind = |kind: &str| documents.iter().find(|it| it["kind"] == kind).unwrap();
-    let set = &of_kind("StatefulSet")["spec"];
-    let container = &set["template"]["spec"]["containers"][0];
-    assert_eq!(container["env"][0]["name"], "ORDINAL");
-    assert_eq!(set["ordinals"]["start"], 1);
-    let count = set["replicas"].as_u64().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("config.yml");
-    let written = of_kind("ConfigMap")["data"]["config.yml"].as_str().unwrap();
-    // The token is the pod's.
-    fs::write(&config, written.replace("token_file:", "# token_file:")).unwrap();
-    for number in 1..=count {
-        let args = container["args"].as_array().unwrap().iter();
-        let args = args.map(|arg| {
-            arg.as_str()
-                .unwrap()
-                .replace("$(ORDINAL)", &number.to_string())
-        });
-        let cli = Cli::try_parse_from(["job-failure-exporter".to_owned()].into_iter().chain(args));
-        let overrides = cli.unwrap().config.overrides();
-        let loaded = Config::load(Some(&config), &overrides, &|_| None).unwrap();
-        assert_eq!(loaded.watch.shard.to_string(), format!("{number}/{count}"));
-    }
 }

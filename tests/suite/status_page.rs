@@ -48,6 +48,8 @@ fn troubled() -> SelfReport {
             projects: 40,
             polled: 12,
             failing: 1,
+            with_past: 11,
+            time_left: Some(Duration::from_secs(130)),
         },
         store_kind: "s3",
         store_place: "s3://bucket/prefix".into(),

@@ -27,6 +27,17 @@ impl Timeline {
     ) -> bool {
         self.finished.note(pipeline, jobs)
     }
+
+    /// Of each job, how many pipelines in a row lacked it, and when it became gone.
+    pub fn absences(
+        &self,
+        rules: &Rules,
+    ) -> impl Iterator<Item = (&Arc<str>, u64, Option<Timestamp>)> {
+        self.jobs.iter().map(|(name, job)| {
+            let absence = job.absence(&self.finished, rules);
+            (name, absence.pipelines as u64, absence.gone_since)
+        })
+    }
 }
 
 impl Job {

@@ -1,5 +1,6 @@
 //! Computes the figures of histories and the rows of timelines.
 
+use std::ops::Bound::{self, Unbounded};
 use std::sync::Arc;
 
 use super::absence::Absence;
@@ -20,6 +21,25 @@ impl Timeline {
 
     /// Figures of all histories.
     pub fn rows(&self, rules: &Rules) -> TimelineRows {
+        TimelineRows {
+            jobs: self.rows_of((Unbounded, Unbounded), rules).collect(),
+            ..self.rows_without_jobs(rules)
+        }
+    }
+
+    /// Figures of the jobs in a range of names.
+    pub fn rows_of<'a>(
+        &'a self,
+        names: (Bound<&str>, Bound<&str>),
+        rules: &'a Rules,
+    ) -> impl Iterator<Item = JobRow> + use<'a> {
+        let jobs = self.jobs.range::<str, _>(names);
+        jobs.filter(|(_, job)| !job.history.is_withdrawn())
+            .map(|(name, job)| job.row(name, self, rules))
+    }
+
+    /// Figures of the pipelines alone.
+    pub fn rows_without_jobs(&self, rules: &Rules) -> TimelineRows {
         let pipelines = self.pipelines.figures(&rules.for_pipelines(), None);
         TimelineRows {
             project_id: self.key.project_id,
@@ -28,12 +48,7 @@ impl Timeline {
             ref_name: self.key.ref_name.clone(),
             track: self.key.track.clone(),
             pipelines,
-            jobs: self
-                .jobs
-                .iter()
-                .filter(|(_, job)| !job.history.is_withdrawn())
-                .map(|(name, job)| job.row(name, self, rules))
-                .collect(),
+            jobs: Vec::new(),
         }
     }
 }

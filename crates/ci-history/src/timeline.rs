@@ -20,6 +20,8 @@ pub struct Changes {
     pub jobs: BTreeSet<Arc<str>>,
     /// Whether the history of the pipelines changed.
     pub pipelines: bool,
+    /// Whether another pipeline has finished, so that more jobs may be absent.
+    pub finished: bool,
     /// Whether the pipeline was ignored as late (`LatePipelines::Skip`).
     pub skipped: bool,
 }
@@ -109,7 +111,8 @@ impl Timeline {
             pipelines: self.observe_pipeline(pipeline, end, rules),
             ..Changes::default()
         };
-        changes.pipelines |= self.note_finished(pipeline, jobs);
+        changes.finished = self.note_finished(pipeline, jobs);
+        changes.pipelines |= changes.finished;
         for (name, attempts) in self.by_history(pipeline, jobs, rules, now) {
             if self.observe_job(&name, pipeline, &attempts, end, rules) {
                 changes.jobs.insert(name);

@@ -4,6 +4,7 @@
 
 mod hour;
 mod projects;
+mod starts;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,14 +19,16 @@ use job_failure_exporter::base::project_problem::ProjectProblem;
 use job_failure_exporter::config::{Api, Config, Overrides};
 use job_failure_exporter::gitlab::{Error, Project, Rejected, TransportMetrics};
 use job_failure_exporter::ingest::{
-    AbsentAttempts, FormerProject, Observations, PollEvents, Poller, Resume, ScheduleSight,
-    SweepReport,
+    AbsentAttempts, FormerProject, Observations, PollEvents, PollProgress, Poller, Resume,
+    ScheduleSight, SweepReport,
 };
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::hour::Cost;
 pub use self::hour::Hour;
 use self::projects::fill;
+pub use self::starts::{FirstStart, first_start};
 
 const HOUR: u64 = 3600;
 
@@ -41,6 +44,8 @@ struct Counter {
     answered: AtomicUsize,
     failed: AtomicUsize,
     now: AtomicUsize,
+    progress: Mutex<PollProgress>,
+    shown: Mutex<BTreeSet<u64>>,
 }
 
 impl Counter {
@@ -105,10 +110,13 @@ impl PollEvents for Counter {
 
     fn project_lost(&self, _: &Project, _: ProjectProblem) {}
 
-    fn publish(&self, _: &Project) {}
+    fn publish(&self, project: &Project) {
+        self.shown.lock().unwrap().insert(project.id);
+    }
 
     fn polled(&self, project: &Project, _: Option<Timestamp>) {
         self.of(project.id, |cost| cost.cycles += 1);
+        self.shown.lock().unwrap().insert(project.id);
     }
 
     fn poll_failed(&self, _: &str, _: &Error) {
@@ -124,6 +132,10 @@ impl PollEvents for Counter {
     }
 
     fn swept(&self, _: SweepReport) {}
+
+    fn progressed(&self, progress: PollProgress) {
+        *self.progress.lock().unwrap() = progress;
+    }
 
     fn first_round_ended(&self) {}
 }
@@ -207,34 +219,10 @@ fn tally(counter: &Counter, requests: &[Recorded], others: &mut BTreeMap<&'stati
 /// Measures an hour of polling that learns by this API what moved. The first minute before it reads the existing pipelines. Requires a runtime
 /// with paused time.
 pub async fn hour(api: Api) -> Hour {
-    let (end, ended) = mpsc::channel();
-    let gitlab = gitlab(ended);
-    let kinds = fill(&gitlab);
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("config.yml");
-    let text = format!(
-        "gitlab: {{url: '{}', requests_per_second: 50, timeout: 1h}}\nwatch: {{groups: [{{path: acme}}]}}\n",
-        gitlab.url()
-    );
-    std::fs::write(&file, text).unwrap();
-    let env = |name: &str| (name == "GITLAB_TOKEN").then(|| DEFAULT_TOKEN.to_owned());
-    let config = Config::load(Some(&file), &Overrides::default(), &env).unwrap();
-    let counter = Arc::new(Counter {
-        costs: Mutex::default(),
-        answered: AtomicUsize::new(0),
-        failed: AtomicUsize::new(0),
-        now: AtomicUsize::new(1),
-    });
-    let client =
-        job_failure_exporter::daemon::client(&config.gitlab, Some(&config.limits), counter.clone())
-            .unwrap();
-    let poller = Poller::new(client, config.watch, counter.clone()).with_api(api);
-    // Tokio does not advance paused time by itself while a blocking task runs.
-    let (release, held) = mpsc::channel::<()>();
-    let holding = tokio::task::spawn_blocking(move || held.recv());
-    let stop = CancellationToken::new();
-    let polling = tokio::spawn(poller.run(stop.clone()));
-
+    let measuring = Measuring::start(api, 50, fill).await;
+    let Measuring {
+        gitlab, counter, ..
+    } = &measuring;
     let mut received = 0;
     let mut others = BTreeMap::new();
     for second in 0..60 + HOUR {
@@ -246,24 +234,94 @@ pub async fn hour(api: Api) -> Hour {
                 counter.costs.lock().unwrap().clear();
                 others.clear();
             } else {
-                tally(&counter, &requests, &mut others);
+                tally(counter, &requests, &mut others);
             }
         }
-        gitlab.advance(Duration::from_secs(1));
-        tokio::time::advance(Duration::from_secs(1)).await;
-        settled(&gitlab, &counter, received).await;
+        measuring.second_passes(received).await;
     }
-    tally(&counter, &gitlab.requests(), &mut others);
-    stop.cancel();
-    polling.await.unwrap();
-    release.send(()).unwrap();
-    holding.await.unwrap().unwrap();
-    end.send(()).unwrap();
+    tally(counter, &gitlab.requests(), &mut others);
     let costs = counter.costs.lock().unwrap().clone();
+    let failed = counter.failed.load(Ordering::Relaxed);
     Hour {
         costs,
-        kinds,
+        kinds: measuring.end().await,
         others,
-        failed: counter.failed.load(Ordering::Relaxed),
+        failed,
+    }
+}
+
+/// A poller at work on a simulated GitLab.
+struct Measuring<F> {
+    gitlab: Handle,
+    filled: F,
+    counter: Arc<Counter>,
+    stop: CancellationToken,
+    polling: JoinHandle<()>,
+    holding: JoinHandle<Result<(), mpsc::RecvError>>,
+    release: mpsc::Sender<()>,
+    end: mpsc::Sender<()>,
+}
+
+impl<F> Measuring<F> {
+    /// Starts to poll what `fill` creates.
+    async fn start(api: Api, requests_per_second: u32, fill: impl FnOnce(&Handle) -> F) -> Self {
+        let (end, ended) = mpsc::channel();
+        let gitlab = gitlab(ended);
+        let filled = fill(&gitlab);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.yml");
+        let text = format!(
+            "gitlab: {{url: '{}', requests_per_second: {requests_per_second}, timeout: 1h}}\nwatch: {{groups: [{{path: acme}}]}}\n",
+            gitlab.url()
+        );
+        std::fs::write(&file, text).unwrap();
+        let env = |name: &str| (name == "GITLAB_TOKEN").then(|| DEFAULT_TOKEN.to_owned());
+        let config = Config::load(Some(&file), &Overrides::default(), &env).unwrap();
+        let counter = Arc::new(Counter {
+            costs: Mutex::default(),
+            answered: AtomicUsize::new(0),
+            failed: AtomicUsize::new(0),
+            now: AtomicUsize::new(1),
+            progress: Mutex::default(),
+            shown: Mutex::default(),
+        });
+        let client = job_failure_exporter::daemon::client(
+            &config.gitlab,
+            Some(&config.limits),
+            counter.clone(),
+        )
+        .unwrap();
+        let poller = Poller::new(client, config.watch, counter.clone()).with_api(api);
+        // Tokio does not advance paused time by itself while a blocking task runs.
+        let (release, held) = mpsc::channel::<()>();
+        let holding = tokio::task::spawn_blocking(move || held.recv());
+        let stop = CancellationToken::new();
+        let polling = tokio::spawn(poller.run(stop.clone()));
+        Self {
+            gitlab,
+            filled,
+            counter,
+            stop,
+            polling,
+            holding,
+            release,
+            end,
+        }
+    }
+
+    /// Lets a second pass. So many requests were received before those that GitLab remembers.
+    async fn second_passes(&self, received: usize) {
+        self.gitlab.advance(Duration::from_secs(1));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        settled(&self.gitlab, &self.counter, received).await;
+    }
+
+    async fn end(self) -> F {
+        self.stop.cancel();
+        self.polling.await.unwrap();
+        self.release.send(()).unwrap();
+        self.holding.await.unwrap().unwrap();
+        self.end.send(()).unwrap();
+        self.filled
     }
 }

@@ -40,7 +40,7 @@ pub(in crate::cli) async fn run(
     if args.file.is_some() {
         replay_input(args, &mut judge, console)?;
     } else {
-        let state = StateConfig::load(Some(file), &overrides)?;
+        let (state, _) = StateConfig::load(Some(file), &overrides)?;
         let filter = TimelineFilter {
             project: None,
             ref_name: None,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::transitions::Transition;
+use crate::metrics::Pieces;
 use ci_history::{TimelineKey, TimelineRows};
 
 /// What a change asks for.
@@ -32,7 +33,9 @@ pub(super) struct RenderRequest {
     pub(super) key: TimelineKey,
     /// Orders the renderings of a timeline: the highest is the newest.
     pub(super) revision: u64,
+    /// The jobs of the pieces that are to be rendered.
     pub(super) rows: TimelineRows,
+    pub(super) pieces: Pieces,
     /// Jobs that began to fail or recovered since the rendering before.
     pub(super) transitions: Vec<Transition>,
 }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use super::first_round::RoundProgress;
+use crate::base::human::span;
 use crate::base::project_problem::ProjectProblem;
 use crate::gitlab::{Error, ErrorKind, Project, Rejected};
 use crate::http::{ProjectError, Readiness};
@@ -20,6 +22,8 @@ const MOST_PAST_FAILURES: usize = 1000;
 pub(super) struct Health {
     loading: Loading,
     first_round_ended: bool,
+    /// How far polling is.
+    pub(super) round: RoundProgress,
     /// Whether any project was polled.
     any_polled: bool,
     /// The last error of each project, or name of the configuration, by its path.
@@ -272,8 +276,15 @@ impl Health {
                 return Readiness::Ready;
             }
             Loading::Done => {
+                let left = self.round.time_left().map(|left| {
+                    let left = span(left.as_secs_f64());
+                    format!(", about {left} left")
+                });
+                let left = left.unwrap_or_default();
+                // Of a project whose past is still to be read the newest pipelines may be all that was read.
+                let read = read.max(self.round.now.tried.saturating_sub(failures));
                 let counts = format!(
-                    "{read} of {watched} projects read, {failures} with errors, for {seconds} s"
+                    "{read} of {watched} projects read, {failures} with errors, for {seconds} s{left}"
                 );
                 match self.failures().next() {
                     Some((name, message)) if !self.any_polled => {

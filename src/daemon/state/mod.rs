@@ -10,6 +10,7 @@
 
 mod effects;
 mod failures;
+mod first_round;
 mod grid;
 mod hand_over;
 mod health;
@@ -28,7 +29,7 @@ mod timelines;
 mod transitions;
 mod view;
 
-pub(super) use saving::ProjectBatch;
+pub(super) use saving::{ProjectBatch, Unsaved};
 pub(super) use shell::State;
 #[cfg(test)]
 pub(super) use tests::{page, test_state};

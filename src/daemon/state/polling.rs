@@ -13,8 +13,8 @@ use crate::base::project_memory::SchedulesMemory;
 use crate::base::project_problem::ProjectProblem;
 use crate::gitlab::{Error, Project, Rejected};
 use crate::ingest::{
-    AbsentAttempts, FormerProject, Observations, Origin, PollEvents, Resume, ScheduleSight,
-    SweepReport,
+    AbsentAttempts, FormerProject, Observations, Origin, PollEvents, PollProgress, Resume,
+    ScheduleSight, SweepReport,
 };
 use crate::metrics::ScheduleRow;
 use ci_history::{JobObservation, NotListed, PipelineObservation, TimelineKey, Timestamp};
@@ -390,6 +390,10 @@ impl PollEvents for State {
             report.asked - report.answered,
             report.size,
         );
+    }
+
+    fn progressed(&self, progress: PollProgress) {
+        self.note_progress(progress);
     }
 
     fn first_round_ended(&self) {

@@ -74,8 +74,17 @@ impl State {
         FirstRound {
             has_ended: inner.health.has_first_round_ended(),
             projects: progress.watched,
-            polled: progress.read,
+            polled: progress.read.max(
+                inner
+                    .health
+                    .round
+                    .now
+                    .tried
+                    .saturating_sub(inner.health.failures().count()),
+            ),
             failing: inner.health.failures().count(),
+            with_past: inner.health.round.now.with_past,
+            time_left: inner.health.round.time_left(),
         }
     }
 

@@ -1,8 +1,10 @@
 //! The state as it is loaded and saved, and as logs complete it.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::shell::State;
+use crate::base::parallel::in_parallel;
 use crate::daemon::log_queue::WantedLog;
 use crate::store::{Saved, SavedMemory};
 use ci_history::{LogFinding, TimelineKey, Timestamp};
@@ -10,36 +12,53 @@ use ci_history::{LogFinding, TimelineKey, Timestamp};
 /// The changed timelines of one project.
 pub(in crate::daemon) struct ProjectBatch {
     pub(in crate::daemon) project_id: u64,
-    /// Each with the watermark of the documents saved so far.
-    pub(in crate::daemon) timelines: Vec<Saved>,
+    /// In the order in which those of one ref are to be saved.
+    pub(in crate::daemon) timelines: Vec<Unsaved>,
     /// Up to when everything of GitLab's is in the documents once all of these are saved.
     pub(in crate::daemon) watermark: Option<Timestamp>,
+}
+
+/// A timeline that is to be saved.
+#[derive(Clone)]
+pub(in crate::daemon) struct Unsaved {
+    pub(in crate::daemon) key: TimelineKey,
+    pub(in crate::daemon) jobs: usize,
 }
 
 impl State {
     /// Takes over what was saved, and exposes it. Only other refs are backfilled.
     pub(in crate::daemon) fn restore(&self, saved: Vec<Saved>) {
-        let count = saved.len();
-        for (done, saved) in saved.into_iter().enumerate() {
-            let project_id = saved.timeline.key.project_id;
-            let mut inner = self.lock();
-            inner.health.restoring(done, count);
-            inner.projects.restore(project_id, saved.watermark);
-            let project = saved.timeline.project.clone();
-            let ref_name = saved.timeline.key.ref_name.clone();
-            let (keys, unwatched) = inner.timelines.restore(saved, &self.policy);
-            drop(inner);
-            if !unwatched.is_empty() {
-                tracing::info!(
-                    project = &*project,
-                    "ref" = &*ref_name,
-                    jobs = ?unwatched,
-                    "the configuration no longer watches these jobs: not exposing their histories"
-                );
-            }
-            self.publish(keys);
+        let mut keys = BTreeSet::new();
+        for saved in saved {
+            keys.extend(self.restore_one(saved));
         }
+        let keys: Vec<TimelineKey> = keys.into_iter().collect();
+        let done = AtomicUsize::new(0);
+        in_parallel(&keys, |key| {
+            self.publish_one(key);
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            self.lock().health.restoring(done, keys.len());
+        });
         self.lock().health.loaded();
+    }
+
+    fn restore_one(&self, saved: Saved) -> Vec<TimelineKey> {
+        let project_id = saved.timeline.key.project_id;
+        let project = saved.timeline.project.clone();
+        let ref_name = saved.timeline.key.ref_name.clone();
+        let mut inner = self.lock();
+        inner.projects.restore(project_id, saved.watermark);
+        let (keys, unwatched) = inner.timelines.restore(saved, &self.policy);
+        drop(inner);
+        if !unwatched.is_empty() {
+            tracing::info!(
+                project = &*project,
+                "ref" = &*ref_name,
+                jobs = ?unwatched,
+                "the configuration no longer watches these jobs: not exposing their histories"
+            );
+        }
+        keys
     }
 
     /// Takes over what an earlier process remembered.
@@ -80,21 +99,24 @@ impl State {
     }
 
     /// The changed timelines of each project, to be saved.
-    pub(in crate::daemon) fn take_unsaved(&self) -> Vec<ProjectBatch> {
-        let mut inner = self.lock();
-        let inner = &mut *inner;
-        let projects = &inner.projects;
-        let unsaved = inner
-            .timelines
-            .take_unsaved(|id| projects.saved_watermark(id));
+    pub(in crate::daemon) fn unsaved(&self) -> Vec<ProjectBatch> {
+        let inner = self.lock();
+        let unsaved = inner.timelines.unsaved_by_project();
         let batches = unsaved
             .into_iter()
             .map(|(project_id, timelines)| ProjectBatch {
                 project_id,
                 timelines,
-                watermark: projects.watermark(project_id),
+                watermark: inner.projects.watermark(project_id),
             });
         batches.collect()
+    }
+
+    /// A changed timeline as it is to be saved now, with the watermark of the documents saved so far. `None` if it was dropped.
+    pub(in crate::daemon) fn begin_save(&self, key: &TimelineKey) -> Option<Saved> {
+        let mut inner = self.lock();
+        let watermark = inner.projects.saved_watermark(key.project_id);
+        inner.timelines.begin_save(key, watermark)
     }
 
     /// All changes of a project are saved up to this time.

@@ -145,38 +145,53 @@ impl State {
     /// Renders timelines as they are now, one after the other, unless they are hidden or rendered already.
     pub(super) fn publish(&self, keys: Vec<TimelineKey>) {
         for key in keys {
-            let now = self.clock.gitlab_now();
-            let request = self.lock().timelines.take_rows(&key, now);
-            if let Some(request) = request {
-                let rendered = self.render(&request);
-                self.expose(request, rendered);
-            }
+            self.publish_one(&key);
+        }
+    }
+
+    pub(super) fn publish_one(&self, key: &TimelineKey) {
+        let now = self.clock.gitlab_now();
+        let request = self.lock().timelines.take_rows(key, now);
+        if let Some(request) = request {
+            let rendered = self.render(&request);
+            self.expose(request, rendered);
         }
     }
 
     /// Takes long, and no lock.
-    pub(super) fn render(&self, request: &RenderRequest) -> RenderedTimeline {
+    pub(super) fn render(&self, request: &RenderRequest) -> Rendering {
         let rows = &request.rows;
         for transition in &request.transitions {
             transition.log(rows);
         }
+        let mut is_complete = true;
         if self.policy.read_logs {
-            self.log_queue.offer(rows.project_id, rows);
+            is_complete = self.log_queue.offer(rows.project_id, rows);
             self.telemetry().logs_waiting(self.log_queue.len());
         }
         let file = self.owners_cache.of(rows.project_id);
         let owners = &self.policy.owners;
-        self.exposition.render(rows, &|project, job| {
-            owners.team(project, job, file.as_deref()).cloned()
-        })
+        let team = |project: &str, job: &str| owners.team(project, job, file.as_deref()).cloned();
+        Rendering {
+            timeline: self.exposition.render(rows, &request.pieces, &team),
+            is_complete,
+        }
     }
 
     /// Exposes a rendering, unless the timeline was hidden or a newer rendering was begun meanwhile. Under the
     /// lock, so that of two renderings the newer one stays, whichever is done first.
-    pub(super) fn expose(&self, request: RenderRequest, rendered: RenderedTimeline) {
-        let inner = self.lock();
-        if inner.timelines.accepts(&request.key, request.revision) {
-            self.exposition.show(request.key, rendered);
+    pub(super) fn expose(&self, request: RenderRequest, rendering: Rendering) {
+        let mut inner = self.lock();
+        let RenderRequest { key, revision, .. } = request;
+        if (inner.timelines).accept(&key, revision, rendering.is_complete) {
+            self.exposition.show(key, rendering.timeline);
         }
     }
+}
+
+/// What came of rendering a timeline.
+pub(super) struct Rendering {
+    timeline: RenderedTimeline,
+    /// Whether every log that was to be read found room in the queue.
+    is_complete: bool,
 }

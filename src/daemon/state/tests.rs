@@ -258,6 +258,68 @@ async fn in_any_order_of_renderings_hiding_and_showing_the_page_ends_as_the_stat
     }
 }
 
+/// Observes some jobs of a pipeline, of which some have another state than before.
+fn observe_some(state: &State, project: &Project, random: &mut fastrand::Rng, names: &[String]) {
+    let id = random.u64(1..20);
+    let is_over = random.bool();
+    let status = if is_over {
+        Status::Success
+    } else {
+        Status::Running
+    };
+    let (mut pipeline, _) = run(id, "main", status);
+    pipeline.source = Some("push".into());
+    let first = random.usize(..names.len());
+    let some = names[first..].iter().take(random.usize(1..4));
+    let jobs = some.enumerate().map(|(at, name)| {
+        let states = [Status::Failed, Status::Success, Status::Pending];
+        let status = states[random.usize(..states.len())];
+        let (_, job) = run(id, "main", status);
+        JobObservation {
+            id: id * 1000 + (first + at) as u64,
+            name: name.as_str().into(),
+            ..job
+        }
+    });
+    let jobs: Vec<_> = jobs.collect();
+    state.observed(project, &pipeline, &jobs, at(100_000));
+}
+
+#[tokio::test]
+async fn pieces_rendered_change_by_change_show_what_a_rendering_of_everything_shows() {
+    let project = project("acme/app", "main");
+    for seed in 0..4 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (state, _) = test_state();
+        state.watched(&project, None);
+        let mut names: Vec<_> = (0..70).map(|number| format!("job {number}")).collect();
+        if seed % 4 == 3 {
+            names.extend(["job\0".to_owned(), "job\u{fffd}".to_owned()]);
+        }
+        for _ in 0..90 {
+            observe_some(&state, &project, &mut random, &names);
+            if random.bool() {
+                state.publish_project(7);
+            }
+        }
+        state.publish_project(7);
+        let by_pieces = page(&state).await;
+        state.render_again(7);
+        let at_once = page(&state).await;
+        let of_jobs = |page: &str| {
+            let lines = page
+                .lines()
+                .filter(|line| line.starts_with("job_") || line.starts_with("pipeline_"));
+            lines
+                .filter(|line| !line.starts_with("job_failure_exporter_"))
+                .map(|line| format!("{line}\n"))
+                .collect::<String>()
+        };
+        assert!(by_pieces.contains("job 69"), "{by_pieces}");
+        assert_eq!(of_jobs(&by_pieces), of_jobs(&at_once), "seed {seed}");
+    }
+}
+
 /// What `work` logs.
 fn logged(work: impl FnOnce()) -> String {
     #[derive(Clone, Default)]
@@ -327,7 +389,7 @@ fn a_job_that_failed_when_the_state_was_saved_begins_nothing_when_it_is_restored
         observe(&state, &project, id, Status::Failed);
     }
     state.polled(&project, Some(at(100_000)));
-    let saved = state.take_unsaved().remove(0).timelines;
+    let saved = vec![state.begin_save(&key()).unwrap()];
     let (restarted, _) = test_state();
     assert_eq!(logged(|| restarted.restore(saved)), "");
     restarted.watched(&project, None);

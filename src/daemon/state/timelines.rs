@@ -6,13 +6,15 @@ mod expiry;
 mod fullest;
 mod lost;
 mod regroup;
+mod rendering;
 mod scope;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use self::entry::{RenderState, SaveState, TimelineEntry};
+use self::entry::{SaveState, TimelineEntry};
+use self::rendering::RenderState;
 use super::effects::{Effects, RenderRequest};
 use super::limits::{LimitHit, admit};
 use super::transitions::{PipelineRank, Rank};
@@ -273,10 +275,17 @@ impl Timelines {
         Some(entry.take_rows(&self.rules, self.renderings, now))
     }
 
-    /// Whether a rendering is to be exposed: the timeline is visible, and no newer rendering was begun.
-    pub(super) fn accepts(&self, key: &TimelineKey, revision: u64) -> bool {
-        let entry = self.entries.get(key);
-        entry.is_some_and(|entry| entry.is_visible() && entry.revision == revision)
+    /// Whether a rendering is to be exposed: the timeline is visible, and no newer rendering was begun. `is_complete`: nothing
+    /// that it asked for was left out, so that the next one may be of pieces.
+    pub(super) fn accept(&mut self, key: &TimelineKey, revision: u64, is_complete: bool) -> bool {
+        let entry = self.entries.get_mut(key);
+        let entry = entry.filter(|entry| entry.is_visible() && entry.revision == revision);
+        entry.is_some_and(|entry| {
+            if is_complete {
+                entry.exposed = revision;
+            }
+            true
+        })
     }
 
     /// The jobs of the timelines whose series are exposed. Shares them, and copies none.

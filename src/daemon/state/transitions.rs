@@ -10,6 +10,7 @@ use ci_history::{Figures, JobRow, Outcome, TimelineRows, Timestamp};
 pub(super) struct Rank {
     pub(super) name: Arc<str>,
     pub(super) facts: JobFacts,
+    pub(super) absent_pipelines: u64,
     pub(super) gone_since: Option<Timestamp>,
     pub(super) last_execution: Option<Timestamp>,
 }
@@ -27,6 +28,7 @@ impl Rank {
         Self {
             name: row.name.clone(),
             facts: JobFacts::of(row),
+            absent_pipelines: row.figures.absent_pipelines,
             gone_since: row.figures.gone_since,
             last_execution: row.figures.last_execution,
         }

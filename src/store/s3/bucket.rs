@@ -19,6 +19,7 @@ use super::error::{S3Error, S3ErrorKind};
 use crate::base::backoff::Backoff;
 use crate::base::error_chain::error_chain;
 use crate::base::s3_options::{Encryption, S3Options};
+use crate::store::packed;
 
 /// Attempts of one request. Only transient errors are repeated.
 const ATTEMPTS: u32 = 3;
@@ -177,12 +178,17 @@ impl Bucket {
         body: Vec<u8>,
         condition: Condition<'_>,
     ) -> Result<Option<String>, S3Error> {
+        let content_type = if packed::is_packed(&body) {
+            "application/gzip"
+        } else {
+            "application/json"
+        };
         let mut request = self
             .client
             .put_object()
             .bucket(&self.name)
             .key(format!("{}{name}", self.prefix))
-            .content_type("application/json")
+            .content_type(content_type)
             .set_server_side_encryption(self.encryption.clone())
             .set_ssekms_key_id(self.kms_key_id.clone())
             .body(body.into());

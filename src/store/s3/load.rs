@@ -59,7 +59,8 @@ impl S3 {
             }
             documents.insert(name, later);
         }
-        Ok(self.sort_out(documents).await)
+        let loaded = self.sort_out(documents).await;
+        Ok(loaded.saved_again_unless(self.compress))
     }
 
     /// Reads all documents and writes nothing. Unreadable documents are listed and stay where they are.

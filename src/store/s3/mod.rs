@@ -22,7 +22,9 @@ use super::envelope::{self, seal};
 use super::json::DocumentError;
 use super::layout::document_path;
 use super::outcome::{Quarantined, Written};
+use super::packed;
 use super::record_version::Version;
+use crate::base::compress::Compress;
 use crate::base::s3_options::S3Options;
 
 /// Requests that run at a time.
@@ -40,6 +42,7 @@ pub struct S3 {
     bucket: Bucket,
     /// The GitLab of the documents, if it is known.
     instance: Option<Arc<str>>,
+    compress: Compress,
     /// Whether the store refuses a write whose condition does not hold; empty until it was asked.
     conditional: OnceLock<bool>,
     /// The documents as they were last read or written.
@@ -74,6 +77,7 @@ impl S3 {
         Self {
             bucket,
             instance: None,
+            compress: Compress::default(),
             conditional: OnceLock::new(),
             etags: Mutex::default(),
         }
@@ -83,6 +87,13 @@ impl S3 {
     #[must_use]
     pub fn of_instance(mut self, instance: Option<String>) -> Self {
         self.instance = instance.map(Arc::from);
+        self
+    }
+
+    /// Which documents are compressed.
+    #[must_use]
+    pub fn compressing(mut self, compress: Compress) -> Self {
+        self.compress = compress;
         self
     }
 
@@ -126,6 +137,7 @@ impl S3 {
             let known = self.etags().get(&key).cloned();
             let condition = known.as_deref().map_or(Condition::Absent, Condition::Is);
             let text = seal(encode(&current, rules), self.instance.as_deref());
+            let text = packed::pack(text, self.compress);
             match self.put(&name, text, condition).await {
                 Ok(etag) => {
                     self.remember(key, etag);

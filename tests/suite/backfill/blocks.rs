@@ -64,7 +64,7 @@ async fn months() -> (Handle, Vec<(i64, f64, f64)>) {
 async fn prometheus(folder: &Path, exporter: SocketAddr) -> Tool {
     let config = folder.join("prometheus.yml");
     let text = format!(
-        "global: {{scrape_interval: 500ms}}\n\
+        "global: {{scrape_interval: 2s}}\n\
          scrape_configs:\n  - job_name: exporter\n    honor_labels: true\n    static_configs:\n      \
          - {{targets: ['{exporter}'], labels: {{instance: 'here:1'}}}}\n"
     );
@@ -124,7 +124,7 @@ async fn a_real_prometheus_serves_the_past_and_goes_on_with_the_same_series() {
     until("a scrape", async || {
         let up = server.query("up").await;
         let scraped = server
-            .query("timestamp(job_window_executions) > time() - 5")
+            .query("timestamp(job_window_executions) > time() - 10")
             .await;
         holds(
             up == [1.0] && scraped.len() == 2,
@@ -141,7 +141,8 @@ async fn a_real_prometheus_serves_the_past_and_goes_on_with_the_same_series() {
     ] {
         let resets = server.query(&format!("sum(resets({family}[70d]))")).await;
         assert_eq!(resets, [0.0], "{family}");
-        let last = server.query(&format!("sum({family})")).await;
+        let last = format!("sum(last_over_time({family}[1m]))");
+        let last = server.query(&last).await;
         assert_eq!(last, [page.sum(family, &[])], "{family}");
     }
     let series = server
@@ -154,7 +155,8 @@ async fn a_real_prometheus_serves_the_past_and_goes_on_with_the_same_series() {
             "count_over_time(job_window_executions{{{job}}}[59d:5m])"
         ))
         .await;
-    assert!(holes[0] >= 59.0 * 288.0 - 3.0, "{holes:?}");
+    // At its end GitLab's clock is up to ten minutes late, and nobody scraped while this test made blocks.
+    assert!(holes[0] >= 59.0 * 288.0 - 6.0, "{holes:?}");
 
     record(&server, folder.path());
     drop(server);

@@ -96,7 +96,7 @@ pub(super) const CASES: &[(&str, &[&str])] = &[
         "key-of-a-later-version",
         &[
             "3: watch.merge_trains: unknown key; did you mean `merge_requests`? valid here: interval, idle_interval, projects, groups, refs, sources, tracks, merge_requests, jobs, child_pipelines, schedules, backfill, shard",
-            "5: store.gcs: unknown key; valid here: directory, s3, save_interval",
+            "5: store.gcs: unknown key; valid here: directory, s3, save_interval, compress",
             "7: owners.directory: unknown key; valid here: file, repository_file, rules",
         ],
     ),
@@ -212,7 +212,7 @@ pub(super) const CASES: &[(&str, &[&str])] = &[
     (
         "prometheus-url-with-a-user",
         &[
-            "2: prometheus.url: found an address with a user in it (credentials are not taken from a URL), wanted the address of a Prometheus, such as `http://127.0.0.1:9090`",
+            "2: prometheus.url: found an address with a user in it (credentials are not taken from a URL; give them as user and password_file), wanted the address of a Prometheus, such as `http://127.0.0.1:9090`",
             "4: alertmanager.url: found `alertmanager:9093` (neither http nor https), wanted the address of an Alertmanager, such as `http://127.0.0.1:9093`",
         ],
     ),
@@ -424,7 +424,7 @@ pub(super) const CASES: &[(&str, &[&str])] = &[
             "3: gitlab.token_file: found `${TOKEN_FILE}` (environment variables are not expanded: write the value itself, name a file as `gitlab.token_file` does, or run the file through `envsubst` before), wanted the path of a file that holds an access token and nothing else",
             "4: gitlab.timeout: found `${TIMEOUT}` (environment variables are not expanded: write the value itself, name a file as `gitlab.token_file` does, or run the file through `envsubst` before), wanted a duration of at least 100ms, such as `30s`, `5m` or `1h30m`",
             "6: watch.projects[0]: found `${PROJECT}` (environment variables are not expanded: write the value itself, name a file as `gitlab.token_file` does, or run the file through `envsubst` before), wanted a project's path such as `group/app`, or its numeric id",
-            "7: store: found `${STORE}` (environment variables are not expanded: write the value itself, name a file as `gitlab.token_file` does, or run the file through `envsubst` before), wanted a mapping with directory, s3, save_interval",
+            "7: store: found `${STORE}` (environment variables are not expanded: write the value itself, name a file as `gitlab.token_file` does, or run the file through `envsubst` before), wanted a mapping with directory, s3, save_interval, compress",
         ],
     ),
     (

@@ -2,29 +2,38 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::saving::Unsaved;
 use super::Timelines;
 use super::entry::SaveState;
 use crate::store::Saved;
 use ci_history::{TimelineKey, Timestamp};
 
 impl Timelines {
-    /// The timelines to save, by project, each with the watermark of its project's documents.
-    pub(in crate::daemon::state) fn take_unsaved(
-        &mut self,
-        watermark: impl Fn(u64) -> Option<Timestamp>,
-    ) -> BTreeMap<u64, Vec<Saved>> {
-        let mut by_project: BTreeMap<u64, Vec<Saved>> = BTreeMap::new();
+    /// The timelines to save, by project.
+    pub(in crate::daemon::state) fn unsaved_by_project(&self) -> BTreeMap<u64, Vec<Unsaved>> {
+        let mut by_project: BTreeMap<u64, Vec<Unsaved>> = BTreeMap::new();
         // Tracks come before the rest of their ref: of pipelines that moved to a track one document has them always.
-        for key in std::mem::take(&mut self.unsaved).into_iter().rev() {
-            if let Some(entry) = self.entries.get_mut(&key) {
-                let id = key.project_id;
-                // Until it fails.
-                entry.save = SaveState::Saved;
-                let saved = entry.to_save(watermark(id));
-                by_project.entry(id).or_default().push(saved);
+        for key in self.unsaved.iter().rev() {
+            if let Some(entry) = self.entries.get(key) {
+                by_project.entry(key.project_id).or_default().push(Unsaved {
+                    key: key.clone(),
+                    jobs: entry.timeline.jobs.len(),
+                });
             }
         }
         by_project
+    }
+
+    /// A timeline as it is to be saved, with the watermark of its project's documents. It counts as saved until that fails.
+    pub(in crate::daemon::state) fn begin_save(
+        &mut self,
+        key: &TimelineKey,
+        watermark: Option<Timestamp>,
+    ) -> Option<Saved> {
+        self.unsaved.remove(key);
+        let entry = self.entries.get_mut(key)?;
+        entry.save = SaveState::Saved;
+        Some(entry.to_save(watermark))
     }
 
     /// All timelines as they would be saved.

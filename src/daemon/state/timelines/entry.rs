@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::super::effects::{Expired, RenderRequest};
-use super::super::transitions::{PipelineRank, Rank, Transition};
+use super::super::effects::Expired;
+use super::super::transitions::{PipelineRank, Rank};
+use super::rendering::RenderState;
 use crate::base::DAY;
 use crate::daemon::policy::Cutoffs;
 use crate::gitlab::Project;
@@ -24,8 +25,12 @@ pub(super) struct TimelineEntry {
     pub(super) save: SaveState,
     /// Whether some of its past pipelines may not have been read, so that it is backfilled as a new ref is.
     pub(super) has_gap: bool,
+    /// The first names of the pieces in which it was rendered, without that of the first piece.
+    pub(super) borders: Box<[Arc<str>]>,
     /// Number of the newest rendering.
     pub(super) revision: u64,
+    /// Number of the newest rendering that is exposed with everything it asked for.
+    pub(super) exposed: u64,
     /// What is watched of it. Jobs that are no longer watched are kept and not exposed.
     pub(super) scope: SavedScope,
     /// Jobs that are watched again, until their executions are read back.
@@ -38,16 +43,6 @@ pub(super) enum Visibility {
     Visible,
     /// The project or ref is not watched, or not known to be.
     Hidden,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RenderState {
-    /// Not rendered yet, and as it was saved.
-    Restored,
-    /// Changed since the newest rendering.
-    Dirty,
-    /// As in the newest rendering.
-    Rendered,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +63,9 @@ impl TimelineEntry {
             render: RenderState::Dirty,
             save: SaveState::Saved,
             has_gap: true,
+            borders: Box::default(),
             revision: 0,
+            exposed: 0,
             scope: SavedScope::default(),
             returning: BTreeSet::new(),
         }
@@ -84,7 +81,9 @@ impl TimelineEntry {
             visibility: Visibility::Visible,
             render: RenderState::Restored,
             save: SaveState::Saved,
+            borders: Box::default(),
             revision: 0,
+            exposed: 0,
             scope: saved.scope,
             returning: BTreeSet::new(),
         }
@@ -110,7 +109,8 @@ impl TimelineEntry {
 
     pub(super) fn note(&mut self, changes: &Changes) {
         if !changes.is_empty() {
-            self.changed();
+            self.render.note(changes);
+            self.save = SaveState::Unsaved;
         }
     }
 
@@ -247,39 +247,8 @@ impl TimelineEntry {
                 .iter()
                 .any(|rank| is_long_gone(rank.gone_since, now))
     }
-
-    /// Begins a rendering, of all jobs that have not been gone for a day.
-    pub(super) fn take_rows(
-        &mut self,
-        rules: &Rules,
-        revision: u64,
-        now: Timestamp,
-    ) -> RenderRequest {
-        let mut rows = self.timeline.rows(rules);
-        rows.jobs
-            .retain(|row| !is_long_gone(row.figures.gone_since, now));
-        rows.jobs
-            .retain(|row| !self.scope.unwatched.contains(&row.name));
-        let transitions = match self.render {
-            // What was saved was logged before.
-            RenderState::Restored => Vec::new(),
-            _ => Transition::between(&self.ranks, &rows.jobs),
-        };
-        let shown = rows.jobs.iter();
-        let shown = shown.filter(|row| row.figures.is_worth_showing());
-        self.ranks = shown.map(Rank::of).collect();
-        self.pipelines = PipelineRank::of(&rows.pipelines);
-        self.render = RenderState::Rendered;
-        self.revision = revision;
-        RenderRequest {
-            key: self.timeline.key.clone(),
-            revision,
-            rows,
-            transitions,
-        }
-    }
 }
 
-fn is_long_gone(gone_since: Option<Timestamp>, now: Timestamp) -> bool {
+pub(super) fn is_long_gone(gone_since: Option<Timestamp>, now: Timestamp) -> bool {
     gone_since.is_some_and(|since| since.unix() + DAY <= now.unix())
 }

@@ -1,7 +1,7 @@
 //! Retention: which timelines and jobs are dropped.
 
 use super::super::effects::Effects;
-use super::entry::RenderState;
+use super::rendering::RenderState;
 use super::{MOST_DROPPED, Timelines};
 use crate::daemon::policy::Cutoffs;
 use ci_history::{TimelineKey, Timestamp};

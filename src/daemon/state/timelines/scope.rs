@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::super::effects::Effects;
 use super::Timelines;
-use super::entry::{RenderState, SaveState, TimelineEntry};
+use super::entry::{SaveState, TimelineEntry};
+use super::rendering::RenderState;
 use crate::daemon::policy::Policy;
 use crate::gitlab::Project;
 use ci_history::{JobObservation, Rules, TimelineKey};

@@ -41,6 +41,11 @@ pub(super) const FIELDS: &[Field] = &[
         }),
     ),
     scalar(
+        "tags",
+        "[String!]",
+        Resolve::Job(|_, _, _| Ok(json!([]).into())),
+    ),
+    scalar(
         "allowFailure",
         "Boolean",
         Resolve::Job(|_, it, _| Ok(it.plan.allow_failure.into())),

@@ -1,0 +1,253 @@
+//! The newest pipelines of the same branch of several projects with their jobs, by one GraphQL request.
+//!
+//! GraphQL does not tell everything that REST does. What it tells is exact: a pipeline of which it does not tell enough
+//! comes without jobs, to be read by REST.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ci_history::{JobObservation, PipelineObservation, Status};
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::client::Client;
+use super::graphql::{NotTold, PageInfo, PipelineNode, Untold, gids, nodes, number, optional_time};
+use super::listing::Listing;
+use super::validate::{PipelineJobs, tags};
+
+/// Longest list of the jobs of a pipeline. A pipeline with more comes without jobs.
+const QUERY: &str = "\
+query NewestPipelines($ids: [ID!], $ref: String, $most: Int) {
+  projects(ids: $ids, first: 100) {
+    nodes {
+      id
+      newest: pipelines(ref: $ref, first: $most) {
+        nodes {
+          id status ref sha source created_at: createdAt updated_at: updatedAt
+          jobs(first: 100) {
+            nodes {
+              id name status stage { name } tags allow_failure: allowFailure created_at: createdAt
+              started_at: startedAt finished_at: finishedAt failure_message: failureMessage is_of_tag: createdByTag
+            }
+            pageInfo { hasNextPage }
+          }
+        }
+      }
+    }
+  }
+}";
+
+/// GitLab's reason of the only failures without a message.
+const SCRIPT_FAILURE: &str = "script_failure";
+
+/// One of the newest pipelines.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewestPipeline {
+    /// Without an address.
+    pub pipeline: PipelineObservation,
+    /// Every attempt of its jobs, without durations; `None` if they are to be read by REST.
+    pub jobs: Option<PipelineJobs>,
+}
+
+/// The newest pipelines, newest first, by project, and whether GitLab ran out of time before the end.
+pub type NewestPipelines = (HashMap<u64, Vec<NewestPipeline>>, bool);
+
+impl Client {
+    /// The newest pipelines of a branch of these projects. A project that the answer does not tell of for certain is left
+    /// out.
+    ///
+    /// # Errors
+    ///
+    /// See [`NotTold`].
+    pub async fn newest_pipelines(
+        &self,
+        projects: &[u64],
+        branch: &str,
+        most: usize,
+    ) -> Result<NewestPipelines, NotTold> {
+        let question = json!({
+            "query": QUERY,
+            "operationName": "NewestPipelines",
+            "variables": {"ids": gids(projects), "ref": branch, "most": most},
+        });
+        self.ask_about_projects(projects.len(), &question, told)
+            .await
+    }
+}
+
+fn told(body: &[u8]) -> Result<NewestPipelines, Untold> {
+    let (nodes, is_cut) = nodes::<ProjectNode<'_>>(body)?;
+    Ok((
+        nodes.into_iter().filter_map(ProjectNode::told).collect(),
+        is_cut,
+    ))
+}
+
+#[derive(Deserialize)]
+struct ProjectNode<'a> {
+    id: String,
+    /// Read on its own, so that one odd project does not spoil the others.
+    #[serde(borrow, default)]
+    newest: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct PipelineList {
+    nodes: Vec<WithJobs>,
+}
+
+#[derive(Deserialize)]
+struct WithJobs {
+    #[serde(flatten)]
+    pipeline: PipelineNode,
+    /// Null if the token may not read them.
+    jobs: Option<JobPage>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JobPage {
+    nodes: Vec<JobNode>,
+    page_info: PageInfo,
+}
+
+#[derive(Deserialize)]
+struct JobNode {
+    id: String,
+    name: String,
+    status: String,
+    stage: Option<Stage>,
+    tags: Option<Vec<String>>,
+    allow_failure: bool,
+    created_at: Option<String>,
+    started_at: Option<String>,
+    finished_at: Option<String>,
+    failure_message: Option<String>,
+    is_of_tag: bool,
+}
+
+#[derive(Deserialize)]
+struct Stage {
+    name: String,
+}
+
+impl ProjectNode<'_> {
+    fn told(self) -> Option<(u64, Vec<NewestPipeline>)> {
+        let list: PipelineList = serde_json::from_str(self.newest?.get()).ok()?;
+        let pipelines: Option<_> = list.nodes.into_iter().map(WithJobs::told).collect();
+        Some((number(&self.id, "Project")?, pipelines?))
+    }
+}
+
+impl WithJobs {
+    fn told(self) -> Option<NewestPipeline> {
+        Some(NewestPipeline {
+            pipeline: self.pipeline.observed()?,
+            jobs: self.jobs.and_then(JobPage::told),
+        })
+    }
+}
+
+impl JobPage {
+    /// The jobs, if all are listed and exactly known.
+    fn told(self) -> Option<PipelineJobs> {
+        if self.page_info.has_next_page || self.nodes.is_empty() {
+            return None;
+        }
+        let tag = self.nodes.iter().any(|job| job.is_of_tag);
+        let jobs: Option<Vec<_>> = self.nodes.into_iter().map(JobNode::observed).collect();
+        Some(PipelineJobs {
+            jobs: Listing {
+                items: jobs?,
+                rejected: Vec::new(),
+            },
+            tag,
+            ..PipelineJobs::default()
+        })
+    }
+}
+
+impl JobNode {
+    /// `None` for a trigger job, whose pipeline matters, for what is no job of GitLab's, and for a failure whose reason is
+    /// not known.
+    fn observed(self) -> Option<JobObservation> {
+        let status = Status::parse(&self.status.to_ascii_lowercase());
+        let has_failed = status == Status::Failed;
+        if has_failed && (self.failure_message.is_some() || self.started_at.is_none()) {
+            return None;
+        }
+        let stage = self.stage.map(|stage| stage.name).unwrap_or_default();
+        Some(JobObservation {
+            id: number(&self.id, "Ci::Build")?,
+            name: Some(self.name).filter(|name| !name.is_empty())?.into(),
+            stage: stage.into(),
+            tags: tags(
+                self.tags
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(Into::into)
+                    .collect(),
+            ),
+            status,
+            allow_failure: self.allow_failure,
+            created_at: optional_time(self.created_at.as_deref())?,
+            started_at: optional_time(self.started_at.as_deref())?,
+            finished_at: optional_time(self.finished_at.as_deref())?,
+            duration: None,
+            queued_duration: None,
+            moved_at: None,
+            failure_reason: has_failed.then(|| Arc::from(SCRIPT_FAILURE)),
+            web_url: None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSED: &str = r#"{"id":"gid://gitlab/Ci::Build/7","name":"unit","status":"SUCCESS","stage":{"name":"test"},"tags":["b","a"],
+        "allow_failure":false,"created_at":"2026-01-05T10:00:02Z","started_at":"2026-01-05T10:00:05Z",
+        "finished_at":"2026-01-05T10:01:05Z","failure_message":null,"is_of_tag":false}"#;
+
+    fn pipeline(jobs: &str, more: bool) -> NewestPipeline {
+        let body = format!(
+            r#"{{"data":{{"projects":{{"nodes":[{{"id":"gid://gitlab/Project/42","newest":{{"nodes":[
+            {{"id":"gid://gitlab/Ci::Pipeline/9","status":"FAILED","ref":"main","sha":"c0ffee","source":"push",
+            "created_at":"2026-01-05T10:00:02Z","updated_at":"2026-01-05T10:04:40Z",
+            "jobs":{{"nodes":[{jobs}],"pageInfo":{{"hasNextPage":{more}}}}}}}]}}}}]}}}}}}"#
+        );
+        let (mut projects, is_cut) = told(body.as_bytes()).ok().unwrap();
+        assert!(!is_cut);
+        projects.remove(&42).unwrap().remove(0)
+    }
+
+    #[test]
+    fn jobs_are_those_of_rest_but_for_durations() {
+        let failed = PASSED
+            .replace("SUCCESS", "FAILED")
+            .replace("Build/7", "Build/8");
+        let found = pipeline(&format!("{PASSED},{failed}"), false);
+        let jobs = found.jobs.unwrap().jobs.items;
+        assert_eq!((&*jobs[0].tags, &*jobs[0].stage), ("a,b", "test"));
+        assert_eq!(jobs[0].failure_reason, None);
+        assert_eq!(jobs[1].failure_reason.as_deref(), Some(SCRIPT_FAILURE));
+        let seconds = jobs[1].finished_at.unwrap().unix() - jobs[1].started_at.unwrap().unix();
+        assert_eq!(seconds, 60);
+    }
+
+    #[test]
+    fn a_pipeline_of_which_not_everything_is_told_comes_without_jobs() {
+        let failed = PASSED.replace("SUCCESS", "FAILED");
+        let with_message = failed.replace("null", r#""There has been a runner system failure""#);
+        let unstarted = failed.replace(r#""2026-01-05T10:00:05Z""#, "null");
+        let bridge = PASSED.replace("Ci::Build", "Ci::Bridge");
+        let odd = PASSED.replace("2026-01-05T10:01:05Z", "yesterday");
+        for jobs in [&*with_message, &*unstarted, &*bridge, &*odd, ""] {
+            assert_eq!(pipeline(jobs, false).jobs, None, "{jobs}");
+        }
+        assert_eq!(pipeline(PASSED, true).jobs, None);
+        assert!(pipeline(PASSED, false).jobs.is_some());
+    }
+}

@@ -1,0 +1,303 @@
+//! The polling of one project: its cycles, and what is read between them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use super::cursor::PollCursor;
+use super::cycle::{CycleError, Past};
+use super::debounce::Debounce;
+use super::first_round::{Round, Untried, WithPast};
+use super::hints::{Calls, Hinted};
+use super::looks::Look;
+use super::pace::Pace;
+use super::poller::Poller;
+use super::span::project_span;
+use super::strangers::Strangers;
+use super::sweep::{Seat, Swept};
+use super::timetable::Timetable;
+use crate::gitlab::Project;
+
+/// Sweeps that a project waits for, besides its usual wait, before it is listed by itself.
+const SWEEPS_AWAITED: u32 = 2;
+
+/// The least of that: a sweep takes its time, too.
+const SHORTEST_AWAITED: Duration = Duration::from_secs(10);
+
+/// Time that a doubtful pipeline waits at least. The ages of pipelines are whole seconds.
+const SHORTEST_RECHECK: Duration = Duration::from_millis(200);
+
+/// Cycles under way at a time. So many that some projects that hang do not hold up the others; the rate of
+/// requests is bounded elsewhere.
+const CONCURRENT_CYCLES: usize = 32;
+
+/// Projects that read their past at a time: the past has a share of the requests, and no more.
+const CONCURRENT_PASTS: usize = 4;
+
+/// Whose turn it is.
+pub(super) struct Turns {
+    cycles: Semaphore,
+    pasts: Semaphore,
+    pub(super) round: Round,
+}
+
+impl Turns {
+    pub(super) fn new(round: Round) -> Self {
+        Self {
+            cycles: Semaphore::new(CONCURRENT_CYCLES),
+            pasts: Semaphore::new(CONCURRENT_PASTS),
+            round,
+        }
+    }
+
+    /// Waits for the turn of a cycle. The semaphore is never closed.
+    async fn of_cycle(&self) -> Option<SemaphorePermit<'_>> {
+        self.cycles.acquire().await.ok()
+    }
+
+    /// Waits for the turn of some of a project's past.
+    async fn of_past(&self) -> Option<SemaphorePermit<'_>> {
+        self.round.over().await;
+        self.pasts.acquire().await.ok()
+    }
+}
+
+/// Why a project does not wait any longer.
+enum Due<'a> {
+    /// Its next cycle, or doubtful pipelines.
+    Time,
+    Hinted(Hinted),
+    Past(Option<SemaphorePermit<'a>>),
+}
+
+/// The polling of one project.
+pub(super) struct ProjectTask<'a> {
+    poller: &'a Poller,
+    turns: &'a Turns,
+    facts: watch::Receiver<Project>,
+    cursor: PollCursor,
+    strangers: Strangers,
+    timetable: Timetable,
+    pace: Pace,
+    seat: Seat,
+    look: Option<oneshot::Receiver<Look>>,
+    past: Past,
+    /// From when on the past is read, after an error.
+    past_from: Instant,
+    with_past: Option<WithPast>,
+}
+
+impl<'a> ProjectTask<'a> {
+    pub(super) fn new(
+        poller: &'a Poller,
+        turns: &'a Turns,
+        facts: watch::Receiver<Project>,
+        seat: Seat,
+        past: Past,
+    ) -> Self {
+        let mut resume = poller.events.resume(&facts.borrow());
+        let schedules = std::mem::take(&mut resume.schedules);
+        Self {
+            poller,
+            turns,
+            facts,
+            cursor: PollCursor::new(resume, poller.reader.observations.gitlab_now()),
+            strangers: Strangers::new(),
+            timetable: Timetable::restored(schedules),
+            pace: Pace::new(),
+            seat,
+            look: None,
+            past,
+            past_from: Instant::now(),
+            with_past: None,
+        }
+    }
+
+    /// The branch whose newest pipelines a first look may show.
+    pub(super) fn branch_to_look_at(&self) -> Option<Arc<str>> {
+        let branch = self.facts.borrow().default_branch.clone();
+        let refs = &self.poller.reader.watch.refs;
+        let is_new = self.past == Past::PutOff && self.cursor.updated_after().is_none();
+        branch.filter(|name| is_new && refs.matches(name, Some(name)))
+    }
+
+    /// Shows what the first look sees, before the first cycle.
+    pub(super) fn awaits(&mut self, look: oneshot::Receiver<Look>) {
+        self.look = Some(look);
+    }
+
+    pub(super) async fn run(mut self, stop: CancellationToken, mut untried: Option<Untried>) {
+        let looking = async {
+            if self.look().await {
+                drop(untried.take());
+                self.turns.round.over().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = looking => {}
+        }
+        let watch = &self.poller.reader.watch;
+        let calls = self.poller.waker.of(self.facts.borrow().id);
+        let mut debounce = Debounce::new(watch.interval);
+        let mut default_branch = self.facts.borrow().default_branch.clone();
+        let mut swept = None;
+        loop {
+            let project = self.facts.borrow().clone();
+            if default_branch != project.default_branch {
+                let former = default_branch.take();
+                default_branch.clone_from(&project.default_branch);
+                let is_watched =
+                    |ref_name: &str| watch.refs.matches(ref_name, default_branch.as_deref());
+                if let (Some(from), Some(to)) = (former, &default_branch)
+                    && !is_watched(&from)
+                    && is_watched(to)
+                {
+                    self.cursor.rename_ref(&from, to);
+                }
+                self.cursor.rescope(is_watched);
+            }
+            let span = project_span(&project.path);
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = self.cycle(&project, swept.take()).instrument(span) => {}
+            }
+            drop(untried.take());
+            let mut wait = self.pace.wait(watch, calls.are_usual());
+            if self.seat.is_answered() {
+                wait += SHORTEST_AWAITED.max(watch.interval * SWEEPS_AWAITED);
+            }
+            let next = Instant::now() + wait;
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                told = self.until_next_cycle(next, &calls, &mut debounce) => swept = told,
+            }
+        }
+    }
+
+    /// Returns whether the first look showed the project.
+    async fn look(&mut self) -> bool {
+        let Some(look) = self.look.take() else {
+            return false;
+        };
+        let Ok(look) = look.await else {
+            return false;
+        };
+        let project = self.facts.borrow().clone();
+        let span = project_span(&project.path);
+        let _permit = self.turns.of_cycle().await;
+        let showing = self.poller.show_look(&project, &mut self.cursor, look);
+        showing.instrument(span).await;
+        self.with_past = Some(self.turns.round.with_past());
+        true
+    }
+
+    async fn cycle(&mut self, project: &Project, swept: Option<Swept>) {
+        let observations = &self.poller.reader.observations;
+        let began = observations.gitlab_now();
+        let outcome = self.read_all(project, swept.clone()).await;
+        let now = observations.gitlab_now();
+        let is_general = outcome.as_ref().is_err_and(|failed| failed.is_general);
+        let takes_part = !is_general && self.cursor.updated_after().is_some();
+        self.seat.read(swept.as_ref(), began, takes_part);
+        self.pace.note(&outcome, self.cursor.is_active(now));
+        self.note_past();
+        let events = &self.poller.events;
+        match &outcome {
+            Ok(()) => events.polled(project, self.cursor.watermark()),
+            Err(failed) => events.poll_failed(&project.path, &failed.error),
+        }
+    }
+
+    async fn read_all(
+        &mut self,
+        project: &Project,
+        swept: Option<Swept>,
+    ) -> Result<(), CycleError> {
+        let _permit = self.turns.of_cycle().await;
+        let cursor = &mut self.cursor;
+        self.poller.cycle(project, cursor, swept, self.past).await?;
+        if self.past == Past::Read || self.turns.round.is_over() {
+            self.poller
+                .read_schedules(project, &mut self.timetable)
+                .await;
+        }
+        Ok(())
+    }
+
+    /// Reads some of the past.
+    async fn read_past(&mut self, project: &Project) {
+        if !self.poller.read_past(project, &mut self.cursor).await {
+            self.past_from = Instant::now() + self.poller.reader.watch.interval;
+        }
+        self.note_past();
+        let watermark = self.cursor.watermark();
+        if watermark.is_some() {
+            self.poller.events.polled(project, watermark);
+        }
+    }
+
+    fn note_past(&mut self) {
+        if !self.cursor.has_past() {
+            self.with_past = None;
+        } else if self.with_past.is_none() {
+            self.with_past = Some(self.turns.round.with_past());
+        }
+    }
+
+    /// Waits for the time of the next cycle, or for a sweep or a webhook that asks for one. Meanwhile reads what
+    /// webhooks tell of, and what was doubtful. Returns what a sweep told.
+    async fn until_next_cycle(
+        &mut self,
+        next: Instant,
+        calls: &Calls,
+        debounce: &mut Debounce,
+    ) -> Option<Swept> {
+        if self.pace.backs_off() {
+            sleep_until(next).await;
+            return None;
+        }
+        loop {
+            let now = self.poller.reader.observations.gitlab_now();
+            let recheck = self.cursor.doubtful_in(now).and_then(|seconds| {
+                let wait = Duration::from_secs(u64::try_from(seconds).ok()?);
+                Instant::now().checked_add(wait.max(SHORTEST_RECHECK))
+            });
+            let recheck = recheck.filter(|at| *at < next);
+            let turns = self.turns;
+            let reads_past = self.cursor.has_past() && self.past_from <= Instant::now();
+            let due = tokio::select! {
+                biased;
+                swept = self.seat.answered() => return Some(swept),
+                () = sleep_until(recheck.unwrap_or(next)) => Due::Time,
+                hinted = calls.wanted(debounce) => Due::Hinted(hinted),
+                permit = turns.of_past(), if reads_past => Due::Past(permit),
+            };
+            let project = self.facts.borrow().clone();
+            let span = project_span(&project.path);
+            match due {
+                Due::Past(_permit) => self.read_past(&project).instrument(span).await,
+                Due::Time if recheck.is_none() => return None,
+                Due::Time => {
+                    let reading = self.poller.read_doubtful(&project, &mut self.cursor);
+                    reading.instrument(span).await;
+                }
+                Due::Hinted(hinted) => {
+                    let _permit = self.turns.of_cycle().await;
+                    let (cursor, strangers) = (&mut self.cursor, &mut self.strangers);
+                    let reading = self.poller.read_hinted(&project, cursor, strangers, hinted);
+                    if !reading.instrument(span).await {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+}
