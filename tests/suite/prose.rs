@@ -13,7 +13,7 @@ struct Block {
     text: String,
 }
 
-const PAGES: [&str; 16] = [
+const PAGES: [&str; 17] = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",

@@ -219,7 +219,7 @@ fn tally(counter: &Counter, requests: &[Recorded], others: &mut BTreeMap<&'stati
 /// Measures an hour of polling that learns by this API what moved. The first minute before it reads the existing pipelines. Requires a runtime
 /// with paused time.
 pub async fn hour(api: Api) -> Hour {
-    let measuring = Measuring::start(api, 50, fill).await;
+    let measuring = Measuring::start(api, 50, fill);
     let Measuring {
         gitlab, counter, ..
     } = &measuring;
@@ -264,7 +264,7 @@ struct Measuring<F> {
 
 impl<F> Measuring<F> {
     /// Starts to poll what `fill` creates.
-    async fn start(api: Api, requests_per_second: u32, fill: impl FnOnce(&Handle) -> F) -> Self {
+    fn start(api: Api, requests_per_second: u32, fill: impl FnOnce(&Handle) -> F) -> Self {
         let (end, ended) = mpsc::channel();
         let gitlab = gitlab(ended);
         let filled = fill(&gitlab);

@@ -55,7 +55,7 @@ impl fmt::Display for FirstStart {
 
 /// Measures a first start with so many projects. Requires a runtime with paused time.
 pub async fn first_start(api: Api, projects: usize) -> FirstStart {
-    let measuring = Measuring::start(api, RATE, |gitlab| fill(gitlab, projects)).await;
+    let measuring = Measuring::start(api, RATE, |gitlab| fill(gitlab, projects));
     let mut seconds = 0;
     let progress = || *measuring.counter.progress.lock().unwrap();
     while !progress().is_over && seconds < LONGEST {
@@ -90,5 +90,5 @@ fn fill(gitlab: &Handle, projects: usize) {
             }
         }
     });
-    gitlab.advance(Duration::from_secs(3600));
+    gitlab.advance(Duration::from_hours(1));
 }
