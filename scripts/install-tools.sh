@@ -44,6 +44,7 @@ missing_packages() {
     # They unpack the packages.
     if [ "$purpose" = test ] && ! have rpm; then echo rpm; fi
     if [ "$purpose" = test ] && ! have cpio; then echo cpio; fi
+    if [ "$purpose" = test ] && ! { have systemd-analyze && have systemd-sysusers; }; then echo systemd; fi
     # The soak tests give exporters wrong clocks.
     if [ "$purpose" = test ] && ! compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null; then echo libfaketime; fi
 }

@@ -117,7 +117,7 @@ mod tests {
     fn one_that_grows_without_bound_is_refused_before_it_has_grown() {
         let mut encoder = GzEncoder::new(Vec::new(), LEVEL);
         for _ in 0..64 {
-            encoder.write_all(&[b' '; LARGE]).unwrap();
+            encoder.write_all(&vec![b' '; LARGE]).unwrap();
         }
         let bomb = add_checksum(encoder.finish().unwrap());
         let error = unpack(&bomb).unwrap_err().to_string();

@@ -309,8 +309,8 @@ async fn pieces_rendered_change_by_change_show_what_a_rendering_of_everything_sh
                 .filter(|line| line.starts_with("job_") || line.starts_with("pipeline_"));
             lines
                 .filter(|line| !line.starts_with("job_failure_exporter_"))
-                .map(|line| format!("{line}\n"))
-                .collect::<String>()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
         };
         let by_pieces = page(&state).await;
         state.exposition.compress();
