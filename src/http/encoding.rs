@@ -1,4 +1,4 @@
-//! Content codings: which one a client prefers, and compressed responses.
+//! Content codings and formats: which one a client prefers, and compressed responses.
 
 use std::io::Write as _;
 
@@ -8,6 +8,7 @@ use http::{HeaderMap, header};
 
 use super::content::Content;
 use super::response::{Response, insert};
+use crate::metrics::Format;
 
 /// Bytes from which on compression is worth its while.
 const WORTHWHILE: usize = 1024;
@@ -53,7 +54,42 @@ pub(super) fn prefers_gzip(headers: &HeaderMap) -> bool {
     gzip > 0.0 && gzip >= identity.unwrap_or(0.0)
 }
 
-/// The q-value of a coding; 1 without one, 0 if it fails to parse.
+/// The format of metrics that the client prefers (RFC 9110, 12.5.1). Most clients of the text format name none.
+pub(super) fn preferred_format(headers: &HeaderMap) -> Format {
+    let (mut open_metrics, mut text, mut any) = (0.0_f32, None, None);
+    let values = headers.get_all(header::ACCEPT).iter();
+    let ranges = values.filter_map(|value| value.to_str().ok());
+    for range in ranges.flat_map(|value| value.split(',')) {
+        let (name, parameters) = range.split_once(';').unwrap_or((range, ""));
+        let weight = weight(parameters);
+        match name.trim().to_ascii_lowercase().as_str() {
+            "application/openmetrics-text" if has_version(parameters) => {
+                open_metrics = open_metrics.max(weight);
+            }
+            "text/plain" | "text/*" => text = higher(text, weight),
+            "*/*" => any = higher(any, weight),
+            _ => {}
+        }
+    }
+    if open_metrics > 0.0 && open_metrics >= text.or(any).unwrap_or(0.0) {
+        Format::OpenMetrics
+    } else {
+        Format::Text
+    }
+}
+
+fn higher(before: Option<f32>, weight: f32) -> Option<f32> {
+    Some(before.map_or(weight, |before| before.max(weight)))
+}
+
+/// Whether the version of OpenMetrics is one that the page has; without one any is.
+fn has_version(parameters: &str) -> bool {
+    let mut parameters = parameters.split(';').map(str::trim);
+    let version = parameters.find_map(|one| one.strip_prefix("version="));
+    version.is_none_or(|version| matches!(version.trim_matches('"'), "1.0.0" | "0.0.1"))
+}
+
+/// The q-value of a coding or a format; 1 without one, 0 if it fails to parse.
 fn weight(parameters: &str) -> f32 {
     let mut parameters = parameters.split(';').map(str::trim);
     let q = parameters.find_map(|one| one.strip_prefix("q=").or_else(|| one.strip_prefix("Q=")));
@@ -86,5 +122,33 @@ mod tests {
             assert_eq!(prefers_gzip(&headers), wanted, "{accepted}");
         }
         assert!(!prefers_gzip(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn open_metrics_is_chosen_where_it_is_asked_for() {
+        let of_prometheus = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
+                             application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+        for (accepted, wanted) in [
+            (of_prometheus, Format::OpenMetrics),
+            ("application/openmetrics-text", Format::OpenMetrics),
+            (
+                "application/openmetrics-text; version=\"1.0.0\"",
+                Format::OpenMetrics,
+            ),
+            ("application/openmetrics-text;version=2.0.0", Format::Text),
+            ("application/openmetrics-text;q=0", Format::Text),
+            (
+                "application/openmetrics-text;q=0.1, text/plain;q=0.9",
+                Format::Text,
+            ),
+            ("text/html, */*;q=0.8", Format::Text),
+            ("*/*", Format::Text),
+            ("", Format::Text),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, accepted.parse().unwrap());
+            assert_eq!(preferred_format(&headers), wanted, "{accepted}");
+        }
+        assert_eq!(preferred_format(&HeaderMap::new()), Format::Text);
     }
 }

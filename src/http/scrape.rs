@@ -1,17 +1,15 @@
-//! `GET /metrics`, in the content coding that the client prefers.
+//! `GET /metrics`, in the format and content coding that the client prefers.
 
 use http::header;
 
 use super::content::Content;
 use super::context::{Context, Head};
-use super::encoding::prefers_gzip;
+use super::encoding::{preferred_format, prefers_gzip};
 use super::response::{Response, insert};
 
-/// <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
-const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
-
 pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
-    let snapshot = context.exposition.snapshot();
+    let format = preferred_format(head.headers);
+    let snapshot = context.exposition.snapshot_as(format);
     let gzip = prefers_gzip(head.headers);
     let page = if gzip {
         snapshot.gzip()
@@ -19,8 +17,8 @@ pub(super) fn respond(context: &Context, head: Head<'_>) -> Response {
         snapshot.identity()
     };
     let mut response = Response::new(Content::Metrics(Box::new(page)));
-    insert(&mut response, header::CONTENT_TYPE, EXPOSITION);
-    insert(&mut response, header::VARY, "Accept-Encoding");
+    insert(&mut response, header::CONTENT_TYPE, format.content_type());
+    insert(&mut response, header::VARY, "Accept, Accept-Encoding");
     if gzip {
         insert(&mut response, header::CONTENT_ENCODING, "gzip");
     }

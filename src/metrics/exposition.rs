@@ -11,10 +11,11 @@ use ci_history::{JobRow, TimelineKey, TimelineRows, Timestamp};
 
 use super::failure_options::FailureOptions;
 use super::families::{JOBS, PIPELINES, PROJECTS};
+use super::format::Format;
 use super::fragments::{Deflater, Deflaters, Fragments};
 use super::limits::Limit;
 use super::own_figures::OwnFigures;
-use super::page::{Group, Snapshot};
+use super::page::{Group, Headers, Snapshot};
 use super::pieces::Pieces;
 use super::polls::ProjectPolls;
 use super::render::{exposed, headers, render, render_project};
@@ -35,10 +36,10 @@ type Texts = (Vec<Arc<Rendered>>, Vec<Arc<Fragments>>, Vec<Arc<Fragments>>);
 struct Shared {
     telemetry: Telemetry,
     failure_options: FailureOptions,
-    timeline_headers: Arc<Fragments>,
-    project_headers: Arc<Fragments>,
-    schedule_headers: Arc<Fragments>,
-    own_header: Arc<Fragments>,
+    timeline_headers: Headers,
+    project_headers: Headers,
+    schedule_headers: Headers,
+    own_header: Headers,
     /// For timelines, several of which may be rendered at a time.
     deflaters: Deflaters,
     /// For projects and schedules, which never wait for a timeline.
@@ -86,10 +87,14 @@ impl Exposition {
             project_headers: headers(&mut deflater, projects),
             schedule_headers: headers(&mut deflater, schedules),
             // The `prometheus` crate writes its headers itself.
-            own_header: Arc::new({
+            own_header: {
                 deflater.push("");
-                deflater.finish(0)
-            }),
+                let none = Arc::new(deflater.finish(0));
+                Headers {
+                    text: none.clone(),
+                    open_metrics: none,
+                }
+            },
             deflaters: Deflaters::default(),
             project_deflater: Mutex::new(Deflater::new()),
             timelines: RenderCache::default(),
@@ -303,33 +308,39 @@ impl Exposition {
         self.telemetry().own_figures()
     }
 
-    /// What is exposed now.
+    /// What is exposed now, in the text format.
     pub fn snapshot(&self) -> Snapshot {
+        self.snapshot_as(Format::Text)
+    }
+
+    /// What is exposed now.
+    pub fn snapshot_as(&self, format: Format) -> Snapshot {
         let (timelines, projects, schedules) = self.texts();
-        let text = self.telemetry().text();
+        let text = format.of_text(self.telemetry().text()) + format.end();
         let own = self.0.deflaters.with(false, |deflater| {
             deflater.push(&text);
             deflater.finish(0)
         });
         let timelines = timelines.iter().map(|text| Arc::clone(&text.fragments));
-        Snapshot::new([
+        let groups = [
             Group {
-                headers: Arc::clone(&self.0.timeline_headers),
+                headers: self.0.timeline_headers.clone(),
                 items: timelines.collect(),
             },
             Group {
-                headers: Arc::clone(&self.0.project_headers),
+                headers: self.0.project_headers.clone(),
                 items: projects,
             },
             Group {
-                headers: Arc::clone(&self.0.schedule_headers),
+                headers: self.0.schedule_headers.clone(),
                 items: schedules,
             },
             Group {
-                headers: Arc::clone(&self.0.own_header),
+                headers: self.0.own_header.clone(),
                 items: vec![Arc::new(own)],
             },
-        ])
+        ];
+        Snapshot::new(format, groups)
     }
 
     /// The text of timelines, projects and schedules, counted in the exporter's own metrics.

@@ -9,26 +9,44 @@ use bytes::Bytes;
 use flate2::{Decompress, FlushDecompress};
 use http_body::{Body, Frame};
 
+use super::format::Format;
 use super::fragments::{Fragments, Piece};
 
 /// Everything that was exposed at one moment. Cheap: it shares the rendered text.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
+    format: Format,
     groups: Arc<[Group]>,
 }
 
 /// Families that are rendered together, and everything rendered of them.
 #[derive(Debug)]
 pub(super) struct Group {
-    /// HELP and TYPE lines: a piece for each family.
-    pub(super) headers: Arc<Fragments>,
+    pub(super) headers: Headers,
     /// The same number of pieces each.
     pub(super) items: Vec<Arc<Fragments>>,
 }
 
+/// HELP and TYPE lines in each format: a piece for each family.
+#[derive(Debug, Clone)]
+pub(super) struct Headers {
+    pub(super) text: Arc<Fragments>,
+    pub(super) open_metrics: Arc<Fragments>,
+}
+
+impl Headers {
+    fn of(&self, format: Format) -> &Fragments {
+        match format {
+            Format::Text => &self.text,
+            Format::OpenMetrics => &self.open_metrics,
+        }
+    }
+}
+
 impl Snapshot {
-    pub(super) fn new(groups: impl Into<Arc<[Group]>>) -> Self {
+    pub(super) fn new(format: Format, groups: impl Into<Arc<[Group]>>) -> Self {
         Self {
+            format,
             groups: groups.into(),
         }
     }
@@ -85,7 +103,8 @@ impl Page {
             self.stage = Stage::Pieces;
         }
         while frame.len() < FRAME {
-            let Some(piece) = self.position.next(&self.snapshot.groups) else {
+            let Snapshot { format, groups } = &self.snapshot;
+            let Some(piece) = self.position.next(groups, *format) else {
                 self.encoder.end(&mut frame);
                 self.stage = Stage::End;
                 break;
@@ -122,10 +141,11 @@ struct Position {
 }
 
 impl Position {
-    fn next<'a>(&mut self, groups: &'a [Group]) -> Option<Piece<'a>> {
+    fn next<'a>(&mut self, groups: &'a [Group], format: Format) -> Option<Piece<'a>> {
         loop {
             let group = groups.get(self.group)?;
-            if self.family == group.headers.len() {
+            let headers = group.headers.of(format);
+            if self.family == headers.len() {
                 *self = Self {
                     group: self.group + 1,
                     ..Self::default()
@@ -142,7 +162,7 @@ impl Position {
             // A family without a sample gets no header either.
             if piece.len > 0 && !self.headed {
                 self.headed = true;
-                return Some(group.headers.piece(self.family));
+                return Some(headers.piece(self.family));
             }
             self.item += 1;
             if piece.len > 0 {

@@ -7,22 +7,30 @@ use ci_history::{JobRow, TimelineRows};
 use super::catalog::{Described, push_families};
 use super::failure_options::FailureOptions;
 use super::families::{JOBS, Job, PIPELINES, PROJECTS};
+use super::format::Format;
 use super::fragments::{Deflater, Fragments};
+use super::page::Headers;
 use super::polls::ProjectPolls;
-use super::text::{labels, push_header, shown};
+use super::text::{labels, shown};
 use crate::base::label::Label as _;
 
-/// The HELP and TYPE lines of the families, a piece each.
+/// The HELP and TYPE lines of the families in each format, a piece each.
 pub(super) fn headers(
     deflater: &mut Deflater,
-    families: impl Iterator<Item = Described>,
-) -> Arc<Fragments> {
-    for family in families {
-        let mut text = String::new();
-        push_header(&mut text, family.name, family.kind.as_str(), family.help);
-        deflater.push(&text);
+    families: impl Iterator<Item = Described> + Clone,
+) -> Headers {
+    let mut of_format = |format: Format| {
+        for family in families.clone() {
+            let mut text = String::new();
+            format.push_header(&mut text, &family);
+            deflater.push(&text);
+        }
+        Arc::new(deflater.finish(0))
+    };
+    Headers {
+        text: of_format(Format::Text),
+        open_metrics: of_format(Format::OpenMetrics),
     }
-    Arc::new(deflater.finish(0))
 }
 
 /// The jobs of a piece that are shown: those that were executed or are in flight, each name once.

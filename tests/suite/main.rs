@@ -46,6 +46,7 @@ mod metrics_rows;
 mod monitoring;
 mod moving_projects;
 mod notifications;
+mod open_metrics;
 mod openapi;
 mod pipeline_page;
 mod promptness;

@@ -1,7 +1,7 @@
 //! Runs promtool, amtool and the like; a tool that is missing fails the test, nothing is skipped.
 
 use std::ffi::OsStr;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -47,6 +47,26 @@ pub(crate) fn run<A: AsRef<OsStr>>(tool: &str, args: impl IntoIterator<Item = A>
         }
         Err(error) => panic!("{tool} did not start: {error}"),
     }
+}
+
+/// Runs a tool of the project's folder, which must succeed, with this text as its input. Returns what it printed.
+#[track_caller]
+pub(crate) fn piped(tool: &str, args: &[&str], input: &str) -> String {
+    let mut child = Command::new(at_root(tool))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{tool}: {error}; run: make install-tools"));
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    let writing = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+    let done = child.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(done.status.success(), "{tool}: {errors}");
+    writing.join().unwrap().unwrap();
+    String::from_utf8_lossy(&done.stdout).into_owned()
 }
 
 /// Alertmanager's program: Debian calls it otherwise than everybody else.
