@@ -15,6 +15,7 @@ use super::hints::variable_hint;
 use super::key::{Key, keys};
 use super::key_info::KeyInfo;
 use super::limits::{self, Limits};
+use super::metrics;
 use super::node::Node;
 use super::overrides::Overrides;
 use super::owners::{self, Owners};
@@ -65,6 +66,8 @@ pub struct Config {
     pub listen_address: ListenAddress,
     /// Whether a line of the log of each failing job is exposed.
     pub exposes_log_lines: bool,
+    /// Metrics that are not exposed.
+    pub disabled_metrics: Vec<&'static str>,
     /// The file with TLS, users and headers of the server; without it plain HTTP, open to everybody.
     pub web_file: Option<PathBuf>,
     /// Where people reach the pages; the path ends in `/`.
@@ -106,10 +109,6 @@ keys! {
     CLOCK_JUMP_HOLD: Key<Duration> = Key::duration("clock_jump_hold", Duration::from_millis(100))
         .default("30m")
         .doc("`retention` ignores a jump of GitLab's clock, or of this machine's, until it has held for this time and over 20 answers.");
-
-    LOG_LINE: Key<bool> = Key::bool("metrics.log_line")
-        .default("true")
-        .doc("Whether `job_failure_log_info` exposes the most telling line of a failing job's log, secrets masked, for messages. Needs `classification.read_logs`.");
 
     LISTEN_ADDRESS: Key<ListenAddress> = Key::text(
         "web.listen_address",
@@ -174,6 +173,7 @@ pub(super) const ALL_KEYS: &[&[KeyInfo]] = &[
     remediation_rule::KEYS,
     limits::KEYS,
     services::KEYS,
+    metrics::KEYS,
     KEYS,
 ];
 
@@ -233,7 +233,7 @@ impl Config {
         let section = root.section("remediation");
         let remediation = Remediation::read(&section);
         remediation.check_log_rules(&section, &classification.names);
-        let web = root.section("web");
+        let (web, shown) = (root.section("web"), root.section("metrics"));
         let gitlab = GitLab::read(&root.section("gitlab"), report, env);
         let watch = Watch::read(&root.section("watch"), child_pipelines);
         let settings = root.settings(&|key| preset_value(key, &state.counting, &watch));
@@ -251,7 +251,8 @@ impl Config {
             limits: Limits::read(&root.section("limits")),
             retention: root.get(&RETENTION),
             clock_jump_hold: root.get(&CLOCK_JUMP_HOLD),
-            exposes_log_lines: root.section("metrics").get(&LOG_LINE),
+            exposes_log_lines: shown.get(&metrics::LOG_LINE),
+            disabled_metrics: shown.list(&metrics::DISABLE),
             listen_address: web.get(&LISTEN_ADDRESS),
             web_file: web
                 .read(&WEB_CONFIG_FILE)

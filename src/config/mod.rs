@@ -15,6 +15,7 @@ mod key_info;
 mod key_path;
 mod limits;
 mod load;
+mod metrics;
 mod node;
 mod overrides;
 mod owners;

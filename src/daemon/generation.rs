@@ -24,7 +24,7 @@ use crate::alerting::{Asker, Monitor, Servers};
 use crate::config::Config;
 use crate::http::{Remedies, Service, job_url};
 use crate::ingest::Poller;
-use crate::metrics::{Exposition, FailureOptions, Telemetry};
+use crate::metrics::{Exposition, ExpositionOptions, Telemetry};
 use crate::remediation::Executor;
 use crate::store::{Store, StoreError};
 
@@ -66,9 +66,10 @@ fn monitor(config: &Config) -> Result<Option<Arc<Monitor>>, DaemonError> {
     Ok(Some(Arc::new(Monitor::new(servers))))
 }
 
-/// What is exposed of failing jobs besides their figures.
-fn failure_options(config: &Config) -> FailureOptions {
-    let mut options = FailureOptions::default();
+/// What is exposed.
+fn exposition_options(config: &Config) -> ExpositionOptions {
+    let disabled = config.disabled_metrics.iter().copied();
+    let mut options = ExpositionOptions::default().without(disabled);
     if !config.exposes_log_lines {
         options = options.without_log_lines();
     }
@@ -98,7 +99,7 @@ impl Generation {
         } = process;
         let traffic = Traffic::new(telemetry.clone(), clock.clone());
         let client = client(&config.gitlab, Some(&config.limits), Arc::new(traffic))?;
-        let exposition = Exposition::with_options(telemetry.clone(), failure_options(config));
+        let exposition = Exposition::with_options(telemetry.clone(), exposition_options(config));
         let state = Arc::new(State::new(Policy::of(config), exposition, clock.clone()));
         let logs = &config.classification;
         let own = || OwnSecrets::of(config);

@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 
 use ci_history::{JobRow, TimelineKey, TimelineRows, Timestamp};
 
-use super::failure_options::FailureOptions;
 use super::families::{JOBS, PIPELINES, PROJECTS};
 use super::format::Format;
 use super::fragments::{Deflater, Deflaters, Fragments};
 use super::limits::Limit;
+use super::options::ExpositionOptions;
 use super::own_figures::OwnFigures;
 use super::page::{Group, Headers, Snapshot};
 use super::pieces::Pieces;
@@ -35,7 +35,7 @@ type Texts = (Vec<Arc<Rendered>>, Vec<Arc<Fragments>>, Vec<Arc<Fragments>>);
 
 struct Shared {
     telemetry: Telemetry,
-    failure_options: FailureOptions,
+    options: ExpositionOptions,
     timeline_headers: Headers,
     project_headers: Headers,
     schedule_headers: Headers,
@@ -70,11 +70,11 @@ type Schedules = BTreeMap<Arc<str>, (Arc<[ScheduleRow]>, Arc<Fragments>)>;
 impl Exposition {
     /// Starts with the exporter's own metrics alone.
     pub fn new(telemetry: Telemetry) -> Self {
-        Self::with_options(telemetry, FailureOptions::default())
+        Self::with_options(telemetry, ExpositionOptions::default())
     }
 
     /// The same, with other options.
-    pub fn with_options(telemetry: Telemetry, failure_options: FailureOptions) -> Self {
+    pub fn with_options(telemetry: Telemetry, options: ExpositionOptions) -> Self {
         let timelines = JOBS.iter().map(|family| family.described);
         let timelines = timelines.chain(PIPELINES.iter().map(|family| family.described));
         let projects = PROJECTS.iter().map(|family| family.described);
@@ -82,7 +82,7 @@ impl Exposition {
         let mut deflater = Deflater::new();
         Self(Arc::new(Shared {
             telemetry,
-            failure_options,
+            options,
             timeline_headers: headers(&mut deflater, timelines),
             project_headers: headers(&mut deflater, projects),
             schedule_headers: headers(&mut deflater, schedules),
@@ -163,7 +163,7 @@ impl Exposition {
         of_piece: &[JobRow],
         team: &dyn Fn(&str, &str) -> Option<Arc<str>>,
     ) -> Rendered {
-        let jobs = exposed(rows, of_piece, team, &self.0.failure_options);
+        let jobs = exposed(rows, of_piece, team, &self.0.options);
         let names = jobs.iter().map(|job| &job.row.name);
         let of_timeline = is_first.then_some([&rows.project, &rows.ref_name]);
         let names = names.chain(of_timeline.into_iter().flatten());
@@ -172,7 +172,7 @@ impl Exposition {
             self.telemetry().limit_reached(Limit::LabelBytes, cut);
         }
         Rendered {
-            fragments: Arc::new(render(deflater, rows, &jobs, is_first)),
+            fragments: Arc::new(render(deflater, rows, &jobs, is_first, &self.0.options)),
             timelines: u64::from(is_first),
             jobs: jobs.len() as u64,
         }
@@ -259,7 +259,7 @@ impl Exposition {
     /// Shows these schedules of the project, and no others; in the order of their ids.
     pub fn publish_schedules(&self, project: &str, rows: &[ScheduleRow]) {
         let mut deflater = self.project_deflater();
-        let fragments = schedules::render(&mut deflater, project, rows);
+        let fragments = schedules::render(&mut deflater, project, rows, &self.0.options);
         let project = Arc::from(shown(project));
         let mut schedules = self
             .0
@@ -388,7 +388,12 @@ impl Exposition {
         let mut deflater = self.project_deflater();
         let mut polls = self.project(&project).unwrap_or_default();
         change(&mut polls);
-        let fragments = Arc::new(render_project(&mut deflater, &project, &polls));
+        let fragments = Arc::new(render_project(
+            &mut deflater,
+            &project,
+            &polls,
+            &self.0.options,
+        ));
         self.projects_mut().insert(project, (polls, fragments));
     }
 

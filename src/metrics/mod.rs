@@ -8,12 +8,12 @@
 
 mod catalog;
 mod exposition;
-mod failure_options;
 mod families;
 mod format;
 mod fragments;
 mod history;
 mod limits;
+mod options;
 mod own_figures;
 mod page;
 mod pieces;
@@ -29,11 +29,11 @@ mod webhooks;
 
 pub use catalog::{Described, Kind};
 pub use exposition::{Exposition, RenderedTimeline};
-pub use failure_options::FailureOptions;
 pub use families::families;
 pub use format::Format;
 pub use history::{PastSample, label_text, past_families, samples_of_jobs, samples_of_pipelines};
 pub use limits::{HttpLimit, Limit};
+pub use options::ExpositionOptions;
 pub use own_figures::OwnFigures;
 pub use page::{Page, Snapshot};
 pub use pieces::{Pieces, is_divisible};

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use ci_history::{JobRow, TimelineRows};
 
 use super::catalog::{Described, push_families};
-use super::failure_options::FailureOptions;
 use super::families::{JOBS, Job, PIPELINES, PROJECTS};
 use super::format::Format;
 use super::fragments::{Deflater, Fragments};
+use super::options::ExpositionOptions;
 use super::page::Headers;
 use super::polls::ProjectPolls;
 use super::text::{labels, shown};
@@ -38,7 +38,7 @@ pub(super) fn exposed<'a>(
     rows: &'a TimelineRows,
     of_piece: &'a [JobRow],
     team: &dyn Fn(&str, &str) -> Option<Arc<str>>,
-    options: &FailureOptions,
+    options: &ExpositionOptions,
 ) -> Vec<Job<'a>> {
     // Two names are shown alike only where NUL was replaced, and then the piece is the whole timeline.
     let taken = |row: &JobRow| {
@@ -67,15 +67,20 @@ pub(super) fn render(
     rows: &TimelineRows,
     jobs: &[Job<'_>],
     is_first: bool,
+    options: &ExpositionOptions,
 ) -> Fragments {
     let mut pairs = vec![("project", &*rows.project), ("ref", &*rows.ref_name)];
     pairs.extend(rows.track.as_deref().map(|track| ("track", track)));
     let base = labels(&pairs);
     let job_base = |job: &Job<'_>| format!("{base},{}", labels(&[("job_name", &job.row.name)]));
     let jobs: Vec<_> = jobs.iter().map(|job| (job, job_base(job))).collect();
-    let count = push_families(deflater, JOBS, &jobs, Job::has);
+    let count = push_families(deflater, JOBS, &jobs, |job, family| {
+        options.shows(family) && job.has(family)
+    });
     let pipelines = is_first.then_some((&rows.pipelines, base));
-    let pipelines = push_families(deflater, PIPELINES, pipelines.as_slice(), |_, _| true);
+    let pipelines = push_families(deflater, PIPELINES, pipelines.as_slice(), |_, family| {
+        options.shows(family)
+    });
     deflater.finish(count + pipelines)
 }
 
@@ -84,8 +89,11 @@ pub(super) fn render_project(
     deflater: &mut Deflater,
     project: &str,
     polls: &ProjectPolls,
+    options: &ExpositionOptions,
 ) -> Fragments {
     let base = labels(&[("project", project)]);
-    let count = push_families(deflater, PROJECTS, &[(polls, base)], |_, _| true);
+    let count = push_families(deflater, PROJECTS, &[(polls, base)], |_, family| {
+        options.shows(family)
+    });
     deflater.finish(count)
 }

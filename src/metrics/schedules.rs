@@ -7,6 +7,7 @@ use ci_history::Timestamp;
 
 use super::catalog::{Described, Family, Kind, OfRow, push_families};
 use super::fragments::{Deflater, Fragments};
+use super::options::ExpositionOptions;
 use super::text::{labels, shown};
 
 /// One schedule, as it is exposed.
@@ -76,9 +77,16 @@ pub(super) static SCHEDULES: &[Family<OfRow<ScheduleRow>>] = &[
 ];
 
 /// The families of schedules, a piece each; rows in the order of their ids.
-pub(super) fn render(deflater: &mut Deflater, project: &str, rows: &[ScheduleRow]) -> Fragments {
+pub(super) fn render(
+    deflater: &mut Deflater,
+    project: &str,
+    rows: &[ScheduleRow],
+    options: &ExpositionOptions,
+) -> Fragments {
     let rows: Vec<_> = rows.iter().zip(bases(project, rows)).collect();
-    let count = push_families(deflater, SCHEDULES, &rows, |_, _| true);
+    let count = push_families(deflater, SCHEDULES, &rows, |_, family| {
+        options.shows(family)
+    });
     deflater.finish(count)
 }
 

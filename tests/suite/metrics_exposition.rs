@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ci_history::{Figures, JobRow, LogExcerpt, Timestamp};
 use http_body_util::BodyExt as _;
 use job_failure_exporter::base::api::ErrorClass;
-use job_failure_exporter::metrics::{Exposition, FailureOptions, Page};
+use job_failure_exporter::metrics::{Exposition, ExpositionOptions, Page};
 use proptest::prelude::*;
 
 use crate::metrics_rows::{
@@ -92,7 +92,7 @@ async fn a_passing_job_has_no_failure_info_and_no_start_of_a_streak() {
 
 #[tokio::test]
 async fn only_a_failing_job_has_the_address_of_its_page_and_no_address_is_cut() {
-    let options = FailureOptions::default().with_job_urls(|rows, job| {
+    let options = ExpositionOptions::default().with_job_urls(|rows, job| {
         assert_ne!(job, "passing");
         let long = "x".repeat(if job == "long" { 600 } else { 0 });
         Some(format!("https://ci.example/{}/{job}{long}", rows.project))
@@ -133,7 +133,7 @@ async fn a_line_of_the_log_is_shown_while_the_job_fails_unless_the_configuration
             job("passing", passing(3)),
         ]
     };
-    let lines = async |options: FailureOptions| {
+    let lines = async |options: ExpositionOptions| {
         let exposition = Exposition::with_options(telemetry(), options);
         publish(&exposition, "group/app", "main", jobs());
         let text = rows_text(&exposition).await;
@@ -145,15 +145,15 @@ async fn a_line_of_the_log_is_shown_while_the_job_fails_unless_the_configuration
     };
     let wanted = "job_failure_log_info{project=\"group/app\",ref=\"main\",job_name=\"unit\",job_id=\"102\",\
                   line=\"Error: \\\"no\\\" {a=\\\\b}\"} 1";
-    assert_eq!(lines(FailureOptions::default()).await, [wanted]);
-    let hidden = FailureOptions::default().without_log_lines();
+    assert_eq!(lines(ExpositionOptions::default()).await, [wanted]);
+    let hidden = ExpositionOptions::default().without_log_lines();
     assert!(lines(hidden).await.is_empty());
 }
 
 #[tokio::test]
 async fn facts_about_failures_cost_a_healthy_job_nothing() {
     let options =
-        FailureOptions::default().with_job_urls(|_, _| Some("https://ci.example/".into()));
+        ExpositionOptions::default().with_job_urls(|_, _| Some("https://ci.example/".into()));
     let exposition = Exposition::with_options(telemetry(), options);
     let mut rows = timeline("group/app", "main", vec![job("unit", passing(3))]);
     rows.pipelines = passing(3);

@@ -88,3 +88,39 @@ async fn a_page_of_open_metrics_has_the_samples_of_the_text_and_is_read_strictly
     .await;
     daemon.stop().await;
 }
+
+#[tokio::test]
+async fn families_that_are_switched_off_are_on_no_page_and_others_stay() {
+    let gitlab = gitlab("demo").await;
+    let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
+    place.configure_also(
+        "metrics: {disable: [job_executions_total, pipeline_executions_total, schedule_active]}\n",
+    );
+    let daemon = place.start().await;
+    daemon.is_ready().await;
+    for accept in ["*/*", "application/openmetrics-text"] {
+        let (_, page) = page(daemon.address(), accept).await;
+        for gone in ["job_executions", "pipeline_executions", "schedule_active"] {
+            assert!(!page.contains(gone), "{accept}: {gone}");
+        }
+        assert!(page.contains("\njob_consecutive_failures{"), "{page}");
+        assert!(
+            page.contains("\nschedule_last_run_timestamp_seconds{"),
+            "{page}"
+        );
+    }
+    daemon.stop().await;
+
+    place.reconfigure("job_executions_total", "job_execution_total");
+    let refused = place.refused(&[]).await;
+    assert!(
+        refused.contains("did you mean `job_executions_total`?"),
+        "{refused}"
+    );
+    place.reconfigure("job_execution_total", "job_failure_exporter_build_info");
+    let refused = place.refused(&[]).await;
+    assert!(
+        refused.contains("tell whether it works, and stay"),
+        "{refused}"
+    );
+}

@@ -16,7 +16,7 @@ pub(super) const CASES: &[(&str, &[&str])] = &[
     (
         "document-is-a-list",
         &[
-            "1: found a list, wanted a mapping with gitlab, watch, counting, classification, owners, store, webhooks, remediation, limits, prometheus, alertmanager, retention, clock_jump_hold, metrics, web",
+            "1: found a list, wanted a mapping with gitlab, watch, counting, classification, owners, store, webhooks, remediation, limits, prometheus, alertmanager, metrics, retention, clock_jump_hold, web",
         ],
     ),
     (
@@ -348,7 +348,7 @@ pub(super) const CASES: &[(&str, &[&str])] = &[
     (
         "unknown-key-top",
         &[
-            "2: stroe: unknown key; did you mean `store`? valid here: gitlab, watch, counting, classification, owners, store, webhooks, remediation, limits, prometheus, alertmanager, retention, clock_jump_hold, metrics, web",
+            "2: stroe: unknown key; did you mean `store`? valid here: gitlab, watch, counting, classification, owners, store, webhooks, remediation, limits, prometheus, alertmanager, metrics, retention, clock_jump_hold, web",
         ],
     ),
     (

@@ -14,7 +14,7 @@ use self::imports::{Crate, circles};
 /// What each module of the exporter may import of the others.
 const MAY_USE: [(&str, &[&str]); 12] = [
     ("base", &[]),
-    ("config", &["base"]),
+    ("config", &["base", "metrics"]),
     ("gitlab", &["base"]),
     ("store", &["base"]),
     ("metrics", &["base"]),

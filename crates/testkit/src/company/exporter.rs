@@ -12,7 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use job_failure_exporter::metrics::{Build, Exposition, FailureOptions, Page, Telemetry};
+use job_failure_exporter::metrics::{Build, Exposition, ExpositionOptions, Page, Telemetry};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -54,7 +54,7 @@ impl Exporter {
                 "https://exporter.example/job/{project}/{ref_name}/{job}"
             ))
         };
-        let options = FailureOptions::default().with_job_urls(page);
+        let options = ExpositionOptions::default().with_job_urls(page);
         let shown = Arc::new(Shown {
             exposition: Exposition::with_options(Telemetry::new(build).unwrap(), options),
             projects: projects
