@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::catalog::{Described, Kind};
 use super::text::push_header;
+use crate::base::label::Label as _;
 
 /// A format in which Prometheus reads metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock};
 use ci_history::{JobRow, TimelineRows};
 
 use super::catalog::{Described, Family};
-use super::failure_options::FailureOptions;
 use super::families::{JOBS, Job, PIPELINES};
+use super::options::ExpositionOptions;
 use super::render::exposed;
 use super::text::{Lines, labels};
 
@@ -71,7 +71,7 @@ pub fn samples_of_jobs<'a>(
         };
         (job.row, samples(JOBS, emit, &base))
     };
-    exposed(rows, &rows.jobs, team, &FailureOptions::default())
+    exposed(rows, &rows.jobs, team, &ExpositionOptions::default())
         .iter()
         .map(of_job)
         .collect()

@@ -12,7 +12,6 @@ use super::options::ExpositionOptions;
 use super::page::Headers;
 use super::polls::ProjectPolls;
 use super::text::{labels, shown};
-use crate::base::label::Label as _;
 
 /// The HELP and TYPE lines of the families in each format, a piece each.
 pub(super) fn headers(

@@ -160,7 +160,10 @@ async fn a_real_prometheus_serves_the_past_and_goes_on_with_the_same_series() {
     // GitLab's clock is late, and nobody scraped while this test made blocks.
     let late = Moment::from(SystemClock.now()).unix() - gitlab.with(|world| world.now().unix());
     let missed = late as f64 / 300.0 + 3.0;
-    assert!(holes[0] >= 59.0 * 288.0 - missed, "{holes:?}, {late} s late");
+    assert!(
+        holes[0] >= 59.0 * 288.0 - missed,
+        "{holes:?}, {late} s late"
+    );
 
     record(&server, folder.path());
     drop(server);
