@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::events::Resume;
 use super::family::Family;
-use super::looks::NEWEST;
 use super::open::OpenPipelines;
 use super::pending::{PendingReads, ReadPlan};
 use super::sight::{ReadJobs, Sight, may_move_on, sight_of};
@@ -18,6 +17,9 @@ pub const LISTING_OVERLAP: Duration = Duration::from_secs(OVERLAP.unsigned_abs()
 
 /// Seconds of [`LISTING_OVERLAP`].
 const OVERLAP: i64 = 5 * 60;
+
+/// Pipelines of each default branch that the first look at a project reads: a window of the usual size.
+pub(super) const NEWEST: usize = 10;
 
 /// Pipelines as they were listed.
 #[derive(Debug, Default)]

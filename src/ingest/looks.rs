@@ -9,14 +9,11 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::oneshot;
 
-use super::cursor::PollCursor;
+use super::cursor::{NEWEST, PollCursor};
 use super::family::FamilyJobs;
 use super::poller::Poller;
 use super::reader::Reader;
 use crate::gitlab::{NewestPipeline, NotTold, Project};
-
-/// Pipelines of each default branch: a window of the usual size.
-pub(super) const NEWEST: usize = 10;
 
 /// Projects of one request. Each may list a thousand jobs.
 const PROJECTS: usize = 5;

@@ -71,9 +71,8 @@ async fn strangers_and_oversized_bodies_are_turned_away() {
 async fn without_configuration_there_are_no_webhooks() {
     let gitlab = start(Options::default()).await.unwrap();
     gitlab.with(|world| world.create_project(PROJECT));
-    let exporter = Place::new(gitlab.url(), "groups: [{path: acme}]")
-        .start()
-        .await;
+    let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
+    let exporter = place.start().await;
     assert_eq!(post(&exporter, &[], "{}").await, 404);
     exporter.stop().await;
 }
