@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use job_failure_exporter::config::Api;
 use testkit::economy;
+use testkit::first_start::first_start;
 
 /// Most seconds until the newest pipelines of 1,000 projects are read.
 const LONGEST_START: u64 = 240;
@@ -11,7 +12,7 @@ const LONGEST_START: u64 = 240;
 pub(crate) async fn run() -> ExitCode {
     for projects in [200, 1000] {
         for (api, name) in [(Api::Auto, "with GraphQL"), (Api::Rest, "by REST")] {
-            let start = economy::first_start(api, projects).await;
+            let start = first_start(api, projects).await;
             println!("First start {name}, {start}");
             if api == Api::Auto {
                 assert!(start.seconds < LONGEST_START, "{start}");

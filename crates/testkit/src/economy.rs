@@ -4,7 +4,6 @@
 
 mod hour;
 mod projects;
-mod starts;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,7 +27,6 @@ use tokio_util::sync::CancellationToken;
 use self::hour::Cost;
 pub use self::hour::Hour;
 use self::projects::fill;
-pub use self::starts::{FirstStart, first_start};
 
 const HOUR: u64 = 3600;
 
@@ -251,7 +249,7 @@ pub async fn hour(api: Api) -> Hour {
 }
 
 /// A poller at work on a simulated GitLab.
-struct Measuring<F> {
+pub(crate) struct Measuring<F> {
     gitlab: Handle,
     filled: F,
     counter: Arc<Counter>,
@@ -264,7 +262,11 @@ struct Measuring<F> {
 
 impl<F> Measuring<F> {
     /// Starts to poll what `fill` creates.
-    fn start(api: Api, requests_per_second: u32, fill: impl FnOnce(&Handle) -> F) -> Self {
+    pub(crate) fn start(
+        api: Api,
+        requests_per_second: u32,
+        fill: impl FnOnce(&Handle) -> F,
+    ) -> Self {
         let (end, ended) = mpsc::channel();
         let gitlab = gitlab(ended);
         let filled = fill(&gitlab);
@@ -310,13 +312,28 @@ impl<F> Measuring<F> {
     }
 
     /// Lets a second pass. So many requests were received before those that GitLab remembers.
-    async fn second_passes(&self, received: usize) {
+    pub(crate) async fn second_passes(&self, received: usize) {
         self.gitlab.advance(Duration::from_secs(1));
         tokio::time::advance(Duration::from_secs(1)).await;
         settled(&self.gitlab, &self.counter, received).await;
     }
 
-    async fn end(self) -> F {
+    /// How far the first round is.
+    pub(crate) fn progress(&self) -> PollProgress {
+        *self.counter.progress.lock().unwrap()
+    }
+
+    /// Projects of which something was shown.
+    pub(crate) fn shown(&self) -> usize {
+        self.counter.shown.lock().unwrap().len()
+    }
+
+    /// Requests that GitLab remembers.
+    pub(crate) fn requests(&self) -> usize {
+        self.gitlab.requests().len()
+    }
+
+    pub(crate) async fn end(self) -> F {
         self.stop.cancel();
         self.polling.await.unwrap();
         self.release.send(()).unwrap();

@@ -9,6 +9,7 @@
 //! | [`s3_servers`] | S3 servers: moto and rclone |
 //! | [`fault_proxy`] | a proxy that injects faults into answers of a server |
 //! | [`economy`] | the requests that polling takes in a simulated hour |
+//! | [`first_start`] | the time and the requests until many new projects are shown |
 //! | [`promptness`] | the time from a webhook to the scraped metric |
 //! | [`year`] | a simulated year, which shows that the state stays bounded |
 
@@ -26,6 +27,7 @@ pub mod company;
 pub mod daemon;
 pub mod economy;
 pub mod fault_proxy;
+pub mod first_start;
 pub mod promptness;
 pub mod s3_servers;
 pub mod samples;

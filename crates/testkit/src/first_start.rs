@@ -6,7 +6,7 @@ use std::time::Duration;
 use gitlab_simulator::{Handle, JobPlan, PipelinePlan};
 use job_failure_exporter::config::Api;
 
-use super::Measuring;
+use crate::economy::Measuring;
 
 /// Pipelines of each default branch: a whole backfill.
 const PIPELINES: usize = 50;
@@ -57,17 +57,16 @@ impl fmt::Display for FirstStart {
 pub async fn first_start(api: Api, projects: usize) -> FirstStart {
     let measuring = Measuring::start(api, RATE, |gitlab| fill(gitlab, projects));
     let mut seconds = 0;
-    let progress = || *measuring.counter.progress.lock().unwrap();
-    while !progress().is_over && seconds < LONGEST {
+    while !measuring.progress().is_over && seconds < LONGEST {
         measuring.second_passes(0).await;
         seconds += 1;
     }
-    let progress = progress();
+    let progress = measuring.progress();
     let start = FirstStart {
         projects,
         seconds,
-        requests: measuring.gitlab.requests().len(),
-        shown: measuring.counter.shown.lock().unwrap().len(),
+        requests: measuring.requests(),
+        shown: measuring.shown(),
         with_past: progress.with_past,
     };
     measuring.end().await;
