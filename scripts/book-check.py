@@ -22,7 +22,7 @@ class Page(HTMLParser):
 
 
 def problems(folder):
-    pages = {path: Page(path) for path in folder.glob("*.html") if path.name not in ("print.html", "toc.html", "404.html")}
+    pages = {path: Page(path) for path in folder.rglob("*.html") if path.name not in ("print.html", "toc.html", "404.html")}
     if len(pages) < 10:
         yield f"{folder} has only {len(pages)} pages"
     for path, page in pages.items():
