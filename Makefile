@@ -122,8 +122,17 @@ chart: ## Write what the Helm chart in deploy/helm needs: routes, values.schema.
 	target/debug/job-failure-exporter assets alertmanagerconfig >deploy/helm/files/alertmanagerconfig.yaml
 	target/tools/bin/python scripts/chart-docs.py deploy/helm/values.yaml deploy/helm
 
+.PHONY: mixin
+mixin: ## Write what the jsonnet mixin in deploy/mixin imports, from the rules and the dashboards
+	@scripts/install-tools.sh test
+	target/tools/bin/python scripts/mixin.py deploy/mixin/generated
+
+.PHONY: book
+book: ## Build the documentation as a book into target/book, and check its links (compiles mdbook once)
+	scripts/book.sh
+
 .PHONY: kubernetes
-kubernetes: chart ## Write the chart's files, and deploy/kubernetes/ from the chart
+kubernetes: chart mixin ## Write the files of the chart and the mixin, and deploy/kubernetes/ from the chart
 	scripts/kubernetes.sh deploy/kubernetes
 
 .PHONY: messages

@@ -43,6 +43,7 @@ mod memories;
 mod metrics_docs;
 mod metrics_exposition;
 mod metrics_rows;
+mod mixin;
 mod monitoring;
 mod moving_projects;
 mod notifications;
