@@ -126,6 +126,11 @@ chart: ## Write what the Helm chart in deploy/helm needs: routes, values.schema.
 kubernetes: chart ## Write the chart's files, and deploy/kubernetes/ from the chart
 	scripts/kubernetes.sh deploy/kubernetes
 
+.PHONY: schema
+schema: ## Write the JSON Schema of the configuration: deploy/config.schema.json
+	cargo run --locked --quiet --package job-failure-exporter -- config-schema >target/config.schema.json
+	mv target/config.schema.json deploy/config.schema.json
+
 .PHONY: messages
 messages: ## Write the messages that docs/alerting.md shows, sent by a real Alertmanager
 	WRITE_MESSAGES=1 cargo test --locked --test suite notifications::examples
