@@ -135,6 +135,11 @@ book: ## Build the documentation as a book into target/book, and check its links
 kubernetes: chart mixin ## Write the files of the chart and the mixin, and deploy/kubernetes/ from the chart
 	scripts/kubernetes.sh deploy/kubernetes
 
+.PHONY: schema
+schema: ## Write the JSON Schema of the configuration: deploy/config.schema.json
+	cargo run --locked --quiet --package job-failure-exporter -- config-schema >target/config.schema.json
+	mv target/config.schema.json deploy/config.schema.json
+
 .PHONY: messages
 messages: ## Write the messages that docs/alerting.md shows, sent by a real Alertmanager
 	WRITE_MESSAGES=1 cargo test --locked --test suite notifications::examples

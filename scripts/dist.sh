@@ -42,7 +42,7 @@ gzip -n9 "$tree"/share/man/man1/*.1
 cp -r alert-rules/runbooks "$tree/runbooks"
 cp docs/*.md docs/openapi.yml "$tree/docs"
 cp deploy/systemd/$name.{service,sysusers} "$tree/systemd"
-cp deploy/packages/config.yml deploy/packages/environment deploy/config.example.yml deploy/web-config.example.yml "$tree/etc"
+cp deploy/packages/config.yml deploy/packages/environment deploy/config.example.yml deploy/config.schema.json deploy/web-config.example.yml "$tree/etc"
 cp README.md CHANGELOG.md SECURITY.md LICENSE "$tree"
 "$tools/python3" scripts/notices.py "$target" "$tree"
 

@@ -77,6 +77,8 @@ pub enum Command {
     Assets(Box<AssetsArgs>),
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
+    /// Print a JSON Schema of the configuration, for editors.
+    ConfigSchema,
     /// Write the manual pages.
     Man(ManArgs),
 }
@@ -87,12 +89,20 @@ pub enum Command {
 Prints every problem and exits with 1, or prints what would be watched and exits with 0.
 GitLab is not asked.
 
-Example:
-  job-failure-exporter check-config /etc/job-failure-exporter/config.yml")]
+Examples:
+  job-failure-exporter check-config /etc/job-failure-exporter/config.yml
+  job-failure-exporter check-config --print config.yml | grep -v '# default$'
+  job-failure-exporter check-config --json config.yml | jq '.problems[].message'")]
 pub struct CheckConfigArgs {
     /// YAML file to check; the same as --config.file.
     #[arg(value_name = "FILE", conflicts_with = "config_file")]
     pub file: Option<PathBuf>,
+    /// Print every key with the value in force, without secrets, as YAML.
+    #[arg(long)]
+    pub print: bool,
+    /// Print problems, warnings, the summary and the values in force as one JSON object.
+    #[arg(long, conflicts_with = "print")]
+    pub json: bool,
     /// The daemon's flags, checked together with the file.
     #[command(flatten)]
     pub config: ConfigArgs,

@@ -1,4 +1,4 @@
-//! `completions` and `man`: files that packages install.
+//! `completions`, `man` and `config-schema`: files that packages and editors use.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -8,6 +8,7 @@ use clap::{Args, Command};
 use clap_complete::Shell;
 
 use crate::base::build_info;
+use crate::config::schema;
 
 /// Arguments of `completions`.
 #[derive(Debug, Args)]
@@ -54,4 +55,11 @@ pub fn man(args: &ManArgs, command: Command) -> anyhow::Result<()> {
     let written = std::fs::create_dir_all(directory)
         .and_then(|()| clap_mangen::generate_to(command, directory));
     written.with_context(|| format!("cannot write manual pages to {}", directory.display()))
+}
+
+/// Runs `config-schema`.
+pub fn config_schema(out: &mut dyn Write) -> anyhow::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &schema())?;
+    writeln!(out)?;
+    Ok(())
 }

@@ -85,6 +85,7 @@ pub async fn run(
         Some(Command::Completions(args)) => {
             generate::completions(&args, Cli::command(), console.out)?;
         }
+        Some(Command::ConfigSchema) => generate::config_schema(console.out)?,
         Some(Command::Man(args)) => generate::man(&args, Cli::command())?,
     }
     Ok(ExitCode::SUCCESS)

@@ -25,14 +25,13 @@ use super::remediation::{self, Remediation};
 use super::remediation_rule;
 use super::section::Section;
 use super::services;
-use super::settings::Setting;
+use super::settings::{Setting, unset};
 use super::store::{self, Store};
 use super::url::{base_url, route_prefix};
 use super::value::Context;
 use super::value_type::Form;
 use super::watch::{self, Watch};
 use super::webhooks::{self, Webhooks};
-use super::word::Word as _;
 use super::yaml;
 use crate::base::listen_address::ListenAddress;
 use crate::base::server_access::ServerAccess;
@@ -236,7 +235,8 @@ impl Config {
         let (web, shown) = (root.section("web"), root.section("metrics"));
         let gitlab = GitLab::read(&root.section("gitlab"), report, env);
         let watch = Watch::read(&root.section("watch"), child_pipelines);
-        let settings = root.settings(&|key| preset_value(key, &state.counting, &watch));
+        let mut settings = root.settings(&|key| derived_value(key, &state.counting, &watch));
+        unset(&mut settings, state.store.location.unused_key());
         Self {
             gitlab,
             watch,
@@ -321,10 +321,10 @@ impl Config {
     }
 }
 
-/// The value of a key that the preset of `counting` gives.
-fn preset_value(key: &KeyInfo, rules: &Rules, watch: &Watch) -> Option<String> {
-    if key.path == watch::CHILD_PIPELINES.info.path {
-        return Some(watch.child_pipelines.word().to_owned());
+/// The value of a key that the preset of `counting` gives, or a neighbour of the key.
+fn derived_value(key: &KeyInfo, rules: &Rules, watch: &Watch) -> Option<String> {
+    if let Some(value) = watch.derived_value(key.path) {
+        return Some(value);
     }
     let rules = counting::describe(rules).into_iter();
     let mut of_key = rules.filter(|(name, _)| Some(*name) == key.path.strip_prefix("counting."));

@@ -25,6 +25,7 @@ mod problem;
 mod regexes;
 mod remediation;
 mod remediation_rule;
+mod schema;
 mod secret;
 mod secret_file;
 mod section;
@@ -56,6 +57,7 @@ pub use remediation::{
     ActionLimits, Caller, CircuitReset, CircuitRule, Mode, PauseWhen, Remediation,
 };
 pub use remediation_rule::{ActionKind, FailureFacts, FailureMatch, RemediationRule};
+pub use schema::schema;
 pub use secret_file::SecretFile;
 pub use select::{JobSelector, Pattern, RefSelector, SourceSelector};
 pub use settings::Setting;

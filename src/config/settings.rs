@@ -7,6 +7,7 @@ use super::key_info::{Absence, KeyInfo};
 use super::key_path::{children, join};
 use super::node::{Node, NodeKind, Origin};
 use super::value_type::{Form, ValueType};
+use super::yaml;
 
 /// Shown in place of a value that may hold a secret.
 const HIDDEN: &str = "(not shown: it may be a secret)";
@@ -18,19 +19,40 @@ pub struct Setting {
     pub key: String,
     /// As YAML has it, on one line. `None`: nothing is given, and nothing is the default.
     pub value: Option<String>,
-    /// Where the value comes from: `line 7`, a flag, `default`, or `not set`.
+    /// Where the value comes from: `line 7`, a flag, `preset`, `default`, or `not set`.
     pub source: String,
 }
 
-/// All keys of the table with their values. `preset` has the values of keys that a preset gives.
+impl Setting {
+    /// Whether the value is left out because it may be a secret.
+    pub fn is_hidden(&self) -> bool {
+        self.value.as_deref() == Some(HIDDEN)
+    }
+}
+
+/// Takes the defaults away from the keys below a path, because another key replaces them.
+pub(super) fn unset(settings: &mut [Setting], path: &str) {
+    let is_below = |key: &str| {
+        let rest = key.strip_prefix(path);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    for setting in settings {
+        if setting.source == "default" && is_below(&setting.key) {
+            setting.value = None;
+            "not set".clone_into(&mut setting.source);
+        }
+    }
+}
+
+/// All keys of the table with their values. `derived` has the values of keys that other keys give when they are not given.
 pub(super) fn settings(
     keys: &'static [&'static [KeyInfo]],
     entries: &[(String, Node)],
-    preset: &dyn Fn(&KeyInfo) -> Option<String>,
+    derived: &dyn Fn(&KeyInfo) -> Option<String>,
 ) -> Vec<Setting> {
     let mut walk = Walk {
         keys,
-        preset,
+        derived,
         found: Vec::new(),
     };
     walk.section("", "", entries);
@@ -39,7 +61,7 @@ pub(super) fn settings(
 
 struct Walk<'a> {
     keys: &'static [&'static [KeyInfo]],
-    preset: &'a dyn Fn(&KeyInfo) -> Option<String>,
+    derived: &'a dyn Fn(&KeyInfo) -> Option<String>,
     found: Vec<Setting>,
 }
 
@@ -75,11 +97,14 @@ impl Walk<'_> {
             return Setting { key, value, source };
         }
         let (value, source) = match info.absence {
-            Absence::Default(yaml) => (Some(yaml.to_owned()), "default"),
-            Absence::Preset(yaml) => {
-                let value = (self.preset)(info);
+            Absence::Default(yaml) => {
+                let value = (self.derived)(info);
                 (Some(value.unwrap_or_else(|| yaml.to_owned())), "default")
             }
+            Absence::Preset(yaml) => match (self.derived)(info) {
+                Some(value) if value != yaml => (Some(value), "preset"),
+                _ => (Some(yaml.to_owned()), "default"),
+            },
             Absence::Optional | Absence::Required => (None, "not set"),
         };
         let source = source.to_owned();
@@ -100,13 +125,33 @@ fn shown(kind: &NodeKind, key: &KeyInfo) -> String {
         NodeKind::Bool(value) => value.to_string(),
         NodeKind::Integer(number) => number.to_string(),
         NodeKind::Number(number) => number.to_string(),
-        NodeKind::Text(text) => public(text, key),
+        NodeKind::Text(text) => match public(text, key) {
+            text if text == HIDDEN => text,
+            text => quoted(&text),
+        },
         NodeKind::List(items) => {
             let items: Vec<_> = items.iter().map(|item| shown(&item.kind, key)).collect();
             format!("[{}]", items.join(", "))
         }
         // No key has a mapping as its value.
         NodeKind::Map(_) => HIDDEN.to_owned(),
+    }
+}
+
+/// A text as YAML has it, also within a list: in quotes where it would be read as something else.
+fn quoted(text: &str) -> String {
+    let is_plain = text
+        .chars()
+        .all(|c| c.is_ascii_graphic() && !",[]{}#'\"".contains(c))
+        && !text.starts_with(|c: char| "-?&*!|>%@`".contains(c))
+        && yaml::parse(text).is_ok_and(|node| node.kind == NodeKind::Text(text.to_owned()));
+    if is_plain {
+        text.to_owned()
+    } else if text.contains(char::is_control) {
+        // A text of JSON is one of YAML.
+        serde_json::Value::from(text).to_string()
+    } else {
+        format!("'{}'", text.replace('\'', "''"))
     }
 }
 
@@ -142,7 +187,6 @@ fn public(text: &str, key: &KeyInfo) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::load::{ALL_KEYS, keys};
-    use super::super::yaml;
     use super::*;
 
     fn of(text: &str) -> Vec<Setting> {

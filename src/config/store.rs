@@ -142,6 +142,16 @@ fn s3_options(section: &Section<'_>) -> Option<S3Options> {
     })
 }
 
+impl Location {
+    /// The key of the other kind of place.
+    pub(super) fn unused_key(&self) -> &'static str {
+        match self {
+            Self::Directory(_) => "store.s3",
+            Self::S3(_) => DIRECTORY.info.path,
+        }
+    }
+}
+
 /// For people.
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

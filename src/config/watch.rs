@@ -11,7 +11,7 @@ use super::section::Section;
 use super::select::{JobSelector, Pattern, RefPattern, RefSelector, SourceSelector, path_glob};
 use super::source::Source;
 use super::value_type::Form;
-use super::word::words;
+use super::word::{Word as _, words};
 
 /// What is watched.
 #[derive(Debug, Clone)]
@@ -249,6 +249,21 @@ impl Watch {
             schedules: section.get(&SCHEDULES),
             backfill: Backfill::read(&section.section("backfill")),
             shard: section.get(&SHARD),
+        }
+    }
+}
+
+impl Watch {
+    /// The value of a key that is not given and whose default other keys change.
+    pub(super) fn derived_value(&self, path: &str) -> Option<String> {
+        if path == CHILD_PIPELINES.info.path {
+            Some(self.child_pipelines.word().to_owned())
+        } else if path == IDLE_INTERVAL.info.path {
+            Some(duration::format(self.idle_interval))
+        } else if path == BACKFILL_PIPELINES.info.path {
+            Some(self.backfill.pipelines.to_string())
+        } else {
+            None
         }
     }
 }

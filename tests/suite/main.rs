@@ -9,6 +9,7 @@ mod backfill;
 mod bad_input;
 mod browser;
 mod chart;
+mod check_config;
 mod children;
 mod clients;
 mod command_line;
