@@ -66,8 +66,8 @@ pub(super) fn preferred_format(headers: &HeaderMap) -> Format {
             "application/openmetrics-text" if has_version(parameters) => {
                 open_metrics = open_metrics.max(weight);
             }
-            "text/plain" | "text/*" => text = higher(text, weight),
-            "*/*" => any = higher(any, weight),
+            "text/plain" | "text/*" => text = Some(higher(text, weight)),
+            "*/*" => any = Some(higher(any, weight)),
             _ => {}
         }
     }
@@ -78,8 +78,8 @@ pub(super) fn preferred_format(headers: &HeaderMap) -> Format {
     }
 }
 
-fn higher(before: Option<f32>, weight: f32) -> Option<f32> {
-    Some(before.map_or(weight, |before| before.max(weight)))
+fn higher(before: Option<f32>, weight: f32) -> f32 {
+    before.map_or(weight, |before| before.max(weight))
 }
 
 /// Whether the version of OpenMetrics is one that the page has; without one any is.

@@ -83,9 +83,9 @@ impl Exposition {
         Self(Arc::new(Shared {
             telemetry,
             options,
-            timeline_headers: headers(&mut deflater, timelines),
-            project_headers: headers(&mut deflater, projects),
-            schedule_headers: headers(&mut deflater, schedules),
+            timeline_headers: headers(&mut deflater, &timelines),
+            project_headers: headers(&mut deflater, &projects),
+            schedule_headers: headers(&mut deflater, &schedules),
             // The `prometheus` crate writes its headers itself.
             own_header: {
                 deflater.push("");

@@ -16,7 +16,7 @@ use super::text::{labels, shown};
 /// The HELP and TYPE lines of the families in each format, a piece each.
 pub(super) fn headers(
     deflater: &mut Deflater,
-    families: impl Iterator<Item = Described> + Clone,
+    families: &(impl Iterator<Item = Described> + Clone),
 ) -> Headers {
     let mut of_format = |format: Format| {
         for family in families.clone() {

@@ -77,7 +77,7 @@ impl Usable {
         if args.json {
             let mut warnings = warnings(self.unreadable.as_ref());
             let web = self.unreadable_web.iter();
-            let web = web.flat_map(|problems| problems.iter());
+            let web = web.flat_map(Problems::iter);
             warnings.extend(web.map(|it| Entry::about(WEB_FILE, it.to_string())));
             let exposed = config.gitlab.unencrypted_token();
             warnings.extend(exposed.map(|warning| Entry::about("gitlab.url", warning)));
