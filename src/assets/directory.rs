@@ -13,7 +13,6 @@ use anyhow::{Context as _, bail};
 use sha2::{Digest as _, Sha256};
 
 use super::file::File;
-use super::kind::Kind;
 
 /// Digests of the written files, by kind and path. It has no ending, so no program that reads `*.yml` or `*.json`
 /// takes it for one of them.
@@ -76,21 +75,21 @@ impl Directory {
         })
     }
 
-    /// Writes the files of each kind. Each file is complete at any time.
+    /// Writes the files of each kind, by its name. Each file is complete at any time.
     ///
     /// # Errors
     ///
     /// Files were edited and `force` is not set: nothing is written then. Or a file cannot be written.
     pub fn write(
         mut self,
-        kinds: &[(Kind, Vec<File>)],
+        kinds: &[(&str, Vec<File>)],
         whole: bool,
         force: bool,
     ) -> anyhow::Result<Written> {
         let mut plan = Vec::new();
         for (kind, files) in kinds {
             for file in files {
-                plan.push((*kind, file, self.outcome(*kind, file)?));
+                plan.push((*kind, file, self.outcome(kind, file)?));
             }
         }
         let edited = plan
@@ -113,7 +112,7 @@ impl Directory {
             if outcome != Outcome::Unchanged {
                 write(&path, file.text.as_bytes())?;
             }
-            let of_kind = self.list.entry(kind.name().to_owned()).or_default();
+            let of_kind = self.list.entry(kind.to_owned()).or_default();
             of_kind.insert(file.path.clone(), digest(file.text.as_bytes()));
             files.push((path, outcome));
         }
@@ -122,17 +121,14 @@ impl Directory {
         Ok(Written { files, obsolete })
     }
 
-    fn outcome(&self, kind: Kind, file: &File) -> anyhow::Result<Outcome> {
+    fn outcome(&self, kind: &str, file: &File) -> anyhow::Result<Outcome> {
         let Some(there) = read(&self.path.join(&file.path))? else {
             return Ok(Outcome::New);
         };
         if there == file.text.as_bytes() {
             return Ok(Outcome::Unchanged);
         }
-        let written = self
-            .list
-            .get(kind.name())
-            .and_then(|files| files.get(&file.path));
+        let written = self.list.get(kind).and_then(|files| files.get(&file.path));
         Ok(if written == Some(&digest(&there)) {
             Outcome::Updated
         } else {
@@ -141,10 +137,10 @@ impl Directory {
     }
 
     /// Forgets files that are gone.
-    fn obsolete(&mut self, kinds: &[(Kind, Vec<File>)]) -> Vec<PathBuf> {
+    fn obsolete(&mut self, kinds: &[(&str, Vec<File>)]) -> Vec<PathBuf> {
         let mut obsolete = Vec::new();
         for (kind, files) in kinds {
-            let Some(listed) = self.list.get_mut(kind.name()) else {
+            let Some(listed) = self.list.get_mut(*kind) else {
                 continue;
             };
             listed.retain(|path, _| {

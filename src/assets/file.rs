@@ -10,7 +10,8 @@ pub struct File {
 }
 
 impl File {
-    pub(super) fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
+    /// A file with this path below the directory that is written.
+    pub fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
         Self {
             path: path.into(),
             text: text.into(),

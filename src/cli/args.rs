@@ -11,6 +11,7 @@ use super::common::{ConfigArgs, LogArgs};
 use super::explain::ExplainArgs;
 use super::generate::{CompletionsArgs, ManArgs};
 use super::healthcheck::HealthcheckArgs;
+use super::init::InitArgs;
 use super::replay::ReplayArgs;
 use super::retry::RetryArgs;
 use super::state::StateArgs;
@@ -57,6 +58,8 @@ Examples:
 /// A command that runs in place of the daemon.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a first configuration, with the rules, the routes and the scrape configuration that fit it.
+    Init(Box<InitArgs>),
     /// Check a configuration and print what it would watch.
     CheckConfig(CheckConfigArgs),
     /// Read past pipelines of the watched projects into the saved state.

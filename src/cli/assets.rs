@@ -171,6 +171,10 @@ pub fn run(args: &AssetsArgs, console: &mut Console<'_>) -> anyhow::Result<()> {
     match &args.to {
         Some(directory) => {
             let directory = Directory::open(directory)?;
+            let made: Vec<_> = made
+                .into_iter()
+                .map(|(kind, files)| (kind.name(), files))
+                .collect();
             let written = directory.write(&made, args.files.is_empty(), args.force)?;
             report(&written.files, &written.obsolete, console)
         }
@@ -334,7 +338,8 @@ fn print(made: &[(Kind, Vec<File>)], what: What, console: &mut Console<'_>) -> a
     Ok(())
 }
 
-fn report(
+/// Tells what was done with each file.
+pub(super) fn report(
     files: &[(PathBuf, Outcome)],
     obsolete: &[PathBuf],
     console: &mut Console<'_>,

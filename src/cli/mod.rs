@@ -11,6 +11,7 @@ pub mod exporter;
 mod exporter_access;
 pub mod generate;
 pub mod healthcheck;
+pub mod init;
 pub mod interrupt;
 pub mod logging;
 mod past_args;
@@ -23,6 +24,7 @@ mod saved;
 mod start_log;
 mod table;
 
+use std::io::{self, BufRead, IsTerminal as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -81,6 +83,12 @@ pub async fn run(
             Box::pin(replay::remediation::run(&args, &file, env, console)).await?;
         }
         Some(Command::Replay(args)) => replay::run(&args, console.out, console.err)?,
+        Some(Command::Init(args)) => {
+            let stdin = io::stdin();
+            let mut input = stdin.is_terminal().then(|| stdin.lock());
+            let input = input.as_mut().map(|input| input as &mut dyn BufRead);
+            init::run(*args, input, console)?;
+        }
         Some(Command::Assets(args)) => assets::run(&args, console)?,
         Some(Command::Completions(args)) => {
             generate::completions(&args, Cli::command(), console.out)?;

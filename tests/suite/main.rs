@@ -33,6 +33,7 @@ mod http_serving;
 mod huge_numbers;
 mod in_flight;
 mod inhibition;
+mod init;
 mod instance;
 mod jobless;
 mod kubernetes;

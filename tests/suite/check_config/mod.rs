@@ -83,7 +83,7 @@ fn print_tells_where_each_value_comes_from() {
         "    pipelines: 1000 # default",
         "  idle_interval: 10m # default",
         "    - path: platform # line 7",
-        "  # directory is not set",
+        "# store.directory is not set",
     ] {
         assert!(printed.lines().any(|it| it == line), "{line}\n{printed}");
     }
