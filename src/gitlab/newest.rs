@@ -16,7 +16,7 @@ use super::graphql::{NotTold, PageInfo, PipelineNode, Untold, gids, nodes, numbe
 use super::listing::Listing;
 use super::validate::{PipelineJobs, tags};
 
-/// Longest list of the jobs of a pipeline. A pipeline with more comes without jobs.
+/// The fields have the names of REST. A pipeline with more jobs than a page comes without them.
 const QUERY: &str = "\
 query NewestPipelines($ids: [ID!], $ref: String, $most: Int) {
   projects(ids: $ids, first: 100) {

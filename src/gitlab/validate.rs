@@ -29,6 +29,14 @@ pub struct Project {
     pub archived: bool,
 }
 
+impl Project {
+    /// Page of one of its pipelines, which GraphQL does not tell.
+    pub fn url_of_pipeline(&self, id: u64) -> Option<Box<str>> {
+        let url = self.web_url.as_deref()?;
+        Some(format!("{url}/-/pipelines/{id}").into())
+    }
+}
+
 /// Every attempt of every job of one pipeline.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PipelineJobs {

@@ -106,8 +106,7 @@ impl Poller {
             if !reader.watches(project, &pipeline) {
                 continue;
             }
-            let url = project.web_url.as_deref();
-            pipeline.web_url = url.map(|url| format!("{url}/-/pipelines/{}", pipeline.id).into());
+            pipeline.web_url = project.url_of_pipeline(pipeline.id);
             let seen = jobs.map(FamilyJobs::of);
             let seen = seen.filter(|seen| seen.conclude(pipeline.status).doubt.is_none());
             match seen {

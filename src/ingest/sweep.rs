@@ -51,8 +51,7 @@ impl Swept {
     pub(super) fn pipelines_of(self, project: &Project) -> Vec<PipelineObservation> {
         let mut pipelines = self.pipelines;
         for pipeline in &mut pipelines {
-            let url = project.web_url.as_deref();
-            pipeline.web_url = url.map(|url| format!("{url}/-/pipelines/{}", pipeline.id).into());
+            pipeline.web_url = project.url_of_pipeline(pipeline.id);
         }
         pipelines
     }
