@@ -10,6 +10,7 @@
 //! | [`fault_proxy`] | a proxy that injects faults into answers of a server |
 //! | [`economy`] | the requests that polling takes in a simulated hour |
 //! | [`first_start`] | the time and the requests until many new projects are shown |
+//! | [`restart`] | the requests and the time of a restart |
 //! | [`promptness`] | the time from a webhook to the scraped metric |
 //! | [`year`] | a simulated year, which shows that the state stays bounded |
 
@@ -29,6 +30,7 @@ pub mod economy;
 pub mod fault_proxy;
 pub mod first_start;
 pub mod promptness;
+pub mod restart;
 pub mod s3_servers;
 pub mod samples;
 pub mod truth;
