@@ -198,16 +198,14 @@ impl Store {
     /// documents in the store are not used.
     pub async fn save_sights(&self, saved: &SavedSights) -> Result<(), StoreError> {
         let name = sights_path(saved.project_id);
+        let text = sights_document::encode(saved);
         match self {
             Self::Directory(directory) => {
-                let text = sights_document::encode(saved, directory.instance());
+                let text = seal(text, directory.instance());
                 let directory = directory.clone();
                 Ok(blocking(move || directory.write(&name, &text)).await?)
             }
-            Self::S3(s3) => {
-                let text = sights_document::encode(saved, s3.instance());
-                Ok(Box::pin(s3.write(&name, text)).await?)
-            }
+            Self::S3(s3) => Ok(Box::pin(s3.write(&name, seal(text, s3.instance()))).await?),
         }
     }
 

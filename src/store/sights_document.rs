@@ -8,7 +8,6 @@ use ci_history::{Status, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::checksum::without_checksum;
-use super::envelope::seal;
 use super::json::{parse, to_json};
 use super::times::time;
 use crate::base::poll_sights::PollSights;
@@ -49,7 +48,7 @@ struct SightsDocument {
     gitlab: Option<String>,
 }
 
-pub(super) fn encode(saved: &SavedSights, instance: Option<&str>) -> Vec<u8> {
+pub(super) fn encode(saved: &SavedSights) -> Vec<u8> {
     let SavedSights {
         project_id,
         scope,
@@ -61,7 +60,7 @@ pub(super) fn encode(saved: &SavedSights, instance: Option<&str>) -> Vec<u8> {
         let word = word_of(*status)?;
         Some((*id, moved.unix(), word.to_owned()))
     });
-    let text = to_json(&SightsDocument {
+    to_json(&SightsDocument {
         version: VERSION,
         id: *project_id,
         scope: *scope,
@@ -72,8 +71,7 @@ pub(super) fn encode(saved: &SavedSights, instance: Option<&str>) -> Vec<u8> {
         open: sights.open.clone(),
         has_no_schedules: sights.has_no_schedules,
         gitlab: None,
-    });
-    seal(text, instance)
+    })
 }
 
 /// The sights of a project; `None` where they are of no use.
@@ -122,6 +120,7 @@ fn word_of(status: Status) -> Option<&'static str> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::super::envelope::seal;
     use super::*;
 
     fn saved() -> SavedSights {
@@ -145,17 +144,17 @@ mod tests {
 
     #[test]
     fn sights_come_back_as_they_were_saved() {
-        let text = encode(&saved(), Some("a.example"));
+        let text = seal(encode(&saved()), Some("a.example"));
         assert_eq!(decode(&text, 7, Some("a.example")), Some(saved()));
         assert_eq!(decode(&text, 7, None), Some(saved()));
     }
 
     #[test]
     fn sights_that_are_changed_or_belong_elsewhere_are_none() {
-        let text = encode(&saved(), Some("a.example"));
+        let text = seal(encode(&saved()), Some("a.example"));
         assert_eq!(decode(&text, 8, Some("a.example")), None);
         assert_eq!(decode(&text, 7, Some("b.example")), None);
-        let without_instance = encode(&saved(), None);
+        let without_instance = seal(encode(&saved()), None);
         assert_eq!(decode(&without_instance, 7, Some("a.example")), None);
         for (from, to) in [
             ("\"success\"", "\"failed\""),

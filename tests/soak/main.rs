@@ -28,12 +28,16 @@ fn main() -> ExitCode {
         Some("chaos") => on_threads(chaos::run()),
         Some("remediation") => on_threads(remediation::run()),
         Some("requests") => on_paused_time(requests::run()),
+        Some("restart") => {
+            testkit::restart::all_are_within_the_budget();
+            ExitCode::SUCCESS
+        }
         Some("retention") => on_threads(retention::run()),
         Some("rules") => on_threads(rules::run()),
         Some("webhooks") => on_threads(webhooks::run()),
         other => {
             eprintln!(
-                "found {other:?}, wanted one of: attack, chaos, remediation, requests, retention, rules, webhooks"
+                "found {other:?}, wanted one of: attack, chaos, remediation, requests, restart, retention, rules, webhooks"
             );
             ExitCode::FAILURE
         }

@@ -1,4 +1,4 @@
-//! Requests of polling 200 projects in a simulated hour, and of first starts. Fails if they exceed the budget.
+//! Requests of polling 200 projects in a simulated hour, of first starts and of restarts. Fails if they exceed the budget.
 
 use std::process::ExitCode;
 

@@ -1,12 +1,10 @@
 //! Where polling of a project goes on, after a restart or a reload.
 
 use super::shell::{Inner, State};
+use super::sights::CLOCK_TOLERANCE;
 use crate::base::poll_sights::PollSights;
 use crate::gitlab::Project;
 use crate::ingest::Resume;
-
-/// Seconds by which two readings of GitLab's clock may differ. Polling looks back much further.
-const CLOCK_TOLERANCE: i64 = 60;
 
 impl State {
     pub(super) fn resume_polling(&self, project: &Project) -> Resume {
