@@ -16,6 +16,7 @@ use crate::s3_servers::{KEY, SECRET};
 /// A folder with a configuration and a state directory, for consecutive exporters.
 pub struct Place {
     folder: TempDir,
+    program: PathBuf,
     token: String,
     environment: Vec<(&'static str, String)>,
 }
@@ -25,6 +26,7 @@ impl Place {
     pub fn new(gitlab: &str, watch: &str) -> Self {
         let place = Self {
             folder: tempfile::tempdir().unwrap(),
+            program: program(),
             token: DEFAULT_TOKEN.to_owned(),
             environment: Vec::new(),
         };
@@ -61,6 +63,12 @@ impl Place {
     pub fn with_environment(mut self, variables: &[(&'static str, &str)]) -> Self {
         let own = |(name, value): &(&'static str, &str)| (*name, (*value).to_owned());
         self.environment = variables.iter().map(own).collect();
+        self
+    }
+
+    /// Runs another exporter than the one that was built with the tests.
+    pub fn with_program(mut self, program: PathBuf) -> Self {
+        self.program = program;
         self
     }
 
@@ -141,9 +149,9 @@ impl Place {
     }
 
     fn program(&self, under: &[&str]) -> Command {
-        let program = program();
-        let mut words = under.iter().map(OsStr::new).chain([program.as_os_str()]);
-        let mut command = Command::new(words.next().unwrap_or(program.as_os_str()));
+        let program = self.program.as_os_str();
+        let mut words = under.iter().map(OsStr::new).chain([program]);
+        let mut command = Command::new(words.next().unwrap_or(program));
         command
             .args(words)
             .env_clear()
