@@ -15,6 +15,7 @@ mod retention;
 mod rules;
 mod scale;
 mod scene;
+mod shards;
 mod webhooks;
 
 use std::future::Future;
@@ -33,10 +34,11 @@ fn main() -> ExitCode {
         Some("retention") => on_threads(retention::run()),
         Some("rules") => on_threads(rules::run()),
         Some("scale") => on_threads(scale::run()),
+        Some("shards") => on_threads(shards::run()),
         Some("webhooks") => on_threads(webhooks::run()),
         other => {
             eprintln!(
-                "found {other:?}, wanted one of: attack, chaos, remediation, requests, retention, rules, scale, webhooks"
+                "found {other:?}, wanted one of: attack, chaos, remediation, requests, retention, rules, scale, shards, webhooks"
             );
             ExitCode::FAILURE
         }

@@ -7,7 +7,11 @@ use std::time::{Duration, Instant};
 use gitlab_simulator::Handle;
 use testkit::client;
 use testkit::daemon::{Place, program};
-use testkit::large_company::{JOBS, configuration, large_company, projects};
+use testkit::large_company::{Size, configuration, large_company};
+
+/// Jobs of each project, and its pipelines.
+const JOBS: usize = 40;
+const PIPELINES: usize = 10;
 
 /// Requests a second while the state is made, and while it is measured.
 const QUICKLY: u32 = 1000;
@@ -39,6 +43,7 @@ pub(crate) fn exporters() -> Vec<Exporter> {
 /// A company on the simulated GitLab, and what the first exporter saved of it.
 pub(crate) struct Scene {
     pub(crate) gitlab: Handle,
+    pub(crate) projects: usize,
     pub(crate) jobs: usize,
     saved_by: Place,
 }
@@ -46,9 +51,13 @@ pub(crate) struct Scene {
 impl Scene {
     /// `SCALE_JOBS=20000` sets the number of jobs.
     pub(crate) async fn build() -> Self {
-        let jobs = std::env::var("SCALE_JOBS").map_or(200_000, |jobs| jobs.parse().unwrap());
-        let jobs = projects(jobs) * JOBS;
-        let gitlab = large_company(jobs).await;
+        let jobs: usize = std::env::var("SCALE_JOBS").map_or(200_000, |jobs| jobs.parse().unwrap());
+        let size = Size {
+            projects: jobs.div_ceil(JOBS),
+            jobs: JOBS,
+            pipelines: PIPELINES,
+        };
+        let gitlab = large_company(size).await;
         // The later one reads what the earlier one wrote.
         let saved_by = place(&gitlab, &exporters()[0], QUICKLY);
         let begun = Instant::now();
@@ -57,14 +66,16 @@ impl Scene {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         println!(
-            "{jobs} jobs of {} projects, first read in {:.0?}",
-            projects(jobs),
+            "{} jobs of {} projects, first read in {:.0?}",
+            size.projects * size.jobs,
+            size.projects,
             begun.elapsed()
         );
         daemon.stop().await;
         Self {
             gitlab,
-            jobs,
+            projects: size.projects,
+            jobs: size.projects * size.jobs,
             saved_by,
         }
     }

@@ -4,29 +4,30 @@ use std::time::Duration;
 
 use gitlab_simulator::{Handle, JobPlan, Options, PipelinePlan, start};
 
-/// Jobs of each project.
-pub const JOBS: usize = 40;
-
-/// Pipelines of each project.
-const PIPELINES: usize = 10;
+/// How large a company is.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    pub projects: usize,
+    /// Jobs of each project.
+    pub jobs: usize,
+    /// Pipelines of each project.
+    pub pipelines: usize,
+}
 
 /// Of so many jobs, one fails always and one now and then.
 const FAILING: usize = 24;
 
-/// A simulated GitLab whose projects have this many jobs together, rounded up to whole projects.
-pub async fn large_company(jobs: usize) -> Handle {
+/// A simulated GitLab with the projects of the group `acme`.
+pub async fn large_company(size: Size) -> Handle {
     let gitlab = start(Options::default()).await.unwrap();
     let projects: Vec<_> = gitlab.with(|world| {
-        let path = |number| format!("acme/service-{number:04}");
-        let numbers = 0..projects(jobs);
-        numbers
-            .map(|number| world.create_project(&path(number)))
-            .collect()
+        let create = |number| world.create_project(&path(number));
+        (0..size.projects).map(create).collect()
     });
-    for round in 0..PIPELINES {
+    for round in 0..size.pipelines {
         gitlab.with(|world| {
             for (number, project) in projects.iter().enumerate() {
-                let jobs = (0..JOBS).map(|job| plan(number * JOBS + job, round));
+                let jobs = (0..size.jobs).map(|job| plan(number * size.jobs + job, job, round));
                 let jobs: Vec<_> = jobs.collect();
                 world.push_pipeline(*project, PipelinePlan::new(jobs).instant());
             }
@@ -36,13 +37,13 @@ pub async fn large_company(jobs: usize) -> Handle {
     gitlab
 }
 
-/// Projects of a company with so many jobs.
-pub fn projects(jobs: usize) -> usize {
-    jobs.div_ceil(JOBS)
+/// Path of a project, counted from 0.
+pub fn path(number: usize) -> String {
+    format!("acme/service-{number:05}")
 }
 
-fn plan(number: usize, round: usize) -> JobPlan {
-    let name = format!("test: [linux, part-{:02}]", number % JOBS);
+fn plan(number: usize, job: usize, round: usize) -> JobPlan {
+    let name = format!("test: [linux, part-{job:02}]");
     match number % FAILING {
         0 => JobPlan::fails(name),
         1 if round.is_multiple_of(3) => JobPlan::fails(name),

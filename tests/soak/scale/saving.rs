@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use gitlab_simulator::Handle;
 use http::Method;
-use testkit::daemon::{Daemon, Place, folder};
+use testkit::daemon::{Daemon, Place, document_paths};
 use testkit::fault_proxy::{Proxy, Trouble};
-use testkit::large_company::{configuration, projects};
+use testkit::large_company::configuration;
 use testkit::s3_servers::{KEY, Rclone, SECRET};
 
 use crate::scene::{Exporter, Scene};
@@ -49,14 +49,14 @@ pub(super) async fn measure(scene: &Scene, exporter: &Exporter) -> Saved {
     let begun = Instant::now();
     let daemon = place.start().await;
     // Nothing is written until everything is read.
-    proxy.always(Method::PUT, Some(Trouble::Silence));
+    proxy.always(Method::PUT, Some(Trouble::Refuse(503, "SlowDown")));
     while daemon.get("/-/ready").await.0 != 200 {
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert!(begun.elapsed() < LONGEST, "{}", daemon.log());
     }
     let first_round = begun.elapsed();
     let mut saved = Saved {
-        projects: projects(scene.jobs),
+        projects: scene.projects,
         jobs: scene.jobs,
         first_round,
         saving: Duration::ZERO,
@@ -99,7 +99,7 @@ impl Saved {
                 self.most = self.most.max(daemon.resident_bytes());
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
-            if documents(state) >= self.projects {
+            if document_paths(state).len() >= self.projects {
                 break;
             }
         }
@@ -126,15 +126,6 @@ impl Saved {
         self.saving < self.fastest() * FACTOR + Duration::from_secs(1)
             && (!is_large || (self.bytes_a_job() <= BYTES_A_JOB && self.more(self.most) <= 10.0))
     }
-}
-
-/// Documents of timelines in a folder that rclone serves.
-fn documents(state: &Path) -> usize {
-    let projects = folder(state).into_iter().filter(|path| path.is_dir());
-    let files = projects.flat_map(|project| folder(&project));
-    files
-        .filter(|path| path.extension().is_some_and(|end| end == "json"))
-        .count()
 }
 
 impl fmt::Display for Saved {

@@ -118,12 +118,7 @@ impl Place {
     }
 
     pub fn document_paths(&self) -> Vec<PathBuf> {
-        let projects = folder(&self.state())
-            .into_iter()
-            .filter(|path| path.is_dir());
-        let files = projects.flat_map(|project| folder(&project));
-        let is_document = |path: &PathBuf| path.extension().is_some_and(|end| end == "json");
-        files.filter(is_document).collect()
+        document_paths(&self.state())
     }
 
     /// The daemon with this configuration and further flags. `under` is a program that executes it.
@@ -184,6 +179,14 @@ impl Place {
         assert_eq!(output.status.code(), Some(1), "{log}");
         log
     }
+}
+
+/// Documents of timelines below a state directory, or a folder that has the objects of a bucket.
+pub fn document_paths(state: &Path) -> Vec<PathBuf> {
+    let projects = folder(state).into_iter().filter(|path| path.is_dir());
+    let files = projects.flat_map(|project| folder(&project));
+    let is_document = |path: &PathBuf| path.extension().is_some_and(|end| end == "json");
+    files.filter(is_document).collect()
 }
 
 /// The entries of a folder, sorted.
