@@ -11,6 +11,7 @@
 //! | [`economy`] | the requests that polling takes in a simulated hour |
 //! | [`first_start`] | the time and the requests until many new projects are shown |
 //! | [`restart`] | the requests and the time of a restart |
+//! | [`large_company`] | a company of any size on the simulated GitLab, for exporters of all versions |
 //! | [`promptness`] | the time from a webhook to the scraped metric |
 //! | [`year`] | a simulated year, which shows that the state stays bounded |
 
@@ -29,6 +30,7 @@ pub mod daemon;
 pub mod economy;
 pub mod fault_proxy;
 pub mod first_start;
+pub mod large_company;
 pub mod promptness;
 pub mod restart;
 pub mod s3_servers;

@@ -100,6 +100,14 @@ impl Daemon {
         self.process.id().expect("the exporter runs")
     }
 
+    /// Resident memory.
+    pub fn resident_bytes(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = resident.unwrap().trim().trim_end_matches(" kB");
+        kibibytes.parse::<usize>().unwrap() * 1024
+    }
+
     /// The log so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
