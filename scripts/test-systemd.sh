@@ -79,7 +79,7 @@ check_install() {
 check_service() {
     step "start, notify, reload"
     printf 'gitlab: {url: "http://%s", requests_per_second: 1000}\nwatch: {groups: [{path: acme}], interval: 5s}\nstore: {directory: /var/lib/%s/state}\n' \
-        $gitlab $name >"$root$config"
+        "$gitlab" $name >"$root$config"
     echo "ARGS=\"--web.listen-address=$exporter\"" >"$root/etc/default/$name"
     echo glpat-simulated | inside install -m 600 /dev/stdin /etc/$name/gitlab-token
     inside $name check-config $config
@@ -118,9 +118,11 @@ check_watchdog() {
 # docs/systemd.md, "Commands beside the service".
 check_commands() {
     step "read beside the service"
-    inside $name state show --config.file $config | tee "$work/shown" | head -5
+    inside $name state show --config.file $config >"$work/shown"
+    head -5 "$work/shown"
     inside $name state export --config.file $config --project acme/api --ref main >"$work/export.json"
-    inside $name explain --config.file $config acme/api publish | tee "$work/explained" | head -5
+    inside $name explain --config.file $config acme/api publish >"$work/explained"
+    head -5 "$work/explained"
     check_owners "reading"
     step "write beside the service: refused"
     ! inside env CREDENTIALS_DIRECTORY=/etc/$name $name backfill --since 1h --config.file $config >"$work/refused" 2>&1 ||
@@ -133,11 +135,12 @@ check_commands() {
     cp "$work/export.json" "$root/root/export.json"
     inside env CREDENTIALS_DIRECTORY=/etc/$name $name state import /root/export.json --force --config.file $config
     check_owners "import"
-    inside $name state restore --config.file $config 2>&1 | grep 'nothing is in the attic'
+    (! inside $name state restore --config.file $config) 2>&1 | grep 'nothing is in the attic'
     inside env CREDENTIALS_DIRECTORY=/etc/$name $name state adopt --config.file $config
     check_owners "adopt"
     inside script -qec "systemd-run --pty --wait --collect -p DynamicUser=yes -p User=$name -p StateDirectory=$name \
-        -p WorkingDirectory=/var/lib/$name -p LoadCredential=gitlab-token:/etc/$name/gitlab-token \
+        -p StateDirectoryMode=0700 -p WorkingDirectory=/var/lib/$name \
+        -p LoadCredential=gitlab-token:/etc/$name/gitlab-token \
         $name backfill --since 1h --config.file $config" /dev/null | tail -1
     check_owners "systemd-run"
     inside systemctl start $name
@@ -148,7 +151,7 @@ check_going() {
     step "an upgrade restarts the service, removing stops it, purging deletes all"
     local before
     before=$(property MainPID)
-    inside apt-get -qq -y install --reinstall /root/package.deb >"$work/apt.log" 2>&1 || fail "$(cat "$work/apt.log")"
+    inside dpkg --install /root/package.deb >"$work/apt.log" 2>&1 || fail "$(cat "$work/apt.log")"
     inside systemctl is-active --quiet $name
     [ "$(property MainPID)" != "$before" ] || fail "an upgrade leaves the old program running"
     inside apt-get -qq -y remove $name >"$work/apt.log" 2>&1
@@ -158,7 +161,7 @@ check_going() {
     ! inside test -e "$state" || fail "purging leaves the state"
 }
 
-target/debug/gitlab-simulator --listen-address $gitlab --behind 2h --speed 600 >"$work/gitlab.log" 2>&1 &
+target/debug/gitlab-simulator --listen-address "$gitlab" --behind 2h --speed 600 >"$work/gitlab.log" 2>&1 &
 simulator=$!
 boot
 check_install
