@@ -41,17 +41,7 @@ demo: ## Run simulated GitLab, exporter, Prometheus and Alertmanager (DEMO_FOR=6
 
 .PHONY: test
 test: ## Run all CI checks: formatting, lints, docs, tests, rules
-	@scripts/install-tools.sh test
-	cargo fmt --check
-	cargo clippy --locked --workspace --all-targets -- -D warnings
-	cargo clippy --locked --test soak -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
-	scripts/cargo-test.sh --locked --workspace --exclude demo
-	@# The demo's tests mostly wait.
-	scripts/check-deploy.sh
-	scripts/check-rules.sh & rules=$$!; scripts/test-packages.sh target/debug/job-failure-exporter & packages=$$!; \
-	    cargo test --locked --package demo && wait $$rules && wait $$packages
-	SUITES=sid WHERE_POSSIBLE=1 scripts/other-versions.sh
+	scripts/test.sh
 
 .PHONY: soak
 soak: chaos fuzz ## Run the long tests: chaos, fuzzing, and the budgets of requests, retention and webhooks
@@ -98,6 +88,31 @@ dist: ## Build the files of a release into target/dist: tar.gz, .deb, .rpm, SBOM
 test-packages: ## Install, run and purge the packages of the release binary, also in a new Debian (as root, after make build)
 	@scripts/install-tools.sh test
 	scripts/test-packages.sh --chroot
+
+.PHONY: reproducible
+reproducible: ## Build two checkouts with different paths, and compare the binaries and packages byte for byte
+	@scripts/install-tools.sh dist
+	scripts/reproducible.sh
+
+.PHONY: test-systemd
+test-systemd: ## Install the .deb in a new Debian with systemd, run the service and the commands beside it (after make dist)
+	scripts/test-systemd.sh
+
+.PHONY: package-chart
+package-chart: ## Pack the Helm chart into target/dist (needs helm)
+	scripts/package-chart.sh
+
+.PHONY: crates
+crates: ## Pack the crates for crates.io, and build them from the packages
+	cargo package --locked --package ci-history --package job-failure-exporter
+
+.PHONY: publish-crates
+publish-crates: ## Publish the crates on crates.io (with CARGO_REGISTRY_TOKEN; the release workflow calls it)
+	cargo publish --locked --package ci-history --package job-failure-exporter
+
+.PHONY: first-alert
+first-alert: ## Measure the time from a clone of this commit to the first delivered alert
+	scripts/first-alert.sh
 
 .PHONY: image
 image: ## Build the container image with docker, podman or buildah
