@@ -8,6 +8,7 @@ use gitlab_simulator::Handle;
 use http::Method;
 use testkit::daemon::{Daemon, Place, document_paths};
 use testkit::fault_proxy::{Proxy, Trouble};
+use testkit::figures::figure_of;
 use testkit::large_company::configuration;
 use testkit::s3_servers::{KEY, Rclone, SECRET};
 
@@ -119,6 +120,31 @@ impl Saved {
 
     fn more(&self, memory: usize) -> f64 {
         100.0 * (memory as f64 / self.at_rest as f64 - 1.0)
+    }
+
+    pub(super) fn report(&self, exporter: &str) {
+        let bytes = format!("{} bytes", self.bytes_a_job());
+        figure_of(
+            exporter,
+            "memory a job at rest",
+            bytes,
+            format!("{BYTES_A_JOB} bytes"),
+        );
+        let measured = format!("{:.1?}; {:.1?} at least", self.saving, self.fastest());
+        let what = format!("saving {} documents, each write {LATE:.0?}", self.projects);
+        figure_of(
+            exporter,
+            &what,
+            measured,
+            format!("{:.1?}", self.fastest() * FACTOR),
+        );
+        let more = format!("{:+.1} %", self.more(self.most));
+        figure_of(
+            exporter,
+            "more memory while saving everything",
+            more,
+            "+10 %",
+        );
     }
 
     pub(super) fn is_within_budget(&self) -> bool {
