@@ -88,8 +88,8 @@ fn place(gitlab: &Handle, exporter: &Exporter, proxy: &Proxy) -> Place {
 impl Saved {
     /// From before the first document is written until a minute after the last one.
     async fn watch(&mut self, daemon: &Daemon, proxy: &Proxy, state: &Path) {
+        let before = in_a_pause(proxy).await;
         self.at_rest = daemon.resident_bytes();
-        let before = proxy.count(&Method::PUT);
         proxy.always(Method::PUT, Some(Trouble::Late(LATE)));
         while proxy.count(&Method::PUT) == before {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -151,6 +151,19 @@ impl Saved {
         let is_large = self.jobs >= 100_000;
         self.saving < self.fastest() * FACTOR + Duration::from_secs(1)
             && (!is_large || (self.bytes_a_job() <= BYTES_A_JOB && self.more(self.most) <= 10.0))
+    }
+}
+
+/// Waits until the exporter waits before it tries to save again. Returns the number of writes so far.
+async fn in_a_pause(proxy: &Proxy) -> usize {
+    let mut before = 0;
+    loop {
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let count = proxy.count(&Method::PUT);
+        if count == before {
+            return count;
+        }
+        before = count;
     }
 }
 
