@@ -31,6 +31,10 @@ fn main() -> ExitCode {
         Some("chaos") => on_threads(chaos::run()),
         Some("remediation") => on_threads(remediation::run()),
         Some("requests") => on_paused_time(requests::run()),
+        Some("restart") => {
+            testkit::restart::all_are_within_the_budget();
+            ExitCode::SUCCESS
+        }
         Some("retention") => on_threads(retention::run()),
         Some("rules") => on_threads(rules::run()),
         Some("scale") => on_threads(scale::run()),
@@ -38,7 +42,7 @@ fn main() -> ExitCode {
         Some("webhooks") => on_threads(webhooks::run()),
         other => {
             eprintln!(
-                "found {other:?}, wanted one of: attack, chaos, remediation, requests, retention, rules, scale, shards, webhooks"
+                "found {other:?}, wanted one of: attack, chaos, remediation, requests, restart, retention, rules, scale, shards, webhooks"
             );
             ExitCode::FAILURE
         }

@@ -13,6 +13,7 @@
 //! | [`figures`] | figures for the table of `make bench` |
 //! | [`hook_burst`] | what a burst of webhooks of one pipeline costs |
 //! | [`large_company`] | a company of any size on the simulated GitLab, for exporters of all versions |
+//! | [`restart`] | the requests and the time of a restart |
 //! | [`promptness`] | the time from a webhook to the scraped metric |
 //! | [`year`] | a simulated year, which shows that the state stays bounded |
 
@@ -35,6 +36,7 @@ pub mod first_start;
 pub mod hook_burst;
 pub mod large_company;
 pub mod promptness;
+pub mod restart;
 pub mod s3_servers;
 pub mod samples;
 pub mod truth;
