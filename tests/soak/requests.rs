@@ -1,4 +1,4 @@
-//! Requests of polling 200 projects in a simulated hour, and of first starts. Fails if they exceed the budget.
+//! Requests of polling 200 projects in a simulated hour, of first starts and of restarts. Fails if they exceed the budget.
 
 use std::process::ExitCode;
 
@@ -20,6 +20,7 @@ pub(crate) async fn run() -> ExitCode {
             assert_eq!(start.shown, projects);
         }
     }
+    testkit::restart::all_are_within_the_budget();
     let by_rest = economy::hour(Api::Rest).await;
     print!("By REST:\n\n{}", by_rest.table());
     let by_graphql = economy::hour(Api::Auto).await;

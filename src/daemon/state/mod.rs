@@ -20,10 +20,12 @@ mod polling;
 mod projects;
 mod ref_pipelines;
 mod report;
+mod resuming;
 mod retention;
 mod round_progress;
 mod saving;
 mod shell;
+mod sights;
 #[cfg(test)]
 mod tests;
 mod timelines;
@@ -33,5 +35,6 @@ mod view;
 pub(super) use effects::Unsaved;
 pub(super) use saving::ProjectBatch;
 pub(super) use shell::State;
+pub(super) use sights::UnsavedSights;
 #[cfg(test)]
 pub(super) use tests::{page, test_state};
