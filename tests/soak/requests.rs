@@ -20,7 +20,7 @@ pub(crate) async fn run() -> ExitCode {
             assert_eq!(start.shown, projects);
         }
     }
-    testkit::restart::all_are_within_the_budget();
+    super::restart::run();
     let by_rest = economy::hour(Api::Rest).await;
     print!("By REST:\n\n{}", by_rest.table());
     let by_graphql = economy::hour(Api::Auto).await;

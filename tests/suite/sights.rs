@@ -259,6 +259,41 @@ async fn what_moved_while_it_was_away_is_counted_as_if_it_had_never_stopped() {
 }
 
 #[tokio::test]
+async fn a_child_that_waits_for_a_user_is_read_again_although_nothing_lists_its_parent() {
+    let (gitlab, projects) = company().await;
+    let rollout = JobPlan::passes("rollout").in_stage("deploy").manual();
+    let child = PipelinePlan::new([JobPlan::passes("tests"), rollout]);
+    let bridge = JobPlan::triggers("deploy", child).detached();
+    let plan = PipelinePlan::new([JobPlan::passes("lint"), bridge]);
+    let parent = gitlab.with(|world| world.push_pipeline(projects[0], plan));
+    gitlab.advance(minutes(20));
+    push(&gitlab, projects[0], false);
+    gitlab.advance(minutes(20));
+    let [restarts, stays] = [place(&gitlab, "graphql"), place(&gitlab, "graphql")];
+    let (daemon, steady) = (restarts.start().await, stays.start().await);
+    for (daemon, place) in [(&daemon, &restarts), (&steady, &stays)] {
+        all_is_seen(&gitlab, daemon, place, &projects).await;
+    }
+    daemon.stop().await;
+    let open = &sights(&restarts)[&projects[0]]["open"];
+    assert_eq!(*open, serde_json::json!([parent]));
+    gitlab.with(|world| {
+        let child = world.latest(parent, "deploy").unwrap().downstream.unwrap();
+        let rollout = world.latest(child, "rollout").unwrap().id;
+        world.fail_job(rollout, "script_failure");
+    });
+    let daemon = restarts.start().await;
+    for daemon in [&daemon, &steady] {
+        let truths = gitlab.truth();
+        let what = "the job of the child";
+        daemon.shows(what, |samples| equal(samples, &truths)).await;
+    }
+    daemon.stop().await;
+    steady.stop().await;
+    are_the_same(&restarts, &stays);
+}
+
+#[tokio::test]
 async fn nothing_is_lost_by_kills_at_any_moment() {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
