@@ -17,6 +17,10 @@ export CHAOS_FOR
 export REMEDIATION_FOR
 export REMEDIATION_SEED
 export CHAOS_SEED
+# bench, attack, scale: number of jobs, and another exporter to measure in turn with this one.
+export SCALE_JOBS
+export SCALE_BEFORE
+export SHARDS_PROJECTS
 # bench-rules: CONTRIBUTING.md describes them.
 export BENCH_JOBS
 export BENCH_RULES
@@ -41,17 +45,7 @@ demo: ## Run simulated GitLab, exporter, Prometheus and Alertmanager (DEMO_FOR=6
 
 .PHONY: test
 test: ## Run all CI checks: formatting, lints, docs, tests, rules
-	@scripts/install-tools.sh test
-	cargo fmt --check
-	cargo clippy --locked --workspace --all-targets -- -D warnings
-	cargo clippy --locked --test soak -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
-	scripts/cargo-test.sh --locked --workspace --exclude demo
-	@# The demo's tests mostly wait.
-	scripts/check-deploy.sh
-	scripts/check-rules.sh & rules=$$!; scripts/test-packages.sh target/debug/job-failure-exporter & packages=$$!; \
-	    cargo test --locked --package demo && wait $$rules && wait $$packages
-	SUITES=sid WHERE_POSSIBLE=1 scripts/other-versions.sh
+	scripts/test.sh
 
 .PHONY: soak
 soak: chaos fuzz ## Run the long tests: chaos, fuzzing, and the budgets of requests, retention and webhooks
@@ -60,6 +54,8 @@ soak: chaos fuzz ## Run the long tests: chaos, fuzzing, and the budgets of reque
 	cargo test --locked --test soak -- retention
 	cargo test --locked --release --test soak -- webhooks
 	cargo test --locked --release --test soak -- attack
+	cargo test --locked --release --test soak -- scale
+	cargo test --locked --release --test soak -- shards
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for some seconds (FUZZ_FOR=20s)
@@ -71,10 +67,9 @@ chaos: ## Kill exporters, break GitLab, S3 and the disk at random, check that no
 	cargo test --locked --test soak -- chaos
 
 .PHONY: bench
-bench: ## Measure counting, loading and scraping against their budgets
-	cargo bench --locked --bench changes
-	cargo bench --locked --bench counting
-	cargo bench --locked --bench exposition
+bench: ## Measure what has a budget, into one table: target/bench.md (SCALE_JOBS=20000, SCALE_BEFORE=/old/job-failure-exporter)
+	@scripts/install-tools.sh test
+	scripts/bench.sh
 
 .PHONY: bench-rules
 bench-rules: ## Measure what the rules and the dashboards cost Prometheus (BENCH_JOBS=2000,20000 BENCH_RULES=/old/alert-rules,alert-rules)
@@ -98,6 +93,31 @@ dist: ## Build the files of a release into target/dist: tar.gz, .deb, .rpm, SBOM
 test-packages: ## Install, run and purge the packages of the release binary, also in a new Debian (as root, after make build)
 	@scripts/install-tools.sh test
 	scripts/test-packages.sh --chroot
+
+.PHONY: reproducible
+reproducible: ## Build two checkouts with different paths, and compare the binaries and packages byte for byte
+	@scripts/install-tools.sh dist
+	scripts/reproducible.sh
+
+.PHONY: test-systemd
+test-systemd: ## Install the .deb in a new Debian with systemd, run the service and the commands beside it (after make dist)
+	scripts/test-systemd.sh
+
+.PHONY: package-chart
+package-chart: ## Pack the Helm chart into target/dist (needs helm)
+	scripts/package-chart.sh
+
+.PHONY: crates
+crates: ## Pack the crates for crates.io, and build them from the packages
+	cargo package --locked --package ci-history --package job-failure-exporter
+
+.PHONY: publish-crates
+publish-crates: ## Publish the crates on crates.io (with CARGO_REGISTRY_TOKEN; the release workflow calls it)
+	cargo publish --locked --package ci-history --package job-failure-exporter
+
+.PHONY: first-alert
+first-alert: ## Measure the time from a clone of this commit to the first delivered alert
+	scripts/first-alert.sh
 
 .PHONY: image
 image: ## Build the container image with docker, podman or buildah

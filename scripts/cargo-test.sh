@@ -34,6 +34,8 @@ if [[ $count -eq 0 || $count -gt $MOST_FLAKES ]] || grep -q -e '|$' -e '--doc' <
 fi
 while IFS='|' read -r target name; do
     echo "Running $name once more, alone"
+    # With the features of the workspace, so that nothing is compiled again.
+    [[ $target == *" --test "* ]] && target="--workspace --test ${target##* }"
     # The target is several arguments.
     # shellcheck disable=SC2086
     cargo test --locked $target -- --exact "$name" --nocapture </dev/null

@@ -2,12 +2,13 @@
 # Installs the tools of the demo and the tests as Debian packages: Prometheus, Alertmanager and a C compiler. Skips tools that
 # are installed. `install-tools.sh test` also requires rustfmt and clippy, and installs the Python tools of the tests, S3
 # servers and a client of GitLab, into an environment below target/tools. `test` and `dist` install the tools that make packages
-# into target/packaging.
+# into target/packaging. `install-tools.sh test --debian` installs the Debian packages alone, which compiling needs.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 
 purpose=${1:-demo}
+part=${2:-all}
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -84,6 +85,7 @@ install_kubernetes_tools() {
 }
 
 install_tools_below_target() {
+    if [ "$part" = --debian ]; then return; fi
     install_python_tools
     [ "$purpose" != test ] || install_kubernetes_tools
 }

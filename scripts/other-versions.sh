@@ -45,6 +45,9 @@ if [ "${1:-}" = --fetch ]; then
     exit
 fi
 
+# `other-versions.sh --prepare` only fetches.
+prepare=
+[ "${1:-}" != --prepare ] || prepare=1
 for suite in $suites; do
     at=$PWD/target/versions/$suite
     if [ ! -x "$at/usr/bin/promtool" ] || [ ! -x "$at/usr/bin/amtool" ] || [ ! -x "$at/usr/bin/glab" ]; then
@@ -54,6 +57,7 @@ for suite in $suites; do
             continue
         fi
     fi
+    [ -z "$prepare" ] || continue
     "$at/usr/bin/promtool" --version 2>&1 | head -1
     "$at/usr/bin/amtool" --version 2>&1 | head -1
     PROMTOOL=$at/usr/bin/promtool AMTOOL=$at/usr/bin/amtool scripts/check-rules.sh

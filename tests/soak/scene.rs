@@ -122,9 +122,3 @@ fn place(gitlab: &Handle, exporter: &Exporter, requests_per_second: u32) -> Plac
     place.configure(&configuration(gitlab, requests_per_second, &store));
     place
 }
-
-/// The middle one of the measured figures.
-pub(crate) fn median<T: Copy + PartialOrd>(mut figures: Vec<T>) -> T {
-    figures.sort_by(|a, b| a.partial_cmp(b).unwrap());
-    figures[figures.len() / 2]
-}

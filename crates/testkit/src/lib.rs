@@ -10,8 +10,10 @@
 //! | [`fault_proxy`] | a proxy that injects faults into answers of a server |
 //! | [`economy`] | the requests that polling takes in a simulated hour |
 //! | [`first_start`] | the time and the requests until many new projects are shown |
-//! | [`restart`] | the requests and the time of a restart |
+//! | [`figures`] | figures for the table of `make bench` |
+//! | [`hook_burst`] | what a burst of webhooks of one pipeline costs |
 //! | [`large_company`] | a company of any size on the simulated GitLab, for exporters of all versions |
+//! | [`restart`] | the requests and the time of a restart |
 //! | [`promptness`] | the time from a webhook to the scraped metric |
 //! | [`year`] | a simulated year, which shows that the state stays bounded |
 
@@ -29,7 +31,9 @@ pub mod company;
 pub mod daemon;
 pub mod economy;
 pub mod fault_proxy;
+pub mod figures;
 pub mod first_start;
+pub mod hook_burst;
 pub mod large_company;
 pub mod promptness;
 pub mod restart;

@@ -13,11 +13,12 @@ use std::time::{Duration, Instant};
 use ci_history::duration;
 use gitlab_simulator::Handle;
 use testkit::daemon::Daemon;
+use testkit::figures::{figure_of, median};
 use tokio::io::AsyncReadExt as _;
 use tokio::task::JoinSet;
 
 use self::client::{ask, idle, narrow};
-use crate::scene::{Exporter, Scene, exporters, median};
+use crate::scene::{Exporter, Scene, exporters};
 
 /// Budget of a search in a release build.
 const SEARCH: Duration = Duration::from_millis(50);
@@ -93,6 +94,13 @@ async fn attacks(gitlab: &Handle, daemon: &Daemon, exporter: &Exporter) -> bool 
     ] {
         let noticed = under(gitlab, daemon, attack, lasting).await;
         println!("| {} | {name} | {noticed}", exporter.name);
+        let slower = noticed.scrape.max(noticed.probe);
+        figure_of(
+            exporter.name,
+            &format!("slowest scrape or probe; attack: {name}"),
+            format!("{slower:.0?}, {} unanswered", noticed.unanswered),
+            format!("{THROUGH:.0?}"),
+        );
         if attack == Attack::None {
             usual = noticed.requests;
         }
@@ -124,6 +132,12 @@ async fn searches(address: SocketAddr, exporter: &Exporter) -> bool {
         let took = median(times);
         let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
         println!("| {} | {name} | {status} | {took:.1?} |", exporter.name);
+        figure_of(
+            exporter.name,
+            &format!("request: {name}"),
+            format!("{took:.0?}, status {status}"),
+            format!("{SEARCH:.0?}"),
+        );
         kept &= cfg!(debug_assertions) || took < SEARCH;
     }
     kept

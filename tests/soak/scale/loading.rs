@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::scene::{Exporter, Scene, exporters, median, shown_jobs};
+use crate::scene::{Exporter, Scene, exporters, shown_jobs};
 use serde::de::IgnoredAny;
+use testkit::figures::{figure_of, median};
 
 /// Starts of each exporter.
 const STARTS: usize = 3;
@@ -46,6 +47,20 @@ pub(super) async fn measure(scene: &Scene) -> bool {
         println!(
             "| {} | {probed:.1?} | {complete:.1?} | {scan:.1?} | {ratio:.1} |",
             exporter.name
+        );
+        let name = exporter.name;
+        figure_of(
+            name,
+            "exec to first probe",
+            format!("{probed:.0?}"),
+            format!("{PROBED:.0?}"),
+        );
+        let measured = format!("{complete:.1?}, {ratio:.1} times reading and scanning");
+        figure_of(
+            name,
+            "exec to complete scrape",
+            measured,
+            format!("{FACTOR} times"),
         );
         kept &= !exporter.is_ours || (ratio <= FACTOR && probed < PROBED);
     }

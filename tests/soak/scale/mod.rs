@@ -23,6 +23,7 @@ pub(crate) async fn run() -> ExitCode {
     for exporter in exporters() {
         let saved = saving::measure(&scene, &exporter).await;
         println!("| {} | {saved} |", exporter.name);
+        saved.report(exporter.name);
         kept &= !exporter.is_ours || saved.is_within_budget();
     }
     if kept {

@@ -8,6 +8,7 @@ use gitlab_simulator::Handle;
 use http::Method;
 use testkit::daemon::{Daemon, Place, document_paths};
 use testkit::fault_proxy::{Proxy, Trouble};
+use testkit::figures::figure_of;
 use testkit::large_company::configuration;
 use testkit::s3_servers::{KEY, Rclone, SECRET};
 
@@ -87,8 +88,8 @@ fn place(gitlab: &Handle, exporter: &Exporter, proxy: &Proxy) -> Place {
 impl Saved {
     /// From before the first document is written until a minute after the last one.
     async fn watch(&mut self, daemon: &Daemon, proxy: &Proxy, state: &Path) {
+        let before = in_a_pause(proxy).await;
         self.at_rest = daemon.resident_bytes();
-        let before = proxy.count(&Method::PUT);
         proxy.always(Method::PUT, Some(Trouble::Late(LATE)));
         while proxy.count(&Method::PUT) == before {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -121,10 +122,48 @@ impl Saved {
         100.0 * (memory as f64 / self.at_rest as f64 - 1.0)
     }
 
+    pub(super) fn report(&self, exporter: &str) {
+        let bytes = format!("{} bytes", self.bytes_a_job());
+        figure_of(
+            exporter,
+            "memory a job at rest",
+            bytes,
+            format!("{BYTES_A_JOB} bytes"),
+        );
+        let measured = format!("{:.1?}; {:.1?} at least", self.saving, self.fastest());
+        let what = format!("saving {} documents, each write {LATE:.0?}", self.projects);
+        figure_of(
+            exporter,
+            &what,
+            measured,
+            format!("{:.1?}", self.fastest() * FACTOR),
+        );
+        let more = format!("{:+.1} %", self.more(self.most));
+        figure_of(
+            exporter,
+            "more memory while saving everything",
+            more,
+            "+10 %",
+        );
+    }
+
     pub(super) fn is_within_budget(&self) -> bool {
         let is_large = self.jobs >= 100_000;
         self.saving < self.fastest() * FACTOR + Duration::from_secs(1)
             && (!is_large || (self.bytes_a_job() <= BYTES_A_JOB && self.more(self.most) <= 10.0))
+    }
+}
+
+/// Waits until the exporter waits before it tries to save again. Returns the number of writes so far.
+async fn in_a_pause(proxy: &Proxy) -> usize {
+    let mut before = 0;
+    loop {
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let count = proxy.count(&Method::PUT);
+        if count == before {
+            return count;
+        }
+        before = count;
     }
 }
 

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use testkit::figures::{figure_of, median};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::static_page::StaticPage;
-use crate::scene::{Scene, exporters, median};
+use crate::scene::{Scene, exporters};
 
 /// Scrapes of each kind.
 const SCRAPES: usize = 15;
@@ -39,6 +40,12 @@ pub(super) async fn measure(scene: &Scene) -> bool {
             println!(
                 "| {} | {coding} | {size} | {ours:.1?} | {theirs:.1?} | {ratio:.2} |",
                 exporter.name
+            );
+            figure_of(
+                exporter.name,
+                &format!("scrape, {coding}"),
+                format!("{ours:.0?}, {ratio:.2} times the bytes from memory"),
+                format!("{factor} times"),
             );
             kept &= !exporter.is_ours || ratio <= factor;
         }

@@ -17,7 +17,8 @@ pub(super) const KEY: &[u8] = b"0123456789abcdef0123456789abcdef";
 async fn every_recorded_hook_is_let_in_and_what_is_not_watched_is_ignored() {
     let gitlab = start(Options::default()).await.unwrap();
     gitlab.with(|world| world.create_project(PROJECT));
-    let exporter = place(&gitlab, "groups: [{path: acme}]").start().await;
+    let place = place(&gitlab, "groups: [{path: acme}]");
+    let exporter = place.start().await;
     exporter.is_ready().await;
     let token = TOKEN.replace(' ', "-");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/webhooks");
@@ -45,7 +46,8 @@ async fn every_recorded_hook_is_let_in_and_what_is_not_watched_is_ignored() {
 async fn strangers_and_oversized_bodies_are_turned_away() {
     let gitlab = start(Options::default()).await.unwrap();
     gitlab.with(|world| world.create_project(PROJECT));
-    let exporter = place(&gitlab, "groups: [{path: acme}]").start().await;
+    let place = place(&gitlab, "groups: [{path: acme}]");
+    let exporter = place.start().await;
     let token = TOKEN.replace(' ', "-");
     let secret = [("X-Gitlab-Token", &*token)];
     assert_eq!(post(&exporter, &[], "{}").await, 401);

@@ -21,7 +21,8 @@ async fn resident(exporter: &Daemon) -> f64 {
 async fn a_body_in_chunks_of_one_byte_takes_no_multiple_of_its_size() {
     let gitlab = start(Options::default()).await.unwrap();
     gitlab.with(|world| world.create_project(PROJECT));
-    let exporter = place(&gitlab, "groups: [{path: acme}]").start().await;
+    let place = place(&gitlab, "groups: [{path: acme}]");
+    let exporter = place.start().await;
     exporter.is_ready().await;
     let before = resident(&exporter).await;
     let mut stream = TcpStream::connect(exporter.address()).await.unwrap();

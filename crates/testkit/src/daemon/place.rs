@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use flate2::bufread::GzDecoder;
 use gitlab_simulator::DEFAULT_TOKEN;
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -109,7 +110,7 @@ impl Place {
         let mut found = Vec::new();
         for path in self.document_paths() {
             match std::fs::read(&path) {
-                Ok(text) => found.push((path, serde_json::from_slice(&text).unwrap())),
+                Ok(bytes) => found.push((path, document(&bytes))),
                 // A running exporter may have removed it meanwhile.
                 Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{error}"),
             }
@@ -179,6 +180,14 @@ impl Place {
         assert_eq!(output.status.code(), Some(1), "{log}");
         log
     }
+}
+
+/// Large documents are compressed; a checksum stands behind.
+fn document(bytes: &[u8]) -> serde_json::Value {
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        return serde_json::from_reader(GzDecoder::new(bytes)).unwrap();
+    }
+    serde_json::from_slice(bytes).unwrap()
 }
 
 /// Documents of timelines below a state directory, or a folder that has the objects of a bucket.
