@@ -12,7 +12,7 @@ pub(super) const FIRST_SIZE: usize = 50;
 pub(super) const FEWEST_PROJECTS: usize = 10;
 
 /// Longest time that a project relies on sweeps. Then it is listed by itself, which shows whether the token may read it.
-pub(super) const LISTED_ANYWAY: Duration = Duration::from_hours(1);
+pub(super) const LISTED_ANYWAY: Duration = Duration::from_hours(3);
 
 /// Idle intervals between two readings of the schedules of a project that has any.
 pub(super) const INTERVALS: u32 = 2;

@@ -333,6 +333,18 @@ impl<F> Measuring<F> {
         self.counter.failed.load(Ordering::Relaxed)
     }
 
+    /// Lets some time pass at once, and waits until all requests of it are answered. The recorded ones are forgotten.
+    /// Returns them.
+    pub(crate) async fn time_passes(&self, time: Duration) -> Vec<Recorded> {
+        let answered = self.counter.answered.load(Ordering::Relaxed);
+        self.gitlab.advance(time);
+        tokio::time::advance(time).await;
+        settled(&self.gitlab, &self.counter, answered).await;
+        let requests = self.gitlab.requests();
+        self.gitlab.forget_requests();
+        requests
+    }
+
     /// Lets a second pass. So many requests were received before those that GitLab remembers.
     pub(crate) async fn second_passes(&self, received: usize) {
         self.gitlab.advance(Duration::from_secs(1));

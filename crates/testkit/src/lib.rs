@@ -11,6 +11,7 @@
 //! | [`economy`] | the requests that polling takes in a simulated hour |
 //! | [`usual_hour`] | the requests of an hour of polling once it has settled |
 //! | [`first_start`] | the time and the requests until many new projects are shown |
+//! | [`hooked_project`] | how often a project is polled whose webhooks come, get lost or are forged |
 //! | [`promptness`] | the time from a webhook to the scraped metric |
 //! | [`year`] | a simulated year, which shows that the state stays bounded |
 
@@ -29,6 +30,7 @@ pub mod daemon;
 pub mod economy;
 pub mod fault_proxy;
 pub mod first_start;
+pub mod hooked_project;
 pub mod promptness;
 pub mod s3_servers;
 pub mod samples;

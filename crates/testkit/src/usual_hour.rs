@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use ci_history::Status;
-use gitlab_simulator::{Handle, Hook, JobPlan, PipelinePlan};
+use gitlab_simulator::{Handle, Hook, JobPlan, PipelinePlan, World};
 use job_failure_exporter::config::Api;
 use job_failure_exporter::ingest::PollHint;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -17,6 +17,10 @@ const HOUR: u64 = 3600;
 
 /// Longer than projects count as active after the start.
 const SETTLING: u64 = 16 * 60;
+
+/// Seconds from when on, and for how long, each project runs a pipeline whose webhooks come.
+const FIRST_SIGNS: u64 = 2 * 60;
+const SIGNS: u64 = 10 * 60;
 
 /// Requests a second: more than are needed.
 const RATE: u32 = 1000;
@@ -89,7 +93,7 @@ impl UsualHour {
 ///
 /// If a poll fails.
 pub async fn usual_hour(way: Way, is_busy: bool, projects: usize) -> UsualHour {
-    let measuring = Measuring::start(way.api(), RATE, |gitlab| fill(gitlab, is_busy, projects));
+    let measuring = Measuring::start(way.api(), RATE, |gitlab| fill(gitlab, way, is_busy, projects));
     let mut hooks = measuring.gitlab().hooks();
     let mut hour = UsualHour::default();
     let mut received = 0;
@@ -124,7 +128,7 @@ fn count(hour: &mut UsualHour, endpoints: impl Iterator<Item = &'static str>) {
 }
 
 /// What the next webhook hints at, and its project.
-fn next_hint(hooks: &mut UnboundedReceiver<Hook>) -> Option<(u64, PollHint)> {
+pub(crate) fn next_hint(hooks: &mut UnboundedReceiver<Hook>) -> Option<(u64, PollHint)> {
     let hook = hooks.try_recv().ok()?;
     let of = |path: &str| hook.body.pointer(path).cloned().unwrap_or_default();
     let moved = hook.event == "Pipeline Hook";
@@ -150,7 +154,7 @@ fn next_hint(hooks: &mut UnboundedReceiver<Hook>) -> Option<(u64, PollHint)> {
 }
 
 /// Creates projects whose pipelines have ended, and plans those of the busy ones.
-fn fill(gitlab: &Handle, is_busy: bool, projects: usize) {
+fn fill(gitlab: &Handle, way: Way, is_busy: bool, projects: usize) {
     gitlab.with(|world| {
         for number in 0..projects {
             let project = world.create_project(&format!("acme/project-{number:04}"));
@@ -159,23 +163,40 @@ fn fill(gitlab: &Handle, is_busy: bool, projects: usize) {
         }
     });
     gitlab.advance(Duration::from_hours(1));
+    if way == Way::Hooks {
+        // Each project shows that its webhooks come.
+        gitlab.with(|world| {
+            for number in 0..projects {
+                let id = project_of(world, number);
+                let time = Duration::from_secs(FIRST_SIGNS + number as u64 % SIGNS);
+                world.after(time, move |world| {
+                    let plan = PipelinePlan::new([JobPlan::passes("build")]);
+                    world.push_pipeline(id, plan);
+                });
+            }
+        });
+    }
     if !is_busy {
         return;
     }
     gitlab.with(|world| {
         for number in (0..projects).step_by(BUSY) {
-            let path = format!("acme/project-{number:04}");
-            let project = world.project_by_path(&path).map_or(0, |found| found.id);
+            let project = project_of(world, number);
             let first = Duration::from_secs(number as u64 * 37 % PIPELINE.as_secs());
             let pipelines = Duration::from_secs(SETTLING + HOUR).as_secs() / PIPELINE.as_secs();
             for pipeline in 0..=u32::try_from(pipelines).unwrap_or_default() {
                 let plan = pipeline_of(pipeline);
-                world.at(first + PIPELINE * pipeline, move |world| {
+                world.after(first + PIPELINE * pipeline, move |world| {
                     world.push_pipeline(project, plan);
                 });
             }
         }
     });
+}
+
+fn project_of(world: &World, number: usize) -> u64 {
+    let path = format!("acme/project-{number:04}");
+    world.project_by_path(&path).unwrap().id
 }
 
 fn pipeline_of(number: u32) -> PipelinePlan {

@@ -393,7 +393,11 @@ impl PollEvents for State {
         }
         if relies {
             let interval = duration::format(self.policy.hooked_interval);
-            tracing::debug!("its webhooks come: polled every {interval} while it is quiet");
+            let project = &*project.path;
+            tracing::debug!(
+                project,
+                "its webhooks come: polled every {interval} while it is quiet"
+            );
         }
     }
 
