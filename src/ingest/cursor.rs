@@ -9,6 +9,7 @@ use super::family::Family;
 use super::open::OpenPipelines;
 use super::pending::{PendingReads, ReadPlan};
 use super::sight::{ReadJobs, Sight, may_move_on, sight_of};
+use crate::gitlab::MovedChild;
 use ci_history::{PipelineObservation, Timestamp};
 
 /// How far a listing reaches back into the one before: rows become visible some time after they are stamped
@@ -52,6 +53,8 @@ pub(super) struct PollCursor {
     looked_at: HashMap<u64, Sight>,
     /// Whether the last listing brought anything to read.
     moved: bool,
+    /// Sights of the child pipelines that the last sweep told of.
+    children: HashMap<u64, Sight>,
 }
 
 impl PollCursor {
@@ -168,6 +171,25 @@ impl PollCursor {
         // While nothing was ever listed there is no time to list from: the newest are listed again.
         self.backfill = self.listed.is_none();
         self.pending.replace(wanted, now)
+    }
+
+    /// Takes the child pipelines that a sweep told of. Returns the pipelines to read because of them: those that have ended, so
+    /// that nobody looks at their children any more.
+    pub(super) fn take_children(&mut self, children: &[MovedChild]) -> BTreeSet<u64> {
+        let sight = |child: &MovedChild| (Some(child.updated_at), child.status);
+        let news = children
+            .iter()
+            .filter(|child| self.children.get(&child.id) != Some(&sight(child)))
+            .filter(|child| !self.open.contains(child.root) && !self.pending.include(child.root));
+        let roots = news.map(|child| child.root).collect();
+        let sights = children.iter().map(|child| (child.id, sight(child)));
+        self.children = sights.collect();
+        roots
+    }
+
+    /// A pipeline that [`Self::take_children`] returned could not be read. The next sweep tells of its children again.
+    pub(super) fn children_not_read(&mut self) {
+        self.children.clear();
     }
 
     /// A pipeline was seen by the first look.

@@ -16,8 +16,8 @@ use super::cursor::LISTING_OVERLAP;
 use super::events::SweepReport;
 use super::intervals::{FEWEST_PROJECTS, FIRST_SIZE, LISTED_ANYWAY};
 use super::reader::Reader;
-use crate::config::Api;
-use crate::gitlab::{Error, MOST_PROJECTS, NotTold, Project};
+use crate::config::{Api, ChildPipelines};
+use crate::gitlab::{Error, MOST_PROJECTS, Moved, MovedChild, NotTold, Project};
 
 /// Requests answered in a row before more projects are asked for at once.
 const ANSWERS_TO_GROW: u32 = 20;
@@ -36,6 +36,8 @@ pub(super) struct Swept {
     /// When GitLab was asked, by its clock.
     asked_at: Timestamp,
     pipelines: Vec<PipelineObservation>,
+    /// Child pipelines that moved.
+    pub(super) children: Vec<MovedChild>,
 }
 
 impl Swept {
@@ -116,17 +118,23 @@ impl Sweeps {
         wanted
     }
 
-    fn answer(&self, project: u64, mut pipelines: Vec<PipelineObservation>, asked_at: Timestamp) {
+    fn answer(&self, project: u64, moved: Moved, asked_at: Timestamp) {
+        let Moved {
+            mut pipelines,
+            mut children,
+        } = moved;
         let places = self.places();
         let Some(place) = places.get(&project) else {
             return;
         };
         let Some(since) = place.since else { return };
         pipelines.retain(|pipeline| pipeline.updated_at >= Some(since));
+        children.retain(|child| child.updated_at >= since);
         place.answers.send_replace(Some(Swept {
             since,
             asked_at,
             pipelines,
+            children,
         }));
     }
 
@@ -195,10 +203,12 @@ impl Drop for Seat {
     }
 }
 
-/// How many projects one request asks for.
+/// How much one request asks for.
 struct Size {
     now: usize,
     answers: u32,
+    /// Whether it asks for child pipelines, too. Older GitLabs do not tell whose they are.
+    with_children: bool,
 }
 
 impl Size {
@@ -251,6 +261,7 @@ impl Reader {
         let mut size = Size {
             now: FIRST_SIZE,
             answers: 0,
+            with_children: self.watch.child_pipelines == ChildPipelines::Follow,
         };
         let mut is_told = false;
         loop {
@@ -322,15 +333,15 @@ impl Reader {
             requests += 1;
             let moved = self
                 .client
-                .moved_pipelines(&ids, since.unwrap_or(asked_at))
+                .moved_pipelines(&ids, since.unwrap_or(asked_at), size.with_children)
                 .await;
             match moved {
                 Ok(mut moved) => {
                     let ids: BTreeSet<_> = ids.into_iter().collect();
                     moved.of_projects.retain(|id, _| ids.contains(id));
                     answered += moved.of_projects.len();
-                    for (id, pipelines) in moved.of_projects {
-                        sweeps.answer(id, pipelines, asked_at);
+                    for (id, moved) in moved.of_projects {
+                        sweeps.answer(id, moved, asked_at);
                     }
                     if !moved.is_cut {
                         size.answered();
@@ -351,6 +362,10 @@ impl Reader {
                     tracing::warn!("the project is listed by REST for an hour: {error}");
                     sweeps.exempt(asked);
                     left = others;
+                }
+                Err(NotTold::Unsupported(error)) if size.with_children => {
+                    tracing::info!("child pipelines are not asked for by GraphQL: {error}");
+                    size.with_children = false;
                 }
                 Err(NotTold::Unsupported(error)) => {
                     return end(End::Unsupported(error), answered, requests);

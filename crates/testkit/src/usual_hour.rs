@@ -93,7 +93,9 @@ impl UsualHour {
 ///
 /// If a poll fails.
 pub async fn usual_hour(way: Way, is_busy: bool, projects: usize) -> UsualHour {
-    let measuring = Measuring::start(way.api(), RATE, |gitlab| fill(gitlab, way, is_busy, projects));
+    let measuring = Measuring::start(way.api(), RATE, |gitlab| {
+        fill(gitlab, way, is_busy, projects)
+    });
     let mut hooks = measuring.gitlab().hooks();
     let mut hour = UsualHour::default();
     let mut received = 0;

@@ -330,3 +330,24 @@ fn another_scope_is_backfilled_and_what_it_leaves_out_is_not_asked_for() {
     assert!(cursor.wants_backfill() && cursor.is_new("main"));
     assert_eq!(cycle(&mut cursor, &[]), NONE);
 }
+
+#[test]
+fn a_pipeline_is_read_once_more_when_a_child_moves_after_its_end() {
+    let mut cursor = PollCursor::new(Resume::default(), at(SOON));
+    let child = |id, root, updated_at| MovedChild {
+        id,
+        root,
+        status: Status::Running,
+        updated_at: at(updated_at),
+    };
+    cycle(&mut cursor, &[pipeline(1, Status::Running, 4000)]);
+    cycle(&mut cursor, &[pipeline(2, Status::Success, 4000)]);
+    let children = [child(11, 1, 4100), child(12, 2, 4100)];
+    // The first goes on, and is read again anyway.
+    assert_eq!(cursor.take_children(&children), BTreeSet::from([2]));
+    assert_eq!(cursor.take_children(&children), BTreeSet::new());
+    let moved = [child(12, 2, 4200)];
+    assert_eq!(cursor.take_children(&moved), BTreeSet::from([2]));
+    cursor.children_not_read();
+    assert_eq!(cursor.take_children(&moved), BTreeSet::from([2]));
+}
