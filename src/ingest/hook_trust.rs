@@ -107,7 +107,10 @@ mod tests {
         let just_now = pipeline(2, Status::Success, 4990);
         assert_eq!(missed(&mut trust, &[told, just_now.clone()], 5000), None);
         assert!(trust.is_given());
-        assert_eq!(missed(&mut trust, &[just_now.clone()], 5060), Some(2));
+        assert_eq!(
+            missed(&mut trust, std::slice::from_ref(&just_now), 5060),
+            Some(2)
+        );
         assert!(!trust.is_given());
         assert_eq!(missed(&mut trust, &[just_now], 5060), None, "told once");
         trust.confirmed();

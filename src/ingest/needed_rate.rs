@@ -177,10 +177,8 @@ mod tests {
             NeededRate::estimated(&watch, Api::Rest, FEWEST_PROJECTS - 1, 0.0)
         );
         assert!(few.schedules > 0.0);
-        assert_eq!(
-            NeededRate::estimated(&watch, Api::Auto, 0, 0.5).details,
-            0.0
-        );
+        let nothing = NeededRate::estimated(&watch, Api::Auto, 0, 0.5);
+        assert_eq!(nothing, NeededRate::default());
         let all = NeededRate::estimated(&watch, Api::Auto, 10, 7.0);
         assert_eq!(all, NeededRate::estimated(&watch, Api::Auto, 10, 1.0));
     }

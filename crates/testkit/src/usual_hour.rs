@@ -94,7 +94,7 @@ impl UsualHour {
 /// If a poll fails.
 pub async fn usual_hour(way: Way, is_busy: bool, projects: usize) -> UsualHour {
     let measuring = Measuring::start(way.api(), RATE, |gitlab| {
-        fill(gitlab, way, is_busy, projects)
+        fill(gitlab, way, is_busy, projects);
     });
     let mut hooks = measuring.gitlab().hooks();
     let mut hour = UsualHour::default();

@@ -49,9 +49,8 @@ mod tests {
         let mut told = Vec::new();
         for minute in 0..40 {
             let needed = match minute {
-                // A moment.
-                3..6 => 12.0,
-                10..20 => 12.0,
+                // A moment, and later for long.
+                3..6 | 10..20 => 12.0,
                 // Not well below.
                 20..30 => 9.9,
                 _ => 5.0,
