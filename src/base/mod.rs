@@ -13,6 +13,7 @@ pub mod live_secret;
 pub mod loopback;
 pub mod nearest;
 pub(crate) mod parallel;
+pub mod poll_sights;
 pub mod project_memory;
 pub mod project_problem;
 pub mod s3_options;

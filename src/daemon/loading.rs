@@ -70,6 +70,10 @@ async fn try_load(store: &Store, state: &Arc<State>) -> Result<(), StoreError> {
     // Rendering everything takes its time: probes are answered meanwhile.
     let restoring = tokio::task::spawn_blocking(move || {
         restored.restore_memories(loaded.memories);
+        let known = restored.restore_sights(loaded.sights, loaded.checksums);
+        if known > 0 {
+            tracing::info!("of {known} projects only what moved since is read");
+        }
         restored.restore(loaded.timelines);
         for key in &loaded.unsealed {
             restored.save_again(key);

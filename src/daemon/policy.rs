@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::own_secrets::OwnSecrets;
-use crate::config::{ChildPipelines, Config, JobSelector, Limits, Owners, RefSelector};
+use crate::config::{ChildPipelines, Config, JobSelector, Limits, Owners, RefSelector, Watch};
+use crate::gitlab::Project;
 use ci_history::{Rules, Shard, Timestamp, Tracks};
 
 /// A job of a ref that lives, and the default branch of a watched project, stay for so many times the retention: for
@@ -51,6 +52,8 @@ pub(super) struct Policy {
     pub(super) shows_logs: bool,
     /// What titles of commits may not show.
     pub(super) own_secrets: OwnSecrets,
+    /// What is watched and how it is counted, in words.
+    pub(super) scope: String,
 }
 
 impl Policy {
@@ -73,7 +76,21 @@ impl Policy {
             // Nobody has to log in to read.
             shows_logs: config.shows_logs(),
             own_secrets: OwnSecrets::of(config),
+            scope: format!(
+                "{}; {:?}; {:?}",
+                scope(&config.watch, &config.counting),
+                config.watch.backfill,
+                config.limits
+            ),
         }
+    }
+
+    /// Checksum of what is watched of a project and how it is counted.
+    pub(super) fn scope_of(&self, project: &Project) -> u32 {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(self.scope.as_bytes());
+        hasher.update(format!("{:?}", project.default_branch).as_bytes());
+        hasher.finalize()
     }
 
     /// Before which times activity is too old, seen from the newest sign of life.
@@ -85,4 +102,19 @@ impl Policy {
             seldom: before(retention.saturating_mul(SELDOM)),
         }
     }
+}
+
+/// What is read and how it is counted, in words. A checkpoint of another scope is of no use.
+pub(super) fn scope(watch: &Watch, rules: &Rules) -> String {
+    let Watch {
+        refs,
+        sources,
+        jobs,
+        child_pipelines,
+        tracks,
+        ..
+    } = watch;
+    format!(
+        "refs {refs}; sources {sources}; {tracks:?}; jobs {jobs}; children {child_pipelines:?}; {rules:?}"
+    )
 }

@@ -1,5 +1,6 @@
 //! Saving: what changed, now and then, and once more at the end.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use super::expiry::ExpiryTimer;
 use super::gitlab_clock::GitLabClock;
 use super::journal::Journal;
 use super::loading::report_quarantined;
-use super::state::{ProjectBatch, State, Unsaved};
+use super::state::{ProjectBatch, State, Unsaved, UnsavedSights};
 use super::writers::{WRITERS, Writers};
 use crate::base::DAY;
 use crate::base::backoff::Backoff;
@@ -78,7 +79,7 @@ impl Saver {
 
     /// Saves; logs a failure once, and that it is over.
     async fn save_and_log(&self, trouble: &mut Trouble) {
-        let Round { saved, error } = self.save_round().await;
+        let Round { saved, error } = self.save_round(false).await;
         match error {
             Some(error) => {
                 // A single slow request is no outage.
@@ -104,33 +105,39 @@ impl Saver {
         }
     }
 
-    /// Saves once. Returns how many timelines were saved, or the first error.
+    /// Saves for the last time. Returns how many timelines were saved, or the first error.
     pub(super) async fn save(&self) -> Result<usize, StoreError> {
-        let Round { saved, error } = self.save_round().await;
+        let Round { saved, error } = self.save_round(true).await;
         error.map_or(Ok(saved), Err)
     }
 
     /// Saves the changed timelines, and removes the documents of dropped ones. A document that fails is tried again
     /// in the next round, and the others go on, unless the store is away.
-    async fn save_round(&self) -> Round {
+    async fn save_round(&self, is_last: bool) -> Round {
         let writers = Writers::new();
         let away = &writers.away;
         let mut round = Round {
             saved: 0,
             error: self.copy_to_attic(away).await,
         };
-        let batches = self.state.unsaved();
-        let saving = batches
-            .into_iter()
-            .map(|batch| self.save_batch(batch, &writers));
+        let (batches, mut sights) = self.state.unsaved(is_last);
+        let saving = batches.into_iter().map(async |batch| {
+            let (id, wanted) = (batch.project_id, batch.timelines.len());
+            let saved = self.save_batch(batch, &writers).await;
+            (Some(id).filter(|_| saved.saved < wanted), saved)
+        });
+        let mut incomplete = BTreeSet::new();
         let mut results = stream::iter(saving).buffer_unordered(WRITERS);
-        while let Some(batch) = results.next().await {
+        while let Some((unsaved, batch)) = results.next().await {
+            incomplete.extend(unsaved);
             round.add(batch);
         }
         self.save_memories(away).await;
         // Histories that moved to another document are saved there by now.
         let removed = self.remove_dropped(away).await;
         round.error = round.error.or(removed);
+        sights.retain(|it| !incomplete.contains(&it.project_id));
+        self.save_sights(sights, away).await;
         let telemetry = self.state.telemetry();
         telemetry.unsaved_timelines(self.state.unsaved_count());
         round
@@ -151,6 +158,26 @@ impl Saver {
         for id in removed {
             let result = unless_away(away, self.store.remove_memory(id)).await;
             self.memory_saved(id, result);
+        }
+    }
+
+    /// Saves what polling knew before this round of projects whose timelines are saved by now, and removes what is forgotten. A
+    /// failure only costs requests after a restart.
+    async fn save_sights(&self, sights: Vec<UnsavedSights>, away: &AtomicBool) {
+        let saving = sights.into_iter().map(async |unsaved| {
+            let saved = self.state.sights_to_save(unsaved);
+            match unless_away(away, self.store.save_sights(&saved)).await {
+                Ok(true) => self.state.sights_saved(&saved),
+                Ok(false) => {}
+                Err(error) => tracing::debug!("sights are not saved: {error}"),
+            }
+        });
+        let mut results = stream::iter(saving).buffer_unordered(WRITERS);
+        while results.next().await.is_some() {}
+        for id in self.state.take_removed_sights() {
+            if let Err(error) = unless_away(away, self.store.remove_sights(id)).await {
+                tracing::debug!("sights are not removed: {error}");
+            }
         }
     }
 
@@ -194,6 +221,8 @@ impl Saver {
                 away.fetch_or(error.is_outage(), Ordering::Relaxed);
                 self.state.remove_again(key);
                 first_error.get_or_insert(error);
+            } else {
+                self.state.document_written(&key, None);
             }
         }
         first_error
@@ -275,6 +304,7 @@ impl Saver {
         match self.store.save(saved, &self.state.policy.rules).await {
             Ok(written) => {
                 telemetry.state_saved(self.clock.local_now());
+                self.state.document_written(&unsaved.key, written.checksum);
                 self.take_written(&written);
                 Round::of_one()
             }

@@ -9,6 +9,7 @@ use super::family::Family;
 use super::open::OpenPipelines;
 use super::pending::{PendingReads, ReadPlan};
 use super::sight::{ReadJobs, Sight, may_move_on, sight_of};
+use crate::base::poll_sights::PollSights;
 use crate::gitlab::MovedChild;
 use ci_history::{PipelineObservation, Timestamp};
 
@@ -21,6 +22,12 @@ const OVERLAP: i64 = 5 * 60;
 
 /// Pipelines of each default branch that the first look at a project reads: a window of the usual size.
 pub(super) const NEWEST: usize = 10;
+
+/// Ended pipelines that a later process is told of. Those that it is not told of it reads once more.
+const MOST_ENDED: usize = 200;
+
+/// With more pipelines that are read again, a later process begins with a listing of its own.
+const MOST_OPEN: usize = 100;
 
 /// Pipelines as they were listed.
 #[derive(Debug, Default)]
@@ -53,16 +60,25 @@ pub(super) struct PollCursor {
     looked_at: HashMap<u64, Sight>,
     /// Whether the last listing brought anything to read.
     moved: bool,
+    /// Whether new refs were not looked for since the start, because an earlier process had done so.
+    resumed: bool,
     /// Sights of the child pipelines that the last sweep told of.
     children: HashMap<u64, Sight>,
 }
 
 impl PollCursor {
     pub(super) fn new(resume: Resume, now: Timestamp) -> Self {
+        let resumed = resume.sights.is_some();
+        let ended = resume.sights.map(|it| it.ended).unwrap_or_default();
+        let ended = ended.into_iter();
         Self {
             listed: resume.watermark,
             // After a restart, too: the configuration may watch other refs than before.
-            backfill: true,
+            backfill: !resumed,
+            resumed,
+            read: ended
+                .map(|(id, (moved, status))| (id, (Some(moved), status)))
+                .collect(),
             known_refs: resume.known_refs,
             open: OpenPipelines::resumed(resume.open, now),
             ..Self::default()
@@ -78,6 +94,7 @@ impl PollCursor {
     pub(super) fn rescope(&mut self, is_watched: impl Fn(&str) -> bool) {
         // A ref that was not watched for a while was not listed either.
         self.known_refs.clear();
+        self.resumed = false;
         self.backfill = true;
         self.open.retain_refs(&is_watched);
         self.past.retain(|_, it| is_watched(&it.ref_name));
@@ -88,6 +105,7 @@ impl PollCursor {
     pub(super) fn read_back(&mut self, refs: &BTreeSet<Arc<str>>) {
         let stays = |ref_name: &str| !refs.contains(ref_name);
         self.known_refs.retain(|name| stays(name));
+        self.resumed = false;
         self.backfill = true;
         self.read.clear();
         self.open.retain_refs(stays);
@@ -99,6 +117,17 @@ impl PollCursor {
     /// listed.
     pub(super) fn wants_backfill(&self) -> bool {
         self.backfill || self.listed.is_none()
+    }
+
+    /// A listing brought a ref without a history, for the first time since an earlier process looked for such refs: it may
+    /// have known and forgotten this one. Returns whether to list the newest pipelines of such refs.
+    pub(super) fn meets_new_ref<'a>(&mut self, mut listed: impl Iterator<Item = &'a str>) -> bool {
+        if !self.resumed || !listed.any(|ref_name| self.is_new(ref_name)) {
+            return false;
+        }
+        self.resumed = false;
+        self.backfill = true;
+        true
     }
 
     /// Whether a ref has no history.
@@ -301,6 +330,32 @@ impl PollCursor {
         self.moved || self.open.any_lively(now) || self.pending.holds_watermark()
     }
 
+    /// What a later process can go on from; `None` while something is to be read, or with too many open pipelines.
+    /// `asked_at`: all that moved before was listed.
+    pub(super) fn sights(&self, asked_at: Timestamp) -> Option<PollSights> {
+        let watermark = self.watermark()?;
+        let is_settled = self.pending.is_empty() && !self.wants_backfill();
+        let open: BTreeSet<u64> = self.open.ids().take(MOST_OPEN + 1).collect();
+        if !is_settled || open.len() > MOST_OPEN {
+            return None;
+        }
+        let read = self.read.iter().filter(|(id, _)| !open.contains(id));
+        let ended = read.filter_map(|(id, (moved, status))| Some(((*moved)?, *id, *status)));
+        let mut ended: Vec<_> = ended.collect();
+        ended.sort_unstable_by_key(|(moved, id, _)| (*moved, *id));
+        let newest = ended.split_off(ended.len().saturating_sub(MOST_ENDED));
+        Some(PollSights {
+            asked_at,
+            watermark,
+            ended: newest
+                .into_iter()
+                .map(|(moved, id, status)| (id, (moved, status)))
+                .collect(),
+            open,
+            has_no_schedules: false,
+        })
+    }
+
     /// Up to when everything was read; `None` while the watermark waits for a pipeline.
     pub(super) fn watermark(&self) -> Option<Timestamp> {
         let is_held = self.pending.holds_watermark() || self.has_past();
@@ -308,5 +363,7 @@ impl PollCursor {
     }
 }
 
+#[cfg(test)]
+mod resumed;
 #[cfg(test)]
 mod tests;

@@ -62,6 +62,13 @@ impl Poller {
         let children = swept.as_ref().map(|it| it.children.clone());
         let mut listed = self.list(project, cursor, swept).await?;
         self.compare_with_hooks(cursor, trust, &listed.pipelines);
+        let tracks = &reader.watch.tracks;
+        let refs: Vec<_> = (listed.pipelines.iter())
+            .map(|pipeline| tracks.ref_of(&pipeline.ref_name))
+            .collect();
+        if cursor.meets_new_ref(refs.iter().map(|name| &**name)) {
+            listed = self.list(project, cursor, None).await?;
+        }
         self.ask_for_contradicted(project, &listed.pipelines).await;
         let lost = self.events.refs_to_read_back(project);
         if !lost.is_empty() {

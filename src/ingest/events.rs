@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use crate::base::poll_sights::PollSights;
 use crate::base::project_memory::SchedulesMemory;
 use crate::base::project_problem::ProjectProblem;
 use crate::gitlab::{Error, Project, Rejected, Schedule};
@@ -21,6 +22,8 @@ pub struct Resume {
     pub open: Vec<PipelineObservation>,
     /// Its schedules as they were read last.
     pub schedules: SchedulesMemory,
+    /// What polling knew. All of it was counted, `watermark` is not earlier than its own, and `open` has its open pipelines.
+    pub sights: Option<PollSights>,
 }
 
 /// A project that was watched before the start.
@@ -165,6 +168,10 @@ pub trait PollEvents: Send + Sync + 'static {
 
     /// Publish what was observed of a project, although its cycle goes on.
     fn publish(&self, project: &Project);
+
+    /// A cycle of a project succeeded, and polling can go on from these sights at [`Self::resume`]. `None`: it cannot. Told before
+    /// [`Self::polled`].
+    fn sights(&self, _project: &Project, _sights: Option<PollSights>) {}
 
     /// A cycle of a project succeeded: everything up to `watermark` was observed.
     fn polled(&self, project: &Project, watermark: Option<Timestamp>);

@@ -33,6 +33,10 @@ impl OpenPipelines {
         Self(open.collect())
     }
 
+    pub(super) fn ids(&self) -> impl Iterator<Item = u64> {
+        self.0.keys().copied()
+    }
+
     pub(super) fn contains(&self, id: u64) -> bool {
         self.0.contains_key(&id)
     }

@@ -32,6 +32,8 @@ pub(super) enum Hooks {
 /// See the module.
 pub(super) struct Pace {
     last_active: Instant,
+    /// How long nothing had happened by then.
+    quiet_before: Duration,
     /// Cycles in a row that GitLab refused.
     refused: u32,
     ci_disabled: bool,
@@ -41,8 +43,17 @@ impl Pace {
     pub(super) fn new() -> Self {
         Self {
             last_active: Instant::now(),
+            quiet_before: Duration::ZERO,
             refused: 0,
             ci_disabled: false,
+        }
+    }
+
+    /// Goes on after a restart. Something last happened in the project so long ago.
+    pub(super) fn resumed(quiet_for: Duration) -> Self {
+        Self {
+            quiet_before: quiet_for,
+            ..Self::new()
         }
     }
 
@@ -50,6 +61,7 @@ impl Pace {
     pub(super) fn note(&mut self, outcome: &Result<(), CycleError>, active: bool) {
         if active {
             self.last_active = Instant::now();
+            self.quiet_before = Duration::ZERO;
         }
         let general = outcome.as_ref().err().filter(|failed| failed.is_general);
         let error = general.map(|failed| &failed.error);
@@ -74,7 +86,7 @@ impl Pace {
             Hooks::Silent => QUIET_AFTER,
             Hooks::Usual | Hooks::Trusted => watch.interval,
         };
-        let quiet = self.last_active.elapsed() >= quiet_after;
+        let quiet = self.quiet_before + self.last_active.elapsed() >= quiet_after;
         let interval = match (quiet, hooks) {
             (true, Hooks::Trusted) => watch.hooked_interval,
             (true, _) | (false, Hooks::Trusted) => watch.idle_interval,
@@ -93,14 +105,29 @@ mod tests {
     use super::*;
     use crate::config::{Config, Overrides};
 
-    #[test]
-    fn a_project_whose_hooks_come_is_quiet_sooner_and_still_polled() {
+    fn config() -> Config {
         let overrides = Overrides {
             projects: vec!["group/app".to_owned()],
             ..Overrides::default()
         };
         let env: BTreeMap<String, String> = BTreeMap::new();
-        let config = Config::load(None, &overrides, &|name| env.get(name).cloned()).unwrap();
+        Config::load(None, &overrides, &|name| env.get(name).cloned()).unwrap()
+    }
+
+    #[test]
+    fn a_project_that_was_quiet_before_a_restart_stays_so_until_something_happens() {
+        let config = config();
+        let mut pace = Pace::resumed(QUIET_AFTER);
+        assert!(pace.wait(&config.watch, Hooks::Silent) > config.watch.interval);
+        pace.note(&Ok(()), true);
+        assert!(pace.wait(&config.watch, Hooks::Silent) <= config.watch.interval);
+        let active = Pace::resumed(Duration::from_mins(1));
+        assert!(active.wait(&config.watch, Hooks::Silent) <= config.watch.interval);
+    }
+
+    #[test]
+    fn a_project_whose_hooks_come_is_quiet_sooner_and_still_polled() {
+        let config = config();
         let mut pace = Pace::new();
         pace.last_active -= Duration::from_mins(2);
         let watch = &config.watch;

@@ -37,6 +37,10 @@ impl PendingReads {
         self.0.values().map(|pending| &pending.pipeline)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether the watermark waits for a pipeline.
     pub(super) fn holds_watermark(&self) -> bool {
         self.0.values().any(|pending| pending.holds_watermark)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -22,7 +22,9 @@ use super::span::project_span;
 use super::strangers::Strangers;
 use super::sweep::{Seat, Swept};
 use super::timetable::Timetable;
+use crate::base::poll_sights::PollSights;
 use crate::gitlab::{Project, ProjectRequests};
+use ci_history::Timestamp;
 
 /// Sweeps that a project waits for, besides its usual wait, before it is listed by itself.
 const SWEEPS_AWAITED: u32 = 2;
@@ -96,6 +98,10 @@ pub(super) struct ProjectTask<'a> {
     /// From when on the past is read, after an error.
     past_from: Instant,
     with_past: Option<WithPast>,
+    /// GitLab's time at which it was asked for the last listing or sweep that was read.
+    asked_at: Option<Timestamp>,
+    /// Whether an earlier process read the project: it waits for the first sweep.
+    is_resumed: bool,
 }
 
 impl<'a> ProjectTask<'a> {
@@ -103,30 +109,42 @@ impl<'a> ProjectTask<'a> {
         poller: &'a Poller,
         turns: &'a Turns,
         facts: watch::Receiver<Project>,
-        seat: Seat,
+        mut seat: Seat,
         demand: ProjectDemand,
         past: Past,
     ) -> Self {
-        let id = facts.borrow().id;
-        let mut resume = poller.events.resume(&facts.borrow());
+        let project = facts.borrow().clone();
+        let mut resume = poller.events.resume(&project);
         let schedules = std::mem::take(&mut resume.schedules);
+        let now = poller.reader.observations.gitlab_now();
+        let mut timetable = Timetable::restored(schedules);
+        let mut pace = Pace::new();
+        let is_resumed = resume.sights.is_some();
+        if let Some(sights) = &resume.sights {
+            seat.resume(sights.asked_at);
+            let quiet_for = now.unix().saturating_sub(sights.watermark.unix());
+            pace = Pace::resumed(Duration::from_secs(quiet_for.max(0).unsigned_abs()));
+            poller.resume_schedules(&project, &mut timetable, sights.has_no_schedules);
+        }
         Self {
             poller,
             turns,
             facts,
-            cursor: PollCursor::new(resume, poller.reader.observations.gitlab_now()),
+            cursor: PollCursor::new(resume, now),
             strangers: Strangers::new(),
             trust: HookTrust::default(),
             told_of_hooks: None,
-            requests: poller.reader.client.requests_of(id),
+            requests: poller.reader.client.requests_of(project.id),
             demand,
-            timetable: Timetable::restored(schedules),
-            pace: Pace::new(),
+            timetable,
+            pace,
             seat,
             look: None,
             past,
             past_from: Instant::now(),
             with_past: None,
+            asked_at: None,
+            is_resumed,
         }
     }
 
@@ -159,21 +177,16 @@ impl<'a> ProjectTask<'a> {
         let calls = self.poller.waker.of(self.facts.borrow().id);
         let mut debounce = Debounce::new(watch.interval);
         let mut default_branch = self.facts.borrow().default_branch.clone();
-        let mut swept = None;
+        let mut swept = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            told = self.first_sweep() => told,
+        };
         loop {
             let project = self.facts.borrow().clone();
             if default_branch != project.default_branch {
-                let former = default_branch.take();
-                default_branch.clone_from(&project.default_branch);
-                let is_watched =
-                    |ref_name: &str| watch.refs.matches(ref_name, default_branch.as_deref());
-                if let (Some(from), Some(to)) = (former, &default_branch)
-                    && !is_watched(&from)
-                    && is_watched(to)
-                {
-                    self.cursor.rename_ref(&from, to);
-                }
-                self.cursor.rescope(is_watched);
+                let former = std::mem::replace(&mut default_branch, project.default_branch.clone());
+                self.follow_default_branch(former, &project);
             }
             let span = project_span(&project.path);
             tokio::select! {
@@ -220,14 +233,43 @@ impl<'a> ProjectTask<'a> {
         let due = Instant::now() + wait;
         self.seat.wait_until(relies_on_hooks.then_some(due));
         if is_answered {
-            due + self.sweeps_awaited()
+            due + self.longest_awaited()
         } else {
             due
         }
     }
 
-    /// Time for a sweep to come before the project is listed by itself.
-    fn sweeps_awaited(&self) -> Duration {
+    /// The project has another default branch than before.
+    fn follow_default_branch(&mut self, former: Option<Arc<str>>, project: &Project) {
+        let branch = project.default_branch.as_ref();
+        let refs = &self.poller.reader.watch.refs;
+        let is_watched = |name: &str| refs.matches(name, branch.map(|it| &**it));
+        if let (Some(from), Some(to)) = (former, branch)
+            && !is_watched(&from)
+            && is_watched(to)
+        {
+            self.cursor.rename_ref(&from, to);
+        }
+        self.cursor.rescope(is_watched);
+    }
+
+    /// Waits for the first sweep after a restart. Returns what it told.
+    async fn first_sweep(&mut self) -> Option<Swept> {
+        if !self.is_resumed {
+            return None;
+        }
+        let longest = self.longest_awaited();
+        let first_ended = self.seat.first_sweep();
+        tokio::select! {
+            biased;
+            swept = self.seat.answered() => Some(swept),
+            () = first_ended.cancelled() => None,
+            () = sleep(longest) => None,
+        }
+    }
+
+    /// How long a project waits for a sweep before it is listed by itself.
+    fn longest_awaited(&self) -> Duration {
         SHORTEST_AWAITED.max(self.poller.reader.watch.interval * SWEEPS_AWAITED)
     }
 
@@ -256,11 +298,14 @@ impl<'a> ProjectTask<'a> {
         let is_general = outcome.as_ref().is_err_and(|failed| failed.is_general);
         let takes_part = !is_general && self.cursor.updated_after().is_some();
         self.seat.read(swept.as_ref(), began, takes_part);
+        if outcome.is_ok() {
+            self.asked_at = Some(swept.as_ref().map_or(began, Swept::asked_at));
+        }
         self.pace.note(&outcome, self.cursor.is_active(now));
         self.note_past();
         let events = &self.poller.events;
         match &outcome {
-            Ok(()) => events.polled(project, self.cursor.watermark()),
+            Ok(()) => self.polled(project),
             Err(failed) => events.poll_failed(&project.path, &failed.error),
         }
     }
@@ -288,10 +333,20 @@ impl<'a> ProjectTask<'a> {
             self.past_from = Instant::now() + self.poller.reader.watch.interval;
         }
         self.note_past();
-        let watermark = self.cursor.watermark();
-        if watermark.is_some() {
-            self.poller.events.polled(project, watermark);
+        if self.cursor.watermark().is_some() {
+            self.polled(project);
         }
+    }
+
+    fn polled(&self, project: &Project) {
+        let sights = self.asked_at.and_then(|at| self.cursor.sights(at));
+        let sights = sights.map(|sights| PollSights {
+            has_no_schedules: self.timetable.is_known_empty(),
+            ..sights
+        });
+        let events = &self.poller.events;
+        events.sights(project, sights);
+        events.polled(project, self.cursor.watermark());
     }
 
     fn note_past(&mut self) {
@@ -368,6 +423,6 @@ impl<'a> ProjectTask<'a> {
             return next;
         }
         self.seat.wait_until(Some(due));
-        next.min(due + self.sweeps_awaited())
+        next.min(due + self.longest_awaited())
     }
 }

@@ -99,6 +99,7 @@ impl Poller {
                         polling.push(task.run(stop.clone(), untried.pop()));
                         polled.insert(id, PolledProject { facts, stop });
                     }
+                    sweeps.begin();
                     looking.push(self.reader.look_at(to_look_at));
                 }
                 () = first_round.ended(), if !turns.round.is_over() => {

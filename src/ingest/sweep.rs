@@ -11,6 +11,7 @@ use std::time::Duration;
 use ci_history::{PipelineObservation, Timestamp};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::cursor::LISTING_OVERLAP;
 use super::events::SweepReport;
@@ -28,6 +29,9 @@ const TOO_MUCH_IN_A_ROW: u32 = 3;
 /// Time without sweeps for a project that GitLab takes too long for by itself, and for all where it does not know them.
 const EXEMPT: Duration = Duration::from_hours(1);
 
+/// The part of [`LISTED_ANYWAY`] that a project relies on sweeps at least after a restart, by chance: projects are not all listed at once.
+const LEAST_RELIED: f64 = 0.25;
+
 /// What a sweep told of one project.
 #[derive(Debug, Clone)]
 pub(super) struct Swept {
@@ -41,6 +45,11 @@ pub(super) struct Swept {
 }
 
 impl Swept {
+    /// When GitLab was asked, by its clock: all that moved before is told.
+    pub(super) fn asked_at(&self) -> Timestamp {
+        self.asked_at
+    }
+
     /// The pipelines with their addresses, as a listing of the project has them.
     pub(super) fn pipelines_of(self, project: &Project) -> Vec<PipelineObservation> {
         let mut pipelines = self.pipelines;
@@ -53,7 +62,13 @@ impl Swept {
 
 /// The projects that take part. Clones share them.
 #[derive(Clone, Default)]
-pub(super) struct Sweeps(Arc<Mutex<BTreeMap<u64, Place>>>);
+pub(super) struct Sweeps {
+    places: Arc<Mutex<BTreeMap<u64, Place>>>,
+    /// Cancelled when the first projects have their places.
+    begun: CancellationToken,
+    /// Cancelled when the first sweep has ended, or there is none.
+    first_ended: CancellationToken,
+}
 
 /// A project that takes part.
 struct Place {
@@ -70,8 +85,8 @@ pub(super) struct Seat {
     sweeps: Sweeps,
     project: u64,
     answers: watch::Receiver<Option<Swept>>,
-    /// When the project was listed by itself last.
-    listed: Option<Instant>,
+    /// Until when answers spare the project a listing of its own.
+    relies_until: Option<Instant>,
     is_answered: bool,
 }
 
@@ -89,13 +104,18 @@ impl Sweeps {
             sweeps: self.clone(),
             project,
             answers,
-            listed: None,
+            relies_until: None,
             is_answered: false,
         }
     }
 
     fn places(&self) -> MutexGuard<'_, BTreeMap<u64, Place>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first projects have their places.
+    pub(super) fn begin(&self) {
+        self.begun.cancel();
     }
 
     /// Projects that take part, also those that are not to be asked for now.
@@ -156,14 +176,24 @@ impl Seat {
                 // Somebody else has the seat.
                 return std::future::pending().await;
             }
-            let listed = self.listed;
+            let relies = self.relies_until.is_some_and(|at| Instant::now() < at);
             let answer = self.answers.borrow_and_update().clone();
-            if let Some(swept) =
-                answer.filter(|_| listed.is_some_and(|at| at.elapsed() < LISTED_ANYWAY))
-            {
+            if let Some(swept) = answer.filter(|_| relies) {
                 return swept;
             }
         }
+    }
+
+    /// An earlier process has listed all that moved before this time: the project takes part from the first sweep on.
+    pub(super) fn resume(&mut self, asked_at: Timestamp) {
+        let share = LEAST_RELIED + (1.0 - LEAST_RELIED) * fastrand::f64();
+        self.relies_until = Some(Instant::now() + LISTED_ANYWAY.mul_f64(share));
+        self.take_place(Some(asked_at));
+    }
+
+    /// Cancelled when the first sweep has ended, or it is known that there is none. [`Self::answered`] has its answer by then.
+    pub(super) fn first_sweep(&self) -> CancellationToken {
+        self.sweeps.first_ended.clone()
     }
 
     /// The project was read, with what a sweep told or by a listing of its own that GitLab was asked for at `asked_at`.
@@ -171,13 +201,17 @@ impl Seat {
     pub(super) fn read(&mut self, swept: Option<&Swept>, asked_at: Timestamp, takes_part: bool) {
         self.is_answered = swept.is_some();
         if swept.is_none() {
-            self.listed = Some(Instant::now());
+            self.relies_until = Some(Instant::now() + LISTED_ANYWAY);
         }
-        let asked_at = swept.map_or(asked_at, |swept| swept.asked_at);
+        let asked_at = swept.map_or(asked_at, Swept::asked_at);
+        self.take_place(Some(asked_at).filter(|_| takes_part));
+    }
+
+    fn take_place(&self, asked_at: Option<Timestamp>) {
         let overlap = i64::try_from(LISTING_OVERLAP.as_secs()).unwrap_or(i64::MAX);
-        let since = Timestamp::from_unix(asked_at.unix().saturating_sub(overlap));
+        let since = asked_at.map(|at| at.unix().saturating_sub(overlap));
         if let Some(place) = self.sweeps.places().get_mut(&self.project) {
-            place.since = since.filter(|_| takes_part);
+            place.since = since.and_then(Timestamp::from_unix);
         }
     }
 
@@ -248,7 +282,7 @@ struct Sweep {
 }
 
 impl Reader {
-    /// Sweeps every `watch.interval`, for as long as it is polled. `report` takes what each came to.
+    /// Sweeps every `watch.interval`, for as long as it is polled, from [`Sweeps::begin`] on. `report` takes what each came to.
     pub(super) async fn sweep(
         &self,
         sweeps: &Sweeps,
@@ -256,8 +290,10 @@ impl Reader {
         report: impl Fn(SweepReport),
     ) -> Infallible {
         if api == Api::Rest {
+            sweeps.first_ended.cancel();
             return std::future::pending().await;
         }
+        sweeps.begun.cancelled().await;
         let mut size = Size {
             now: FIRST_SIZE,
             answers: 0,
@@ -268,6 +304,7 @@ impl Reader {
             let next = Instant::now() + self.watch.interval;
             let wanted = sweeps.wanted();
             if wanted.is_empty() || (api == Api::Auto && sweeps.len() < FEWEST_PROJECTS) {
+                sweeps.first_ended.cancel();
                 report(SweepReport::default());
                 sleep_until(next).await;
                 continue;
@@ -278,6 +315,7 @@ impl Reader {
                 answered,
                 requests,
             } = asking.await;
+            sweeps.first_ended.cancel();
             report(SweepReport {
                 asked: wanted.len(),
                 answered,

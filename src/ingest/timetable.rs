@@ -9,9 +9,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::events::ScheduleSight;
 use super::intervals::{INTERVALS, INTERVALS_WITHOUT};
 use super::poller::Poller;
 use super::reader::Reader;
@@ -40,6 +42,24 @@ pub(super) struct Timetable {
 }
 
 impl Poller {
+    /// Tells of the schedules as an earlier process knew them, and puts the next reading off.
+    pub(super) fn resume_schedules(
+        &self,
+        project: &Project,
+        timetable: &mut Timetable,
+        has_none: bool,
+    ) {
+        let watch = &self.reader.watch;
+        if !watch.schedules || project.archived {
+            return;
+        }
+        timetable.resume(project, has_none, watch.idle_interval);
+        if !timetable.known.is_empty() {
+            self.events
+                .schedules(project, &timetable.sights(), timetable.memory());
+        }
+    }
+
     /// Reads the schedules of a project if it is time to. A failure does not fail the cycle.
     pub(super) async fn read_schedules(&self, project: &Project, timetable: &mut Timetable) {
         let now = Instant::now();
@@ -58,7 +78,7 @@ impl Poller {
                 timetable.note_refusal();
             }
         }
-        let sights: Vec<_> = timetable.known.values().map(ScheduleTrack::sight).collect();
+        let sights = timetable.sights();
         self.events.schedules(project, &sights, timetable.memory());
         if read.is_ok() {
             self.events.schedules_read(project);
@@ -119,11 +139,32 @@ impl Timetable {
         }
     }
 
+    /// Goes on where an earlier process left off, some time within the usual one: a restart does not read all at once.
+    pub(super) fn resume(&mut self, project: &Project, has_none: bool, idle_interval: Duration) {
+        let intervals = if has_none {
+            INTERVALS_WITHOUT
+        } else {
+            INTERVALS
+        };
+        let wait = (idle_interval * intervals).mul_f64(fastrand::f64());
+        self.next_reading = Some(Instant::now() + wait);
+        self.path = Some(project.path.clone());
+    }
+
+    /// Whether the schedules were read, and there are none.
+    pub(super) fn is_known_empty(&self) -> bool {
+        self.next_reading.is_some() && self.known.is_empty()
+    }
+
     fn memory(&self) -> SchedulesMemory {
         SchedulesMemory {
             schedules: self.known.values().map(ScheduleTrack::memory).collect(),
             archived_until: self.archived_until,
         }
+    }
+
+    fn sights(&self) -> Vec<ScheduleSight> {
+        self.known.values().map(ScheduleTrack::sight).collect()
     }
 
     fn is_due(&self, project: &Project, now: Instant) -> bool {

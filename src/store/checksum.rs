@@ -18,6 +18,16 @@ pub(super) fn add_checksum(mut text: Vec<u8>) -> Vec<u8> {
 
 /// What stands before the checksum; `None` if it is none or another one.
 pub(super) fn without_checksum(text: &[u8]) -> Option<&[u8]> {
+    let (body, found) = split(text)?;
+    (found == crc32fast::hash(body)).then_some(body)
+}
+
+/// The checksum that a document names, right or wrong.
+pub(super) fn named_checksum(text: &[u8]) -> Option<u32> {
+    split(text).map(|(_, found)| found)
+}
+
+fn split(text: &[u8]) -> Option<(&[u8], u32)> {
     let text = text.trim_ascii_end();
     let at = text
         .len()
@@ -29,5 +39,5 @@ pub(super) fn without_checksum(text: &[u8]) -> Option<&[u8]> {
     let found = digits
         .and_then(|digits| std::str::from_utf8(digits).ok())
         .and_then(|digits| u32::from_str_radix(digits, 16).ok());
-    (found == Some(crc32fast::hash(body))).then_some(body)
+    Some((body, found?))
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::files::{self, Entry};
-use super::layout::{ATTIC, LOCK_FILE, PROJECT_FILE, REMEDIATION, project_of_folder};
+use super::layout::{ATTIC, LOCK_FILE, PROJECT_FILE, REMEDIATION, SIGHTS_FILE, project_of_folder};
 
 const DOCUMENT_SUFFIX: &str = ".json";
 
@@ -104,7 +104,7 @@ impl Contents {
 pub(super) fn documents(folder: &Path) -> io::Result<Vec<PathBuf>> {
     files_in(folder, |name| {
         let is_timeline = name.ends_with(DOCUMENT_SUFFIX) && !name.starts_with('.');
-        is_timeline || name == PROJECT_FILE
+        is_timeline || [PROJECT_FILE, SIGHTS_FILE].contains(&name)
     })
 }
 

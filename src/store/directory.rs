@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ci_history::{Shard, TimelineKey};
 
 use super::attic::AtticName;
+use super::checksum::named_checksum;
 use super::contents::{self, Contents};
 use super::envelope::{self, seal};
 use super::files::{self, Owner, sync};
@@ -186,10 +187,15 @@ impl Directory {
 
     /// Replaces a timeline's document; the former one stays whole until the new one is safely on disk.
     pub fn save(&self, key: &TimelineKey, text: &[u8]) -> Result<(), SaveError> {
-        self.save_text(key, text.to_vec())
+        self.save_text(key, text.to_vec()).map(drop)
     }
 
-    pub(super) fn save_text(&self, key: &TimelineKey, text: Vec<u8>) -> Result<(), SaveError> {
+    /// Returns the checksum of the document.
+    pub(super) fn save_text(
+        &self,
+        key: &TimelineKey,
+        text: Vec<u8>,
+    ) -> Result<Option<u32>, SaveError> {
         let text = seal(text, self.instance.as_deref());
         let name = document_path(key);
         files::refuse_too_long(&text).map_err(|source| SaveError {
@@ -197,7 +203,9 @@ impl Directory {
             action: "writing",
             source,
         })?;
-        self.write(&name, &packed::pack(text, self.compress))
+        let checksum = named_checksum(&text);
+        self.write(&name, &packed::pack(text, self.compress))?;
+        Ok(checksum)
     }
 
     /// The GitLab of the documents, if it is known.

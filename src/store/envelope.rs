@@ -3,12 +3,13 @@
 //! Both stand at its end: `.., "gitlab": "gitlab.example.com", "checksum": "9ae0daaf"}`. Documents of earlier versions have
 //! neither. They are read, and saved again with both.
 
-use super::checksum::{add_checksum, without_checksum};
+use super::checksum::{add_checksum, named_checksum, without_checksum};
 use super::document::{EnvelopeFacts, Saved, decode_with_instance};
 use super::json::DocumentError;
-use super::layout::{document_path, project_of_path, project_path};
+use super::layout::{document_path, project_of_path, project_of_sights, project_path};
 use super::packed;
 use super::project_document::{self, SavedMemory};
+use super::sights_document::{self, SavedSights};
 
 /// A document as it was found in a store.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(super) struct Opened<T = Content> {
     /// Whether it has a checksum, and names its GitLab if the store knows one.
     pub(super) is_sealed: bool,
     pub(super) is_packed: bool,
+    /// Of its text, uncompressed; `None` if it has none.
+    pub(super) checksum: Option<u32>,
 }
 
 /// What a document is about.
@@ -24,6 +27,8 @@ pub(super) struct Opened<T = Content> {
 pub(super) enum Content {
     Timeline(Box<Saved>),
     Project(SavedMemory),
+    /// `None`: they are of no use.
+    Sights(Option<SavedSights>),
 }
 
 /// Adds the GitLab and the checksum to the text of a document.
@@ -48,12 +53,21 @@ pub(super) fn open(
     name: &str,
     instance: Option<&str>,
 ) -> Result<Opened, DocumentError> {
+    if let Some(project) = project_of_sights(name) {
+        return Ok(Opened {
+            saved: Content::Sights(sights_document::decode(text, project, instance)),
+            is_sealed: true,
+            is_packed: false,
+            checksum: None,
+        });
+    }
     if project_of_path(name).is_none() {
         let opened = open_timeline(text, name, instance)?;
         return Ok(Opened {
             saved: Content::Timeline(Box::new(opened.saved)),
             is_sealed: opened.is_sealed,
             is_packed: opened.is_packed,
+            checksum: opened.checksum,
         });
     }
     let (saved, facts) = project_document::decode(text).map_err(|error| if_whole(error, text))?;
@@ -62,6 +76,7 @@ pub(super) fn open(
         saved: Content::Project(saved),
         is_sealed,
         is_packed: false,
+        checksum: None,
     })
 }
 
@@ -80,6 +95,7 @@ pub(super) fn open_timeline(
         saved,
         is_sealed,
         is_packed,
+        checksum: named_checksum(text),
     })
 }
 

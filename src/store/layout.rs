@@ -45,8 +45,25 @@ pub(super) fn project_path(project_id: u64) -> String {
 
 /// The project whose own document has this path.
 pub(super) fn project_of_path(path: &str) -> Option<u64> {
+    project_of_file(path, PROJECT_FILE)
+}
+
+/// Name of the document of a project's sights in the folder of the project. Programs that do not know it leave it alone.
+pub(super) const SIGHTS_FILE: &str = ".sights";
+
+/// Path of the document of a project's sights.
+pub(super) fn sights_path(project_id: u64) -> String {
+    format!("{project_id}/{SIGHTS_FILE}")
+}
+
+/// The project whose sights have this path.
+pub(super) fn project_of_sights(path: &str) -> Option<u64> {
+    project_of_file(path, SIGHTS_FILE)
+}
+
+fn project_of_file(path: &str, wanted: &str) -> Option<u64> {
     let (id, file) = path.split_once('/')?;
-    id.parse().ok().filter(|_| file == PROJECT_FILE)
+    id.parse().ok().filter(|_| file == wanted)
 }
 
 /// The project whose documents are in the folder of this name; `None` if the folder is somebody else's.

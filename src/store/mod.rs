@@ -19,6 +19,7 @@ mod project_document;
 mod record_version;
 mod remediation;
 mod s3;
+mod sights_document;
 mod times;
 mod version;
 
@@ -37,10 +38,11 @@ pub use outcome::{Loaded, Quarantined, ReadError, Written};
 pub use project_document::SavedMemory;
 pub use record_version::Version;
 pub use s3::{S3, S3Error, S3ErrorKind};
+pub use sights_document::SavedSights;
 pub use version::names_a_version;
 
 use self::envelope::seal;
-use self::layout::{checkpoint_path, project_path};
+use self::layout::{checkpoint_path, project_path, sights_path};
 
 /// A place that holds documents. Clones share it.
 #[derive(Debug, Clone)]
@@ -153,8 +155,10 @@ impl Store {
                     let text = encode(&saved, &rules);
                     directory.save_text(&saved.timeline.key, text)
                 };
-                blocking(write).await?;
-                Ok(Written::default())
+                Ok(Written {
+                    checksum: blocking(write).await?,
+                    ..Written::default()
+                })
             }
             Self::S3(s3) => Ok(Box::pin(s3.save(saved, rules)).await?),
         }
@@ -188,6 +192,26 @@ impl Store {
     /// Removes a project's own document, if there is one.
     pub async fn remove_memory(&self, project_id: u64) -> Result<(), StoreError> {
         self.delete(project_path(project_id)).await
+    }
+
+    /// Replaces the document of a project's sights. Of two replicas the last to write wins: sights that are not of the
+    /// documents in the store are not used.
+    pub async fn save_sights(&self, saved: &SavedSights) -> Result<(), StoreError> {
+        let name = sights_path(saved.project_id);
+        let text = sights_document::encode(saved);
+        match self {
+            Self::Directory(directory) => {
+                let text = seal(text, directory.instance());
+                let directory = directory.clone();
+                Ok(blocking(move || directory.write(&name, &text)).await?)
+            }
+            Self::S3(s3) => Ok(Box::pin(s3.write(&name, seal(text, s3.instance()))).await?),
+        }
+    }
+
+    /// Removes the document of a project's sights, if there is one.
+    pub async fn remove_sights(&self, project_id: u64) -> Result<(), StoreError> {
+        self.delete(sights_path(project_id)).await
     }
 
     /// The checkpoint of a project's backfill that was interrupted.

@@ -11,6 +11,7 @@ use super::envelope::{Content, Opened};
 use super::files;
 use super::json::DocumentError;
 use super::project_document::SavedMemory;
+use super::sights_document::SavedSights;
 use crate::base::compress::Compress;
 
 /// A document that could not be read, and was moved aside if possible: the store keeps it, and goes on.
@@ -79,6 +80,10 @@ pub struct Loaded {
     pub timelines: Vec<Saved>,
     /// The projects' own documents.
     pub memories: Vec<SavedMemory>,
+    /// What polling knew of projects.
+    pub sights: Vec<SavedSights>,
+    /// The checksums of the timelines' documents, as far as they have one.
+    pub checksums: Vec<(TimelineKey, u32)>,
     /// Documents that could not be read.
     pub quarantined: Vec<Quarantined>,
     /// Timelines whose documents are to be saved again: an earlier version wrote them without a checksum or their GitLab, or they
@@ -106,9 +111,12 @@ impl Loaded {
                 if opened.is_packed {
                     self.packed.push(saved.timeline.key.clone());
                 }
+                let key = saved.timeline.key.clone();
+                self.checksums.extend(opened.checksum.map(|it| (key, it)));
                 self.timelines.push(*saved);
             }
             Content::Project(memory) => self.memories.push(memory),
+            Content::Sights(sights) => self.sights.extend(sights),
         }
     }
 }
@@ -118,6 +126,8 @@ impl Loaded {
 pub struct Written {
     /// The merged timeline, where another replica had saved meanwhile.
     pub merged: Option<Saved>,
+    /// The checksum of the document's text as the store has it now.
+    pub checksum: Option<u32>,
     /// How often another replica's document was in the way.
     pub conflicts: u32,
     /// A document that was in the way and could not be read.

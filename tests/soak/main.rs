@@ -11,8 +11,12 @@ mod attack;
 mod chaos;
 mod remediation;
 mod requests;
+mod restart;
 mod retention;
 mod rules;
+mod scale;
+mod scene;
+mod shards;
 mod webhooks;
 
 use std::future::Future;
@@ -28,12 +32,15 @@ fn main() -> ExitCode {
         Some("chaos") => on_threads(chaos::run()),
         Some("remediation") => on_threads(remediation::run()),
         Some("requests") => on_paused_time(requests::run()),
+        Some("restart") => restart::run(),
         Some("retention") => on_threads(retention::run()),
         Some("rules") => on_threads(rules::run()),
+        Some("scale") => on_threads(scale::run()),
+        Some("shards") => on_threads(shards::run()),
         Some("webhooks") => on_threads(webhooks::run()),
         other => {
             eprintln!(
-                "found {other:?}, wanted one of: attack, chaos, remediation, requests, retention, rules, webhooks"
+                "found {other:?}, wanted one of: attack, chaos, remediation, requests, restart, retention, rules, scale, shards, webhooks"
             );
             ExitCode::FAILURE
         }

@@ -1,4 +1,4 @@
-//! Requests of polling: an idle and a busy hour, and the first start, by GraphQL, by REST and with webhooks. Prints one
+//! Requests of polling: an idle and a busy hour, the first start and restarts, by GraphQL, by REST and with webhooks. Prints one
 //! table, and fails if a budget is exceeded.
 //!
 //! `REQUESTS_PROJECTS=200` measures that many projects only, `REQUESTS_ONLY=busy` only scenarios with this word.
@@ -6,6 +6,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use job_failure_exporter::config::Api;
+use testkit::economy;
 use testkit::first_start::first_start;
 use testkit::usual_hour::{Way, usual_hour};
 
@@ -85,6 +87,17 @@ pub(crate) async fn run() -> ExitCode {
                 all_kept &= row.budget.is_none_or(|budget| budget.is_kept);
             }
         }
+    }
+    if "restart".contains(&*only) {
+        super::restart::run();
+    }
+    if only.is_empty() {
+        let by_rest = economy::hour(Api::Rest).await;
+        let by_graphql = economy::hour(Api::Auto).await;
+        print!("\nOf 200 projects by REST:\n\n{}", by_rest.table());
+        print!("\nThe same by GraphQL:\n\n{}", by_graphql.table());
+        by_rest.is_within_the_budget();
+        by_graphql.is_swept();
     }
     if all_kept {
         ExitCode::SUCCESS

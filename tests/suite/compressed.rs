@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 use testkit::daemon::{Place, holds, until};
+use testkit::s3_servers::TestBucket;
 
 use crate::state_import::{export, import, offline, offline_import, v2};
 
@@ -77,4 +78,44 @@ async fn never_saves_compressed_documents_again_for_an_earlier_version() {
         .await;
     assert!(said.refused().contains("give --force"));
     assert!(bytes(&again).starts_with(b"{"));
+}
+
+#[tokio::test]
+async fn objects_in_a_bucket_are_compressed_merged_and_set_aside_like_files() {
+    let bucket = TestBucket::create().await;
+    let place = || {
+        let (server, name) = (bucket.server, &bucket.name);
+        Place::on_s3("http://127.0.0.1:9", "projects: [acme/app]", server, name)
+    };
+    let key = "state/100/main.json";
+    let first = place();
+    import(&first, &large()).await;
+    let packed = bucket.get(key).await.unwrap();
+    assert!(packed.starts_with(&MAGIC), "{:?}", packed.get(..9));
+    assert_eq!(export(&place(), "datadog-v2").await, large());
+
+    // A copy of the object, as a backup has it.
+    let copy = first.config().with_file_name("copy.json");
+    fs::write(&copy, &packed).unwrap();
+    let other = offline();
+    let args = ["state", "import", copy.to_str().unwrap()];
+    other.run(&args).await.done();
+    assert_eq!(export(&other, "own").await, export(&first, "own").await);
+
+    // An object that was changed on its way.
+    let mut broken = packed;
+    broken[100] ^= 1;
+    bucket.put(key, broken.clone()).await;
+    import(&place(), &json!({"pipeline_id": 1, "jobs": {}})).await;
+    let aside = bucket.keys().await;
+    let aside: Vec<_> = aside.iter().filter(|it| it.contains("broken")).collect();
+    assert_eq!(aside.len(), 1, "{aside:?}");
+    assert_eq!(bucket.get(aside[0]).await, Some(broken));
+
+    // For an earlier version.
+    bucket.remove(key).await;
+    let plain = place();
+    plain.reconfigure("store: {", "store: {compress: never, ");
+    import(&plain, &large()).await;
+    assert!(bucket.get(key).await.unwrap().starts_with(b"{"));
 }

@@ -302,7 +302,7 @@ async fn a_disk_that_takes_no_more_is_told_and_saved_to_as_soon_as_it_takes_agai
         for file in folder(project) {
             let is_document = file.extension().is_some_and(|ending| ending == "json");
             assert!(
-                is_document || file.ends_with(".project"),
+                is_document || file.ends_with(".project") || file.ends_with(".sights"),
                 "left behind: {}",
                 file.display()
             );

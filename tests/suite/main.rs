@@ -71,6 +71,7 @@ mod scrape_limits;
 mod secret_files;
 mod server_logins;
 mod shards;
+mod sights;
 mod silence_link;
 mod state_at_rest;
 mod state_at_rest_on_s3;

@@ -41,7 +41,11 @@ async fn in_bucket(bucket: &TestBucket) -> Timelines {
     let mut documents = Vec::new();
     for key in bucket.keys().await {
         assert!(!key.contains(".broken"), "{key}");
-        if !key.contains("probe") && !key.ends_with("/.project") {
+        if !key.contains("probe")
+            && [".project", ".sights"]
+                .iter()
+                .all(|name| !key.ends_with(name))
+        {
             documents.push(bucket.get(&key).await.unwrap());
         }
     }

@@ -9,7 +9,7 @@ use super::{PipelineObservation, Rules, Status, Timestamp};
 
 impl Timeline {
     /// A kept pipeline as it was last observed.
-    pub(crate) fn known_pipeline(&self, pipeline_id: u64) -> Option<PipelineObservation> {
+    pub fn known_pipeline(&self, pipeline_id: u64) -> Option<PipelineObservation> {
         let kept = &self.pipelines.kept;
         let at = kept
             .binary_search_by_key(&pipeline_id, |pipeline| pipeline.pipeline_id)

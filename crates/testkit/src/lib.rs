@@ -11,7 +11,11 @@
 //! | [`economy`] | the requests that polling takes in a simulated hour |
 //! | [`usual_hour`] | the requests of an hour of polling once it has settled |
 //! | [`first_start`] | the time and the requests until many new projects are shown |
+//! | [`figures`] | figures for the table of `make bench` |
 //! | [`hooked_project`] | how often a project is polled whose webhooks come, get lost or are forged |
+//! | [`hook_burst`] | what a burst of webhooks of one pipeline costs |
+//! | [`large_company`] | a company of any size on the simulated GitLab, for exporters of all versions |
+//! | [`restart`] | the requests and the time of a restart |
 //! | [`promptness`] | the time from a webhook to the scraped metric |
 //! | [`year`] | a simulated year, which shows that the state stays bounded |
 
@@ -29,9 +33,13 @@ pub mod company;
 pub mod daemon;
 pub mod economy;
 pub mod fault_proxy;
+pub mod figures;
 pub mod first_start;
+pub mod hook_burst;
 pub mod hooked_project;
+pub mod large_company;
 pub mod promptness;
+pub mod restart;
 pub mod s3_servers;
 pub mod samples;
 pub mod truth;

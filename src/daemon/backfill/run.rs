@@ -11,11 +11,12 @@ use super::past::{PastOptions, Plan, Scope};
 use super::project::{ProjectEnd, ProjectReader, SavedProject, before};
 use super::report::{BackfillOutcome, Progress};
 use super::timelines::BackfillTimelines;
-use crate::config::{Config, Watch};
+use crate::config::Config;
 use crate::daemon::client::client;
 use crate::daemon::error::DaemonError;
 use crate::daemon::gitlab_clock::GitLabClock;
 use crate::daemon::own_secrets::OwnSecrets;
+use crate::daemon::policy::scope;
 use crate::daemon::storage;
 use crate::gitlab::TransportMetrics;
 use crate::ingest::{Discovery, Reader, project_span};
@@ -179,21 +180,6 @@ fn failures(found: &Discovery) -> Vec<(String, String)> {
         failures.push(("a watched group".to_owned(), why.to_owned()));
     }
     failures
-}
-
-/// What is read and how it is counted, in words. A checkpoint of another scope is of no use.
-fn scope(watch: &Watch, rules: &Rules) -> String {
-    let Watch {
-        refs,
-        sources,
-        jobs,
-        child_pipelines,
-        tracks,
-        ..
-    } = watch;
-    format!(
-        "refs {refs}; sources {sources}; {tracks:?}; jobs {jobs}; children {child_pipelines:?}; {rules:?}"
-    )
 }
 
 fn by_project(saved: Vec<Saved>, tracks: &Tracks, rules: &Rules) -> BTreeMap<u64, SavedProject> {

@@ -6,6 +6,7 @@ use super::health::Health;
 use super::memories::Memories;
 use super::projects::Projects;
 use super::shell::State;
+use super::sights::Sights;
 use crate::metrics::Exposition;
 use crate::store::Saved;
 use ci_history::TimelineKey;
@@ -20,6 +21,7 @@ pub(in crate::daemon) struct HandOver {
     removed: Vec<TimelineKey>,
     projects: Projects,
     memories: Memories,
+    sights: Sights,
     health: Health,
     exposition: Exposition,
 }
@@ -37,6 +39,7 @@ impl State {
             removed: inner.timelines.take_removed(),
             projects: projects.handed_over(),
             memories: inner.memories.clone(),
+            sights: inner.sights.clone(),
             health: inner.health.clone(),
             exposition: self.exposition.clone(),
         }
@@ -58,6 +61,7 @@ impl State {
         let mut inner = self.lock();
         inner.projects = it.projects;
         inner.memories = it.memories;
+        inner.sights = it.sights;
         inner.health = it.health;
         let effects = inner.timelines.hide(|key| it.hidden.contains(key));
         drop(inner);

@@ -22,10 +22,12 @@ mod projects;
 mod rate_news;
 mod ref_pipelines;
 mod report;
+mod resuming;
 mod retention;
 mod round_progress;
 mod saving;
 mod shell;
+mod sights;
 #[cfg(test)]
 mod tests;
 mod timelines;
@@ -35,5 +37,6 @@ mod view;
 pub(super) use effects::Unsaved;
 pub(super) use saving::ProjectBatch;
 pub(super) use shell::State;
+pub(super) use sights::UnsavedSights;
 #[cfg(test)]
 pub(super) use tests::{page, test_state};

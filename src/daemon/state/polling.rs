@@ -9,6 +9,7 @@ use super::limits::admitted_schedules;
 use super::projects::Found;
 use super::shell::State;
 use crate::base::label::Label as _;
+use crate::base::poll_sights::PollSights;
 use crate::base::project_memory::SchedulesMemory;
 use crate::base::project_problem::ProjectProblem;
 use crate::gitlab::{Error, Project, Rejected};
@@ -124,15 +125,7 @@ impl Observations for State {
 
 impl PollEvents for State {
     fn resume(&self, project: &Project) -> Resume {
-        let inner = self.lock();
-        let watermark = inner.projects.watermark(project.id);
-        // A watermark from the future would hide what comes until then.
-        let watermark = watermark.map(|at| at.min(self.clock.gitlab_now()));
-        let memory = inner.memories.get(project.id);
-        Resume {
-            schedules: memory.map_or_else(Default::default, |it| it.schedules.clone()),
-            ..inner.timelines.resume(project.id, watermark)
-        }
+        self.resume_polling(project)
     }
 
     fn contradicted(
@@ -276,6 +269,10 @@ impl PollEvents for State {
 
     fn publish(&self, project: &Project) {
         self.publish_project(project.id);
+    }
+
+    fn sights(&self, project: &Project, sights: Option<PollSights>) {
+        self.note_sights(project, sights);
     }
 
     fn polled(&self, project: &Project, watermark: Option<Timestamp>) {

@@ -37,6 +37,8 @@ impl State {
             let inner = &mut *inner;
             inner.projects.forget_unwatched(&ids);
             inner.memories.forget_unwatched(&inner.projects, &ids);
+            let memories = &inner.memories;
+            (inner.sights).forget_but(|id| memories.get(id).is_some());
         }
     }
 

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::effects::Unsaved;
 use super::shell::State;
+use super::sights::UnsavedSights;
 use crate::base::parallel::in_parallel;
 use crate::daemon::log_queue::WantedLog;
-use crate::store::{Saved, SavedMemory};
+use crate::store::{Saved, SavedMemory, SavedSights};
 use ci_history::{LogFinding, TimelineKey, Timestamp};
 
 /// The changed timelines of one project.
@@ -92,18 +93,55 @@ impl State {
         self.publish(keys);
     }
 
-    /// The changed timelines of each project, to be saved.
-    pub(in crate::daemon) fn unsaved(&self) -> Vec<ProjectBatch> {
-        let inner = self.lock();
+    /// The changed timelines of each project, and the sights that are true once these are saved. `is_last`: nothing is saved
+    /// after these.
+    pub(in crate::daemon) fn unsaved(
+        &self,
+        is_last: bool,
+    ) -> (Vec<ProjectBatch>, Vec<UnsavedSights>) {
+        let mut inner = self.lock();
         let unsaved = inner.timelines.unsaved_by_project();
+        let ids = unsaved.keys().copied().collect();
+        let sights = inner.sights.take_unsaved(&ids, is_last);
+        let projects = &inner.projects;
         let batches = unsaved
             .into_iter()
             .map(|(project_id, timelines)| ProjectBatch {
                 project_id,
                 timelines,
-                watermark: inner.projects.watermark(project_id),
+                watermark: projects.watermark(project_id),
             });
-        batches.collect()
+        (batches.collect(), sights)
+    }
+
+    /// Takes over what an earlier process saw of projects, with the checksums of the loaded documents. Returns of how many
+    /// projects polling goes on from there.
+    pub(in crate::daemon) fn restore_sights(
+        &self,
+        saved: Vec<SavedSights>,
+        checksums: Vec<(TimelineKey, u32)>,
+    ) -> usize {
+        self.lock().sights.restore(saved, checksums)
+    }
+
+    /// The document of a timeline has this checksum in the store; `None` if there is none.
+    pub(in crate::daemon) fn document_written(&self, key: &TimelineKey, checksum: Option<u32>) {
+        self.lock().sights.written(key, checksum);
+    }
+
+    /// Sights as they are to be saved, once the documents contain what they speak of.
+    pub(in crate::daemon) fn sights_to_save(&self, unsaved: UnsavedSights) -> SavedSights {
+        self.lock().sights.to_save(unsaved)
+    }
+
+    /// Sights were saved.
+    pub(in crate::daemon) fn sights_saved(&self, saved: &SavedSights) {
+        self.lock().sights.saved(saved);
+    }
+
+    /// The projects whose sights are to be removed.
+    pub(in crate::daemon) fn take_removed_sights(&self) -> BTreeSet<u64> {
+        self.lock().sights.take_removed()
     }
 
     /// A changed timeline as it is to be saved now, with the watermark of the documents saved so far. `None` if it was dropped.

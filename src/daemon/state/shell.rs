@@ -6,6 +6,7 @@ use super::effects::{Effects, RenderRequest};
 use super::health::Health;
 use super::memories::Memories;
 use super::projects::Projects;
+use super::sights::Sights;
 use super::timelines::Timelines;
 use crate::daemon::gitlab_clock::GitLabClock;
 use crate::daemon::log_queue::LogQueue;
@@ -39,6 +40,7 @@ pub(super) struct Inner {
     pub(super) timelines: Timelines,
     pub(super) health: Health,
     pub(super) memories: Memories,
+    pub(super) sights: Sights,
 }
 
 impl State {
@@ -52,6 +54,7 @@ impl State {
             timelines: Timelines::new(&policy),
             health: Health::default(),
             memories: Memories::default(),
+            sights: Sights::default(),
         };
         Self {
             policy,

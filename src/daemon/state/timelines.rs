@@ -121,6 +121,21 @@ impl Timelines {
         resume
     }
 
+    /// Whether pipelines of a visible ref may not have been read.
+    pub(super) fn has_visible_gap(&self, project_id: u64) -> bool {
+        let mut entries = self.entries.range(refs_of(project_id));
+        entries.any(|(_, entry)| entry.is_visible() && entry.has_gap)
+    }
+
+    /// A pipeline of a project's visible refs, as it was last observed.
+    pub(super) fn known_pipeline(&self, project_id: u64, id: u64) -> Option<PipelineObservation> {
+        let mut entries = self.entries.range(refs_of(project_id));
+        entries.find_map(|(_, entry)| {
+            let timeline = entry.is_visible().then_some(&entry.timeline)?;
+            timeline.known_pipeline(id)
+        })
+    }
+
     /// Counts what was read of a pipeline; returns what was left out because of a limit.
     pub(super) fn observe(
         &mut self,

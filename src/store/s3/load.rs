@@ -11,7 +11,7 @@ use super::error::S3Error;
 use super::{PARALLEL_REQUESTS, S3};
 use crate::store::envelope::{self, Content, Opened};
 use crate::store::json::DocumentError;
-use crate::store::layout::project_of_path;
+use crate::store::layout::{project_of_path, project_of_sights};
 use crate::store::outcome::{Loaded, Quarantined};
 
 /// How often a document that does not parse is read before it counts as broken and not the answer.
@@ -27,7 +27,7 @@ impl Read {
     fn watermark(&self) -> Option<Timestamp> {
         match &self.content.as_ref().ok()?.saved {
             Content::Timeline(saved) => saved.watermark,
-            Content::Project(_) => None,
+            Content::Project(_) | Content::Sights(_) => None,
         }
     }
 }
@@ -150,9 +150,9 @@ async fn read(
     }
 }
 
-/// The project of a document's name, `<project id>/<ref>.json` or the project's own; none where it is no such name.
+/// The project of a document's name, `<project id>/<ref>.json` or one of the project's own; none where it is no such name.
 fn project_of(name: &str) -> Option<u64> {
-    if let Some(id) = project_of_path(name) {
+    if let Some(id) = project_of_path(name).or_else(|| project_of_sights(name)) {
         return Some(id);
     }
     let (project, stem) = name.strip_suffix(".json")?.split_once('/')?;

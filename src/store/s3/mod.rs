@@ -17,8 +17,9 @@ use self::bucket::{BACKOFF, Bucket, Condition, Object};
 use self::credentials::Rebuild;
 pub use self::error::{S3Error, S3ErrorKind};
 use super::attic::AtticName;
+use super::checksum::named_checksum;
 use super::document::{Saved, encode};
-use super::envelope::{self, seal};
+use super::envelope::{self, Opened, seal};
 use super::json::DocumentError;
 use super::layout::document_path;
 use super::outcome::{Quarantined, Written};
@@ -137,11 +138,13 @@ impl S3 {
             let known = self.etags().get(&key).cloned();
             let condition = known.as_deref().map_or(Condition::Absent, Condition::Is);
             let text = seal(encode(&current, rules), self.instance.as_deref());
+            let checksum = named_checksum(&text);
             let text = packed::pack(text, self.compress);
             match self.put(&name, text, condition).await {
                 Ok(etag) => {
                     self.remember(key, etag);
                     written.merged = merged.then_some(current);
+                    written.checksum = checksum;
                     return Ok(written);
                 }
                 // Some stores say so of an object that is gone.
@@ -157,10 +160,11 @@ impl S3 {
             let Some(stored) = self.stored(&key, &name, &mut written).await? else {
                 continue;
             };
-            current.merge(&stored, rules);
+            current.merge(&stored.saved, rules);
             merged = true;
-            if current == stored {
+            if current == stored.saved {
                 written.merged = Some(current);
+                written.checksum = stored.checksum;
                 return Ok(written);
             }
         }
@@ -174,7 +178,7 @@ impl S3 {
         key: &TimelineKey,
         name: &str,
         written: &mut Written,
-    ) -> Result<Option<Saved>, S3Error> {
+    ) -> Result<Option<Opened<Saved>>, S3Error> {
         self.remember(key.clone(), None);
         let Some(object) = self.bucket.get(name).await? else {
             return Ok(None);
@@ -182,7 +186,7 @@ impl S3 {
         match envelope::open_timeline(&object.body, name, self.instance.as_deref()) {
             Ok(stored) => {
                 self.remember(key.clone(), object.etag);
-                Ok(Some(stored.saved))
+                Ok(Some(stored))
             }
             Err(error) if error.is_refused() => {
                 let target = self.bucket.address(name);
