@@ -19,7 +19,8 @@ use super::call::check_json;
 use super::client::{Client, date_time};
 use super::error::Error;
 use super::error_kind::ErrorKind;
-use super::times;
+use super::graphql_scalars::{number, optional_time, time};
+use super::moved_child::{MovedChild, moved_children};
 use crate::base::api::{CircuitState, Endpoint};
 
 /// Most projects of one question: GitLab's longest page.
@@ -42,11 +43,37 @@ query MovedPipelines($ids: [ID!], $since: Time!, $most: Int) {
   }
 }";
 
+/// The same, with child pipelines: GitLab lists them only where nothing else is wanted.
+const QUERY_WITH_CHILDREN: &str = "\
+query MovedPipelines($ids: [ID!], $since: Time!, $most: Int) {
+  projects(ids: $ids, first: 100) {
+    nodes {
+      id
+      moved: pipelines(updatedAfter: $since, first: $most) {
+        nodes { id status ref sha source created_at: createdAt updated_at: updatedAt }
+        pageInfo { hasNextPage }
+      }
+      children: pipelines(source: \"parent_pipeline\", updatedAfter: $since, first: $most) {
+        nodes { id status updated_at: updatedAt upstream { id source upstream { id } } }
+      }
+    }
+  }
+}";
+
+/// What moved in a project.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Moved {
+    /// Without addresses.
+    pub pipelines: Vec<PipelineObservation>,
+    /// Child pipelines, where they were asked for. Not always all of them.
+    pub children: Vec<MovedChild>,
+}
+
 /// The pipelines that moved.
 #[derive(Debug, Default, PartialEq)]
 pub struct MovedPipelines {
-    /// By project. They have no address.
-    pub of_projects: HashMap<u64, Vec<PipelineObservation>>,
+    /// By project.
+    pub of_projects: HashMap<u64, Moved>,
     /// Whether GitLab ran out of time before the end.
     pub is_cut: bool,
 }
@@ -63,8 +90,8 @@ pub enum NotTold {
 }
 
 impl Client {
-    /// The pipelines of these projects, at most [`MOST_PROJECTS`], that moved at this time or later, newest first, without child
-    /// pipelines.
+    /// The pipelines of these projects, at most [`MOST_PROJECTS`], that moved at this time or later, newest first.
+    /// `with_children`: child pipelines, too.
     ///
     /// # Errors
     ///
@@ -73,10 +100,16 @@ impl Client {
         &self,
         projects: &[u64],
         since: Timestamp,
+        with_children: bool,
     ) -> Result<MovedPipelines, NotTold> {
         let ids = gids(projects);
+        let query = if with_children {
+            QUERY_WITH_CHILDREN
+        } else {
+            QUERY
+        };
         let question = json!({
-            "query": QUERY,
+            "query": query,
             "operationName": "MovedPipelines",
             "variables": {"ids": ids, "since": date_time(since).map(|time| time.to_rfc3339()), "most": MOST_PIPELINES},
         });
@@ -210,6 +243,8 @@ struct ProjectNode<'a> {
     /// Read on its own, so that one odd project does not spoil the others.
     #[serde(borrow, default)]
     moved: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    children: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -238,13 +273,17 @@ pub(super) struct PipelineNode {
 }
 
 impl ProjectNode<'_> {
-    fn told(self) -> Option<(u64, Vec<PipelineObservation>)> {
+    fn told(self) -> Option<(u64, Moved)> {
         let page: PipelinePage = serde_json::from_str(self.moved?.get()).ok()?;
         if page.page_info.has_next_page {
             return None;
         }
         let pipelines: Option<_> = page.nodes.into_iter().map(PipelineNode::observed).collect();
-        Some((number(&self.id, "Project")?, pipelines?))
+        let moved = Moved {
+            pipelines: pipelines?,
+            children: self.children.map(moved_children).unwrap_or_default(),
+        };
+        Some((number(&self.id, "Project")?, moved))
     }
 }
 
@@ -268,25 +307,6 @@ impl PipelineNode {
             is_partial: false,
         })
     }
-}
-
-fn time(text: &str) -> Option<Timestamp> {
-    times::parse(text).and_then(times::whole_seconds)
-}
-
-/// `None` for a text that is no time.
-#[expect(
-    clippy::option_option,
-    reason = "a time that is missing is no error, one that is odd is"
-)]
-pub(super) fn optional_time(text: Option<&str>) -> Option<Option<Timestamp>> {
-    text.map_or(Some(None), |text| time(text).map(Some))
-}
-
-/// The number in a global id such as `gid://gitlab/Ci::Pipeline/314`.
-pub(super) fn number(id: &str, class: &str) -> Option<u64> {
-    let rest = id.strip_prefix("gid://gitlab/")?.strip_prefix(class)?;
-    rest.strip_prefix('/')?.parse().ok().filter(|id| *id > 0)
 }
 
 #[cfg(test)]
@@ -314,7 +334,11 @@ mod tests {
             "created_at":"2026-01-05T10:00:02.000Z","updated_at":"2026-01-05T10:04:40.731Z"}"#;
         let rest: Box<RawValue> = serde_json::from_str(rest).unwrap();
         let rest = super::super::decode_pipeline(&rest).unwrap();
-        assert_eq!(told.of_projects, HashMap::from([(42, vec![rest])]));
+        let moved = Moved {
+            pipelines: vec![rest],
+            children: Vec::new(),
+        };
+        assert_eq!(told.of_projects, HashMap::from([(42, moved)]));
         assert!(!told.is_cut);
     }
 
@@ -335,7 +359,7 @@ mod tests {
         let timeout = r#","errors":[{"message":"Timeout on Project.pipelines","path":["projects","nodes",5,"moved"]}]"#;
         let told = told(answer(&nodes.join(","), timeout).as_bytes());
         let told = told.unwrap_or_else(|untold| panic!("{}", untold.message));
-        assert_eq!(told.of_projects, HashMap::from([(1, Vec::new())]));
+        assert_eq!(told.of_projects, HashMap::from([(1, Moved::default())]));
         assert!(told.is_cut);
     }
 

@@ -12,7 +12,8 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::client::Client;
-use super::graphql::{NotTold, PageInfo, PipelineNode, Untold, gids, nodes, number, optional_time};
+use super::graphql::{NotTold, PageInfo, PipelineNode, Untold, gids, nodes};
+use super::graphql_scalars::{number, optional_time};
 use super::listing::Listing;
 use super::validate::{PipelineJobs, tags};
 

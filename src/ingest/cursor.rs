@@ -10,6 +10,7 @@ use super::open::OpenPipelines;
 use super::pending::{PendingReads, ReadPlan};
 use super::sight::{ReadJobs, Sight, may_move_on, sight_of};
 use crate::base::poll_sights::PollSights;
+use crate::gitlab::MovedChild;
 use ci_history::{PipelineObservation, Timestamp};
 
 /// How far a listing reaches back into the one before: rows become visible some time after they are stamped
@@ -61,6 +62,8 @@ pub(super) struct PollCursor {
     moved: bool,
     /// Whether new refs were not looked for since the start, because an earlier process had done so.
     resumed: bool,
+    /// Sights of the child pipelines that the last sweep told of.
+    children: HashMap<u64, Sight>,
 }
 
 impl PollCursor {
@@ -148,6 +151,16 @@ impl PollCursor {
         self.is_open(id) || self.read.contains_key(&id) || is_to_be_read
     }
 
+    /// Whether polling has met a pipeline as it is now.
+    pub(super) fn has_seen(&self, pipeline: &PipelineObservation) -> bool {
+        let (id, sight) = (pipeline.id, sight_of(pipeline));
+        let is_it = |other: &PipelineObservation| other.id == id && sight_of(other) == sight;
+        self.read.get(&id) == Some(&sight)
+            || self.open.find(id).is_some_and(|open| is_it(&open))
+            || self.past.get(&id).is_some_and(is_it)
+            || self.pending.has_seen(pipeline)
+    }
+
     /// A pipeline that was not seen to end, by its own id or the id of a child that was not.
     pub(super) fn open(&self, id: u64) -> Option<PipelineObservation> {
         self.open.find(id)
@@ -187,6 +200,25 @@ impl PollCursor {
         // While nothing was ever listed there is no time to list from: the newest are listed again.
         self.backfill = self.listed.is_none();
         self.pending.replace(wanted, now)
+    }
+
+    /// Takes the child pipelines that a sweep told of. Returns the pipelines to read because of them: those that have ended, so
+    /// that nobody looks at their children any more.
+    pub(super) fn take_children(&mut self, children: &[MovedChild]) -> BTreeSet<u64> {
+        let sight = |child: &MovedChild| (Some(child.updated_at), child.status);
+        let news = children
+            .iter()
+            .filter(|child| self.children.get(&child.id) != Some(&sight(child)))
+            .filter(|child| !self.open.contains(child.root) && !self.pending.include(child.root));
+        let roots = news.map(|child| child.root).collect();
+        let sights = children.iter().map(|child| (child.id, sight(child)));
+        self.children = sights.collect();
+        roots
+    }
+
+    /// A pipeline that [`Self::take_children`] returned could not be read. The next sweep tells of its children again.
+    pub(super) fn children_not_read(&mut self) {
+        self.children.clear();
     }
 
     /// A pipeline was seen by the first look.

@@ -5,13 +5,14 @@ use tracing::Instrument as _;
 
 use super::cursor::{Listed, PollCursor};
 use super::family::FamilyJobs;
+use super::hook_trust::HookTrust;
 use super::pending::ReadPlan;
 use super::poller::Poller;
 use super::reader::{CONCURRENT_REQUESTS, Reader};
 use super::sight::Doubt;
 use super::span::pipeline_span;
 use super::sweep::Swept;
-use crate::gitlab::{Error, ErrorKind, Project};
+use crate::gitlab::{Error, ErrorKind, MovedChild, Project};
 use ci_history::{PipelineObservation, is_another};
 
 /// A cycle gives up after so many errors in a row that may concern single pipelines.
@@ -52,12 +53,15 @@ impl Poller {
         &self,
         project: &Project,
         cursor: &mut PollCursor,
+        trust: &mut HookTrust,
         swept: Option<Swept>,
         past: Past,
     ) -> Result<(), CycleError> {
         let reader = &self.reader;
         let is_first = cursor.updated_after().is_none();
+        let children = swept.as_ref().map(|it| it.children.clone());
         let mut listed = self.list(project, cursor, swept).await?;
+        self.compare_with_hooks(cursor, trust, &listed.pipelines);
         let tracks = &reader.watch.tracks;
         let refs: Vec<_> = (listed.pipelines.iter())
             .map(|pipeline| tracks.ref_of(&pipeline.ref_name))
@@ -78,7 +82,11 @@ impl Poller {
             let is_watched = |name: &&str| reader.watch.refs.matches(name, branch);
             plan = cursor.put_off_past(plan, branch.filter(is_watched));
         }
-        let ReadPlan { fresh, again } = plan;
+        let ReadPlan { mut fresh, again } = plan;
+        if let Some(children) = children {
+            let found = self.with_moved_children(project, cursor, &children).await;
+            fresh.extend(found);
+        }
         let mut read = reader.read(project, cursor, fresh).await;
         if !again.is_empty() {
             // A pipeline that failed the last time may take long to fail again.
@@ -86,6 +94,51 @@ impl Poller {
             read = read.and(reader.read(project, cursor, again).await);
         }
         read.map_err(CycleError::of_pipeline)
+    }
+
+    /// The pipelines that ended and of which a child has moved since, such as by a job that was retried.
+    async fn with_moved_children(
+        &self,
+        project: &Project,
+        cursor: &mut PollCursor,
+        children: &[MovedChild],
+    ) -> Vec<PipelineObservation> {
+        let mut found = Vec::new();
+        for root in cursor.take_children(children) {
+            match self.reader.client.pipeline(project.id, root).await {
+                // Listings give no duration: it is worked out of the jobs.
+                Ok(pipeline) if self.reader.watches(project, &pipeline) => {
+                    found.push(PipelineObservation {
+                        duration: None,
+                        ..pipeline
+                    });
+                }
+                Ok(_) => {}
+                Err(error) if error.is_not_found() => {}
+                Err(error) => {
+                    tracing::debug!("a child of pipeline {root} has moved: {error}");
+                    cursor.children_not_read();
+                }
+            }
+        }
+        found
+    }
+
+    /// Looks whether webhooks told of all that a listing shows to have moved.
+    fn compare_with_hooks(
+        &self,
+        cursor: &PollCursor,
+        trust: &mut HookTrust,
+        listing: &[PipelineObservation],
+    ) {
+        let now = self.reader.observations.gitlab_now();
+        let moved = listing.iter().filter(|it| !cursor.has_seen(it));
+        if let Some(pipeline) = trust.missed(moved, now) {
+            tracing::warn!(
+                pipeline,
+                "no webhook told of this pipeline: the project is polled at the usual pace again"
+            );
+        }
     }
 
     async fn list(

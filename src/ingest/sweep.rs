@@ -15,18 +15,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::cursor::LISTING_OVERLAP;
 use super::events::SweepReport;
+use super::intervals::{FEWEST_PROJECTS, FIRST_SIZE, LISTED_ANYWAY};
 use super::reader::Reader;
-use crate::config::Api;
-use crate::gitlab::{Error, MOST_PROJECTS, NotTold, Project};
-
-/// Projects of one request at first. GitLab may take too long for more.
-const FIRST_SIZE: usize = 50;
+use crate::config::{Api, ChildPipelines};
+use crate::gitlab::{Error, MOST_PROJECTS, Moved, MovedChild, NotTold, Project};
 
 /// Requests answered in a row before more projects are asked for at once.
 const ANSWERS_TO_GROW: u32 = 20;
-
-/// With fewer projects, listing each one costs less.
-const FEWEST_PROJECTS: usize = 10;
 
 /// Projects in a row that GitLab takes too long for by themselves before all are listed by REST.
 const TOO_MUCH_IN_A_ROW: u32 = 3;
@@ -34,10 +29,7 @@ const TOO_MUCH_IN_A_ROW: u32 = 3;
 /// Time without sweeps for a project that GitLab takes too long for by itself, and for all where it does not know them.
 const EXEMPT: Duration = Duration::from_hours(1);
 
-/// Longest time that a project relies on sweeps. Then it is listed by itself, which shows whether the token may read it.
-const LISTED_ANYWAY: Duration = Duration::from_hours(1);
-
-/// The part of it that a project relies on sweeps at least after a restart, by chance: projects are not all listed at once.
+/// The part of [`LISTED_ANYWAY`] that a project relies on sweeps at least after a restart, by chance: projects are not all listed at once.
 const LEAST_RELIED: f64 = 0.25;
 
 /// What a sweep told of one project.
@@ -48,6 +40,8 @@ pub(super) struct Swept {
     /// When GitLab was asked, by its clock.
     asked_at: Timestamp,
     pipelines: Vec<PipelineObservation>,
+    /// Child pipelines that moved.
+    pub(super) children: Vec<MovedChild>,
 }
 
 impl Swept {
@@ -81,6 +75,8 @@ struct Place {
     /// From when on its pipelines are wanted; `None` while a listing of its own is.
     since: Option<Timestamp>,
     exempt_until: Option<Instant>,
+    /// When it is to be asked for again, where that is not every time.
+    not_before: Option<Instant>,
     answers: watch::Sender<Option<Swept>>,
 }
 
@@ -100,6 +96,7 @@ impl Sweeps {
         let place = Place {
             since: None,
             exempt_until: None,
+            not_before: None,
             answers: sender,
         };
         self.places().insert(project, place);
@@ -121,6 +118,11 @@ impl Sweeps {
         self.begun.cancel();
     }
 
+    /// Projects that take part, also those that are not to be asked for now.
+    fn len(&self) -> usize {
+        self.places().len()
+    }
+
     /// The projects to ask for, those that were listed last first: a project that lags would make GitLab list more of
     /// the others.
     fn wanted(&self) -> Vec<(Timestamp, u64)> {
@@ -129,23 +131,30 @@ impl Sweeps {
         let mut wanted: Vec<_> = places
             .iter()
             .filter(|(_, place)| place.exempt_until.is_none_or(|until| until <= now))
+            .filter(|(_, place)| place.not_before.is_none_or(|at| at <= now))
             .filter_map(|(id, place)| Some((place.since?, *id)))
             .collect();
         wanted.sort_unstable_by(|one, other| other.cmp(one));
         wanted
     }
 
-    fn answer(&self, project: u64, mut pipelines: Vec<PipelineObservation>, asked_at: Timestamp) {
+    fn answer(&self, project: u64, moved: Moved, asked_at: Timestamp) {
+        let Moved {
+            mut pipelines,
+            mut children,
+        } = moved;
         let places = self.places();
         let Some(place) = places.get(&project) else {
             return;
         };
         let Some(since) = place.since else { return };
         pipelines.retain(|pipeline| pipeline.updated_at >= Some(since));
+        children.retain(|child| child.updated_at >= since);
         place.answers.send_replace(Some(Swept {
             since,
             asked_at,
             pipelines,
+            children,
         }));
     }
 
@@ -206,6 +215,13 @@ impl Seat {
         }
     }
 
+    /// Sweeps leave the project out until then; `None`: they do not.
+    pub(super) fn wait_until(&self, at: Option<Instant>) {
+        if let Some(place) = self.sweeps.places().get_mut(&self.project) {
+            place.not_before = at;
+        }
+    }
+
     /// Whether the last cycle was spared its listing.
     pub(super) fn is_answered(&self) -> bool {
         self.is_answered
@@ -221,10 +237,12 @@ impl Drop for Seat {
     }
 }
 
-/// How many projects one request asks for.
+/// How much one request asks for.
 struct Size {
     now: usize,
     answers: u32,
+    /// Whether it asks for child pipelines, too. Older GitLabs do not tell whose they are.
+    with_children: bool,
 }
 
 impl Size {
@@ -255,6 +273,14 @@ enum End {
     Unsupported(Error),
 }
 
+/// One sweep.
+struct Sweep {
+    end: End,
+    /// Projects that were told of.
+    answered: usize,
+    requests: usize,
+}
+
 impl Reader {
     /// Sweeps every `watch.interval`, for as long as it is polled, from [`Sweeps::begin`] on. `report` takes what each came to.
     pub(super) async fn sweep(
@@ -271,17 +297,24 @@ impl Reader {
         let mut size = Size {
             now: FIRST_SIZE,
             answers: 0,
+            with_children: self.watch.child_pipelines == ChildPipelines::Follow,
         };
         let mut is_told = false;
         loop {
             let next = Instant::now() + self.watch.interval;
             let wanted = sweeps.wanted();
-            if wanted.is_empty() || (api == Api::Auto && wanted.len() < FEWEST_PROJECTS) {
+            if wanted.is_empty() || (api == Api::Auto && sweeps.len() < FEWEST_PROJECTS) {
                 sweeps.first_ended.cancel();
+                report(SweepReport::default());
                 sleep_until(next).await;
                 continue;
             }
-            let (end, answered) = self.sweep_once(sweeps, &wanted, &mut size).await;
+            let asking = self.sweep_once(sweeps, &wanted, &mut size);
+            let Sweep {
+                end,
+                answered,
+                requests,
+            } = asking.await;
             sweeps.first_ended.cancel();
             report(SweepReport {
                 asked: wanted.len(),
@@ -291,6 +324,7 @@ impl Reader {
                 } else {
                     size.now
                 },
+                requests,
             });
             match end {
                 End::Unsupported(error) => {
@@ -314,14 +348,19 @@ impl Reader {
         }
     }
 
-    /// Asks once for all of these projects. Returns how many were told of.
+    /// Asks once for all of these projects.
     async fn sweep_once(
         &self,
         sweeps: &Sweeps,
         wanted: &[(Timestamp, u64)],
         size: &mut Size,
-    ) -> (End, usize) {
-        let mut answered = 0;
+    ) -> Sweep {
+        let (mut answered, mut requests) = (0, 0);
+        let end = |end, answered, requests| Sweep {
+            end,
+            answered,
+            requests,
+        };
         let mut too_much = 0;
         let mut left = wanted;
         while !left.is_empty() {
@@ -329,17 +368,18 @@ impl Reader {
             let since = asked.iter().map(|(since, _)| *since).min();
             let ids: Vec<u64> = asked.iter().map(|(_, id)| *id).collect();
             let asked_at = self.observations.gitlab_now();
+            requests += 1;
             let moved = self
                 .client
-                .moved_pipelines(&ids, since.unwrap_or(asked_at))
+                .moved_pipelines(&ids, since.unwrap_or(asked_at), size.with_children)
                 .await;
             match moved {
                 Ok(mut moved) => {
                     let ids: BTreeSet<_> = ids.into_iter().collect();
                     moved.of_projects.retain(|id, _| ids.contains(id));
                     answered += moved.of_projects.len();
-                    for (id, pipelines) in moved.of_projects {
-                        sweeps.answer(id, pipelines, asked_at);
+                    for (id, moved) in moved.of_projects {
+                        sweeps.answer(id, moved, asked_at);
                     }
                     if !moved.is_cut {
                         size.answered();
@@ -353,7 +393,7 @@ impl Reader {
                     tracing::debug!(projects = size.now, "fewer projects at once: {error}");
                 }
                 Err(NotTold::TooMuch(error)) if too_much + 1 == TOO_MUCH_IN_A_ROW => {
-                    return (End::Unsupported(error), answered);
+                    return end(End::Unsupported(error), answered, requests);
                 }
                 Err(NotTold::TooMuch(error)) => {
                     too_much += 1;
@@ -361,13 +401,19 @@ impl Reader {
                     sweeps.exempt(asked);
                     left = others;
                 }
-                Err(NotTold::Unsupported(error)) => return (End::Unsupported(error), answered),
+                Err(NotTold::Unsupported(error)) if size.with_children => {
+                    tracing::info!("child pipelines are not asked for by GraphQL: {error}");
+                    size.with_children = false;
+                }
+                Err(NotTold::Unsupported(error)) => {
+                    return end(End::Unsupported(error), answered, requests);
+                }
                 Err(NotTold::Failed(error)) => {
                     tracing::warn!("not all projects were swept: {error}");
-                    return (End::Broken, answered);
+                    return end(End::Broken, answered, requests);
                 }
             }
         }
-        (End::Whole, answered)
+        end(End::Whole, answered, requests)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gitlab_simulator::Handle;
+use gitlab_simulator::{Ending, Handle, JobPlan, Options, PipelinePlan, start};
 use testkit::daemon::{Daemon, Place, gitlab, holds};
 use testkit::samples::Samples;
 use testkit::truth::{counters_are_true, equal, windows_are_saved};
@@ -51,7 +51,7 @@ async fn stays_true(gitlab: &Handle, daemon: &Daemon, steps: u32) -> Requests {
 }
 
 /// The saved histories by project, ref and job.
-fn histories(place: &Place) -> BTreeMap<(String, String, String), serde_json::Value> {
+pub(crate) fn histories(place: &Place) -> BTreeMap<(String, String, String), serde_json::Value> {
     let mut found = BTreeMap::new();
     for (_, document) in place.documents() {
         let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
@@ -69,7 +69,7 @@ fn size(samples: &Samples) -> Option<f64> {
 }
 
 /// Waits until every project was read to the end, also what the first look had shown.
-async fn past_is_read(daemon: &Daemon) {
+pub(crate) async fn past_is_read(daemon: &Daemon) {
     let past = |samples: &Samples| samples.value("job_failure_exporter_past_projects", &[]);
     daemon
         .shows("no past to read", |samples| {
@@ -121,6 +121,45 @@ async fn child_pipelines_are_followed() {
     has_size(&daemon, 50.0).await;
     let requests = stays_true(&gitlab, &daemon, 6).await;
     assert!(requests.are_sweeps(), "{requests:?}");
+    daemon.stop().await;
+}
+
+/// No trigger job waits for the child, so that nothing but the child itself tells of it.
+#[tokio::test]
+async fn a_retry_in_a_child_hours_after_everything_ended_is_counted() {
+    let gitlab = start(Options::default()).await.unwrap();
+    let unit = JobPlan::new("unit", [Ending::fails(), Ending::Passes]);
+    let child = JobPlan::triggers("child", PipelinePlan::new([unit])).detached();
+    let parent = gitlab.with(|world| {
+        let project = world.create_project("acme/shop");
+        world.push_pipeline(project, PipelinePlan::new([child]))
+    });
+    gitlab.advance(Duration::from_hours(1));
+    let place = place(&gitlab, "graphql");
+    let daemon = place.start().await;
+    daemon.is_ready().await;
+    has_size(&daemon, 50.0).await;
+    let streak = |samples: &Samples| {
+        let job = [("job_name", "child / unit")];
+        samples.value("job_consecutive_failures", &job)
+    };
+    let is = |wanted: f64| {
+        move |samples: &Samples| {
+            holds(
+                streak(samples) == Some(wanted),
+                format!("{:?}", streak(samples)),
+            )
+        }
+    };
+    daemon.shows("the failure", is(1.0)).await;
+    gitlab.advance(Duration::from_hours(5));
+    gitlab.with(|world| {
+        let child = world.latest(parent, "child").unwrap().downstream.unwrap();
+        let job = world.latest(child, "unit").unwrap().id;
+        world.retry_job(job).unwrap();
+    });
+    gitlab.advance(Duration::from_mins(10));
+    daemon.shows("the retry", is(0.0)).await;
     daemon.stop().await;
 }
 

@@ -9,8 +9,10 @@
 //! | [`s3_servers`] | S3 servers: moto and rclone |
 //! | [`fault_proxy`] | a proxy that injects faults into answers of a server |
 //! | [`economy`] | the requests that polling takes in a simulated hour |
+//! | [`usual_hour`] | the requests of an hour of polling once it has settled |
 //! | [`first_start`] | the time and the requests until many new projects are shown |
 //! | [`figures`] | figures for the table of `make bench` |
+//! | [`hooked_project`] | how often a project is polled whose webhooks come, get lost or are forged |
 //! | [`hook_burst`] | what a burst of webhooks of one pipeline costs |
 //! | [`large_company`] | a company of any size on the simulated GitLab, for exporters of all versions |
 //! | [`restart`] | the requests and the time of a restart |
@@ -34,12 +36,14 @@ pub mod fault_proxy;
 pub mod figures;
 pub mod first_start;
 pub mod hook_burst;
+pub mod hooked_project;
 pub mod large_company;
 pub mod promptness;
 pub mod restart;
 pub mod s3_servers;
 pub mod samples;
 pub mod truth;
+pub mod usual_hour;
 pub mod year;
 
 /// One client for all tests, because building a client reads every certificate of the system. It keeps no

@@ -1,6 +1,7 @@
 //! Tests of what is read when.
 
 use super::super::pending::TRIES;
+use super::super::samples::pipeline;
 use super::super::sight::Doubt;
 use super::*;
 use ci_history::Status;
@@ -10,25 +11,6 @@ fn listed(pipelines: Vec<PipelineObservation>, latest: Option<Timestamp>) -> Lis
         pipelines,
         latest,
         since: None,
-    }
-}
-
-fn pipeline(id: u64, status: Status, updated_at: i64) -> PipelineObservation {
-    PipelineObservation {
-        id,
-        ref_name: "main".into(),
-        tag: false,
-        sha: "abc".into(),
-        status,
-        source: None,
-        created_at: None,
-        updated_at: Timestamp::from_unix(updated_at),
-        duration: None,
-        failure_reason: None,
-        has_other_jobs: false,
-        web_url: None,
-        commit_info: None,
-        is_partial: false,
     }
 }
 
@@ -347,4 +329,25 @@ fn another_scope_is_backfilled_and_what_it_leaves_out_is_not_asked_for() {
     cursor.rescope(|ref_name| ref_name != "main");
     assert!(cursor.wants_backfill() && cursor.is_new("main"));
     assert_eq!(cycle(&mut cursor, &[]), NONE);
+}
+
+#[test]
+fn a_pipeline_is_read_once_more_when_a_child_moves_after_its_end() {
+    let mut cursor = PollCursor::new(Resume::default(), at(SOON));
+    let child = |id, root, updated_at| MovedChild {
+        id,
+        root,
+        status: Status::Running,
+        updated_at: at(updated_at),
+    };
+    cycle(&mut cursor, &[pipeline(1, Status::Running, 4000)]);
+    cycle(&mut cursor, &[pipeline(2, Status::Success, 4000)]);
+    let children = [child(11, 1, 4100), child(12, 2, 4100)];
+    // The first goes on, and is read again anyway.
+    assert_eq!(cursor.take_children(&children), BTreeSet::from([2]));
+    assert_eq!(cursor.take_children(&children), BTreeSet::new());
+    let moved = [child(12, 2, 4200)];
+    assert_eq!(cursor.take_children(&moved), BTreeSet::from([2]));
+    cursor.children_not_read();
+    assert_eq!(cursor.take_children(&moved), BTreeSet::from([2]));
 }
