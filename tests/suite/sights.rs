@@ -10,7 +10,7 @@ use gitlab_simulator::{Handle, JobPlan, Options, PipelinePlan, start};
 use serde_json::Value;
 use testkit::daemon::{Daemon, Place, folder, gitlab, holds, minutes, until};
 use testkit::samples::Samples;
-use testkit::truth::{counters_are_true, equal, windows_are_saved};
+use testkit::truth::{equal, windows_are_saved};
 
 const LISTING: &str = "GET /projects/:id/pipelines";
 const JOBS: &str = "GET /projects/:id/pipelines/:pid/jobs";
