@@ -15,7 +15,7 @@ use testkit::truth::{equal, windows_are_saved};
 const LISTING: &str = "GET /projects/:id/pipelines";
 const JOBS: &str = "GET /projects/:id/pipelines/:pid/jobs";
 const SWEEP: &str = "graphql";
-const PACE: &str = "interval: 100ms, idle_interval: 100ms";
+const PACE: &str = "interval: 100ms, idle_interval: 100ms, hooked_interval: 100ms";
 
 /// Projects of a small company: enough for sweeps.
 const PROJECTS: usize = 12;

@@ -126,7 +126,7 @@ async fn restart(api: Api, projects: usize) -> Restart {
     let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
     place.reconfigure("api: rest", &format!("api: {name}"));
     let (hasty, usual) = (
-        "interval: 100ms, idle_interval: 100ms",
+        "interval: 100ms, idle_interval: 100ms, hooked_interval: 100ms",
         "interval: 1m, idle_interval: 5m",
     );
     let (fast, slow) = ("requests_per_second: 1000", "requests_per_second: 10");
