@@ -27,6 +27,15 @@ fn formatted(unix: i64, format: impl Fn(Timestamp) -> String) -> String {
     Timestamp::from_second(unix).map_or_else(|_| unix.to_string(), format)
 }
 
+/// A rate with two digits behind the point: `1.39`. Below 0.01 with four.
+pub fn rate(per_second: f64) -> String {
+    if per_second > 0.0 && per_second < 0.01 {
+        format!("{per_second:.4}")
+    } else {
+        format!("{}", (per_second * 100.0).round() / 100.0)
+    }
+}
+
 /// The two largest units: `1 d 1 h`, `2 min 5 s`, `12 s`. Below ten seconds with one decimal where it is
 /// not 0.
 #[expect(
@@ -68,6 +77,18 @@ pub fn ago(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn small_rates_are_to_be_seen() {
+        for (per_second, words) in [
+            (10.0, "10"),
+            (1.388_9, "1.39"),
+            (0.000_28, "0.0003"),
+            (0.0, "0"),
+        ] {
+            assert_eq!(rate(per_second), words);
+        }
+    }
 
     #[test]
     fn spans_take_two_units() {

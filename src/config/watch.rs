@@ -20,6 +20,8 @@ pub struct Watch {
     pub interval: Duration,
     /// Time between two polls of a quiet project; at least `interval`.
     pub idle_interval: Duration,
+    /// Time between two polls of a quiet project whose webhooks come; at least `idle_interval`.
+    pub hooked_interval: Duration,
     /// Projects, by path or numeric id; each once.
     pub projects: Vec<String>,
     /// Groups whose projects are watched.
@@ -109,6 +111,10 @@ keys! {
     IDLE_INTERVAL: Key<Duration> = Key::duration("watch.idle_interval", MIN_INTERVAL)
         .default("5m")
         .doc("Time between two polls of a quiet project; at least `watch.interval`.");
+
+    HOOKED_INTERVAL: Key<Duration> = Key::duration("watch.hooked_interval", MIN_INTERVAL)
+        .default("1h")
+        .doc("Time between two polls of a quiet project whose [webhooks](webhooks.md) tell of all its pipelines; at least `watch.idle_interval`. The same value as there polls such projects like others.");
 
     PROJECTS: Key<String> = Key::text(
         "watch.projects",
@@ -236,9 +242,11 @@ impl Watch {
             sources.push(MERGE_REQUEST_SOURCE);
             refs = refs.with_merge_requests();
         }
+        let idle_interval = idle_interval(section, interval);
         Self {
             interval: interval.unwrap_or_default(),
-            idle_interval: idle_interval(section, interval),
+            idle_interval,
+            hooked_interval: hooked_interval(section, idle_interval),
             projects: each_once(section.list(&PROJECTS)),
             groups: groups.iter().filter_map(Group::read).collect(),
             refs,
@@ -260,6 +268,8 @@ impl Watch {
             Some(self.child_pipelines.word().to_owned())
         } else if path == IDLE_INTERVAL.info.path {
             Some(duration::format(self.idle_interval))
+        } else if path == HOOKED_INTERVAL.info.path {
+            Some(duration::format(self.hooked_interval))
         } else if path == BACKFILL_PIPELINES.info.path {
             Some(self.backfill.pipelines.to_string())
         } else {
@@ -312,6 +322,19 @@ fn idle_interval(section: &Section<'_>, interval: Option<Duration>) -> Duration 
         );
     }
     idle.max(interval)
+}
+
+/// A longer `idle_interval` alone raises the default with it; a contradiction is refused.
+fn hooked_interval(section: &Section<'_>, idle: Duration) -> Duration {
+    let hooked = section.get(&HOOKED_INTERVAL);
+    if hooked < idle {
+        let (hooked, idle) = (duration::format(hooked), duration::format(idle));
+        section.complain_of(
+            HOOKED_INTERVAL.info.name(),
+            format!("found `{hooked}`, wanted at least watch.idle_interval, which is `{idle}`"),
+        );
+    }
+    hooked.max(idle)
 }
 
 fn tracks(section: &Section<'_>) -> Vec<Track> {

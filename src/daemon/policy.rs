@@ -41,6 +41,8 @@ pub(super) struct Policy {
     pub(super) retention: Duration,
     /// Poll interval of a quiet project.
     pub(super) idle_interval: Duration,
+    /// Poll interval of a quiet project whose webhooks tell of everything.
+    pub(super) hooked_interval: Duration,
     /// Whether schedules are read.
     pub(super) reads_schedules: bool,
     /// Whether to read the logs of failing jobs.
@@ -65,6 +67,7 @@ impl Policy {
             shard: config.watch.shard,
             retention: config.retention,
             idle_interval: config.watch.idle_interval,
+            hooked_interval: config.watch.hooked_interval,
             reads_schedules: config.watch.schedules,
             read_logs: config.classification.read_logs,
             // Nobody has to log in to read.

@@ -21,6 +21,7 @@ use super::error::Error;
 use super::listing::{Listing, Pages};
 use super::options::{BuildError, Options};
 use super::paging::Limit;
+use super::rate_limiter::ProjectRequests;
 use super::record::Record;
 use super::request_flow::RequestFlow;
 use super::slow_order::may_be_the_order;
@@ -86,6 +87,11 @@ impl Client {
             largest_listing: transport.largest_listing.load(Ordering::Relaxed),
             ..transport.limiter.request_flow()
         }
+    }
+
+    /// Counts the requests about one project, by whatever clone of the client they are sent.
+    pub fn requests_of(&self, project: u64) -> ProjectRequests {
+        self.transport.limiter.requests_of(&project.to_string())
     }
 
     /// All access tokens that were in force since the start, to keep them out of what is shown.

@@ -53,6 +53,7 @@ pub use instance::TokenFacts;
 pub use listing::{Listing, RejectReason, Rejected};
 pub use newest::{NewestPipeline, NewestPipelines};
 pub use options::{BuildError, Options};
+pub use rate_limiter::ProjectRequests;
 pub use request_flow::RequestFlow;
 pub use schedules::Schedule;
 pub use text::LogTail;

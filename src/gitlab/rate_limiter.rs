@@ -3,7 +3,7 @@
 //! By hand: `governor` can neither pause everybody nor slow down to a budget that GitLab tells.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +18,22 @@ use super::request_flow::{Meter, RequestFlow};
 const LONGEST_PERIOD: Duration = Duration::from_hours(1);
 
 /// Lets one request at a time stand in the queue of a project.
-type Lane = tokio::sync::Mutex<()>;
+#[derive(Debug, Default)]
+struct Lane {
+    turn: tokio::sync::Mutex<()>,
+    sent: AtomicU64,
+}
+
+/// Counts the requests for one project from its first use on.
+#[derive(Debug, Clone)]
+pub struct ProjectRequests(Arc<Lane>);
+
+impl ProjectRequests {
+    /// Requests that were sent.
+    pub fn sent(&self) -> u64 {
+        self.0.sent.load(Ordering::Relaxed)
+    }
+}
 
 /// Spreads requests over time, and holds them while GitLab asked for a pause.
 #[derive(Debug)]
@@ -93,7 +108,7 @@ impl RateLimiter {
     ) -> Result<(), (Duration, RateLimit)> {
         let _waiting = Waiting::new(&self.waiting);
         let lane = self.lane(lane);
-        let _turn = lane.lock().await;
+        let _turn = lane.turn.lock().await;
         loop {
             if let Some(end) = self.pause_end(patience)? {
                 sleep_until(end).await;
@@ -107,9 +122,15 @@ impl RateLimiter {
             }
             if self.pause_end(patience)?.is_none() {
                 self.sent.sent();
+                lane.sent.fetch_add(1, Ordering::Relaxed);
                 return Ok(());
             }
         }
+    }
+
+    /// Counts the requests of a lane.
+    pub(super) fn requests_of(&self, lane: &str) -> ProjectRequests {
+        ProjectRequests(self.lane(lane))
     }
 
     /// How requests go now, whatever the circuit breaker does.
@@ -232,6 +253,16 @@ mod tests {
             limiter.admit("", PATIENCE).await.unwrap();
         }
         assert!(start.elapsed() >= Duration::from_millis(100));
+    }
+
+    #[tokio::test]
+    async fn the_requests_of_a_lane_are_counted_for_as_long_as_somebody_wants_to_know() {
+        let limiter = RateLimiter::new(f64::INFINITY);
+        let requests = limiter.requests_of("7");
+        for lane in ["7", "8", "7", "9"] {
+            limiter.admit(lane, PATIENCE).await.unwrap();
+        }
+        assert_eq!(requests.sent(), 2);
     }
 
     #[tokio::test]

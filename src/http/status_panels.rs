@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::format::{ago, link};
 use super::status_view::{StatusView, WebConfigView};
-use crate::base::human::{span, utc};
+use crate::base::human::{self, span, utc};
 
 /// All panels, the most telling first.
 pub(super) fn panels(view: &StatusView) -> Markup {
@@ -60,6 +60,8 @@ fn requests(view: &StatusView) -> Markup {
                 @if requests.per_second_now < requests.per_second {
                     dt { "Now, by GitLab's budget" } dd { (rate(requests.per_second_now)) }
                 }
+                dt { "Needed to keep up" }
+                dd { @match requests.needed_per_second { Some(needed) => (rate(needed)), None => span.faint { "not known yet" } } }
                 dt { "In the last minute" } dd { (requests.last_minute) }
                 dt { "Waiting" } dd { (requests.waiting) }
                 dt { "Left of GitLab's budget" }
@@ -78,8 +80,7 @@ fn requests(view: &StatusView) -> Markup {
 
 /// `10 a second`.
 fn rate(per_second: f64) -> Markup {
-    let rounded = (per_second * 100.0).round() / 100.0;
-    html! { (rounded) " a second" }
+    html! { (human::rate(per_second)) " a second" }
 }
 
 fn gitlab(view: &StatusView) -> Markup {

@@ -4,7 +4,7 @@ use ci_history::Timestamp;
 
 use super::status_view::{Problem, Severity, StatusView};
 use crate::base::DAY;
-use crate::base::human::{ago, span, utc};
+use crate::base::human::{ago, rate, span, utc};
 
 /// The end of a token or certificate is a problem from so many days before it on.
 const DAYS_OF_NOTICE: i64 = 14;
@@ -75,6 +75,9 @@ fn polling(view: &StatusView, found: &mut Vec<Problem>) {
             "If this happens often, lower `gitlab.requests_per_second`, raise `watch.interval`, or raise the limit in GitLab.",
         ));
     }
+    if let Some(problem) = too_few_requests(view) {
+        found.push(problem);
+    }
     let failing = view.errors.iter().filter(|error| !error.over).count();
     if failing > 0 {
         found.push(warning(
@@ -82,6 +85,23 @@ fn polling(view: &StatusView, found: &mut Vec<Problem>) {
             "Each has its error below. Their series stay as they were.",
         ));
     }
+}
+
+/// Polling needs more requests than may be sent. While all is read for the first time, it always does.
+fn too_few_requests(view: &StatusView) -> Option<Problem> {
+    let needed = view.requests.needed_per_second?;
+    let allowed = view.requests.per_second_now;
+    let (needed, allowed) =
+        (view.first_round.ended && needed > allowed).then_some((needed, allowed))?;
+    Some(warning(
+        format!(
+            "Polling needs {} requests a second and may send {}",
+            rate(needed),
+            rate(allowed)
+        ),
+        "Raise `gitlab.requests_per_second` (and GitLab's own limit, if that is lower), raise `watch.interval` and \
+         `watch.idle_interval`, set up webhooks, or watch less.",
+    ))
 }
 
 fn projects(count: usize) -> String {

@@ -78,6 +78,8 @@ pub(super) struct GitLabView {
 pub(super) struct RequestsView {
     pub(super) per_second: f64,
     pub(super) per_second_now: f64,
+    /// `None`: not known yet.
+    pub(super) needed_per_second: Option<f64>,
     pub(super) last_minute: u64,
     pub(super) waiting: usize,
     #[serde(serialize_with = "some_seconds")]
@@ -277,6 +279,7 @@ fn requests(report: &SelfReport, figures: &OwnFigures) -> RequestsView {
     RequestsView {
         per_second: requests.per_second,
         per_second_now: requests.per_second_now,
+        needed_per_second: figures.api_needed_requests_per_second,
         last_minute: requests.last_minute,
         waiting: requests.waiting,
         paused_seconds: requests.paused_for,

@@ -119,6 +119,16 @@ impl PollCursor {
         self.is_open(id) || self.read.contains_key(&id) || is_to_be_read
     }
 
+    /// Whether polling has met a pipeline as it is now.
+    pub(super) fn has_seen(&self, pipeline: &PipelineObservation) -> bool {
+        let (id, sight) = (pipeline.id, sight_of(pipeline));
+        let is_it = |other: &PipelineObservation| other.id == id && sight_of(other) == sight;
+        self.read.get(&id) == Some(&sight)
+            || self.open.find(id).is_some_and(|open| is_it(&open))
+            || self.past.get(&id).is_some_and(is_it)
+            || self.pending.has_seen(pipeline)
+    }
+
     /// A pipeline that was not seen to end, by its own id or the id of a child that was not.
     pub(super) fn open(&self, id: u64) -> Option<PipelineObservation> {
         self.open.find(id)

@@ -5,6 +5,7 @@ use tracing::Instrument as _;
 
 use super::cursor::{Listed, PollCursor};
 use super::family::FamilyJobs;
+use super::hook_trust::HookTrust;
 use super::pending::ReadPlan;
 use super::poller::Poller;
 use super::reader::{CONCURRENT_REQUESTS, Reader};
@@ -52,12 +53,14 @@ impl Poller {
         &self,
         project: &Project,
         cursor: &mut PollCursor,
+        trust: &mut HookTrust,
         swept: Option<Swept>,
         past: Past,
     ) -> Result<(), CycleError> {
         let reader = &self.reader;
         let is_first = cursor.updated_after().is_none();
         let mut listed = self.list(project, cursor, swept).await?;
+        self.compare_with_hooks(cursor, trust, &listed.pipelines);
         self.ask_for_contradicted(project, &listed.pipelines).await;
         let lost = self.events.refs_to_read_back(project);
         if !lost.is_empty() {
@@ -79,6 +82,23 @@ impl Poller {
             read = read.and(reader.read(project, cursor, again).await);
         }
         read.map_err(CycleError::of_pipeline)
+    }
+
+    /// Looks whether webhooks told of all that a listing shows to have moved.
+    fn compare_with_hooks(
+        &self,
+        cursor: &PollCursor,
+        trust: &mut HookTrust,
+        listing: &[PipelineObservation],
+    ) {
+        let now = self.reader.observations.gitlab_now();
+        let moved = listing.iter().filter(|it| !cursor.has_seen(it));
+        if let Some(pipeline) = trust.missed(moved, now) {
+            tracing::warn!(
+                pipeline,
+                "no webhook told of this pipeline: the project is polled at the usual pace again"
+            );
+        }
     }
 
     async fn list(

@@ -72,6 +72,8 @@ pub struct SweepReport {
     pub answered: usize,
     /// Projects of the next request. 0: sweeps are off.
     pub size: usize,
+    /// Requests that it took.
+    pub requests: usize,
 }
 
 /// How far polling is since the start.
@@ -170,6 +172,10 @@ pub trait PollEvents: Send + Sync + 'static {
     /// A cycle failed, or the configuration names a project or group that was not found. `name` is its path.
     fn poll_failed(&self, name: &str, error: &Error);
 
+    /// Whether a project is polled every `watch.hooked_interval` while it is quiet, because its webhooks tell of everything.
+    /// Told when that changes.
+    fn relies_on_hooks(&self, project: &Project, relies: bool);
+
     /// All schedules of a project, in the order of their ids, and what is to be remembered of them.
     fn schedules(&self, project: &Project, schedules: &[ScheduleSight], memory: SchedulesMemory);
 
@@ -184,6 +190,9 @@ pub trait PollEvents: Send + Sync + 'static {
 
     /// How far polling is. Told every second.
     fn progressed(&self, progress: PollProgress);
+
+    /// How many requests a second polling needs. Told every ten seconds.
+    fn needs(&self, requests_per_second: f64);
 
     /// Every project of the first discovery was polled once, or dropped.
     fn first_round_ended(&self);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::cursor::PollCursor;
 use super::family::FamilyJobs;
 use super::hints::Hinted;
+use super::hook_trust::HookTrust;
 use super::poller::Poller;
 use super::reader::Reader;
 use super::sight::may_move_on;
@@ -20,6 +21,8 @@ const CHILD: &str = "parent_pipeline";
 enum Found {
     /// The jobs of this pipeline and of its children are to be read.
     Pipeline(PipelineObservation),
+    /// The same, and GitLab says that it has moved since it was read.
+    Moved(PipelineObservation),
     /// Only its own jobs are: one of them moved, and it goes on.
     OwnJobs(PipelineObservation),
     /// Nothing is to be read.
@@ -35,21 +38,34 @@ impl Poller {
         project: &Project,
         cursor: &mut PollCursor,
         strangers: &mut Strangers,
+        trust: &mut HookTrust,
         hinted: Hinted,
     ) -> bool {
+        let now = self.reader.observations.gitlab_now();
         // Several children may ask for the same parent.
         let mut wanted = BTreeMap::new();
         let mut own = Vec::new();
         let mut needs_cycle = hinted.overflowed;
         for (id, moved) in hinted.pipelines {
             let found = self.reader.find(project, cursor, strangers, id, moved);
-            match found.await {
-                Found::Pipeline(pipeline) => {
+            let found = found.await;
+            if matches!(found, Found::Moved(_)) {
+                trust.confirmed();
+            }
+            match found {
+                Found::Pipeline(pipeline) | Found::Moved(pipeline) => {
+                    trust.told(pipeline.id, now);
                     wanted.insert(pipeline.id, pipeline);
                 }
-                Found::OwnJobs(pipeline) => own.push(pipeline),
+                Found::OwnJobs(pipeline) => {
+                    trust.told(pipeline.id, now);
+                    own.push(pipeline);
+                }
                 Found::Nothing => {}
-                Found::NeedsCycle => needs_cycle = true,
+                Found::NeedsCycle => {
+                    trust.told(id, now);
+                    needs_cycle = true;
+                }
             }
         }
         own.retain(|pipeline| !wanted.contains_key(&pipeline.id));
@@ -120,7 +136,11 @@ impl Reader {
         // Polling has decided about what moved before. A hook must not bring back what it left out.
         let is_news = cursor.is_open(id) || pipeline.updated_at >= cursor.updated_after();
         if is_news && (self.watches(project, &pipeline) || cursor.is_open(id)) {
-            return Found::Pipeline(pipeline);
+            return if cursor.has_seen(&pipeline) {
+                Found::Pipeline(pipeline)
+            } else {
+                Found::Moved(pipeline)
+            };
         }
         strangers.not_watched(id);
         Found::Nothing

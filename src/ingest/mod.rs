@@ -11,14 +11,18 @@ mod children;
 mod cursor;
 mod cycle;
 mod debounce;
+mod demand;
 mod discovery;
 mod events;
 mod family;
 mod first_round;
 mod hinted;
 mod hints;
+mod hook_trust;
+mod intervals;
 mod listing;
 mod looks;
+mod needed_rate;
 mod open;
 mod own_jobs;
 mod pace;
@@ -45,6 +49,7 @@ pub use events::{
     ScheduleSight, SweepReport,
 };
 pub use hints::{PollHint, Waker};
+pub use needed_rate::{NeededRate, USUAL_ACTIVE_SHARE, too_slow};
 pub use poller::Poller;
 pub use reader::Reader;
 pub use span::project_span;

@@ -18,6 +18,17 @@ const CI_DISABLED: Duration = Duration::from_hours(1);
 /// Intervals that a project waits at most while GitLab refuses it.
 const LONGEST_REFUSED: u32 = 16;
 
+/// What the webhooks of a project are worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hooks {
+    /// None came lately.
+    Silent,
+    /// Some came. They tell when something is going on, so that the project is quiet sooner.
+    Usual,
+    /// They tell of everything that moves. Polling is the safety net.
+    Trusted,
+}
+
 /// See the module.
 pub(super) struct Pace {
     last_active: Instant,
@@ -54,21 +65,20 @@ impl Pace {
         self.ci_disabled || self.refused > 0
     }
 
-    /// `hints_are_usual`: webhooks tell when something is going on, so that the project is quiet sooner.
-    pub(super) fn wait(&self, watch: &Watch, hints_are_usual: bool) -> Duration {
+    /// Time until the next cycle.
+    pub(super) fn wait(&self, watch: &Watch, hooks: Hooks) -> Duration {
         if self.ci_disabled {
             return CI_DISABLED.max(watch.idle_interval);
         }
-        let quiet_after = if hints_are_usual {
-            watch.interval
-        } else {
-            QUIET_AFTER
+        let quiet_after = match hooks {
+            Hooks::Silent => QUIET_AFTER,
+            Hooks::Usual | Hooks::Trusted => watch.interval,
         };
         let quiet = self.last_active.elapsed() >= quiet_after;
-        let interval = if quiet {
-            watch.idle_interval.max(watch.interval)
-        } else {
-            watch.interval
+        let interval = match (quiet, hooks) {
+            (true, Hooks::Trusted) => watch.hooked_interval,
+            (true, _) | (false, Hooks::Trusted) => watch.idle_interval,
+            (false, _) => watch.interval,
         };
         // A little shorter by chance, so that projects do not ask in step.
         let backoff = Backoff::new(interval, interval * LONGEST_REFUSED).with_jitter(0.1);
@@ -93,8 +103,15 @@ mod tests {
         let config = Config::load(None, &overrides, &|name| env.get(name).cloned()).unwrap();
         let mut pace = Pace::new();
         pace.last_active -= Duration::from_mins(2);
-        assert!(pace.wait(&config.watch, false) <= config.watch.interval);
-        let wait = pace.wait(&config.watch, true);
-        assert!(wait > config.watch.interval && wait <= config.watch.idle_interval);
+        let watch = &config.watch;
+        assert!(pace.wait(watch, Hooks::Silent) <= watch.interval);
+        let wait = pace.wait(watch, Hooks::Usual);
+        assert!(wait > watch.interval && wait <= watch.idle_interval);
+        let wait = pace.wait(watch, Hooks::Trusted);
+        assert!(wait > watch.idle_interval && wait <= watch.hooked_interval);
+        // While something is going on, a webhook that is lost is not missed for so long.
+        pace.note(&Ok(()), true);
+        let wait = pace.wait(watch, Hooks::Trusted);
+        assert!(wait > watch.interval && wait <= watch.idle_interval);
     }
 }

@@ -11,16 +11,18 @@ use tracing::Instrument as _;
 use super::cursor::PollCursor;
 use super::cycle::{CycleError, Past};
 use super::debounce::Debounce;
+use super::demand::ProjectDemand;
 use super::first_round::{Round, Untried, WithPast};
 use super::hints::{Calls, Hinted};
+use super::hook_trust::HookTrust;
 use super::looks::Look;
-use super::pace::Pace;
+use super::pace::{Hooks, Pace};
 use super::poller::Poller;
 use super::span::project_span;
 use super::strangers::Strangers;
 use super::sweep::{Seat, Swept};
 use super::timetable::Timetable;
-use crate::gitlab::Project;
+use crate::gitlab::{Project, ProjectRequests};
 
 /// Sweeps that a project waits for, besides its usual wait, before it is listed by itself.
 const SWEEPS_AWAITED: u32 = 2;
@@ -81,6 +83,11 @@ pub(super) struct ProjectTask<'a> {
     facts: watch::Receiver<Project>,
     cursor: PollCursor,
     strangers: Strangers,
+    trust: HookTrust,
+    /// What was told last of whether polling relies on webhooks, and the path of the project.
+    told_of_hooks: Option<(Arc<str>, bool)>,
+    requests: ProjectRequests,
+    demand: ProjectDemand,
     timetable: Timetable,
     pace: Pace,
     seat: Seat,
@@ -97,8 +104,10 @@ impl<'a> ProjectTask<'a> {
         turns: &'a Turns,
         facts: watch::Receiver<Project>,
         seat: Seat,
+        demand: ProjectDemand,
         past: Past,
     ) -> Self {
+        let id = facts.borrow().id;
         let mut resume = poller.events.resume(&facts.borrow());
         let schedules = std::mem::take(&mut resume.schedules);
         Self {
@@ -107,6 +116,10 @@ impl<'a> ProjectTask<'a> {
             facts,
             cursor: PollCursor::new(resume, poller.reader.observations.gitlab_now()),
             strangers: Strangers::new(),
+            trust: HookTrust::default(),
+            told_of_hooks: None,
+            requests: poller.reader.client.requests_of(id),
+            demand,
             timetable: Timetable::restored(schedules),
             pace: Pace::new(),
             seat,
@@ -169,17 +182,53 @@ impl<'a> ProjectTask<'a> {
                 () = self.cycle(&project, swept.take()).instrument(span) => {}
             }
             drop(untried.take());
-            let mut wait = self.pace.wait(watch, calls.are_usual());
-            if self.seat.is_answered() {
-                wait += SHORTEST_AWAITED.max(watch.interval * SWEEPS_AWAITED);
-            }
-            let next = Instant::now() + wait;
+            let next = self.plan(&project, &calls);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 told = self.until_next_cycle(next, &calls, &mut debounce) => swept = told,
             }
         }
+    }
+
+    /// Plans the next cycle. Returns when it begins if nothing begins it before.
+    fn plan(&mut self, project: &Project, calls: &Calls) -> Instant {
+        let watch = &self.poller.reader.watch;
+        let hooks = if self.trust.is_given() {
+            Hooks::Trusted
+        } else if calls.are_usual() {
+            Hooks::Usual
+        } else {
+            Hooks::Silent
+        };
+        let wait = self.pace.wait(watch, hooks);
+        let relies_on_hooks = hooks == Hooks::Trusted && !self.pace.backs_off();
+        let is_answered = self.seat.is_answered();
+        let news = (project.path.clone(), relies_on_hooks);
+        if self.told_of_hooks.as_ref() != Some(&news) {
+            self.poller.events.relies_on_hooks(project, relies_on_hooks);
+            self.told_of_hooks = Some(news);
+        }
+        let due_after = if is_answered && !relies_on_hooks {
+            watch.interval
+        } else {
+            wait
+        };
+        let is_usual = !self.cursor.has_past() && self.turns.round.is_over();
+        self.demand
+            .cycle_ended(self.requests.sent(), due_after, is_usual);
+        let due = Instant::now() + wait;
+        self.seat.wait_until(relies_on_hooks.then_some(due));
+        if is_answered {
+            due + self.sweeps_awaited()
+        } else {
+            due
+        }
+    }
+
+    /// Time for a sweep to come before the project is listed by itself.
+    fn sweeps_awaited(&self) -> Duration {
+        SHORTEST_AWAITED.max(self.poller.reader.watch.interval * SWEEPS_AWAITED)
     }
 
     /// Returns whether the first look showed the project.
@@ -222,8 +271,9 @@ impl<'a> ProjectTask<'a> {
         swept: Option<Swept>,
     ) -> Result<(), CycleError> {
         let _permit = self.turns.of_cycle().await;
-        let cursor = &mut self.cursor;
-        self.poller.cycle(project, cursor, swept, self.past).await?;
+        let (cursor, trust) = (&mut self.cursor, &mut self.trust);
+        let cycle = self.poller.cycle(project, cursor, trust, swept, self.past);
+        cycle.await?;
         if self.past == Past::Read || self.turns.round.is_over() {
             self.poller
                 .read_schedules(project, &mut self.timetable)
@@ -256,7 +306,7 @@ impl<'a> ProjectTask<'a> {
     /// webhooks tell of, and what was doubtful. Returns what a sweep told.
     async fn until_next_cycle(
         &mut self,
-        next: Instant,
+        mut next: Instant,
         calls: &Calls,
         debounce: &mut Debounce,
     ) -> Option<Swept> {
@@ -290,14 +340,34 @@ impl<'a> ProjectTask<'a> {
                     reading.instrument(span).await;
                 }
                 Due::Hinted(hinted) => {
-                    let _permit = self.turns.of_cycle().await;
-                    let (cursor, strangers) = (&mut self.cursor, &mut self.strangers);
-                    let reading = self.poller.read_hinted(&project, cursor, strangers, hinted);
-                    if !reading.instrument(span).await {
+                    if !self.read_hinted(&project, hinted).instrument(span).await {
                         return None;
                     }
+                    next = self.sooner(next);
                 }
             }
         }
+    }
+
+    /// Returns false if a whole cycle is needed as well.
+    async fn read_hinted(&mut self, project: &Project, hinted: Hinted) -> bool {
+        let _permit = self.turns.of_cycle().await;
+        let (cursor, strangers) = (&mut self.cursor, &mut self.strangers);
+        let trust = &mut self.trust;
+        let reading = self
+            .poller
+            .read_hinted(project, cursor, strangers, trust, hinted);
+        reading.await
+    }
+
+    /// When the next cycle begins, after webhooks told that something is going on: a later one may be lost.
+    fn sooner(&self, next: Instant) -> Instant {
+        let reader = &self.poller.reader;
+        let due = Instant::now() + reader.watch.idle_interval;
+        if next <= due || !self.cursor.is_active(reader.observations.gitlab_now()) {
+            return next;
+        }
+        self.seat.wait_until(Some(due));
+        next.min(due + self.sweeps_awaited())
     }
 }

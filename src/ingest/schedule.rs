@@ -10,9 +10,13 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::cycle::Past;
+use super::demand::Demand;
 use super::discovery::{Catalog, Discovery};
+use super::events::SweepReport;
 use super::first_round::FirstRound;
+use super::intervals::DISCOVERY_INTERVAL;
 use super::looks::LookedAt;
+use super::needed_rate::{NeededRate, USUAL_ACTIVE_SHARE};
 use super::poller::Poller;
 use super::project_task::{ProjectTask, Turns};
 use super::span::project_span;
@@ -20,14 +24,14 @@ use super::sweep::Sweeps;
 use crate::config::Api;
 use crate::gitlab::Project;
 
-/// Time between two discoveries.
-const DISCOVERY_INTERVAL: Duration = Duration::from_mins(10);
-
 /// With fewer projects at the start, each is read to the end at once.
 const FEWEST_TO_PUT_OFF: usize = 10;
 
 /// How often the progress is told.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often it is told how many requests are needed.
+const NEED_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A project that is polled.
 struct PolledProject {
@@ -47,7 +51,15 @@ impl Poller {
         progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let catalog = Catalog::of_former(self.events.former_projects(), &self.reader.watch);
         let sweeps = Sweeps::default();
-        let report = |report| self.events.swept(report);
+        let demand = Demand::default();
+        let mut need = interval(NEED_INTERVAL);
+        need.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let report = |report: SweepReport| {
+            demand.swept(report.requests, self.reader.watch.interval);
+            if report.asked > 0 {
+                self.events.swept(report);
+            }
+        };
         let mut sweeping = Box::pin(self.reader.sweep(&sweeps, self.api, report));
         let mut discovery = Box::pin(self.discover_after(Duration::ZERO, catalog));
         loop {
@@ -77,7 +89,7 @@ impl Poller {
                         }
                         let (facts, receiver) = watch::channel(project);
                         let stop = stop.child_token();
-                        let mut task = ProjectTask::new(&self, &turns, receiver, sweeps.seat(id), past);
+                        let mut task = ProjectTask::new(&self, &turns, receiver, sweeps.seat(id), demand.of(id), past);
                         let branch = task.branch_to_look_at();
                         if let Some(branch) = branch.filter(|_| self.api != Api::Rest) {
                             let (answer, look) = oneshot::channel();
@@ -96,9 +108,24 @@ impl Poller {
                 Some(()) = polling.next(), if !polling.is_empty() => {}
                 Some(()) = looking.next(), if !looking.is_empty() => {}
                 _ = progress.tick() => self.events.progressed(turns.round.progress()),
+                _ = need.tick(), if !polled.is_empty() => self.events.needs(self.needed(&demand, polled.len())),
                 never = &mut sweeping => match never {},
             }
         }
+    }
+
+    /// Requests a second that polling so many projects needs: as measured, and as estimated for those that were not yet.
+    fn needed(&self, demand: &Demand, projects: usize) -> f64 {
+        let (measured, of_projects) = demand.measured();
+        let watch = &self.reader.watch;
+        let estimated = NeededRate::estimated(watch, self.api, projects, USUAL_ACTIVE_SHARE);
+        if of_projects == 0 {
+            return estimated.per_second();
+        }
+        let share = projects.saturating_sub(of_projects) as f64 / projects as f64;
+        let discovery = NeededRate::of_discovery(watch, projects);
+        let of_others = estimated.per_second() - discovery;
+        measured + of_others * share + discovery
     }
 
     async fn discover_after(&self, wait: Duration, mut catalog: Catalog) -> (Catalog, Discovery) {

@@ -14,27 +14,19 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::cursor::LISTING_OVERLAP;
 use super::events::SweepReport;
+use super::intervals::{FEWEST_PROJECTS, FIRST_SIZE, LISTED_ANYWAY};
 use super::reader::Reader;
 use crate::config::Api;
 use crate::gitlab::{Error, MOST_PROJECTS, NotTold, Project};
 
-/// Projects of one request at first. GitLab may take too long for more.
-const FIRST_SIZE: usize = 50;
-
 /// Requests answered in a row before more projects are asked for at once.
 const ANSWERS_TO_GROW: u32 = 20;
-
-/// With fewer projects, listing each one costs less.
-const FEWEST_PROJECTS: usize = 10;
 
 /// Projects in a row that GitLab takes too long for by themselves before all are listed by REST.
 const TOO_MUCH_IN_A_ROW: u32 = 3;
 
 /// Time without sweeps for a project that GitLab takes too long for by itself, and for all where it does not know them.
 const EXEMPT: Duration = Duration::from_hours(1);
-
-/// Longest time that a project relies on sweeps. Then it is listed by itself, which shows whether the token may read it.
-const LISTED_ANYWAY: Duration = Duration::from_hours(1);
 
 /// What a sweep told of one project.
 #[derive(Debug, Clone)]
@@ -66,6 +58,8 @@ struct Place {
     /// From when on its pipelines are wanted; `None` while a listing of its own is.
     since: Option<Timestamp>,
     exempt_until: Option<Instant>,
+    /// When it is to be asked for again, where that is not every time.
+    not_before: Option<Instant>,
     answers: watch::Sender<Option<Swept>>,
 }
 
@@ -85,6 +79,7 @@ impl Sweeps {
         let place = Place {
             since: None,
             exempt_until: None,
+            not_before: None,
             answers: sender,
         };
         self.places().insert(project, place);
@@ -101,6 +96,11 @@ impl Sweeps {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Projects that take part, also those that are not to be asked for now.
+    fn len(&self) -> usize {
+        self.places().len()
+    }
+
     /// The projects to ask for, those that were listed last first: a project that lags would make GitLab list more of
     /// the others.
     fn wanted(&self) -> Vec<(Timestamp, u64)> {
@@ -109,6 +109,7 @@ impl Sweeps {
         let mut wanted: Vec<_> = places
             .iter()
             .filter(|(_, place)| place.exempt_until.is_none_or(|until| until <= now))
+            .filter(|(_, place)| place.not_before.is_none_or(|at| at <= now))
             .filter_map(|(id, place)| Some((place.since?, *id)))
             .collect();
         wanted.sort_unstable_by(|one, other| other.cmp(one));
@@ -172,6 +173,13 @@ impl Seat {
         }
     }
 
+    /// Sweeps leave the project out until then; `None`: they do not.
+    pub(super) fn wait_until(&self, at: Option<Instant>) {
+        if let Some(place) = self.sweeps.places().get_mut(&self.project) {
+            place.not_before = at;
+        }
+    }
+
     /// Whether the last cycle was spared its listing.
     pub(super) fn is_answered(&self) -> bool {
         self.is_answered
@@ -221,6 +229,14 @@ enum End {
     Unsupported(Error),
 }
 
+/// One sweep.
+struct Sweep {
+    end: End,
+    /// Projects that were told of.
+    answered: usize,
+    requests: usize,
+}
+
 impl Reader {
     /// Sweeps every `watch.interval`, for as long as it is polled. `report` takes what each came to.
     pub(super) async fn sweep(
@@ -240,11 +256,17 @@ impl Reader {
         loop {
             let next = Instant::now() + self.watch.interval;
             let wanted = sweeps.wanted();
-            if wanted.is_empty() || (api == Api::Auto && wanted.len() < FEWEST_PROJECTS) {
+            if wanted.is_empty() || (api == Api::Auto && sweeps.len() < FEWEST_PROJECTS) {
+                report(SweepReport::default());
                 sleep_until(next).await;
                 continue;
             }
-            let (end, answered) = self.sweep_once(sweeps, &wanted, &mut size).await;
+            let asking = self.sweep_once(sweeps, &wanted, &mut size);
+            let Sweep {
+                end,
+                answered,
+                requests,
+            } = asking.await;
             report(SweepReport {
                 asked: wanted.len(),
                 answered,
@@ -253,6 +275,7 @@ impl Reader {
                 } else {
                     size.now
                 },
+                requests,
             });
             match end {
                 End::Unsupported(error) => {
@@ -276,14 +299,19 @@ impl Reader {
         }
     }
 
-    /// Asks once for all of these projects. Returns how many were told of.
+    /// Asks once for all of these projects.
     async fn sweep_once(
         &self,
         sweeps: &Sweeps,
         wanted: &[(Timestamp, u64)],
         size: &mut Size,
-    ) -> (End, usize) {
-        let mut answered = 0;
+    ) -> Sweep {
+        let (mut answered, mut requests) = (0, 0);
+        let end = |end, answered, requests| Sweep {
+            end,
+            answered,
+            requests,
+        };
         let mut too_much = 0;
         let mut left = wanted;
         while !left.is_empty() {
@@ -291,6 +319,7 @@ impl Reader {
             let since = asked.iter().map(|(since, _)| *since).min();
             let ids: Vec<u64> = asked.iter().map(|(_, id)| *id).collect();
             let asked_at = self.observations.gitlab_now();
+            requests += 1;
             let moved = self
                 .client
                 .moved_pipelines(&ids, since.unwrap_or(asked_at))
@@ -315,7 +344,7 @@ impl Reader {
                     tracing::debug!(projects = size.now, "fewer projects at once: {error}");
                 }
                 Err(NotTold::TooMuch(error)) if too_much + 1 == TOO_MUCH_IN_A_ROW => {
-                    return (End::Unsupported(error), answered);
+                    return end(End::Unsupported(error), answered, requests);
                 }
                 Err(NotTold::TooMuch(error)) => {
                     too_much += 1;
@@ -323,13 +352,15 @@ impl Reader {
                     sweeps.exempt(asked);
                     left = others;
                 }
-                Err(NotTold::Unsupported(error)) => return (End::Unsupported(error), answered),
+                Err(NotTold::Unsupported(error)) => {
+                    return end(End::Unsupported(error), answered, requests);
+                }
                 Err(NotTold::Failed(error)) => {
                     tracing::warn!("not all projects were swept: {error}");
-                    return (End::Broken, answered);
+                    return end(End::Broken, answered, requests);
                 }
             }
         }
-        (End::Whole, answered)
+        end(End::Whole, answered, requests)
     }
 }

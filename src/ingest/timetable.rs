@@ -12,18 +12,13 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::intervals::{INTERVALS, INTERVALS_WITHOUT};
 use super::poller::Poller;
 use super::reader::Reader;
 use super::schedule_track::ScheduleTrack;
 use crate::base::project_memory::SchedulesMemory;
 use crate::gitlab::{Error, Project, Schedule};
 use ci_history::Timestamp;
-
-/// Idle intervals between two readings of a project with schedules.
-const INTERVALS: u32 = 2;
-
-/// The same for a project without schedules, or that does not show them.
-const INTERVALS_WITHOUT: u32 = 12;
 
 /// Readings in a row that have to refuse the list, or to lack a schedule, before it is believed.
 const READINGS_TO_FORGET: u8 = 3;

@@ -6,8 +6,9 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
-use ci_history::{JobRow, TimelineKey, TimelineRows, Timestamp};
+use ci_history::{JobRow, Span, TimelineKey, TimelineRows, Timestamp};
 
 use super::families::{JOBS, PIPELINES, PROJECTS};
 use super::format::Format;
@@ -235,6 +236,13 @@ impl Exposition {
             polls.last_success = Some(at);
             polls.last_success_by_gitlab = Some(by_gitlab);
         });
+    }
+
+    /// A project is polled at this interval while it is quiet, because its webhooks tell of everything; `None`: it is polled
+    /// at the usual pace.
+    pub fn polled_seldom(&self, project: &Arc<str>, interval: Option<Duration>) {
+        let interval = interval.and_then(|it| Span::from_seconds(it.as_secs_f64()));
+        self.update_project(project, |polls| polls.seldom_interval = interval);
     }
 
     /// The schedules of a project were read without an error.

@@ -21,6 +21,7 @@ mod polls;
 mod remediation;
 mod render;
 mod render_cache;
+mod request_rates;
 mod rounds;
 mod schedules;
 mod telemetry;

@@ -11,12 +11,13 @@ use crate::base::api::CircuitState;
 use crate::base::label::Label as _;
 
 /// What the metrics of these names have now. `None`: there is no sample.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "the HELP lines of the metrics describe them")]
 pub struct OwnFigures {
     pub version: String,
     pub revision: String,
     pub api_budget_remaining: Option<u64>,
+    pub api_needed_requests_per_second: Option<f64>,
     pub circuit_breaker: CircuitState,
     pub token_scopes: Vec<String>,
     pub token_expiry: Option<Timestamp>,
@@ -53,6 +54,7 @@ impl Telemetry {
             version: of_build("version"),
             revision: of_build("revision"),
             api_budget_remaining: single(&self.api_budget).map(whole),
+            api_needed_requests_per_second: single(&self.api_needed),
             circuit_breaker: circuit.copied().unwrap_or(CircuitState::Closed),
             token_scopes: scopes
                 .map(|sample| label(&sample.labels, "scope").to_owned())

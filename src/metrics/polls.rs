@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use ci_history::Timestamp;
+use ci_history::{Span, Timestamp};
 
 use crate::base::api::ErrorClass;
 use crate::base::label::Label as _;
 use crate::base::project_problem::ProjectProblem;
 
 /// How polling a project went so far.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct ProjectPolls {
     /// The last poll without an error.
     pub last_success: Option<Timestamp>,
@@ -19,6 +19,8 @@ pub struct ProjectPolls {
     pub(super) default_branch: Option<Arc<str>>,
     /// Why the project is not watched as the configuration says.
     pub(super) problem: Option<ProjectProblem>,
+    /// Poll interval while its webhooks tell of everything, and only then.
+    pub(super) seldom_interval: Option<Span>,
     /// When its schedules were last read without an error.
     pub schedules_read: Option<Timestamp>,
     pub(super) errors: [u64; ErrorClass::ALL.len()],

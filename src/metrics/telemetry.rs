@@ -61,6 +61,10 @@ own! {
         "Requests to the GitLab API that repeated one that had failed.";
     api_budget: IntGaugeVec, Gauge "job_failure_exporter_api_budget_remaining", [],
         "Requests that GitLab still allows in the current period of its rate limit, as it said last.";
+    api_needed: GaugeVec, Gauge "job_failure_exporter_api_needed_requests_per_second", [],
+        "Requests a second to the GitLab API that polling needs to keep up; estimated until it has run for a while.";
+    api_allowed: GaugeVec, Gauge "job_failure_exporter_api_allowed_requests_per_second", [],
+        "Requests a second that may be sent now: `gitlab.requests_per_second`, or less where GitLab's budget is smaller.";
     swept: IntGaugeVec, Gauge "job_failure_exporter_swept_projects", ["result"],
         "Projects of the last sweep by GraphQL: answered, and those that are listed by REST.";
     sweep_size: IntGaugeVec, Gauge "job_failure_exporter_sweep_size_projects", [],

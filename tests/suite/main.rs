@@ -87,6 +87,7 @@ mod tools;
 mod tracks;
 mod truth;
 mod version;
+mod ways;
 mod web_config;
 mod webhooks;
 mod why;

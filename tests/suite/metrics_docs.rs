@@ -19,6 +19,7 @@ pub(crate) fn touch_everything(telemetry: &Telemetry) {
     telemetry.api_retry();
     telemetry.swept(98, 2, 50);
     telemetry.first_round(7, 3, 2);
+    telemetry.request_rates(1.25, 10.0);
     telemetry.api_budget_remaining(1_999);
     telemetry.record_rejected("job", "id");
     telemetry.state_saved(now);

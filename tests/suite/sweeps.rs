@@ -51,7 +51,7 @@ async fn stays_true(gitlab: &Handle, daemon: &Daemon, steps: u32) -> Requests {
 }
 
 /// The saved histories by project, ref and job.
-fn histories(place: &Place) -> BTreeMap<(String, String, String), serde_json::Value> {
+pub(crate) fn histories(place: &Place) -> BTreeMap<(String, String, String), serde_json::Value> {
     let mut found = BTreeMap::new();
     for (_, document) in place.documents() {
         let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
@@ -69,7 +69,7 @@ fn size(samples: &Samples) -> Option<f64> {
 }
 
 /// Waits until every project was read to the end, also what the first look had shown.
-async fn past_is_read(daemon: &Daemon) {
+pub(crate) async fn past_is_read(daemon: &Daemon) {
     let past = |samples: &Samples| samples.value("job_failure_exporter_past_projects", &[]);
     daemon
         .shows("no past to read", |samples| {

@@ -18,8 +18,8 @@ use job_failure_exporter::base::project_problem::ProjectProblem;
 use job_failure_exporter::config::{Api, Config, Overrides};
 use job_failure_exporter::gitlab::{Error, Project, Rejected, TransportMetrics};
 use job_failure_exporter::ingest::{
-    AbsentAttempts, FormerProject, Observations, PollEvents, PollProgress, Poller, Resume,
-    ScheduleSight, SweepReport,
+    AbsentAttempts, FormerProject, Observations, PollEvents, PollHint, PollProgress, Poller,
+    Resume, ScheduleSight, SweepReport, Waker,
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -129,7 +129,11 @@ impl PollEvents for Counter {
         self.failed.fetch_add(1, Ordering::Relaxed);
     }
 
+    fn relies_on_hooks(&self, _: &Project, _: bool) {}
+
     fn swept(&self, _: SweepReport) {}
+
+    fn needs(&self, _: f64) {}
 
     fn progressed(&self, progress: PollProgress) {
         *self.progress.lock().unwrap() = progress;
@@ -255,6 +259,7 @@ pub(crate) struct Measuring<F> {
     counter: Arc<Counter>,
     stop: CancellationToken,
     polling: JoinHandle<()>,
+    waker: Waker,
     holding: JoinHandle<Result<(), mpsc::RecvError>>,
     release: mpsc::Sender<()>,
     end: mpsc::Sender<()>,
@@ -298,6 +303,7 @@ impl<F> Measuring<F> {
         let (release, held) = mpsc::channel::<()>();
         let holding = tokio::task::spawn_blocking(move || held.recv());
         let stop = CancellationToken::new();
+        let waker = poller.waker();
         let polling = tokio::spawn(poller.run(stop.clone()));
         Self {
             gitlab,
@@ -305,10 +311,26 @@ impl<F> Measuring<F> {
             counter,
             stop,
             polling,
+            waker,
             holding,
             release,
             end,
         }
+    }
+
+    /// The simulated GitLab.
+    pub(crate) fn gitlab(&self) -> &Handle {
+        &self.gitlab
+    }
+
+    /// Takes webhooks, as the exporter does.
+    pub(crate) fn take_hook(&self, project: u64, hint: PollHint) {
+        self.waker.wake(project, Some(hint));
+    }
+
+    /// Polls that failed.
+    pub(crate) fn failed(&self) -> usize {
+        self.counter.failed.load(Ordering::Relaxed)
     }
 
     /// Lets a second pass. So many requests were received before those that GitLab remembers.

@@ -9,6 +9,7 @@
 //! | [`s3_servers`] | S3 servers: moto and rclone |
 //! | [`fault_proxy`] | a proxy that injects faults into answers of a server |
 //! | [`economy`] | the requests that polling takes in a simulated hour |
+//! | [`usual_hour`] | the requests of an hour of polling once it has settled |
 //! | [`first_start`] | the time and the requests until many new projects are shown |
 //! | [`promptness`] | the time from a webhook to the scraped metric |
 //! | [`year`] | a simulated year, which shows that the state stays bounded |
@@ -32,6 +33,7 @@ pub mod promptness;
 pub mod s3_servers;
 pub mod samples;
 pub mod truth;
+pub mod usual_hour;
 pub mod year;
 
 /// One client for all tests, because building a client reads every certificate of the system. It keeps no

@@ -58,7 +58,7 @@ impl Stage {
         std::fs::write(place.config().with_file_name("token"), SECRET).unwrap();
         place.configure_also("webhooks: {gitlab: {token_file: token}}\n");
         place.reconfigure(
-            "interval: 100ms, idle_interval: 100ms",
+            "interval: 100ms, idle_interval: 100ms, hooked_interval: 100ms",
             "interval: 1h, idle_interval: 1h",
         );
         let exporter = place.start().await;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use super::rate_news::RateNews;
 use super::round_progress::RoundProgress;
 use crate::base::human::span;
 use crate::base::project_problem::ProjectProblem;
@@ -24,6 +25,8 @@ pub(super) struct Health {
     first_round_ended: bool,
     /// How far polling is.
     pub(super) round: RoundProgress,
+    /// Whether polling may send as many requests as it needs.
+    pub(super) rate_news: RateNews,
     /// Whether any project was polled.
     any_polled: bool,
     /// When a project was last polled without an error.

@@ -17,6 +17,7 @@ use crate::ingest::{
     ScheduleSight, SweepReport,
 };
 use crate::metrics::ScheduleRow;
+use ci_history::duration;
 use ci_history::{JobObservation, NotListed, PipelineObservation, TimelineKey, Timestamp};
 
 impl Observations for State {
@@ -384,6 +385,18 @@ impl PollEvents for State {
         }
     }
 
+    fn relies_on_hooks(&self, project: &Project, relies: bool) {
+        let path = self.lock().projects.relies_on_hooks(project.id, relies);
+        if let Some(path) = path {
+            let interval = relies.then_some(self.policy.hooked_interval);
+            self.exposition.polled_seldom(&path, interval);
+        }
+        if relies {
+            let interval = duration::format(self.policy.hooked_interval);
+            tracing::debug!("its webhooks come: polled every {interval} while it is quiet");
+        }
+    }
+
     fn swept(&self, report: SweepReport) {
         self.exposition.telemetry().swept(
             report.answered,
@@ -394,6 +407,10 @@ impl PollEvents for State {
 
     fn progressed(&self, progress: PollProgress) {
         self.note_progress(progress);
+    }
+
+    fn needs(&self, requests_per_second: f64) {
+        self.note_needed_rate(requests_per_second);
     }
 
     fn first_round_ended(&self) {

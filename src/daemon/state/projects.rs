@@ -17,6 +17,8 @@ pub(super) struct Projects {
     by_former_path: HashMap<Arc<str>, u64>,
     /// Projects that were found since the start.
     found: BTreeSet<u64>,
+    /// Watched projects whose webhooks tell of everything, so that they are polled seldom.
+    on_hooks: BTreeSet<u64>,
 }
 
 #[derive(Clone, Default)]
@@ -80,6 +82,7 @@ impl Projects {
     pub(super) fn handed_over(&self) -> Self {
         Self {
             found: BTreeSet::new(),
+            on_hooks: BTreeSet::new(),
             ..self.clone()
         }
     }
@@ -120,9 +123,10 @@ impl Projects {
         let missing = self.by_id.iter_mut();
         let missing = missing.filter(|(id, _)| !present.contains_key(id));
         let dropped = missing.filter_map(|(id, entry)| Some((*id, entry.facts.take()?.path)));
-        let by_path = &mut self.by_path;
+        let (by_path, on_hooks) = (&mut self.by_path, &mut self.on_hooks);
         let paths = dropped.map(|(id, path)| {
             remove(by_path, &path, id);
+            on_hooks.remove(&id);
             path
         });
         paths.collect()
@@ -147,6 +151,22 @@ impl Projects {
             remove(&mut self.by_former_path, &former, project.id);
         }
         is_as_it_began
+    }
+
+    /// Whether a project is polled seldom, because its webhooks tell of everything. Returns its path if it is watched.
+    pub(super) fn relies_on_hooks(&mut self, id: u64, relies: bool) -> Option<Arc<str>> {
+        let path = self.facts(id)?.path.clone();
+        if relies {
+            self.on_hooks.insert(id);
+        } else {
+            self.on_hooks.remove(&id);
+        }
+        Some(path)
+    }
+
+    /// Whether all watched projects are polled seldom.
+    pub(super) fn all_rely_on_hooks(&self) -> bool {
+        self.on_hooks.len() >= self.by_path.len()
     }
 
     /// All changes of a project are saved up to this time.

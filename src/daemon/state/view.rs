@@ -43,9 +43,13 @@ impl DaemonStatus for State {
         // Where nothing is watched nothing is old.
         inner.projects.watched().next()?;
         let newest = inner.health.newest_poll()?;
+        let rely_on_hooks = inner.projects.all_rely_on_hooks();
         drop(inner);
         let age = self.clock.local_now().unix() - newest.unix();
-        let usual = (LONG_MISSED * self.policy.idle_interval).max(OLD);
+        let mut usual = (LONG_MISSED * self.policy.idle_interval).max(OLD);
+        if rely_on_hooks {
+            usual = usual.max(self.policy.hooked_interval + OLD);
+        }
         let is_cut_off = !self.telemetry().circuit_is_closed();
         let is_old = u64::try_from(age).is_ok_and(|age| age > usual.as_secs());
         let words = if is_cut_off {

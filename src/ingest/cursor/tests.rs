@@ -1,6 +1,7 @@
 //! Tests of what is read when.
 
 use super::super::pending::TRIES;
+use super::super::samples::pipeline;
 use super::super::sight::Doubt;
 use super::*;
 use ci_history::Status;
@@ -10,25 +11,6 @@ fn listed(pipelines: Vec<PipelineObservation>, latest: Option<Timestamp>) -> Lis
         pipelines,
         latest,
         since: None,
-    }
-}
-
-fn pipeline(id: u64, status: Status, updated_at: i64) -> PipelineObservation {
-    PipelineObservation {
-        id,
-        ref_name: "main".into(),
-        tag: false,
-        sha: "abc".into(),
-        status,
-        source: None,
-        created_at: None,
-        updated_at: Timestamp::from_unix(updated_at),
-        duration: None,
-        failure_reason: None,
-        has_other_jobs: false,
-        web_url: None,
-        commit_info: None,
-        is_partial: false,
     }
 }
 

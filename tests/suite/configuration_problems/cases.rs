@@ -95,7 +95,7 @@ pub(super) const CASES: &[(&str, &[&str])] = &[
     (
         "key-of-a-later-version",
         &[
-            "3: watch.merge_trains: unknown key; did you mean `merge_requests`? valid here: interval, idle_interval, projects, groups, refs, sources, tracks, merge_requests, jobs, child_pipelines, schedules, backfill, shard",
+            "3: watch.merge_trains: unknown key; did you mean `merge_requests`? valid here: interval, idle_interval, hooked_interval, projects, groups, refs, sources, tracks, merge_requests, jobs, child_pipelines, schedules, backfill, shard",
             "5: store.gcs: unknown key; valid here: directory, s3, save_interval, compress",
             "7: owners.directory: unknown key; valid here: file, repository_file, rules",
         ],
@@ -263,7 +263,7 @@ pub(super) const CASES: &[(&str, &[&str])] = &[
     (
         "section-is-not-a-mapping",
         &[
-            "1: watch: found a list, wanted a mapping with interval, idle_interval, projects, groups, refs, sources, tracks, merge_requests, jobs, child_pipelines, schedules, backfill, shard",
+            "1: watch: found a list, wanted a mapping with interval, idle_interval, hooked_interval, projects, groups, refs, sources, tracks, merge_requests, jobs, child_pipelines, schedules, backfill, shard",
         ],
     ),
     (
@@ -342,7 +342,7 @@ pub(super) const CASES: &[(&str, &[&str])] = &[
     (
         "unknown-key-in-section",
         &[
-            "3: watch.intervall: unknown key; did you mean `interval`? valid here: interval, idle_interval, projects, groups, refs, sources, tracks, merge_requests, jobs, child_pipelines, schedules, backfill, shard",
+            "3: watch.intervall: unknown key; did you mean `interval`? valid here: interval, idle_interval, hooked_interval, projects, groups, refs, sources, tracks, merge_requests, jobs, child_pipelines, schedules, backfill, shard",
         ],
     ),
     (

@@ -30,7 +30,7 @@ pub(crate) fn place(gitlab: &Handle, watch: &str) -> Place {
 
 pub(crate) fn polls_once_an_hour(place: &Place) {
     place.reconfigure(
-        "interval: 100ms, idle_interval: 100ms",
+        "interval: 100ms, idle_interval: 100ms, hooked_interval: 100ms",
         "interval: 1h, idle_interval: 1h",
     );
 }

@@ -30,7 +30,7 @@ impl Place {
         };
         place.configure(&format!(
             "gitlab: {{url: '{gitlab}', requests_per_second: 1000, timeout: 5s, api: rest}}\n\
-             watch: {{interval: 100ms, idle_interval: 100ms, {watch}}}\n\
+             watch: {{interval: 100ms, idle_interval: 100ms, hooked_interval: 100ms, {watch}}}\n\
              store: {{directory: '{}', save_interval: 100ms}}\n\
              clock_jump_hold: 100ms\n\
              web: {{listen_address: '127.0.0.1:0'}}\n",

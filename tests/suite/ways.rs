@@ -1,0 +1,231 @@
+//! Whatever happens in GitLab: polling by GraphQL, polling by REST and webhooks end in equal documents.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use gitlab_simulator::{CiStatus, Ending, Handle, Hook, JobPlan, Options, PipelinePlan, start};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use testkit::daemon::{Daemon, Place, holds, until};
+use testkit::samples::Samples;
+use testkit::truth::equal;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::sweeps::{histories, past_is_read};
+use crate::webhooks::{deliver, place as hooked_place, polls_once_an_hour, waiting};
+
+/// Each takes some seconds. `PROPTEST_CASES` tries more.
+const CASES: u32 = 2;
+
+const PROJECTS: usize = 3;
+
+/// Something that happens in a project.
+#[derive(Debug, Clone)]
+enum Event {
+    /// Jobs that pass or fail, and perhaps fail first and pass when they are retried.
+    Pipeline(Vec<Fate>),
+    /// A trigger job whose child pipeline has such a job.
+    WithChild(Fate),
+    /// Somebody retries the newest failed job, of a child pipeline too.
+    Retry,
+    /// Somebody deletes the oldest pipeline, which has ended.
+    Delete,
+    /// The same commit runs once more, on another branch.
+    OnBranch(Fate),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Passes,
+    Fails,
+    MayFail,
+    /// GitLab retries it by itself.
+    Flaky,
+    Unfinished,
+}
+
+fn fates() -> impl Strategy<Value = Fate> {
+    use Fate::{Fails, Flaky, MayFail, Passes, Unfinished};
+    prop::sample::select(vec![Passes, Fails, MayFail, Flaky, Unfinished])
+}
+
+fn events() -> impl Strategy<Value = Vec<(usize, Event, u64)>> {
+    let event = prop_oneof![
+        3 => prop::collection::vec(fates(), 1..3).prop_map(Event::Pipeline),
+        2 => fates().prop_map(Event::WithChild),
+        2 => Just(Event::Retry),
+        1 => Just(Event::Delete),
+        1 => fates().prop_map(Event::OnBranch),
+    ];
+    prop::collection::vec((0..PROJECTS, event, 20..200_u64), 6..10)
+}
+
+fn job(name: &str, fate: Fate) -> JobPlan {
+    let second = Duration::from_secs(1);
+    match fate {
+        Fate::Passes => JobPlan::passes(name),
+        Fate::Fails => JobPlan::fails(name),
+        Fate::MayFail => JobPlan::fails(name).allowed_to_fail(),
+        Fate::Flaky => {
+            let endings = [Ending::fails(), Ending::Passes];
+            JobPlan::new(name, endings).retried(1)
+        }
+        Fate::Unfinished => JobPlan::passes(name).taking(second, 10_000 * second),
+    }
+}
+
+/// Lets it happen.
+fn happen(gitlab: &Handle, project: usize, event: &Event) {
+    gitlab.with(|world| {
+        let path = format!("acme/project-{project}");
+        let id = world.project_by_path(&path).unwrap().id;
+        let plan = match event {
+            Event::Pipeline(fates) => {
+                let jobs = fates.iter().enumerate();
+                let jobs: Vec<_> = jobs.map(|(n, it)| job(&format!("job-{n}"), *it)).collect();
+                PipelinePlan::new(jobs)
+            }
+            Event::WithChild(fate) => {
+                let child = PipelinePlan::new([job("inner", *fate)]);
+                PipelinePlan::new([JobPlan::passes("build"), JobPlan::triggers("child", child)])
+            }
+            Event::OnBranch(fate) => PipelinePlan::new([job("job-0", *fate)]).on("develop"),
+            Event::Retry => {
+                let pipelines: Vec<_> = world.visible_pipelines(id).map(|it| it.id).collect();
+                let jobs = pipelines
+                    .iter()
+                    .flat_map(|pipeline| world.jobs_of(*pipeline));
+                let failed = jobs.filter(|job| job.status == CiStatus::Failed && !job.is_bridge());
+                if let Some(job) = failed.map(|job| job.id).max() {
+                    // A later attempt may exist.
+                    world.retry_job(job).ok();
+                }
+                return;
+            }
+            Event::Delete => {
+                let ended = world
+                    .visible_pipelines(id)
+                    .filter(|it| it.status.is_terminal());
+                if let Some(oldest) = ended.map(|it| it.id).min() {
+                    world.delete_pipeline(oldest);
+                }
+                return;
+            }
+        };
+        world.push_pipeline(id, plan);
+    });
+}
+
+/// The three exporters.
+struct Ways {
+    daemons: [Daemon; 3],
+    hooks: UnboundedReceiver<Hook>,
+}
+
+impl Ways {
+    async fn deliver(&mut self) {
+        let hooks: Vec<Hook> = waiting(&mut self.hooks);
+        for hook in hooks {
+            deliver(&self.daemons[2], &hook).await;
+        }
+    }
+
+    /// Waits until all show the same, and the truth unless GitLab no longer has all that is known.
+    async fn agree(&self, gitlab: &Handle, has_all: bool) {
+        let truths = gitlab.truth();
+        until("the same from all", async || {
+            let mut pages: Vec<Samples> = Vec::new();
+            for daemon in &self.daemons {
+                pages.push(daemon.scrape().await);
+            }
+            for page in pages.iter().filter(|_| has_all) {
+                equal(page, &truths)?;
+            }
+            let kept: Vec<_> = pages.iter().map(Samples::kept).collect();
+            holds(
+                kept.iter().all(|page| *page == kept[0]),
+                format!("by GraphQL, REST and webhooks: {kept:#?}"),
+            )
+        })
+        .await;
+    }
+}
+
+async fn ends_equally(events: Vec<(usize, Event, u64)>) {
+    let gitlab = start(Options::default()).await.unwrap();
+    gitlab.with(|world| {
+        for project in 0..PROJECTS {
+            let id = world.create_project(&format!("acme/project-{project}"));
+            world.push_pipeline(id, PipelinePlan::new([JobPlan::passes("job-0")]));
+        }
+    });
+    gitlab.advance(Duration::from_mins(10));
+    let watch = "groups: [{path: acme}], refs: [default, develop]";
+    let places = [
+        Place::new(gitlab.url(), watch),
+        Place::new(gitlab.url(), watch),
+        hooked_place(&gitlab, watch),
+    ];
+    places[0].reconfigure("api: rest", "api: graphql");
+    polls_once_an_hour(&places[2]);
+    for place in &places {
+        place.configure_also("classification: {read_logs: false}");
+    }
+    let mut ways = Ways {
+        daemons: [
+            places[0].start().await,
+            places[1].start().await,
+            places[2].start().await,
+        ],
+        hooks: gitlab.hooks(),
+    };
+    for daemon in &ways.daemons {
+        daemon.is_ready().await;
+        past_is_read(daemon).await;
+    }
+    let mut has_all = true;
+    for (project, event, seconds) in &events {
+        has_all &= !matches!(event, Event::Delete);
+        happen(&gitlab, *project, event);
+        for _ in 0..2 {
+            gitlab.advance(Duration::from_secs(*seconds));
+            ways.deliver().await;
+            ways.agree(&gitlab, has_all).await;
+        }
+    }
+    for daemon in ways.daemons {
+        daemon.stop().await;
+    }
+    let [by_graphql, by_rest, by_hooks] = places.each_ref().map(histories);
+    assert!(by_rest.len() >= PROJECTS);
+    for (way, found) in [("GraphQL", by_graphql), ("webhooks", by_hooks)] {
+        same(way, &found, &by_rest);
+    }
+}
+
+type Histories = BTreeMap<(String, String, String), serde_json::Value>;
+
+fn same(way: &str, found: &Histories, by_rest: &Histories) {
+    for (job, history) in by_rest {
+        assert_eq!(found.get(job), Some(history), "{job:?} by {way}");
+    }
+    assert_eq!(found.len(), by_rest.len(), "{way}");
+}
+
+#[test]
+fn the_documents_by_graphql_by_rest_and_by_webhooks_are_equal() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let cases = std::env::var("PROPTEST_CASES").ok();
+    let config = Config {
+        cases: cases.and_then(|it| it.parse().ok()).unwrap_or(CASES),
+        // A case takes seconds.
+        max_shrink_iters: 20,
+        ..Config::default()
+    };
+    let mut runner = TestRunner::new(config);
+    let run = |events| {
+        runtime.block_on(ends_equally(events));
+        Ok(())
+    };
+    runner.run(&events(), run).unwrap();
+}
