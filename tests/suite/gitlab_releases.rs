@@ -6,26 +6,23 @@ use std::fs;
 
 use gitlab_simulator::{Handle, Options, Release, Scenario, start};
 use testkit::daemon::{Place, holds, minutes};
+use testkit::samples::Samples;
 use testkit::truth::{counters_are_true, equal};
 
 use crate::tools::at_root;
 
-/// The lowest release, those with a difference, and the newest of each year.
-const RELEASES: [Release; 10] = [
+/// The lowest release, and the first ones with all that came with their major version.
+const RELEASES: [Release; 6] = [
     Release::new(15, 0),
-    Release::new(15, 1),
     Release::new(15, 5),
-    Release::new(15, 11),
     Release::new(16, 0),
-    Release::new(16, 3),
-    Release::new(16, 11),
     Release::new(17, 0),
     Release::new(18, 0),
     Release::new(19, 0),
 ];
 
 /// Series that tell of this exporter, its requests and its polls.
-const OWN: [&str; 2] = ["job_failure_exporter_", "project_last_"];
+const OWN: [&str; 3] = ["job_failure_exporter_", "project_last_", "process_"];
 
 /// A GitLab of this release that has everything the exporter counts.
 async fn gitlab(release: Release) -> Handle {
@@ -43,21 +40,21 @@ async fn exposed(release: Release) -> BTreeSet<String> {
     let gitlab = gitlab(release).await;
     let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
     place.reconfigure("api: rest", "api: graphql");
+    // Which logs are read first depends on the moment.
+    place.configure_also("classification: {read_logs: false}\n");
     let daemon = place.start().await;
     daemon.is_ready().await;
-    for minute in 1..=4 {
-        gitlab.advance(minutes(1));
+    for step in 1..=2 {
+        gitlab.advance(minutes(2));
         let truths = gitlab.truth();
-        let what = format!("the truth of minute {minute} of GitLab {release}");
+        let what = format!("the truth of step {step} of GitLab {release}");
         daemon.shows(&what, |samples| equal(samples, &truths)).await;
     }
-    let past = |samples: &testkit::samples::Samples| {
-        samples.value("job_failure_exporter_past_projects", &[])
-    };
-    let whole = |samples: &testkit::samples::Samples| {
+    let past = |samples: &Samples| samples.value("job_failure_exporter_past_projects", &[]);
+    let whole = |samples: &Samples| {
         let rejected = samples.sum("job_failure_exporter_records_rejected_total", &[]);
         holds(
-            past(samples) == Some(0.0) && rejected == 0.0,
+            past(samples) == Some(0.0) && rejected < 1.0,
             format!("past {:?}, rejected {rejected}", past(samples)),
         )
     };

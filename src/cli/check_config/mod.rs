@@ -1,5 +1,6 @@
 //! `check-config`: every problem of a configuration, or what it would do.
 
+mod doubts;
 mod effective;
 mod online;
 mod patterns;
@@ -100,7 +101,7 @@ impl Usable {
             warnings.extend(web.map(|it| Entry::about(WEB_FILE, it.to_string())));
             let exposed = config.gitlab.unencrypted_token();
             warnings.extend(exposed.map(|warning| Entry::about("gitlab.url", warning)));
-            warnings.extend(patterns::doubts(config.settings()));
+            warnings.extend(doubts::of(config.settings()));
             let report = Report::of_usable(warnings, lines, config.settings(), online);
             return report.write(console.out);
         }
@@ -109,7 +110,7 @@ impl Usable {
         if let Some(warning) = config.gitlab.unencrypted_token() {
             writeln!(console.err, "warning: {warning}")?;
         }
-        for doubt in patterns::doubts(config.settings()) {
+        for doubt in doubts::of(config.settings()) {
             writeln!(console.err, "warning: {doubt}")?;
         }
         if args.print {

@@ -4,14 +4,6 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::report::Entry;
-use crate::config::{Form, Setting, ValueType, keys};
-
-/// Its expressions are looked for within lines of logs, where anything is possible.
-const OF_LOGS: &str = "classification.rules[].match";
-
-/// The number of an item in the path of a setting.
-static ITEM: LazyLock<Regex> = LazyLock::new(|| pattern(r"\[\d+\]"));
 /// A `*` that repeats a character nobody would repeat: `release/*`, `feature-*`.
 static GLOB_STAR: LazyLock<Regex> = LazyLock::new(|| pattern(r"(^|[^\\])([A-Za-z0-9/_-])\*"));
 /// What regular expressions have and globs over names do not need.
@@ -24,55 +16,6 @@ static REGEX_SIGNS: LazyLock<Regex> =
 )]
 fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a valid pattern")
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Regex,
-    Glob,
-}
-
-/// A warning for each pattern that is probably not what was meant.
-pub(super) fn doubts(settings: &[Setting]) -> Vec<Entry> {
-    let mut doubts = Vec::new();
-    for setting in settings {
-        let is_given = !matches!(&*setting.source, "default" | "preset" | "not set");
-        let Some(kind) = kind_of(&setting.key).filter(|_| is_given) else {
-            continue;
-        };
-        for text in texts(setting) {
-            let doubt = match kind {
-                Kind::Regex => doubt_of_regex(&text),
-                Kind::Glob => doubt_of_glob(&text),
-            };
-            doubts.extend(doubt.map(|doubt| Entry::at(setting, doubt)));
-        }
-    }
-    doubts
-}
-
-fn kind_of(key: &str) -> Option<Kind> {
-    let path = ITEM.replace_all(key, "[]");
-    let mut keys = keys();
-    let key = keys.find(|key| key.path == path && path != OF_LOGS)?;
-    match key.value_type {
-        ValueType::Text(Form { name: "glob", .. }) => Some(Kind::Glob),
-        ValueType::Text(form) if form.name.ends_with("regular expression") => Some(Kind::Regex),
-        _ => None,
-    }
-}
-
-fn texts(setting: &Setting) -> Vec<String> {
-    let value = setting.value.as_deref().filter(|_| !setting.is_hidden());
-    let value = value.and_then(|yaml| serde_yaml::from_str(yaml).ok());
-    match value {
-        Some(serde_json::Value::String(text)) => vec![text],
-        Some(serde_json::Value::Array(items)) => {
-            let texts = items.iter().filter_map(|item| item.as_str());
-            texts.map(str::to_owned).collect()
-        }
-        _ => Vec::new(),
-    }
 }
 
 /// What is odd about a regular expression that must match a whole name, and what was probably meant.
@@ -104,7 +47,7 @@ pub(super) fn doubt_of_regex(text: &str) -> Option<String> {
 }
 
 /// The same of a glob.
-fn doubt_of_glob(text: &str) -> Option<String> {
+pub(super) fn doubt_of_glob(text: &str) -> Option<String> {
     REGEX_SIGNS.is_match(text).then(|| {
         let advice = match as_glob(text) {
             Some(glob) => format!("Write `{glob}`"),

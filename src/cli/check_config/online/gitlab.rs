@@ -1,50 +1,26 @@
 //! GitLab: whether it answers, its version and its APIs, then everything that is asked of it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use ci_history::Timestamp;
-use ci_history::clock::{Clock as _, SystemClock};
 
 use super::finding::{Findings, Level, Part};
 use super::progress::Progress;
 use super::projects::{self, MOST_PROJECTS};
+use super::server_clock::ServerClock;
 use super::token::{self, Purpose};
-use super::{groups, refs, remediation};
+use super::{groups, rate, refs, remediation};
 use crate::config::{Api, Config};
 use crate::daemon::client_for_checks;
-use crate::gitlab::{Client, ErrorKind, NotTold, Project, TransportMetrics};
+use crate::gitlab::{Client, ErrorKind, NotTold, Project};
+use crate::ingest::FEWEST_PROJECTS;
 
 /// The lowest release that tests cover: docs/gitlab-versions.md.
 const LOWEST: (u32, u32) = (15, 0);
 
-/// From so many projects on `gitlab.api: auto` uses GraphQL.
-const FEWEST_FOR_GRAPHQL: usize = 10;
-
 /// Projects of the question that tries GraphQL.
 const TRIED: usize = 5;
-
-/// Remembers GitLab's clock: tokens end by it.
-#[derive(Default)]
-pub(super) struct ServerClock(Mutex<Option<Timestamp>>);
-
-impl TransportMetrics for ServerClock {
-    fn server_date(&self, date: Timestamp) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(date);
-    }
-}
-
-impl ServerClock {
-    /// The time of the last answer, in Unix seconds; this machine's before the first.
-    pub(super) fn now(&self) -> i64 {
-        let date = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = || {
-            let since = SystemClock.now().duration_since(std::time::UNIX_EPOCH);
-            since.map_or(0, |since| since.as_secs().cast_signed())
-        };
-        date.map_or_else(own, Timestamp::unix)
-    }
-}
 
 /// Asks GitLab everything that watching needs. `unreadable` says why there is no token, if one is configured.
 pub(super) async fn check(
@@ -86,14 +62,14 @@ pub(super) async fn check(
     let of_groups = findings.also_about(Part::Group);
     let listed = groups::list(&client, config, kind.as_ref(), &of_groups).await;
     let of_projects = findings.also_about(Part::Project);
-    let names = chosen(config, &listed, &of_projects);
+    let (names, watched) = chosen(config, &listed, &of_projects);
     let seen = projects::look(&client, &config.watch, &names, progress, &of_projects).await;
     let of_refs = findings.also_about(Part::Ref);
     refs::check(&client, &config.watch, &seen, progress, &of_refs).await;
     let ids: Vec<u64> = seen.iter().map(|seen| seen.access.project.id).collect();
-    let watched = listed.len() + config.watch.projects.len();
     let of_graphql = findings.also_about(Part::Graphql);
     graphql(&client, config, (&ids, watched), clock.now(), &of_graphql).await;
+    rate::judge(config, watched, &findings.also_about(Part::Rate));
     let of_remediation = findings.also_about(Part::Remediation);
     remediation::check(config, &seen, progress, &of_remediation).await;
 }
@@ -155,8 +131,12 @@ fn judge_version(version: &str, url: &str, findings: &Findings) {
     }
 }
 
-/// The projects to look at: those that are named, then some of the groups', spread over all.
-fn chosen(config: &Config, listed: &BTreeMap<u64, Project>, findings: &Findings) -> Vec<String> {
+/// The projects to look at: those that are named, then some of the groups', spread over all. And how many are watched.
+fn chosen(
+    config: &Config,
+    listed: &BTreeMap<u64, Project>,
+    findings: &Findings,
+) -> (Vec<String>, usize) {
     let mut names = config.watch.projects.clone();
     let named = names.len();
     names.truncate(MOST_PROJECTS);
@@ -176,7 +156,7 @@ fn chosen(config: &Config, listed: &BTreeMap<u64, Project>, findings: &Findings)
             names.len()
         ));
     }
-    names
+    (names, all)
 }
 
 /// Whether GraphQL tells what moved in these projects, and what follows for `gitlab.api`.
@@ -195,7 +175,7 @@ async fn graphql(
         return findings.ok("not asked: `gitlab.api` is `rest`, one request for each project");
     }
     let ids = &ids[..ids.len().min(TRIED)];
-    let matters = api == Api::Graphql || watched >= FEWEST_FOR_GRAPHQL;
+    let matters = api == Api::Graphql || watched >= FEWEST_PROJECTS;
     let error = match client.moved_pipelines(ids, now).await {
         Ok(moved) if moved.of_projects.is_empty() => {
             "it tells nothing of the projects that REST shows".to_owned()
@@ -205,7 +185,7 @@ async fn graphql(
         }
         Ok(_) => {
             return findings.ok(format!(
-                "it answers. `gitlab.api: auto` uses it from {FEWEST_FOR_GRAPHQL} projects on"
+                "it answers. `gitlab.api: auto` uses it from {FEWEST_PROJECTS} projects on"
             ));
         }
         Err(NotTold::TooMuch(error) | NotTold::Unsupported(error) | NotTold::Failed(error)) => {

@@ -4,7 +4,7 @@
 //! | file | asks |
 //! | --- | --- |
 //! | `gitlab` | GitLab's version and APIs, then the following files |
-//! | `token`, `groups`, `projects`, `refs`, `remediation` | what watching needs of GitLab |
+//! | `token`, `groups`, `projects`, `refs`, `rate`, `remediation` | what watching needs of GitLab |
 //! | `store` | the state directory or the bucket |
 //! | `monitoring` | Prometheus and Alertmanager |
 
@@ -14,8 +14,10 @@ mod groups;
 mod monitoring;
 mod progress;
 mod projects;
+mod rate;
 mod refs;
 mod remediation;
+mod server_clock;
 mod store;
 mod token;
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::finding::{Findings, Level, Note};
-use super::gitlab::ServerClock;
 use super::progress::Progress;
 use super::projects::{Seen, role_name};
+use super::server_clock::ServerClock;
 use super::token::{self, Purpose};
 use crate::config::{Config, Mode};
 use crate::daemon::{acting_gitlab, client_for_checks};

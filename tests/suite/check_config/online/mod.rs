@@ -124,7 +124,7 @@ async fn where_all_is_well_every_part_says_so_and_nothing_is_changed() {
         .passes()
         .says("ok", "gitlab", "GitLab 18.4.0 at http://127.0.0.1")
         .says("ok", "token", "its scopes suffice: read_api")
-        .says("ok", "token", "in 90 days")
+        .says("ok", "token", "in 89 days")
         .says("ok", "token", "a token of the user ann")
         .says(
             "ok",
@@ -133,6 +133,11 @@ async fn where_all_is_well_every_part_says_so_and_nothing_is_changed() {
         )
         .says("ok", "project", "the pipelines of 12 of 12 projects")
         .says("ok", "graphql", "in one request")
+        .says(
+            "ok",
+            "rate",
+            "requests a second are allowed, and 12 projects",
+        )
         .says("ok", "store", "will be created")
         .says("ok", "prometheus", "`prometheus.url` is not set");
     assert_eq!(checked.level("warning"), Vec::<String>::new());
