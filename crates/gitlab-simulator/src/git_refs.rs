@@ -68,12 +68,10 @@ impl World {
         let access = |role: Option<Role>| {
             role.map(|role| json!({ "access_level": role.access_level(), "notification_level": 3 }))
         };
-        match self.accounts.roles.get(&(user, project)) {
-            Some(role) => json!({ "project_access": access(*role), "group_access": null }),
-            None => {
-                let role = self.accounts.role(user, project);
-                json!({ "project_access": null, "group_access": access(role) })
-            }
+        if let Some(role) = self.accounts.roles.get(&(user, project)) {
+            return json!({ "project_access": access(*role), "group_access": null });
         }
+        let role = self.accounts.role(user, project);
+        json!({ "project_access": null, "group_access": access(role) })
     }
 }

@@ -151,8 +151,8 @@ fn judge_alertmanager(told: &AlertmanagerSurvey, findings: &Findings) {
         ));
     } else {
         findings.warn(format!(
-            "{WATCHDOG}, which always fires, has not arrived: Prometheus does not have the rules, or has no `alerting` section \
-             with this Alertmanager"
+            "{WATCHDOG}, which always fires, has not arrived: Prometheus started a minute ago, does not have the rules, or has no \
+             `alerting` section with this Alertmanager"
         ));
     }
 }

@@ -197,7 +197,7 @@ fn nothing_counts(
         ));
     }
     let is_counted = |it: &&PipelineObservation| watch.sources.matches(it.source.as_deref());
-    if on_refs.iter().any(|it| is_counted(&it)) {
+    if on_refs.iter().any(is_counted) {
         return None;
     }
     let sources = on_refs.iter().filter_map(|it| it.source.as_deref());
