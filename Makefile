@@ -17,6 +17,10 @@ export CHAOS_FOR
 export REMEDIATION_FOR
 export REMEDIATION_SEED
 export CHAOS_SEED
+# bench, attack, scale: number of jobs, and another exporter to measure in turn with this one.
+export SCALE_JOBS
+export SCALE_BEFORE
+export SHARDS_PROJECTS
 # bench-rules: CONTRIBUTING.md describes them.
 export BENCH_JOBS
 export BENCH_RULES
@@ -60,6 +64,8 @@ soak: chaos fuzz ## Run the long tests: chaos, fuzzing, and the budgets of reque
 	cargo test --locked --test soak -- retention
 	cargo test --locked --release --test soak -- webhooks
 	cargo test --locked --release --test soak -- attack
+	cargo test --locked --release --test soak -- scale
+	cargo test --locked --release --test soak -- shards
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for some seconds (FUZZ_FOR=20s)
@@ -71,10 +77,9 @@ chaos: ## Kill exporters, break GitLab, S3 and the disk at random, check that no
 	cargo test --locked --test soak -- chaos
 
 .PHONY: bench
-bench: ## Measure counting, loading and scraping against their budgets
-	cargo bench --locked --bench changes
-	cargo bench --locked --bench counting
-	cargo bench --locked --bench exposition
+bench: ## Measure what has a budget, into one table: target/bench.md (SCALE_JOBS=20000, SCALE_BEFORE=/old/job-failure-exporter)
+	@scripts/install-tools.sh test
+	scripts/bench.sh
 
 .PHONY: bench-rules
 bench-rules: ## Measure what the rules and the dashboards cost Prometheus (BENCH_JOBS=2000,20000 BENCH_RULES=/old/alert-rules,alert-rules)

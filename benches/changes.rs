@@ -1,7 +1,7 @@
 //! What one changed job of a ref of 1,000 costs, from the observation to the exposed text: rendering its piece against
 //! rendering its ref.
 //!
-//! `cargo bench --bench changes`. Budget: 100 us a change.
+//! `cargo bench --bench changes`. Budget: 100 us a change, 50 ms for 200 that come at once.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on fails")]
 #![expect(missing_docs, reason = "criterion's macros make undocumented items")]
 #![expect(
@@ -19,6 +19,7 @@ use ci_history::{
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 use job_failure_exporter::metrics::{Build, Exposition, Pieces, Telemetry};
+use testkit::figures::figure;
 
 /// Jobs of the ref.
 const JOBS: u64 = 1000;
@@ -28,6 +29,12 @@ const EXECUTIONS: u64 = 14;
 
 /// Longest time that a change may take.
 const BUDGET: Duration = Duration::from_micros(100);
+
+/// Jobs that end at once.
+const AT_ONCE: u64 = 200;
+
+/// Longest time that they may take, shown once.
+const BUDGET_AT_ONCE: Duration = Duration::from_millis(50);
 
 fn at(seconds: u64) -> Option<Timestamp> {
     Timestamp::from_unix(1_700_000_000 + seconds.cast_signed())
@@ -143,15 +150,28 @@ fn changes(c: &mut Criterion) {
         publish_piece(&exposition, &timeline, &borders, &name, &rules);
     }
     let each = began.elapsed() / u32::try_from(JOBS).unwrap();
-    eprintln!(
-        "one change of a ref of {JOBS} jobs, observed to exposed: {each:.1?} (budget {BUDGET:?})"
-    );
+    let what = format!("one change of a ref of {JOBS} jobs, observed to exposed");
+    figure(&what, format!("{each:.1?}"), format!("{BUDGET:.0?}"));
 
     let began = Instant::now();
     exposition.compress();
     eprintln!(
         "compressing what {JOBS} changes left plain, once: {:.1?}",
         began.elapsed()
+    );
+
+    let ended = (0..AT_ONCE).map(|number| job(EXECUTIONS, number * 5, Status::Success));
+    let ended: Vec<_> = ended.collect();
+    let began = Instant::now();
+    timeline.observe(&running, &ended, &rules, now);
+    let rows = timeline.rows(&rules);
+    exposition.publish(timeline.key.clone(), &rows, &|_, _| None);
+    let at_once = began.elapsed();
+    let what = format!("{AT_ONCE} changes of that ref at once, observed to exposed");
+    figure(
+        &what,
+        format!("{at_once:.1?}"),
+        format!("{BUDGET_AT_ONCE:.0?}"),
     );
 
     let mut group = c.benchmark_group("a change in a ref of 1,000 jobs");
@@ -184,6 +204,7 @@ fn changes(c: &mut Criterion) {
     });
     group.finish();
     assert!(each < BUDGET, "{each:?}");
+    assert!(at_once < BUDGET_AT_ONCE, "{at_once:?}");
 }
 
 criterion_group!(benches, changes);

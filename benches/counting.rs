@@ -3,25 +3,26 @@
 //!
 //! `cargo bench --bench counting`; `BENCH_JOBS` sets the number of jobs (default 20,000).
 #![expect(missing_docs, reason = "criterion's macros make undocumented items")]
-#![expect(
-    clippy::print_stderr,
-    reason = "a figure that criterion does not measure"
-)]
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Instant;
 
 use ci_history::{
     JobObservation, PipelineObservation, Rules, Span, Status, Timeline, TimelineKey, Timestamp,
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use job_failure_exporter::store::{Saved, decode, encode};
+use testkit::figures::{figure, in_turn, ratio};
 
 /// Jobs of one pipeline.
 const JOBS_A_TIMELINE: usize = 40;
 
 /// Executions of each job: more than the window and what is kept beyond it.
 const EXECUTIONS: u64 = 30;
+
+/// Timelines whose observation is timed.
+const OBSERVED: u64 = 50;
 
 fn at(seconds: u64) -> Option<Timestamp> {
     Timestamp::from_unix(1_700_000_000 + seconds.cast_signed())
@@ -108,8 +109,23 @@ fn counting(c: &mut Criterion) {
         .collect();
     if let (Some(before), Some(after)) = (before, resident_bytes()) {
         let each = after.saturating_sub(before) / (count * JOBS_A_TIMELINE);
-        eprintln!("memory: {each} bytes a tracked job, histories only");
+        figure(
+            "memory a job, histories only",
+            format!("{each} bytes"),
+            "2048 bytes",
+        );
     }
+    let observed = (EXECUTIONS * JOBS_A_TIMELINE as u64) as f64;
+    let began = Instant::now();
+    for id in 0..OBSERVED {
+        black_box(timeline(id, &pipelines));
+    }
+    let a_second = observed * OBSERVED as f64 / began.elapsed().as_secs_f64();
+    figure(
+        "executions observed a second, one core",
+        format!("{a_second:.0}"),
+        "200000",
+    );
     let rules = Rules::default();
     let documents: Vec<_> = timelines
         .into_iter()
@@ -123,23 +139,27 @@ fn counting(c: &mut Criterion) {
             encode(&saved, &rules)
         })
         .collect();
+    let parse = || {
+        for document in &documents {
+            black_box(serde_json::from_slice::<serde_json::Value>(document).ok());
+        }
+    };
+    let load = || {
+        for document in &documents {
+            black_box(decode(document).ok());
+        }
+    };
+    let times = ratio(in_turn(5, load, parse));
+    figure(
+        "decoding documents, times parsing their JSON",
+        format!("{times:.2}"),
+        3,
+    );
     let mut group = c.benchmark_group("load");
     group.sample_size(10);
     group.throughput(Throughput::Elements((count * JOBS_A_TIMELINE) as u64));
-    group.bench_function("json alone", |b| {
-        b.iter(|| {
-            for document in &documents {
-                black_box(serde_json::from_slice::<serde_json::Value>(document).ok());
-            }
-        });
-    });
-    group.bench_function("timelines", |b| {
-        b.iter(|| {
-            for document in &documents {
-                black_box(decode(document).ok());
-            }
-        });
-    });
+    group.bench_function("json alone", |b| b.iter(parse));
+    group.bench_function("timelines", |b| b.iter(load));
     group.finish();
 }
 

@@ -1,4 +1,5 @@
-//! A scrape against writing the same bytes to a socket, and what publishing a timeline costs.
+//! A scrape against writing the same bytes to a socket; publishing a timeline against encoding as many samples by the
+//! `prometheus` crate.
 //!
 //! `BENCH_JOBS=200000 cargo bench --bench exposition` for the size that the budget names.
 
@@ -18,6 +19,8 @@ use ci_history::{
 use criterion::{Criterion, criterion_group, criterion_main};
 use http_body::Body as _;
 use job_failure_exporter::metrics::{Build, Exposition, Page, Telemetry};
+use prometheus::{GaugeVec, Opts, Registry, TextEncoder};
+use testkit::figures::{figure, in_turn, ratio};
 
 /// Jobs of one timeline.
 const JOBS: usize = 40;
@@ -150,9 +153,51 @@ fn scrapes(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// As many samples as a timeline has, with the same labels.
+fn registry(samples: usize) -> Registry {
+    let registry = Registry::new();
+    let labels = ["project", "ref", "job_name"];
+    for family in 0..samples.div_ceil(JOBS) {
+        let name = format!("job_family_{family}");
+        let gauges = GaugeVec::new(Opts::new(name, "A family of the same size."), &labels).unwrap();
+        for job in 0..JOBS {
+            let job = format!("integration-tests {job}/{JOBS}");
+            let labels = ["platform/team-0/service-0", "main", &job];
+            gauges
+                .with_label_values(&labels)
+                .set(job.len() as f64 / 7.0);
+        }
+        registry.register(Box::new(gauges)).unwrap();
+    }
+    registry
+}
+
 fn publications(criterion: &mut Criterion) {
     let exposition = exposition(JOBS);
     let rows = timeline(0);
+    let page: Vec<u8> = frames(exposition.snapshot().identity()).flatten().collect();
+    let page = String::from_utf8(page).unwrap();
+    let samples = page
+        .lines()
+        .filter(|line| line.starts_with("job_") && line.contains("{project="));
+    let samples = samples.count();
+    let registry = registry(samples);
+    let encode = || {
+        let text = TextEncoder::new().encode_to_string(&registry.gather());
+        black_box(text.unwrap());
+    };
+    let times = in_turn(
+        101,
+        || publish(black_box(&exposition), black_box(&rows)),
+        encode,
+    );
+    figure(
+        &format!(
+            "figures to shown and compressed text, {samples} samples, times gathering and encoding by `prometheus`"
+        ),
+        format!("{:.2}", ratio(times)),
+        "-",
+    );
     criterion.bench_function(&format!("publish a timeline of {JOBS} jobs"), |bencher| {
         bencher.iter(|| publish(black_box(&exposition), black_box(&rows)));
     });

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use ci_history::{FailureClass, Timestamp};
+use memchr::memmem::Finder;
 
 use super::job_column::JobColumn;
 use super::job_state::{JobFacts, JobState};
@@ -32,6 +33,9 @@ const MOST_WORDS: usize = 8;
 
 /// Characters of a search at most.
 const LONGEST_TEXT: usize = 256;
+
+/// Matching jobs that are held at least, before those beyond the wanted part are left out.
+const HELD: usize = 4096;
 
 impl JobFilter {
     /// Checks the bounds of a search, which each job is compared with.
@@ -135,7 +139,7 @@ impl<T> Selection<T> {
 
 /// Selects a part of the matching jobs.
 ///
-/// Takes time proportional to all jobs, but sorts only the wanted part.
+/// Takes time proportional to all jobs, but holds and sorts little more than the wanted part.
 pub fn select<'a, T>(
     candidates: impl Iterator<Item = Candidate<'a, T>>,
     query: &JobQuery,
@@ -146,37 +150,31 @@ pub fn select<'a, T>(
         now,
         ..
     } = query;
-    let words: Vec<_> = filter
-        .text
-        .split_whitespace()
-        .map(str::to_lowercase)
-        .collect();
-    let (mut tracked, mut states) = (0, [0; JobState::ALL.len()]);
+    let words = words(&filter.text);
+    let finders: Vec<_> = words.iter().map(Finder::new).collect();
+    let (mut tracked, mut states, mut matching) = (0, [0; JobState::ALL.len()], 0);
     let mut names = String::new();
-    let mut chosen: Vec<_> = candidates
-        .inspect(|job| {
-            tracked += 1;
-            for (count, state) in states.iter_mut().zip(JobState::ALL) {
-                *count += usize::from(job.facts.is(state, *now));
-            }
-        })
-        .filter(|job| filter.state.is_none_or(|state| job.facts.is(state, *now)))
-        .filter(|job| {
-            filter
-                .class
-                .is_none_or(|class| job.facts.failure_class == Some(class))
-        })
-        .filter(|job| is_of(job, filter) && has_words(job, &words, &mut names))
-        .collect();
-    let matching = chosen.len();
-    let end = paging.offset.saturating_add(paging.limit);
     let order = |a: &Candidate<'a, T>, b: &Candidate<'a, T>| order(a, b, query);
-    if end < matching {
-        chosen.select_nth_unstable_by(end, order);
-        chosen.truncate(end);
+    let end = paging.offset.saturating_add(paging.limit);
+    let held = end.saturating_mul(2).max(HELD);
+    let mut first = Vec::new();
+    for job in candidates {
+        tracked += 1;
+        for (count, state) in states.iter_mut().zip(JobState::ALL) {
+            *count += usize::from(job.facts.is(state, *now));
+        }
+        if !is_wanted(&job, query) || !has_words(&job, &finders, &mut names) {
+            continue;
+        }
+        matching += 1;
+        first.push(job);
+        if first.len() > held {
+            keep_first(&mut first, end, order);
+        }
     }
-    chosen.sort_unstable_by(order);
-    let part = chosen.into_iter().skip(paging.offset);
+    keep_first(&mut first, end, order);
+    first.sort_unstable_by(order);
+    let part = first.into_iter().skip(paging.offset);
     Selection {
         items: part.map(|job| job.item).collect(),
         matching,
@@ -184,6 +182,27 @@ pub fn select<'a, T>(
         states,
         tracked,
     }
+}
+
+/// The words of a search, as they are compared.
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_lowercase).collect()
+}
+
+/// Leaves out what is not among the first `end`, in any order.
+fn keep_first<T>(jobs: &mut Vec<T>, end: usize, order: impl FnMut(&T, &T) -> Ordering) {
+    if end < jobs.len() {
+        jobs.select_nth_unstable_by(end, order);
+        jobs.truncate(end);
+    }
+}
+
+/// Whether the job has the wanted state and class, and is of the wanted project, ref, track and team.
+fn is_wanted<T>(job: &Candidate<'_, T>, query: &JobQuery) -> bool {
+    let JobFilter { state, class, .. } = &query.filter;
+    state.is_none_or(|state| job.facts.is(state, query.now))
+        && class.is_none_or(|class| job.facts.failure_class == Some(class))
+        && is_of(job, &query.filter)
 }
 
 /// Whether the job is of the wanted project, ref, track and team.
@@ -199,7 +218,7 @@ fn is_of<T>(job: &Candidate<'_, T>, filter: &JobFilter) -> bool {
 }
 
 /// `names` is room for the names of the job, used again for each.
-fn has_words<T>(job: &Candidate<'_, T>, words: &[String], names: &mut String) -> bool {
+fn has_words<T>(job: &Candidate<'_, T>, words: &[Finder<'_>], names: &mut String) -> bool {
     if words.is_empty() {
         return true;
     }
@@ -219,7 +238,8 @@ fn has_words<T>(job: &Candidate<'_, T>, words: &[String], names: &mut String) ->
     } else {
         *names = names.to_lowercase();
     }
-    words.iter().all(|word| names.contains(word.as_str()))
+    let names = names.as_bytes();
+    words.iter().all(|word| word.find(names).is_some())
 }
 
 fn order<T>(a: &Candidate<'_, T>, b: &Candidate<'_, T>, query: &JobQuery) -> Ordering {

@@ -13,6 +13,9 @@ mod remediation;
 mod requests;
 mod retention;
 mod rules;
+mod scale;
+mod scene;
+mod shards;
 mod webhooks;
 
 use std::future::Future;
@@ -30,10 +33,12 @@ fn main() -> ExitCode {
         Some("requests") => on_paused_time(requests::run()),
         Some("retention") => on_threads(retention::run()),
         Some("rules") => on_threads(rules::run()),
+        Some("scale") => on_threads(scale::run()),
+        Some("shards") => on_threads(shards::run()),
         Some("webhooks") => on_threads(webhooks::run()),
         other => {
             eprintln!(
-                "found {other:?}, wanted one of: attack, chaos, remediation, requests, retention, rules, webhooks"
+                "found {other:?}, wanted one of: attack, chaos, remediation, requests, retention, rules, scale, shards, webhooks"
             );
             ExitCode::FAILURE
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use gitlab_simulator::{Handle, Options, Scenario, start};
 
-pub use self::place::{Place, folder};
+pub use self::place::{Place, document_paths, folder};
 pub use self::process::{Daemon, Ran, program};
 pub use self::wait::{PATIENCE, holds, until};
 

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
@@ -29,6 +30,8 @@ pub enum Trouble {
     Silence,
     /// The proxy announces the whole body and sends half of it.
     CutBody,
+    /// The proxy passes the request on after a while.
+    Late(Duration),
 }
 
 #[derive(Default)]
@@ -162,6 +165,9 @@ async fn answer(plan: &Mutex<Plan>, target: &str, request: Request<Incoming>) ->
     }
     if matches!(trouble, Some(Trouble::Silence)) {
         return std::future::pending().await;
+    }
+    if let Some(Trouble::Late(by)) = trouble {
+        tokio::time::sleep(by).await;
     }
     let (status, headers, body) = pass_on(target, request).await;
     let mut response = Response::builder().status(status);

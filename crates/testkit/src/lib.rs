@@ -11,6 +11,9 @@
 //! | [`economy`] | the requests that polling takes in a simulated hour |
 //! | [`usual_hour`] | the requests of an hour of polling once it has settled |
 //! | [`first_start`] | the time and the requests until many new projects are shown |
+//! | [`figures`] | figures for the table of `make bench` |
+//! | [`hook_burst`] | what a burst of webhooks of one pipeline costs |
+//! | [`large_company`] | a company of any size on the simulated GitLab, for exporters of all versions |
 //! | [`promptness`] | the time from a webhook to the scraped metric |
 //! | [`year`] | a simulated year, which shows that the state stays bounded |
 
@@ -28,7 +31,10 @@ pub mod company;
 pub mod daemon;
 pub mod economy;
 pub mod fault_proxy;
+pub mod figures;
 pub mod first_start;
+pub mod hook_burst;
+pub mod large_company;
 pub mod promptness;
 pub mod s3_servers;
 pub mod samples;

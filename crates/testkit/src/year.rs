@@ -1,7 +1,6 @@
 //! A simulated year in which branches and jobs come and go, to show that the state stays bounded.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::time::Duration;
 
 use gitlab_simulator::{JobPlan, Options, PipelinePlan, start};
@@ -77,16 +76,13 @@ async fn measure(day: u64, daemon: &Daemon, place: &Place) -> Size {
         let found = samples.value(&format!("job_failure_exporter_{name}"), &[]);
         format!("{}", found.unwrap()).parse().unwrap()
     };
-    let status = fs::read_to_string(format!("/proc/{}/status", daemon.id())).unwrap();
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let resident = resident.and_then(|line| line.split_whitespace().next());
     Size {
         day,
         timelines: gauge("timelines"),
         jobs: gauge("jobs"),
         series: gauge("series"),
         documents: place.document_paths().len() as u64,
-        kibibytes: resident.unwrap().parse().unwrap(),
+        kibibytes: daemon.resident_bytes() as u64 / 1024,
     }
 }
 

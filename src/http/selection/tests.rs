@@ -135,6 +135,30 @@ fn a_search_is_bounded_in_words_and_bytes() {
 }
 
 #[test]
+fn of_many_jobs_any_part_is_in_order() {
+    let count = 3 * HELD;
+    let names: Vec<String> = (0..count).map(|number| format!("{number:05}")).collect();
+    let facts = JobFacts::default();
+    for offset in [0, 100, HELD, 2 * HELD, 3 * HELD - 50] {
+        // 7919 is prime: in this order, each comes once.
+        let all = (0..count).map(|number| &*names[number * 7919 % count]);
+        let all = all.map(|name| Candidate {
+            project: "group/app",
+            ref_name: "main",
+            track: None,
+            job_name: name,
+            team: None,
+            facts: &facts,
+            item: name,
+        });
+        let paging = Paging { offset, limit: 100 };
+        let page = select(all, &query(JobFilter::default(), paging));
+        assert_eq!(page.items, &names[offset..(offset + 100).min(names.len())]);
+        assert_eq!(page.matching, count);
+    }
+}
+
+#[test]
 fn a_part_beyond_the_end_is_empty() {
     assert!(selected("", false, usize::MAX, 100).items.is_empty());
 }

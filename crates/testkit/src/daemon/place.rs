@@ -16,6 +16,7 @@ use crate::s3_servers::{KEY, SECRET};
 /// A folder with a configuration and a state directory, for consecutive exporters.
 pub struct Place {
     folder: TempDir,
+    program: PathBuf,
     token: String,
     environment: Vec<(&'static str, String)>,
 }
@@ -25,6 +26,7 @@ impl Place {
     pub fn new(gitlab: &str, watch: &str) -> Self {
         let place = Self {
             folder: tempfile::tempdir().unwrap(),
+            program: program(),
             token: DEFAULT_TOKEN.to_owned(),
             environment: Vec::new(),
         };
@@ -61,6 +63,12 @@ impl Place {
     pub fn with_environment(mut self, variables: &[(&'static str, &str)]) -> Self {
         let own = |(name, value): &(&'static str, &str)| (*name, (*value).to_owned());
         self.environment = variables.iter().map(own).collect();
+        self
+    }
+
+    /// Runs another exporter than the one that was built with the tests.
+    pub fn with_program(mut self, program: PathBuf) -> Self {
+        self.program = program;
         self
     }
 
@@ -110,12 +118,7 @@ impl Place {
     }
 
     pub fn document_paths(&self) -> Vec<PathBuf> {
-        let projects = folder(&self.state())
-            .into_iter()
-            .filter(|path| path.is_dir());
-        let files = projects.flat_map(|project| folder(&project));
-        let is_document = |path: &PathBuf| path.extension().is_some_and(|end| end == "json");
-        files.filter(is_document).collect()
+        document_paths(&self.state())
     }
 
     /// The daemon with this configuration and further flags. `under` is a program that executes it.
@@ -141,9 +144,9 @@ impl Place {
     }
 
     fn program(&self, under: &[&str]) -> Command {
-        let program = program();
-        let mut words = under.iter().map(OsStr::new).chain([program.as_os_str()]);
-        let mut command = Command::new(words.next().unwrap_or(program.as_os_str()));
+        let program = self.program.as_os_str();
+        let mut words = under.iter().map(OsStr::new).chain([program]);
+        let mut command = Command::new(words.next().unwrap_or(program));
         command
             .args(words)
             .env_clear()
@@ -176,6 +179,14 @@ impl Place {
         assert_eq!(output.status.code(), Some(1), "{log}");
         log
     }
+}
+
+/// Documents of timelines below a state directory, or a folder that has the objects of a bucket.
+pub fn document_paths(state: &Path) -> Vec<PathBuf> {
+    let projects = folder(state).into_iter().filter(|path| path.is_dir());
+    let files = projects.flat_map(|project| folder(&project));
+    let is_document = |path: &PathBuf| path.extension().is_some_and(|end| end == "json");
+    files.filter(is_document).collect()
 }
 
 /// The entries of a folder, sorted.

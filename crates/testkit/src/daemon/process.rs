@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -98,6 +99,25 @@ impl Daemon {
     /// Process id.
     pub fn id(&self) -> u32 {
         self.process.id().expect("the exporter runs")
+    }
+
+    /// Resident memory.
+    pub fn resident_bytes(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = resident.unwrap().trim().trim_end_matches(" kB");
+        kibibytes.parse::<usize>().unwrap() * 1024
+    }
+
+    /// CPU time so far.
+    pub fn cpu_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
+        // The name of the program, the second field, may have spaces. Times are the 14th and 15th.
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        let fields = fields.split_whitespace().skip(11).take(2);
+        let ticks: u64 = fields.map(|field| field.parse::<u64>().unwrap()).sum();
+        // Linux counts 100 ticks a second for programs.
+        Duration::from_millis(ticks * 10)
     }
 
     /// The log so far.
