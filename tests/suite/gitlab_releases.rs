@@ -103,8 +103,11 @@ async fn every_release_gives_the_same_metrics() {
 }
 
 #[test]
-fn the_docs_name_the_lowest_release_that_is_tested() {
+fn the_docs_name_the_releases_that_are_tested() {
     let page = fs::read_to_string(at_root("docs/gitlab-versions.md")).unwrap();
-    let Release { major, minor } = RELEASES[0];
-    assert!(page.contains(&format!("The lowest release is **{major}.{minor}**")));
+    let names = RELEASES.map(|Release { major, minor }| format!("{major}.{minor}"));
+    assert!(page.contains(&format!("The lowest release is **{}**", names[0])));
+    let (last, others) = names.split_last().unwrap();
+    let sentence = format!("answers as {} and {last}:", others.join(", "));
+    assert!(page.contains(&sentence), "{sentence}");
 }

@@ -167,3 +167,60 @@ fn judge_receivers(alert: &str, Receivers { named, silent }: &Receivers, finding
         findings.ok(format!("{alert} goes to {all}"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::Level;
+    use super::*;
+
+    /// What is said of a Prometheus at this level.
+    fn said(told: &PrometheusSurvey, level: Level) -> Vec<String> {
+        let findings = Findings::about(Part::Prometheus);
+        let shipped = BTreeSet::from(["CIOne".to_owned(), "CITwo".to_owned()]);
+        judge_prometheus(told, &shipped, &findings);
+        let found = findings.list().into_iter();
+        let mut lines = Vec::new();
+        for finding in found.filter(|it| it.level() == level) {
+            let mut line = Vec::new();
+            finding.write(&mut line).unwrap();
+            lines.push(String::from_utf8(line).unwrap());
+        }
+        lines
+    }
+
+    #[test]
+    fn the_shipped_alerts_are_found_in_their_files() {
+        let names = shipped();
+        assert!(names.contains(WATCHDOG) && names.contains("CIJobFailingRepeatedly"));
+    }
+
+    #[test]
+    fn missing_and_failing_rules_an_old_version_and_dropped_series_are_told() {
+        let told = PrometheusSurvey {
+            url: "http://p".to_owned(),
+            version: Some("2.41.0".to_owned()),
+            alert_rules: BTreeSet::from(["CIOne".to_owned(), "Other".to_owned()]),
+            failing: vec![("CIOne".to_owned(), "many-to-many".to_owned())],
+            exporters: 1,
+            jobs: 0,
+        };
+        let warnings = said(&told, Level::Warning).concat();
+        for words in [
+            "older than 2.42",
+            "missing are CITwo",
+            "`metric_relabel_configs`",
+        ] {
+            assert!(warnings.contains(words), "{words}: {warnings}");
+        }
+        let errors = said(&told, Level::Error);
+        assert!(errors[0].contains("CIOne: many-to-many"), "{errors:?}");
+        let told = PrometheusSurvey {
+            version: None,
+            alert_rules: BTreeSet::from(["CIOne".to_owned(), "CITwo".to_owned()]),
+            failing: Vec::new(),
+            jobs: 3,
+            ..told
+        };
+        assert_eq!(said(&told, Level::Warning), Vec::<String>::new());
+    }
+}

@@ -26,3 +26,28 @@ pub(super) fn judge(config: &Config, projects: usize, findings: &Findings) {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::{Level, Part};
+    use super::*;
+    use crate::config::Overrides;
+
+    #[test]
+    fn a_rate_that_is_too_low_is_a_warning() {
+        let overrides = Overrides {
+            groups: vec!["acme".to_owned()],
+            ..Overrides::default()
+        };
+        let mut config = Config::load(None, &overrides, &|_| None).unwrap();
+        let mut level = |rate, projects| {
+            config.gitlab.requests_per_second = rate;
+            let findings = Findings::about(Part::Rate);
+            judge(&config, projects, &findings);
+            findings.list().first().map(|finding| finding.level())
+        };
+        assert_eq!(level(10.0, 1000), Some(Level::Ok));
+        assert_eq!(level(0.5, 1000), Some(Level::Warning));
+        assert_eq!(level(0.5, 0), None);
+    }
+}

@@ -73,31 +73,67 @@ fn judge(directory: &Path, fine: &str, findings: &Findings) {
         ));
     }
     match statvfs(directory) {
-        Ok(space) => judge_space(&space, directory, fine, findings),
+        Ok(found) => Space::of(&found).judge(directory, fine, findings),
         Err(error) => findings.warn(format!("{fine}; its free space is not known: {error}")),
     }
 }
 
-fn judge_space(space: &StatVfs, directory: &Path, fine: &str, findings: &Findings) {
-    let free = space.f_bavail.saturating_mul(space.f_frsize);
-    let (shown, mib) = (directory.display(), free >> 20);
-    if free < NO_SPACE {
-        findings.error(format!(
-            "{shown} has {mib} MiB of free space: saving will fail. Make room"
-        ));
-    } else if free < LITTLE_SPACE {
-        findings.warn(format!("{fine}; {mib} MiB are free, which is little"));
-    } else {
-        findings.ok(format!(
-            "{fine}; {:.1} GiB are free",
-            free as f64 / f64::from(1 << 30)
-        ));
+/// What is left of a file system.
+struct Space {
+    /// In bytes.
+    free: u64,
+    /// Files that can be created; `None` where the file system counts none.
+    files: Option<u64>,
+}
+
+impl Space {
+    fn of(found: &StatVfs) -> Self {
+        Self {
+            free: found.f_bavail.saturating_mul(found.f_frsize),
+            files: (found.f_files > 0).then_some(found.f_favail),
+        }
     }
-    // Some file systems count no files.
-    if space.f_files > 0 && space.f_favail < FEW_FILES {
-        let left = space.f_favail;
-        findings.warn(format!(
-            "{shown} has room for {left} files only; each timeline is one"
-        ));
+
+    fn judge(&self, directory: &Path, fine: &str, findings: &Findings) {
+        let (shown, free) = (directory.display(), self.free);
+        let mib = free >> 20;
+        if free < NO_SPACE {
+            findings.error(format!(
+                "{shown} has {mib} MiB of free space: saving will fail. Make room"
+            ));
+        } else if free < LITTLE_SPACE {
+            findings.warn(format!("{fine}; {mib} MiB are free, which is little"));
+        } else {
+            let gib = free as f64 / f64::from(1 << 30);
+            findings.ok(format!("{fine}; {gib:.1} GiB are free"));
+        }
+        if let Some(left) = self.files.filter(|left| *left < FEW_FILES) {
+            findings.warn(format!(
+                "{shown} has room for {left} files only; each timeline is one"
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::{Level, Part};
+    use super::*;
+
+    #[test]
+    fn little_room_is_a_warning_and_none_an_error() {
+        let levels = |free, files| {
+            let findings = Findings::about(Part::Store);
+            Space { free, files }.judge(Path::new("/state"), "it can be written", &findings);
+            let levels = findings.list().into_iter().map(|it| it.level());
+            levels.collect::<Vec<_>>()
+        };
+        assert_eq!(levels(LITTLE_SPACE, None), [Level::Ok]);
+        assert_eq!(levels(LITTLE_SPACE - 1, Some(FEW_FILES)), [Level::Warning]);
+        assert_eq!(levels(NO_SPACE - 1, None), [Level::Error]);
+        assert_eq!(
+            levels(LITTLE_SPACE, Some(FEW_FILES - 1)),
+            [Level::Ok, Level::Warning]
+        );
     }
 }

@@ -105,6 +105,21 @@ async fn groups_are_told_with_their_projects_and_useless_excludes() {
 }
 
 #[tokio::test]
+async fn a_shard_without_a_project_is_told() {
+    let gitlab = gitlab().await;
+    let id = gitlab.with(|world| project(world, "acme/app", "main", "push"));
+    let place = place(&gitlab, "groups: [{path: acme}]");
+    for shard in ["1/2", "2/2"] {
+        let checked = Checked::with(&place, &["--shard", shard]).await;
+        if ci_history::Shard::parse(shard).unwrap().owns(id) {
+            checked.passes().is_content_with("group");
+        } else {
+            checked.says("warning", "group", "none of the 1 projects is of the shard");
+        }
+    }
+}
+
+#[tokio::test]
 async fn ref_patterns_that_match_nothing_are_told_with_what_was_meant() {
     let gitlab = gitlab().await;
     gitlab.with(|world| {
