@@ -196,6 +196,8 @@ mod tests {
         }
     }
 
+    const NOW: i64 = 100 * DAY;
+
     /// The findings of a token with these scopes that ends in so many days.
     fn judged(scopes: &[&str], days: i64, purpose: Purpose) -> String {
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
@@ -203,11 +205,11 @@ mod tests {
             user: Ok(user("ann", false)),
             facts: Ok(TokenFacts {
                 scopes,
-                expires_at: Timestamp::from_unix(days * DAY),
+                expires_at: Timestamp::from_unix(NOW + days * DAY),
             }),
         };
         let findings = Findings::about(Part::Token);
-        judge(&told, purpose, 0, &findings);
+        judge(&told, purpose, NOW, &findings);
         let mut text = Vec::new();
         for finding in findings.list() {
             finding.write(&mut text).unwrap();
