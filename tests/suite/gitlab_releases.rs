@@ -40,10 +40,6 @@ async fn exposed(release: Release) -> BTreeSet<String> {
     let gitlab = gitlab(release).await;
     let place = Place::new(gitlab.url(), "groups: [{path: acme}]");
     place.reconfigure("api: rest", "api: graphql");
-    place.reconfigure(
-        "interval: 100ms, idle_interval: 100ms",
-        "interval: 300ms, idle_interval: 300ms",
-    );
     // Which logs are read first depends on the moment.
     place.configure_also("classification: {read_logs: false}\n");
     let daemon = place.start().await;
