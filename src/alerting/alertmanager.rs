@@ -8,9 +8,38 @@ use super::asker::Asker;
 use super::client::{AskError, Client, ClientError, unix};
 use super::labels::Labels;
 use super::links::Annotations;
+use super::routes::Routing;
+use super::survey::{AlertmanagerSurvey, Receivers};
 use crate::base::server_access::ServerAccess;
 
 pub(super) struct Alertmanager(Client);
+
+/// Shipped alerts whose receivers a survey tells, with their severities.
+const SURVEYED: [(&str, &str); 2] = [
+    ("CIWatchdog", "none"),
+    ("CIJobFailingRepeatedly", "warning"),
+];
+
+/// `GET /api/v2/status`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ServerStatus {
+    #[serde(default)]
+    version_info: Option<VersionInfo>,
+    #[serde(default)]
+    config: Option<LoadedConfig>,
+}
+
+#[derive(Deserialize)]
+struct VersionInfo {
+    version: String,
+}
+
+/// The configuration in force, without its secrets.
+#[derive(Deserialize)]
+struct LoadedConfig {
+    original: String,
+}
 
 /// An alert as Alertmanager has it.
 #[derive(Debug, Deserialize)]
@@ -91,6 +120,22 @@ impl Alertmanager {
         self.0.url()
     }
 
+    /// What it is, and who would receive alerts of ours.
+    pub(super) async fn survey(&self) -> Result<AlertmanagerSurvey, AskError> {
+        let asking = async {
+            let status: ServerStatus = self.0.get("api/v2/status", &[]).await?;
+            let alerts = self.ask().await?.alerts;
+            let config = status.config.map(|config| config.original);
+            Ok(AlertmanagerSurvey {
+                url: self.url(),
+                version: status.version_info.map(|info| info.version),
+                receivers: surveyed(config.as_deref().unwrap_or_default()),
+                alerts: alerts.into_iter().map(|alert| alert.labels).collect(),
+            })
+        };
+        self.0.in_time(asking).await
+    }
+
     /// All alerts, and the silences on them.
     pub(super) async fn routed(&self) -> Result<Routed, AskError> {
         self.0.in_time(self.ask()).await
@@ -104,6 +149,18 @@ impl Alertmanager {
         }
         Ok(Routed::of(alerts, silences))
     }
+}
+
+/// The receivers of some shipped alerts by this configuration.
+fn surveyed(config: &str) -> Result<Vec<(&'static str, Receivers)>, String> {
+    let routing = Routing::read(config)?;
+    let mut all = Vec::new();
+    for (name, severity) in SURVEYED {
+        let labels = [("alertname", name), ("severity", severity)];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        all.push((name, routing.receivers(&Labels::from(labels))?));
+    }
+    Ok(all)
 }
 
 impl Routed {

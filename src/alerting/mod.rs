@@ -4,6 +4,7 @@
 //! ```text
 //! Servers::overview()    -> Overview { alerts }
 //! Servers::ask(job, now) -> Report { thresholds, alerts, conclusions }
+//! Servers::survey()      -> Survey { versions, rules, routes }
 //! Monitor                the same for the readers of pages, with few requests
 //! ```
 
@@ -20,7 +21,9 @@ mod links;
 mod monitor;
 mod prometheus;
 mod report;
+mod routes;
 mod servers;
+mod survey;
 mod thresholds;
 
 pub use self::alertmanager::{Delivery, Silence};
@@ -30,4 +33,5 @@ pub use self::labels::{JobLabels, Labels};
 pub use self::monitor::Monitor;
 pub use self::report::{Alert, AlertState, Overview, Report, ServerReport};
 pub use self::servers::Servers;
+pub use self::survey::{AlertmanagerSurvey, PrometheusSurvey, Receivers, Survey};
 pub use self::thresholds::{Check, Threshold};

@@ -6,6 +6,7 @@ use super::asker::Asker;
 use super::client::{AskError, Client, ClientError, optional_unix, unix};
 use super::labels::{JobLabels, Labels, label, quoted};
 use super::links::Annotations;
+use super::survey::PrometheusSurvey;
 use crate::base::server_access::ServerAccess;
 
 pub(super) struct Prometheus(Client);
@@ -71,6 +72,11 @@ struct RuleGroup {
 }
 
 #[derive(Deserialize)]
+struct BuildData {
+    version: String,
+}
+
+#[derive(Deserialize)]
 struct QueryData {
     result: Vec<Series>,
 }
@@ -109,6 +115,35 @@ impl Prometheus {
     pub(super) async fn query(&self, query: &str) -> Result<Vec<Series>, AskError> {
         let answer: Envelope<QueryData> = self.0.get("api/v1/query", &[("query", query)]).await?;
         Ok(answer.data.result)
+    }
+
+    /// What it is, and whether it knows of us.
+    pub(super) async fn survey(&self) -> Result<PrometheusSurvey, AskError> {
+        let rules = self.rules().await?;
+        let asking = async {
+            let build = self.0.get("api/v1/status/buildinfo", &[]).await;
+            let build: Option<Envelope<BuildData>> = build.ok();
+            Ok(PrometheusSurvey {
+                url: self.url(),
+                version: build.map(|build| build.data.version),
+                alert_rules: rules.iter().map(|rule| rule.name.clone()).collect(),
+                failing: failing(&rules),
+                exporters: self.count("job_failure_exporter_build_info").await?,
+                jobs: self.count("job_consecutive_failures").await?,
+            })
+        };
+        self.in_time(asking).await
+    }
+
+    /// The number of series of this name.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "`as` saturates, and a count is not negative"
+    )]
+    async fn count(&self, name: &str) -> Result<usize, AskError> {
+        let series = self.query(&format!("count({name})")).await?;
+        Ok(series.first().map_or(0, |series| series.value() as usize))
     }
 
     /// Why the rules say nothing of the job, and what to do.
@@ -153,6 +188,17 @@ impl Prometheus {
             "Prometheus has no series of this job: {why}."
         )))
     }
+}
+
+/// The rules about series of ours that fail, with their errors.
+fn failing(rules: &[AlertRule]) -> Vec<(String, String)> {
+    let ours = ["ci_", "job_", "ci:"];
+    let is_ours = |rule: &&AlertRule| ours.iter().any(|part| rule.query.contains(part));
+    let failing = rules.iter().filter(|rule| !rule.last_error.is_empty());
+    failing
+        .filter(is_ours)
+        .map(|rule| (rule.name.clone(), rule.last_error.clone()))
+        .collect()
 }
 
 impl AlertRule {

@@ -14,6 +14,7 @@ use super::levels::{Owner, written_query};
 use super::links::{alertmanager_of, silence_of_job};
 use super::prometheus::{AlertRule, Prometheus};
 use super::report::{Overview, Report, ServerReport};
+use super::survey::Survey;
 use super::thresholds::{Threshold, checks};
 use crate::base::server_access::ServerAccess;
 
@@ -120,6 +121,23 @@ impl Servers {
         report.thresholds = known.thresholds;
         conclude_on_alerts(&mut report, rules.map(Vec::as_slice), now);
         report
+    }
+
+    /// Asks what the servers are and whether what is shipped is at work.
+    pub async fn survey(&self) -> Survey {
+        let prometheus = async {
+            let survey = self.prometheus.as_ref()?.survey().await;
+            Some(survey.map_err(|error| error.to_string()))
+        };
+        let alertmanager = async {
+            let survey = self.alertmanager.as_ref()?.survey().await;
+            Some(survey.map_err(|error| error.to_string()))
+        };
+        let (prometheus, alertmanager) = tokio::join!(prometheus, alertmanager);
+        Survey {
+            prometheus,
+            alertmanager,
+        }
     }
 
     async fn rules(&self) -> Shared<Vec<AlertRule>> {

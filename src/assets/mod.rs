@@ -22,3 +22,8 @@ pub use self::options::Options;
 pub use self::receivers::check as check_receiver;
 pub use self::rule_labels::check as check_rule_label;
 pub use self::thresholds::{ThresholdProblems, Thresholds};
+
+/// The shipped files of rules, as they are before addresses and thresholds are set.
+pub fn rule_texts() -> impl Iterator<Item = &'static str> {
+    embedded::RULES.iter().map(|file| file.text)
+}

@@ -38,6 +38,10 @@ pub enum Endpoint {
     Schedule,
     /// `GET /user`.
     User,
+    /// `GET /projects/:id/repository/branches`, and one of them.
+    Branches,
+    /// `GET /projects/:id/repository/tags`.
+    Tags,
     /// `GET /projects/:id/deployments`.
     Deployments,
     /// `POST /projects/:id/jobs/:id/retry`.

@@ -1,7 +1,9 @@
 //! The command line: the daemon's flags, named as other exporters name theirs, and the commands.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use ci_history::duration;
 use clap::{Args, Parser, Subcommand};
 
 use super::assets::AssetsArgs;
@@ -90,10 +92,13 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Prints every problem and exits with 1, or prints what would be watched and exits with 0.
-GitLab is not asked.
+Without --online no server is asked. With it, GitLab, the store, Prometheus and Alertmanager are: what is not as the
+exporter needs it is an error and makes the exit code 1. Nothing is changed. Of many projects 50 are looked at, with two
+requests each.
 
 Examples:
   job-failure-exporter check-config /etc/job-failure-exporter/config.yml
+  job-failure-exporter check-config --online config.yml
   job-failure-exporter check-config --print config.yml | grep -v '# default$'
   job-failure-exporter check-config --json config.yml | jq '.problems[].message'")]
 pub struct CheckConfigArgs {
@@ -106,6 +111,12 @@ pub struct CheckConfigArgs {
     /// Print problems, warnings, the summary and the values in force as one JSON object.
     #[arg(long, conflicts_with = "print")]
     pub json: bool,
+    /// Ask the servers too: token, rights, projects, refs, the store, Prometheus and Alertmanager.
+    #[arg(long, conflicts_with = "print")]
+    pub online: bool,
+    /// Longest time for asking the servers.
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration::parse, requires = "online")]
+    pub timeout: Duration,
     /// The daemon's flags, checked together with the file.
     #[command(flatten)]
     pub config: ConfigArgs,

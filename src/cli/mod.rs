@@ -54,7 +54,9 @@ pub async fn run(
             start_log::tell(&config, cli.config.config_file.as_deref());
             return Box::pin(run_daemon(config, cli.config)).await;
         }
-        Some(Command::CheckConfig(args)) => return Ok(check_config::run(&args, env, console)?),
+        Some(Command::CheckConfig(args)) => {
+            return Ok(Box::pin(check_config::run(&args, env, console)).await?);
+        }
         Some(Command::Backfill(args)) => {
             let config = load(&args.config, env)?;
             logging::start(log, env);

@@ -44,6 +44,16 @@ pub struct JobSelector {
 }
 
 impl Pattern {
+    /// As it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it matches the whole text.
+    pub fn matches(&self, text: &str) -> bool {
+        self.regex.is_match(text)
+    }
+
     /// The error says in one line what is wrong.
     pub(super) fn parse(budget: &RegexBudget, text: &str) -> Result<Self, String> {
         // `$` and `(?s)`: the whole text, line breaks included.
@@ -131,6 +141,11 @@ impl RefSelector {
         }
         let is_merge_request = self.merge_requests && ref_name.starts_with(MERGE_REQUEST_REFS);
         is_default || is_merge_request || any_matches(&self.patterns, ref_name)
+    }
+
+    /// The regular expressions; `default` and the merge requests are none.
+    pub fn patterns(&self) -> &[Pattern] {
+        &self.patterns
     }
 
     /// Whether the default branch is watched, whatever its name.

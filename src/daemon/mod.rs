@@ -42,7 +42,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-pub use self::client::client;
+pub use self::client::{acting_gitlab, client, client_for_checks};
 pub use self::error::DaemonError;
 use self::generation::{Generation, Process};
 use self::gitlab_clock::GitLabClock;

@@ -290,7 +290,7 @@ fn pipelines_endpoint<'a>(
     call.built(builder.build())
 }
 
-fn name_or_id(text: &str) -> NameOrId<'_> {
+pub(super) fn name_or_id(text: &str) -> NameOrId<'_> {
     text.parse()
         .map_or_else(|_| NameOrId::from(text), NameOrId::Id)
 }

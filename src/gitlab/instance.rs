@@ -37,16 +37,16 @@ impl TokenFacts {
     }
 }
 
-/// `GET /metadata`, which the `gitlab` crate lacks.
-struct GetMetadata;
+/// `GET /metadata`, or `GET /version` of before GitLab 15.2. The `gitlab` crate lacks both.
+struct GetVersion(&'static str);
 
-impl GitlabEndpoint for GetMetadata {
+impl GitlabEndpoint for GetVersion {
     fn method(&self) -> Method {
         Method::GET
     }
 
     fn endpoint(&self) -> Cow<'static, str> {
-        "metadata".into()
+        self.0.into()
     }
 }
 
@@ -61,7 +61,15 @@ impl Client {
     /// GitLab's version, such as `18.4.0-ee`.
     pub async fn version(&self) -> Result<String, Error> {
         let call = self.call(Endpoint::Metadata, "GitLab's version".to_owned());
-        Ok(call.one::<Version>(&GetMetadata).await?.0)
+        match call.one::<Version>(&GetVersion("metadata")).await {
+            Err(error) if error.is_not_found() => {
+                // Any GitLab knows it. Of both refusals the first one tells more.
+                let version = call.one::<Version>(&GetVersion("version")).await;
+                version.map_err(|_| error)
+            }
+            answer => answer,
+        }
+        .map(|Version(version)| version)
     }
 
     /// Whether a refusal to list pipelines comes from CI/CD being switched off in the project, where

@@ -7,6 +7,7 @@
 //! The `gitlab` crate gives the endpoints and the traits they are asked through. The transport below them
 //! is our own, as the crate's client has no timeouts and does not start while GitLab is down.
 
+mod access;
 mod actions;
 mod answer;
 mod breaker;
@@ -43,6 +44,7 @@ mod validate;
 pub mod webhook;
 mod wire;
 
+pub use access::{GitRef, ProjectAccess, TokenUser};
 pub use actions::Attempt;
 pub use client::{Client, Order, PipelineQuery};
 pub use downstream::{Bridge, Downstream};

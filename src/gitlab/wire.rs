@@ -250,6 +250,30 @@ shapes! {
         builds_access_level,
         /// Deprecated in favour of `builds_access_level`.
         jobs_enabled,
+        /// Only on the single project.
+        permissions: Value<'a, Permissions<'a>>,
+    }
+
+    /// The roles of the token's user in a project and in its groups.
+    Permissions {
+        project_access: Value<'a, Access<'a>>,
+        group_access: Value<'a, Access<'a>>,
+    }
+
+    /// A role, or `null`.
+    Access { access_level }
+
+    /// `GET /user`.
+    Account { id, username, bot }
+
+    /// An element of `GET /projects/:id/repository/branches` or `../tags`, or the single branch.
+    GitRef {
+        name,
+        protected,
+        /// Only on branches.
+        can_push,
+        /// Only on branches.
+        developers_can_merge,
     }
 
     /// `GET /personal_access_tokens/self`.

@@ -9,7 +9,7 @@ pub(super) const DISCOVERY_INTERVAL: Duration = Duration::from_mins(10);
 pub(super) const FIRST_SIZE: usize = 50;
 
 /// With fewer projects, listing each one costs less than a sweep.
-pub(super) const FEWEST_PROJECTS: usize = 10;
+pub const FEWEST_PROJECTS: usize = 10;
 
 /// Longest time that a project relies on sweeps. Then it is listed by itself, which shows whether the token may read it.
 pub(super) const LISTED_ANYWAY: Duration = Duration::from_hours(3);

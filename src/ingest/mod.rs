@@ -49,6 +49,7 @@ pub use events::{
     ScheduleSight, SweepReport,
 };
 pub use hints::{PollHint, Waker};
+pub use intervals::FEWEST_PROJECTS;
 pub use needed_rate::{NeededRate, USUAL_ACTIVE_SHARE, too_slow};
 pub use poller::Poller;
 pub use reader::Reader;

@@ -5,9 +5,9 @@ mod faults;
 mod moving;
 mod pages;
 mod proxies;
-mod scripted;
+pub(crate) mod scripted;
 mod secrecy;
-mod tls;
+pub(crate) mod tls;
 mod token;
 
 use std::sync::{Arc, Mutex};

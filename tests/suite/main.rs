@@ -27,6 +27,7 @@ mod end_to_end;
 mod explained;
 mod failure_facts;
 mod gitlab_adapter;
+mod gitlab_releases;
 mod http_page;
 mod http_server;
 mod http_serving;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use strum::IntoStaticStr;
 
+use super::moment::Moment;
+
 /// A user's rights in a project, ascending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "GitLab's own words, documented there")]
@@ -15,6 +17,19 @@ pub enum Role {
     Owner,
 }
 
+impl Role {
+    /// GitLab's number of the role.
+    pub(super) fn access_level(self) -> u64 {
+        match self {
+            Self::Guest => 10,
+            Self::Reporter => 20,
+            Self::Developer => 30,
+            Self::Maintainer => 40,
+            Self::Owner => 50,
+        }
+    }
+}
+
 /// What a token may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
@@ -23,6 +38,8 @@ pub enum Scope {
     Api,
     /// Only `GET`.
     ReadApi,
+    /// Only its user and itself.
+    ReadUser,
 }
 
 /// A person, or the bot of a project access token.
@@ -45,6 +62,8 @@ pub struct Token {
     pub user: u64,
     /// What it may be used for.
     pub scopes: Vec<Scope>,
+    /// When it ends. Without it GitLab tells an end after 90 days and refuses nothing.
+    pub expires_at: Option<Moment>,
 }
 
 /// Users, tokens and roles of an instance.

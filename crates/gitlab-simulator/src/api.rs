@@ -11,7 +11,8 @@ use super::lookup::View;
 use super::paging::Page;
 use super::params::Params;
 use super::query::Query;
-use super::reply::Reply;
+use super::release::Release;
+use super::reply::{Content, Reply};
 use super::world::World;
 use super::write_api::{WriteRoute, perform};
 
@@ -27,11 +28,15 @@ enum Route {
     Schedules(String),
     Schedule(String, String),
     Deployments(String),
+    Branches(String),
+    Branch(String, String),
+    Tags(String),
     Job(String, String),
     Trace(String, String),
     File(String, String),
     Token,
     Metadata,
+    Version,
     User,
     Write(WriteRoute),
 }
@@ -58,6 +63,11 @@ pub(super) fn answer(
         };
     };
     let endpoint = route.endpoint();
+    let release = world.settings.release;
+    if !release.has_route(endpoint) {
+        let reply = Reply::no_route();
+        return Answer { endpoint, reply };
+    }
     let reply = match route {
         Route::Write(route) => perform(world, &route, params, token.user),
         route => {
@@ -65,7 +75,10 @@ pub(super) fn answer(
             reply(world, route, &params.query, &url, token)
         }
     };
-    let reply = reply.unwrap_or_else(|refusal| refusal);
+    let mut reply = reply.unwrap_or_else(|refusal| refusal);
+    if let Content::Json(answer) = &mut reply.content {
+        release.prune(endpoint, answer);
+    }
     Answer { endpoint, reply }
 }
 
@@ -111,9 +124,15 @@ impl Route {
                 Self::Schedule(own(id), own(sid))
             }
             ("GET", ["projects", id, "deployments"]) => Self::Deployments(own(id)),
+            ("GET", ["projects", id, "repository", "branches"]) => Self::Branches(own(id)),
+            ("GET", ["projects", id, "repository", "branches", name]) => {
+                Self::Branch(own(id), own(name))
+            }
+            ("GET", ["projects", id, "repository", "tags"]) => Self::Tags(own(id)),
             ("GET", ["projects", id, "jobs", jid]) => Self::Job(own(id), own(jid)),
             ("GET", ["personal_access_tokens", "self"]) => Self::Token,
-            ("GET", ["metadata" | "version"]) => Self::Metadata,
+            ("GET", ["metadata"]) => Self::Metadata,
+            ("GET", ["version"]) => Self::Version,
             ("GET", ["user"]) => Self::User,
             ("POST", path) => Self::Write(WriteRoute::parse(path)?),
             _ => return None,
@@ -136,7 +155,11 @@ impl Route {
             Self::File(..) => "GET /projects/:id/repository/files/:path/raw",
             Self::Write(route) => route.endpoint(),
             Self::Token => "GET /personal_access_tokens/self",
+            Self::Branches(_) => "GET /projects/:id/repository/branches",
+            Self::Branch(..) => "GET /projects/:id/repository/branches/:name",
+            Self::Tags(_) => "GET /projects/:id/repository/tags",
             Self::Metadata => "GET /metadata",
+            Self::Version => "GET /version",
             Self::User => "GET /user",
         }
     }
@@ -156,7 +179,9 @@ fn reply(
     match route {
         Route::Project(id) => {
             let project = view.project(&id)?;
-            Ok(Reply::ok(world.project_payload(project, false)))
+            let mut payload = world.project_payload(project, false);
+            payload["permissions"] = world.permissions(token.user, project.id);
+            Ok(Reply::ok(payload))
         }
         Route::GroupProjects(id) => {
             let group = view.group(&id)?;
@@ -207,6 +232,23 @@ fn reply(
             let payload = |(job, pipeline)| world.deployment_payload(job, pipeline);
             Ok(paged(rows, query, url, payload))
         }
+        Route::Branches(id) => {
+            let project = view.code(&id)?;
+            let payload = |name: String| world.branch_payload(token.user, project, &name);
+            Ok(paged(world.ref_names(project, false), query, url, payload))
+        }
+        Route::Branch(id, name) => {
+            let project = view.code(&id)?;
+            if !world.ref_names(project, false).contains(&name) {
+                return Err(Reply::not_found("Branch"));
+            }
+            Ok(Reply::ok(world.branch_payload(token.user, project, &name)))
+        }
+        Route::Tags(id) => {
+            let project = view.code(&id)?;
+            let payload = |name: String| world.tag_payload(project, &name);
+            Ok(paged(world.ref_names(project, true), query, url, payload))
+        }
         Route::Job(id, jid) => {
             let (job, pipeline) = view.build(&id, &jid)?;
             Ok(Reply::ok(world.job_payload(job, pipeline)))
@@ -221,8 +263,9 @@ fn reply(
             let file = file.ok_or_else(|| Reply::not_found("File"))?;
             Ok(Reply::text(StatusCode::OK, file))
         }
+        Route::Token if !world.settings.release.tells_own_token() => Err(Reply::unauthorized()),
         Route::Token => Ok(Reply::ok(world.token_payload(token))),
-        Route::Metadata => Ok(Reply::ok(metadata())),
+        Route::Metadata | Route::Version => Ok(Reply::ok(metadata(world.settings.release))),
         Route::User => Ok(Reply::ok(world.own_user_payload(token.user))),
         Route::Write(_) => Err(Reply::no_route()),
     }
@@ -266,9 +309,9 @@ fn paged<T>(rows: Vec<T>, query: &Query, url: &str, payload: impl Fn(T) -> Value
 }
 
 /// The answer of `GET /metadata`.
-pub(super) fn metadata() -> Value {
+pub(super) fn metadata(release: Release) -> Value {
     json!({
-        "version": "18.4.0",
+        "version": release.to_string(),
         "revision": "0123456789a",
         "kas": { "enabled": false, "externalUrl": null, "version": null },
         "enterprise": false,

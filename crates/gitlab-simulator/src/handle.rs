@@ -16,6 +16,7 @@ use super::faults::Faults;
 use super::ledger::Action;
 use super::moment::Moment;
 use super::pace::{Pace, SimulatedClock};
+use super::release::Release;
 use super::replica::Replica;
 use super::scenario::Scenario;
 use super::server;
@@ -44,6 +45,8 @@ pub struct Options {
     pub seed: u64,
     /// Start and speed of simulated time.
     pub pace: Pace,
+    /// The release of GitLab to answer as.
+    pub release: Release,
     /// Receiver of webhooks; `None` sends none.
     pub hooks: Option<HookTarget>,
 }
@@ -58,6 +61,7 @@ impl Default for Options {
             scenario: None,
             seed: 1,
             pace: Pace::still(Moment::from_unix(DEFAULT_START)),
+            release: Release::default(),
             hooks: None,
         }
     }
@@ -88,6 +92,11 @@ pub async fn start(options: Options) -> io::Result<Handle> {
     let url = format!("http://{address}{prefix}");
     let mut world = World::new(options.pace.start, options.seed);
     world.base_url.clone_from(&url);
+    world.settings_mut().release = options.release;
+    let mut faults = Faults::none(options.seed);
+    let unknown = options.release.unknown_to_graphql();
+    unknown.for_each(|name| faults.graphql.forget(name));
+    faults.graphql.lists_no_children = !options.release.lists_children();
     let scopes = [Scope::Api, Scope::ReadApi];
     world.add_token(&options.token, Accounts::OWNER, &scopes);
     if let Some(target) = options.hooks {
@@ -101,7 +110,7 @@ pub async fn start(options: Options) -> io::Result<Handle> {
     }
     let shared: Shared = Arc::new(Mutex::new(State {
         world,
-        faults: Faults::none(options.seed),
+        faults,
         clock: SimulatedClock::start(options.pace),
         token: options.token.clone(),
         prefix,

@@ -78,6 +78,19 @@ impl Incoming {
     /// The token of a request for REST, or GitLab's refusal.
     pub(super) fn authenticate(&self, world: &World) -> Result<Token, Reply> {
         let token = self.token(world).ok_or_else(Reply::unauthorized)?;
+        if token.expires_at.is_some_and(|end| end <= world.now()) {
+            return Err(Reply::token_expired());
+        }
+        let reads = token.scopes.iter().any(|scope| *scope != Scope::ReadUser);
+        let ends = [
+            "/user",
+            "/personal_access_tokens/self",
+            "/metadata",
+            "/version",
+        ];
+        if !reads && !ends.iter().any(|end| self.path.ends_with(end)) {
+            return Err(Reply::insufficient_scope());
+        }
         if self.writes() && !token.scopes.contains(&Scope::Api) {
             return Err(Reply::insufficient_scope());
         }
@@ -86,7 +99,11 @@ impl Incoming {
 
     /// The token of a request for GraphQL, or GitLab's refusal.
     pub(super) fn authenticate_query(&self, world: &World) -> Result<Token, Reply> {
-        let reads = |token: &&Token| !token.scopes.is_empty();
+        let now = world.now();
+        let reads = |token: &&Token| {
+            token.scopes.iter().any(|scope| *scope != Scope::ReadUser)
+                && token.expires_at.is_none_or(|end| end > now)
+        };
         let token = self.token(world).filter(reads).cloned();
         token.ok_or_else(|| Reply::graphql_error(StatusCode::UNAUTHORIZED, "Invalid token"))
     }

@@ -14,7 +14,7 @@
 //! | users | `accounts`, `rights` |
 //! | webhooks | `hooks`, `delivery` |
 //! | requests | `server`, `incoming`, `params`, `query`, `api`, `write_api`, `lookup`, `graphql`, `control` |
-//! | answers | `reply`, `listing`, `paging`, `payload`, `user_payload`, `response`, `replica` |
+//! | answers | `reply`, `listing`, `paging`, `payload`, `user_payload`, `git_refs`, `release`, `response`, `replica` |
 //! | faults | `fault`, `faults`, `write_faults`, `graphql_faults`, `rate_limit`, `damage` |
 //! | running it | `handle`, `state`, `pace` |
 
@@ -31,6 +31,7 @@ mod deployments;
 mod entity;
 mod fault;
 mod faults;
+mod git_refs;
 mod graphql;
 mod graphql_faults;
 mod handle;
@@ -52,6 +53,7 @@ mod processing;
 mod query;
 mod rate_limit;
 mod recovery;
+mod release;
 mod replica;
 mod reply;
 mod response;
@@ -88,6 +90,7 @@ pub use ledger::{Action, ActionKind};
 pub use moment::Moment;
 pub use pace::Pace;
 pub use plan::{Ending, JobPlan, PipelinePlan, Trigger};
+pub use release::Release;
 pub use retry::RetryRefused;
 pub use scenario::{SCENARIOS, Scenario};
 pub use settings::Settings;

@@ -22,12 +22,23 @@ impl<'a> View<'a> {
             .ok_or_else(|| Reply::not_found("Project"))
     }
 
+    /// A project whose code the user may read.
+    pub(super) fn code(self, id: &str) -> Result<&'a Project, Reply> {
+        let project = self.project(id)?;
+        if project.hides_default_branch {
+            return Err(Reply::forbidden("403 Forbidden"));
+        }
+        Ok(project)
+    }
+
     pub(super) fn group(self, id: &str) -> Result<&'a Group, Reply> {
         let found = match id.parse::<u64>() {
             Ok(number) => self.world.groups.get(&number),
             Err(_) => self.world.group_by_path(id),
         };
-        found.ok_or_else(|| Reply::not_found("Group"))
+        found
+            .filter(|_| self.world.may_see_groups(self.user))
+            .ok_or_else(|| Reply::not_found("Group"))
     }
 
     pub(super) fn pipeline(self, project: &str, id: &str) -> Result<&'a Pipeline, Reply> {

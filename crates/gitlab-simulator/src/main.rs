@@ -13,8 +13,8 @@ use clap::{Args, Parser};
 use ci_history::clock::SystemClock;
 use ci_history::duration;
 use gitlab_simulator::{
-    DEFAULT_TOKEN, Fault, Handle, HookTarget, Options, Pace, Role, SCENARIOS, Scenario, Scope,
-    start,
+    DEFAULT_TOKEN, Fault, Handle, HookTarget, Options, Pace, Release, Role, SCENARIOS, Scenario,
+    Scope, start,
 };
 
 use strum::VariantArray as _;
@@ -162,6 +162,7 @@ impl Arguments {
             scenario: Scenario::named(&self.scenario),
             seed: self.seed,
             pace,
+            release: Release::default(),
             hooks: self.webhook_url.clone().map(|url| HookTarget {
                 url,
                 token: self.webhook_token.clone(),

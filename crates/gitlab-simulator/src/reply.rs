@@ -70,6 +70,18 @@ impl Reply {
         )
     }
 
+    /// The 401 for a token that has ended.
+    pub(super) fn token_expired() -> Self {
+        Self::json(
+            StatusCode::UNAUTHORIZED,
+            json!({
+                "error": "invalid_token",
+                "error_description":
+                    "Token is expired. You can either do re-authorization or token refresh.",
+            }),
+        )
+    }
+
     /// An answer of GraphQL without data.
     pub(super) fn graphql_error(status: StatusCode, message: &str) -> Self {
         Self::json(status, json!({ "errors": [{ "message": message }] }))

@@ -2,6 +2,7 @@
 
 use super::accounts::{Role, Scope, Token, User};
 use super::entity::{Job, Pipeline, Project, ProtectedRef};
+use super::moment::Moment;
 use super::world::World;
 
 impl World {
@@ -32,8 +33,19 @@ impl World {
     /// Adds a token of a user, or replaces the one with this secret.
     pub fn add_token(&mut self, secret: &str, user: u64, scopes: &[Scope]) {
         let scopes = scopes.to_vec();
-        let token = Token { user, scopes };
+        let token = Token {
+            user,
+            scopes,
+            expires_at: None,
+        };
         self.accounts.tokens.insert(secret.to_owned(), token);
+    }
+
+    /// Sets the end of a token: from then on requests with it get 401.
+    pub fn set_token_expiry(&mut self, secret: &str, end: Moment) {
+        if let Some(token) = self.accounts.tokens.get_mut(secret) {
+            token.expires_at = Some(end);
+        }
     }
 
     /// Revokes a token: requests with it get 401.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::release::Release;
+
 /// Settings of a simulated instance.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -15,6 +17,8 @@ pub struct Settings {
     pub pipelines_per_minute: Option<usize>,
     /// Whether environments are switched off. The API then answers 403 for deployments.
     pub hides_deployments: bool,
+    /// The release that REST answers as. [`Options::release`](super::Options::release) sets it for GraphQL, too.
+    pub release: Release,
 }
 
 impl Default for Settings {
@@ -26,6 +30,7 @@ impl Default for Settings {
             schedule_takes: Duration::from_secs(2),
             pipelines_per_minute: None,
             hides_deployments: false,
+            release: Release::default(),
         }
     }
 }

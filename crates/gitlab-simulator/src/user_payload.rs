@@ -35,7 +35,8 @@ impl World {
     /// The answer of `GET /personal_access_tokens/self`.
     pub(super) fn token_payload(&self, token: &Token) -> Value {
         let day = std::time::Duration::from_hours(24);
-        let expires = (self.started() + 90 * day).iso();
+        let expires = token.expires_at.unwrap_or(self.started() + 90 * day);
+        let expires = expires.iso();
         let scopes = token.scopes.iter();
         json!({
             "id": 4,

@@ -1,6 +1,9 @@
 //! `check-config`: every problem of a configuration, or what it would do.
 
+mod doubts;
 mod effective;
+mod online;
+mod patterns;
 mod report;
 mod summary;
 
@@ -8,6 +11,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use self::online::Online;
 use self::report::{Entry, Report};
 use super::args::CheckConfigArgs;
 use super::common::Console;
@@ -24,7 +28,7 @@ struct Usable {
 }
 
 /// Checks the configuration; the exit code says whether it can be used.
-pub fn run(
+pub async fn run(
     args: &CheckConfigArgs,
     env: &dyn Fn(&str) -> Option<String>,
     console: &mut Console<'_>,
@@ -66,12 +70,28 @@ pub fn run(
             return Ok(ExitCode::FAILURE);
         }
     };
-    usable.tell(args, console)?;
-    Ok(ExitCode::SUCCESS)
+    let online = if args.online {
+        let unreadable = usable.unreadable.as_ref();
+        Some(online::check(&usable.config, unreadable, args.timeout).await)
+    } else {
+        None
+    };
+    let has_failed = online.as_ref().is_some_and(Online::has_failed);
+    usable.tell(args, online, console)?;
+    Ok(if has_failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 impl Usable {
-    fn tell(&self, args: &CheckConfigArgs, console: &mut Console<'_>) -> io::Result<()> {
+    fn tell(
+        &self,
+        args: &CheckConfigArgs,
+        online: Option<Online>,
+        console: &mut Console<'_>,
+    ) -> io::Result<()> {
         let config = &self.config;
         let lines = summary::lines(config, self.unreadable.as_ref());
         if args.json {
@@ -81,17 +101,25 @@ impl Usable {
             warnings.extend(web.map(|it| Entry::about(WEB_FILE, it.to_string())));
             let exposed = config.gitlab.unencrypted_token();
             warnings.extend(exposed.map(|warning| Entry::about("gitlab.url", warning)));
-            return Report::of_usable(warnings, lines, config.settings()).write(console.out);
+            warnings.extend(doubts::of(config.settings()));
+            let report = Report::of_usable(warnings, lines, config.settings(), online);
+            return report.write(console.out);
         }
         warn_of(self.unreadable.as_ref(), console.err)?;
         warn_of(self.unreadable_web.as_ref(), console.err)?;
         if let Some(warning) = config.gitlab.unencrypted_token() {
             writeln!(console.err, "warning: {warning}")?;
         }
+        for doubt in doubts::of(config.settings()) {
+            writeln!(console.err, "warning: {doubt}")?;
+        }
         if args.print {
-            effective::write(config.settings(), console.out)
-        } else {
-            summary::write(&lines, console.out)
+            return effective::write(config.settings(), console.out);
+        }
+        summary::write(&lines, console.out)?;
+        match online {
+            Some(online) => online.write(console.out),
+            None => Ok(()),
         }
     }
 }

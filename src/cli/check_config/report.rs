@@ -1,11 +1,13 @@
 //! The result of a check as one JSON object.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::Value;
 
+use super::online::Online;
 use super::summary::Line;
 use crate::config::{Problem, Setting};
 
@@ -19,6 +21,8 @@ pub(super) struct Report {
     /// The lines for people, by the word they are about.
     summary: BTreeMap<String, Vec<String>>,
     settings: Vec<SettingEntry>,
+    /// `null` if the servers were not asked.
+    online: Option<Online>,
 }
 
 /// A problem or a warning.
@@ -40,6 +44,15 @@ struct SettingEntry {
 }
 
 impl Entry {
+    /// About a setting, with the line that gives it.
+    pub(super) fn at(setting: &Setting, message: String) -> Self {
+        let line = setting.source.strip_prefix("line ");
+        Self {
+            line: line.and_then(|line| line.parse().ok()),
+            ..Self::about(&setting.key, message)
+        }
+    }
+
     /// About a key that is known, without a line.
     pub(super) fn about(path: &str, message: String) -> Self {
         Self {
@@ -48,6 +61,16 @@ impl Entry {
             line: None,
             column: None,
         }
+    }
+}
+
+/// As problems are printed.
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "{line}: ")?;
+        }
+        write!(f, "{}: {}", self.path, self.message)
     }
 }
 
@@ -73,7 +96,12 @@ impl Report {
     }
 
     /// Of a configuration that can be used.
-    pub(super) fn of_usable(warnings: Vec<Entry>, lines: Vec<Line>, settings: &[Setting]) -> Self {
+    pub(super) fn of_usable(
+        warnings: Vec<Entry>,
+        lines: Vec<Line>,
+        settings: &[Setting],
+        online: Option<Online>,
+    ) -> Self {
         let mut summary: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for Line { about, text } in lines {
             summary.entry(about.to_lowercase()).or_default().push(text);
@@ -83,6 +111,7 @@ impl Report {
             warnings,
             summary,
             settings: settings.iter().map(entry).collect(),
+            online,
             ..Self::default()
         }
     }

@@ -159,7 +159,7 @@ pub(super) fn next_steps(answers: &Answers) -> String {
     format!(
         "Next:
   {token}
-  job-failure-exporter check-config {to}/{CONFIG}
+  job-failure-exporter check-config --online {to}/{CONFIG}
   job-failure-exporter --config.file {to}/{CONFIG}
 
   # Merge {PROMETHEUS} into the configuration of Prometheus, and set the receivers of {alertmanager}/alertmanager.yml.

@@ -109,21 +109,34 @@ impl S3 {
             return Ok(());
         }
         self.bucket.try_list().await?;
-        let mut honoured = false;
+        let honoured = self.honours_conditions(PROBE).await?;
+        let _ = self.conditional.set(honoured);
+        Ok(())
+    }
+
+    /// Writes an object twice, unless it is there.
+    async fn honours_conditions(&self, probe: &str) -> Result<bool, S3Error> {
         // The first write may find the probe of an earlier start.
         for _ in 0..2 {
-            match self.put(PROBE, b"{}\n".to_vec(), Condition::Absent).await {
+            match self.put(probe, b"{}\n".to_vec(), Condition::Absent).await {
                 Ok(_) => {}
-                Err(error) if matches!(error.kind(), S3ErrorKind::Precondition) => {
-                    honoured = true;
-                    break;
-                }
+                Err(error) if matches!(error.kind(), S3ErrorKind::Precondition) => return Ok(true),
                 Err(error) if matches!(error.kind(), S3ErrorKind::NotImplemented(_)) => break,
                 Err(error) => return Err(error),
             }
         }
-        let _ = self.conditional.set(honoured);
-        Ok(())
+        Ok(false)
+    }
+
+    /// Sees the same with an object of its own, which is removed again. Returns whether the store honours conditions.
+    pub async fn try_out(&self) -> Result<bool, S3Error> {
+        self.bucket.try_list().await?;
+        // Replicas that start meanwhile are not to find or miss it.
+        let probe = format!("{PROBE}-{:016x}", fastrand::u64(..));
+        let honoured = self.honours_conditions(&probe).await;
+        let removed = self.bucket.delete(&probe, None).await;
+        let honoured = honoured?;
+        removed.map(|()| honoured)
     }
 
     /// Replaces a timeline's document. Where another replica has written it meanwhile, the two are

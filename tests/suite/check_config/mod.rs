@@ -1,5 +1,6 @@
-//! `check-config --print` and `--json`, and the JSON Schema of the configuration.
+//! `check-config` with `--print`, `--json` and `--online`, and the JSON Schema of the configuration.
 
+mod online;
 mod schema;
 
 use std::fs;
@@ -146,4 +147,24 @@ fn json_has_every_problem_with_its_place_and_exits_with_1() {
     let text = "watch: {projects: [a/b]}\nweb: {config_file: web.yml}\n";
     let report: Value = serde_json::from_str(&check(folder.path(), &["--json"], text).out).unwrap();
     assert_eq!(report["problems"][0]["path"], "web.config_file", "{report}");
+}
+
+#[test]
+fn patterns_of_the_other_kind_are_warnings_with_what_was_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "watch:\n  projects: [a/b]\n  groups: [{path: c, exclude: ['c/attic/.*']}]\n  refs:\n    [default, 'release/*']\n\
+                owners: {rules: [{jobs: '^deploy$', team: a}]}\n";
+    let ran = check(folder.path(), &[], text);
+    for line in [
+        "warning: 3: watch.groups[0].exclude: `c/attic/.*` looks like a regular expression",
+        "watch.refs: `release/*` looks like a glob",
+        "warning: 6: owners.rules[0].jobs: `^deploy$` looks like a regular expression",
+    ] {
+        assert!(ran.err.contains(line), "{line}\n{}", ran.err);
+    }
+    let report: Value =
+        serde_json::from_str(&check(folder.path(), &["--json"], text).done()).unwrap();
+    assert_eq!(report["warnings"].as_array().unwrap().len(), 3, "{report}");
+    assert_eq!(report["online"], Value::Null);
+    ran.done();
 }

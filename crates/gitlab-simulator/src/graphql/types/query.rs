@@ -36,7 +36,10 @@ pub(super) const FIELDS: &[Field] = &[
     plain(
         "metadata",
         Returns::One(Type::Metadata),
-        Resolve::Query(|_, _| Ok(Data::Node(Node::Object(crate::api::metadata().into())))),
+        Resolve::Query(|context, _| {
+            let metadata = crate::api::metadata(context.world.settings.release);
+            Ok(Data::Node(Node::Object(metadata.into())))
+        }),
     ),
     plain(
         "queryComplexity",
