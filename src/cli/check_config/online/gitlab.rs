@@ -176,7 +176,7 @@ async fn graphql(
     }
     let ids = &ids[..ids.len().min(TRIED)];
     let matters = api == Api::Graphql || watched >= FEWEST_PROJECTS;
-    let error = match client.moved_pipelines(ids, now).await {
+    let error = match client.moved_pipelines(ids, now, false).await {
         Ok(moved) if moved.of_projects.is_empty() => {
             "it tells nothing of the projects that REST shows".to_owned()
         }

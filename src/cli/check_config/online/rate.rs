@@ -29,7 +29,7 @@ pub(super) fn judge(config: &Config, projects: usize, findings: &Findings) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::finding::{Level, Part};
+    use super::super::finding::{Finding, Level, Part};
     use super::*;
     use crate::config::Overrides;
 
@@ -44,7 +44,7 @@ mod tests {
             config.gitlab.requests_per_second = rate;
             let findings = Findings::about(Part::Rate);
             judge(&config, projects, &findings);
-            findings.list().first().map(|finding| finding.level())
+            findings.list().first().map(Finding::level)
         };
         assert_eq!(level(10.0, 1000), Some(Level::Ok));
         assert_eq!(level(0.5, 1000), Some(Level::Warning));
