@@ -69,6 +69,15 @@ impl Samples {
             .sum()
     }
 
+    /// The same page without the samples of a ref.
+    pub fn without_ref(&self, ref_name: &str) -> Self {
+        let mut rest = self.clone();
+        for samples in rest.0.values_mut() {
+            samples.retain(|sample| sample.labels.get("ref").is_none_or(|it| it != ref_name));
+        }
+        rest
+    }
+
     /// The sorted samples of jobs and pipelines, which must survive a restart. Omits the start of waits, which depends on
     /// GitLab's clock with its whole seconds, and lines of logs, which are read some time after the failure.
     pub fn kept(&self) -> String {
