@@ -151,9 +151,8 @@ pub fn select<'a, T>(
         ..
     } = query;
     let words = words(&filter.text);
-    let finders: Vec<_> = words.iter().map(Finder::new).collect();
+    let mut search = Search::for_words(&words);
     let (mut tracked, mut states, mut matching) = (0, [0; JobState::ALL.len()], 0);
-    let mut names = String::new();
     let order = |a: &Candidate<'a, T>, b: &Candidate<'a, T>| order(a, b, query);
     let end = paging.offset.saturating_add(paging.limit);
     let held = end.saturating_mul(2).max(HELD);
@@ -163,7 +162,7 @@ pub fn select<'a, T>(
         for (count, state) in states.iter_mut().zip(JobState::ALL) {
             *count += usize::from(job.facts.is(state, *now));
         }
-        if !is_wanted(&job, query) || !has_words(&job, &finders, &mut names) {
+        if !is_wanted(&job, query) || !search.finds(&job) {
             continue;
         }
         matching += 1;
@@ -217,29 +216,69 @@ fn is_of<T>(job: &Candidate<'_, T>, filter: &JobFilter) -> bool {
     pairs.all(|(wanted, found)| wanted.as_deref().is_none_or(|wanted| wanted == found))
 }
 
-/// `names` is room for the names of the job, used again for each.
-fn has_words<T>(job: &Candidate<'_, T>, words: &[Finder<'_>], names: &mut String) -> bool {
-    if words.is_empty() {
-        return true;
+/// Words that must all occur in the names of a job.
+struct Search<'w, 'a> {
+    words: Vec<Finder<'w>>,
+    /// Project, ref and track of the last job. The next one has mostly the same.
+    place: Option<[&'a str; 3]>,
+    /// Words that do not occur there.
+    left: Vec<usize>,
+    /// Room for a name, used again for each.
+    name: String,
+}
+
+impl<'w, 'a> Search<'w, 'a> {
+    fn for_words(words: &'w [String]) -> Self {
+        Self {
+            words: words.iter().map(Finder::new).collect(),
+            place: None,
+            left: Vec::new(),
+            name: String::new(),
+        }
     }
-    names.clear();
-    for name in [
-        job.project,
-        job.ref_name,
-        job.track.unwrap_or_default(),
-        job.job_name,
-        job.team.unwrap_or_default(),
-    ] {
-        names.push_str(name);
-        names.push('\n');
+
+    fn finds<T>(&mut self, job: &Candidate<'a, T>) -> bool {
+        if self.words.is_empty() {
+            return true;
+        }
+        let place = [job.project, job.ref_name, job.track.unwrap_or_default()];
+        if self.place != Some(place) {
+            self.place = Some(place);
+            self.left = (0..self.words.len()).collect();
+            for name in place {
+                self.leave_out_words_of(name);
+            }
+        }
+        if self.left.is_empty() {
+            return true;
+        }
+        lower(job.job_name, &mut self.name);
+        // Between the names stands what is in no word.
+        self.name.push('\n');
+        if let Some(team) = job.team {
+            self.name.push_str(&team.to_lowercase());
+        }
+        let name = self.name.as_bytes();
+        let mut left = self.left.iter();
+        left.all(|word| self.words[*word].find(name).is_some())
     }
-    if names.is_ascii() {
-        names.make_ascii_lowercase();
+
+    fn leave_out_words_of(&mut self, name: &str) {
+        lower(name, &mut self.name);
+        let (words, name) = (&self.words, self.name.as_bytes());
+        self.left.retain(|word| words[*word].find(name).is_none());
+    }
+}
+
+/// Writes a text in lower case into `room`.
+fn lower(text: &str, room: &mut String) {
+    room.clear();
+    if text.is_ascii() {
+        room.push_str(text);
+        room.make_ascii_lowercase();
     } else {
-        *names = names.to_lowercase();
+        room.push_str(&text.to_lowercase());
     }
-    let names = names.as_bytes();
-    words.iter().all(|word| word.find(names).is_some())
 }
 
 fn order<T>(a: &Candidate<'_, T>, b: &Candidate<'_, T>, query: &JobQuery) -> Ordering {

@@ -109,6 +109,40 @@ fn jobs_are_selected_by_project_ref_and_track() {
 }
 
 #[test]
+fn words_of_another_project_do_not_count() {
+    let of = |project: &'static str, team: Option<&'static str>, item: &'static str| Candidate {
+        project,
+        team,
+        item,
+        ..candidate("e2e", 1, 0.5)
+    };
+    let found = |text: &str| {
+        let all = [
+            of("group/shop", Some("Web"), "first"),
+            of("group/app", None, "second"),
+            of("group/shop", Some("ÄRZTE"), "third"),
+        ];
+        let filter = JobFilter {
+            text: text.to_owned(),
+            ..JobFilter::default()
+        };
+        let paging = Paging {
+            offset: 0,
+            limit: 9,
+        };
+        let mut items = select(all.into_iter(), &query(filter, paging)).items;
+        items.sort_unstable();
+        items
+    };
+    assert_eq!(found("shop e2e"), ["first", "third"]);
+    assert_eq!(found("APP main"), ["second"]);
+    assert_eq!(found("shop ärzte"), ["third"]);
+    assert_eq!(found("group MAIN"), ["first", "second", "third"]);
+    assert!(found("e2eweb").is_empty());
+    assert!(found("app shop").is_empty());
+}
+
+#[test]
 fn only_failing_jobs_are_shown_when_asked_for() {
     let page = selected("", true, 0, 1);
     assert_eq!((page.items.len(), page.matching, page.tracked), (1, 3, 5));
