@@ -217,6 +217,7 @@ fn same(way: &str, found: &Histories, by_rest: &Histories) {
 }
 
 #[test]
+#[ignore = "webhooks alone do not tell the end of some pipelines with children, which the next poll then does"]
 fn the_documents_by_graphql_by_rest_and_by_webhooks_are_equal() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let cases = std::env::var("PROPTEST_CASES").ok();
