@@ -3,11 +3,13 @@
 use std::cmp::Ordering;
 
 use ci_history::{FailureClass, Timestamp};
-use memchr::memmem::Finder;
 
 use super::job_column::JobColumn;
+use super::job_group::{JobGroup, ListedJob};
 use super::job_state::{JobFacts, JobState};
 use super::sorting::Sorting;
+use super::word_search::{MOST_WORDS, WordSearch};
+use crate::config::Owners;
 
 /// The wanted jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,9 +29,6 @@ pub struct JobFilter {
     /// Only jobs whose last failure is of this class.
     pub class: Option<FailureClass>,
 }
-
-/// Words of a search at most.
-const MOST_WORDS: usize = 8;
 
 /// Characters of a search at most.
 const LONGEST_TEXT: usize = 256;
@@ -83,30 +82,18 @@ pub struct JobQuery {
 }
 
 impl JobQuery {
-    /// Whether owners matter. Working them out for all jobs takes time.
-    pub fn needs_teams(&self) -> bool {
-        let filter = &self.filter;
-        !filter.text.is_empty() || filter.team.is_some() || self.sorting.column == JobColumn::Team
+    /// Whether the owners of matching jobs matter. To work them out takes time.
+    fn needs_teams(&self) -> bool {
+        self.filter.team.is_some() || self.sorting.column == JobColumn::Team
     }
 }
 
-/// A job that may be selected.
-#[derive(Debug, Clone, Copy)]
-pub struct Candidate<'a, T> {
-    /// Path of the project.
-    pub project: &'a str,
-    /// Branch or tag.
-    pub ref_name: &'a str,
-    /// Track of the ref.
-    pub track: Option<&'a str>,
-    /// Name of the job.
-    pub job_name: &'a str,
-    /// Its owner.
-    pub team: Option<&'a str>,
-    /// What is known of its executions.
-    pub facts: &'a JobFacts,
-    /// Finds the job again; the selection returns it.
-    pub item: T,
+/// A matching job.
+struct Match<'a, R, T> {
+    group: &'a JobGroup<'a, R, T>,
+    job: &'a R,
+    /// Its owner, where it matters.
+    team: Option<&'a str>,
 }
 
 /// The selected jobs, and counts of all.
@@ -137,45 +124,50 @@ impl<T> Selection<T> {
     }
 }
 
-/// Selects a part of the matching jobs.
+/// Selects a part of the matching jobs, each with the item of its group.
 ///
 /// Takes time proportional to all jobs, but holds and sorts little more than the wanted part.
-pub fn select<'a, T>(
-    candidates: impl Iterator<Item = Candidate<'a, T>>,
+pub fn select<'a, R: ListedJob, T: Copy>(
+    groups: &'a [JobGroup<'a, R, T>],
+    owners: &Owners,
     query: &JobQuery,
-) -> Selection<T> {
-    let JobQuery {
-        filter,
-        paging,
-        now,
-        ..
-    } = query;
-    let words = words(&filter.text);
-    let mut search = Search::for_words(&words);
+) -> Selection<(T, &'a R)> {
+    let paging = query.paging;
+    let words = words(&query.filter.text);
+    let mut search = WordSearch::new(&words, owners);
     let (mut tracked, mut states, mut matching) = (0, [0; JobState::ALL.len()], 0);
-    let order = |a: &Candidate<'a, T>, b: &Candidate<'a, T>| order(a, b, query);
+    let order = |a: &Match<'a, R, T>, b: &Match<'a, R, T>| order(a, b, query);
     let end = paging.offset.saturating_add(paging.limit);
     let held = end.saturating_mul(2).max(HELD);
     let mut first = Vec::new();
-    for job in candidates {
-        tracked += 1;
-        for (count, state) in states.iter_mut().zip(JobState::ALL) {
-            *count += usize::from(job.facts.is(state, *now));
-        }
-        if !is_wanted(&job, query) || !search.finds(&job) {
+    for group in groups {
+        tracked += group.jobs.len();
+        count_states(group.jobs, query.now, &mut states);
+        if !is_of(group, &query.filter) || !search.enter(group) {
             continue;
         }
-        matching += 1;
-        first.push(job);
-        if first.len() > held {
-            keep_first(&mut first, end, order);
+        for (number, job) in group.jobs.iter().enumerate() {
+            if !is_in_state(job.facts(), query) || !search.finds(number, job.name(), &group.owners)
+            {
+                continue;
+            }
+            let team = query.needs_teams().then(|| group.owners.team(job.name()));
+            let team = team.flatten();
+            if !is_owned_by(team, &query.filter) {
+                continue;
+            }
+            matching += 1;
+            first.push(Match { group, job, team });
+            if first.len() > held {
+                keep_first(&mut first, end, order);
+            }
         }
     }
     keep_first(&mut first, end, order);
     first.sort_unstable_by(order);
     let part = first.into_iter().skip(paging.offset);
     Selection {
-        items: part.map(|job| job.item).collect(),
+        items: part.map(|it| (it.group.item, it.job)).collect(),
         matching,
         failing: states[JobState::Failing as usize],
         states,
@@ -188,6 +180,14 @@ fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_lowercase).collect()
 }
 
+fn count_states<R: ListedJob>(jobs: &[R], now: Timestamp, counts: &mut [usize]) {
+    for job in jobs {
+        for (count, state) in counts.iter_mut().zip(JobState::ALL) {
+            *count += usize::from(job.facts().is(state, now));
+        }
+    }
+}
+
 /// Leaves out what is not among the first `end`, in any order.
 fn keep_first<T>(jobs: &mut Vec<T>, end: usize, order: impl FnMut(&T, &T) -> Ordering) {
     if end < jobs.len() {
@@ -196,102 +196,41 @@ fn keep_first<T>(jobs: &mut Vec<T>, end: usize, order: impl FnMut(&T, &T) -> Ord
     }
 }
 
-/// Whether the job has the wanted state and class, and is of the wanted project, ref, track and team.
-fn is_wanted<T>(job: &Candidate<'_, T>, query: &JobQuery) -> bool {
+/// Whether the job has the wanted state and class.
+fn is_in_state(facts: &JobFacts, query: &JobQuery) -> bool {
     let JobFilter { state, class, .. } = &query.filter;
-    state.is_none_or(|state| job.facts.is(state, query.now))
-        && class.is_none_or(|class| job.facts.failure_class == Some(class))
-        && is_of(job, &query.filter)
+    state.is_none_or(|state| facts.is(state, query.now))
+        && class.is_none_or(|class| facts.failure_class == Some(class))
 }
 
-/// Whether the job is of the wanted project, ref, track and team.
-fn is_of<T>(job: &Candidate<'_, T>, filter: &JobFilter) -> bool {
+/// Whether the jobs are of the wanted project, ref and track.
+fn is_of<R, T>(group: &JobGroup<'_, R, T>, filter: &JobFilter) -> bool {
     let pairs = [
-        (&filter.project, job.project),
-        (&filter.ref_name, job.ref_name),
-        (&filter.track, job.track.unwrap_or_default()),
-        (&filter.team, job.team.unwrap_or_default()),
+        (&filter.project, group.project),
+        (&filter.ref_name, group.ref_name),
+        (&filter.track, group.track.unwrap_or_default()),
     ];
     let mut pairs = pairs.into_iter();
     pairs.all(|(wanted, found)| wanted.as_deref().is_none_or(|wanted| wanted == found))
 }
 
-/// Words that must all occur in the names of a job.
-struct Search<'w, 'a> {
-    words: Vec<Finder<'w>>,
-    /// Project, ref and track of the last job. The next one has mostly the same.
-    place: Option<[&'a str; 3]>,
-    /// Words that do not occur there.
-    left: Vec<usize>,
-    /// Room for a name, used again for each.
-    name: String,
+/// Whether the team is the wanted one.
+fn is_owned_by(team: Option<&str>, filter: &JobFilter) -> bool {
+    let wanted = filter.team.as_deref();
+    wanted.is_none_or(|wanted| wanted == team.unwrap_or_default())
 }
 
-impl<'w, 'a> Search<'w, 'a> {
-    fn for_words(words: &'w [String]) -> Self {
-        Self {
-            words: words.iter().map(Finder::new).collect(),
-            place: None,
-            left: Vec::new(),
-            name: String::new(),
-        }
-    }
-
-    fn finds<T>(&mut self, job: &Candidate<'a, T>) -> bool {
-        if self.words.is_empty() {
-            return true;
-        }
-        let place = [job.project, job.ref_name, job.track.unwrap_or_default()];
-        if self.place != Some(place) {
-            self.place = Some(place);
-            self.left = (0..self.words.len()).collect();
-            for name in place {
-                self.leave_out_words_of(name);
-            }
-        }
-        if self.left.is_empty() {
-            return true;
-        }
-        lower(job.job_name, &mut self.name);
-        // Between the names stands what is in no word.
-        self.name.push('\n');
-        if let Some(team) = job.team {
-            self.name.push_str(&team.to_lowercase());
-        }
-        let name = self.name.as_bytes();
-        let mut left = self.left.iter();
-        left.all(|word| self.words[*word].find(name).is_some())
-    }
-
-    fn leave_out_words_of(&mut self, name: &str) {
-        lower(name, &mut self.name);
-        let (words, name) = (&self.words, self.name.as_bytes());
-        self.left.retain(|word| words[*word].find(name).is_none());
-    }
-}
-
-/// Writes a text in lower case into `room`.
-fn lower(text: &str, room: &mut String) {
-    room.clear();
-    if text.is_ascii() {
-        room.push_str(text);
-        room.make_ascii_lowercase();
-    } else {
-        room.push_str(&text.to_lowercase());
-    }
-}
-
-fn order<T>(a: &Candidate<'_, T>, b: &Candidate<'_, T>, query: &JobQuery) -> Ordering {
+fn order<R: ListedJob, T>(a: &Match<'_, R, T>, b: &Match<'_, R, T>, query: &JobQuery) -> Ordering {
     let sorting = query.sorting;
-    let (of_a, of_b) = (a.facts, b.facts);
+    let (of_a, of_b) = (a.job.facts(), b.job.facts());
     let state = |facts: &JobFacts| {
         let mut states = JobState::ALL.iter();
         states.position(|state| facts.is(*state, query.now))
     };
     let ratio = || of_a.failure_ratio.total_cmp(&of_b.failure_ratio);
     let by_column = match sorting.column {
-        JobColumn::Job => sorting.compare(a.job_name, b.job_name),
-        JobColumn::Project => sorting.compare(a.project, b.project),
+        JobColumn::Job => sorting.compare(a.job.name(), b.job.name()),
+        JobColumn::Project => sorting.compare(a.group.project, b.group.project),
         JobColumn::State => sorting.compare_known(state(of_a), state(of_b)),
         JobColumn::LastExecution => sorting.compare_known(of_a.last_execution, of_b.last_execution),
         JobColumn::Streak => {
@@ -306,14 +245,19 @@ fn order<T>(a: &Candidate<'_, T>, b: &Candidate<'_, T>, query: &JobQuery) -> Ord
         JobColumn::Team => sorting.compare_known(a.team, b.team),
     };
     let streak = || of_b.consecutive_failures.cmp(&of_a.consecutive_failures);
-    let names = || {
-        let of_a = (a.project, a.job_name, a.ref_name, a.track);
-        of_a.cmp(&(b.project, b.job_name, b.ref_name, b.track))
-    };
+    let names = || names_of(a).cmp(&names_of(b));
     by_column
         .then_with(streak)
         .then_with(|| ratio().reverse())
         .then_with(names)
+}
+
+/// What tells two jobs apart.
+fn names_of<'a, R: ListedJob, T>(
+    it: &Match<'a, R, T>,
+) -> (&'a str, &'a str, &'a str, Option<&'a str>) {
+    let group = it.group;
+    (group.project, it.job.name(), group.ref_name, group.track)
 }
 
 #[cfg(test)]

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use ci_history::{JobRow, TimelineRows, Timestamp};
 use job_failure_exporter::base::listen_address::ListenAddress;
+use job_failure_exporter::config::{Owners, OwnersFile};
 use job_failure_exporter::http::{
-    Bound, Candidate, DaemonStatus, GridEntry, Hosts, JobEntry, JobFacts, JobPage, JobQuery,
-    Limits, PipelineEntry, ProjectStatus, Readiness, RefPipelines, RefStatus, ScheduleEntry,
-    SelfReport, Server, Service, select,
+    Bound, DaemonStatus, FoldedNames, GridEntry, Hosts, JobEntry, JobFacts, JobGroup, JobPage,
+    JobQuery, Limits, ListedJob, PipelineEntry, ProjectStatus, Readiness, RefPipelines, RefStatus,
+    ScheduleEntry, SelfReport, Server, Service, select,
 };
 use job_failure_exporter::metrics::Telemetry;
 use testkit::client;
@@ -98,21 +99,27 @@ impl DaemonStatus for Daemon {
     }
 
     fn jobs(&self, query: &JobQuery) -> JobPage {
-        let rows = self.timelines.iter().flat_map(|timeline| {
+        let jobs = self.timelines.iter().map(|timeline| {
             let rows = timeline.jobs.iter();
-            rows.map(move |row| (timeline, row, JobFacts::of(row)))
+            let jobs: Vec<_> = rows.map(|row| Listed(row, JobFacts::of(row))).collect();
+            let names = FoldedNames::of(jobs.iter().map(ListedJob::name));
+            (timeline, jobs, names)
         });
-        let rows: Vec<_> = rows.collect();
-        let candidates = rows.iter().map(|(timeline, row, facts)| Candidate {
+        let jobs: Vec<_> = jobs.collect();
+        let (file, _) = OwnersFile::parse("* @sre");
+        let owners = Owners::default();
+        let groups = jobs.iter().map(|(timeline, jobs, names)| JobGroup {
             project: &timeline.project,
             ref_name: &timeline.ref_name,
             track: timeline.track.as_deref(),
-            job_name: &row.name,
-            team: Some("sre"),
-            facts,
-            item: (*timeline, *row),
+            owners: owners.of_project(&timeline.project, file.as_ref()),
+            jobs,
+            names,
+            item: *timeline,
         });
-        select(candidates, query).look_up(|(timeline, row)| Some(entry(timeline, row)))
+        let groups: Vec<_> = groups.collect();
+        let selected = select(&groups, &owners, query);
+        selected.look_up(|(timeline, job)| Some(entry(timeline, job.0)))
     }
 
     fn job(&self, project: &str, ref_name: &str, _: Option<&str>, job: &str) -> Option<JobEntry> {
@@ -128,6 +135,19 @@ impl DaemonStatus for Daemon {
         let mut pipelines = self.pipelines.iter();
         let found = pipelines.find(|it| *it.project == *project && it.row.id == id);
         found.cloned()
+    }
+}
+
+/// A row with what it is sorted by.
+struct Listed<'a>(&'a JobRow, JobFacts);
+
+impl ListedJob for Listed<'_> {
+    fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    fn facts(&self) -> &JobFacts {
+        &self.1
     }
 }
 

@@ -16,7 +16,7 @@ impl Failures for State {
         let timelines = self.lock().timelines.visible();
         let mut failed = Vec::new();
         for timeline in &timelines {
-            let failing = timeline.ranks.iter().filter(|rank| {
+            let failing = timeline.jobs.ranks().iter().filter(|rank| {
                 rank.facts.consecutive_failures() > 0
                     && rank.gone_since.is_none()
                     && rank.last_execution.is_some_and(|at| at >= since)
@@ -39,7 +39,9 @@ impl Failures for State {
     fn recent(&self, since: Timestamp) -> Recent {
         let timelines = self.lock().timelines.visible();
         let mut recent = Recent::default();
-        let ranks = timelines.iter().flat_map(|timeline| timeline.ranks.iter());
+        let ranks = timelines
+            .iter()
+            .flat_map(|timeline| timeline.jobs.ranks().iter());
         for rank in ranks.filter(|rank| rank.last_execution.is_some_and(|at| at >= since)) {
             recent.add(rank.facts.consecutive_failures() > 0);
         }

@@ -19,6 +19,7 @@ mod memories;
 mod needed_rate;
 mod polling;
 mod projects;
+mod ranked_jobs;
 mod rate_news;
 mod ref_pipelines;
 mod report;

@@ -18,7 +18,8 @@ use self::entry::{SaveState, TimelineEntry};
 use self::render_state::RenderState;
 use super::effects::{Effects, RenderRequest};
 use super::limits::{LimitHit, admit};
-use super::transitions::{PipelineRank, Rank};
+use super::ranked_jobs::RankedJobs;
+use super::transitions::PipelineRank;
 use crate::config::Limits;
 use crate::daemon::policy::Policy;
 use crate::gitlab::Project;
@@ -36,7 +37,7 @@ const MOST_DROPPED: usize = 10_000;
 pub(super) struct RankedTimeline {
     pub(super) key: TimelineKey,
     pub(super) project: Arc<str>,
-    pub(super) ranks: Arc<[Rank]>,
+    pub(super) jobs: RankedJobs,
     pub(super) pipelines: PipelineRank,
 }
 
@@ -310,7 +311,7 @@ impl Timelines {
         let ranked = visible.map(|(key, entry)| RankedTimeline {
             key: key.clone(),
             project: entry.timeline.project.clone(),
-            ranks: Arc::clone(&entry.ranks),
+            jobs: entry.jobs.clone(),
             pipelines: entry.pipelines,
         });
         ranked.collect()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::http::JobFacts;
+use crate::http::{JobFacts, ListedJob};
 use ci_history::{Figures, JobRow, Outcome, TimelineRows, Timestamp};
 
 /// How a job was when its timeline was rendered last: its place in the list of jobs.
@@ -32,6 +32,16 @@ impl Rank {
             gone_since: row.figures.gone_since,
             last_execution: row.figures.last_execution,
         }
+    }
+}
+
+impl ListedJob for Rank {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn facts(&self) -> &JobFacts {
+        &self.facts
     }
 }
 

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use super::shell::State;
 use super::timelines::RankedTimeline;
 use crate::http::{
-    Candidate, DaemonStatus, GridEntry, JobEntry, JobPage, JobQuery, PipelineEntry, ProjectStatus,
+    DaemonStatus, GridEntry, JobEntry, JobGroup, JobPage, JobQuery, PipelineEntry, ProjectStatus,
     Readiness, RefPipelines, RefStatus, ScheduleEntry, SelfReport, select,
 };
 use ci_history::TimelineKey;
@@ -107,12 +107,12 @@ impl DaemonStatus for State {
     fn refs(&self) -> Vec<RefStatus> {
         let timelines = self.lock().timelines.visible().into_iter();
         let refs = timelines.map(|timeline| {
-            let failing = timeline.ranks.iter();
+            let failing = timeline.jobs.ranks().iter();
             let failing = failing.filter(|rank| rank.facts.consecutive_failures() > 0);
             RefStatus {
                 project: timeline.project,
                 failing_jobs: failing.count(),
-                jobs: timeline.ranks.len(),
+                jobs: timeline.jobs.ranks().len(),
                 ref_name: timeline.key.ref_name,
                 track: timeline.key.track,
                 failed_pipelines: timeline.pipelines.consecutive_failures,
@@ -159,28 +159,26 @@ impl DaemonStatus for State {
     /// Searches outside the lock, so that neither polling nor scrapes wait for it.
     fn jobs(&self, query: &JobQuery) -> JobPage {
         let timelines = self.lock().timelines.visible();
-        let owners = query.needs_teams().then_some(&self.policy.owners);
+        let owners = &self.policy.owners;
         let files = self.owners_cache.all();
-        let candidates = timelines.iter().flat_map(|timeline| {
+        let groups = timelines.iter().map(|timeline| {
             let RankedTimeline {
-                key,
-                project,
-                ranks,
-                ..
+                key, project, jobs, ..
             } = timeline;
             let file = files.get(&key.project_id).map(|file| &**file);
-            ranks.iter().map(move |rank| Candidate {
+            JobGroup {
                 project,
                 ref_name: &key.ref_name,
                 track: key.track.as_deref(),
-                job_name: &rank.name,
-                team: owners.and_then(|owners| Some(&**owners.team(project, &rank.name, file)?)),
-                facts: &rank.facts,
-                item: (key, &rank.name),
-            })
+                owners: owners.of_project(project, file),
+                jobs: jobs.ranks(),
+                names: jobs.names(),
+                item: key,
+            }
         });
-        let selected = select(candidates, query);
-        selected.look_up(|(key, name)| self.shown_entry(key, name))
+        let groups: Vec<_> = groups.collect();
+        let selected = select(&groups, owners, query);
+        selected.look_up(|(key, rank)| self.shown_entry(key, &rank.name))
     }
 
     fn job(

@@ -2,24 +2,98 @@
 
 use super::super::sorting::Column as _;
 use super::*;
+use crate::config::OwnersFile;
+use crate::http::FoldedNames;
 
-fn candidate(name: &'static str, streak: u64, ratio: f64) -> Candidate<'static, &'static str> {
-    let facts = Box::leak(Box::new(JobFacts {
-        consecutive_failures: streak,
-        failure_ratio: ratio,
-        last_execution: Timestamp::from_unix(1000 - i64::try_from(streak).unwrap()),
-        ..JobFacts::default()
-    }));
-    Candidate {
+struct Job {
+    name: String,
+    facts: JobFacts,
+}
+
+impl ListedJob for Job {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn facts(&self) -> &JobFacts {
+        &self.facts
+    }
+}
+
+fn job(name: &str, streak: u64, ratio: f64) -> Job {
+    Job {
+        name: name.to_owned(),
+        facts: JobFacts {
+            consecutive_failures: streak,
+            failure_ratio: ratio,
+            last_execution: Timestamp::from_unix(1000 - i64::try_from(streak).unwrap()),
+            ..JobFacts::default()
+        },
+    }
+}
+
+/// The jobs of a timeline.
+struct Jobs {
+    project: &'static str,
+    ref_name: &'static str,
+    track: Option<&'static str>,
+    /// Owner of all of them.
+    team: Option<&'static str>,
+    list: Vec<Job>,
+}
+
+fn jobs(list: impl IntoIterator<Item = Job>) -> Jobs {
+    Jobs {
         project: "group/app",
         ref_name: "main",
         track: None,
-        job_name: name,
         team: Some("SRE"),
-        facts,
-        item: name,
+        list: list.into_iter().collect(),
     }
 }
+
+/// What is selected: name of the job and number of its timeline.
+fn select_of(all: &[Jobs], query: &JobQuery) -> Selection<(usize, String)> {
+    let owners = Owners::default();
+    let files = all.iter().map(|of| {
+        let line = of.team.map(|team| format!("* @{team}"));
+        OwnersFile::parse(&line.unwrap_or_default()).0.unwrap()
+    });
+    let files: Vec<OwnersFile> = files.collect();
+    let names = all
+        .iter()
+        .map(|of| FoldedNames::of(of.list.iter().map(ListedJob::name)));
+    let names: Vec<FoldedNames> = names.collect();
+    let groups = all.iter().enumerate().map(|(number, of)| JobGroup {
+        project: of.project,
+        ref_name: of.ref_name,
+        track: of.track,
+        owners: owners.of_project(of.project, Some(&files[number])),
+        jobs: &of.list[..],
+        names: &names[number],
+        item: number,
+    });
+    let groups: Vec<_> = groups.collect();
+    let selected = select(&groups, &owners, query);
+    selected.look_up(|(number, job)| Some((number, job.name.clone())))
+}
+
+fn names_of_jobs(selection: Selection<(usize, String)>) -> Vec<String> {
+    selection.items.into_iter().map(|(_, name)| name).collect()
+}
+
+fn timelines(selection: Selection<(usize, String)>) -> Vec<usize> {
+    selection
+        .items
+        .into_iter()
+        .map(|(number, _)| number)
+        .collect()
+}
+
+const ALL: Paging = Paging {
+    offset: 0,
+    limit: 9,
+};
 
 fn query(filter: JobFilter, paging: Paging) -> JobQuery {
     JobQuery {
@@ -35,110 +109,101 @@ fn selected(
     failing_only: bool,
     offset: usize,
     limit: usize,
-) -> Selection<&'static str> {
-    let all = [
-        candidate("passes", 0, 0.0),
-        candidate("unsteady", 0, 0.5),
-        candidate("twice", 2, 0.2),
-        candidate("broken", 9, 0.9),
-        candidate("twice more", 2, 0.4),
-    ];
+) -> Selection<(usize, String)> {
+    let all = jobs([
+        job("passes", 0, 0.0),
+        job("unsteady", 0, 0.5),
+        job("twice", 2, 0.2),
+        job("broken", 9, 0.9),
+        job("twice more", 2, 0.4),
+    ]);
     let filter = JobFilter {
         text: text.to_owned(),
         state: failing_only.then_some(JobState::Failing),
         ..JobFilter::default()
     };
-    select(all.into_iter(), &query(filter, Paging { offset, limit }))
+    select_of(&[all], &query(filter, Paging { offset, limit }))
+}
+
+fn of_words(text: &str) -> JobFilter {
+    JobFilter {
+        text: text.to_owned(),
+        ..JobFilter::default()
+    }
 }
 
 #[test]
 fn failing_jobs_come_first_by_streak_and_ratio() {
     let expected = ["broken", "twice more", "twice", "unsteady", "passes"];
-    assert_eq!(selected("", false, 0, 100).items, expected);
+    assert_eq!(names_of_jobs(selected("", false, 0, 100)), expected);
     for offset in 0..6 {
-        let page = selected("", false, offset, 2).items;
+        let page = names_of_jobs(selected("", false, offset, 2));
         assert_eq!(page, &expected[offset.min(5)..(offset + 2).min(5)]);
     }
 }
 
 #[test]
 fn all_words_must_occur_somewhere_whatever_their_case() {
-    assert_eq!(
-        selected("sre APP twice more", false, 0, 100).items,
-        ["twice more"]
-    );
+    let found = |text| names_of_jobs(selected(text, false, 0, 100));
+    assert_eq!(found("sre APP twice more"), ["twice more"]);
+    assert_eq!(found("t TWICE wi ce ic i e c").len(), 2);
     let none = selected("twice nothing", false, 0, 100);
     assert_eq!((none.matching, none.failing, none.tracked), (0, 3, 5));
 }
 
 #[test]
 fn jobs_are_selected_by_project_ref_and_track() {
-    let of = |ref_name: &'static str, track: Option<&'static str>, item: &'static str| Candidate {
+    let of = |ref_name: &'static str, track: Option<&'static str>| Jobs {
         ref_name,
         track,
-        item,
-        ..candidate("e2e", 1, 0.5)
+        ..jobs([job("e2e", 1, 0.5)])
     };
-    let found = |filter: JobFilter| {
-        let all = [
-            of("main", None, "pushes"),
-            of("main", Some("nightly"), "nights"),
-            of("1.0", Some("tag"), "tag"),
-        ];
-        let paging = Paging {
-            offset: 0,
-            limit: 9,
-        };
-        select(all.into_iter(), &query(filter, paging)).items
-    };
+    let all = [
+        of("main", None),
+        of("main", Some("nightly")),
+        of("1.0", Some("tag")),
+    ];
+    let found = |filter: JobFilter| timelines(select_of(&all, &query(filter, ALL)));
     let filter = |ref_name: Option<&str>, track: Option<&str>| JobFilter {
         project: Some("group/app".to_owned()),
         ref_name: ref_name.map(str::to_owned),
         track: track.map(str::to_owned),
         ..JobFilter::default()
     };
-    assert_eq!(found(filter(None, None)), ["tag", "pushes", "nights"]);
-    assert_eq!(found(filter(Some("main"), None)), ["pushes", "nights"]);
-    assert_eq!(found(filter(None, Some("nightly"))), ["nights"]);
-    assert_eq!(found(filter(Some("main"), Some(""))), ["pushes"]);
-    let words = JobFilter {
-        text: "NIGHTLY e2e".to_owned(),
-        ..JobFilter::default()
-    };
-    assert_eq!(found(words), ["nights"]);
+    assert_eq!(found(filter(None, None)), [2, 0, 1]);
+    assert_eq!(found(filter(Some("main"), None)), [0, 1]);
+    assert_eq!(found(filter(None, Some("nightly"))), [1]);
+    assert_eq!(found(filter(Some("main"), Some(""))), [0]);
+    assert_eq!(found(of_words("NIGHTLY e2e")), [1]);
 }
 
 #[test]
 fn words_of_another_project_do_not_count() {
-    let of = |project: &'static str, team: Option<&'static str>, item: &'static str| Candidate {
+    let of = |project: &'static str, team: Option<&'static str>| Jobs {
         project,
         team,
-        item,
-        ..candidate("e2e", 1, 0.5)
+        ..jobs([job("e2e", 1, 0.5), job("Größe", 1, 0.5)])
     };
+    let all = [
+        of("group/shop", Some("Web")),
+        of("group/app", None),
+        of("group/shop", Some("ÄRZTE")),
+    ];
     let found = |text: &str| {
-        let all = [
-            of("group/shop", Some("Web"), "first"),
-            of("group/app", None, "second"),
-            of("group/shop", Some("ÄRZTE"), "third"),
-        ];
-        let filter = JobFilter {
-            text: text.to_owned(),
-            ..JobFilter::default()
-        };
-        let paging = Paging {
-            offset: 0,
-            limit: 9,
-        };
-        let mut items = select(all.into_iter(), &query(filter, paging)).items;
-        items.sort_unstable();
-        items
+        let mut found = timelines(select_of(&all, &query(of_words(text), ALL)));
+        found.sort_unstable();
+        found
     };
-    assert_eq!(found("shop e2e"), ["first", "third"]);
-    assert_eq!(found("APP main"), ["second"]);
-    assert_eq!(found("shop ärzte"), ["third"]);
-    assert_eq!(found("group MAIN"), ["first", "second", "third"]);
+    assert_eq!(found("shop e2e"), [0, 2]);
+    assert_eq!(found("APP main"), [1, 1]);
+    assert_eq!(found("shop ärzte"), [2, 2]);
+    assert_eq!(found("GRÖSSE ärzte"), [0; 0]);
+    assert_eq!(found("GRÖẞE ärzte"), [2]);
+    assert_eq!(found("group MAIN"), [0, 0, 1, 1, 2, 2]);
+    assert_eq!(found("web e2e"), [0]);
+    assert_eq!(found("e2e e"), [0, 1, 2]);
     assert!(found("e2eweb").is_empty());
+    assert!(found("e2egröße").is_empty());
     assert!(found("app shop").is_empty());
 }
 
@@ -172,23 +237,15 @@ fn a_search_is_bounded_in_words_and_bytes() {
 fn of_many_jobs_any_part_is_in_order() {
     let count = 3 * HELD;
     let names: Vec<String> = (0..count).map(|number| format!("{number:05}")).collect();
-    let facts = JobFacts::default();
+    // 7919 is prime: in this order, each comes once.
+    let shuffled = (0..count).map(|number| &names[number * 7919 % count]);
+    let all = [jobs(shuffled.map(|name| job(name, 0, 0.0)))];
     for offset in [0, 100, HELD, 2 * HELD, 3 * HELD - 50] {
-        // 7919 is prime: in this order, each comes once.
-        let all = (0..count).map(|number| &*names[number * 7919 % count]);
-        let all = all.map(|name| Candidate {
-            project: "group/app",
-            ref_name: "main",
-            track: None,
-            job_name: name,
-            team: None,
-            facts: &facts,
-            item: name,
-        });
         let paging = Paging { offset, limit: 100 };
-        let page = select(all, &query(JobFilter::default(), paging));
-        assert_eq!(page.items, &names[offset..(offset + 100).min(names.len())]);
+        let page = select_of(&all, &query(JobFilter::default(), paging));
         assert_eq!(page.matching, count);
+        let expected = &names[offset..(offset + 100).min(names.len())];
+        assert_eq!(names_of_jobs(page), expected);
     }
 }
 
@@ -200,20 +257,12 @@ fn a_part_beyond_the_end_is_empty() {
 #[test]
 fn every_column_sorts_both_ways_and_leaves_nothing_out() {
     let by = |column: JobColumn, descending: bool| {
-        let all = [
-            candidate("b", 1, 0.1),
-            candidate("a", 3, 0.3),
-            candidate("c", 2, 0.2),
-        ];
-        let paging = Paging {
-            offset: 0,
-            limit: 9,
-        };
+        let all = jobs([job("b", 1, 0.1), job("a", 3, 0.3), job("c", 2, 0.2)]);
         let query = JobQuery {
             sorting: Sorting { column, descending },
-            ..query(JobFilter::default(), paging)
+            ..query(JobFilter::default(), ALL)
         };
-        select(all.into_iter(), &query).items
+        names_of_jobs(select_of(&[all], &query))
     };
     for column in JobColumn::ALL {
         for descending in [true, false] {
@@ -231,26 +280,14 @@ fn every_column_sorts_both_ways_and_leaves_nothing_out() {
 
 #[test]
 fn jobs_are_selected_by_team_and_by_class() {
-    let facts = JobFacts {
-        consecutive_failures: 1,
-        failure_class: Some(FailureClass::Timeout),
-        ..JobFacts::default()
+    let mut slow = job("slow", 1, 0.5);
+    slow.facts.failure_class = Some(FailureClass::Timeout);
+    let theirs = Jobs {
+        team: Some("web"),
+        ..jobs([job("theirs", 1, 0.5)])
     };
-    let found = |filter: JobFilter| {
-        let slow = Candidate {
-            facts: &facts,
-            ..candidate("slow", 1, 0.5)
-        };
-        let theirs = Candidate {
-            team: Some("web"),
-            ..candidate("theirs", 1, 0.5)
-        };
-        let paging = Paging {
-            offset: 0,
-            limit: 9,
-        };
-        select([slow, theirs].into_iter(), &query(filter, paging)).items
-    };
+    let all = [jobs([slow]), theirs];
+    let found = |filter: JobFilter| names_of_jobs(select_of(&all, &query(filter, ALL)));
     let of_team = JobFilter {
         team: Some("web".to_owned()),
         ..JobFilter::default()

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::effects::Expired;
-use super::super::transitions::{PipelineRank, Rank};
+use super::super::ranked_jobs::RankedJobs;
+use super::super::transitions::PipelineRank;
 use super::render_state::RenderState;
 use crate::base::DAY;
 use crate::daemon::policy::Cutoffs;
@@ -17,7 +18,7 @@ use ci_history::{Changes, PipelineObservation, Rules, Tallies, Timeline, Timelin
 pub(super) struct TimelineEntry {
     pub(super) timeline: Timeline,
     /// As of the newest rendering, sorted by name.
-    pub(super) ranks: Arc<[Rank]>,
+    pub(super) jobs: RankedJobs,
     /// As of the newest rendering.
     pub(super) pipelines: PipelineRank,
     pub(super) visibility: Visibility,
@@ -57,7 +58,7 @@ impl TimelineEntry {
     pub(super) fn new(key: TimelineKey, project: &Project) -> Self {
         Self {
             timeline: Timeline::new(key, project.path.clone(), project.web_url.clone()),
-            ranks: Arc::default(),
+            jobs: RankedJobs::default(),
             pipelines: PipelineRank::default(),
             visibility: Visibility::Hidden,
             render: RenderState::Dirty,
@@ -76,7 +77,7 @@ impl TimelineEntry {
             // Nothing was read of an import.
             has_gap: saved.has_gap || saved.timeline.is_bare(),
             timeline: saved.timeline,
-            ranks: Arc::default(),
+            jobs: RankedJobs::default(),
             pipelines: PipelineRank::default(),
             visibility: Visibility::Visible,
             render: RenderState::Restored,
@@ -243,7 +244,8 @@ impl TimelineEntry {
     pub(super) fn shows_long_gone(&self, now: Timestamp) -> bool {
         self.is_visible()
             && self
-                .ranks
+                .jobs
+                .ranks()
                 .iter()
                 .any(|rank| is_long_gone(rank.gone_since, now))
     }

@@ -31,7 +31,7 @@ impl TimelineEntry {
         let transitions = match state {
             // What was saved was logged before.
             RenderState::Restored => Vec::new(),
-            _ => Transition::between(&self.ranks, &rows.jobs),
+            _ => Transition::between(self.jobs.ranks(), &rows.jobs),
         };
         self.note_ranks(&rows, &pieces);
         self.pipelines = PipelineRank::of(&rows.pipelines);
@@ -114,10 +114,11 @@ impl TimelineEntry {
     /// The pieces with jobs that are absent from more pipelines than in the newest rendering.
     fn pieces_with_absent(&self, rules: &Rules) -> BTreeSet<usize> {
         let absences = self.timeline.absences(rules);
+        let ranks = self.jobs.ranks();
         let changed = absences.filter(|(name, pipelines, gone_since)| {
-            let rank = self.ranks.binary_search_by(|rank| rank.name.cmp(name));
+            let rank = ranks.binary_search_by(|rank| rank.name.cmp(name));
             rank.is_ok_and(|at| {
-                let rank = &self.ranks[at];
+                let rank = &ranks[at];
                 (rank.absent_pipelines, rank.gone_since) != (*pipelines, *gone_since)
             })
         });
@@ -130,7 +131,7 @@ impl TimelineEntry {
             shown.map(Rank::of).collect()
         };
         if pieces.is_whole() {
-            self.ranks = ranks_of(&rows.jobs).into();
+            self.jobs.replace_all(ranks_of(&rows.jobs));
             return;
         }
         let mut from = 0;
@@ -138,20 +139,15 @@ impl TimelineEntry {
             let ranks = ranks_of(&rows.jobs[from..from + jobs]);
             from += jobs;
             let range = self.ranks_of_piece(*number);
-            if range.len() == ranks.len() {
-                Arc::make_mut(&mut self.ranks)[range].clone_from_slice(&ranks);
-            } else {
-                let mut all = self.ranks.to_vec();
-                all.splice(range, ranks);
-                self.ranks = all.into();
-            }
+            self.jobs.replace(range, ranks);
         }
     }
 
     fn ranks_of_piece(&self, number: usize) -> Range<usize> {
-        let at = |border: &Arc<str>| self.ranks.partition_point(|rank| rank.name < *border);
+        let ranks = self.jobs.ranks();
+        let at = |border: &Arc<str>| ranks.partition_point(|rank| rank.name < *border);
         let start = number.checked_sub(1).map_or(0, |it| at(&self.borders[it]));
-        let end = self.borders.get(number).map_or(self.ranks.len(), at);
+        let end = self.borders.get(number).map_or(ranks.len(), at);
         start..end
     }
 }
