@@ -50,7 +50,7 @@ pub use key_info::{Absence, KeyInfo};
 pub use limits::Limits;
 pub use load::{Config, StateConfig, keys};
 pub use overrides::Overrides;
-pub use owners::{Owners, ProjectOwners};
+pub use owners::Owners;
 pub use owners_file::OwnersFile;
 pub use problem::{Problem, Problems};
 pub use remediation::{

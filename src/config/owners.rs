@@ -20,14 +20,6 @@ pub struct Owners {
     pub repository_file: Option<String>,
 }
 
-/// The owners of the jobs of one project.
-#[derive(Debug, Clone, Copy)]
-pub struct ProjectOwners<'a> {
-    owners: &'a Owners,
-    project: &'a str,
-    file: Option<&'a OwnersFile>,
-}
-
 #[derive(Debug, Clone)]
 struct OwnerRule {
     jobs: GlobMatcher,
@@ -100,25 +92,6 @@ impl Owners {
         }
     }
 
-    /// The owners of the jobs of the project of this path. `file`: the one in its repository.
-    pub fn of_project<'a>(
-        &'a self,
-        project: &'a str,
-        file: Option<&'a OwnersFile>,
-    ) -> ProjectOwners<'a> {
-        ProjectOwners {
-            owners: self,
-            project,
-            file,
-        }
-    }
-
-    /// Every team that a job can have, some of them several times.
-    pub fn teams(&self) -> impl Iterator<Item = &str> {
-        let of_rules = self.rules.iter().map(|rule| &*rule.team);
-        of_rules.chain(self.file.teams())
-    }
-
     /// How many rules and patterns of `owners.file` there are.
     pub fn len(&self) -> usize {
         self.rules.len() + self.file.len()
@@ -136,19 +109,6 @@ impl Owners {
             file: section.read(&FILE).unwrap_or_default(),
             repository_file: section.read(&REPOSITORY_FILE),
         }
-    }
-}
-
-impl<'a> ProjectOwners<'a> {
-    /// The team of a job.
-    pub fn team(&self, job: &str) -> Option<&'a str> {
-        let team = self.owners.team(self.project, job, self.file)?;
-        Some(&**team)
-    }
-
-    /// The file in the project's repository.
-    pub fn repository_file(&self) -> Option<&'a OwnersFile> {
-        self.file
     }
 }
 

@@ -106,14 +106,6 @@ impl OwnersFile {
         last_team.or(owners.last()).copied()
     }
 
-    /// The teams that the lines give, some of them several times.
-    pub fn teams(&self) -> impl Iterator<Item = &str> {
-        self.rules.iter().filter_map(|rule| match &rule.gives {
-            Gift::Team(team) => Some(&**team),
-            Gift::Nobody | Gift::Exclusion => None,
-        })
-    }
-
     /// How many patterns there are.
     pub fn len(&self) -> usize {
         self.rules.len()

@@ -2,13 +2,15 @@
 
 use memchr::memmem::Finder;
 
-/// The names of the jobs of a timeline in lower case, side by side, so that a search reads memory in order and goes through
-/// all of them at once.
-#[derive(Debug, Clone, Default)]
+use super::listed_job::ListedJob;
+
+/// The names of the jobs of a timeline and of their teams in lower case, side by side, so that a search reads memory in order
+/// and goes through all of them at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FoldedNames {
-    /// Each name with [`END`] behind it.
+    /// For each job its name and its team, [`END`] behind both.
     text: String,
-    /// Where the next name begins.
+    /// Where the next job begins.
     ends: Vec<usize>,
 }
 
@@ -16,11 +18,13 @@ pub struct FoldedNames {
 const END: char = '\n';
 
 impl FoldedNames {
-    /// Folds names, which are counted from 0 in this order.
-    pub fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+    /// Folds the names of jobs, which are counted from 0 in this order.
+    pub fn of<'a, J: ListedJob + 'a>(jobs: impl IntoIterator<Item = &'a J>) -> Self {
         let mut folded = Self::default();
-        for name in names {
-            fold(name, &mut folded.text);
+        for job in jobs {
+            fold(job.name(), &mut folded.text);
+            folded.text.push(END);
+            fold(job.team().unwrap_or_default(), &mut folded.text);
             folded.text.push(END);
             folded.ends.push(folded.text.len());
         }
@@ -29,7 +33,7 @@ impl FoldedNames {
         folded
     }
 
-    /// Tells the number of each name that contains the word, in order.
+    /// Tells the number of each job that has the word in its name or team, in order.
     pub(super) fn each_with(&self, word: &Finder<'_>, mut found: impl FnMut(usize)) {
         let text = self.text.as_bytes();
         let (mut from, mut number) = (0, 0);
@@ -55,29 +59,57 @@ pub(super) fn fold(text: &str, folded: &mut String) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::job_state::JobFacts;
     use super::*;
 
-    fn with(names: &[&str], word: &str) -> Vec<usize> {
+    struct Named(&'static str, Option<&'static str>, JobFacts);
+
+    impl ListedJob for Named {
+        fn name(&self) -> &str {
+            self.0
+        }
+
+        fn team(&self) -> Option<&str> {
+            self.1
+        }
+
+        fn facts(&self) -> &JobFacts {
+            &self.2
+        }
+    }
+
+    fn with(names: &[(&'static str, Option<&'static str>)], word: &str) -> Vec<usize> {
+        let jobs = names
+            .iter()
+            .map(|(name, team)| Named(name, *team, JobFacts::default()));
+        let jobs: Vec<Named> = jobs.collect();
         let mut found = Vec::new();
-        let names = FoldedNames::of(names.iter().copied());
-        names.each_with(&Finder::new(word), |number| found.push(number));
+        FoldedNames::of(&jobs).each_with(&Finder::new(word), |number| found.push(number));
         found
     }
 
     #[test]
-    fn each_name_with_the_word_is_told_once_and_in_order() {
-        let names = ["Unit", "unit: [unit]", "lint", "", "ÄÖ Unit"];
+    fn each_job_with_the_word_is_told_once_and_in_order() {
+        let names = [
+            ("Unit", None),
+            ("unit: [unit]", Some("Units")),
+            ("lint", Some("ÄÖ")),
+            ("", None),
+            ("ÄÖ Unit", Some("T")),
+        ];
         assert_eq!(with(&names, "unit"), [0, 1, 4]);
+        assert_eq!(with(&names, "units"), [1]);
         assert_eq!(with(&names, "int"), [2]);
-        assert_eq!(with(&names, "äö"), [4]);
+        assert_eq!(with(&names, "äö"), [2, 4]);
         assert_eq!(with(&names, "t"), [0, 1, 2, 4]);
     }
 
     #[test]
     fn a_word_is_not_found_across_two_names() {
-        assert!(with(&["ab", "cd"], "bc").is_empty());
+        assert!(with(&[("ab", None), ("cd", None)], "bc").is_empty());
+        assert!(with(&[("ab", Some("cd"))], "bc").is_empty());
         // A name may have what stands between names.
-        assert_eq!(with(&["a\nb", "b"], "b"), [0, 1]);
+        assert_eq!(with(&[("a\nb", None), ("b", None)], "b"), [0, 1]);
         assert!(with(&[], "a").is_empty());
     }
 }

@@ -5,11 +5,11 @@ use std::cmp::Ordering;
 use ci_history::{FailureClass, Timestamp};
 
 use super::job_column::JobColumn;
-use super::job_group::{JobGroup, ListedJob};
+use super::job_group::JobGroup;
 use super::job_state::{JobFacts, JobState};
+use super::listed_job::ListedJob;
 use super::sorting::Sorting;
 use super::word_search::{MOST_WORDS, WordSearch};
-use crate::config::Owners;
 
 /// The wanted jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -81,19 +81,10 @@ pub struct JobQuery {
     pub now: Timestamp,
 }
 
-impl JobQuery {
-    /// Whether the owners of matching jobs matter. To work them out takes time.
-    fn needs_teams(&self) -> bool {
-        self.filter.team.is_some() || self.sorting.column == JobColumn::Team
-    }
-}
-
 /// A matching job.
 struct Match<'a, R, T> {
     group: &'a JobGroup<'a, R, T>,
     job: &'a R,
-    /// Its owner, where it matters.
-    team: Option<&'a str>,
 }
 
 /// The selected jobs, and counts of all.
@@ -129,12 +120,11 @@ impl<T> Selection<T> {
 /// Takes time proportional to all jobs, but holds and sorts little more than the wanted part.
 pub fn select<'a, R: ListedJob, T: Copy>(
     groups: &'a [JobGroup<'a, R, T>],
-    owners: &Owners,
     query: &JobQuery,
 ) -> Selection<(T, &'a R)> {
     let paging = query.paging;
     let words = words(&query.filter.text);
-    let mut search = WordSearch::new(&words, owners);
+    let mut search = WordSearch::new(&words);
     let (mut tracked, mut states, mut matching) = (0, [0; JobState::ALL.len()], 0);
     let order = |a: &Match<'a, R, T>, b: &Match<'a, R, T>| order(a, b, query);
     let end = paging.offset.saturating_add(paging.limit);
@@ -147,17 +137,11 @@ pub fn select<'a, R: ListedJob, T: Copy>(
             continue;
         }
         for (number, job) in group.jobs.iter().enumerate() {
-            if !is_in_state(job.facts(), query) || !search.finds(number, job.name(), &group.owners)
-            {
-                continue;
-            }
-            let team = query.needs_teams().then(|| group.owners.team(job.name()));
-            let team = team.flatten();
-            if !is_owned_by(team, &query.filter) {
+            if !search.finds(number) || !is_wanted(job, query) {
                 continue;
             }
             matching += 1;
-            first.push(Match { group, job, team });
+            first.push(Match { group, job });
             if first.len() > held {
                 keep_first(&mut first, end, order);
             }
@@ -196,28 +180,27 @@ fn keep_first<T>(jobs: &mut Vec<T>, end: usize, order: impl FnMut(&T, &T) -> Ord
     }
 }
 
-/// Whether the job has the wanted state and class.
-fn is_in_state(facts: &JobFacts, query: &JobQuery) -> bool {
-    let JobFilter { state, class, .. } = &query.filter;
+/// Whether the job has the wanted state and class, and is of the wanted team.
+fn is_wanted<R: ListedJob>(job: &R, query: &JobQuery) -> bool {
+    let JobFilter {
+        state, class, team, ..
+    } = &query.filter;
+    let facts = job.facts();
     state.is_none_or(|state| facts.is(state, query.now))
         && class.is_none_or(|class| facts.failure_class == Some(class))
+        && is_or_any(team.as_ref(), job.team())
 }
 
 /// Whether the jobs are of the wanted project, ref and track.
 fn is_of<R, T>(group: &JobGroup<'_, R, T>, filter: &JobFilter) -> bool {
-    let pairs = [
-        (&filter.project, group.project),
-        (&filter.ref_name, group.ref_name),
-        (&filter.track, group.track.unwrap_or_default()),
-    ];
-    let mut pairs = pairs.into_iter();
-    pairs.all(|(wanted, found)| wanted.as_deref().is_none_or(|wanted| wanted == found))
+    is_or_any(filter.project.as_ref(), Some(group.project))
+        && is_or_any(filter.ref_name.as_ref(), Some(group.ref_name))
+        && is_or_any(filter.track.as_ref(), group.track)
 }
 
-/// Whether the team is the wanted one.
-fn is_owned_by(team: Option<&str>, filter: &JobFilter) -> bool {
-    let wanted = filter.team.as_deref();
-    wanted.is_none_or(|wanted| wanted == team.unwrap_or_default())
+/// Whether this is the wanted one; an empty one is none.
+fn is_or_any(wanted: Option<&String>, found: Option<&str>) -> bool {
+    wanted.is_none_or(|wanted| *wanted == found.unwrap_or_default())
 }
 
 fn order<R: ListedJob, T>(a: &Match<'_, R, T>, b: &Match<'_, R, T>, query: &JobQuery) -> Ordering {
@@ -242,7 +225,7 @@ fn order<R: ListedJob, T>(a: &Match<'_, R, T>, b: &Match<'_, R, T>, query: &JobQ
         JobColumn::Reason => {
             sorting.compare_known(of_a.failure_reason.as_ref(), of_b.failure_reason.as_ref())
         }
-        JobColumn::Team => sorting.compare_known(a.team, b.team),
+        JobColumn::Team => sorting.compare_known(a.job.team(), b.job.team()),
     };
     let streak = || of_b.consecutive_failures.cmp(&of_a.consecutive_failures);
     let names = || names_of(a).cmp(&names_of(b));

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use ci_history::{JobRow, TimelineRows, Timestamp};
 use job_failure_exporter::base::listen_address::ListenAddress;
-use job_failure_exporter::config::{Owners, OwnersFile};
 use job_failure_exporter::http::{
     Bound, DaemonStatus, FoldedNames, GridEntry, Hosts, JobEntry, JobFacts, JobGroup, JobPage,
     JobQuery, Limits, ListedJob, PipelineEntry, ProjectStatus, Readiness, RefPipelines, RefStatus,
@@ -102,23 +101,20 @@ impl DaemonStatus for Daemon {
         let jobs = self.timelines.iter().map(|timeline| {
             let rows = timeline.jobs.iter();
             let jobs: Vec<_> = rows.map(|row| Listed(row, JobFacts::of(row))).collect();
-            let names = FoldedNames::of(jobs.iter().map(ListedJob::name));
+            let names = FoldedNames::of(&jobs);
             (timeline, jobs, names)
         });
         let jobs: Vec<_> = jobs.collect();
-        let (file, _) = OwnersFile::parse("* @sre");
-        let owners = Owners::default();
         let groups = jobs.iter().map(|(timeline, jobs, names)| JobGroup {
             project: &timeline.project,
             ref_name: &timeline.ref_name,
             track: timeline.track.as_deref(),
-            owners: owners.of_project(&timeline.project, file.as_ref()),
             jobs,
             names,
             item: *timeline,
         });
         let groups: Vec<_> = groups.collect();
-        let selected = select(&groups, &owners, query);
+        let selected = select(&groups, query);
         selected.look_up(|(timeline, job)| Some(entry(timeline, job.0)))
     }
 
@@ -144,6 +140,10 @@ struct Listed<'a>(&'a JobRow, JobFacts);
 impl ListedJob for Listed<'_> {
     fn name(&self) -> &str {
         &self.0.name
+    }
+
+    fn team(&self) -> Option<&str> {
+        Some("sre")
     }
 
     fn facts(&self) -> &JobFacts {

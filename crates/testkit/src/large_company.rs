@@ -51,14 +51,23 @@ fn plan(number: usize, job: usize, round: usize) -> JobPlan {
     }
 }
 
+/// Rules of owners, each for a hundred projects.
+const RULES: usize = 50;
+
 /// A configuration that exporters of all versions read, with all projects. `store` has the keys of its section.
 pub fn configuration(gitlab: &Handle, requests_per_second: u32, store: &str) -> String {
+    let rules = (0..RULES).map(|hundred| {
+        format!("{{jobs: '*', projects: 'acme/service-{hundred:03}*', team: team-{hundred}}}")
+    });
+    let rules: Vec<_> = rules.collect();
     format!(
         "gitlab: {{url: '{}', requests_per_second: {requests_per_second}}}\n\
          watch: {{groups: [{{path: acme}}]}}\n\
          store: {{{store}}}\n\
+         owners: {{rules: [{}]}}\n\
          clock_jump_hold: 100ms\n\
          web: {{listen_address: '127.0.0.1:0'}}\n",
-        gitlab.url()
+        gitlab.url(),
+        rules.join(", ")
     )
 }

@@ -6,6 +6,7 @@ use super::effects::{Effects, RenderRequest};
 use super::health::Health;
 use super::memories::Memories;
 use super::projects::Projects;
+use super::ranked_jobs::Teams;
 use super::sights::Sights;
 use super::timelines::Timelines;
 use crate::daemon::gitlab_clock::GitLabClock;
@@ -174,9 +175,19 @@ impl State {
         }
         let file = self.owners_cache.of(rows.project_id);
         let owners = &self.policy.owners;
-        let team = |project: &str, job: &str| owners.team(project, job, file.as_deref()).cloned();
+        let shown = rows
+            .jobs
+            .iter()
+            .filter(|row| row.figures.is_worth_showing());
+        let teams = shown.map(|row| {
+            let team = owners.team(&rows.project, &row.name, file.as_deref());
+            (row.name.clone(), team.cloned())
+        });
+        let teams: Teams = teams.collect();
+        let team = |_: &str, job: &str| teams.get(job).cloned().flatten();
         Rendering {
             timeline: self.exposition.render(rows, &request.pieces, &team),
+            teams,
             is_complete,
         }
     }
@@ -186,7 +197,7 @@ impl State {
     pub(super) fn expose(&self, request: RenderRequest, rendering: Rendering) {
         let mut inner = self.lock();
         let RenderRequest { key, revision, .. } = request;
-        if (inner.timelines).accept(&key, revision, rendering.is_complete) {
+        if (inner.timelines).accept(&key, revision, rendering.is_complete, &rendering.teams) {
             self.exposition.show(key, rendering.timeline);
         }
     }
@@ -195,6 +206,7 @@ impl State {
 /// What came of rendering a timeline.
 pub(super) struct Rendering {
     timeline: RenderedTimeline,
+    teams: Teams,
     /// Whether every log that was to be read found room in the queue.
     is_complete: bool,
 }

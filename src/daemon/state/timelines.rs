@@ -18,7 +18,7 @@ use self::entry::{SaveState, TimelineEntry};
 use self::render_state::RenderState;
 use super::effects::{Effects, RenderRequest};
 use super::limits::{LimitHit, admit};
-use super::ranked_jobs::RankedJobs;
+use super::ranked_jobs::{RankedJobs, Teams};
 use super::transitions::PipelineRank;
 use crate::config::Limits;
 use crate::daemon::policy::Policy;
@@ -293,14 +293,21 @@ impl Timelines {
     }
 
     /// Whether a rendering is to be exposed: the timeline is visible, and no newer rendering was begun. `is_complete`: nothing
-    /// that it asked for was left out, so that the next one may be of pieces.
-    pub(super) fn accept(&mut self, key: &TimelineKey, revision: u64, is_complete: bool) -> bool {
+    /// that it asked for was left out, so that the next one may be of pieces. Its jobs have the teams that it has.
+    pub(super) fn accept(
+        &mut self,
+        key: &TimelineKey,
+        revision: u64,
+        is_complete: bool,
+        teams: &Teams,
+    ) -> bool {
         let entry = self.entries.get_mut(key);
         let entry = entry.filter(|entry| entry.is_visible() && entry.revision == revision);
         entry.is_some_and(|entry| {
             if is_complete {
                 entry.exposed = revision;
             }
+            entry.jobs.give(teams);
             true
         })
     }

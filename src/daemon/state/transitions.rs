@@ -9,6 +9,8 @@ use ci_history::{Figures, JobRow, Outcome, TimelineRows, Timestamp};
 #[derive(Clone)]
 pub(super) struct Rank {
     pub(super) name: Arc<str>,
+    /// Its owner as of the newest exposition.
+    pub(super) team: Option<Arc<str>>,
     pub(super) facts: JobFacts,
     pub(super) absent_pipelines: u64,
     pub(super) gone_since: Option<Timestamp>,
@@ -27,6 +29,7 @@ impl Rank {
     pub(super) fn of(row: &JobRow) -> Self {
         Self {
             name: row.name.clone(),
+            team: None,
             facts: JobFacts::of(row),
             absent_pipelines: row.figures.absent_pipelines,
             gone_since: row.figures.gone_since,
@@ -38,6 +41,10 @@ impl Rank {
 impl ListedJob for Rank {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn team(&self) -> Option<&str> {
+        self.team.as_deref()
     }
 
     fn facts(&self) -> &JobFacts {

@@ -159,25 +159,21 @@ impl DaemonStatus for State {
     /// Searches outside the lock, so that neither polling nor scrapes wait for it.
     fn jobs(&self, query: &JobQuery) -> JobPage {
         let timelines = self.lock().timelines.visible();
-        let owners = &self.policy.owners;
-        let files = self.owners_cache.all();
         let groups = timelines.iter().map(|timeline| {
             let RankedTimeline {
                 key, project, jobs, ..
             } = timeline;
-            let file = files.get(&key.project_id).map(|file| &**file);
             JobGroup {
                 project,
                 ref_name: &key.ref_name,
                 track: key.track.as_deref(),
-                owners: owners.of_project(project, file),
                 jobs: jobs.ranks(),
                 names: jobs.names(),
                 item: key,
             }
         });
         let groups: Vec<_> = groups.collect();
-        let selected = select(&groups, owners, query);
+        let selected = select(&groups, query);
         selected.look_up(|(key, rank)| self.shown_entry(key, &rank.name))
     }
 

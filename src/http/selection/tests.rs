@@ -2,17 +2,21 @@
 
 use super::super::sorting::Column as _;
 use super::*;
-use crate::config::OwnersFile;
 use crate::http::FoldedNames;
 
 struct Job {
     name: String,
+    team: Option<&'static str>,
     facts: JobFacts,
 }
 
 impl ListedJob for Job {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn team(&self) -> Option<&str> {
+        self.team
     }
 
     fn facts(&self) -> &JobFacts {
@@ -23,6 +27,7 @@ impl ListedJob for Job {
 fn job(name: &str, streak: u64, ratio: f64) -> Job {
     Job {
         name: name.to_owned(),
+        team: Some("SRE"),
         facts: JobFacts {
             consecutive_failures: streak,
             failure_ratio: ratio,
@@ -37,8 +42,6 @@ struct Jobs {
     project: &'static str,
     ref_name: &'static str,
     track: Option<&'static str>,
-    /// Owner of all of them.
-    team: Option<&'static str>,
     list: Vec<Job>,
 }
 
@@ -47,34 +50,24 @@ fn jobs(list: impl IntoIterator<Item = Job>) -> Jobs {
         project: "group/app",
         ref_name: "main",
         track: None,
-        team: Some("SRE"),
         list: list.into_iter().collect(),
     }
 }
 
 /// What is selected: name of the job and number of its timeline.
 fn select_of(all: &[Jobs], query: &JobQuery) -> Selection<(usize, String)> {
-    let owners = Owners::default();
-    let files = all.iter().map(|of| {
-        let line = of.team.map(|team| format!("* @{team}"));
-        OwnersFile::parse(&line.unwrap_or_default()).0.unwrap()
-    });
-    let files: Vec<OwnersFile> = files.collect();
-    let names = all
-        .iter()
-        .map(|of| FoldedNames::of(of.list.iter().map(ListedJob::name)));
+    let names = all.iter().map(|of| FoldedNames::of(&of.list));
     let names: Vec<FoldedNames> = names.collect();
     let groups = all.iter().enumerate().map(|(number, of)| JobGroup {
         project: of.project,
         ref_name: of.ref_name,
         track: of.track,
-        owners: owners.of_project(of.project, Some(&files[number])),
         jobs: &of.list[..],
         names: &names[number],
         item: number,
     });
     let groups: Vec<_> = groups.collect();
-    let selected = select(&groups, &owners, query);
+    let selected = select(&groups, query);
     selected.look_up(|(number, job)| Some((number, job.name.clone())))
 }
 
@@ -179,10 +172,15 @@ fn jobs_are_selected_by_project_ref_and_track() {
 
 #[test]
 fn words_of_another_project_do_not_count() {
-    let of = |project: &'static str, team: Option<&'static str>| Jobs {
-        project,
-        team,
-        ..jobs([job("e2e", 1, 0.5), job("Größe", 1, 0.5)])
+    let of = |project: &'static str, team: Option<&'static str>| {
+        let owned = |name| Job {
+            team,
+            ..job(name, 1, 0.5)
+        };
+        Jobs {
+            project,
+            ..jobs([owned("e2e"), owned("Größe")])
+        }
     };
     let all = [
         of("group/shop", Some("Web")),
@@ -282,11 +280,9 @@ fn every_column_sorts_both_ways_and_leaves_nothing_out() {
 fn jobs_are_selected_by_team_and_by_class() {
     let mut slow = job("slow", 1, 0.5);
     slow.facts.failure_class = Some(FailureClass::Timeout);
-    let theirs = Jobs {
-        team: Some("web"),
-        ..jobs([job("theirs", 1, 0.5)])
-    };
-    let all = [jobs([slow]), theirs];
+    let mut theirs = job("theirs", 1, 0.5);
+    theirs.team = Some("web");
+    let all = [jobs([slow]), jobs([theirs])];
     let found = |filter: JobFilter| names_of_jobs(select_of(&all, &query(filter, ALL)));
     let of_team = JobFilter {
         team: Some("web".to_owned()),

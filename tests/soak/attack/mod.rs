@@ -119,6 +119,8 @@ async fn searches(address: SocketAddr, exporter: &Exporter) -> bool {
         ("a search", format!("{SEARCH_PATH}&offset=1")),
         ("a search for eight words", "/?q=s+e+r+v+i+c+m+a".to_owned()),
         ("a search that finds nothing", "/?q=zebra".to_owned()),
+        ("a search for a team", "/?q=TEAM-7".to_owned()),
+        ("all jobs by team", "/?sort=team".to_owned()),
         ("1000 jobs", LARGE_PATH.to_owned()),
         ("a search for 1900 words", format!("/?q={words}")),
     ] {
