@@ -48,6 +48,11 @@ image() {
 
 stand_ins() {
     local base=localhost/stand-in rust
+    # The stand-ins have other digests: a copy of the repository names none.
+    mkdir "$work/tree"
+    git ls-files -z | xargs -0 cp --no-dereference --parents --target-directory "$work/tree"
+    cd "$work/tree"
+    sed -i 's/@sha256:[0-9a-f]*//' compose.yaml deploy/Dockerfile deploy/compose/Dockerfile
     debootstrap --variant=minbase --include=ca-certificates,wget,python3-yaml,prometheus,prometheus-alertmanager bookworm \
         "$work/debian" >"$work/debootstrap.log" || { tail "$work/debootstrap.log" >&2 && exit 1; }
     tar -C "$work/debian" -c . | podman import --quiet - $base >/dev/null
