@@ -127,6 +127,10 @@ image: ## Build the container image with docker, podman or buildah
 test-image: ## Build the image with stand-ins for its base images, and run it (as root, with buildah, after make build)
 	scripts/test-image.sh
 
+.PHONY: test-compose
+test-compose: ## Start compose.yaml and await an alert at its receiver (PROGRAMS=target/debug: with stand-ins for its images, as root)
+	scripts/test-compose.sh $(PROGRAMS)
+
 .PHONY: check-rules
 check-rules: ## Check and test the alert rules and the example configurations (PROMTOOL=/path, AMTOOL=/path: other tools)
 	scripts/check-rules.sh

@@ -45,6 +45,9 @@ check_deb() {
     touch "$root/var/lib/dpkg/status"
     dpkg=(dpkg --root="$root" --log=/dev/null --force-not-root --force-depends --force-script-chrootless)
     "${dpkg[@]}" --install "$1" >"$base/dpkg.log" 2>&1 || { cat "$base/dpkg.log" >&2 && fail "dpkg refuses $1"; }
+    # apt compares this version with that of the package.
+    [ "$(dpkg-query --admindir="$root/var/lib/dpkg" --show --showformat='${Version}' $name)" = "$(dpkg-deb --field "$1" Version)" ] ||
+        fail "dpkg installed another version than $1 names"
     check_program "$root"
     grep -q "^$name:" "$root/etc/passwd" || fail "no user $name"
     must_be_gone "$root/etc/systemd/system/multi-user.target.wants/$name.service"
