@@ -177,16 +177,8 @@ impl Store {
 
     /// Replaces a project's own document. Of two replicas the last to write wins: what they remember comes to the same.
     pub async fn save_memory(&self, saved: &SavedMemory) -> Result<(), StoreError> {
-        let name = project_path(saved.project_id);
         let text = project_document::encode(saved);
-        match self {
-            Self::Directory(directory) => {
-                let text = seal(text, directory.instance());
-                let directory = directory.clone();
-                Ok(blocking(move || directory.write(&name, &text)).await?)
-            }
-            Self::S3(s3) => Ok(Box::pin(s3.write(&name, seal(text, s3.instance()))).await?),
-        }
+        self.write_sealed(project_path(saved.project_id), text).await
     }
 
     /// Removes a project's own document, if there is one.
@@ -197,16 +189,8 @@ impl Store {
     /// Replaces the document of a project's sights. Of two replicas the last to write wins: sights that are not of the
     /// documents in the store are not used.
     pub async fn save_sights(&self, saved: &SavedSights) -> Result<(), StoreError> {
-        let name = sights_path(saved.project_id);
         let text = sights_document::encode(saved);
-        match self {
-            Self::Directory(directory) => {
-                let text = seal(text, directory.instance());
-                let directory = directory.clone();
-                Ok(blocking(move || directory.write(&name, &text)).await?)
-            }
-            Self::S3(s3) => Ok(Box::pin(s3.write(&name, seal(text, s3.instance()))).await?),
-        }
+        self.write_sealed(sights_path(saved.project_id), text).await
     }
 
     /// Removes the document of a project's sights, if there is one.
@@ -253,6 +237,18 @@ impl Store {
     /// Removes the checkpoint of a backfill that is done.
     pub async fn remove_checkpoint(&self, project_id: u64) -> Result<(), StoreError> {
         self.delete(checkpoint_path(project_id)).await
+    }
+
+    /// Replaces a document, which is sealed as one of our own.
+    async fn write_sealed(&self, name: String, text: Vec<u8>) -> Result<(), StoreError> {
+        match self {
+            Self::Directory(directory) => {
+                let text = seal(text, directory.instance());
+                let directory = directory.clone();
+                Ok(blocking(move || directory.write(&name, &text)).await?)
+            }
+            Self::S3(s3) => Ok(Box::pin(s3.write(&name, seal(text, s3.instance()))).await?),
+        }
     }
 
     async fn delete(&self, name: String) -> Result<(), StoreError> {
