@@ -12,9 +12,10 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::client::Client;
-use super::graphql::{NotTold, PageInfo, PipelineNode, Untold, gids, nodes};
+use super::graphql::{NotTold, PageInfo, Untold, gids, nodes};
 use super::graphql_scalars::{number, optional_time};
 use super::listing::Listing;
+use super::moved::PipelineNode;
 use super::validate::{PipelineJobs, tags};
 
 /// The fields have the names of REST. A pipeline with more jobs than a page comes without them.

@@ -19,3 +19,9 @@ pub(super) const INTERVALS: u32 = 2;
 
 /// The same for a project without schedules, or that does not show them.
 pub(super) const INTERVALS_WITHOUT: u32 = 12;
+
+/// Idle intervals between two sweeps that ask whether projects have schedules.
+pub(super) const INTERVALS_SWEPT: u32 = 4;
+
+/// Longest time in which such answers spare the reading of a list of schedules that was empty.
+pub(super) const SCHEDULES_ANYWAY: Duration = Duration::from_hours(12);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::intervals::{
     DISCOVERY_INTERVAL, FEWEST_PROJECTS, FIRST_SIZE, INTERVALS, INTERVALS_WITHOUT, LISTED_ANYWAY,
+    SCHEDULES_ANYWAY,
 };
 use crate::base::human::rate;
 use crate::config::{Api, Watch};
@@ -51,9 +52,14 @@ impl NeededRate {
         } else {
             active * every + quiet * idle
         };
-        let schedules = idle
-            * (active / f64::from(INTERVALS) + quiet / f64::from(INTERVALS_WITHOUT))
-            * f64::from(u8::from(watch.schedules));
+        let of_quiet = if is_swept(api, projects) {
+            per(SCHEDULES_ANYWAY)
+        } else {
+            idle / f64::from(INTERVALS_WITHOUT)
+        };
+        let of_active = idle / f64::from(INTERVALS);
+        let schedules =
+            (active * of_active + quiet * of_quiet) * f64::from(u8::from(watch.schedules));
         Self {
             listings: listings + Self::of_discovery(watch, projects),
             details: active * (every + BESIDES_JOBS * per(PIPELINE)),

@@ -15,6 +15,7 @@ use super::demand::ProjectDemand;
 use super::first_round::{Round, Untried, WithPast};
 use super::hints::{Calls, Hinted};
 use super::hook_trust::HookTrust;
+use super::intervals::INTERVALS_WITHOUT;
 use super::looks::Look;
 use super::pace::{Hooks, Pace};
 use super::poller::Poller;
@@ -316,6 +317,10 @@ impl<'a> ProjectTask<'a> {
         swept: Option<Swept>,
     ) -> Result<(), CycleError> {
         let _permit = self.turns.of_cycle().await;
+        if let Some(has_schedules) = swept.as_ref().and_then(|swept| swept.has_schedules) {
+            let wait = self.poller.reader.watch.idle_interval * INTERVALS_WITHOUT;
+            self.timetable.told(has_schedules, wait);
+        }
         let (cursor, trust) = (&mut self.cursor, &mut self.trust);
         let cycle = self.poller.cycle(project, cursor, trust, swept, self.past);
         cycle.await?;

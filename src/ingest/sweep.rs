@@ -15,10 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::cursor::LISTING_OVERLAP;
 use super::events::SweepReport;
-use super::intervals::{FEWEST_PROJECTS, FIRST_SIZE, LISTED_ANYWAY};
+use super::intervals::{FEWEST_PROJECTS, FIRST_SIZE, INTERVALS_SWEPT, LISTED_ANYWAY};
 use super::reader::Reader;
 use crate::config::{Api, ChildPipelines};
-use crate::gitlab::{Error, MOST_PROJECTS, Moved, MovedChild, NotTold, Project};
+use crate::gitlab::{Besides, Error, MOST_PROJECTS, Moved, MovedChild, NotTold, Project};
 
 /// Requests answered in a row before more projects are asked for at once.
 const ANSWERS_TO_GROW: u32 = 20;
@@ -42,6 +42,8 @@ pub(super) struct Swept {
     pipelines: Vec<PipelineObservation>,
     /// Child pipelines that moved.
     pub(super) children: Vec<MovedChild>,
+    /// Whether the project has schedules, where that was asked.
+    pub(super) has_schedules: Option<bool>,
 }
 
 impl Swept {
@@ -77,6 +79,8 @@ struct Place {
     exempt_until: Option<Instant>,
     /// When it is to be asked for again, where that is not every time.
     not_before: Option<Instant>,
+    /// When sweeps ask again whether it has schedules.
+    schedules_at: Instant,
     answers: watch::Sender<Option<Swept>>,
 }
 
@@ -97,6 +101,7 @@ impl Sweeps {
             since: None,
             exempt_until: None,
             not_before: None,
+            schedules_at: Instant::now(),
             answers: sender,
         };
         self.places().insert(project, place);
@@ -142,6 +147,7 @@ impl Sweeps {
         let Moved {
             mut pipelines,
             mut children,
+            has_schedules,
         } = moved;
         let places = self.places();
         let Some(place) = places.get(&project) else {
@@ -155,7 +161,25 @@ impl Sweeps {
             asked_at,
             pipelines,
             children,
+            has_schedules,
         }));
+    }
+
+    /// Whether it is time to ask for the schedules of one of these projects. If so, all are asked for.
+    fn take_schedules(&self, projects: &[(Timestamp, u64)], pause: Duration) -> bool {
+        let now = Instant::now();
+        let mut places = self.places();
+        let is_due = |(_, id): &(Timestamp, u64)| {
+            let place = places.get(id);
+            place.is_some_and(|place| place.schedules_at <= now)
+        };
+        let any = projects.iter().any(is_due);
+        for (_, id) in projects.iter().filter(|_| any) {
+            if let Some(place) = places.get_mut(id) {
+                place.schedules_at = now + pause;
+            }
+        }
+        any
     }
 
     fn exempt(&self, projects: &[(Timestamp, u64)]) {
@@ -241,8 +265,8 @@ impl Drop for Seat {
 struct Size {
     now: usize,
     answers: u32,
-    /// Whether it asks for child pipelines, too. Older GitLabs do not tell whose they are.
-    with_children: bool,
+    /// What it may ask for besides: older GitLabs do not tell all of it.
+    besides: Besides,
 }
 
 impl Size {
@@ -297,7 +321,10 @@ impl Reader {
         let mut size = Size {
             now: FIRST_SIZE,
             answers: 0,
-            with_children: self.watch.child_pipelines == ChildPipelines::Follow,
+            besides: Besides {
+                children: self.watch.child_pipelines == ChildPipelines::Follow,
+                schedules: self.watch.schedules,
+            },
         };
         let mut is_told = false;
         loop {
@@ -369,9 +396,14 @@ impl Reader {
             let ids: Vec<u64> = asked.iter().map(|(_, id)| *id).collect();
             let asked_at = self.observations.gitlab_now();
             requests += 1;
+            let pause = self.watch.idle_interval * INTERVALS_SWEPT;
+            let besides = Besides {
+                schedules: size.besides.schedules && sweeps.take_schedules(asked, pause),
+                ..size.besides
+            };
             let moved = self
                 .client
-                .moved_pipelines(&ids, since.unwrap_or(asked_at), size.with_children)
+                .moved_pipelines(&ids, since.unwrap_or(asked_at), besides)
                 .await;
             match moved {
                 Ok(mut moved) => {
@@ -401,9 +433,13 @@ impl Reader {
                     sweeps.exempt(asked);
                     left = others;
                 }
-                Err(NotTold::Unsupported(error)) if size.with_children => {
+                Err(NotTold::Unsupported(error)) if besides.schedules => {
+                    tracing::info!("schedules are not asked for by GraphQL: {error}");
+                    size.besides.schedules = false;
+                }
+                Err(NotTold::Unsupported(error)) if besides.children => {
                     tracing::info!("child pipelines are not asked for by GraphQL: {error}");
-                    size.with_children = false;
+                    size.besides.children = false;
                 }
                 Err(NotTold::Unsupported(error)) => {
                     return end(End::Unsupported(error), answered, requests);

@@ -84,6 +84,7 @@ mod state_on_s3;
 mod status_page;
 mod store_s3;
 mod sweeps;
+mod swept_schedules;
 mod tools;
 mod tracks;
 mod truth;

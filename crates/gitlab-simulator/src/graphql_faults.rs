@@ -16,6 +16,8 @@ pub struct GraphqlFaults {
     pub unknown: BTreeSet<String>,
     /// Whether `source: "parent_pipeline"` finds nothing, as before GitLab 17.
     pub lists_no_children: bool,
+    /// Whether `pipelineSchedules` is refused for the second project of a request, as its description says.
+    pub schedules_of_one_project: bool,
     /// Projects on a page above which the statement times out: 503 with JSON.
     pub largest_page: Option<usize>,
     /// Ids of the projects whose `pipelines` time out: the rest of the answer is there.
@@ -30,6 +32,7 @@ impl Default for GraphqlFaults {
             max_score: MAX_SCORE,
             unknown: BTreeSet::new(),
             lists_no_children: false,
+            schedules_of_one_project: false,
             largest_page: None,
             slow_projects: BTreeSet::new(),
         }
