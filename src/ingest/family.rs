@@ -1,6 +1,6 @@
 //! What is known and read of a pipeline and its children.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::absent::{ChildScopes, Listed};
@@ -13,7 +13,10 @@ use ci_history::{
     CONFIG_ERROR, JOBS_FAILED, JobObservation, Span, Status, Timestamp, UnmaskedCommit,
 };
 
-/// What is known of a pipeline's children, so that none is read twice without need.
+/// Seconds after which REST is asked for the durations of jobs that have passed.
+const EXACT_AFTER: i64 = 10 * 60;
+
+/// What is known of a pipeline and its children, so that none is read twice without need.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Family {
     /// No trigger jobs. It stays so: GitLab creates all jobs with the pipeline.
@@ -23,6 +26,31 @@ pub(super) struct Family {
     pub(super) unended: HashMap<u64, Sight>,
     /// Whether a child goes on without a user.
     pub(super) open: bool,
+    /// What REST has told of the pipeline's jobs last.
+    pub(super) exact: Option<Exact>,
+}
+
+/// What GraphQL need not tell: REST has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Exact {
+    at: Timestamp,
+    /// Jobs that had ended.
+    ended: Arc<HashSet<u64>>,
+}
+
+impl Exact {
+    pub(super) fn of(jobs: &[JobObservation], at: Timestamp) -> Self {
+        let ended = jobs.iter().filter(|job| has_run(job)).map(|job| job.id);
+        Self {
+            at,
+            ended: Arc::new(ended.collect()),
+        }
+    }
+}
+
+/// Whether a job has ended, with times and a reason that only REST tells exactly.
+fn has_run(job: &JobObservation) -> bool {
+    job.status.is_terminal() && job.status != Status::Skipped
 }
 
 impl Family {
@@ -34,6 +62,29 @@ impl Family {
     /// Whether a child has not ended. It may wait for a user, whose action moves no parent.
     pub(super) fn has_unended(&self) -> bool {
         !self.unended.is_empty()
+    }
+
+    /// Whether it has children.
+    pub(super) fn has_children(&self) -> bool {
+        !self.ended.is_empty() || self.has_unended()
+    }
+
+    /// Whether REST has to tell more of the jobs that GraphQL tells: of one that failed at once, of others sometime. The
+    /// pipeline was created then.
+    pub(super) fn wants_rest(
+        &self,
+        jobs: &[JobObservation],
+        created: Option<Timestamp>,
+        now: Timestamp,
+    ) -> bool {
+        let told_at = self.exact.as_ref().map(|exact| exact.at).or(created);
+        let is_old = told_at.is_none_or(|at| now.unix().saturating_sub(at.unix()) >= EXACT_AFTER);
+        let is_told = |job: &JobObservation| {
+            let exact = self.exact.as_ref();
+            exact.is_some_and(|exact| exact.ended.contains(&job.id))
+        };
+        let mut news = jobs.iter().filter(|job| has_run(job) && !is_told(job));
+        news.any(|job| is_old || job.status == Status::Failed)
     }
 
     /// Whether this descendant had not ended.

@@ -6,12 +6,14 @@
 
 mod absent;
 mod backfill;
+mod batch_size;
 mod child_names;
 mod children;
 mod cursor;
 mod cycle;
 mod debounce;
 mod demand;
+mod details;
 mod discovery;
 mod events;
 mod family;

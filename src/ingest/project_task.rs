@@ -38,7 +38,7 @@ const SHORTEST_RECHECK: Duration = Duration::from_millis(200);
 
 /// Cycles under way at a time. So many that some projects that hang do not hold up the others; the rate of
 /// requests is bounded elsewhere.
-const CONCURRENT_CYCLES: usize = 32;
+const CONCURRENT_CYCLES: usize = 64;
 
 /// Projects that read their past at a time: the past has a share of the requests, and no more.
 const CONCURRENT_PASTS: usize = 4;

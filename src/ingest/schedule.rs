@@ -55,7 +55,8 @@ impl Poller {
         let mut need = interval(NEED_INTERVAL);
         need.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let report = |report: SweepReport| {
-            demand.swept(report.requests, self.reader.watch.interval);
+            let requests = report.requests + self.reader.details.take_requests();
+            demand.swept(requests, self.reader.watch.interval);
             if report.asked > 0 {
                 self.events.swept(report);
             }

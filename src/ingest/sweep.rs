@@ -13,15 +13,13 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::batch_size::BatchSize;
 use super::cursor::LISTING_OVERLAP;
 use super::events::SweepReport;
 use super::intervals::{FEWEST_PROJECTS, FIRST_SIZE, INTERVALS_SWEPT, LISTED_ANYWAY};
 use super::reader::Reader;
 use crate::config::{Api, ChildPipelines};
 use crate::gitlab::{Besides, Error, MOST_PROJECTS, Moved, MovedChild, NotTold, Project};
-
-/// Requests answered in a row before more projects are asked for at once.
-const ANSWERS_TO_GROW: u32 = 20;
 
 /// Projects in a row that GitLab takes too long for by themselves before all are listed by REST.
 const TOO_MUCH_IN_A_ROW: u32 = 3;
@@ -263,28 +261,9 @@ impl Drop for Seat {
 
 /// How much one request asks for.
 struct Size {
-    now: usize,
-    answers: u32,
+    batch: BatchSize,
     /// What it may ask for besides: older GitLabs do not tell all of it.
     besides: Besides,
-}
-
-impl Size {
-    fn answered(&mut self) {
-        self.answers += 1;
-        if self.answers >= ANSWERS_TO_GROW && self.now < MOST_PROJECTS {
-            self.answers = 0;
-            self.now = (self.now * 2).min(MOST_PROJECTS);
-        }
-    }
-
-    /// Returns whether fewer can be asked for.
-    fn halve(&mut self) -> bool {
-        self.answers = 0;
-        let was = self.now;
-        self.now = (was / 2).max(1);
-        was > 1
-    }
 }
 
 /// How a sweep ended.
@@ -319,8 +298,7 @@ impl Reader {
         }
         sweeps.begun.cancelled().await;
         let mut size = Size {
-            now: FIRST_SIZE,
-            answers: 0,
+            batch: BatchSize::new(FIRST_SIZE, MOST_PROJECTS),
             besides: Besides {
                 children: self.watch.child_pipelines == ChildPipelines::Follow,
                 schedules: self.watch.schedules,
@@ -349,7 +327,7 @@ impl Reader {
                 size: if matches!(end, End::Unsupported(_)) {
                     0
                 } else {
-                    size.now
+                    size.batch.now()
                 },
                 requests,
             });
@@ -391,7 +369,7 @@ impl Reader {
         let mut too_much = 0;
         let mut left = wanted;
         while !left.is_empty() {
-            let (asked, others) = left.split_at(size.now.min(left.len()));
+            let (asked, others) = left.split_at(size.batch.now().min(left.len()));
             let since = asked.iter().map(|(since, _)| *since).min();
             let ids: Vec<u64> = asked.iter().map(|(_, id)| *id).collect();
             let asked_at = self.observations.gitlab_now();
@@ -414,15 +392,18 @@ impl Reader {
                         sweeps.answer(id, moved, asked_at);
                     }
                     if !moved.is_cut {
-                        size.answered();
-                    } else if !size.halve() {
+                        size.batch.answered();
+                    } else if !size.batch.halve() {
                         sweeps.exempt(asked);
                     }
                     too_much = 0;
                     left = others;
                 }
-                Err(NotTold::TooMuch(error)) if size.halve() => {
-                    tracing::debug!(projects = size.now, "fewer projects at once: {error}");
+                Err(NotTold::TooMuch(error)) if size.batch.halve() => {
+                    tracing::debug!(
+                        projects = size.batch.now(),
+                        "fewer projects at once: {error}"
+                    );
                 }
                 Err(NotTold::TooMuch(error)) if too_much + 1 == TOO_MUCH_IN_A_ROW => {
                     return end(End::Unsupported(error), answered, requests);

@@ -1,0 +1,206 @@
+//! The jobs of running pipelines of several projects, by one GraphQL request.
+//!
+//! Sweeps start the cycles of many projects at once. The first that wants jobs waits a moment for the others, and asks for
+//! all. What GitLab does not tell is read by REST.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep};
+
+use super::batch_size::BatchSize;
+use super::reader::Reader;
+use crate::gitlab::{Error, NotTold, PipelineJobs, Progress};
+use ci_history::PipelineObservation;
+
+/// Longest time in which others join a request, and the part of `watch.interval` that it takes at most.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+const WAIT_SHARE: u32 = 10;
+
+/// Fewer pipelines are read by REST, with a request for each.
+const FEWEST: usize = 2;
+
+/// Pipelines of one request at first, and at most: each has up to a hundred jobs.
+const FIRST_SIZE: usize = 10;
+const LARGEST_SIZE: usize = 25;
+
+/// Pipelines in a row that GitLab takes too long for by themselves before all are read by REST.
+const TOO_MUCH_IN_A_ROW: u32 = 3;
+
+/// Time in which all are read by REST.
+const EXEMPT: Duration = Duration::from_hours(1);
+
+/// The pipelines that wait for the next request.
+pub(super) struct Details(Mutex<Inner>);
+
+struct Inner {
+    waiting: BTreeMap<Progress, Vec<Waiting>>,
+    size: BatchSize,
+    too_much: u32,
+    exempt_until: Option<Instant>,
+    requests: usize,
+}
+
+struct Waiting {
+    project: u64,
+    pipeline: u64,
+    /// Dropped: the jobs are to be read by REST.
+    answer: oneshot::Sender<PipelineJobs>,
+}
+
+/// Who asks for all that wait. If it is dropped before, the others go on by REST.
+struct Lead<'a> {
+    /// `None` once it asks.
+    details: Option<&'a Details>,
+    progress: Progress,
+}
+
+impl Default for Details {
+    fn default() -> Self {
+        Self(Mutex::new(Inner {
+            waiting: BTreeMap::new(),
+            size: BatchSize::new(FIRST_SIZE, LARGEST_SIZE),
+            too_much: 0,
+            exempt_until: None,
+            requests: 0,
+        }))
+    }
+}
+
+impl Details {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits with the others; `None` while all are read by REST.
+    fn join(
+        &self,
+        project: u64,
+        pipeline: u64,
+        progress: Progress,
+    ) -> Option<(Option<Lead<'_>>, oneshot::Receiver<PipelineJobs>)> {
+        let mut inner = self.lock();
+        if inner.exempt_until.is_some_and(|at| Instant::now() < at) {
+            return None;
+        }
+        let (answer, told) = oneshot::channel();
+        let waiting = inner.waiting.entry(progress).or_default();
+        let leads = waiting.is_empty();
+        waiting.push(Waiting {
+            project,
+            pipeline,
+            answer,
+        });
+        let lead = leads.then(|| Lead {
+            details: Some(self),
+            progress,
+        });
+        Some((lead, told))
+    }
+
+    /// Requests since this was asked last.
+    pub(super) fn take_requests(&self) -> usize {
+        std::mem::take(&mut self.lock().requests)
+    }
+
+    fn exempt(&self, error: &Error) {
+        tracing::info!(
+            "the jobs of running pipelines are read one by one by REST, tried again in an hour: {error}"
+        );
+        let mut inner = self.lock();
+        inner.too_much = 0;
+        inner.exempt_until = Some(Instant::now() + EXEMPT);
+    }
+
+    /// GitLab answered for so many pipelines.
+    fn answered(&self, is_cut: bool) {
+        let mut inner = self.lock();
+        inner.too_much = 0;
+        if is_cut {
+            inner.size.halve();
+        } else {
+            inner.size.answered();
+        }
+    }
+
+    /// GitLab took too long, or refused. Returns whether to ask again for fewer, and whether to give up.
+    fn took_too_long(&self) -> (bool, bool) {
+        let mut inner = self.lock();
+        if inner.size.halve() {
+            return (true, false);
+        }
+        inner.too_much += 1;
+        (false, inner.too_much >= TOO_MUCH_IN_A_ROW)
+    }
+}
+
+impl Lead<'_> {
+    /// Others may lead from now on.
+    fn take(&mut self) -> Vec<Waiting> {
+        let details = self.details.take();
+        let waiting = details.and_then(|details| details.lock().waiting.remove(&self.progress));
+        waiting.unwrap_or_default()
+    }
+}
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        self.take();
+    }
+}
+
+impl Reader {
+    /// Every attempt of the jobs of a pipeline, as GraphQL tells them; `None` if they are to be read by REST.
+    pub(super) async fn jobs_by_graphql(
+        &self,
+        project: u64,
+        pipeline: &PipelineObservation,
+    ) -> Option<PipelineJobs> {
+        let progress = Progress::of(pipeline.status)?;
+        let (lead, told) = self.details.join(project, pipeline.id, progress)?;
+        if let Some(mut lead) = lead {
+            sleep(LONGEST_WAIT.min(self.watch.interval / WAIT_SHARE)).await;
+            let waiting = lead.take();
+            if waiting.len() >= FEWEST {
+                self.ask_for_details(progress, waiting).await;
+            }
+        }
+        told.await.ok()
+    }
+
+    async fn ask_for_details(&self, progress: Progress, mut waiting: Vec<Waiting>) {
+        // Several pipelines of a project are one part of the question.
+        waiting.sort_by_key(|it| it.project);
+        while !waiting.is_empty() {
+            let size = self.details.lock().size.now();
+            let others = waiting.split_off(waiting.len().min(size));
+            let projects: BTreeSet<u64> = waiting.iter().map(|it| it.project).collect();
+            let projects: Vec<u64> = projects.into_iter().collect();
+            self.details.lock().requests += 1;
+            match self.client.jobs_of_pipelines(&projects, progress).await {
+                Ok(mut found) => {
+                    self.details.answered(found.is_cut);
+                    for one in waiting {
+                        if let Some(jobs) = found.of_pipelines.remove(&one.pipeline) {
+                            // A project that is not watched any more does not wait.
+                            let _ = one.answer.send(jobs);
+                        }
+                    }
+                    waiting = others;
+                }
+                Err(NotTold::TooMuch(error)) => match self.details.took_too_long() {
+                    (true, _) => waiting.extend(others),
+                    (false, false) => waiting = others,
+                    (false, true) => return self.details.exempt(&error),
+                },
+                Err(NotTold::Unsupported(error)) => return self.details.exempt(&error),
+                Err(NotTold::Failed(error)) => {
+                    tracing::debug!("the jobs of running pipelines are read by REST: {error}");
+                    return;
+                }
+            }
+        }
+    }
+}
