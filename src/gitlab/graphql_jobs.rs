@@ -1,7 +1,8 @@
 //! The jobs of a pipeline in answers of GraphQL.
 //!
-//! GraphQL does not tell everything that REST does: durations are whole seconds, failures have no reason, and commits cost
-//! GitLab much. What is told here is exact, and the rest is left to REST.
+//! GraphQL does not tell everything that REST does: failures have no reason, and commits cost GitLab much. Durations are
+//! whole seconds, never longer than those of REST. Of two durations of an attempt the longer one counts, so that
+//! a reading by REST completes them. The rest is exact.
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ pub(super) const JOBS: &str = "\
           jobs(first: 100) {
             nodes {
               id name status stage { name } tags allow_failure: allowFailure created_at: createdAt
-              started_at: startedAt finished_at: finishedAt queued_duration: queuedDuration
+              started_at: startedAt finished_at: finishedAt duration queued_duration: queuedDuration
               failure_message: failureMessage is_of_tag: createdByTag
             }
             pageInfo { hasNextPage }
@@ -46,6 +47,7 @@ struct JobNode {
     created_at: Option<String>,
     started_at: Option<String>,
     finished_at: Option<String>,
+    duration: Option<f64>,
     queued_duration: Option<f64>,
     failure_message: Option<String>,
     is_of_tag: bool,
@@ -57,8 +59,8 @@ struct Stage {
 }
 
 impl JobPage {
-    /// The jobs, if all are listed and none is a trigger job, whose pipeline matters. Without durations, and without
-    /// the reason of a failure that GraphQL does not tell.
+    /// The jobs, if all are listed and none is a trigger job, whose pipeline matters. Without the reason of a failure
+    /// that GraphQL does not tell.
     pub(super) fn told(self) -> Option<PipelineJobs> {
         if self.page_info.has_next_page || self.nodes.is_empty() {
             return None;
@@ -80,8 +82,9 @@ impl JobNode {
     /// `None` for a trigger job, and for what is no job of GitLab's.
     fn observed(self) -> Option<JobObservation> {
         let status = Status::parse(&self.status.to_ascii_lowercase());
+        let has_started = self.started_at.is_some();
         let is_script_failure =
-            status == Status::Failed && self.failure_message.is_none() && self.started_at.is_some();
+            status == Status::Failed && self.failure_message.is_none() && has_started;
         let stage = self.stage.map(|stage| stage.name).unwrap_or_default();
         Some(JobObservation {
             id: number(&self.id, "Ci::Build")?,
@@ -99,14 +102,18 @@ impl JobNode {
             created_at: optional_time(self.created_at.as_deref())?,
             started_at: optional_time(self.started_at.as_deref())?,
             finished_at: optional_time(self.finished_at.as_deref())?,
-            duration: None,
-            // What a job has waited until its start is for REST to tell.
-            queued_duration: (self.queued_duration)
-                .filter(|_| status == Status::Pending)
-                .and_then(Span::from_seconds),
+            // As in answers of REST, it grows while the job runs, and the wait of one that never starts for ever.
+            duration: whole(self.duration).filter(|_| status.is_terminal()),
+            queued_duration: whole(self.queued_duration)
+                .filter(|_| has_started || status == Status::Pending),
             moved_at: None,
             failure_reason: is_script_failure.then(|| Arc::from(SCRIPT_FAILURE)),
             web_url: None,
         })
     }
+}
+
+/// A time in whole seconds.
+fn whole(seconds: Option<f64>) -> Option<Span> {
+    seconds.map(f64::floor).and_then(Span::from_seconds)
 }

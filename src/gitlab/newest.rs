@@ -40,7 +40,7 @@ fn query() -> String {
 pub struct NewestPipeline {
     /// Without an address.
     pub pipeline: PipelineObservation,
-    /// Every attempt of its jobs, without durations; `None` if they are to be read by REST.
+    /// Every attempt of its jobs, with times in whole seconds; `None` if they are to be read by REST.
     pub jobs: Option<PipelineJobs>,
 }
 
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_are_those_of_rest_but_for_durations() {
+    fn jobs_are_those_of_rest() {
         let failed = PASSED
             .replace("SUCCESS", "FAILED")
             .replace("Build/7", "Build/8");

@@ -46,8 +46,7 @@ impl Progress {
 /// The jobs of pipelines.
 #[derive(Debug, Default, PartialEq)]
 pub struct JobsOfPipelines {
-    /// By pipeline: every attempt of its jobs, without durations, and without the reasons of some failures. A pipeline of
-    /// which not all is told for certain is left out, and so is one with trigger jobs.
+    /// By pipeline: every attempt of its jobs, without the reasons of some failures. A pipeline of which not all is told for certain is left out, and so is one with trigger jobs.
     pub of_pipelines: HashMap<u64, PipelineJobs>,
     /// Whether GitLab ran out of time before the end.
     pub is_cut: bool,
@@ -142,10 +141,11 @@ fn pipeline(node: &RawValue) -> Option<(u64, PipelineJobs)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ci_history::Span;
 
     const JOB: &str = r#"{"id":"gid://gitlab/Ci::Build/7","name":"unit","status":"RUNNING","stage":{"name":"test"},"tags":[],
         "allow_failure":false,"created_at":"2026-01-05T10:00:02Z","started_at":"2026-01-05T10:00:05Z","finished_at":null,
-        "queued_duration":3.25,"failure_message":null,"is_of_tag":false}"#;
+        "duration":11,"queued_duration":3.25,"failure_message":null,"is_of_tag":false}"#;
 
     fn pipeline(id: u64, jobs: &str) -> String {
         format!(r#"{{"id":"gid://gitlab/Ci::Pipeline/{id}","jobs":{jobs}}}"#)
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pending_job_is_told_with_its_wait_and_a_failure_only_with_a_certain_reason() {
+    fn jobs_are_told_with_whole_seconds_and_failures_only_with_a_certain_reason() {
         let pending = JOB.replace("RUNNING", "PENDING").replace("/7", "/8");
         let script = JOB.replace("RUNNING", "FAILED").replace("/7", "/9");
         let other = script.replace("/9", "/10").replace(
@@ -195,11 +195,13 @@ mod tests {
         let found = answer(&[list], "");
         assert!(!found.is_cut);
         let jobs = &found.of_pipelines[&1].jobs.items;
-        let waits: Vec<_> = jobs
-            .iter()
-            .map(|job| job.queued_duration.is_some())
-            .collect();
-        assert_eq!(waits, [false, true, false, false]);
+        let times = jobs.iter().map(|job| {
+            let seconds = |span: Option<Span>| span.map(|span| span.micros() / 1_000_000);
+            (seconds(job.duration), seconds(job.queued_duration))
+        });
+        let ended = (Some(11), Some(3));
+        let times: Vec<_> = times.collect();
+        assert_eq!(times, [(None, Some(3)), (None, Some(3)), ended, ended]);
         let reasons: Vec<_> = jobs
             .iter()
             .map(|job| job.failure_reason.as_deref())

@@ -47,7 +47,8 @@ impl Reader {
         let mut answers = stream::iter(pipelines)
             .map(|pipeline| async move {
                 let span = pipeline_span(pipeline.id);
-                let read = self.read_pipeline(project, &pipeline, Family::default(), DetailsBy::Rest);
+                let read =
+                    self.read_pipeline(project, &pipeline, Family::default(), DetailsBy::Rest);
                 let answer = read.instrument(span.clone()).await;
                 (pipeline, answer, span)
             })

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::absent::ChildScope;
 use super::child_names::{ChildJob, below, tell_apart};
-use super::family::{Exact, Family, FamilyJobs};
+use super::family::{Family, FamilyJobs, failed};
 use super::own_jobs::{OwnJobs, last_moved, moved_at};
 use super::reader::{DetailsBy, Reader};
 use super::recheck::{may_lack_jobs, may_lag};
@@ -53,7 +53,7 @@ impl Reader {
         }
         let found = self.client.pipeline_jobs(project.id, pipeline.id).await?;
         let mut reading = FamilyJobs::of(found);
-        let exact = Exact::of(&reading.jobs, self.observations.gitlab_now());
+        let failures = failed(&reading.jobs).collect();
         if self.watch.child_pipelines == ChildPipelines::Ignore {
             self.explain_by_trigger_jobs(project, pipeline, &mut reading)
                 .await;
@@ -68,7 +68,7 @@ impl Reader {
             let asked = self.ask_about_empty(project, pipeline, &mut reading).await;
             reading.failed = reading.failed.or(asked.err());
         }
-        reading.family.exact = Some(exact);
+        reading.family.note_failed(failures);
         Ok(reading)
     }
 
@@ -83,10 +83,10 @@ impl Reader {
             return None;
         }
         let found = self.jobs_by_graphql(project.id, pipeline).await?;
-        let now = self.observations.gitlab_now();
-        if known.wants_rest(&found.jobs.items, pipeline.created_at, now) {
+        if known.has_new_failure(&found.jobs.items) {
             return None;
         }
+        let now = self.observations.gitlab_now();
         let mut reading = FamilyJobs::of(found);
         // Trigger jobs would be listed with the others.
         reading.has_trigger_jobs = true;

@@ -13,9 +13,6 @@ use ci_history::{
     CONFIG_ERROR, JOBS_FAILED, JobObservation, Span, Status, Timestamp, UnmaskedCommit,
 };
 
-/// Seconds after which REST is asked for the durations of jobs that have passed.
-const EXACT_AFTER: i64 = 10 * 60;
-
 /// What is known of a pipeline and its children, so that none is read twice without need.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Family {
@@ -26,31 +23,8 @@ pub(super) struct Family {
     pub(super) unended: HashMap<u64, Sight>,
     /// Whether a child goes on without a user.
     pub(super) open: bool,
-    /// What REST has told of the pipeline's jobs last.
-    pub(super) exact: Option<Exact>,
-}
-
-/// What GraphQL need not tell: REST has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Exact {
-    at: Timestamp,
-    /// Jobs that had ended.
-    ended: Arc<HashSet<u64>>,
-}
-
-impl Exact {
-    pub(super) fn of(jobs: &[JobObservation], at: Timestamp) -> Self {
-        let ended = jobs.iter().filter(|job| has_run(job)).map(|job| job.id);
-        Self {
-            at,
-            ended: Arc::new(ended.collect()),
-        }
-    }
-}
-
-/// Whether a job has ended, with times and a reason that only REST tells exactly.
-fn has_run(job: &JobObservation) -> bool {
-    job.status.is_terminal() && job.status != Status::Skipped
+    /// Jobs of the pipeline that failed, as REST told. GraphQL tells no reasons and no commits.
+    pub(super) failed: Arc<HashSet<u64>>,
 }
 
 impl Family {
@@ -69,22 +43,14 @@ impl Family {
         !self.ended.is_empty() || self.has_unended()
     }
 
-    /// Whether REST has to tell more of the jobs that GraphQL tells: of one that failed at once, of others sometime. The
-    /// pipeline was created then.
-    pub(super) fn wants_rest(
-        &self,
-        jobs: &[JobObservation],
-        created: Option<Timestamp>,
-        now: Timestamp,
-    ) -> bool {
-        let told_at = self.exact.as_ref().map(|exact| exact.at).or(created);
-        let is_old = told_at.is_none_or(|at| now.unix().saturating_sub(at.unix()) >= EXACT_AFTER);
-        let is_told = |job: &JobObservation| {
-            let exact = self.exact.as_ref();
-            exact.is_some_and(|exact| exact.ended.contains(&job.id))
-        };
-        let mut news = jobs.iter().filter(|job| has_run(job) && !is_told(job));
-        news.any(|job| is_old || job.status == Status::Failed)
+    /// REST told these jobs.
+    pub(super) fn note_failed(&mut self, jobs: HashSet<u64>) {
+        self.failed = Arc::new(jobs);
+    }
+
+    /// Whether one of these jobs has failed of which REST did not tell yet.
+    pub(super) fn has_new_failure(&self, jobs: &[JobObservation]) -> bool {
+        failed(jobs).any(|id| !self.failed.contains(&id))
     }
 
     /// Whether this descendant had not ended.
@@ -105,6 +71,12 @@ impl Family {
             ..Self::default()
         }
     }
+}
+
+/// The jobs among these that failed.
+pub(super) fn failed(jobs: &[JobObservation]) -> impl Iterator<Item = u64> {
+    let failed = jobs.iter().filter(|job| job.status == Status::Failed);
+    failed.map(|job| job.id)
 }
 
 /// The jobs of a pipeline and of the children that are followed.
