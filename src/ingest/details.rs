@@ -4,6 +4,7 @@
 //! all. What GitLab does not tell is read by REST.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::batch_size::BatchSize;
 use super::reader::Reader;
-use crate::gitlab::{Error, NotTold, PipelineJobs, Progress};
+use crate::gitlab::{NotTold, PipelineJobs, Progress};
 use ci_history::PipelineObservation;
 
 /// Longest time in which others join a request, and the part of `watch.interval` that it takes at most.
@@ -105,35 +106,45 @@ impl Details {
         std::mem::take(&mut self.lock().requests)
     }
 
-    fn exempt(&self, error: &Error) {
+    /// All are read by REST for some time.
+    fn exempt(&self, why: impl Display) {
         tracing::info!(
-            "the jobs of running pipelines are read one by one by REST, tried again in an hour: {error}"
+            "the jobs of running pipelines are read one by one by REST, tried again in an hour: {why}"
         );
         let mut inner = self.lock();
         inner.too_much = 0;
         inner.exempt_until = Some(Instant::now() + EXEMPT);
     }
 
-    /// GitLab answered for so many pipelines.
-    fn answered(&self, is_cut: bool) {
+    fn answered(&self) {
         let mut inner = self.lock();
         inner.too_much = 0;
-        if is_cut {
-            inner.size.halve();
-        } else {
-            inner.size.answered();
-        }
+        inner.size.answered();
     }
 
-    /// GitLab took too long, or refused. Returns whether to ask again for fewer, and whether to give up.
-    fn took_too_long(&self) -> (bool, bool) {
+    /// GitLab took too long, or refused.
+    fn took_too_long(&self) -> Next {
         let mut inner = self.lock();
         if inner.size.halve() {
-            return (true, false);
+            return Next::Fewer;
         }
         inner.too_much += 1;
-        (false, inner.too_much >= TOO_MUCH_IN_A_ROW)
+        if inner.too_much < TOO_MUCH_IN_A_ROW {
+            Next::Others
+        } else {
+            Next::Nothing
+        }
     }
+}
+
+/// What to ask for after an answer that took too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// The same in parts.
+    Fewer,
+    /// The pipelines that were not asked for yet.
+    Others,
+    Nothing,
 }
 
 impl Lead<'_> {
@@ -181,7 +192,6 @@ impl Reader {
             self.details.lock().requests += 1;
             match self.client.jobs_of_pipelines(&projects, progress).await {
                 Ok(mut found) => {
-                    self.details.answered(found.is_cut);
                     for one in waiting {
                         if let Some(jobs) = found.of_pipelines.remove(&one.pipeline) {
                             // A project that is not watched any more does not wait.
@@ -189,13 +199,18 @@ impl Reader {
                         }
                     }
                     waiting = others;
+                    if !found.is_cut {
+                        self.details.answered();
+                    } else if self.details.took_too_long() == Next::Nothing {
+                        return self.details.exempt("GitLab ran out of time");
+                    }
                 }
                 Err(NotTold::TooMuch(error)) => match self.details.took_too_long() {
-                    (true, _) => waiting.extend(others),
-                    (false, false) => waiting = others,
-                    (false, true) => return self.details.exempt(&error),
+                    Next::Fewer => waiting.extend(others),
+                    Next::Others => waiting = others,
+                    Next::Nothing => return self.details.exempt(error),
                 },
-                Err(NotTold::Unsupported(error)) => return self.details.exempt(&error),
+                Err(NotTold::Unsupported(error)) => return self.details.exempt(error),
                 Err(NotTold::Failed(error)) => {
                     tracing::debug!("the jobs of running pipelines are read by REST: {error}");
                     return;

@@ -24,7 +24,7 @@ const MOST_STARTED_BY_REST: usize = 200;
 const SWEEPS: usize = 120;
 
 /// Most requests of an hour of 1,000 projects of which 5 % are busy.
-const BUSY_HOUR: usize = 9_000;
+const BUSY_HOUR: usize = 3_000;
 
 /// A row of the table.
 struct Row {

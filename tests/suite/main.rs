@@ -65,6 +65,7 @@ mod retention;
 mod route_prefix;
 mod routing;
 mod rules_cost;
+mod running;
 mod s3_credentials;
 mod schedules;
 mod scope;

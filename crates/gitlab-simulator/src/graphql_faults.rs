@@ -20,6 +20,8 @@ pub struct GraphqlFaults {
     pub schedules_of_one_project: bool,
     /// Projects on a page above which the statement times out: 503 with JSON.
     pub largest_page: Option<usize>,
+    /// Pipelines whose jobs are listed before the time of the request is over: those of the others are null.
+    pub job_lists: Option<usize>,
     /// Ids of the projects whose `pipelines` time out: the rest of the answer is there.
     pub slow_projects: BTreeSet<u64>,
 }
@@ -34,6 +36,7 @@ impl Default for GraphqlFaults {
             lists_no_children: false,
             schedules_of_one_project: false,
             largest_page: None,
+            job_lists: None,
             slow_projects: BTreeSet::new(),
         }
     }
