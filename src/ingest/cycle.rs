@@ -9,9 +9,9 @@ use super::hook_trust::HookTrust;
 use super::pending::ReadPlan;
 use super::poller::Poller;
 use super::reader::{CONCURRENT_REQUESTS, DetailsBy, Reader};
+use super::seats::Swept;
 use super::sight::Doubt;
 use super::span::pipeline_span;
-use super::sweep::Swept;
 use crate::gitlab::{Error, ErrorKind, MovedChild, Project};
 use ci_history::{PipelineObservation, is_another};
 

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
 use super::batch_size::BatchSize;
+use super::intervals::FIRST_DETAILS;
 use super::reader::Reader;
 use crate::gitlab::{NotTold, PipelineJobs, Progress};
 use ci_history::PipelineObservation;
@@ -23,8 +24,7 @@ const WAIT_SHARE: u32 = 10;
 /// Fewer pipelines are read by REST, with a request for each.
 const FEWEST: usize = 2;
 
-/// Pipelines of one request at first, and at most: each has up to a hundred jobs.
-const FIRST_SIZE: usize = 10;
+/// Most pipelines of one request.
 const LARGEST_SIZE: usize = 25;
 
 /// Pipelines in a row that GitLab takes too long for by themselves before all are read by REST.
@@ -62,7 +62,7 @@ impl Default for Details {
     fn default() -> Self {
         Self(Mutex::new(Inner {
             waiting: BTreeMap::new(),
-            size: BatchSize::new(FIRST_SIZE, LARGEST_SIZE),
+            size: BatchSize::new(FIRST_DETAILS, LARGEST_SIZE),
             too_much: 0,
             exempt_until: None,
             requests: 0,

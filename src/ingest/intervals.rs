@@ -8,6 +8,9 @@ pub(super) const DISCOVERY_INTERVAL: Duration = Duration::from_mins(10);
 /// Projects of one request of a sweep at first. GitLab may take too long for more.
 pub(super) const FIRST_SIZE: usize = 50;
 
+/// Running pipelines of one request for jobs at first. Each has up to a hundred.
+pub(super) const FIRST_DETAILS: usize = 10;
+
 /// With fewer projects, listing each one costs less than a sweep.
 pub const FEWEST_PROJECTS: usize = 10;
 

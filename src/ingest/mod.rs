@@ -37,6 +37,7 @@ mod recheck;
 pub(crate) mod samples;
 mod schedule;
 mod schedule_track;
+mod seats;
 mod sight;
 mod span;
 mod strangers;

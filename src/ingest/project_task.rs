@@ -19,9 +19,9 @@ use super::intervals::INTERVALS_WITHOUT;
 use super::looks::Look;
 use super::pace::{Hooks, Pace};
 use super::poller::Poller;
+use super::seats::{Seat, Swept};
 use super::span::project_span;
 use super::strangers::Strangers;
-use super::sweep::{Seat, Swept};
 use super::timetable::Timetable;
 use crate::base::poll_sights::PollSights;
 use crate::gitlab::{Project, ProjectRequests};
@@ -302,7 +302,9 @@ impl<'a> ProjectTask<'a> {
         if outcome.is_ok() {
             self.asked_at = Some(swept.as_ref().map_or(began, Swept::asked_at));
         }
-        self.pace.note(&outcome, self.cursor.is_active(now));
+        let is_active = self.cursor.is_active(now);
+        self.seat.note_active(is_active);
+        self.pace.note(&outcome, is_active);
         self.note_past();
         let events = &self.poller.events;
         match &outcome {

@@ -19,8 +19,8 @@ use super::looks::LookedAt;
 use super::needed_rate::{NeededRate, USUAL_ACTIVE_SHARE};
 use super::poller::Poller;
 use super::project_task::{ProjectTask, Turns};
+use super::seats::Sweeps;
 use super::span::project_span;
-use super::sweep::Sweeps;
 use crate::config::Api;
 use crate::gitlab::Project;
 
