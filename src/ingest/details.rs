@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use super::batch_size::BatchSize;
 use super::intervals::FIRST_DETAILS;
 use super::reader::Reader;
-use crate::gitlab::{NotTold, PipelineJobs, Progress};
+use crate::gitlab::{Client, NotTold, PipelineJobs, Progress};
 use ci_history::PipelineObservation;
 
 /// Longest time in which others join a request, and the part of `watch.interval` that it takes at most.
@@ -33,8 +33,9 @@ const TOO_MUCH_IN_A_ROW: u32 = 3;
 /// Time in which all are read by REST.
 const EXEMPT: Duration = Duration::from_hours(1);
 
-/// The pipelines that wait for the next request.
-pub(super) struct Details(Mutex<Inner>);
+/// The pipelines that wait for the next request. Clones share them.
+#[derive(Clone)]
+pub(super) struct Details(Arc<Mutex<Inner>>);
 
 struct Inner {
     waiting: BTreeMap<Progress, Vec<Waiting>>,
@@ -51,22 +52,16 @@ struct Waiting {
     answer: oneshot::Sender<PipelineJobs>,
 }
 
-/// Who asks for all that wait. If it is dropped before, the others go on by REST.
-struct Lead<'a> {
-    /// `None` once it asks.
-    details: Option<&'a Details>,
-    progress: Progress,
-}
-
 impl Default for Details {
     fn default() -> Self {
-        Self(Mutex::new(Inner {
+        let inner = Inner {
             waiting: BTreeMap::new(),
             size: BatchSize::new(FIRST_DETAILS, LARGEST_SIZE),
             too_much: 0,
             exempt_until: None,
             requests: 0,
-        }))
+        };
+        Self(Arc::new(Mutex::new(inner)))
     }
 }
 
@@ -75,30 +70,26 @@ impl Details {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits with the others; `None` while all are read by REST.
+    /// Waits with the others. Returns whether it is the first, which has to ask; `None` while all are read by REST.
     fn join(
         &self,
         project: u64,
         pipeline: u64,
         progress: Progress,
-    ) -> Option<(Option<Lead<'_>>, oneshot::Receiver<PipelineJobs>)> {
+    ) -> Option<(bool, oneshot::Receiver<PipelineJobs>)> {
         let mut inner = self.lock();
         if inner.exempt_until.is_some_and(|at| Instant::now() < at) {
             return None;
         }
         let (answer, told) = oneshot::channel();
         let waiting = inner.waiting.entry(progress).or_default();
-        let leads = waiting.is_empty();
+        let is_first = waiting.is_empty();
         waiting.push(Waiting {
             project,
             pipeline,
             answer,
         });
-        let lead = leads.then(|| Lead {
-            details: Some(self),
-            progress,
-        });
-        Some((lead, told))
+        Some((is_first, told))
     }
 
     /// Requests since this was asked last.
@@ -147,21 +138,6 @@ enum Next {
     Nothing,
 }
 
-impl Lead<'_> {
-    /// Others may lead from now on.
-    fn take(&mut self) -> Vec<Waiting> {
-        let details = self.details.take();
-        let waiting = details.and_then(|details| details.lock().waiting.remove(&self.progress));
-        waiting.unwrap_or_default()
-    }
-}
-
-impl Drop for Lead<'_> {
-    fn drop(&mut self) {
-        self.take();
-    }
-}
-
 impl Reader {
     /// Every attempt of the jobs of a pipeline, as GraphQL tells them; `None` if they are to be read by REST.
     pub(super) async fn jobs_by_graphql(
@@ -170,27 +146,34 @@ impl Reader {
         pipeline: &PipelineObservation,
     ) -> Option<PipelineJobs> {
         let progress = Progress::of(pipeline.status)?;
-        let (lead, told) = self.details.join(project, pipeline.id, progress)?;
-        if let Some(mut lead) = lead {
-            sleep(LONGEST_WAIT.min(self.watch.interval / WAIT_SHARE)).await;
-            let waiting = lead.take();
-            if waiting.len() >= FEWEST {
-                self.ask_for_details(progress, waiting).await;
-            }
+        let (is_first, told) = self.details.join(project, pipeline.id, progress)?;
+        if is_first {
+            // A task of its own: whatever becomes of this project, the others wait for the answer.
+            let (details, client) = (self.details.clone(), self.client.clone());
+            let wait = LONGEST_WAIT.min(self.watch.interval / WAIT_SHARE);
+            tokio::spawn(async move {
+                sleep(wait).await;
+                let waiting = details.lock().waiting.remove(&progress).unwrap_or_default();
+                if waiting.len() >= FEWEST {
+                    details.ask(&client, progress, waiting).await;
+                }
+            });
         }
         told.await.ok()
     }
+}
 
-    async fn ask_for_details(&self, progress: Progress, mut waiting: Vec<Waiting>) {
+impl Details {
+    async fn ask(&self, client: &Client, progress: Progress, mut waiting: Vec<Waiting>) {
         // Several pipelines of a project are one part of the question.
         waiting.sort_by_key(|it| it.project);
         while !waiting.is_empty() {
-            let size = self.details.lock().size.now();
+            let size = self.lock().size.now();
             let others = waiting.split_off(waiting.len().min(size));
             let projects: BTreeSet<u64> = waiting.iter().map(|it| it.project).collect();
             let projects: Vec<u64> = projects.into_iter().collect();
-            self.details.lock().requests += 1;
-            match self.client.jobs_of_pipelines(&projects, progress).await {
+            self.lock().requests += 1;
+            match client.jobs_of_pipelines(&projects, progress).await {
                 Ok(mut found) => {
                     for one in waiting {
                         if let Some(jobs) = found.of_pipelines.remove(&one.pipeline) {
@@ -200,17 +183,17 @@ impl Reader {
                     }
                     waiting = others;
                     if !found.is_cut {
-                        self.details.answered();
-                    } else if self.details.took_too_long() == Next::Nothing {
-                        return self.details.exempt("GitLab ran out of time");
+                        self.answered();
+                    } else if self.took_too_long() == Next::Nothing {
+                        return self.exempt("GitLab ran out of time");
                     }
                 }
-                Err(NotTold::TooMuch(error)) => match self.details.took_too_long() {
+                Err(NotTold::TooMuch(error)) => match self.took_too_long() {
                     Next::Fewer => waiting.extend(others),
                     Next::Others => waiting = others,
-                    Next::Nothing => return self.details.exempt(error),
+                    Next::Nothing => return self.exempt(error),
                 },
-                Err(NotTold::Unsupported(error)) => return self.details.exempt(error),
+                Err(NotTold::Unsupported(error)) => return self.exempt(error),
                 Err(NotTold::Failed(error)) => {
                     tracing::debug!("the jobs of running pipelines are read by REST: {error}");
                     return;
