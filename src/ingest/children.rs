@@ -82,7 +82,7 @@ impl Reader {
         if known.has_children() {
             return None;
         }
-        let found = self.jobs_by_graphql(project.id, pipeline).await?;
+        let found = self.details.jobs(project.id, pipeline).await?;
         if known.has_new_failure(&found.jobs.items) {
             return None;
         }

@@ -13,7 +13,6 @@ use tokio::time::{Instant, sleep};
 
 use super::batch_size::BatchSize;
 use super::intervals::FIRST_DETAILS;
-use super::reader::Reader;
 use crate::gitlab::{Client, NotTold, PipelineJobs, Progress};
 use ci_history::PipelineObservation;
 
@@ -35,7 +34,12 @@ const EXEMPT: Duration = Duration::from_hours(1);
 
 /// The pipelines that wait for the next request. Clones share them.
 #[derive(Clone)]
-pub(super) struct Details(Arc<Mutex<Inner>>);
+pub(super) struct Details {
+    client: Client,
+    /// Time in which others join.
+    wait: Duration,
+    inner: Arc<Mutex<Inner>>,
+}
 
 struct Inner {
     waiting: BTreeMap<Progress, Vec<Waiting>>,
@@ -52,8 +56,9 @@ struct Waiting {
     answer: oneshot::Sender<PipelineJobs>,
 }
 
-impl Default for Details {
-    fn default() -> Self {
+impl Details {
+    /// `interval`: time between two cycles.
+    pub(super) fn new(client: Client, interval: Duration) -> Self {
         let inner = Inner {
             waiting: BTreeMap::new(),
             size: BatchSize::new(FIRST_DETAILS, LARGEST_SIZE),
@@ -61,13 +66,75 @@ impl Default for Details {
             exempt_until: None,
             requests: 0,
         };
-        Self(Arc::new(Mutex::new(inner)))
+        Self {
+            client,
+            wait: LONGEST_WAIT.min(interval / WAIT_SHARE),
+            inner: Arc::new(Mutex::new(inner)),
+        }
     }
-}
 
-impl Details {
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Every attempt of the jobs of a pipeline, as GraphQL tells them; `None` if they are to be read by REST.
+    pub(super) async fn jobs(
+        &self,
+        project: u64,
+        pipeline: &PipelineObservation,
+    ) -> Option<PipelineJobs> {
+        let progress = Progress::of(pipeline.status)?;
+        let (is_first, told) = self.join(project, pipeline.id, progress)?;
+        if is_first {
+            // A task of its own: whatever becomes of this project, the others wait for the answer.
+            let details = self.clone();
+            tokio::spawn(async move {
+                sleep(details.wait).await;
+                let waiting = details.lock().waiting.remove(&progress).unwrap_or_default();
+                if waiting.len() >= FEWEST {
+                    details.ask(progress, waiting).await;
+                }
+            });
+        }
+        told.await.ok()
+    }
+
+    async fn ask(&self, progress: Progress, mut waiting: Vec<Waiting>) {
+        // Several pipelines of a project are one part of the question.
+        waiting.sort_by_key(|it| it.project);
+        while !waiting.is_empty() {
+            let size = self.lock().size.now();
+            let others = waiting.split_off(waiting.len().min(size));
+            let projects: BTreeSet<u64> = waiting.iter().map(|it| it.project).collect();
+            let projects: Vec<u64> = projects.into_iter().collect();
+            self.lock().requests += 1;
+            match self.client.jobs_of_pipelines(&projects, progress).await {
+                Ok(mut found) => {
+                    for one in waiting {
+                        if let Some(jobs) = found.of_pipelines.remove(&one.pipeline) {
+                            // A project that is not watched any more does not wait.
+                            let _ = one.answer.send(jobs);
+                        }
+                    }
+                    waiting = others;
+                    if !found.is_cut {
+                        self.answered();
+                    } else if self.took_too_long() == Next::Nothing {
+                        return self.exempt("GitLab ran out of time");
+                    }
+                }
+                Err(NotTold::TooMuch(error)) => match self.took_too_long() {
+                    Next::Fewer => waiting.extend(others),
+                    Next::Others => waiting = others,
+                    Next::Nothing => return self.exempt(error),
+                },
+                Err(NotTold::Unsupported(error)) => return self.exempt(error),
+                Err(NotTold::Failed(error)) => {
+                    tracing::debug!("the jobs of running pipelines are read by REST: {error}");
+                    return;
+                }
+            }
+        }
     }
 
     /// Waits with the others. Returns whether it is the first, which has to ask; `None` while all are read by REST.
@@ -136,69 +203,4 @@ enum Next {
     /// The pipelines that were not asked for yet.
     Others,
     Nothing,
-}
-
-impl Reader {
-    /// Every attempt of the jobs of a pipeline, as GraphQL tells them; `None` if they are to be read by REST.
-    pub(super) async fn jobs_by_graphql(
-        &self,
-        project: u64,
-        pipeline: &PipelineObservation,
-    ) -> Option<PipelineJobs> {
-        let progress = Progress::of(pipeline.status)?;
-        let (is_first, told) = self.details.join(project, pipeline.id, progress)?;
-        if is_first {
-            // A task of its own: whatever becomes of this project, the others wait for the answer.
-            let (details, client) = (self.details.clone(), self.client.clone());
-            let wait = LONGEST_WAIT.min(self.watch.interval / WAIT_SHARE);
-            tokio::spawn(async move {
-                sleep(wait).await;
-                let waiting = details.lock().waiting.remove(&progress).unwrap_or_default();
-                if waiting.len() >= FEWEST {
-                    details.ask(&client, progress, waiting).await;
-                }
-            });
-        }
-        told.await.ok()
-    }
-}
-
-impl Details {
-    async fn ask(&self, client: &Client, progress: Progress, mut waiting: Vec<Waiting>) {
-        // Several pipelines of a project are one part of the question.
-        waiting.sort_by_key(|it| it.project);
-        while !waiting.is_empty() {
-            let size = self.lock().size.now();
-            let others = waiting.split_off(waiting.len().min(size));
-            let projects: BTreeSet<u64> = waiting.iter().map(|it| it.project).collect();
-            let projects: Vec<u64> = projects.into_iter().collect();
-            self.lock().requests += 1;
-            match client.jobs_of_pipelines(&projects, progress).await {
-                Ok(mut found) => {
-                    for one in waiting {
-                        if let Some(jobs) = found.of_pipelines.remove(&one.pipeline) {
-                            // A project that is not watched any more does not wait.
-                            let _ = one.answer.send(jobs);
-                        }
-                    }
-                    waiting = others;
-                    if !found.is_cut {
-                        self.answered();
-                    } else if self.took_too_long() == Next::Nothing {
-                        return self.exempt("GitLab ran out of time");
-                    }
-                }
-                Err(NotTold::TooMuch(error)) => match self.took_too_long() {
-                    Next::Fewer => waiting.extend(others),
-                    Next::Others => waiting = others,
-                    Next::Nothing => return self.exempt(error),
-                },
-                Err(NotTold::Unsupported(error)) => return self.exempt(error),
-                Err(NotTold::Failed(error)) => {
-                    tracing::debug!("the jobs of running pipelines are read by REST: {error}");
-                    return;
-                }
-            }
-        }
-    }
 }

@@ -35,10 +35,10 @@ impl Reader {
     /// Reads what `watch` says through `client`, into `observations`.
     pub fn new(client: Client, watch: Watch, observations: Arc<dyn Observations>) -> Self {
         Self {
+            details: Details::new(client.clone(), watch.interval),
             client,
             watch: Arc::new(watch),
             observations,
-            details: Details::default(),
         }
     }
 
