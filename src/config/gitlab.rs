@@ -99,7 +99,7 @@ keys! {
 
     API: Key<Api> = Key::word("gitlab.api")
         .default("auto")
-        .doc("How to learn which pipelines moved: by GraphQL, with one request for up to 100 projects, from ten projects on and where GitLab answers such questions (`auto`), by `graphql` however few projects there are, or by `rest`, with a request for each project. Jobs are always read by REST. What GraphQL does not tell is asked by REST.");
+        .doc("How to learn which pipelines moved: by GraphQL, with one request for up to 100 projects, from ten projects on and where GitLab answers such questions (`auto`), by `graphql` however few projects there are, or by `rest`, with a request for each project. The jobs of running pipelines are read together, too. What GraphQL does not tell is asked by REST.");
 }
 
 impl GitLab {

@@ -203,7 +203,7 @@ keys! {
 
     SCHEDULES: Key<bool> = Key::bool("watch.schedules")
         .default("true")
-        .doc("Whether pipeline schedules are read, also of refs that are not watched, for the `schedule_*` series: a request every second `watch.idle_interval`, every twelfth for a project without schedules, up to two for each run, and one at each reading for a schedule that missed a run.");
+        .doc("Whether pipeline schedules are read, also of refs that are not watched, for the `schedule_*` series: a request every second `watch.idle_interval`, every twelfth for a project without schedules (rarely where sweeps by GraphQL tell that there are none), up to two for each run, and one at each reading for a schedule that missed a run.");
 
     BACKFILL_PIPELINES: Key<usize> = Key::count("watch.backfill.pipelines", 0, MAX_PIPELINES)
         .default("50")

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use gitlab::api::projects::Project as GetProject;
 use gitlab::api::projects::repository::branches::{Branch as GetBranch, Branches};
 use gitlab::api::projects::repository::tags::Tags;
 use gitlab::api::users::CurrentUser;
 
-use super::client::{Client, name_or_id};
+use super::client::Client;
 use super::error::Error;
 use super::listing::{Listing, RejectReason, Rejected};
 use super::paging::Limit;
@@ -62,13 +61,7 @@ impl Client {
 
     /// A project, by its id or its full path, with the role of our token there.
     pub async fn project_access(&self, id_or_path: &str) -> Result<ProjectAccess, Error> {
-        let call = self.call(Endpoint::Project, format!("project {id_or_path}"));
-        let endpoint = call.built(
-            GetProject::builder()
-                .project(name_or_id(id_or_path))
-                .build(),
-        )?;
-        call.one(&endpoint).await
+        self.project_as(id_or_path).await
     }
 
     /// One branch; `None` where there is none, or it is hidden.

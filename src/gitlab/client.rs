@@ -101,6 +101,11 @@ impl Client {
 
     /// One project, by its id or its full path.
     pub async fn project(&self, id_or_path: &str) -> Result<Project, Error> {
+        self.project_as(id_or_path).await
+    }
+
+    /// The same project, as what is needed of it.
+    pub(super) async fn project_as<R: Record>(&self, id_or_path: &str) -> Result<R, Error> {
         let call = self.call(Endpoint::Project, format!("project {id_or_path}"));
         let endpoint = call.built(
             GetProject::builder()
@@ -290,7 +295,7 @@ fn pipelines_endpoint<'a>(
     call.built(builder.build())
 }
 
-pub(super) fn name_or_id(text: &str) -> NameOrId<'_> {
+fn name_or_id(text: &str) -> NameOrId<'_> {
     text.parse()
         .map_or_else(|_| NameOrId::from(text), NameOrId::Id)
 }

@@ -4,50 +4,43 @@
 //! comes without jobs, to be read by REST.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use ci_history::{JobObservation, PipelineObservation, Status};
+use ci_history::{PipelineObservation, Status};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::client::Client;
-use super::graphql::{NotTold, PageInfo, PipelineNode, Untold, gids, nodes};
-use super::graphql_scalars::{number, optional_time};
-use super::listing::Listing;
-use super::validate::{PipelineJobs, tags};
+use super::graphql::{NotTold, Untold, gids, nodes};
+use super::graphql_jobs::{JOBS, JobPage};
+use super::graphql_scalars::number;
+use super::moved::PipelineNode;
+use super::validate::PipelineJobs;
 
-/// The fields have the names of REST. A pipeline with more jobs than a page comes without them.
-const QUERY: &str = "\
-query NewestPipelines($ids: [ID!], $ref: String, $most: Int) {
-  projects(ids: $ids, first: 100) {
-    nodes {
+fn query() -> String {
+    format!(
+        "query NewestPipelines($ids: [ID!], $ref: String, $most: Int) {{
+  projects(ids: $ids, first: 100) {{
+    nodes {{
       id
-      newest: pipelines(ref: $ref, first: $most) {
-        nodes {
+      newest: pipelines(ref: $ref, first: $most) {{
+        nodes {{
           id status ref sha source created_at: createdAt updated_at: updatedAt
-          jobs(first: 100) {
-            nodes {
-              id name status stage { name } tags allow_failure: allowFailure created_at: createdAt
-              started_at: startedAt finished_at: finishedAt failure_message: failureMessage is_of_tag: createdByTag
-            }
-            pageInfo { hasNextPage }
-          }
-        }
-      }
-    }
-  }
-}";
-
-/// GitLab's reason of the only failures without a message.
-const SCRIPT_FAILURE: &str = "script_failure";
+{JOBS}
+        }}
+      }}
+    }}
+  }}
+}}"
+    )
+}
 
 /// One of the newest pipelines.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewestPipeline {
     /// Without an address.
     pub pipeline: PipelineObservation,
-    /// Every attempt of its jobs, without durations; `None` if they are to be read by REST.
+    /// Every attempt of its jobs, with times in whole seconds; `None` if they are to be read by REST.
     pub jobs: Option<PipelineJobs>,
 }
 
@@ -68,7 +61,7 @@ impl Client {
         most: usize,
     ) -> Result<NewestPipelines, NotTold> {
         let question = json!({
-            "query": QUERY,
+            "query": query(),
             "operationName": "NewestPipelines",
             "variables": {"ids": gids(projects), "ref": branch, "most": most},
         });
@@ -106,33 +99,6 @@ struct WithJobs {
     jobs: Option<JobPage>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct JobPage {
-    nodes: Vec<JobNode>,
-    page_info: PageInfo,
-}
-
-#[derive(Deserialize)]
-struct JobNode {
-    id: String,
-    name: String,
-    status: String,
-    stage: Option<Stage>,
-    tags: Option<Vec<String>>,
-    allow_failure: bool,
-    created_at: Option<String>,
-    started_at: Option<String>,
-    finished_at: Option<String>,
-    failure_message: Option<String>,
-    is_of_tag: bool,
-}
-
-#[derive(Deserialize)]
-struct Stage {
-    name: String,
-}
-
 impl ProjectNode<'_> {
     fn told(self) -> Option<(u64, Vec<NewestPipeline>)> {
         let list: PipelineList = serde_json::from_str(self.newest?.get()).ok()?;
@@ -145,63 +111,15 @@ impl WithJobs {
     fn told(self) -> Option<NewestPipeline> {
         Some(NewestPipeline {
             pipeline: self.pipeline.observed()?,
-            jobs: self.jobs.and_then(JobPage::told),
+            jobs: self.jobs.and_then(JobPage::told).filter(is_explained),
         })
     }
 }
 
-impl JobPage {
-    /// The jobs, if all are listed and exactly known.
-    fn told(self) -> Option<PipelineJobs> {
-        if self.page_info.has_next_page || self.nodes.is_empty() {
-            return None;
-        }
-        let tag = self.nodes.iter().any(|job| job.is_of_tag);
-        let jobs: Option<Vec<_>> = self.nodes.into_iter().map(JobNode::observed).collect();
-        Some(PipelineJobs {
-            jobs: Listing {
-                items: jobs?,
-                rejected: Vec::new(),
-            },
-            tag,
-            ..PipelineJobs::default()
-        })
-    }
-}
-
-impl JobNode {
-    /// `None` for a trigger job, whose pipeline matters, for what is no job of GitLab's, and for a failure whose reason is
-    /// not known.
-    fn observed(self) -> Option<JobObservation> {
-        let status = Status::parse(&self.status.to_ascii_lowercase());
-        let has_failed = status == Status::Failed;
-        if has_failed && (self.failure_message.is_some() || self.started_at.is_none()) {
-            return None;
-        }
-        let stage = self.stage.map(|stage| stage.name).unwrap_or_default();
-        Some(JobObservation {
-            id: number(&self.id, "Ci::Build")?,
-            name: Some(self.name).filter(|name| !name.is_empty())?.into(),
-            stage: stage.into(),
-            tags: tags(
-                self.tags
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(Into::into)
-                    .collect(),
-            ),
-            status,
-            allow_failure: self.allow_failure,
-            created_at: optional_time(self.created_at.as_deref())?,
-            started_at: optional_time(self.started_at.as_deref())?,
-            finished_at: optional_time(self.finished_at.as_deref())?,
-            duration: None,
-            queued_duration: None,
-            moved_at: None,
-            failure_reason: has_failed.then(|| Arc::from(SCRIPT_FAILURE)),
-            web_url: None,
-        })
-    }
+/// Whether GraphQL tells the reason of every failure.
+fn is_explained(jobs: &PipelineJobs) -> bool {
+    let mut jobs = jobs.jobs.items.iter();
+    jobs.all(|job| job.status != Status::Failed || job.failure_reason.is_some())
 }
 
 #[cfg(test)]
@@ -225,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_are_those_of_rest_but_for_durations() {
+    fn jobs_are_those_of_rest() {
         let failed = PASSED
             .replace("SUCCESS", "FAILED")
             .replace("Build/7", "Build/8");
@@ -233,7 +151,7 @@ mod tests {
         let jobs = found.jobs.unwrap().jobs.items;
         assert_eq!((&*jobs[0].tags, &*jobs[0].stage), ("a,b", "test"));
         assert_eq!(jobs[0].failure_reason, None);
-        assert_eq!(jobs[1].failure_reason.as_deref(), Some(SCRIPT_FAILURE));
+        assert_eq!(jobs[1].failure_reason.as_deref(), Some("script_failure"));
         let seconds = jobs[1].finished_at.unwrap().unix() - jobs[1].started_at.unwrap().unix();
         assert_eq!(seconds, 60);
     }

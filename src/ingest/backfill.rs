@@ -5,7 +5,7 @@ use tracing::Instrument as _;
 
 use super::family::Family;
 use super::listing::Latest;
-use super::reader::{CONCURRENT_REQUESTS, Reader};
+use super::reader::{CONCURRENT_REQUESTS, DetailsBy, Reader};
 use super::span::pipeline_span;
 use crate::gitlab::{Error, Project};
 use ci_history::{PipelineObservation, Timestamp};
@@ -47,7 +47,8 @@ impl Reader {
         let mut answers = stream::iter(pipelines)
             .map(|pipeline| async move {
                 let span = pipeline_span(pipeline.id);
-                let read = self.read_pipeline(project, &pipeline, Family::default());
+                let read =
+                    self.read_pipeline(project, &pipeline, Family::default(), DetailsBy::Rest);
                 let answer = read.instrument(span.clone()).await;
                 (pipeline, answer, span)
             })

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use super::absent::ChildScope;
 use super::child_names::{ChildJob, below, tell_apart};
-use super::family::{Family, FamilyJobs};
+use super::family::{Family, FamilyJobs, failed};
 use super::own_jobs::{OwnJobs, last_moved, moved_at};
-use super::reader::Reader;
+use super::reader::{DetailsBy, Reader};
 use super::recheck::{may_lack_jobs, may_lag};
 use super::sight::{Doubt, Sight, last_movement, may_move_on};
 use crate::config::ChildPipelines;
@@ -44,9 +44,16 @@ impl Reader {
         project: &Project,
         pipeline: &PipelineObservation,
         known: Family,
+        api: DetailsBy,
     ) -> Result<FamilyJobs, Error> {
+        if api == DetailsBy::Graphql
+            && let Some(reading) = self.read_by_graphql(project, pipeline, &known).await
+        {
+            return Ok(reading);
+        }
         let found = self.client.pipeline_jobs(project.id, pipeline.id).await?;
         let mut reading = FamilyJobs::of(found);
+        let failures = failed(&reading.jobs).collect();
         if self.watch.child_pipelines == ChildPipelines::Ignore {
             self.explain_by_trigger_jobs(project, pipeline, &mut reading)
                 .await;
@@ -61,7 +68,33 @@ impl Reader {
             let asked = self.ask_about_empty(project, pipeline, &mut reading).await;
             reading.failed = reading.failed.or(asked.err());
         }
+        reading.family.note_failed(failures);
         Ok(reading)
+    }
+
+    /// Reads the jobs of a pipeline that goes on together with those of others; `None` if REST has to be asked.
+    async fn read_by_graphql(
+        &self,
+        project: &Project,
+        pipeline: &PipelineObservation,
+        known: &Family,
+    ) -> Option<FamilyJobs> {
+        if known.has_children() {
+            return None;
+        }
+        let found = self.details.jobs(project.id, pipeline).await?;
+        if known.has_new_failure(&found.jobs.items) {
+            return None;
+        }
+        let now = self.observations.gitlab_now();
+        let mut reading = FamilyJobs::of(found);
+        // Trigger jobs would be listed with the others.
+        reading.has_trigger_jobs = true;
+        reading.family = Family {
+            childless: known.childless || !may_lack_jobs(pipeline.created_at, now),
+            ..known.clone()
+        };
+        Some(reading)
     }
 
     /// Looks for trigger jobs, which are not counted, where the jobs do not explain the status. Without an answer the

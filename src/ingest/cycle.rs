@@ -8,10 +8,10 @@ use super::family::FamilyJobs;
 use super::hook_trust::HookTrust;
 use super::pending::ReadPlan;
 use super::poller::Poller;
-use super::reader::{CONCURRENT_REQUESTS, Reader};
+use super::reader::{CONCURRENT_REQUESTS, DetailsBy, Reader};
+use super::seats::Swept;
 use super::sight::Doubt;
 use super::span::pipeline_span;
-use super::sweep::Swept;
 use crate::gitlab::{Error, ErrorKind, MovedChild, Project};
 use ci_history::{PipelineObservation, is_another};
 
@@ -60,6 +60,11 @@ impl Poller {
         let reader = &self.reader;
         let is_first = cursor.updated_after().is_none();
         let children = swept.as_ref().map(|it| it.children.clone());
+        let api = if swept.is_some() {
+            DetailsBy::Graphql
+        } else {
+            DetailsBy::Rest
+        };
         let mut listed = self.list(project, cursor, swept).await?;
         self.compare_with_hooks(cursor, trust, &listed.pipelines);
         let tracks = &reader.watch.tracks;
@@ -87,11 +92,11 @@ impl Poller {
             let found = self.with_moved_children(project, cursor, &children).await;
             fresh.extend(found);
         }
-        let mut read = reader.read(project, cursor, fresh).await;
+        let mut read = reader.read_by(api, project, cursor, fresh).await;
         if !again.is_empty() {
             // A pipeline that failed the last time may take long to fail again.
             self.events.publish(project);
-            read = read.and(reader.read(project, cursor, again).await);
+            read = read.and(reader.read_by(api, project, cursor, again).await);
         }
         read.map_err(CycleError::of_pipeline)
     }
@@ -198,9 +203,19 @@ impl Poller {
 }
 
 impl Reader {
-    /// Reads the jobs of pipelines, and hands them over in the order of the pipelines.
+    /// Reads the jobs of pipelines by REST, and hands them over in the order of the pipelines.
     pub(super) async fn read(
         &self,
+        project: &Project,
+        cursor: &mut PollCursor,
+        wanted: Vec<PipelineObservation>,
+    ) -> Result<(), Error> {
+        self.read_by(DetailsBy::Rest, project, cursor, wanted).await
+    }
+
+    async fn read_by(
+        &self,
+        api: DetailsBy,
         project: &Project,
         cursor: &mut PollCursor,
         wanted: Vec<PipelineObservation>,
@@ -215,7 +230,7 @@ impl Reader {
         let mut answers = stream::iter(wanted)
             .map(|(pipeline, known)| async move {
                 let span = pipeline_span(pipeline.id);
-                let read = self.read_pipeline(project, &pipeline, known);
+                let read = self.read_pipeline(project, &pipeline, known, api);
                 let answer = read.instrument(span.clone()).await;
                 (pipeline, answer, span)
             })

@@ -45,7 +45,7 @@ impl Demand {
         }
     }
 
-    /// A sweep took so many requests, and one is due in every `interval`.
+    /// A sweep took so many requests, with those for the jobs of several projects since the last one, and one is due in every `interval`.
     pub(super) fn swept(&self, requests: usize, interval: Duration) {
         self.rates().sweeps = requests as f64 / interval.as_secs_f64();
     }

@@ -1,6 +1,6 @@
 //! What is known and read of a pipeline and its children.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::absent::{ChildScopes, Listed};
@@ -13,7 +13,7 @@ use ci_history::{
     CONFIG_ERROR, JOBS_FAILED, JobObservation, Span, Status, Timestamp, UnmaskedCommit,
 };
 
-/// What is known of a pipeline's children, so that none is read twice without need.
+/// What is known of a pipeline and its children, so that none is read twice without need.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Family {
     /// No trigger jobs. It stays so: GitLab creates all jobs with the pipeline.
@@ -23,6 +23,8 @@ pub(super) struct Family {
     pub(super) unended: HashMap<u64, Sight>,
     /// Whether a child goes on without a user.
     pub(super) open: bool,
+    /// Jobs of the pipeline that failed, as REST told. GraphQL tells no reasons and no commits.
+    pub(super) failed: Arc<HashSet<u64>>,
 }
 
 impl Family {
@@ -34,6 +36,21 @@ impl Family {
     /// Whether a child has not ended. It may wait for a user, whose action moves no parent.
     pub(super) fn has_unended(&self) -> bool {
         !self.unended.is_empty()
+    }
+
+    /// Whether it has children.
+    pub(super) fn has_children(&self) -> bool {
+        !self.ended.is_empty() || self.has_unended()
+    }
+
+    /// REST told these jobs.
+    pub(super) fn note_failed(&mut self, jobs: HashSet<u64>) {
+        self.failed = Arc::new(jobs);
+    }
+
+    /// Whether one of these jobs has failed of which REST did not tell yet.
+    pub(super) fn has_new_failure(&self, jobs: &[JobObservation]) -> bool {
+        failed(jobs).any(|id| !self.failed.contains(&id))
     }
 
     /// Whether this descendant had not ended.
@@ -54,6 +71,12 @@ impl Family {
             ..Self::default()
         }
     }
+}
+
+/// The jobs among these that failed.
+pub(super) fn failed(jobs: &[JobObservation]) -> impl Iterator<Item = u64> {
+    let failed = jobs.iter().filter(|job| job.status == Status::Failed);
+    failed.map(|job| job.id)
 }
 
 /// The jobs of a pipeline and of the children that are followed.

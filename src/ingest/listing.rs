@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::cursor::{Listed, PollCursor};
 use super::reader::Reader;
-use super::sweep::Swept;
+use super::seats::Swept;
 use crate::base::DAY;
 use crate::config::Backfill;
 use crate::gitlab::{Error, Order, PipelineQuery, Project};

@@ -6,12 +6,14 @@
 
 mod absent;
 mod backfill;
+mod batch_size;
 mod child_names;
 mod children;
 mod cursor;
 mod cycle;
 mod debounce;
 mod demand;
+mod details;
 mod discovery;
 mod events;
 mod family;
@@ -35,6 +37,7 @@ mod recheck;
 pub(crate) mod samples;
 mod schedule;
 mod schedule_track;
+mod seats;
 mod sight;
 mod span;
 mod strangers;

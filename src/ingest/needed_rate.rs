@@ -7,7 +7,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::intervals::{
-    DISCOVERY_INTERVAL, FEWEST_PROJECTS, FIRST_SIZE, INTERVALS, INTERVALS_WITHOUT, LISTED_ANYWAY,
+    DISCOVERY_INTERVAL, FEWEST_PROJECTS, FIRST_DETAILS, FIRST_SIZE, INTERVALS, INTERVALS_WITHOUT,
+    LISTED_ANYWAY, SCHEDULES_ANYWAY,
 };
 use crate::base::human::rate;
 use crate::config::{Api, Watch};
@@ -21,7 +22,7 @@ const PROJECTS_OF_A_PAGE: usize = 100;
 /// A running pipeline has up to a page of jobs, and runs for so long on average.
 const PIPELINE: Duration = Duration::from_mins(10);
 
-/// Requests about a pipeline besides one for its jobs in each interval: for its trigger jobs, at its beginning and end.
+/// Requests about a pipeline besides those for its jobs in each interval: at its beginning and end.
 const BESIDES_JOBS: f64 = 2.0;
 
 /// Requests a second, by what they are for.
@@ -51,12 +52,22 @@ impl NeededRate {
         } else {
             active * every + quiet * idle
         };
-        let schedules = idle
-            * (active / f64::from(INTERVALS) + quiet / f64::from(INTERVALS_WITHOUT))
-            * f64::from(u8::from(watch.schedules));
+        let details = if is_swept(api, projects) {
+            (active / FIRST_DETAILS as f64).ceil() * every
+        } else {
+            active * every
+        };
+        let of_quiet = if is_swept(api, projects) {
+            per(SCHEDULES_ANYWAY)
+        } else {
+            idle / f64::from(INTERVALS_WITHOUT)
+        };
+        let of_active = idle / f64::from(INTERVALS);
+        let schedules =
+            (active * of_active + quiet * of_quiet) * f64::from(u8::from(watch.schedules));
         Self {
             listings: listings + Self::of_discovery(watch, projects),
-            details: active * (every + BESIDES_JOBS * per(PIPELINE)),
+            details: details + active * BESIDES_JOBS * per(PIPELINE),
             schedules,
         }
     }
@@ -163,9 +174,11 @@ mod tests {
         let rare = 1000.0 * 3600.0 / LISTED_ANYWAY.as_secs_f64();
         assert!((swept.per_hour() - 2_400.0 - rare - discovery).abs() < 1.0);
         let busy = NeededRate::estimated(&watch, Api::Auto, 1000, USUAL_ACTIVE_SHARE);
-        // Fifty pipelines read every thirty seconds.
-        assert!((6_000.0..7_000.0).contains(&(busy.details * 3600.0)));
-        assert!(busy.per_hour() < 10_000.0, "{busy}");
+        // Fifty pipelines read every thirty seconds, ten with each request.
+        assert!((1_190.0..1_300.0).contains(&(busy.details * 3600.0)));
+        let by_rest = NeededRate::estimated(&watch, Api::Rest, 1000, USUAL_ACTIVE_SHARE);
+        assert!((6_600.0..6_700.0).contains(&(by_rest.details * 3600.0)));
+        assert!(busy.per_hour() < 5_000.0, "{busy}");
     }
 
     #[test]

@@ -15,12 +15,13 @@ use super::demand::ProjectDemand;
 use super::first_round::{Round, Untried, WithPast};
 use super::hints::{Calls, Hinted};
 use super::hook_trust::HookTrust;
+use super::intervals::INTERVALS_WITHOUT;
 use super::looks::Look;
 use super::pace::{Hooks, Pace};
 use super::poller::Poller;
+use super::seats::{Seat, Swept};
 use super::span::project_span;
 use super::strangers::Strangers;
-use super::sweep::{Seat, Swept};
 use super::timetable::Timetable;
 use crate::base::poll_sights::PollSights;
 use crate::gitlab::{Project, ProjectRequests};
@@ -37,7 +38,7 @@ const SHORTEST_RECHECK: Duration = Duration::from_millis(200);
 
 /// Cycles under way at a time. So many that some projects that hang do not hold up the others; the rate of
 /// requests is bounded elsewhere.
-const CONCURRENT_CYCLES: usize = 32;
+const CONCURRENT_CYCLES: usize = 64;
 
 /// Projects that read their past at a time: the past has a share of the requests, and no more.
 const CONCURRENT_PASTS: usize = 4;
@@ -301,7 +302,9 @@ impl<'a> ProjectTask<'a> {
         if outcome.is_ok() {
             self.asked_at = Some(swept.as_ref().map_or(began, Swept::asked_at));
         }
-        self.pace.note(&outcome, self.cursor.is_active(now));
+        let is_active = self.cursor.is_active(now);
+        self.seat.note_active(is_active);
+        self.pace.note(&outcome, is_active);
         self.note_past();
         let events = &self.poller.events;
         match &outcome {
@@ -316,6 +319,10 @@ impl<'a> ProjectTask<'a> {
         swept: Option<Swept>,
     ) -> Result<(), CycleError> {
         let _permit = self.turns.of_cycle().await;
+        if let Some(has_schedules) = swept.as_ref().and_then(|swept| swept.has_schedules) {
+            let wait = self.poller.reader.watch.idle_interval * INTERVALS_WITHOUT;
+            self.timetable.told(has_schedules, wait);
+        }
         let (cursor, trust) = (&mut self.cursor, &mut self.trust);
         let cycle = self.poller.cycle(project, cursor, trust, swept, self.past);
         cycle.await?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
+use super::details::Details;
 use super::events::Observations;
 use super::recheck::may_lag;
 use super::sight::last_movement;
@@ -14,17 +15,27 @@ use ci_history::{JobObservation, Masker, PipelineObservation};
 /// Requests for jobs under way at a time per project.
 pub(super) const CONCURRENT_REQUESTS: usize = 4;
 
+/// How the jobs of pipelines are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DetailsBy {
+    Rest,
+    /// Those of pipelines that go on together with those of other projects, where GraphQL tells enough.
+    Graphql,
+}
+
 /// Reads pipelines with their jobs and children.
 pub struct Reader {
     pub(super) client: Client,
     pub(super) watch: Arc<Watch>,
     pub(super) observations: Arc<dyn Observations>,
+    pub(super) details: Details,
 }
 
 impl Reader {
     /// Reads what `watch` says through `client`, into `observations`.
     pub fn new(client: Client, watch: Watch, observations: Arc<dyn Observations>) -> Self {
         Self {
+            details: Details::new(client.clone(), watch.interval),
             client,
             watch: Arc::new(watch),
             observations,

@@ -19,8 +19,8 @@ use super::looks::LookedAt;
 use super::needed_rate::{NeededRate, USUAL_ACTIVE_SHARE};
 use super::poller::Poller;
 use super::project_task::{ProjectTask, Turns};
+use super::seats::Sweeps;
 use super::span::project_span;
-use super::sweep::Sweeps;
 use crate::config::Api;
 use crate::gitlab::Project;
 
@@ -55,7 +55,8 @@ impl Poller {
         let mut need = interval(NEED_INTERVAL);
         need.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let report = |report: SweepReport| {
-            demand.swept(report.requests, self.reader.watch.interval);
+            let requests = report.requests + self.reader.details.take_requests();
+            demand.swept(requests, self.reader.watch.interval);
             if report.asked > 0 {
                 self.events.swept(report);
             }

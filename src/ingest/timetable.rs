@@ -1,7 +1,7 @@
 //! What is known of a project's pipeline schedules, and when they are read again.
 //!
 //! This costs one request, and one more for each schedule that ran, changed or missed a run: only the schedule itself
-//! tells its last pipeline. All schedules of a project are read, also those of refs that are not watched: a schedule
+//! tells its last pipeline. Sweeps tell whether a project without schedules still has none. All schedules of a project are read, also those of refs that are not watched: a schedule
 //! whose branch is gone is the one that starts nothing.
 //!
 //! One answer proves nothing: a refused list, or one that lacks a schedule, changes what is known only after several
@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::events::ScheduleSight;
-use super::intervals::{INTERVALS, INTERVALS_WITHOUT};
+use super::intervals::{INTERVALS, INTERVALS_WITHOUT, SCHEDULES_ANYWAY};
 use super::poller::Poller;
 use super::reader::Reader;
 use super::schedule_track::ScheduleTrack;
@@ -33,6 +33,8 @@ const MOST_DETAILS: usize = 20;
 pub(super) struct Timetable {
     known: BTreeMap<u64, ScheduleTrack>,
     next_reading: Option<Instant>,
+    /// Until when sweeps may put off the next reading: the list was empty, and not refused.
+    put_off_until: Option<Instant>,
     /// How many readings in a row were refused.
     refusals: u8,
     /// The project's path when they were last reported.
@@ -80,7 +82,8 @@ impl Poller {
         }
         let sights = timetable.sights();
         self.events.schedules(project, &sights, timetable.memory());
-        if read.is_ok() {
+        let is_read = read.is_ok();
+        if is_read {
             self.events.schedules_read(project);
         }
         let is_seldom = sights.is_empty() && !read.is_err_and(|error| error.is_retryable());
@@ -90,6 +93,9 @@ impl Poller {
             INTERVALS
         };
         timetable.next_reading = Some(now + self.reader.watch.idle_interval * intervals);
+        // Not all projects at once.
+        let anyway = SCHEDULES_ANYWAY.mul_f64(fastrand::f64().midpoint(1.0));
+        timetable.put_off_until = (is_read && timetable.known.is_empty()).then(|| now + anyway);
         timetable.path = Some(project.path.clone());
     }
 }
@@ -149,6 +155,19 @@ impl Timetable {
         let wait = (idle_interval * intervals).mul_f64(fastrand::f64());
         self.next_reading = Some(Instant::now() + wait);
         self.path = Some(project.path.clone());
+    }
+
+    /// A sweep told whether the project has schedules. `wait`: the usual time between two readings of an empty list.
+    pub(super) fn told(&mut self, has_schedules: bool, wait: Duration) {
+        let Some(put_off_until) = self.put_off_until else {
+            return;
+        };
+        let now = Instant::now();
+        self.next_reading = if has_schedules {
+            Some(now)
+        } else {
+            self.next_reading.max(Some((now + wait).min(put_off_until)))
+        };
     }
 
     /// Whether the schedules were read, and there are none.
@@ -319,6 +338,26 @@ mod tests {
         timetable.take(vec![], at(40));
         timetable.forget_absent();
         assert!(timetable.known.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sweep_puts_off_the_reading_of_an_empty_list_for_some_hours() {
+        let hour = Duration::from_hours(1);
+        let now = Instant::now();
+        let mut timetable = Timetable {
+            next_reading: Some(now),
+            ..Timetable::default()
+        };
+        timetable.told(false, hour);
+        assert_eq!(timetable.next_reading, Some(now), "the list was refused");
+        timetable.put_off_until = Some(now + hour + hour / 2);
+        timetable.told(false, hour);
+        assert_eq!(timetable.next_reading, Some(now + hour));
+        tokio::time::advance(hour).await;
+        timetable.told(false, hour);
+        assert_eq!(timetable.next_reading, timetable.put_off_until);
+        timetable.told(true, hour);
+        assert_eq!(timetable.next_reading, Some(now + hour));
     }
 
     #[test]

@@ -81,13 +81,15 @@ pub(super) fn answer(
     let readable = || validated.iter().flatten();
     let score = readable().map(|fields| score::score(fields)).sum();
     let depth = readable().map(|fields| score::depth(fields)).max();
-    let job_lists = Cell::new(0);
+    let [job_lists, schedule_lists, pipelines] = [const { Cell::new(0) }; 3];
     let context = Context {
         world,
         user,
         faults,
         score,
         job_lists: &job_lists,
+        pipelines: &pipelines,
+        schedule_lists: &schedule_lists,
     };
     let mut cost = QueryCost {
         score,

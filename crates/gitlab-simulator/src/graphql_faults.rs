@@ -16,8 +16,12 @@ pub struct GraphqlFaults {
     pub unknown: BTreeSet<String>,
     /// Whether `source: "parent_pipeline"` finds nothing, as before GitLab 17.
     pub lists_no_children: bool,
+    /// Whether `pipelineSchedules` is refused for the second project of a request, as its description says.
+    pub schedules_of_one_project: bool,
     /// Projects on a page above which the statement times out: 503 with JSON.
     pub largest_page: Option<usize>,
+    /// Pipelines whose jobs are listed before the time of the request is over: those of the others are null.
+    pub job_lists: Option<usize>,
     /// Ids of the projects whose `pipelines` time out: the rest of the answer is there.
     pub slow_projects: BTreeSet<u64>,
 }
@@ -30,7 +34,9 @@ impl Default for GraphqlFaults {
             max_score: MAX_SCORE,
             unknown: BTreeSet::new(),
             lists_no_children: false,
+            schedules_of_one_project: false,
             largest_page: None,
+            job_lists: None,
             slow_projects: BTreeSet::new(),
         }
     }

@@ -20,6 +20,10 @@ pub(super) struct Context<'w> {
     pub(super) score: i64,
     /// Projects whose jobs were asked for so far.
     pub(super) job_lists: &'w Cell<usize>,
+    /// Pipelines whose jobs were asked for so far.
+    pub(super) pipelines: &'w Cell<usize>,
+    /// Projects whose schedules were asked for so far.
+    pub(super) schedule_lists: &'w Cell<usize>,
 }
 
 /// An object of the answer.

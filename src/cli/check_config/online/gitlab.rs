@@ -13,7 +13,7 @@ use super::token::{self, Purpose};
 use super::{groups, rate, refs, remediation};
 use crate::config::{Api, Config};
 use crate::daemon::client_for_checks;
-use crate::gitlab::{Client, ErrorKind, NotTold, Project};
+use crate::gitlab::{Besides, Client, ErrorKind, NotTold, Project};
 use crate::ingest::FEWEST_PROJECTS;
 
 /// The lowest release that tests cover: docs/gitlab-versions.md.
@@ -176,7 +176,7 @@ async fn graphql(
     }
     let ids = &ids[..ids.len().min(TRIED)];
     let matters = api == Api::Graphql || watched >= FEWEST_PROJECTS;
-    let error = match client.moved_pipelines(ids, now, false).await {
+    let error = match client.moved_pipelines(ids, now, Besides::default()).await {
         Ok(moved) if moved.of_projects.is_empty() => {
             "it tells nothing of the projects that REST shows".to_owned()
         }

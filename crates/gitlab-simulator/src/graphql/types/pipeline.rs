@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::super::arguments::Arguments;
 use super::super::gid;
-use super::super::node::{Context, Data, Node, nullable};
+use super::super::node::{Context, Data, Failure, Node, Resolved, nullable};
 use super::super::schema::{
     Argument, Cost, Field, Resolve, Returns, Type, argument, plain, scalar,
 };
@@ -186,12 +186,8 @@ pub(super) const FIELDS: &[Field] = &[
         Returns::Pages(&Type::Pipeline),
         Resolve::Pipeline(|context, it, _| Ok(downstream(context, it))),
     ),
-    plain(
-        "jobs",
-        Returns::Pages(&Type::Job),
-        Resolve::Pipeline(|context, it, arguments| Ok(jobs(context, it, arguments))),
-    )
-    .with(JOBS, Cost::Resolver(1)),
+    plain("jobs", Returns::Pages(&Type::Job), Resolve::Pipeline(jobs))
+        .with(JOBS, Cost::Resolver(1)),
 ];
 
 fn is_active(status: CiStatus) -> bool {
@@ -209,12 +205,17 @@ fn downstream<'w>(context: Context<'w>, pipeline: &'w Pipeline) -> Data<'w> {
 }
 
 /// The jobs and bridges of a pipeline, or null without rights.
-fn jobs<'w>(context: Context<'w>, pipeline: &'w Pipeline, arguments: &Arguments) -> Data<'w> {
+fn jobs<'w>(context: Context<'w>, pipeline: &'w Pipeline, arguments: &Arguments) -> Resolved<'w> {
+    let asked = context.pipelines.get() + 1;
+    context.pipelines.set(asked);
+    if context.faults.job_lists.is_some_and(|most| asked > most) {
+        return Err(Failure::Field("Timeout on Pipeline.jobs".to_owned()));
+    }
     let project = context.world.project(pipeline.project_id);
     if !project.is_some_and(|project| context.world.may_read_pipelines(context.user, project)) {
-        return Data::NULL;
+        return Ok(Data::NULL);
     }
-    listed(context.world.jobs_of(pipeline.id), arguments)
+    Ok(listed(context.world.jobs_of(pipeline.id), arguments))
 }
 
 /// These jobs, newest first: every attempt unless `retried` says which.

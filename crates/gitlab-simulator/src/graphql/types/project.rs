@@ -1,5 +1,6 @@
 //! The fields of projects and groups.
 
+use std::cell::Cell;
 use std::cmp::Reverse;
 
 use serde_json::json;
@@ -256,11 +257,7 @@ fn pipeline<'w>(context: Context<'w>, project: &'w Project, arguments: &Argument
 
 /// The jobs of all pipelines of a project, newest first. GitLab lists them for one project in a request.
 fn jobs<'w>(context: Context<'w>, project: &'w Project, arguments: &Arguments) -> Resolved<'w> {
-    context.job_lists.set(context.job_lists.get() + 1);
-    if context.job_lists.get() > 1 {
-        let message = "\"jobs\" field can be requested only for 1 Project(s) at a time.";
-        return Err(Failure::Field(message.to_owned()));
-    }
+    only_once(context.job_lists, "jobs")?;
     if !context.world.may_read_pipelines(context.user, project) {
         return Ok(Data::Nodes(Vec::new()));
     }
@@ -271,12 +268,26 @@ fn jobs<'w>(context: Context<'w>, project: &'w Project, arguments: &Arguments) -
     ))
 }
 
+/// GitLab's error where a field is asked of a second project.
+fn only_once(calls: &Cell<usize>, field: &str) -> Result<(), Failure> {
+    calls.set(calls.get() + 1);
+    if calls.get() > 1 {
+        let message =
+            format!("\"{field}\" field can be requested only for 1 Project(s) at a time.");
+        return Err(Failure::Field(message));
+    }
+    Ok(())
+}
+
 /// The schedules of a project, newest first. A guest sees none.
 fn schedules<'w>(
     context: Context<'w>,
     project: &'w Project,
     arguments: &Arguments,
 ) -> Resolved<'w> {
+    if context.faults.schedules_of_one_project {
+        only_once(context.schedule_lists, "pipelineSchedules")?;
+    }
     if !context.world.may_read_pipelines(context.user, project) {
         return Ok(Data::Nodes(Vec::new()));
     }

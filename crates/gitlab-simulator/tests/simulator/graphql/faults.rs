@@ -135,6 +135,48 @@ async fn slow_projects_are_null_and_the_others_are_there() {
 }
 
 #[tokio::test]
+async fn when_the_time_is_over_the_jobs_of_later_pipelines_are_null() {
+    let (gitlab, projects) = three().await;
+    gitlab.faults(|faults| faults.graphql.job_lists = Some(2));
+    let ids: Vec<String> = projects.iter().map(|id| project(*id)).collect();
+    let query = "query($ids: [ID!]) { projects(ids: $ids, first: 3) { nodes {
+        pipelines(status: FAILED, first: 5) { nodes { jobs(first: 100) { nodes { name } } } } } } }";
+    let answer = ask(&gitlab, query, json!({ "ids": ids })).await;
+    let jobs = |at: usize| {
+        answer["data"]["projects"]["nodes"][at]["pipelines"]["nodes"][0]["jobs"].clone()
+    };
+    assert_eq!(jobs(0), json!({ "nodes": [{ "name": "test" }] }));
+    assert_eq!([jobs(1), jobs(2)], [jobs(0), Value::Null]);
+    let errors = answer["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 1);
+    assert_eq!(errors[0]["message"], "Timeout on Pipeline.jobs");
+}
+
+#[tokio::test]
+async fn schedules_of_a_second_project_can_be_refused() {
+    let (gitlab, projects) = three().await;
+    let ids: Vec<String> = projects.iter().map(|id| project(*id)).collect();
+    let query = "query($ids: [ID!]) { projects(ids: $ids, first: 3) { nodes {
+        pipelineSchedules(first: 1) { nodes { id } } } } }";
+    let listed = async || {
+        let answer = ask(&gitlab, query, json!({ "ids": ids })).await;
+        let nodes = answer["data"]["projects"]["nodes"].as_array().unwrap();
+        let lists = nodes
+            .iter()
+            .map(|node| node["pipelineSchedules"].is_object());
+        (lists.collect::<Vec<_>>(), answer.get("errors").cloned())
+    };
+    assert_eq!(listed().await, (vec![true; 3], None));
+    gitlab.faults(|faults| faults.graphql.schedules_of_one_project = true);
+    let (lists, errors) = listed().await;
+    assert_eq!(lists, [true, false, false]);
+    assert_eq!(
+        errors.unwrap()[0]["message"],
+        "\"pipelineSchedules\" field can be requested only for 1 Project(s) at a time."
+    );
+}
+
+#[tokio::test]
 async fn a_page_of_too_many_projects_times_out_with_503() {
     let (gitlab, projects) = three().await;
     gitlab.faults(|faults| faults.graphql.largest_page = Some(2));
