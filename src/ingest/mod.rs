@@ -16,6 +16,7 @@ mod discovery;
 mod events;
 mod family;
 mod first_round;
+mod follow_up;
 mod hinted;
 mod hints;
 mod hook_trust;
@@ -40,6 +41,7 @@ mod span;
 mod strangers;
 mod sweep;
 mod timetable;
+mod turns;
 
 pub use backfill::BackfillListing;
 pub use cursor::LISTING_OVERLAP;

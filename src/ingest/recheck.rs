@@ -19,6 +19,16 @@ const PART_OF_AGE: i64 = 16;
 /// .. and not longer than this.
 const LONGEST_PAUSE: i64 = 6 * HOUR;
 
+/// An unfinished pipeline of which webhooks tell nothing more is followed up after this part of its age while it is
+/// lively, ..
+const FOLLOWED_PART: i64 = 4;
+
+/// .. and not within so many seconds, ..
+const FOLLOWED_FIRST: i64 = 60;
+
+/// .. or later than so many.
+const FOLLOWED_LAST: i64 = 15 * 60;
+
 /// A finished pipeline without the jobs that its status promises is doubted for so long after the first such reading.
 const MISSING_FOR: i64 = 6 * HOUR;
 
@@ -83,7 +93,7 @@ pub(super) struct Readings {
 impl Reason {
     /// Seconds until the next reading after one at this age.
     fn pause(self, age: i64, readings: u32) -> i64 {
-        let doubling = 1 << readings.saturating_sub(1).min(30);
+        let doubling = doubling(readings);
         let share = age / PART_OF_AGE;
         match self {
             Self::Running | Self::Moving if age < self.lively() => 0,
@@ -97,6 +107,15 @@ impl Reason {
             Self::Withdrawn => 1,
             // Most errors are over soon.
             Self::Failing => (doubling / 4).min(LONGEST_PAUSE),
+        }
+    }
+
+    /// Seconds until an unfinished pipeline of this age is followed up, where cycles are rare.
+    fn follow_up(self, age: i64, readings: u32) -> i64 {
+        if age < self.lively() {
+            (age / FOLLOWED_PART).clamp(FOLLOWED_FIRST, FOLLOWED_LAST)
+        } else {
+            self.pause(age, readings).max(FOLLOWED_FIRST)
         }
     }
 
@@ -190,6 +209,23 @@ impl Readings {
         (pause - seconds_between(last, now).max(own_seconds_since(at))).max(0)
     }
 
+    /// Seconds until the pipeline is followed up. It is overdue if its end must have come, or comes soon.
+    pub(super) fn follow_up_in(&self, reason: Reason, is_overdue: bool, now: Timestamp) -> i64 {
+        let Some((last, at)) = self.last.filter(|(last, _)| *last <= now) else {
+            return 0;
+        };
+        let mut pause = reason.follow_up(self.age(last), self.count);
+        if is_overdue {
+            pause = pause.min(doubling(self.count));
+        }
+        (pause - seconds_between(last, now).max(own_seconds_since(at))).max(0)
+    }
+
+    /// The pauses begin anew.
+    pub(super) fn begin_anew(&mut self) {
+        self.count = 0;
+    }
+
     /// Whether the pipeline is read every cycle.
     pub(super) fn is_lively(&self, reason: Reason, now: Timestamp) -> bool {
         self.age(now) < reason.lively()
@@ -238,6 +274,11 @@ pub(super) fn is_unexplained(
 /// Whether a list of a pipeline created then may lack jobs that were created with it.
 pub(super) fn may_lack_jobs(created: Option<Timestamp>, now: Timestamp) -> bool {
     created.is_some_and(|created| seconds_between(created, now) < CREATION_LAG)
+}
+
+/// Seconds that double with each reading.
+fn doubling(readings: u32) -> i64 {
+    1 << readings.saturating_sub(1).min(30)
 }
 
 fn own_seconds_since(at: Instant) -> i64 {
@@ -344,6 +385,38 @@ mod tests {
         assert_eq!(due, LONGEST_PAUSE);
         readings.moved_at(Some(at(90 * DAY)));
         assert_eq!(readings.due_in(Reason::Moving, at(90 * DAY)), 0);
+    }
+
+    /// The seconds after its last movement at which an unfinished pipeline is followed up.
+    fn follow_ups(is_overdue: bool, until: i64) -> Vec<i64> {
+        let mut readings = Readings::default();
+        readings.moved_at(Some(at(0)));
+        let mut now = 0;
+        let mut found = Vec::new();
+        while now < until {
+            readings.note(at(now));
+            now += readings.follow_up_in(Reason::Running, is_overdue, at(now));
+            found.push(now);
+        }
+        found
+    }
+
+    #[test]
+    fn an_unfinished_pipeline_is_followed_up_ever_more_seldom_and_never_later_than_cycles_would() {
+        let found = follow_ups(false, 30 * DAY);
+        assert_eq!(found[..6], [60, 120, 180, 240, 300, 375]);
+        let in_first_hour = found.iter().filter(|at| **at < HOUR).count();
+        assert!(in_first_hour < 18, "{in_first_hour}");
+        let pauses = found.windows(2).map(|two| two[1] - two[0]);
+        assert!(pauses.clone().is_sorted());
+        let before = found.iter().zip(pauses).filter(|(at, _)| **at < RUNNING);
+        assert_eq!(before.map(|(_, pause)| pause).max(), Some(FOLLOWED_LAST));
+    }
+
+    #[test]
+    fn a_pipeline_whose_end_is_overdue_is_followed_up_within_seconds() {
+        let found = follow_ups(true, 10 * 60);
+        assert_eq!(found[..7], [1, 3, 7, 15, 31, 63, 123]);
     }
 
     #[test]
