@@ -293,14 +293,9 @@ impl PollCursor {
         self.open.unfinished_in(now)
     }
 
-    /// A follow-up showed a pipeline as it was.
-    pub(super) fn has_not_moved(&mut self, id: u64, now: Timestamp) {
-        self.open.has_not_moved(id, now);
-    }
-
-    /// A webhook told that a pipeline or child has ended.
-    pub(super) fn end_told(&mut self, id: u64) {
-        self.open.end_told(id);
+    /// A pipeline or child should have ended: a webhook told so, or its jobs do.
+    pub(super) fn expect_end(&mut self, id: u64) {
+        self.open.expect_end(id);
     }
 
     /// The jobs of a pipeline were read. Returns whether to ask GitLab for the pipeline itself: no listing may

@@ -23,14 +23,17 @@ impl Poller {
         let mut wanted = Vec::new();
         for Unfinished {
             pipeline,
+            is_overdue,
             awaits_status,
         } in due
         {
-            if awaits_status {
-                wanted.extend(self.moved_since(project, cursor, pipeline).await);
+            let moved = if is_overdue {
+                self.moved_since(project, cursor, &pipeline).await
             } else {
-                wanted.push(pipeline);
-            }
+                None
+            };
+            let as_it_was = (!awaits_status).then_some(pipeline);
+            wanted.extend(moved.or(as_it_was));
         }
         self.compare_with_hooks(cursor, trust, &wanted);
         if let Err(error) = reader.read(project, cursor, wanted).await {
@@ -39,29 +42,26 @@ impl Poller {
         self.events.publish(project);
     }
 
-    /// Asks for a pipeline whose jobs have all ended. `None` if it has not moved, or GitLab did not answer: the next
-    /// follow-up asks again.
+    /// Asks whether a pipeline has ended. `None` if it has not moved, or GitLab did not answer: the next follow-up asks again.
     async fn moved_since(
         &self,
         project: &Project,
-        cursor: &mut PollCursor,
-        known: PipelineObservation,
+        cursor: &PollCursor,
+        known: &PipelineObservation,
     ) -> Option<PipelineObservation> {
-        let reader = &self.reader;
-        match reader.client.pipeline(project.id, known.id).await {
-            Ok(found) if cursor.has_seen(&found) => {}
+        match self.reader.client.pipeline(project.id, known.id).await {
+            Ok(found) if cursor.has_seen(&found) => None,
             // Listings give no duration: it is worked out of the jobs.
-            Ok(found) => {
-                return Some(PipelineObservation {
-                    duration: None,
-                    ..found
-                });
-            }
+            Ok(found) => Some(PipelineObservation {
+                duration: None,
+                ..found
+            }),
             // Reading it confirms that it was deleted.
-            Err(error) if error.is_not_found() => return Some(known),
-            Err(error) => tracing::debug!(pipeline = known.id, "not followed up: {error}"),
+            Err(error) if error.is_not_found() => Some(known.clone()),
+            Err(error) => {
+                tracing::debug!(pipeline = known.id, "not followed up: {error}");
+                None
+            }
         }
-        cursor.has_not_moved(known.id, reader.observations.gitlab_now());
-        None
     }
 }

@@ -47,10 +47,10 @@ impl Poller {
         let mut own = Vec::new();
         let mut needs_cycle = hinted.overflowed;
         for (id, told) in &hinted.pipelines {
-            let (id, moved) = (*id, told.moved);
-            let found = self.reader.find(project, cursor, strangers, id, moved);
-            let found = found.await;
-            match found {
+            let found = self
+                .reader
+                .find(project, cursor, strangers, *id, told.moved);
+            match found.await {
                 Found::Pipeline(pipeline) => {
                     trust.told(pipeline.id, now);
                     // A child leads to what is known of its parent, of which the API may have told more just now.
@@ -67,23 +67,20 @@ impl Poller {
                 }
                 Found::Nothing => {}
                 Found::NeedsCycle => {
-                    trust.told(id, now);
+                    trust.told(*id, now);
                     needs_cycle = true;
                 }
             }
         }
         own.retain(|pipeline| !wanted.contains_key(&pipeline.id));
         for pipeline in own {
-            let read = self.reader.read_own_jobs(project, pipeline).await;
+            let read = self.reader.read_own_jobs(project, cursor, pipeline).await;
             needs_cycle |= read.is_err();
         }
         let wanted = wanted.into_values().collect();
         // The whole cycle will meet an error again, and report it.
         let read = self.reader.read(project, cursor, wanted).await;
-        let ended = hinted.pipelines.iter().filter(|(_, told)| told.ended);
-        for (id, _) in ended {
-            cursor.end_told(*id);
-        }
+        hinted.ended().for_each(|id| cursor.expect_end(id));
         self.events.publish(project);
         read.is_ok() && !needs_cycle
     }
@@ -95,10 +92,15 @@ impl Reader {
     async fn read_own_jobs(
         &self,
         project: &Project,
+        cursor: &mut PollCursor,
         mut pipeline: PipelineObservation,
     ) -> Result<(), Error> {
         let found = self.client.pipeline_jobs(project.id, pipeline.id).await?;
-        self.hand_over(project, &mut pipeline, FamilyJobs::of(found));
+        let read = FamilyJobs::of(found);
+        if read.own.is_settled() && cursor.family(pipeline.id).childless {
+            cursor.expect_end(pipeline.id);
+        }
+        self.hand_over(project, &mut pipeline, read);
         Ok(())
     }
 

@@ -141,6 +141,12 @@ impl Hinted {
         }
     }
 
+    /// The pipelines that ended themselves.
+    pub(super) fn ended(&self) -> impl Iterator<Item = u64> {
+        let ended = self.pipelines.iter().filter(|(_, told)| told.ended);
+        ended.map(|(id, _)| *id)
+    }
+
     fn add(&mut self, hint: PollHint) {
         let is_full = self.pipelines.len() >= MOST_PIPELINES;
         if is_full && !self.pipelines.contains_key(&hint.pipeline) {

@@ -20,8 +20,8 @@ struct OpenPipeline {
     /// Readings in a row in which all jobs were settled.
     settled_readings: u32,
     doubt: Option<Doubt>,
-    /// A webhook told that it or a child has ended, and GitLab's API has not shown it since.
-    is_end_told: bool,
+    /// It or a child should have ended, and GitLab's API has not shown it since.
+    is_end_expected: bool,
     readings: Readings,
 }
 
@@ -29,6 +29,8 @@ struct OpenPipeline {
 #[derive(Debug)]
 pub(super) struct Unfinished {
     pub(super) pipeline: PipelineObservation,
+    /// Whether it has ended, or ends soon.
+    pub(super) is_overdue: bool,
     /// Whether only its own status is awaited: all its jobs have ended.
     pub(super) awaits_status: bool,
 }
@@ -118,9 +120,11 @@ impl OpenPipelines {
         unfinished
             .filter(|open| open.follow_up_in(now) == 0)
             .map(|open| {
-                open.readings.begin(now);
+                // One that fails counts, too.
+                open.readings.note(now);
                 Unfinished {
                     pipeline: open.pipeline.clone(),
+                    is_overdue: open.is_overdue(),
                     awaits_status: open.awaits_status(),
                 }
             })
@@ -133,19 +137,12 @@ impl OpenPipelines {
         unfinished.map(|open| open.follow_up_in(now)).min()
     }
 
-    /// A follow-up showed a pipeline as it was.
-    pub(super) fn has_not_moved(&mut self, id: u64, now: Timestamp) {
-        if let Some(open) = self.0.get_mut(&id) {
-            open.readings.note(now);
-        }
-    }
-
-    /// A webhook told that a pipeline or child has ended. It is followed up soon if it is unfinished as far as known.
-    pub(super) fn end_told(&mut self, id: u64) {
+    /// A pipeline or child should have ended. It is followed up soon if it is unfinished as far as known.
+    pub(super) fn expect_end(&mut self, id: u64) {
         for (own_id, open) in &mut self.0 {
             let is_it = *own_id == id && may_move_on(open.pipeline.status);
             if is_it || open.family.goes_on(id) {
-                open.is_end_told = true;
+                open.is_end_expected = true;
                 open.readings.begin_anew();
             }
         }
@@ -167,7 +164,7 @@ impl OpenPipelines {
     ) -> bool {
         let ended = !may_move_on(pipeline.status);
         let open = self.entry(pipeline);
-        open.is_end_told &= sight_of(&open.pipeline) == sight_of(pipeline);
+        open.is_end_expected &= sight_of(&open.pipeline) == sight_of(pipeline);
         open.pipeline = pipeline.clone();
         let is_unexplained = ended && is_unexplained(pipeline, jobs.moved, now);
         open.doubt = jobs
@@ -201,7 +198,7 @@ impl OpenPipelines {
             let open = self.entry(pipeline);
             if open.family != family {
                 open.readings.moved_at(family.moved());
-                open.is_end_told = false;
+                open.is_end_expected = false;
             }
             open.family = family;
             open.readings.begin(now);
@@ -237,7 +234,7 @@ impl OpenPipeline {
             family: Family::default(),
             settled_readings: 0,
             doubt: None,
-            is_end_told: false,
+            is_end_expected: false,
             readings,
         }
     }
@@ -251,8 +248,12 @@ impl OpenPipeline {
         may_move_on(self.pipeline.status) && self.settled_readings > 0
     }
 
+    fn is_overdue(&self) -> bool {
+        self.is_end_expected || self.awaits_status()
+    }
+
     fn follow_up_in(&self, now: Timestamp) -> i64 {
-        let is_overdue = self.is_end_told || self.awaits_status();
+        let is_overdue = self.is_overdue();
         self.readings.follow_up_in(self.reason(), is_overdue, now)
     }
 

@@ -371,7 +371,7 @@ impl<'a> ProjectTask<'a> {
     /// followed up. Without webhooks cycles follow up soon enough.
     fn recheck_at(&self, now: Timestamp, calls: &Calls) -> Option<Instant> {
         let unfinished = || self.cursor.unfinished_in(now);
-        let unfinished = calls.are_usual().then(unfinished).flatten();
+        let unfinished = self.is_told_by(calls).then(unfinished).flatten();
         let seconds = self.cursor.doubtful_in(now).into_iter().chain(unfinished);
         let wait = seconds
             .min()
@@ -381,11 +381,16 @@ impl<'a> ProjectTask<'a> {
         due.into_iter().chain(self.strangers.ask_at()).min()
     }
 
+    /// Whether the project is polled less because of its webhooks.
+    fn is_told_by(&self, calls: &Calls) -> bool {
+        self.trust.is_given() || calls.are_usual()
+    }
+
     /// Returns false if a whole cycle is needed as well.
     async fn recheck(&mut self, project: &Project, calls: &Calls) -> bool {
         self.poller.read_doubtful(project, &mut self.cursor).await;
         let trusted = self.trust.is_given();
-        if calls.are_usual() {
+        if self.is_told_by(calls) {
             let (cursor, trust) = (&mut self.cursor, &mut self.trust);
             self.poller.follow_up(project, cursor, trust).await;
         }

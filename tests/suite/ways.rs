@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use gitlab_simulator::{CiStatus, Ending, Handle, Hook, JobPlan, Options, PipelinePlan, start};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -17,8 +18,8 @@ use crate::webhooks::{deliver, place as hooked_place, polls_once_an_hour, waitin
 /// Each takes some seconds. `PROPTEST_CASES` tries more.
 const CASES: u32 = 2;
 
-/// So long all three may take to agree after something happened.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// So long all three may take to agree after something happened: webhooks of jobs that start wait behind others.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const PROJECTS: usize = 3;
 
@@ -133,9 +134,8 @@ struct Ways {
 impl Ways {
     async fn deliver(&mut self) {
         let hooks: Vec<Hook> = waiting(&mut self.hooks);
-        for hook in hooks {
-            deliver(&self.daemons[2], &hook).await;
-        }
+        // In any order, and as few readings: simulated hours pass in real seconds.
+        join_all(hooks.iter().map(|hook| deliver(&self.daemons[2], hook))).await;
     }
 
     /// Waits until all show the same, and the truth unless GitLab no longer has all that is known.
@@ -254,7 +254,6 @@ fn same(way: &str, found: &Histories, by_rest: &Histories) -> Result<(), String>
 }
 
 #[test]
-#[ignore = "webhooks alone do not tell the end of some pipelines with children, which the next poll then does"]
 fn the_documents_by_graphql_by_rest_and_by_webhooks_are_equal() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let cases = std::env::var("PROPTEST_CASES").ok();
