@@ -16,7 +16,7 @@ use crate::sweeps::{histories, past_is_read};
 use crate::webhooks::{deliver, place as hooked_place, polls_once_an_hour, waiting};
 
 /// Each takes some seconds. `PROPTEST_CASES` tries more.
-const CASES: u32 = 2;
+const CASES: u32 = 6;
 
 /// So long all three may take to agree after something happened: webhooks of jobs that start wait behind others.
 const PATIENCE: Duration = Duration::from_mins(1);
