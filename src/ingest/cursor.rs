@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::events::Resume;
-use super::family::Family;
-use super::open::OpenPipelines;
+use super::family::{Family, ReadChildren};
+use super::open::{OpenPipelines, Unfinished};
 use super::pending::{PendingReads, ReadPlan};
 use super::sight::{ReadJobs, Sight, may_move_on, sight_of};
 use crate::base::poll_sights::PollSights;
@@ -64,6 +64,7 @@ pub(super) struct PollCursor {
     resumed: bool,
     /// Sights of the child pipelines that the last sweep told of.
     children: HashMap<u64, Sight>,
+    read_children: ReadChildren,
 }
 
 impl PollCursor {
@@ -161,9 +162,10 @@ impl PollCursor {
             || self.pending.has_seen(pipeline)
     }
 
-    /// A pipeline that was not seen to end, by its own id or the id of a child that was not.
+    /// A pipeline that was not seen to end, by its own id or the id of a child.
     pub(super) fn open(&self, id: u64) -> Option<PipelineObservation> {
-        self.open.find(id)
+        let parent = || self.open.find(self.parent_of(id)?.0);
+        self.open.find(id).or_else(parent)
     }
 
     /// Takes a listing; returns the pipelines whose jobs are to be read.
@@ -281,6 +283,21 @@ impl PollCursor {
         self.open.doubtful_in(now)
     }
 
+    /// The unfinished pipelines to follow up now, where cycles are rare.
+    pub(super) fn take_unfinished(&mut self, now: Timestamp) -> Vec<Unfinished> {
+        self.open.take_unfinished(now)
+    }
+
+    /// Seconds until [`Self::take_unfinished`] has any.
+    pub(super) fn unfinished_in(&self, now: Timestamp) -> Option<i64> {
+        self.open.unfinished_in(now)
+    }
+
+    /// A pipeline or child should have ended: a webhook told so, or its jobs do.
+    pub(super) fn expect_end(&mut self, id: u64) {
+        self.open.expect_end(id);
+    }
+
     /// The jobs of a pipeline were read. Returns whether to ask GitLab for the pipeline itself: no listing may
     /// have shown its end.
     pub(super) fn read(
@@ -308,7 +325,13 @@ impl PollCursor {
         family: Family,
         now: Timestamp,
     ) {
+        self.read_children.note(pipeline.id, &family);
         self.open.keep_family(pipeline, family, now);
+    }
+
+    /// The pipeline that a child counts under, and how the child was read last.
+    pub(super) fn parent_of(&self, child: u64) -> Option<(u64, Sight)> {
+        self.read_children.parent_of(child)
     }
 
     /// The jobs of a pipeline could not be read, for a reason of its own. Returns whether it fails for so long

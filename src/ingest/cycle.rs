@@ -129,8 +129,8 @@ impl Poller {
         found
     }
 
-    /// Looks whether webhooks told of all that a listing shows to have moved.
-    fn compare_with_hooks(
+    /// Looks whether webhooks told of all that GitLab shows to have moved.
+    pub(super) fn compare_with_hooks(
         &self,
         cursor: &PollCursor,
         trust: &mut HookTrust,

@@ -1,12 +1,12 @@
 //! What is known and read of a pipeline and its children.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::absent::{ChildScopes, Listed};
 use super::child_names::ChildJob;
 use super::own_jobs::{OwnJobs, last_moved};
-use super::sight::{Doubt, ReadJobs, Sight};
+use super::sight::{Doubt, ReadJobs, Sight, may_move_on};
 use crate::config::ChildPipelines;
 use crate::gitlab::{Error, PipelineJobs, Rejected};
 use ci_history::{
@@ -58,6 +58,12 @@ impl Family {
         self.unended.contains_key(&child)
     }
 
+    /// Whether this descendant goes on without a user.
+    pub(super) fn goes_on(&self, child: u64) -> bool {
+        let child = self.unended.get(&child);
+        child.is_some_and(|(_, status)| may_move_on(*status))
+    }
+
     /// The last time at which a child is known to have moved.
     pub(super) fn moved(&self) -> Option<Timestamp> {
         let children = self.ended.values().chain(self.unended.values());
@@ -77,6 +83,28 @@ impl Family {
 pub(super) fn failed(jobs: &[JobObservation]) -> impl Iterator<Item = u64> {
     let failed = jobs.iter().filter(|job| job.status == Status::Failed);
     failed.map(|job| job.id)
+}
+
+/// Children that are remembered per project.
+const REMEMBERED: usize = 128;
+
+/// The newest child pipelines that were read, each with the pipeline it counts under and as it was.
+#[derive(Debug, Default)]
+pub(super) struct ReadChildren(BTreeMap<u64, (u64, Sight)>);
+
+impl ReadChildren {
+    pub(super) fn note(&mut self, parent: u64, family: &Family) {
+        let read = family.ended.iter().chain(&family.unended);
+        self.0
+            .extend(read.map(|(child, sight)| (*child, (parent, *sight))));
+        while self.0.len() > REMEMBERED {
+            self.0.pop_first();
+        }
+    }
+
+    pub(super) fn parent_of(&self, child: u64) -> Option<(u64, Sight)> {
+        self.0.get(&child).copied()
+    }
 }
 
 /// The jobs of a pipeline and of the children that are followed.

@@ -46,14 +46,18 @@ impl Poller {
         let mut wanted = BTreeMap::new();
         let mut own = Vec::new();
         let mut needs_cycle = hinted.overflowed;
-        for (id, moved) in hinted.pipelines {
-            let found = self.reader.find(project, cursor, strangers, id, moved);
-            let found = found.await;
-            if matches!(found, Found::Moved(_)) {
-                trust.confirmed();
-            }
-            match found {
-                Found::Pipeline(pipeline) | Found::Moved(pipeline) => {
+        for (id, told) in &hinted.pipelines {
+            let found = self
+                .reader
+                .find(project, cursor, strangers, *id, told.moved);
+            match found.await {
+                Found::Pipeline(pipeline) => {
+                    trust.told(pipeline.id, now);
+                    // A child leads to what is known of its parent, of which the API may have told more just now.
+                    wanted.entry(pipeline.id).or_insert(pipeline);
+                }
+                Found::Moved(pipeline) => {
+                    trust.confirmed();
                     trust.told(pipeline.id, now);
                     wanted.insert(pipeline.id, pipeline);
                 }
@@ -63,19 +67,20 @@ impl Poller {
                 }
                 Found::Nothing => {}
                 Found::NeedsCycle => {
-                    trust.told(id, now);
+                    trust.told(*id, now);
                     needs_cycle = true;
                 }
             }
         }
         own.retain(|pipeline| !wanted.contains_key(&pipeline.id));
         for pipeline in own {
-            let read = self.reader.read_own_jobs(project, pipeline).await;
+            let read = self.reader.read_own_jobs(project, cursor, pipeline).await;
             needs_cycle |= read.is_err();
         }
         let wanted = wanted.into_values().collect();
         // The whole cycle will meet an error again, and report it.
         let read = self.reader.read(project, cursor, wanted).await;
+        hinted.ended().for_each(|id| cursor.expect_end(id));
         self.events.publish(project);
         read.is_ok() && !needs_cycle
     }
@@ -87,10 +92,15 @@ impl Reader {
     async fn read_own_jobs(
         &self,
         project: &Project,
+        cursor: &mut PollCursor,
         mut pipeline: PipelineObservation,
     ) -> Result<(), Error> {
         let found = self.client.pipeline_jobs(project.id, pipeline.id).await?;
-        self.hand_over(project, &mut pipeline, FamilyJobs::of(found));
+        let read = FamilyJobs::of(found);
+        if read.own.is_settled() && cursor.family(pipeline.id).childless {
+            cursor.expect_end(pipeline.id);
+        }
+        self.hand_over(project, &mut pipeline, read);
         Ok(())
     }
 
@@ -124,14 +134,16 @@ impl Reader {
                 ..pipeline
             },
             Err(error) if error.is_not_found() && !cursor.knows(id) => {
-                strangers.not_known(id);
+                strangers.not_yet(id);
                 return Found::Nothing;
             }
             Err(_) => return Found::NeedsCycle,
         };
         let is_followed = self.watch.child_pipelines == ChildPipelines::Follow;
         if pipeline.source.as_deref() == Some(CHILD) && is_followed {
-            return Found::NeedsCycle;
+            return self
+                .find_parent(project, cursor, strangers, &pipeline)
+                .await;
         }
         // Polling has decided about what moved before. A hook must not bring back what it left out.
         let is_news = cursor.is_open(id) || pipeline.updated_at >= cursor.updated_after();
@@ -142,7 +154,37 @@ impl Reader {
                 Found::Moved(pipeline)
             };
         }
-        strangers.not_watched(id);
+        if self.watches(project, &pipeline) {
+            strangers.not_yet(id);
+        } else {
+            strangers.not_watched(id);
+        }
         Found::Nothing
+    }
+
+    /// Finds the parent of a child pipeline that is not known to be unfinished: a job of it may have been retried, which
+    /// moves no parent that does not wait for the child.
+    async fn find_parent(
+        &self,
+        project: &Project,
+        cursor: &PollCursor,
+        strangers: &mut Strangers,
+        child: &PipelineObservation,
+    ) -> Found {
+        let Some((parent, sight)) = cursor.parent_of(child.id) else {
+            return Found::NeedsCycle;
+        };
+        if sight == (child.updated_at, child.status) {
+            strangers.not_yet(child.id);
+            return Found::Nothing;
+        }
+        match self.client.pipeline(project.id, parent).await {
+            Ok(parent) if self.watches(project, &parent) => Found::Pipeline(PipelineObservation {
+                duration: None,
+                ..parent
+            }),
+            Ok(_) => Found::Nothing,
+            Err(_) => Found::NeedsCycle,
+        }
     }
 }

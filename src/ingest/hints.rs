@@ -53,10 +53,18 @@ struct PendingHints {
 /// What all hints since the last reading come to.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Hinted {
-    /// Each pipeline, and whether it moved itself.
-    pub(super) pipelines: BTreeMap<u64, bool>,
+    pub(super) pipelines: BTreeMap<u64, Told>,
     /// There were more pipelines.
     pub(super) overflowed: bool,
+}
+
+/// What the hints of one pipeline say together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    /// The pipeline itself moved, and not only a job of it.
+    pub(super) moved: bool,
+    /// The pipeline itself ended.
+    pub(super) ended: bool,
 }
 
 impl Waker {
@@ -121,13 +129,33 @@ impl Calls {
 }
 
 impl Hinted {
+    /// A pipeline that may have moved.
+    pub(super) fn moved(pipeline: u64) -> Self {
+        let told = Told {
+            moved: true,
+            ended: false,
+        };
+        Self {
+            pipelines: BTreeMap::from([(pipeline, told)]),
+            overflowed: false,
+        }
+    }
+
+    /// The pipelines that ended themselves.
+    pub(super) fn ended(&self) -> impl Iterator<Item = u64> {
+        let ended = self.pipelines.iter().filter(|(_, told)| told.ended);
+        ended.map(|(id, _)| *id)
+    }
+
     fn add(&mut self, hint: PollHint) {
         let is_full = self.pipelines.len() >= MOST_PIPELINES;
         if is_full && !self.pipelines.contains_key(&hint.pipeline) {
             self.overflowed = true;
             return;
         }
-        *self.pipelines.entry(hint.pipeline).or_default() |= hint.moved;
+        let told = self.pipelines.entry(hint.pipeline).or_default();
+        told.moved |= hint.moved;
+        told.ended |= hint.moved && hint.is_urgent;
     }
 }
 
@@ -161,7 +189,12 @@ mod tests {
         };
         waker.wake(7, Some(moved));
         let hinted = calls.wanted(&mut debounce()).await;
-        assert_eq!(hinted.pipelines, BTreeMap::from([(3, false), (4, true)]));
+        let told = |is_told| Told {
+            moved: is_told,
+            ended: is_told,
+        };
+        let wanted = BTreeMap::from([(3, told(false)), (4, told(true))]);
+        assert_eq!(hinted.pipelines, wanted);
         assert!(!hinted.overflowed && calls.are_usual());
         waker.wake(7, None);
         let mut debounce = debounce();

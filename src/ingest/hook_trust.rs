@@ -30,6 +30,8 @@ const REMEMBERED: usize = 1024;
 pub(super) struct HookTrust {
     /// When a webhook last told of a pipeline, by GitLab's clock.
     told: BTreeMap<u64, Timestamp>,
+    /// When pipelines moved of which no webhook told, by GitLab's clock. Theirs may still come.
+    awaited: BTreeMap<u64, Timestamp>,
     last_sign: Option<Instant>,
     not_before: Option<Instant>,
 }
@@ -56,29 +58,33 @@ impl HookTrust {
         last.is_some_and(|last| last.elapsed() < TRUSTED_FOR)
     }
 
-    /// Of pipelines that a poll found to have moved, the first of which a webhook should have told and none did. Ends the
-    /// trust if there is one.
+    /// Of pipelines that polling found to have moved, one of which a webhook should have told and none did, now or at an
+    /// earlier look. Ends the trust if there is one.
     pub(super) fn missed<'a>(
         &mut self,
-        mut found: impl Iterator<Item = &'a PipelineObservation>,
+        found: impl Iterator<Item = &'a PipelineObservation>,
         now: Timestamp,
     ) -> Option<u64> {
         if !self.is_given() {
+            self.awaited.clear();
             return None;
         }
-        let missed = found.find(|pipeline| !self.explains(pipeline, now))?.id;
+        let moved = found.filter_map(|pipeline| Some((pipeline.id, pipeline.updated_at?)));
+        self.awaited.extend(moved);
+        while self.awaited.len() > REMEMBERED {
+            self.awaited.pop_first();
+        }
+        let told = &self.told;
+        self.awaited.retain(|id, moved| {
+            let told = told.get(id).map(|at| at.unix() + CLOCKS_DIFFER);
+            told.is_none_or(|at| at < moved.unix())
+        });
+        let is_late = |moved: Timestamp| now.unix() - moved.unix() >= LATE;
+        let mut awaited = self.awaited.iter();
+        let missed = *awaited.find(|(_, moved)| is_late(**moved))?.0;
         self.last_sign = None;
         self.not_before = Some(Instant::now() + NOT_TRUSTED_FOR);
         Some(missed)
-    }
-
-    /// Whether a webhook told of the last movement of a pipeline, or may still do so.
-    fn explains(&self, pipeline: &PipelineObservation, now: Timestamp) -> bool {
-        let Some(moved) = pipeline.updated_at.map(Timestamp::unix) else {
-            return true;
-        };
-        let told = self.told.get(&pipeline.id);
-        now.unix() - moved < LATE || told.is_some_and(|at| at.unix() + CLOCKS_DIFFER >= moved)
     }
 }
 
@@ -129,6 +135,20 @@ mod tests {
         trust.told(1, at(1000));
         let later = pipeline(1, Status::Success, 1010);
         assert_eq!(missed(&mut trust, &[later], 2000), Some(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_webhook_that_may_still_come_is_missed_once_it_is_late() {
+        let mut trust = HookTrust::default();
+        trust.confirmed();
+        let just_now = [
+            pipeline(1, Status::Success, 995),
+            pipeline(2, Status::Success, 995),
+        ];
+        assert_eq!(missed(&mut trust, &just_now, 1000), None);
+        trust.told(1, at(1001));
+        assert_eq!(missed(&mut trust, &[], 1000 + LATE), Some(2));
+        assert!(!trust.is_given());
     }
 
     #[tokio::test(start_paused = true)]

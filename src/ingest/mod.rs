@@ -18,6 +18,7 @@ mod discovery;
 mod events;
 mod family;
 mod first_round;
+mod follow_up;
 mod hinted;
 mod hints;
 mod hook_trust;
@@ -43,6 +44,7 @@ mod span;
 mod strangers;
 mod sweep;
 mod timetable;
+mod turns;
 
 pub use backfill::BackfillListing;
 pub use cursor::LISTING_OVERLAP;

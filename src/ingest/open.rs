@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::family::Family;
 use super::recheck::{Readings, Reason, is_unexplained};
-use super::sight::{Doubt, ReadJobs, last_movement, may_move_on};
+use super::sight::{Doubt, ReadJobs, last_movement, may_move_on, sight_of};
 use ci_history::{PipelineObservation, Status, Timestamp};
 
 /// The open pipelines of a project, by id.
@@ -20,7 +20,19 @@ struct OpenPipeline {
     /// Readings in a row in which all jobs were settled.
     settled_readings: u32,
     doubt: Option<Doubt>,
+    /// It or a child should have ended, and GitLab's API has not shown it since.
+    is_end_expected: bool,
     readings: Readings,
+}
+
+/// An unfinished pipeline that is followed up.
+#[derive(Debug)]
+pub(super) struct Unfinished {
+    pub(super) pipeline: PipelineObservation,
+    /// Whether it has ended, or ends soon.
+    pub(super) is_overdue: bool,
+    /// Whether only its own status is awaited: all its jobs have ended.
+    pub(super) awaits_status: bool,
 }
 
 impl OpenPipelines {
@@ -102,6 +114,40 @@ impl OpenPipelines {
         due.min()
     }
 
+    /// Begins the follow-ups that are due of unfinished pipelines.
+    pub(super) fn take_unfinished(&mut self, now: Timestamp) -> Vec<Unfinished> {
+        let unfinished = self.0.values_mut().filter(|open| open.is_unfinished());
+        unfinished
+            .filter(|open| open.follow_up_in(now) == 0)
+            .map(|open| {
+                // One that fails counts, too.
+                open.readings.note(now);
+                Unfinished {
+                    pipeline: open.pipeline.clone(),
+                    is_overdue: open.is_overdue(),
+                    awaits_status: open.awaits_status(),
+                }
+            })
+            .collect()
+    }
+
+    /// Seconds until the next follow-up of an unfinished pipeline.
+    pub(super) fn unfinished_in(&self, now: Timestamp) -> Option<i64> {
+        let unfinished = self.0.values().filter(|open| open.is_unfinished());
+        unfinished.map(|open| open.follow_up_in(now)).min()
+    }
+
+    /// A pipeline or child should have ended. It is followed up soon if it is unfinished as far as known.
+    pub(super) fn expect_end(&mut self, id: u64) {
+        for (own_id, open) in &mut self.0 {
+            let is_it = *own_id == id && may_move_on(open.pipeline.status);
+            if is_it || open.family.goes_on(id) {
+                open.is_end_expected = true;
+                open.readings.begin_anew();
+            }
+        }
+    }
+
     /// Whether a pipeline is read every cycle.
     pub(super) fn any_lively(&self, now: Timestamp) -> bool {
         let mut open = self.0.values();
@@ -118,6 +164,7 @@ impl OpenPipelines {
     ) -> bool {
         let ended = !may_move_on(pipeline.status);
         let open = self.entry(pipeline);
+        open.is_end_expected &= sight_of(&open.pipeline) == sight_of(pipeline);
         open.pipeline = pipeline.clone();
         let is_unexplained = ended && is_unexplained(pipeline, jobs.moved, now);
         open.doubt = jobs
@@ -151,6 +198,7 @@ impl OpenPipelines {
             let open = self.entry(pipeline);
             if open.family != family {
                 open.readings.moved_at(family.moved());
+                open.is_end_expected = false;
             }
             open.family = family;
             open.readings.begin(now);
@@ -186,8 +234,27 @@ impl OpenPipeline {
             family: Family::default(),
             settled_readings: 0,
             doubt: None,
+            is_end_expected: false,
             readings,
         }
+    }
+
+    /// Whether it or a child goes on, or waits for a user.
+    fn is_unfinished(&self) -> bool {
+        may_move_on(self.pipeline.status) || self.family.has_unended()
+    }
+
+    fn awaits_status(&self) -> bool {
+        may_move_on(self.pipeline.status) && self.settled_readings > 0
+    }
+
+    fn is_overdue(&self) -> bool {
+        self.is_end_expected || self.awaits_status()
+    }
+
+    fn follow_up_in(&self, now: Timestamp) -> i64 {
+        let is_overdue = self.is_overdue();
+        self.readings.follow_up_in(self.reason(), is_overdue, now)
     }
 
     fn has_ended(&self) -> bool {

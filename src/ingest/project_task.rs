@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit, oneshot, watch};
+use tokio::sync::{SemaphorePermit, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -12,7 +12,7 @@ use super::cursor::PollCursor;
 use super::cycle::{CycleError, Past};
 use super::debounce::Debounce;
 use super::demand::ProjectDemand;
-use super::first_round::{Round, Untried, WithPast};
+use super::first_round::{Untried, WithPast};
 use super::hints::{Calls, Hinted};
 use super::hook_trust::HookTrust;
 use super::intervals::INTERVALS_WITHOUT;
@@ -23,6 +23,7 @@ use super::seats::{Seat, Swept};
 use super::span::project_span;
 use super::strangers::Strangers;
 use super::timetable::Timetable;
+use super::turns::Turns;
 use crate::base::poll_sights::PollSights;
 use crate::gitlab::{Project, ProjectRequests};
 use ci_history::Timestamp;
@@ -36,44 +37,9 @@ const SHORTEST_AWAITED: Duration = Duration::from_secs(10);
 /// Time that a doubtful pipeline waits at least. The ages of pipelines are whole seconds.
 const SHORTEST_RECHECK: Duration = Duration::from_millis(200);
 
-/// Cycles under way at a time. So many that some projects that hang do not hold up the others; the rate of
-/// requests is bounded elsewhere.
-const CONCURRENT_CYCLES: usize = 64;
-
-/// Projects that read their past at a time: the past has a share of the requests, and no more.
-const CONCURRENT_PASTS: usize = 4;
-
-/// Whose turn it is.
-pub(super) struct Turns {
-    cycles: Semaphore,
-    pasts: Semaphore,
-    pub(super) round: Round,
-}
-
-impl Turns {
-    pub(super) fn new(round: Round) -> Self {
-        Self {
-            cycles: Semaphore::new(CONCURRENT_CYCLES),
-            pasts: Semaphore::new(CONCURRENT_PASTS),
-            round,
-        }
-    }
-
-    /// Waits for the turn of a cycle. The semaphore is never closed.
-    async fn of_cycle(&self) -> Option<SemaphorePermit<'_>> {
-        self.cycles.acquire().await.ok()
-    }
-
-    /// Waits for the turn of some of a project's past.
-    async fn of_past(&self) -> Option<SemaphorePermit<'_>> {
-        self.round.over().await;
-        self.pasts.acquire().await.ok()
-    }
-}
-
 /// Why a project does not wait any longer.
 enum Due<'a> {
-    /// Its next cycle, or doubtful pipelines.
+    /// Its next cycle, or pipelines to read before it.
     Time,
     Hinted(Hinted),
     Past(Option<SemaphorePermit<'a>>),
@@ -378,11 +344,7 @@ impl<'a> ProjectTask<'a> {
         }
         loop {
             let now = self.poller.reader.observations.gitlab_now();
-            let recheck = self.cursor.doubtful_in(now).and_then(|seconds| {
-                let wait = Duration::from_secs(u64::try_from(seconds).ok()?);
-                Instant::now().checked_add(wait.max(SHORTEST_RECHECK))
-            });
-            let recheck = recheck.filter(|at| *at < next);
+            let recheck = self.recheck_at(now, calls).filter(|at| *at < next);
             let turns = self.turns;
             let reads_past = self.cursor.has_past() && self.past_from <= Instant::now();
             let due = tokio::select! {
@@ -398,8 +360,9 @@ impl<'a> ProjectTask<'a> {
                 Due::Past(_permit) => self.read_past(&project).instrument(span).await,
                 Due::Time if recheck.is_none() => return None,
                 Due::Time => {
-                    let reading = self.poller.read_doubtful(&project, &mut self.cursor);
-                    reading.instrument(span).await;
+                    if !self.recheck(&project, calls).instrument(span).await {
+                        return None;
+                    }
                 }
                 Due::Hinted(hinted) => {
                     if !self.read_hinted(&project, hinted).instrument(span).await {
@@ -408,6 +371,42 @@ impl<'a> ProjectTask<'a> {
                     next = self.sooner(next);
                 }
             }
+        }
+    }
+
+    /// When the first pipeline is read again before the next cycle: it is doubtful, a webhook named it too soon, or it is
+    /// followed up. Without webhooks cycles follow up soon enough.
+    fn recheck_at(&self, now: Timestamp, calls: &Calls) -> Option<Instant> {
+        let unfinished = || self.cursor.unfinished_in(now);
+        let unfinished = self.is_told_by(calls).then(unfinished).flatten();
+        let seconds = self.cursor.doubtful_in(now).into_iter().chain(unfinished);
+        let wait = seconds
+            .min()
+            .and_then(|seconds| u64::try_from(seconds).ok());
+        let wait = wait.map(|seconds| Duration::from_secs(seconds).max(SHORTEST_RECHECK));
+        let due = wait.and_then(|wait| Instant::now().checked_add(wait));
+        due.into_iter().chain(self.strangers.ask_at()).min()
+    }
+
+    /// Whether the project is polled less because of its webhooks.
+    fn is_told_by(&self, calls: &Calls) -> bool {
+        self.trust.is_given() || calls.are_usual()
+    }
+
+    /// Returns false if a whole cycle is needed as well.
+    async fn recheck(&mut self, project: &Project, calls: &Calls) -> bool {
+        self.poller.read_doubtful(project, &mut self.cursor).await;
+        let trusted = self.trust.is_given();
+        if self.is_told_by(calls) {
+            let (cursor, trust) = (&mut self.cursor, &mut self.trust);
+            self.poller.follow_up(project, cursor, trust).await;
+        }
+        if trusted && !self.trust.is_given() {
+            return false;
+        }
+        match self.strangers.take_awaited() {
+            Some(pipeline) => self.read_hinted(project, Hinted::moved(pipeline)).await,
+            None => true,
         }
     }
 

@@ -19,6 +19,16 @@ const PART_OF_AGE: i64 = 16;
 /// .. and not longer than this.
 const LONGEST_PAUSE: i64 = 6 * HOUR;
 
+/// An unfinished pipeline of which webhooks tell nothing more is followed up after this part of its age while it is
+/// lively, ..
+const FOLLOWED_PART: i64 = 4;
+
+/// .. and not within so many seconds, ..
+const FOLLOWED_FIRST: i64 = 60;
+
+/// .. or later than so many.
+const FOLLOWED_LAST: i64 = 15 * 60;
+
 /// A finished pipeline without the jobs that its status promises is doubted for so long after the first such reading.
 const MISSING_FOR: i64 = 6 * HOUR;
 
@@ -83,7 +93,7 @@ pub(super) struct Readings {
 impl Reason {
     /// Seconds until the next reading after one at this age.
     fn pause(self, age: i64, readings: u32) -> i64 {
-        let doubling = 1 << readings.saturating_sub(1).min(30);
+        let doubling = doubling(readings);
         let share = age / PART_OF_AGE;
         match self {
             Self::Running | Self::Moving if age < self.lively() => 0,
@@ -97,6 +107,15 @@ impl Reason {
             Self::Withdrawn => 1,
             // Most errors are over soon.
             Self::Failing => (doubling / 4).min(LONGEST_PAUSE),
+        }
+    }
+
+    /// Seconds until an unfinished pipeline of this age is followed up, where cycles are rare.
+    fn follow_up(self, age: i64, readings: u32) -> i64 {
+        if age < self.lively() {
+            (age / FOLLOWED_PART).clamp(FOLLOWED_FIRST, FOLLOWED_LAST)
+        } else {
+            self.pause(age, readings).max(FOLLOWED_FIRST)
         }
     }
 
@@ -190,6 +209,23 @@ impl Readings {
         (pause - seconds_between(last, now).max(own_seconds_since(at))).max(0)
     }
 
+    /// Seconds until the pipeline is followed up. It is overdue if its end must have come, or comes soon.
+    pub(super) fn follow_up_in(&self, reason: Reason, is_overdue: bool, now: Timestamp) -> i64 {
+        let Some((last, at)) = self.last.filter(|(last, _)| *last <= now) else {
+            return 0;
+        };
+        let mut pause = reason.follow_up(self.age(last), self.count);
+        if is_overdue {
+            pause = pause.min(doubling(self.count));
+        }
+        (pause - seconds_between(last, now).max(own_seconds_since(at))).max(0)
+    }
+
+    /// The pauses begin anew.
+    pub(super) fn begin_anew(&mut self) {
+        self.count = 0;
+    }
+
     /// Whether the pipeline is read every cycle.
     pub(super) fn is_lively(&self, reason: Reason, now: Timestamp) -> bool {
         self.age(now) < reason.lively()
@@ -240,6 +276,11 @@ pub(super) fn may_lack_jobs(created: Option<Timestamp>, now: Timestamp) -> bool 
     created.is_some_and(|created| seconds_between(created, now) < CREATION_LAG)
 }
 
+/// Seconds that double with each reading.
+fn doubling(readings: u32) -> i64 {
+    1 << readings.saturating_sub(1).min(30)
+}
+
 fn own_seconds_since(at: Instant) -> i64 {
     i64::try_from(at.elapsed().as_secs()).unwrap_or(i64::MAX)
 }
@@ -249,121 +290,4 @@ fn seconds_between(from: Timestamp, to: Timestamp) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::of_clock(10_000_000 + second)
-    }
-
-    /// The seconds after its last movement at which a pipeline is read.
-    fn readings(reason: Reason, until: i64) -> Vec<i64> {
-        let mut readings = Readings::default();
-        readings.moved_at(Some(at(0)));
-        let mut now = 1;
-        let mut found = Vec::new();
-        while now < until && !readings.is_over(reason, at(now)) {
-            found.push(now);
-            readings.note(at(now));
-            now += readings.due_in(reason, at(now)).max(1);
-        }
-        found
-    }
-
-    #[test]
-    fn doubt_is_settled_within_seconds_and_later_asked_for_ever_more_seldom() {
-        let found = readings(Reason::Unsettled, 90 * DAY);
-        assert_eq!(found[..6], [1, 2, 4, 8, 16, 32]);
-        let in_first_day = found.iter().filter(|at| **at < DAY).count();
-        assert!(in_first_day < 22, "{in_first_day}");
-        let pauses = found.windows(2).map(|two| two[1] - two[0]);
-        assert!(pauses.clone().is_sorted());
-        assert_eq!(pauses.max(), Some(LONGEST_PAUSE));
-    }
-
-    #[test]
-    fn jobs_that_are_missing_are_asked_for_during_hours_and_not_for_ever() {
-        let found = readings(Reason::Missing, 90 * DAY);
-        assert!(found.len() < 18, "{found:?}");
-        assert!(found.last().is_some_and(|last| *last > HOUR));
-    }
-
-    #[test]
-    fn an_old_pipeline_is_doubted_as_long_as_a_young_one() {
-        let mut readings = Readings::default();
-        readings.moved_at(Some(at(0)));
-        let mut pauses = Vec::new();
-        let mut now = 9 * DAY;
-        for _ in 0..5 {
-            readings.doubt(true, at(now));
-            readings.note(at(now));
-            pauses.push(readings.due_in(Reason::Missing, at(now)));
-            now += 1;
-        }
-        assert_eq!(pauses, [1, 2, 4, 8, 16]);
-        assert!(!readings.is_over(Reason::Missing, at(now)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_clock_that_jumps_does_not_end_a_doubt_before_a_replica_has_caught_up() {
-        let mut readings = Readings::default();
-        readings.moved_at(Some(at(0)));
-        readings.doubt(true, at(1));
-        readings.note(at(1));
-        let jumped = at(45 * DAY);
-        assert!(!readings.is_over(Reason::Missing, jumped));
-        assert_eq!(readings.due_in(Reason::Missing, jumped), 0);
-        readings.doubt(true, jumped);
-        readings.note(jumped);
-        assert_eq!(readings.due_in(Reason::Missing, jumped), 2);
-        tokio::time::advance(std::time::Duration::from_secs(REPLICA_LAG.unsigned_abs())).await;
-        assert!(readings.is_over(Reason::Missing, jumped));
-        readings.doubt(false, jumped);
-        readings.doubt(true, jumped);
-        assert!(!readings.is_over(Reason::Missing, jumped));
-    }
-
-    #[test]
-    fn a_pipeline_of_trigger_jobs_is_read_a_few_times_more() {
-        assert_eq!(
-            readings(Reason::Hidden, DAY),
-            [1, 21, 84, 336, 1344, 5376, 21504]
-        );
-    }
-
-    #[test]
-    fn a_moving_pipeline_is_read_every_cycle_for_an_hour_and_then_by_its_age() {
-        let mut readings = Readings::default();
-        readings.moved_at(Some(at(0)));
-        readings.note(at(LIVELY - 1));
-        assert_eq!(readings.due_in(Reason::Moving, at(LIVELY - 1)), 0);
-        readings.note(at(16 * HOUR));
-        assert_eq!(readings.due_in(Reason::Moving, at(16 * HOUR)), HOUR);
-        readings.note(at(90 * DAY));
-        let due = readings.due_in(Reason::Moving, at(90 * DAY));
-        assert_eq!(due, LONGEST_PAUSE);
-        readings.moved_at(Some(at(90 * DAY)));
-        assert_eq!(readings.due_in(Reason::Moving, at(90 * DAY)), 0);
-    }
-
-    #[test]
-    fn a_clock_that_was_ahead_delays_no_reading() {
-        let mut readings = Readings::default();
-        readings.moved_at(Some(at(0)));
-        readings.note(at(45 * DAY));
-        assert_eq!(readings.due_in(Reason::Moving, at(60)), 0);
-        assert_eq!(readings.due_in(Reason::Unsettled, at(60)), 0);
-    }
-
-    #[test]
-    fn a_restart_reads_young_pipelines_at_once_and_old_ones_in_their_turn() {
-        let resumed = |age: i64| Readings::resumed(Some(at(0)), at(age));
-        assert_eq!(resumed(HOUR).due_in(Reason::Moving, at(HOUR)), 0);
-        let old: Vec<i64> = (0..40)
-            .map(|number| 90 * DAY + number * 601)
-            .map(|age| resumed(age).due_in(Reason::Moving, at(age)))
-            .collect();
-        assert!(old.iter().all(|due| (1..=LONGEST_PAUSE).contains(due)));
-        assert!(old.iter().collect::<std::collections::BTreeSet<_>>().len() > 30);
-    }
-}
+mod tests;

@@ -18,9 +18,10 @@ use super::intervals::DISCOVERY_INTERVAL;
 use super::looks::LookedAt;
 use super::needed_rate::{NeededRate, USUAL_ACTIVE_SHARE};
 use super::poller::Poller;
-use super::project_task::{ProjectTask, Turns};
+use super::project_task::ProjectTask;
 use super::seats::Sweeps;
 use super::span::project_span;
+use super::turns::Turns;
 use crate::config::Api;
 use crate::gitlab::Project;
 

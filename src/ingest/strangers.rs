@@ -1,4 +1,6 @@
-//! Pipelines of a project that webhooks named and that are not to be read: unknown to GitLab, or not watched.
+//! Pipelines of a project that webhooks named and that are not to be read: unknown to GitLab, not moved, or not watched.
+//!
+//! A replica that lags may not show yet what a webhook tells. So GitLab is asked again, with growing pauses.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -10,9 +12,12 @@ use super::debounce::Debounce;
 /// How long a pipeline that is not watched is not asked for again.
 const NOT_WATCHED: Duration = Duration::from_mins(10);
 
-/// The same for a pipeline that GitLab does not know, at first: a lagging replica may know it soon. Doubles
-/// each time, up to [`NOT_WATCHED`].
-const NOT_KNOWN: Duration = Duration::from_secs(2);
+/// The same for a pipeline that GitLab does not show, or not to have moved, at first. Doubles each time, up to
+/// [`NOT_WATCHED`].
+const NOT_YET: Duration = Duration::from_secs(2);
+
+/// After longer pauses no replica lags: GitLab is asked again only if another webhook came.
+const LONGEST_LAG: Duration = Duration::from_mins(1);
 
 /// Pipelines that are remembered per project.
 const REMEMBERED: usize = 1024;
@@ -32,6 +37,9 @@ pub(super) struct Strangers {
 struct Stranger {
     until: Instant,
     pause: Duration,
+    may_be_read: bool,
+    /// Whether GitLab is asked again after the pause.
+    is_awaited: bool,
 }
 
 impl Strangers {
@@ -43,10 +51,33 @@ impl Strangers {
         }
     }
 
-    /// Whether a pipeline is not to be asked for now.
-    pub(super) fn include(&self, pipeline: u64) -> bool {
-        let stranger = self.known.get(&pipeline);
-        stranger.is_some_and(|stranger| Instant::now() < stranger.until)
+    /// A webhook named a pipeline. Returns whether it is not to be asked for now; it may be later.
+    pub(super) fn include(&mut self, pipeline: u64) -> bool {
+        let Some(stranger) = self.known.get_mut(&pipeline) else {
+            return false;
+        };
+        let is_paused = Instant::now() < stranger.until;
+        stranger.is_awaited = is_paused && stranger.may_be_read;
+        is_paused
+    }
+
+    /// When GitLab is asked again for the next one.
+    pub(super) fn ask_at(&self) -> Option<Instant> {
+        let awaited = self.known.values().filter(|it| it.is_awaited);
+        let first = awaited.map(|it| it.until).min()?;
+        Some(first.max(self.requests.ready_at(true)))
+    }
+
+    /// A pipeline to ask GitLab for again now.
+    pub(super) fn take_awaited(&mut self) -> Option<u64> {
+        let now = Instant::now();
+        if self.requests.ready_at(true) > now {
+            return None;
+        }
+        let mut awaited = self.known.iter_mut();
+        let (id, stranger) = awaited.find(|(_, it)| it.is_awaited && it.until <= now)?;
+        stranger.is_awaited = false;
+        Some(*id)
     }
 
     /// Takes one of the requests; false if none is left now.
@@ -56,19 +87,23 @@ impl Strangers {
 
     /// The pipeline is not watched.
     pub(super) fn not_watched(&mut self, pipeline: u64) {
-        self.note(pipeline, NOT_WATCHED);
+        self.note(pipeline, NOT_WATCHED, false);
     }
 
-    /// GitLab does not know the pipeline.
-    pub(super) fn not_known(&mut self, pipeline: u64) {
+    /// GitLab does not know the pipeline, or says that it has not moved.
+    pub(super) fn not_yet(&mut self, pipeline: u64) {
         let before = self.known.get(&pipeline);
-        let pause = before.map_or(NOT_KNOWN, |stranger| stranger.pause * 2);
-        self.note(pipeline, pause.min(NOT_WATCHED));
+        let pause = before.map_or(NOT_YET, |stranger| stranger.pause * 2);
+        self.note(pipeline, pause.min(NOT_WATCHED), true);
     }
 
-    fn note(&mut self, pipeline: u64, pause: Duration) {
-        let until = Instant::now() + pause;
-        let stranger = Stranger { until, pause };
+    fn note(&mut self, pipeline: u64, pause: Duration, may_be_read: bool) {
+        let stranger = Stranger {
+            until: Instant::now() + pause,
+            pause,
+            may_be_read,
+            is_awaited: may_be_read && pause <= LONGEST_LAG,
+        };
         if self.known.insert(pipeline, stranger).is_none() {
             self.order.push_back(pipeline);
         }
@@ -89,7 +124,7 @@ mod tests {
         let mut strangers = Strangers::new();
         let mut pauses = Vec::new();
         for _ in 0..12 {
-            strangers.not_known(7);
+            strangers.not_yet(7);
             let since = Instant::now();
             while strangers.include(7) {
                 tokio::time::advance(Duration::from_secs(1)).await;
@@ -98,6 +133,25 @@ mod tests {
         }
         assert_eq!(pauses[..4], [2, 4, 8, 16]);
         assert_eq!(pauses.last(), Some(&600));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_replica_may_not_show_yet_is_asked_for_again_and_not_for_ever() {
+        let mut strangers = Strangers::new();
+        strangers.not_watched(8);
+        strangers.not_yet(7);
+        let mut waited = Vec::new();
+        while let Some(at) = strangers.ask_at() {
+            assert_eq!(strangers.take_awaited(), None);
+            waited.push((at - Instant::now()).as_secs());
+            tokio::time::sleep_until(at).await;
+            assert_eq!(strangers.take_awaited(), Some(7));
+            strangers.not_yet(7);
+        }
+        assert_eq!(waited, [2, 4, 8, 16, 32]);
+        assert!(strangers.include(7) && strangers.include(8));
+        let again = strangers.ask_at().expect("a webhook came meanwhile");
+        assert_eq!((again - Instant::now()).as_secs(), 64);
     }
 
     #[tokio::test(start_paused = true)]

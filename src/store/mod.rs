@@ -178,7 +178,8 @@ impl Store {
     /// Replaces a project's own document. Of two replicas the last to write wins: what they remember comes to the same.
     pub async fn save_memory(&self, saved: &SavedMemory) -> Result<(), StoreError> {
         let text = project_document::encode(saved);
-        self.write_sealed(project_path(saved.project_id), text).await
+        self.write_sealed(project_path(saved.project_id), text)
+            .await
     }
 
     /// Removes a project's own document, if there is one.

@@ -65,6 +65,9 @@ impl World {
             user,
         };
         self.move_ref(&pipeline);
+        // Later pipelines of the commit show the same title, child pipelines too.
+        let title = self.titles.entry(pipeline.sha.clone());
+        title.or_insert_with(|| format!("Change {}", pipeline.iid));
         let known = self.pipelines_by_project.entry(pipeline.project_id);
         known.or_default().insert(id);
         self.pipelines.insert(id, pipeline);

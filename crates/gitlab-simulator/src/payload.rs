@@ -133,8 +133,7 @@ impl World {
     pub(super) fn commit(&self, pipeline: &Pipeline) -> Value {
         let project = self.project_url(pipeline.project_id);
         let written = pipeline.created_at.iso();
-        let title = self.titles.get(&pipeline.sha).cloned();
-        let title = title.unwrap_or_else(|| format!("Change {}", pipeline.iid));
+        let title = self.titles.get(&pipeline.sha);
         json!({
             "id": pipeline.sha,
             "short_id": pipeline.sha.get(..8),

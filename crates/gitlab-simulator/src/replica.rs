@@ -45,6 +45,7 @@ impl World {
         replica.accounts.clone_from(&self.accounts);
         replica.settings.clone_from(&self.settings);
         replica.refs.clone_from(&self.refs);
+        replica.titles.clone_from(&self.titles);
         replica.groups.clone_from(&self.groups);
         replica.projects.clone_from(&self.projects);
         replica.pipelines.clone_from(&self.pipelines);

@@ -10,7 +10,7 @@ use gitlab_simulator::{Handle, Options, Scenario, start};
 
 pub use self::place::{Place, document_paths, folder};
 pub use self::process::{Daemon, Ran, program};
-pub use self::wait::{PATIENCE, holds, until};
+pub use self::wait::{PATIENCE, holds, until, until_within};
 
 pub fn minutes(count: u64) -> Duration {
     Duration::from_mins(count)

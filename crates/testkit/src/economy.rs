@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use ci_history::{JobObservation, NotListed, PipelineObservation, Timestamp};
+use ci_history::{JobObservation, NotListed, PipelineObservation, Status, Timestamp};
 use gitlab_simulator::{DEFAULT_TOKEN, Handle, Options, Recorded, start};
 use job_failure_exporter::base::api::Endpoint;
 use job_failure_exporter::base::project_memory::SchedulesMemory;
@@ -44,6 +44,7 @@ struct Counter {
     now: AtomicUsize,
     progress: Mutex<PollProgress>,
     shown: Mutex<BTreeSet<u64>>,
+    statuses: Mutex<BTreeMap<u64, Status>>,
 }
 
 impl Counter {
@@ -56,10 +57,13 @@ impl Observations for Counter {
     fn observed(
         &self,
         project: &Project,
-        _: &PipelineObservation,
+        pipeline: &PipelineObservation,
         _: &[JobObservation],
         _: Timestamp,
     ) {
+        let mut statuses = self.statuses.lock().unwrap();
+        statuses.insert(pipeline.id, pipeline.status);
+        drop(statuses);
         self.of(project.id, |cost| cost.pipelines_read += 1);
     }
 
@@ -291,6 +295,7 @@ impl<F> Measuring<F> {
             now: AtomicUsize::new(1),
             progress: Mutex::default(),
             shown: Mutex::default(),
+            statuses: Mutex::default(),
         });
         let client = job_failure_exporter::daemon::client(
             &config.gitlab,
@@ -326,6 +331,16 @@ impl<F> Measuring<F> {
     /// Takes webhooks, as the exporter does.
     pub(crate) fn take_hook(&self, project: u64, hint: PollHint) {
         self.waker.wake(project, Some(hint));
+    }
+
+    /// The status of a pipeline as it was read last.
+    pub(crate) fn status_of(&self, pipeline: u64) -> Option<Status> {
+        self.counter
+            .statuses
+            .lock()
+            .unwrap()
+            .get(&pipeline)
+            .copied()
     }
 
     /// Polls that failed.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gitlab_simulator::{Handle, JobPlan, PipelinePlan};
+use ci_history::Status;
+use gitlab_simulator::{Handle, JobPlan, PipelinePlan, World};
 use job_failure_exporter::config::Api;
 use job_failure_exporter::ingest::PollHint;
 
@@ -66,6 +67,54 @@ pub async fn listings(hours: &[Fate]) -> Vec<usize> {
     assert_eq!(measuring.failed(), 0);
     measuring.end().await;
     found
+}
+
+/// How late the end of a pipeline is known of which no webhook tells, and for how many requests.
+#[derive(Debug)]
+pub struct LostEnd {
+    pub late: Duration,
+    pub requests: usize,
+}
+
+/// The exporter knows by webhooks that a pipeline of the second hour runs. Then they get lost. Looks after each `step`, for
+/// at most so many. Requires a runtime with paused time.
+pub async fn lost_end(plan: PipelinePlan, step: Duration, most: u32) -> LostEnd {
+    let measuring = Measuring::start(Api::Rest, RATE, |gitlab| fill(gitlab, 1));
+    let gitlab = measuring.gitlab();
+    let mut hooks = gitlab.hooks();
+    for _ in 0..3600 / STEP.as_secs() {
+        while let Some((project, hint)) = next_hint(&mut hooks) {
+            measuring.take_hook(project, hint);
+        }
+        measuring.time_passes(STEP).await;
+    }
+    let id = gitlab.with(|world| {
+        let project = world.project_by_path("acme/shop").unwrap().id;
+        world.push_pipeline(project, plan)
+    });
+    for _ in 0..4 {
+        measuring.time_passes(STEP).await;
+        while let Some((project, hint)) = next_hint(&mut hooks) {
+            measuring.take_hook(project, hint);
+        }
+    }
+    assert_eq!(measuring.status_of(id), Some(Status::Running));
+    let mut found = LostEnd {
+        late: Duration::ZERO,
+        requests: 0,
+    };
+    let is_over = |world: &mut World| world.pipeline(id).unwrap().status.is_terminal();
+    for _ in 0..most {
+        if measuring.status_of(id).is_some_and(Status::is_terminal) {
+            measuring.end().await;
+            return found;
+        }
+        if gitlab.with(is_over) {
+            found.late += step;
+        }
+        found.requests += measuring.time_passes(step).await.len();
+    }
+    panic!("the end was not seen: {found:?}");
 }
 
 fn fill(gitlab: &Handle, hours: usize) {

@@ -1,6 +1,7 @@
 //! Webhooks of the simulated GitLab, and recorded ones, to the real program.
 
 mod admission;
+mod ends;
 mod forged;
 mod memory;
 

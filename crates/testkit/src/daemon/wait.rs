@@ -12,8 +12,17 @@ pub const PATIENCE: Duration = Duration::from_mins(3);
 const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Repeats `look` until it succeeds. Its error says what is missing.
-pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
-    let end = Instant::now() + PATIENCE;
+pub async fn until<T>(what: &str, look: impl AsyncFnMut() -> Result<T, String>) -> T {
+    until_within(PATIENCE, what, look).await
+}
+
+/// The same with a maximum time of its own.
+pub async fn until_within<T>(
+    patience: Duration,
+    what: &str,
+    mut look: impl AsyncFnMut() -> Result<T, String>,
+) -> T {
+    let end = Instant::now() + patience;
     loop {
         match look().await {
             Ok(found) => return found,
