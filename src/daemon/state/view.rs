@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 
 use super::shell::State;
 use super::timelines::RankedTimeline;
+use super::transitions::Rank;
 use crate::http::{
     DaemonStatus, GridEntry, JobEntry, JobGroup, JobPage, JobQuery, PipelineEntry, ProjectStatus,
     Readiness, RefPipelines, RefStatus, ScheduleEntry, SelfReport, select,
@@ -174,7 +175,7 @@ impl DaemonStatus for State {
         });
         let groups: Vec<_> = groups.collect();
         let selected = select(&groups, query);
-        selected.look_up(|(key, rank)| self.shown_entry(key, &rank.name))
+        selected.look_up(|(key, rank)| self.listed_entry(key, rank))
     }
 
     fn job(
@@ -208,13 +209,23 @@ impl DaemonStatus for State {
 impl State {
     /// An entry as everybody may see it who reaches the pages.
     fn shown_entry(&self, key: &TimelineKey, job: &str) -> Option<JobEntry> {
-        let mut entry = self.entry(key, job)?;
+        self.entry(key, job).map(|entry| self.shown(entry))
+    }
+
+    /// The same for a job that was selected. Its team is known.
+    fn listed_entry(&self, key: &TimelineKey, rank: &Rank) -> Option<JobEntry> {
+        let team = rank.team.clone();
+        let entry = self.entry_without_team(key, &rank.name)?;
+        Some(self.shown(JobEntry { team, ..entry }))
+    }
+
+    fn shown(&self, mut entry: JobEntry) -> JobEntry {
         if !self.policy.shows_logs
             && let Some(failing) = &mut entry.row.figures.failing
         {
             failing.excerpt = None;
         }
-        Some(entry)
+        entry
     }
 
     fn pipeline_entry(&self, key: &TimelineKey, id: u64) -> Option<PipelineEntry> {
@@ -232,24 +243,26 @@ impl State {
     }
 
     pub(super) fn entry(&self, key: &TimelineKey, job: &str) -> Option<JobEntry> {
+        let entry = self.entry_without_team(key, job)?;
+        let file = self.owners_cache.of(key.project_id);
+        let owners = &self.policy.owners;
+        let team = owners.team(&entry.project, job, file.as_deref()).cloned();
+        Some(JobEntry { team, ..entry })
+    }
+
+    fn entry_without_team(&self, key: &TimelineKey, job: &str) -> Option<JobEntry> {
         let inner = self.lock();
         let timeline = inner.timelines.get_visible(key)?;
         if inner.timelines.is_unwatched(key, job) {
             return None;
         }
-        let row = timeline.row(job, &self.policy.rules)?;
-        let (project, project_url) = (timeline.project.clone(), timeline.project_url.clone());
-        drop(inner);
-        let file = self.owners_cache.of(key.project_id);
-        let owners = &self.policy.owners;
-        let team = owners.team(&project, job, file.as_deref()).cloned();
         Some(JobEntry {
-            project,
-            project_url,
+            project: timeline.project.clone(),
+            project_url: timeline.project_url.clone(),
             ref_name: key.ref_name.clone(),
             track: key.track.clone(),
-            team,
-            row,
+            team: None,
+            row: timeline.row(job, &self.policy.rules)?,
         })
     }
 }
