@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use job_failure_exporter::config::Api;
 use testkit::economy;
+use testkit::figures::figure;
 use testkit::first_start::first_start;
 use testkit::usual_hour::{Way, usual_hour};
 
@@ -69,6 +70,24 @@ impl fmt::Display for Row {
     }
 }
 
+impl Row {
+    fn report(&self) {
+        let Self {
+            scenario,
+            projects,
+            way,
+            requests,
+            seconds,
+            budget,
+        } = self;
+        figure(
+            &format!("{scenario} of {projects} projects, {way}"),
+            format!("{requests} requests in {seconds} s"),
+            budget.as_ref().map_or("-", |budget| &budget.words),
+        );
+    }
+}
+
 pub(crate) async fn run() -> ExitCode {
     let sizes = std::env::var("REQUESTS_PROJECTS").unwrap_or_else(|_| PROJECTS.to_owned());
     let sizes: Vec<usize> = sizes.split(',').map(|size| size.parse().unwrap()).collect();
@@ -88,6 +107,7 @@ pub(crate) async fn run() -> ExitCode {
                 };
                 let Some(row) = row else { continue };
                 println!("{row}");
+                row.report();
                 all_kept &= row.budget.is_none_or(|budget| budget.is_kept);
             }
         }

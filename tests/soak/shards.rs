@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use gitlab_simulator::{Handle, JobPlan, PipelinePlan};
 use rustix::process::Signal;
 use testkit::daemon::{Daemon, Place, document_paths};
+use testkit::figures::figure;
 use testkit::large_company::{Size, configuration, large_company, path};
 use testkit::s3_servers::{KEY, Rclone, SECRET};
 
@@ -58,6 +59,11 @@ pub(crate) async fn run() -> ExitCode {
     let state = bucket.path().join("bucket/state");
     let saved = until(|| document_paths(&state).len() == projects).await;
     println!("all {projects} documents in the bucket after another {saved:.0?}");
+    figure(
+        &format!("{projects} projects, 8 shards: first round and all documents in the bucket"),
+        format!("{:.0?}", took + saved),
+        "-",
+    );
 
     break_some(&gitlab, projects);
     let begun = Instant::now();
@@ -84,6 +90,11 @@ pub(crate) async fn run() -> ExitCode {
         "kill -9 of one shard: ready again after {took:.1?}, {} requests of all shards meanwhile",
         gitlab.requests().len()
     );
+    figure(
+        &format!("{projects} projects, 8 shards: ready again after kill -9 of one"),
+        format!("{took:.1?}"),
+        "-",
+    );
     eight.stop().await;
 
     gitlab.forget_requests();
@@ -93,6 +104,11 @@ pub(crate) async fn run() -> ExitCode {
     println!(
         "four shards in place of eight: ready after {took:.1?}, {:.2} requests a project",
         gitlab.requests().len() as f64 / projects as f64
+    );
+    figure(
+        &format!("{projects} projects, four shards in place of eight: ready after"),
+        format!("{took:.1?}"),
+        "-",
     );
     four.stop().await;
     ExitCode::SUCCESS
