@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Measures everything that has a budget, and writes one table: target/bench.md. SCALE_BEFORE=/path measures another exporter
-# in turn with this one, SCALE_JOBS=20000 sets the number of jobs (default 200,000).
+# in turn with this one, SCALE_JOBS=20000 sets the number of jobs (default 200,000), BENCH_SOAKS='scale attack' runs these
+# soaks only.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,7 +25,7 @@ cargo build --locked --release --bin job-failure-exporter --test soak
 for bench in changes counting decoding exposition; do
     measure cargo bench --locked --bench "$bench"
 done
-for soak in scale attack webhooks shards requests; do
+for soak in ${BENCH_SOAKS:-scale attack webhooks shards requests}; do
     measure cargo test --locked --release --test soak -- "$soak"
 done
 
