@@ -129,7 +129,7 @@ pub fn select<'a, R: ListedJob, T: Copy>(
     let order = |a: &Match<'a, R, T>, b: &Match<'a, R, T>| order(a, b, query);
     let end = paging.offset.saturating_add(paging.limit);
     let held = end.saturating_mul(2).max(HELD);
-    let mut first = Vec::new();
+    let (mut first, mut is_cut) = (Vec::new(), false);
     for group in groups {
         tracked += group.jobs.len();
         count_states(group.jobs, query.now, &mut states);
@@ -141,9 +141,16 @@ pub fn select<'a, R: ListedJob, T: Copy>(
                 continue;
             }
             matching += 1;
-            first.push(Match { group, job });
+            let found = Match { group, job };
+            // Once some are left out, only those before the last of the others matter.
+            let last = first.get(end.wrapping_sub(1)).filter(|_| is_cut);
+            if last.is_some_and(|last| order(&found, last).is_ge()) {
+                continue;
+            }
+            first.push(found);
             if first.len() > held {
                 keep_first(&mut first, end, order);
+                is_cut = true;
             }
         }
     }
@@ -172,12 +179,15 @@ fn count_states<R: ListedJob>(jobs: &[R], now: Timestamp, counts: &mut [usize]) 
     }
 }
 
-/// Leaves out what is not among the first `end`, in any order.
+/// Leaves out what is not among the first `end`. Of these the last one stands at the end, the others in any order.
 fn keep_first<T>(jobs: &mut Vec<T>, end: usize, order: impl FnMut(&T, &T) -> Ordering) {
-    if end < jobs.len() {
-        jobs.select_nth_unstable_by(end, order);
-        jobs.truncate(end);
+    if end >= jobs.len() {
+        return;
     }
+    if let Some(last) = end.checked_sub(1) {
+        jobs.select_nth_unstable_by(last, order);
+    }
+    jobs.truncate(end);
 }
 
 /// Whether the job has the wanted state and class, and is of the wanted team.
