@@ -1,9 +1,11 @@
 //! From exec to the first probe and to a complete scrape, against reading and scanning the same files.
 
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::scene::{Exporter, Scene, exporters, shown_jobs};
+use flate2::bufread::GzDecoder;
 use serde::de::IgnoredAny;
 use testkit::figures::{figure_of, median};
 
@@ -67,7 +69,7 @@ pub(super) async fn measure(scene: &Scene) -> bool {
     kept
 }
 
-/// Reads all documents and looks at each byte of the JSON, on all cores.
+/// Reads all documents, uncompresses them and looks at each byte of the JSON, on all cores.
 fn scan(documents: &[PathBuf]) -> Duration {
     let begun = Instant::now();
     let cores = std::thread::available_parallelism().unwrap().get();
@@ -75,13 +77,22 @@ fn scan(documents: &[PathBuf]) -> Duration {
         for part in documents.chunks(documents.len().div_ceil(cores)) {
             scope.spawn(move || {
                 for path in part {
-                    let text = std::fs::read(path).unwrap();
-                    serde_json::from_slice::<IgnoredAny>(&text).ok();
+                    scan_one(&std::fs::read(path).unwrap());
                 }
             });
         }
     });
     begun.elapsed()
+}
+
+fn scan_one(document: &[u8]) {
+    let mut text = Vec::new();
+    let json = if GzDecoder::new(document).read_to_end(&mut text).is_ok() {
+        &text
+    } else {
+        document
+    };
+    serde_json::from_slice::<IgnoredAny>(json).unwrap();
 }
 
 async fn start(scene: &Scene, exporter: &Exporter) -> Start {
