@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 version=0.20.2
 export PATH=$PWD/target/tools/cargo/bin:$PATH
 
-if ! cargo deny --version 2>/dev/null | grep -q "^cargo-deny 0\.2"; then
+if ! cargo deny --version 2>/dev/null | grep "^cargo-deny 0\.2" >/dev/null; then
     cargo install --locked --root target/tools/cargo "cargo-deny@^${version%.*}"
 fi
 cargo deny --workspace check bans licenses sources

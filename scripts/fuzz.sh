@@ -19,7 +19,7 @@ if ! command -v c++ >/dev/null; then
     echo "c++ was not found. libFuzzer is built with it: apt-get install g++" >&2
     exit 1
 fi
-if ! "$tools/bin/cargo-fuzz" --version 2>/dev/null | grep -qx "cargo-fuzz $version"; then
+if ! "$tools/bin/cargo-fuzz" --version 2>/dev/null | grep -x "cargo-fuzz $version" >/dev/null; then
     cargo install --locked --root "$tools" "cargo-fuzz@$version"
 fi
 export PATH=$tools/bin:$PATH

@@ -88,11 +88,11 @@ healthy() {
 }
 running() { [ "$("$engine" ps --quiet --filter "label=com.docker.compose.project=$project" | wc -l)" = 6 ]; }
 # query EXPRESSION VALUE
-query() { curl -sf --data-urlencode "query=$1" localhost:9090/api/v1/query | grep -q ",\"$2\"\]"; }
-received() { "${compose[@]}" logs receiver 2>&1 | grep -q "$1"; }
+query() { curl -sf --data-urlencode "query=$1" localhost:9090/api/v1/query | grep ",\"$2\"\]" >/dev/null; }
+received() { "${compose[@]}" logs receiver 2>&1 | grep "$1" >/dev/null; }
 grafana() { curl -sf "http://admin:admin@localhost:3000/api/$1"; }
 dashboards() { [ "$(grafana 'search?type=dash-db' | grep -o '"folderTitle": *"CI job failures"' | wc -l)" = "$(find dashboards -name "*.json" | wc -l)" ]; }
-source_works() { grafana datasources/uid/prometheus/health | grep -q '"status": *"OK"'; }
+source_works() { grafana datasources/uid/prometheus/health | grep '"status": *"OK"' >/dev/null; }
 
 [ -z "$programs" ] || stand_ins
 "${compose[@]}" up --build --detach >"$work/up.log" 2>&1 || { cat "$work/up.log" >&2 && exit 1; }

@@ -13,6 +13,7 @@ export PATH=$PATH:/usr/sbin:/sbin
 base=$(mktemp -d)
 trap 'rm -rf "$base"' EXIT
 
+# Behind a pipe, grep reads everything: with -q it would close the pipe, which ends the program before it.
 fail() { printf 'test-packages: %s\n' "$*" >&2 && exit 1; }
 must_exist() { local path; for path in "$@"; do [ -e "$path" ] || fail "missing: $path"; done; }
 must_be_gone() { local path; for path in "$@"; do [ ! -e "$path" ] || fail "still there: $path"; done; }
@@ -20,12 +21,12 @@ must_be_gone() { local path; for path in "$@"; do [ ! -e "$path" ] || fail "stil
 # The program, its configuration and its page of the manual, as the package in directory $1 has them.
 check_program() {
     local root=$1
-    "$root/usr/bin/$name" --version | grep -q '^revision: '
-    "$root/usr/bin/$name" check-config "$root/etc/$name/config.yml" | grep -q 'can be used'
+    "$root/usr/bin/$name" --version | grep '^revision: ' >/dev/null
+    "$root/usr/bin/$name" check-config "$root/etc/$name/config.yml" | grep 'can be used' >/dev/null
     must_exist "$root/usr/share/man/man1/$name.1.gz" "$root/usr/share/bash-completion/completions/$name" \
         "$root/usr/share/$name"/{rules/jobs.yml,dashboards/main.json,alertmanager/alertmanager.yml,kubernetes} \
         "$root/usr/share/doc/$name"/{THIRD-PARTY-NOTICES.txt,sbom.cdx.json,runbooks/CIJobStuck.md}
-    if find "$root" -name gitlab-token | grep -q .; then fail "a package has a token"; fi
+    if find "$root" -name gitlab-token | grep . >/dev/null; then fail "a package has a token"; fi
     check_unit "$root"
 }
 
@@ -66,9 +67,9 @@ check_deb() {
 
 check_rpm() {
     local root=$base/rpm rpm
-    rpm -qp --requires "$1" | grep -q '^glibc >= ' || fail "the .rpm does not require glibc"
-    rpm -qp --scripts "$1" | grep -q systemd-sysusers || fail "the .rpm creates no user"
-    rpm -qpc "$1" | grep -qx "/etc/$name/config.yml" || fail "the .rpm would overwrite the configuration"
+    rpm -qp --requires "$1" | grep '^glibc >= ' >/dev/null || fail "the .rpm does not require glibc"
+    rpm -qp --scripts "$1" | grep systemd-sysusers >/dev/null || fail "the .rpm creates no user"
+    rpm -qpc "$1" | grep -x "/etc/$name/config.yml" >/dev/null || fail "the .rpm would overwrite the configuration"
     mkdir -p "$root"
     rpm=(rpm --root "$root" --dbpath /var/lib/rpm --nodeps --noscripts)
     "${rpm[@]}" --install --ignoreos --ignorearch "$1"
