@@ -8,6 +8,10 @@ use clap::Parser as _;
 use job_failure_exporter::cli::args::Cli;
 use job_failure_exporter::cli::common::{Console, LogFormat};
 use job_failure_exporter::cli::{self, logging};
+use tikv_jemallocator::Jemalloc;
+
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {

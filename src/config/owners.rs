@@ -65,31 +65,41 @@ keys! {
         .doc("The team: the label `team` of `job_info`.");
 }
 
+/// What decides who owns the jobs of one project.
+pub struct ProjectOwners<'a> {
+    /// Those for the project, the last one first.
+    rules: Vec<&'a OwnerRule>,
+    of_repository: Option<&'a OwnersFile>,
+    file: &'a OwnersFile,
+}
+
 impl Owners {
-    /// The team of a job in the project of this path, by the last rule that matches, else by the file in
-    /// the project's repository, else by `owners.file`.
+    /// The owners of the jobs in the project of this path: by the last rule that matches, else by the file in the
+    /// project's repository, else by `owners.file`.
+    pub fn of_project<'a>(
+        &'a self,
+        project: &str,
+        of_repository: Option<&'a OwnersFile>,
+    ) -> ProjectOwners<'a> {
+        let is_for_project = |rule: &&OwnerRule| {
+            let projects = rule.projects.as_ref();
+            projects.is_none_or(|glob| glob.is_match(project))
+        };
+        ProjectOwners {
+            rules: self.rules.iter().rev().filter(is_for_project).collect(),
+            of_repository,
+            file: &self.file,
+        }
+    }
+
+    /// The team of one job in the project of this path.
     pub fn team<'a>(
         &'a self,
         project: &str,
         job: &str,
         of_repository: Option<&'a OwnersFile>,
     ) -> Option<&'a Arc<str>> {
-        let mut last_first = self.rules.iter().rev();
-        let rule = last_first.find(|rule| {
-            rule.jobs.is_match(job)
-                && rule
-                    .projects
-                    .as_ref()
-                    .is_none_or(|glob| glob.is_match(project))
-        });
-        if let Some(rule) = rule {
-            return Some(&rule.team);
-        }
-        let in_repository = of_repository.and_then(|file| file.team(job));
-        match in_repository.or_else(|| self.file.team(job))? {
-            Owner::Team(team) => Some(team),
-            Owner::Nobody => None,
-        }
+        self.of_project(project, of_repository).team(job)
     }
 
     /// How many rules and patterns of `owners.file` there are.
@@ -108,6 +118,21 @@ impl Owners {
             rules: rules.iter().filter_map(OwnerRule::read).collect(),
             file: section.read(&FILE).unwrap_or_default(),
             repository_file: section.read(&REPOSITORY_FILE),
+        }
+    }
+}
+
+impl<'a> ProjectOwners<'a> {
+    /// The team of a job.
+    pub fn team(&self, job: &str) -> Option<&'a Arc<str>> {
+        let rule = self.rules.iter().find(|rule| rule.jobs.is_match(job));
+        if let Some(rule) = rule {
+            return Some(&rule.team);
+        }
+        let in_repository = self.of_repository.and_then(|file| file.team(job));
+        match in_repository.or_else(|| self.file.team(job))? {
+            Owner::Team(team) => Some(team),
+            Owner::Nobody => None,
         }
     }
 }

@@ -206,6 +206,10 @@ pub(super) fn attempt(read: &mut Reader, wire: &wire::Job<'_>) -> Result<TimedJo
 /// The tags of a job: sorted, with commas between them.
 pub(super) fn tags(mut tags: Vec<Cow<'_, str>>) -> Arc<str> {
     tags.retain(|tag| !tag.trim().is_empty());
+    if tags.is_empty() {
+        // Without an allocation: most jobs have none.
+        return Arc::default();
+    }
     tags.sort_unstable();
     tags.dedup();
     tags.join(",").into()

@@ -113,7 +113,7 @@ mod tests {
             job_id: None,
             pipeline_id: Some(7),
             commit: None,
-            web_url: None,
+            own_url: None,
             finished_at: None,
             duration: seconds.and_then(Span::from_seconds),
         };

@@ -76,7 +76,7 @@ fn content(
             (title(job))
             p.state {
                 (state(figures, now))
-                span.drawn { (window(&figures.window, figures.window.len())) }
+                span.drawn { (window(&figures.window, figures.window.len(), job.project_url.as_deref())) }
             }
             @if let Some(failing) = &figures.failing {
                 section.panels {
@@ -290,7 +290,7 @@ fn execution(
                     @if let Some(url) = in_gitlab(id) { " " small { (link(Some(&url), &html! { "in GitLab" })) } }
                 }
             }
-            td data-label="Job" { @if let Some(id) = entry.job_id { (link(entry.web_url.as_deref(), &html! { (id) })) } }
+            td data-label="Job" { @if let Some(id) = entry.job_id { (link(entry.web_url(project_url).as_deref(), &html! { (id) })) } }
             td data-label="Commit" { @if entry.commit.is_some() { (commit(entry.commit.as_deref(), project_url)) } }
             td data-label="Took" { @if let Some(took) = entry.duration { (human::span(took.seconds())) } }
             td data-label="Ended" { @if let Some(at) = entry.finished_at { (ago(at, now)) } }

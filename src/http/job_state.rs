@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ci_history::{FailureClass, JobRow, Outcome, Span, Timestamp};
+use ci_history::{Failing, FailureClass, JobRow, Outcome, Span, Timestamp};
 
 /// Seconds after which a job may count as stuck: `ci_default:running_seconds:threshold` of the shipped rules.
 const LONG_RUNNING: i64 = 1800;
@@ -70,10 +70,8 @@ impl JobState {
 pub struct JobFacts {
     pub(super) consecutive_failures: u64,
     pub(super) failure_ratio: f64,
-    /// Start of the streak.
-    pub(super) since: Option<Timestamp>,
-    pub(super) failure_class: Option<FailureClass>,
-    pub(super) failure_reason: Option<Arc<str>>,
+    /// Boxed, because most jobs have no streak.
+    pub(super) streak: Option<Box<StreakFacts>>,
     pub(super) last_execution: Option<Timestamp>,
     /// When the running attempt counts as stuck.
     pub(super) stuck_from: Option<Timestamp>,
@@ -84,21 +82,35 @@ pub struct JobFacts {
     pub(super) is_gone: bool,
 }
 
+/// The same of a failing job.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct StreakFacts {
+    pub(super) since: Option<Timestamp>,
+    pub(super) failure_class: FailureClass,
+    pub(super) failure_reason: Option<Arc<str>>,
+}
+
+impl StreakFacts {
+    fn of(failing: &Failing) -> Self {
+        Self {
+            since: failing.since,
+            failure_class: failing.failure_class.unwrap_or(FailureClass::Unknown),
+            failure_reason: failing.failure_reason.clone(),
+        }
+    }
+}
+
 impl JobFacts {
     /// The facts of a job as of now.
     pub fn of(row: &JobRow) -> Self {
         let figures = &row.figures;
-        let failing = figures.failing.as_ref();
         let usual = figures.usual_duration.map_or(LONG_RUNNING, whole_seconds);
         let long = LONG_RUNNING.max(usual.saturating_mul(LONG_RUNNING_FACTOR));
         let last = figures.window.last().map(|entry| entry.outcome);
         Self {
             consecutive_failures: figures.consecutive_failures,
             failure_ratio: figures.failure_ratio(),
-            since: failing.and_then(|failing| failing.since),
-            failure_class: failing
-                .map(|failing| failing.failure_class.unwrap_or(FailureClass::Unknown)),
-            failure_reason: failing.and_then(|failing| failing.failure_reason.clone()),
+            streak: figures.failing.as_ref().map(StreakFacts::of).map(Box::new),
             last_execution: figures.last_execution,
             stuck_from: figures.running_since.map(|since| later(since, long)),
             late_from: figures
@@ -113,6 +125,25 @@ impl JobFacts {
     /// Consecutive failing executions up to the newest.
     pub fn consecutive_failures(&self) -> u64 {
         self.consecutive_failures
+    }
+
+    /// End of the latest decided execution.
+    pub fn last_execution(&self) -> Option<Timestamp> {
+        self.last_execution
+    }
+
+    /// Start of the streak.
+    pub(super) fn since(&self) -> Option<Timestamp> {
+        self.streak.as_ref()?.since
+    }
+
+    /// `None` if the job has no streak.
+    pub(super) fn failure_class(&self) -> Option<FailureClass> {
+        Some(self.streak.as_ref()?.failure_class)
+    }
+
+    pub(super) fn failure_reason(&self) -> Option<&Arc<str>> {
+        self.streak.as_ref()?.failure_reason.as_ref()
     }
 
     /// Whether the job has the state at this time.

@@ -62,7 +62,7 @@ fn job_row(job: &JobEntry, now: Timestamp) -> Markup {
             }
             td.place data-label="Project" { (place(job)) }
             td.states { (states(job, now)) }
-            td.cells { (window(&figures.window, CELLS)) }
+            td.cells { (window(&figures.window, CELLS, job.project_url.as_deref())) }
             td.number data-label="Streak" { (streak) }
             td.number data-label="Failing" { (percent) }
             td data-label="Since" {

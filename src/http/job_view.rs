@@ -1,5 +1,6 @@
 //! One job as JSON, for `/api/v1/jobs`, `state show --json` and `explain --json`; `docs/api.md` has its shape.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use ci_history::{Failing, FailureClass, Figures, Outcome, Span, Timestamp, WindowEntry};
@@ -60,7 +61,7 @@ struct ExecutionView<'a> {
     commit: Option<&'a str>,
     finished_timestamp_seconds: Option<i64>,
     duration_seconds: Option<f64>,
-    web_url: Option<&'a str>,
+    web_url: Option<Cow<'a, str>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -105,20 +106,31 @@ impl<'a> JobView<'a> {
 }
 
 impl<'a> FiguresView<'a> {
-    /// `project_url` is the project's page in GitLab.
+    /// Of a ref's pipelines, the pages of which do not follow from the project's.
+    pub fn of_pipelines(figures: &'a Figures, project_url: Option<&str>) -> Self {
+        let window = figures.window.iter();
+        Self {
+            window: window.map(|entry| ExecutionView::of(entry, None)).collect(),
+            ..Self::of(figures, project_url)
+        }
+    }
+
+    /// Of a job. `project_url` is the project's page in GitLab.
     pub fn of(figures: &'a Figures, project_url: Option<&str>) -> Self {
         let unix = |time: Option<Timestamp>| time.map(Timestamp::unix);
         let seconds = |span: Option<Span>| span.map(Span::seconds);
         let executions = Outcome::ALL.map(|o| (o.as_str(), figures.executions.get(o)));
         let failures = FailureClass::ALL.map(|c| (c.as_str(), figures.failures.get(c)));
         let failing = figures.failing.as_ref();
+        let window = figures.window.iter();
+        let window = window.map(|entry| ExecutionView::of(entry, project_url));
         Self {
             consecutive_failures: figures.consecutive_failures,
             failure_ratio: figures.failure_ratio(),
             window_executions: figures.window_executions,
             window_failures: figures.window_failures,
             window_flaky: figures.window_flaky,
-            window: figures.window.iter().map(ExecutionView::of).collect(),
+            window: window.collect(),
             executions_total: executions.into(),
             failures_total: failures.into(),
             flaky_executions_total: figures.flaky_executions,
@@ -138,7 +150,7 @@ impl<'a> FiguresView<'a> {
 }
 
 impl<'a> ExecutionView<'a> {
-    fn of(entry: &'a WindowEntry) -> Self {
+    fn of(entry: &'a WindowEntry, project_url: Option<&str>) -> Self {
         Self {
             outcome: entry.outcome.as_str(),
             flaky: entry.flaky,
@@ -147,7 +159,7 @@ impl<'a> ExecutionView<'a> {
             commit: entry.commit.as_deref(),
             finished_timestamp_seconds: entry.finished_at.map(Timestamp::unix),
             duration_seconds: entry.duration.map(Span::seconds),
-            web_url: entry.web_url.as_deref().filter(|url| is_web(url)),
+            web_url: entry.web_url(project_url).filter(|url| is_web(url)),
         }
     }
 }

@@ -197,7 +197,7 @@ fn is_wanted<R: ListedJob>(job: &R, query: &JobQuery) -> bool {
     } = &query.filter;
     let facts = job.facts();
     state.is_none_or(|state| facts.is(state, query.now))
-        && class.is_none_or(|class| facts.failure_class == Some(class))
+        && class.is_none_or(|class| facts.failure_class() == Some(class))
         && is_or_any(team.as_ref(), job.team())
 }
 
@@ -231,10 +231,8 @@ fn order<R: ListedJob, T>(a: &Match<'_, R, T>, b: &Match<'_, R, T>, query: &JobQ
         }
         JobColumn::Ratio if sorting.descending => ratio().reverse(),
         JobColumn::Ratio => ratio(),
-        JobColumn::Since => sorting.compare_known(of_a.since, of_b.since),
-        JobColumn::Reason => {
-            sorting.compare_known(of_a.failure_reason.as_ref(), of_b.failure_reason.as_ref())
-        }
+        JobColumn::Since => sorting.compare_known(of_a.since(), of_b.since()),
+        JobColumn::Reason => sorting.compare_known(of_a.failure_reason(), of_b.failure_reason()),
         JobColumn::Team => sorting.compare_known(a.job.team(), b.job.team()),
     };
     let streak = || of_b.consecutive_failures.cmp(&of_a.consecutive_failures);

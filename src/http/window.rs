@@ -6,14 +6,15 @@ use maud::{Markup, html};
 use super::format::{link, short};
 use crate::base::human::utc;
 
-/// The window as cells, oldest first. Signs tell outcomes apart, not colours alone.
-pub(super) fn window(window: &[WindowEntry], most: usize) -> Markup {
+/// The window as cells, oldest first. Signs tell outcomes apart, not colours alone. `project_url` is the project's page in
+/// GitLab.
+pub(super) fn window(window: &[WindowEntry], most: usize, project_url: Option<&str>) -> Markup {
     let drawn = &window[window.len().saturating_sub(most)..];
     html! {
         span.window {
             // Keeps the newest at the right end.
             @for _ in drawn.len()..most { span.cell { } }
-            @for entry in drawn { (cell(entry)) }
+            @for entry in drawn { (cell(entry, project_url)) }
         }
     }
 }
@@ -29,7 +30,7 @@ pub(super) fn sign(outcome: Outcome, flaky: bool) -> (&'static str, &'static str
     }
 }
 
-fn cell(entry: &WindowEntry) -> Markup {
+fn cell(entry: &WindowEntry, project_url: Option<&str>) -> Markup {
     let (class, sign, outcome) = sign(entry.outcome, entry.flaky);
     let pipeline = entry.pipeline_id.map(|id| format!("pipeline {id}"));
     let commit = entry
@@ -42,7 +43,7 @@ fn cell(entry: &WindowEntry) -> Markup {
     let cell = html! {
         span class={ "cell " (class) } role="img" aria-label=(outcome) title=(words) { (sign) }
     };
-    link(entry.web_url.as_deref(), &cell)
+    link(entry.web_url(project_url).as_deref(), &cell)
 }
 
 pub(super) fn legend() -> Markup {

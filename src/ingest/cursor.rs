@@ -55,7 +55,7 @@ pub(super) struct PollCursor {
     open: OpenPipelines,
     pending: PendingReads,
     /// Pipelines to be read once the newest ones of every project were.
-    past: BTreeMap<u64, PipelineObservation>,
+    past: BTreeMap<u64, Box<PipelineObservation>>,
     /// Sights of the pipelines of the first look, which are to be read again with the past.
     looked_at: HashMap<u64, Sight>,
     /// Whether the last listing brought anything to read.
@@ -158,7 +158,7 @@ impl PollCursor {
         let is_it = |other: &PipelineObservation| other.id == id && sight_of(other) == sight;
         self.read.get(&id) == Some(&sight)
             || self.open.find(id).is_some_and(|open| is_it(&open))
-            || self.past.get(&id).is_some_and(is_it)
+            || self.past.get(&id).is_some_and(|it| is_it(it))
             || self.pending.has_seen(pipeline)
     }
 
@@ -238,14 +238,14 @@ impl PollCursor {
             if first_ref.is_none_or(|name| *pipeline.ref_name == *name) {
                 of_first_ref += 1;
             } else if !may_move_on(pipeline.status) {
-                self.past.insert(pipeline.id, pipeline);
+                self.past.insert(pipeline.id, Box::new(pipeline));
                 continue;
             }
             let is_shown = looked_at.get(&pipeline.id) == Some(&sight_of(&pipeline));
             if may_move_on(pipeline.status) || (of_first_ref <= NEWEST && !is_shown) {
                 fresh.push(pipeline);
             } else {
-                self.past.insert(pipeline.id, pipeline);
+                self.past.insert(pipeline.id, Box::new(pipeline));
             }
         }
         fresh.reverse();
@@ -267,8 +267,8 @@ impl PollCursor {
             let Some((_, pipeline)) = self.past.pop_first() else {
                 break;
             };
-            self.pending.add(pipeline.clone());
-            taken.push(pipeline);
+            self.pending.add(PipelineObservation::clone(&pipeline));
+            taken.push(*pipeline);
         }
         taken
     }

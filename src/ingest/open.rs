@@ -8,9 +8,9 @@ use super::recheck::{Readings, Reason, is_unexplained};
 use super::sight::{Doubt, ReadJobs, last_movement, may_move_on, sight_of};
 use ci_history::{PipelineObservation, Status, Timestamp};
 
-/// The open pipelines of a project, by id.
+/// The open pipelines of a project, by id. Boxed, because an empty map keeps room for eleven.
 #[derive(Debug, Default)]
-pub(super) struct OpenPipelines(BTreeMap<u64, OpenPipeline>);
+pub(super) struct OpenPipelines(BTreeMap<u64, Box<OpenPipeline>>);
 
 /// A pipeline that was not seen to end with all its jobs and children.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl OpenPipelines {
     pub(super) fn resumed(pipelines: Vec<PipelineObservation>, now: Timestamp) -> Self {
         let open = pipelines.into_iter().map(|pipeline| {
             let readings = Readings::resumed(last_movement(&pipeline), now);
-            (pipeline.id, OpenPipeline::new(pipeline, readings))
+            (pipeline.id, Box::new(OpenPipeline::new(pipeline, readings)))
         });
         Self(open.collect())
     }
@@ -211,7 +211,7 @@ impl OpenPipelines {
         open.or_insert_with(|| {
             let mut readings = Readings::default();
             readings.moved_at(last_movement(pipeline));
-            OpenPipeline::new(pipeline.clone(), readings)
+            Box::new(OpenPipeline::new(pipeline.clone(), readings))
         })
     }
 

@@ -10,9 +10,9 @@ use ci_history::{PipelineObservation, Timestamp};
 pub(super) const TRIES: u32 = 8;
 const TRIED_FOR: i64 = 6 * 60 * 60;
 
-/// The pipelines of a project whose jobs are still to be read, by id.
+/// The pipelines of a project whose jobs are still to be read, by id. Boxed, because an empty map keeps room for eleven.
 #[derive(Debug, Default)]
-pub(super) struct PendingReads(BTreeMap<u64, PendingRead>);
+pub(super) struct PendingReads(BTreeMap<u64, Box<PendingRead>>);
 
 #[derive(Debug)]
 struct PendingRead {
@@ -66,7 +66,7 @@ impl PendingReads {
         let id = pipeline.id;
         self.0
             .entry(id)
-            .or_insert_with(|| PendingRead::new(pipeline));
+            .or_insert_with(|| Box::new(PendingRead::new(pipeline)));
     }
 
     pub(super) fn remove(&mut self, id: u64) {
@@ -96,11 +96,11 @@ impl PendingReads {
                     PendingRead {
                         pipeline,
                         holds_watermark: former.holds_watermark || moved,
-                        ..former
+                        ..*former
                     }
                 }
             };
-            self.0.insert(id, pending);
+            self.0.insert(id, Box::new(pending));
         }
         plan
     }

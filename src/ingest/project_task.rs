@@ -128,9 +128,10 @@ impl<'a> ProjectTask<'a> {
         self.look = Some(look);
     }
 
+    /// Polls the project until `stop`. What it does is boxed, because thousands of tasks do nothing but wait.
     pub(super) async fn run(mut self, stop: CancellationToken, mut untried: Option<Untried>) {
         let looking = async {
-            if self.look().await {
+            if Box::pin(self.look()).await {
                 drop(untried.take());
                 self.turns.round.over().await;
             }
@@ -159,7 +160,7 @@ impl<'a> ProjectTask<'a> {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                () = self.cycle(&project, swept.take()).instrument(span) => {}
+                () = Box::pin(self.cycle(&project, swept.take())).instrument(span) => {}
             }
             drop(untried.take());
             let next = self.plan(&project, &calls);
@@ -357,15 +358,17 @@ impl<'a> ProjectTask<'a> {
             let project = self.facts.borrow().clone();
             let span = project_span(&project.path);
             match due {
-                Due::Past(_permit) => self.read_past(&project).instrument(span).await,
+                Due::Past(_permit) => Box::pin(self.read_past(&project)).instrument(span).await,
                 Due::Time if recheck.is_none() => return None,
                 Due::Time => {
-                    if !self.recheck(&project, calls).instrument(span).await {
+                    let recheck = Box::pin(self.recheck(&project, calls));
+                    if !recheck.instrument(span).await {
                         return None;
                     }
                 }
                 Due::Hinted(hinted) => {
-                    if !self.read_hinted(&project, hinted).instrument(span).await {
+                    let reading = Box::pin(self.read_hinted(&project, hinted));
+                    if !reading.instrument(span).await {
                         return None;
                     }
                     next = self.sooner(next);

@@ -32,7 +32,7 @@ pub(super) struct Plain {
 }
 
 /// A scrape reads every piece of text: from thousands of timelines it would wait for memory most
-/// of the time. So some timelines share one run of text for each family.
+/// of the time. So some timelines share one run of text for each family, and keep no other copy of it.
 #[derive(Default)]
 struct Shard {
     /// Each with its pieces.
@@ -164,8 +164,14 @@ impl RenderCache {
         let all = shards.into_iter().map(|(at, version, text)| match text {
             Text::Joined(joined) => joined,
             Text::Changed(parts) => {
-                let joined = Arc::new(join(&parts));
-                fresh.push((at, version, Arc::clone(&joined)));
+                let (joined, shared) = join(&parts);
+                let joined = Arc::new(joined);
+                fresh.push(Fresh {
+                    at,
+                    version,
+                    joined: Arc::clone(&joined),
+                    shared,
+                });
                 joined
             }
         });
@@ -206,14 +212,30 @@ impl Content {
     }
 
     /// Keeps the joined text of shards that did not change meanwhile.
-    fn keep(&mut self, fresh: Vec<(u64, u64, Arc<Rendered>)>) {
-        for (at, version, joined) in fresh {
+    fn keep(&mut self, fresh: Vec<Fresh>) {
+        for Fresh {
+            at,
+            version,
+            joined,
+            shared,
+        } in fresh
+        {
             let shard = self.shards.get_mut(&at);
             if let Some(shard) = shard.filter(|shard| shard.version == version) {
                 shard.joined = Some(joined);
+                shard.share(shared);
             }
         }
     }
+}
+
+/// The text of a shard that was joined.
+struct Fresh {
+    at: u64,
+    version: u64,
+    joined: Arc<Rendered>,
+    /// Its pieces, in their order.
+    shared: Vec<Rendered>,
 }
 
 enum Text {
@@ -237,14 +259,25 @@ impl Shard {
     /// The pieces of all timelines, without those that a newer project hides.
     fn visible(&self) -> Vec<Arc<Rendered>> {
         let mut last: Option<&SortKey> = None;
-        let timelines = self.timelines.iter().filter(|(sort_key, _)| {
-            let hidden = last.is_some_and(|last| last.labels() == sort_key.labels());
-            last = Some(sort_key);
-            !hidden
-        });
-        timelines
+        let timelines = self.timelines.iter();
+        let visible = timelines.filter(|(sort_key, _)| !is_hidden(sort_key, &mut last));
+        visible
             .flat_map(|(_, pieces)| pieces.iter().map(Arc::clone))
             .collect()
+    }
+
+    /// Replaces the visible pieces by those that share the memory of the joined text.
+    fn share(&mut self, shared: Vec<Rendered>) {
+        let mut last: Option<&SortKey> = None;
+        let timelines = self.timelines.iter_mut();
+        let visible = timelines.filter(|(sort_key, _)| !is_hidden(sort_key, &mut last));
+        let pieces = visible.flat_map(|(_, pieces)| pieces.iter_mut());
+        for (piece, shared) in pieces.zip(shared) {
+            // One that is not compressed is found again when it is.
+            if !piece.fragments.is_plain {
+                *piece = Arc::new(shared);
+            }
+        }
     }
 }
 
@@ -261,14 +294,30 @@ impl SortKey {
     }
 }
 
-fn join(parts: &[Arc<Rendered>]) -> Rendered {
+/// Whether a newer project with the same labels came before, in the order of the keys.
+fn is_hidden<'a>(sort_key: &'a SortKey, last: &mut Option<&'a SortKey>) -> bool {
+    let before = last.replace(sort_key);
+    before.is_some_and(|before| before.labels() == sort_key.labels())
+}
+
+/// The joined text, and its parts that share its memory.
+fn join(parts: &[Arc<Rendered>]) -> (Rendered, Vec<Rendered>) {
     if let [one] = parts {
-        return Rendered::clone(one);
+        return (Rendered::clone(one), Vec::new());
     }
     let fragments: Vec<_> = parts.iter().map(|part| &*part.fragments).collect();
-    Rendered {
-        fragments: Arc::new(Fragments::join(&fragments)),
+    let (whole, shared) = Fragments::join(&fragments);
+    let joined = Rendered {
+        fragments: Arc::new(whole),
         timelines: parts.iter().map(|part| part.timelines).sum(),
         jobs: parts.iter().map(|part| part.jobs).sum(),
-    }
+    };
+    let shared = shared
+        .into_iter()
+        .zip(parts)
+        .map(|(fragments, part)| Rendered {
+            fragments: Arc::new(fragments),
+            ..**part
+        });
+    (joined, shared.collect())
 }

@@ -12,6 +12,7 @@ use super::commit_document::{CommitDocument, Commits};
 use super::history_document::{HistoryDocument, Interner, ProjectDocument, is_zero};
 use super::json::{DocumentError, parse, to_json};
 use super::packed::unpack;
+use super::text::Text;
 use super::times::{seconds, time};
 use super::version::{self, VERSION};
 
@@ -53,7 +54,7 @@ impl Saved {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TimelineDocument {
+pub(super) struct TimelineDocument<'a> {
     version: u32,
     project: ProjectDocument,
     #[serde(rename = "ref")]
@@ -84,8 +85,10 @@ pub(super) struct TimelineDocument {
     /// Titles and authors of the commits at which jobs failed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     commits: BTreeMap<Arc<str>, CommitDocument>,
-    pipelines: HistoryDocument,
-    jobs: BTreeMap<Arc<str>, HistoryDocument>,
+    #[serde(borrow)]
+    pipelines: HistoryDocument<'a>,
+    #[serde(borrow)]
+    jobs: BTreeMap<Text<'a>, HistoryDocument<'a>>,
     /// The envelope writes this field and the next.
     #[serde(default, skip_serializing)]
     gitlab: Option<Arc<str>>,
@@ -116,8 +119,8 @@ pub(super) fn embed(saved: &Saved, rules: &Rules) -> Box<RawValue> {
     to_raw_value(&TimelineDocument::of(saved, rules)).expect("a document that serializes")
 }
 
-impl TimelineDocument {
-    fn of(saved: &Saved, rules: &Rules) -> Self {
+impl<'a> TimelineDocument<'a> {
+    fn of(saved: &'a Saved, rules: &Rules) -> Self {
         let timeline = &saved.timeline;
         Self {
             version: VERSION,
@@ -142,7 +145,7 @@ impl TimelineDocument {
             jobs: timeline
                 .jobs
                 .iter()
-                .map(|(name, job)| (name.clone(), HistoryDocument::of_job(job, rules)))
+                .map(|(name, job)| (Text::from(&**name), HistoryDocument::of_job(job, rules)))
                 .collect(),
             gitlab: None,
             checksum: None,
@@ -157,7 +160,7 @@ pub fn decode(text: &[u8]) -> Result<Saved, DocumentError> {
 
 pub(super) fn decode_with_instance(text: &[u8]) -> Result<(Saved, EnvelopeFacts), DocumentError> {
     // The version of one with unknown fields says more than these.
-    let document: TimelineDocument =
+    let document: TimelineDocument<'_> =
         parse(text).map_err(|error| version::check(text).err().unwrap_or(error))?;
     version::refuse_other(u64::from(document.version))?;
     let facts = EnvelopeFacts {
@@ -178,7 +181,7 @@ pub(super) fn decode_with_instance(text: &[u8]) -> Result<(Saved, EnvelopeFacts)
     timeline.jobs = document
         .jobs
         .into_iter()
-        .map(|(name, job)| (name, Box::new(job.into_job(&mut commits))))
+        .map(|(name, job)| (Arc::from(&*name), Box::new(job.into_job(&mut commits))))
         .collect();
     let saved = Saved {
         timeline,
@@ -295,7 +298,7 @@ mod tests {
     use super::*;
 
     /// The fields that a part of a document may have, as serde names them.
-    fn fields<T: serde::de::DeserializeOwned>() -> Vec<String> {
+    fn fields<'de, T: Deserialize<'de>>() -> Vec<String> {
         let error = match serde_json::from_str::<T>(r#"{"?":0}"#) {
             Ok(_) => panic!("unknown fields are refused"),
             Err(error) => error.to_string(),

@@ -8,11 +8,13 @@ use ci_history::stored::{
 };
 use ci_history::{ClassCounts, FailureClass, LogExcerpt, Outcome, OutcomeCounts, Rules, Span};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::commit_document::Commits;
+use super::text::Text;
 use super::times::{seconds, time};
 
-/// Gives equal commits one allocation: all jobs of a pipeline share its commit.
+/// Gives equal texts one allocation: all jobs of a pipeline share its commit.
 #[derive(Default)]
 pub(super) struct Interner {
     texts: HashSet<Arc<str>>,
@@ -27,12 +29,17 @@ impl Interner {
         }
     }
 
-    fn intern(&mut self, text: Arc<str>) -> Arc<str> {
-        if let Some(known) = self.texts.get(&text) {
+    fn intern(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.texts.get(text) {
             return known.clone();
         }
+        let text: Arc<str> = text.into();
         self.texts.insert(text.clone());
         text
+    }
+
+    fn intern_some(&mut self, text: Option<&Text<'_>>) -> Option<Arc<str>> {
+        text.map(|text| self.intern(text))
     }
 }
 
@@ -48,52 +55,57 @@ pub(super) struct ProjectDocument {
 /// The fields of a job besides its history.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct DescriptionDocument {
-    stage: Arc<str>,
-    #[serde(default, skip_serializing_if = "str::is_empty")]
-    tags: Arc<str>,
+pub(super) struct DescriptionDocument<'a> {
+    #[serde(borrow)]
+    stage: Text<'a>,
+    #[serde(borrow, default, skip_serializing_if = "Text::is_empty")]
+    tags: Text<'a>,
     allow_failure: bool,
     newest_attempt: u64,
     /// Newest pipeline with the job, by source.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    sources: BTreeMap<Arc<str>, u64>,
+    #[serde(borrow, default, skip_serializing_if = "BTreeMap::is_empty")]
+    sources: BTreeMap<Text<'a>, u64>,
 }
 
 /// A history: `consecutive_failures` and `jobs_info` as in version 2, and fields that version 2 lacks.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct HistoryDocument {
+pub(super) struct HistoryDocument<'a> {
     consecutive_failures: u64,
     /// The window, oldest first.
-    jobs_info: Vec<EntryDocument>,
+    #[serde(borrow)]
+    jobs_info: Vec<EntryDocument<'a>>,
     /// Executions kept beyond the window.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    before_window: Vec<EntryDocument>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    before_window: Vec<EntryDocument<'a>>,
     /// Executions without an outcome of the window.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    outside_window: Vec<EntryDocument>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    outside_window: Vec<EntryDocument<'a>>,
     #[serde(default, skip_serializing_if = "is_zero")]
     imported_window: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     first_seen: Option<i64>,
-    #[serde(rename = "carried")]
-    baseline: BaselineDocument,
+    #[serde(borrow, rename = "carried")]
+    baseline: BaselineDocument<'a>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     excerpt: Option<ExcerptDocument>,
     /// Of jobs; the pipelines as a unit have none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    job: Option<DescriptionDocument>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    job: Option<DescriptionDocument<'a>>,
 }
 
-impl HistoryDocument {
-    pub(super) fn of_job(job: &Job, rules: &Rules) -> Self {
+impl<'a> HistoryDocument<'a> {
+    pub(super) fn of_job(job: &'a Job, rules: &Rules) -> Self {
+        let sources = job.sources.iter();
         Self {
             job: Some(DescriptionDocument {
-                stage: job.stage.clone(),
-                tags: job.tags.clone(),
+                stage: Text::from(&*job.stage),
+                tags: Text::from(&*job.tags),
                 allow_failure: job.allow_failure,
                 newest_attempt: job.newest_attempt,
-                sources: job.sources.iter().cloned().collect(),
+                sources: sources
+                    .map(|(source, id)| (Text::from(&**source), *id))
+                    .collect(),
             }),
             ..Self::of(&job.history, rules)
         }
@@ -104,22 +116,22 @@ impl HistoryDocument {
         let history = self.into_history(commits);
         description.map_or_else(Job::default, |description| Job {
             history,
-            stage: commits.intern(description.stage),
-            tags: commits.intern(description.tags),
+            stage: commits.intern(&description.stage),
+            tags: commits.intern(&description.tags),
             allow_failure: description.allow_failure,
             newest_attempt: description.newest_attempt,
             sources: description
                 .sources
                 .into_iter()
-                .map(|(source, id)| (commits.intern(source), id))
+                .map(|(source, id)| (commits.intern(&source), id))
                 .collect(),
         })
     }
 
-    pub(super) fn of(history: &History, rules: &Rules) -> Self {
-        let counted: Vec<(&Execution, Outcome)> = history.window_candidates(rules).collect();
+    pub(super) fn of(history: &'a History, rules: &Rules) -> Self {
+        let counted: Vec<(&'a Execution, Outcome)> = history.window_candidates(rules).collect();
         let first_of_window = counted.len().saturating_sub(history.window(rules));
-        let shape = |(execution, outcome): &(&Execution, Outcome)| {
+        let shape = |(execution, outcome): &(&'a Execution, Outcome)| {
             EntryDocument::of(execution, *outcome == Outcome::Failed, rules)
         };
         let is_counted = |execution: &Execution| {
@@ -208,10 +220,11 @@ impl ExcerptDocument {
 /// An entry of `jobs_info`: `id`, `failing` and `commit` as in version 2.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct EntryDocument {
+pub(super) struct EntryDocument<'a> {
     id: Option<u64>,
     failing: bool,
-    commit: Option<Arc<str>>,
+    #[serde(borrow)]
+    commit: Option<Text<'a>>,
     /// Absent in entries that were imported from version 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pipeline_id: Option<u64>,
@@ -222,16 +235,17 @@ pub(super) struct EntryDocument {
     /// Bits of the outcomes and classes that were counted.
     #[serde(default, skip_serializing_if = "is_default")]
     counted: (u8, u8),
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    attempts: Vec<AttemptDocument>,
+    /// Nearly always one.
+    #[serde(borrow, default, skip_serializing_if = "SmallVec::is_empty")]
+    attempts: SmallVec<[AttemptDocument<'a>; 1]>,
 }
 
-impl EntryDocument {
-    fn of(execution: &Execution, failing: bool, rules: &Rules) -> Self {
+impl<'a> EntryDocument<'a> {
+    fn of(execution: &'a Execution, failing: bool, rules: &Rules) -> Self {
         Self {
             id: execution.deciding(rules).map(|attempt| attempt.id),
             failing,
-            commit: Some(execution.commit.clone()),
+            commit: Text::some(Some(&execution.commit)),
             pipeline_id: Some(execution.pipeline_id),
             finished: execution.finished,
             withdrawn: execution.withdrawn,
@@ -240,36 +254,35 @@ impl EntryDocument {
         }
     }
 
-    fn imported(entry: &Imported) -> Self {
+    fn imported(entry: &'a Imported) -> Self {
         Self {
             id: entry.id,
             failing: entry.failing,
-            commit: entry.commit.clone(),
+            commit: Text::some(entry.commit.as_ref()),
             pipeline_id: None,
             finished: false,
             withdrawn: false,
             counted: (0, 0),
-            attempts: Vec::new(),
+            attempts: SmallVec::new(),
         }
     }
 
     fn into_execution(self, pipeline_id: u64, commits: &mut Interner) -> Execution {
         let commit = self.commit.unwrap_or_default();
-        let mut execution = Execution::new(pipeline_id, commits.intern(commit));
+        let mut execution = Execution::new(pipeline_id, commits.intern(&commit));
         execution.finished = self.finished;
         execution.withdrawn = self.withdrawn;
         execution.counted = Counted {
             outcomes: self.counted.0,
             classes: self.counted.1,
         };
-        let info = commits.commits.get(&execution.commit);
-        let attempts = self.attempts.into_iter().map(|attempt| {
+        for attempt in self.attempts {
             let mut attempt = attempt.into_attempt(commits);
-            attempt.note_commit(info.as_ref());
-            attempt
-        });
-        let attempts: Vec<Attempt> = attempts.collect();
-        execution.join_attempts(&attempts);
+            if attempt.phase == Phase::Failed {
+                attempt.note_commit(commits.commits.get(&execution.commit).as_ref());
+            }
+            execution.join_attempt(attempt);
+        }
         execution
     }
 
@@ -277,14 +290,14 @@ impl EntryDocument {
         Imported {
             id: self.id,
             failing: self.failing,
-            commit: self.commit.map(|commit| commits.intern(commit)),
+            commit: commits.intern_some(self.commit.as_ref()),
         }
     }
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AttemptDocument {
+pub(super) struct AttemptDocument<'a> {
     id: u64,
     phase: Phase,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -299,24 +312,25 @@ pub(super) struct AttemptDocument {
     version: u32,
     #[serde(default, skip_serializing_if = "is_default")]
     allow_failure: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    failure_reason: Option<Arc<str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    web_url: Option<Box<str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    member: Option<Arc<str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    failure_reason: Option<Text<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    web_url: Option<Text<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    member: Option<Text<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     log_class: Option<FailureClass>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    log_rule: Option<Arc<str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    log_rule: Option<Text<'a>>,
     /// Odd: GitLab does not have the attempt.
     #[serde(default, skip_serializing_if = "is_default")]
     withdrawals: u8,
 }
 
-impl AttemptDocument {
-    fn of(attempt: &Attempt) -> Self {
-        let detail = attempt.detail.as_deref().cloned().unwrap_or_default();
+impl<'a> AttemptDocument<'a> {
+    fn of(attempt: &'a Attempt) -> Self {
+        let detail = attempt.detail.as_deref();
+        let text = |of: fn(&Detail) -> Option<&Arc<str>>| Text::some(detail.and_then(of));
         Self {
             id: attempt.id,
             phase: attempt.phase,
@@ -325,22 +339,22 @@ impl AttemptDocument {
             queued: attempt.queued.map(Span::micros),
             version: attempt.version,
             allow_failure: attempt.allow_failure,
-            failure_reason: detail.failure_reason,
-            web_url: detail.web_url,
-            member: detail.member,
-            log_class: detail.log_class,
-            log_rule: detail.log_rule,
+            failure_reason: text(|it| it.failure_reason.as_ref()),
+            web_url: detail.and_then(|it| it.web_url.as_deref()).map(Text::from),
+            member: text(|it| it.member.as_ref()),
+            log_class: detail.and_then(|it| it.log_class),
+            log_rule: text(|it| it.log_rule.as_ref()),
             withdrawals: attempt.withdrawals,
         }
     }
 
     fn into_attempt(self, interner: &mut Interner) -> Attempt {
         let detail = Detail {
-            failure_reason: self.failure_reason.map(|reason| interner.intern(reason)),
-            web_url: self.web_url,
-            member: self.member.map(|member| interner.intern(member)),
+            failure_reason: interner.intern_some(self.failure_reason.as_ref()),
+            web_url: self.web_url.map(Box::from),
+            member: interner.intern_some(self.member.as_ref()),
             log_class: self.log_class,
-            log_rule: self.log_rule.map(|rule| interner.intern(rule)),
+            log_rule: interner.intern_some(self.log_rule.as_ref()),
             commit_info: None,
         };
         Attempt {
@@ -360,16 +374,16 @@ impl AttemptDocument {
 /// Totals of the executions before the kept ones.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct BaselineDocument {
+pub(super) struct BaselineDocument<'a> {
     floor: u64,
     idle_floor: u64,
     streak: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     streak_since: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    first_failing_commit: Option<Arc<str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    last_passing_commit: Option<Arc<str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    first_failing_commit: Option<Text<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    last_passing_commit: Option<Text<'a>>,
     executions: BTreeMap<Outcome, u64>,
     failures: BTreeMap<FailureClass, u64>,
     flaky: u64,
@@ -380,19 +394,19 @@ pub(super) struct BaselineDocument {
     last_success: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_failure: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    last_ended: Option<AttemptDocument>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    last_ended: Option<AttemptDocument<'a>>,
 }
 
-impl BaselineDocument {
-    fn of(baseline: &Baseline) -> Self {
+impl<'a> BaselineDocument<'a> {
+    fn of(baseline: &'a Baseline) -> Self {
         Self {
             floor: baseline.settled_through,
             idle_floor: baseline.idle_settled_through,
             streak: baseline.streak,
             streak_since: seconds(baseline.streak_since),
-            first_failing_commit: baseline.first_failing_commit.clone(),
-            last_passing_commit: baseline.last_passing_commit.clone(),
+            first_failing_commit: Text::some(baseline.first_failing_commit.as_ref()),
+            last_passing_commit: Text::some(baseline.last_passing_commit.as_ref()),
             executions: Outcome::ALL
                 .map(|outcome| (outcome, baseline.executions.get(outcome)))
                 .into(),
@@ -424,8 +438,8 @@ impl BaselineDocument {
             idle_settled_through: self.idle_floor,
             streak: self.streak,
             streak_since: time(self.streak_since),
-            first_failing_commit: self.first_failing_commit.map(|c| commits.intern(c)),
-            last_passing_commit: self.last_passing_commit.map(|c| commits.intern(c)),
+            first_failing_commit: commits.intern_some(self.first_failing_commit.as_ref()),
+            last_passing_commit: commits.intern_some(self.last_passing_commit.as_ref()),
             executions,
             failures,
             flaky: self.flaky,

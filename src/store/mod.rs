@@ -20,6 +20,7 @@ mod record_version;
 mod remediation;
 mod s3;
 mod sights_document;
+mod text;
 mod times;
 mod version;
 

@@ -243,7 +243,7 @@ async fn hostile_names_run_no_script_in_a_browser() {
     figures.failing.as_mut().unwrap().first_failing_commit = Some(HOSTILE.into());
     figures.failing.as_mut().unwrap().excerpt =
         Some(Box::new(LogExcerpt::of_text(1, HOSTILE.into())));
-    figures.window[0].web_url = Some(script.into());
+    figures.window[0].own_url = Some(script.into());
     let long = "x".repeat(10_000);
     let jobs = vec![
         job(HOSTILE, figures),

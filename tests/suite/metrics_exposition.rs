@@ -356,7 +356,7 @@ async fn the_compressed_page_is_one_gzip_member_for_any_reader() {
         "gzip(1) differs"
     );
     assert!(
-        gzip.len() * 8 < plain.len(),
+        gzip.len() * 7 < plain.len(),
         "{} of {}",
         gzip.len(),
         plain.len()

@@ -349,9 +349,7 @@ impl Attempt {
         self.detail
             .as_ref()
             .and_then(|detail| detail.web_url.clone())
-            .or_else(|| {
-                project_url.map(|base| format!("{base}{JOB_PAGE}{}", self.id).into_boxed_str())
-            })
+            .or_else(|| project_url.map(|base| attempt_url(base, self.id).into_boxed_str()))
     }
 }
 
@@ -360,6 +358,11 @@ fn version(moved_at: Option<Timestamp>) -> u32 {
 }
 
 const JOB_PAGE: &str = "/-/jobs/";
+
+/// Page of an attempt in GitLab.
+pub(crate) fn attempt_url(project_url: &str, id: u64) -> String {
+    format!("{project_url}{JOB_PAGE}{id}")
+}
 
 fn is_derived_url(url: &str, project_url: Option<&str>, id: u64) -> bool {
     project_url

@@ -96,13 +96,11 @@ impl Execution {
         }
     }
 
-    /// Joins saved states of attempts.
-    pub fn join_attempts(&mut self, saved: &[Attempt]) {
-        for attempt in saved {
-            match self.position(attempt) {
-                Ok(at) => self.attempts[at].join(attempt),
-                Err(at) => self.attempts.insert(at, attempt.clone()),
-            }
+    /// Joins a saved state of an attempt.
+    pub fn join_attempt(&mut self, attempt: Attempt) {
+        match self.position(&attempt) {
+            Ok(at) => self.attempts[at].join(&attempt),
+            Err(at) => self.attempts.insert(at, attempt),
         }
     }
 
@@ -121,7 +119,9 @@ impl Execution {
 
     /// Joins another state of the same execution.
     pub(crate) fn join(&mut self, other: &Self) {
-        self.join_attempts(&other.attempts);
+        for attempt in &other.attempts {
+            self.join_attempt(attempt.clone());
+        }
         if other.commit > self.commit {
             self.commit = other.commit.clone();
         }

@@ -1,7 +1,9 @@
 //! The figures of histories, and the rows of timelines.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::attempt::attempt_url;
 use super::{CommitInfo, FailureClass, LogExcerpt, Outcome, Span, Timestamp};
 
 /// Executions by outcome.
@@ -145,12 +147,20 @@ pub struct WindowEntry {
     pub pipeline_id: Option<u64>,
     /// Commit of the pipeline.
     pub commit: Option<Arc<str>>,
-    /// Page of the attempt in GitLab.
-    pub web_url: Option<Box<str>>,
+    /// Page of the attempt in GitLab, unless it is `<page of the project>/-/jobs/<id>`.
+    pub own_url: Option<Box<str>>,
     /// End of the attempt.
     pub finished_at: Option<Timestamp>,
     /// Time of the attempt on a runner.
     pub duration: Option<Span>,
+}
+
+impl WindowEntry {
+    /// Page of the attempt in GitLab. `project_url` is that of its project.
+    pub fn web_url(&self, project_url: Option<&str>) -> Option<Cow<'_, str>> {
+        let own = self.own_url.as_deref().map(Cow::Borrowed);
+        own.or_else(|| Some(Cow::Owned(attempt_url(project_url?, self.job_id?))))
+    }
 }
 
 impl Failing {

@@ -273,7 +273,7 @@ impl History {
     /// The kept executions that enter the window and the streak, with their outcomes, oldest first.
     pub fn window_candidates<'a>(
         &'a self,
-        rules: &'a Rules,
+        rules: &Rules,
     ) -> impl DoubleEndedIterator<Item = (&'a Execution, Outcome)> {
         self.kept
             .iter()

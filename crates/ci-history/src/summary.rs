@@ -91,7 +91,7 @@ impl History {
             last_success: totals.last_success,
             last_failure: totals.last_failure,
             first_seen: self.first_seen,
-            window: self.window_entries(rules, project_url),
+            window: self.window_entries(rules),
             ..Figures::default()
         };
         self.latest_times(rules, &mut figures);
@@ -108,12 +108,12 @@ impl History {
         figures
     }
 
-    fn window_entries(&self, rules: &Rules, project_url: Option<&str>) -> Vec<WindowEntry> {
+    fn window_entries(&self, rules: &Rules) -> Vec<WindowEntry> {
         let window = self.window(rules);
         let mut newest_first: Vec<_> = self
             .window_candidates(rules)
             .rev()
-            .map(|(execution, outcome)| entry(execution, outcome, rules, project_url))
+            .map(|(execution, outcome)| entry(execution, outcome, rules))
             .chain(self.imported.iter().rev().map(imported_entry))
             .take(window)
             .collect();
@@ -248,12 +248,7 @@ impl Streak {
     }
 }
 
-fn entry(
-    execution: &Execution,
-    outcome: Outcome,
-    rules: &Rules,
-    project_url: Option<&str>,
-) -> WindowEntry {
+fn entry(execution: &Execution, outcome: Outcome, rules: &Rules) -> WindowEntry {
     let attempt = execution.deciding(rules);
     WindowEntry {
         outcome,
@@ -261,7 +256,7 @@ fn entry(
         job_id: attempt.map(|attempt| attempt.id),
         pipeline_id: Some(execution.pipeline_id),
         commit: Some(execution.commit.clone()),
-        web_url: attempt.and_then(|attempt| attempt.web_url(project_url)),
+        own_url: attempt.and_then(|attempt| attempt.detail.as_ref()?.web_url.clone()),
         finished_at: attempt.and_then(|attempt| attempt.at),
         duration: attempt.and_then(|attempt| attempt.duration),
     }
@@ -278,7 +273,7 @@ fn imported_entry(imported: &Imported) -> WindowEntry {
         job_id: imported.id,
         pipeline_id: None,
         commit: imported.commit.clone(),
-        web_url: None,
+        own_url: None,
         finished_at: None,
         duration: None,
     }

@@ -113,8 +113,9 @@ impl Timeline {
         };
         changes.finished = self.note_finished(pipeline, jobs);
         changes.pipelines |= changes.finished;
+        let mut texts = Texts::default();
         for (name, attempts) in self.by_history(pipeline, jobs, rules, now) {
-            if self.observe_job(&name, pipeline, &attempts, end, rules) {
+            if self.observe_job(&name, pipeline, &attempts, end, rules, &mut texts) {
                 changes.jobs.insert(name);
             }
         }
@@ -181,17 +182,18 @@ impl Timeline {
         observed: &[(&JobObservation, Attempt)],
         end: PipelineEnd,
         rules: &Rules,
+        texts: &mut Texts,
     ) -> bool {
         let attempts: Vec<Attempt> = observed.iter().map(|(_, it)| it.clone()).collect();
         if let Some(job) = self.jobs.get_mut(name) {
-            let described = job.describe(observed) | job.note_presence(pipeline);
+            let described = job.describe(observed, texts) | job.note_presence(pipeline);
             let counted = job
                 .history
                 .observe(pipeline.id, &pipeline.sha, &attempts, end, rules);
             return described || counted;
         }
         let mut job = Box::<Job>::default();
-        job.describe(observed);
+        job.describe(observed, texts);
         job.note_presence(pipeline);
         job.history
             .observe(pipeline.id, &pipeline.sha, &attempts, end, rules);
@@ -253,20 +255,39 @@ impl Timeline {
     }
 }
 
+/// Stages and tags of the jobs of a pipeline: many jobs have the same, and share them.
+#[derive(Default)]
+struct Texts(BTreeSet<Arc<str>>);
+
+impl Texts {
+    /// Replaces a text by another one; returns whether it is not the same.
+    fn replace(&mut self, text: &mut Arc<str>, by: &Arc<str>) -> bool {
+        if *text == *by {
+            return false;
+        }
+        *text = match self.0.get(by) {
+            Some(known) => Arc::clone(known),
+            None => {
+                self.0.insert(Arc::clone(by));
+                Arc::clone(by)
+            }
+        };
+        true
+    }
+}
+
 impl Job {
     /// Takes stage, tags and `allow_failure` from the newest attempt. Returns whether they changed.
-    fn describe(&mut self, observed: &[(&JobObservation, Attempt)]) -> bool {
+    fn describe(&mut self, observed: &[(&JobObservation, Attempt)], texts: &mut Texts) -> bool {
         let mut changed = false;
         for (seen, attempt) in observed {
             let first = earliest(self.history.first_seen, seen.created_at.or(attempt.at));
             changed |= std::mem::replace(&mut self.history.first_seen, first) != first;
             if seen.id > self.newest_attempt {
-                changed |= self.stage != seen.stage
-                    || self.tags != seen.tags
-                    || self.allow_failure != seen.allow_failure;
+                changed |= texts.replace(&mut self.stage, &seen.stage)
+                    | texts.replace(&mut self.tags, &seen.tags)
+                    | (self.allow_failure != seen.allow_failure);
                 self.newest_attempt = seen.id;
-                self.stage = seen.stage.clone();
-                self.tags = seen.tags.clone();
                 self.allow_failure = seen.allow_failure;
             }
         }

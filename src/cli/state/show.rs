@@ -107,7 +107,8 @@ pub(super) async fn run(args: &ShowArgs, console: &mut Console<'_>) -> anyhow::R
 impl Found {
     fn view(&self, with_pipelines: bool) -> TimelineView<'_> {
         let timeline = &self.saved.timeline;
-        let pipelines = || FiguresView::of(&self.pipelines, timeline.project_url.as_deref());
+        let pipelines =
+            || FiguresView::of_pipelines(&self.pipelines, timeline.project_url.as_deref());
         TimelineView {
             project: &timeline.project,
             project_id: timeline.key.project_id,

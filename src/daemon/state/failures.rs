@@ -3,6 +3,7 @@
 use ci_history::{Outcome, TimelineKey, Timestamp};
 
 use super::shell::State;
+use super::transitions::Rank;
 use crate::config::ActionKind;
 use crate::http::JobEntry;
 use crate::remediation::{Action, ActionResult, FailedJob, Failures, JobName, Recent};
@@ -19,7 +20,7 @@ impl Failures for State {
             let failing = timeline.jobs.ranks().iter().filter(|rank| {
                 rank.facts.consecutive_failures() > 0
                     && rank.gone_since.is_none()
-                    && rank.last_execution.is_some_and(|at| at >= since)
+                    && rank.facts.last_execution().is_some_and(|at| at >= since)
             });
             let jobs = failing.filter_map(|rank| self.entry(&timeline.key, &rank.name));
             failed.extend(jobs.filter_map(|entry| self.failed(timeline.key.project_id, entry)));
@@ -42,7 +43,8 @@ impl Failures for State {
         let ranks = timelines
             .iter()
             .flat_map(|timeline| timeline.jobs.ranks().iter());
-        for rank in ranks.filter(|rank| rank.last_execution.is_some_and(|at| at >= since)) {
+        let is_recent = |rank: &&Rank| rank.facts.last_execution().is_some_and(|at| at >= since);
+        for rank in ranks.filter(is_recent) {
             recent.add(rank.facts.consecutive_failures() > 0);
         }
         recent

@@ -88,7 +88,6 @@ mod tests {
             facts: JobFacts::default(),
             absent_pipelines: 0,
             gone_since: None,
-            last_execution: None,
         };
         names.iter().map(rank).collect()
     }

@@ -174,13 +174,13 @@ impl State {
             self.telemetry().logs_waiting(self.log_queue.len());
         }
         let file = self.owners_cache.of(rows.project_id);
-        let owners = &self.policy.owners;
+        let owners = (self.policy.owners).of_project(&rows.project, file.as_deref());
         let shown = rows
             .jobs
             .iter()
             .filter(|row| row.figures.is_worth_showing());
         let teams = shown.map(|row| {
-            let team = owners.team(&rows.project, &row.name, file.as_deref());
+            let team = owners.team(&row.name);
             (row.name.clone(), team.cloned())
         });
         let teams: Teams = teams.collect();

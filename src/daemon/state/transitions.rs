@@ -14,7 +14,6 @@ pub(super) struct Rank {
     pub(super) facts: JobFacts,
     pub(super) absent_pipelines: u64,
     pub(super) gone_since: Option<Timestamp>,
-    pub(super) last_execution: Option<Timestamp>,
 }
 
 /// How the pipelines of a timeline were when it was rendered last.
@@ -33,7 +32,6 @@ impl Rank {
             facts: JobFacts::of(row),
             absent_pipelines: row.figures.absent_pipelines,
             gone_since: row.figures.gone_since,
-            last_execution: row.figures.last_execution,
         }
     }
 }
@@ -86,14 +84,15 @@ enum Kind {
 
 impl Transition {
     /// The transitions since the last rendering. `before` is sorted by name.
-    pub(super) fn between(before: &[Rank], jobs: &[JobRow]) -> Vec<Self> {
-        let transitions = jobs.iter().filter_map(|row| {
+    pub(super) fn between(before: &[Rank], rows: &TimelineRows) -> Vec<Self> {
+        let project_url = rows.project_url.as_deref();
+        let transitions = rows.jobs.iter().filter_map(|row| {
             let known = before.binary_search_by(|rank| rank.name.cmp(&row.name));
             let former = known.map_or(0, |at| before[at].facts.consecutive_failures());
             match (former, row.figures.consecutive_failures) {
                 (0, 0) => None,
                 (0, streak) => Some(Self::began(row, streak)),
-                (streak, 0) => Some(Self::ended(row, streak)),
+                (streak, 0) => Some(Self::ended(row, streak, project_url)),
                 _ => None,
             }
         });
@@ -111,7 +110,7 @@ impl Transition {
         }
     }
 
-    fn ended(row: &JobRow, streak: u64) -> Self {
+    fn ended(row: &JobRow, streak: u64, project_url: Option<&str>) -> Self {
         let last = row.figures.window.last();
         let passed = last.is_some_and(|last| last.outcome == Outcome::Passed);
         Self {
@@ -123,7 +122,7 @@ impl Transition {
             },
             streak,
             commit: last.and_then(|last| last.commit.clone()),
-            link: last.and_then(|last| last.web_url.clone()),
+            link: last.and_then(|last| last.web_url(project_url).map(Box::from)),
         }
     }
 

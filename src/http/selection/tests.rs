@@ -1,5 +1,6 @@
 //! What is selected, and in which order.
 
+use super::super::job_state::StreakFacts;
 use super::super::sorting::Column as _;
 use super::*;
 use crate::http::FoldedNames;
@@ -279,7 +280,11 @@ fn every_column_sorts_both_ways_and_leaves_nothing_out() {
 #[test]
 fn jobs_are_selected_by_team_and_by_class() {
     let mut slow = job("slow", 1, 0.5);
-    slow.facts.failure_class = Some(FailureClass::Timeout);
+    slow.facts.streak = Some(Box::new(StreakFacts {
+        since: None,
+        failure_class: FailureClass::Timeout,
+        failure_reason: None,
+    }));
     let mut theirs = job("theirs", 1, 0.5);
     theirs.team = Some("web");
     let all = [jobs([slow]), jobs([theirs])];

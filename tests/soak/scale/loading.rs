@@ -1,4 +1,4 @@
-//! From exec to the first probe and to a complete scrape, against reading and scanning the same files.
+//! From exec to the first probe and to a complete scrape with gzip, against reading and scanning the same files.
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::scene::{Exporter, Scene, exporters, shown_jobs};
 use flate2::bufread::GzDecoder;
+use http::header::ACCEPT_ENCODING;
 use serde::de::IgnoredAny;
+use testkit::client;
 use testkit::figures::{figure_of, median};
 
 /// Starts of each exporter.
@@ -109,9 +111,14 @@ async fn start(scene: &Scene, exporter: &Exporter) -> Start {
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         }
-        let (_, page) = daemon.get("/metrics").await;
+        // As Prometheus asks.
+        let request = client().get(format!("http://{}/metrics", daemon.address()));
+        let answer = request.header(ACCEPT_ENCODING, "gzip").send().await;
+        let page = answer.unwrap().bytes().await.unwrap();
         let complete = begun.elapsed();
-        if shown_jobs(&page) == scene.jobs {
+        let mut text = String::new();
+        GzDecoder::new(&*page).read_to_string(&mut text).unwrap();
+        if shown_jobs(&text) == scene.jobs {
             daemon.kill().await;
             return Start { probed, complete };
         }

@@ -187,7 +187,8 @@ impl TimelinePast {
         if changes.pipelines {
             self.pipelines.set(step, samples_of_pipelines(&rows), None);
         }
-        let team = |project: &str, job: &str| owners.team(project, job, None).cloned();
+        let owners = owners.of_project(&rows.project, None);
+        let team = |_: &str, job: &str| owners.team(job).cloned();
         for (row, samples) in samples_of_jobs(&rows, &team) {
             let gone = row.figures.gone_since;
             let gone = gone.and_then(|at| Timestamp::from_unix(at.unix().saturating_add(GONE_FOR)));

@@ -31,7 +31,7 @@ impl TimelineEntry {
         let transitions = match state {
             // What was saved was logged before.
             RenderState::Restored => Vec::new(),
-            _ => Transition::between(self.jobs.ranks(), &rows.jobs),
+            _ => Transition::between(self.jobs.ranks(), &rows),
         };
         self.note_ranks(&rows, &pieces);
         self.pipelines = PipelineRank::of(&rows.pipelines);
