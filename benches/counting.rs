@@ -13,6 +13,7 @@ use ci_history::{
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use job_failure_exporter::store::{Saved, decode, encode};
+use testkit::environment::setting;
 use testkit::figures::{figure, in_turn, ratio};
 
 /// Jobs of one pipeline.
@@ -98,10 +99,7 @@ fn counting(c: &mut Criterion) {
     });
     group.finish();
 
-    let jobs: usize = std::env::var("BENCH_JOBS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(20_000);
+    let jobs = setting("BENCH_JOBS", 20_000);
     let count = (jobs / JOBS_A_TIMELINE).max(1);
     let before = resident_bytes();
     let timelines: Vec<_> = (0..count)

@@ -27,6 +27,7 @@ struct Job {
     name: String,
     stage: String,
     tag: bool,
+    #[serde(default)]
     tag_list: Vec<String>,
     status: String,
     allow_failure: bool,

@@ -20,6 +20,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use http_body::Body as _;
 use job_failure_exporter::metrics::{Build, Exposition, Page, Telemetry};
 use prometheus::{GaugeVec, Opts, Registry, TextEncoder};
+use testkit::environment::setting;
 use testkit::figures::{figure, in_turn, ratio};
 
 /// Jobs of one timeline.
@@ -122,7 +123,7 @@ fn socket() -> TcpStream {
 }
 
 fn scrapes(criterion: &mut Criterion) {
-    let jobs = std::env::var("BENCH_JOBS").map_or(20_000, |jobs| jobs.parse().unwrap());
+    let jobs = setting("BENCH_JOBS", 20_000);
     let exposition = exposition(jobs);
     let mut stream = socket();
     let mut group = criterion.benchmark_group(format!("scrape of {jobs} jobs"));

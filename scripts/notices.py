@@ -53,7 +53,9 @@ def licence(crate):
 
 
 def texts(crate):
-    files = sorted(Path(crate["manifest_path"]).parent.iterdir())
+    folder = Path(crate["manifest_path"]).parent
+    # Libraries in C that a crate brings along have their own folder, such as `jemalloc`.
+    files = sorted([*folder.iterdir(), *folder.glob("*/*")])
     files = [file for file in files if file.is_file() and LICENCE_FILE.match(file.name)]
     return [file.read_text(errors="replace").replace("\r\n", "\n").strip() for file in files]
 

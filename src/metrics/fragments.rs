@@ -336,7 +336,9 @@ mod tests {
         let deflaters = Deflaters::default();
         let part = |texts: [&str; 3]| {
             deflaters.with(false, |deflater| {
-                texts.iter().for_each(|text| deflater.push(text));
+                for text in texts {
+                    deflater.push(text);
+                }
                 deflater.finish(texts.len() as u64)
             })
         };

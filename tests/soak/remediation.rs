@@ -19,6 +19,7 @@ use http::Method;
 use tokio::time::{Instant, sleep};
 
 use testkit::daemon::{Daemon, Place};
+use testkit::environment::variable;
 use testkit::fault_proxy::{Proxy, Trouble};
 use testkit::s3_servers::TestBucket;
 
@@ -287,7 +288,6 @@ impl Soak {
 
 /// Runs for `REMEDIATION_FOR`. Fails if a failure was acted on twice, or a job has not become what was wanted.
 pub(crate) async fn run() -> ExitCode {
-    let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
     let time = variable("REMEDIATION_FOR").unwrap_or_else(|| "60s".to_owned());
     let time = duration::parse(&time).expect("REMEDIATION_FOR is a duration such as 60s");
     let seed = variable("REMEDIATION_SEED");

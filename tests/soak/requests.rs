@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use job_failure_exporter::config::Api;
 use testkit::economy;
+use testkit::environment::variable;
 use testkit::figures::figure;
 use testkit::first_start::first_start;
 use testkit::usual_hour::{Way, usual_hour};
@@ -89,9 +90,9 @@ impl Row {
 }
 
 pub(crate) async fn run() -> ExitCode {
-    let sizes = std::env::var("REQUESTS_PROJECTS").unwrap_or_else(|_| PROJECTS.to_owned());
+    let sizes = variable("REQUESTS_PROJECTS").unwrap_or_else(|| PROJECTS.to_owned());
     let sizes: Vec<usize> = sizes.split(',').map(|size| size.parse().unwrap()).collect();
-    let only = std::env::var("REQUESTS_ONLY").unwrap_or_default();
+    let only = variable("REQUESTS_ONLY").unwrap_or_default();
     println!("| scenario | projects | by | requests | a project | seconds | budget |");
     println!("| --- | ---: | --- | ---: | ---: | ---: | --- |");
     let mut all_kept = true;

@@ -4,10 +4,11 @@
 
 use std::process::ExitCode;
 
+use testkit::environment::setting;
 use testkit::year::{assert_bounded, max, play};
 
 pub(crate) async fn run() -> ExitCode {
-    let projects = std::env::var("BENCH_PROJECTS").map_or(2, |text| text.parse().unwrap());
+    let projects = setting("BENCH_PROJECTS", 2);
     let sizes = play(projects, 1).await;
     println!("  day  timelines    jobs   series  documents  memory");
     for it in sizes.iter().filter(|it| it.day % 30 == 0 || it.day == 365) {

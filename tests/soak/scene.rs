@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use gitlab_simulator::Handle;
 use testkit::client;
 use testkit::daemon::{Place, program};
+use testkit::environment::{setting, variable};
 use testkit::large_company::{Size, configuration, large_company};
 
 /// Jobs of each project, and its pipelines.
@@ -27,7 +28,7 @@ pub(crate) struct Exporter {
 
 /// Another exporter if there is one, then this one.
 pub(crate) fn exporters() -> Vec<Exporter> {
-    let before = std::env::var_os("SCALE_BEFORE").map(|path| Exporter {
+    let before = variable("SCALE_BEFORE").map(|path| Exporter {
         name: "before",
         program: path.into(),
         is_ours: false,
@@ -51,7 +52,7 @@ pub(crate) struct Scene {
 impl Scene {
     /// `SCALE_JOBS=20000` sets the number of jobs.
     pub(crate) async fn build() -> Self {
-        let jobs: usize = std::env::var("SCALE_JOBS").map_or(200_000, |jobs| jobs.parse().unwrap());
+        let jobs = setting("SCALE_JOBS", 200_000_usize);
         let size = Size {
             projects: jobs.div_ceil(JOBS),
             jobs: JOBS,

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use gitlab_simulator::{Handle, JobPlan, PipelinePlan};
 use rustix::process::Signal;
 use testkit::daemon::{Daemon, Place, document_paths};
+use testkit::environment::setting;
 use testkit::figures::figure;
 use testkit::large_company::{Size, configuration, large_company, path};
 use testkit::s3_servers::{KEY, Rclone, SECRET};
@@ -34,7 +35,7 @@ struct Shards {
 type Streaks = BTreeMap<(String, String), (u64, usize)>;
 
 pub(crate) async fn run() -> ExitCode {
-    let projects = std::env::var("SHARDS_PROJECTS").map_or(20_000, |text| text.parse().unwrap());
+    let projects = setting("SHARDS_PROJECTS", 20_000);
     let size = Size {
         projects,
         jobs: JOBS,

@@ -265,13 +265,12 @@ impl Texts {
         if *text == *by {
             return false;
         }
-        *text = match self.0.get(by) {
-            Some(known) => Arc::clone(known),
-            None => {
-                self.0.insert(Arc::clone(by));
-                Arc::clone(by)
-            }
-        };
+        if let Some(known) = self.0.get(by) {
+            *text = Arc::clone(known);
+        } else {
+            self.0.insert(Arc::clone(by));
+            *text = Arc::clone(by);
+        }
         true
     }
 }
@@ -284,9 +283,9 @@ impl Job {
             let first = earliest(self.history.first_seen, seen.created_at.or(attempt.at));
             changed |= std::mem::replace(&mut self.history.first_seen, first) != first;
             if seen.id > self.newest_attempt {
-                changed |= texts.replace(&mut self.stage, &seen.stage)
-                    | texts.replace(&mut self.tags, &seen.tags)
-                    | (self.allow_failure != seen.allow_failure);
+                changed |= texts.replace(&mut self.stage, &seen.stage);
+                changed |= texts.replace(&mut self.tags, &seen.tags);
+                changed |= self.allow_failure != seen.allow_failure;
                 self.newest_attempt = seen.id;
                 self.allow_failure = seen.allow_failure;
             }

@@ -32,6 +32,7 @@ use std::time::Duration;
 pub mod company;
 pub mod daemon;
 pub mod economy;
+pub mod environment;
 pub mod fault_proxy;
 pub mod figures;
 pub mod first_start;

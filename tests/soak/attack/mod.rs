@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use ci_history::duration;
 use gitlab_simulator::Handle;
 use testkit::daemon::Daemon;
+use testkit::environment::variable;
 use testkit::figures::{figure_of, median};
 use tokio::io::AsyncReadExt as _;
 use tokio::task::JoinSet;
@@ -70,8 +71,8 @@ pub(crate) async fn run() -> ExitCode {
 
 /// Whether the exporter stands all attacks, one after the other.
 async fn attacks(gitlab: &Handle, daemon: &Daemon, exporter: &Exporter) -> bool {
-    let lasting = std::env::var("ATTACK_FOR").map_or_else(
-        |_| Duration::from_secs(10),
+    let lasting = variable("ATTACK_FOR").map_or_else(
+        || Duration::from_secs(10),
         |text| duration::parse(&text).unwrap(),
     );
     let mut kept = searches(daemon.address(), exporter).await;

@@ -27,6 +27,7 @@ use rustix::process::{Resource, Signal, getrlimit};
 use tokio::time::{Instant, sleep};
 
 use testkit::daemon::Place;
+use testkit::environment::variable;
 use testkit::fault_proxy::{Proxy, Trouble};
 use testkit::s3_servers::TestBucket;
 
@@ -267,7 +268,6 @@ impl Chaos {
 
 /// Runs for `CHAOS_FOR`. Fails if an execution was lost, counted twice, or forged.
 pub(crate) async fn run() -> ExitCode {
-    let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
     let time = variable("CHAOS_FOR").unwrap_or_else(|| "120s".to_owned());
     let time = duration::parse(&time).expect("CHAOS_FOR is a duration such as 120s");
     let seed = variable("CHAOS_SEED").map(|seed| seed.parse().expect("CHAOS_SEED is a number"));

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use ci_history::duration;
 use testkit::company::{self, Exporter, Scene};
+use testkit::environment::variable;
 use tokio::time::Instant;
 
 use self::evaluation::{Cost, Rules, measure, settle};
@@ -45,10 +46,6 @@ struct Options {
     time: Duration,
     with_mass_failure: bool,
     with_dashboards: bool,
-}
-
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|text| !text.is_empty())
 }
 
 /// The shipped ones, or those of `BENCH_RULES` and `BENCH_DASHBOARDS`.
