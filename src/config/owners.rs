@@ -69,8 +69,14 @@ keys! {
 pub struct ProjectOwners<'a> {
     /// Those for the project, the last one first.
     rules: Vec<&'a OwnerRule>,
+    files: OwnersFiles<'a>,
+}
+
+/// What decides where no rule does.
+#[derive(Clone, Copy)]
+struct OwnersFiles<'a> {
     of_repository: Option<&'a OwnersFile>,
-    file: &'a OwnersFile,
+    of_configuration: &'a OwnersFile,
 }
 
 impl Owners {
@@ -81,14 +87,10 @@ impl Owners {
         project: &str,
         of_repository: Option<&'a OwnersFile>,
     ) -> ProjectOwners<'a> {
-        let is_for_project = |rule: &&OwnerRule| {
-            let projects = rule.projects.as_ref();
-            projects.is_none_or(|glob| glob.is_match(project))
-        };
+        let last_first = self.rules.iter().rev();
         ProjectOwners {
-            rules: self.rules.iter().rev().filter(is_for_project).collect(),
-            of_repository,
-            file: &self.file,
+            rules: last_first.filter(|rule| rule.is_for(project)).collect(),
+            files: self.files(of_repository),
         }
     }
 
@@ -99,7 +101,19 @@ impl Owners {
         job: &str,
         of_repository: Option<&'a OwnersFile>,
     ) -> Option<&'a Arc<str>> {
-        self.of_project(project, of_repository).team(job)
+        let mut last_first = self.rules.iter().rev();
+        let rule = last_first.find(|rule| rule.jobs.is_match(job) && rule.is_for(project));
+        rule.map_or_else(
+            || self.files(of_repository).team(job),
+            |rule| Some(&rule.team),
+        )
+    }
+
+    fn files<'a>(&'a self, of_repository: Option<&'a OwnersFile>) -> OwnersFiles<'a> {
+        OwnersFiles {
+            of_repository,
+            of_configuration: &self.file,
+        }
     }
 
     /// How many rules and patterns of `owners.file` there are.
@@ -126,11 +140,14 @@ impl<'a> ProjectOwners<'a> {
     /// The team of a job.
     pub fn team(&self, job: &str) -> Option<&'a Arc<str>> {
         let rule = self.rules.iter().find(|rule| rule.jobs.is_match(job));
-        if let Some(rule) = rule {
-            return Some(&rule.team);
-        }
+        rule.map_or_else(|| self.files.team(job), |rule| Some(&rule.team))
+    }
+}
+
+impl<'a> OwnersFiles<'a> {
+    fn team(self, job: &str) -> Option<&'a Arc<str>> {
         let in_repository = self.of_repository.and_then(|file| file.team(job));
-        match in_repository.or_else(|| self.file.team(job))? {
+        match in_repository.or_else(|| self.of_configuration.team(job))? {
             Owner::Team(team) => Some(team),
             Owner::Nobody => None,
         }
@@ -162,6 +179,11 @@ impl OwnerRule {
             projects: projects.map(|glob| glob.compile_matcher()),
             team: team?,
         })
+    }
+
+    fn is_for(&self, project: &str) -> bool {
+        let projects = self.projects.as_ref();
+        projects.is_none_or(|glob| glob.is_match(project))
     }
 }
 

@@ -82,7 +82,7 @@ pub struct JobFacts {
     pub(super) is_gone: bool,
 }
 
-/// The same of a failing job.
+/// Facts of the streak of a failing job.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct StreakFacts {
     pub(super) since: Option<Timestamp>,

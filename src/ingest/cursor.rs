@@ -54,7 +54,7 @@ pub(super) struct PollCursor {
     /// Pipelines whose jobs may move without the pipeline moving.
     open: OpenPipelines,
     pending: PendingReads,
-    /// Pipelines to be read once the newest ones of every project were.
+    /// Pipelines to be read once the newest ones of every project were. Boxed as the open ones.
     past: BTreeMap<u64, Box<PipelineObservation>>,
     /// Sights of the pipelines of the first look, which are to be read again with the past.
     looked_at: HashMap<u64, Sight>,

@@ -8,7 +8,7 @@ use super::recheck::{Readings, Reason, is_unexplained};
 use super::sight::{Doubt, ReadJobs, last_movement, may_move_on, sight_of};
 use ci_history::{PipelineObservation, Status, Timestamp};
 
-/// The open pipelines of a project, by id. Boxed, because an empty map keeps room for eleven.
+/// The open pipelines of a project, by id. Boxed: a map that was emptied keeps a node with room for eleven.
 #[derive(Debug, Default)]
 pub(super) struct OpenPipelines(BTreeMap<u64, Box<OpenPipeline>>);
 

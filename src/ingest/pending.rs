@@ -10,7 +10,7 @@ use ci_history::{PipelineObservation, Timestamp};
 pub(super) const TRIES: u32 = 8;
 const TRIED_FOR: i64 = 6 * 60 * 60;
 
-/// The pipelines of a project whose jobs are still to be read, by id. Boxed, because an empty map keeps room for eleven.
+/// The pipelines of a project whose jobs are still to be read, by id. Boxed as the open ones.
 #[derive(Debug, Default)]
 pub(super) struct PendingReads(BTreeMap<u64, Box<PendingRead>>);
 

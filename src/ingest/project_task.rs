@@ -128,7 +128,7 @@ impl<'a> ProjectTask<'a> {
         self.look = Some(look);
     }
 
-    /// Polls the project until `stop`. What it does is boxed, because thousands of tasks do nothing but wait.
+    /// Polls the project until `stop`. The futures of its work are boxed, so that a task that waits, as most do, is small.
     pub(super) async fn run(mut self, stop: CancellationToken, mut untried: Option<Untried>) {
         let looking = async {
             if Box::pin(self.look()).await {

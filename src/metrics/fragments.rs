@@ -109,7 +109,7 @@ impl Deflaters {
 }
 
 /// Names repeat line after line: the quickest level takes a third of the time of the next one, for a fifth more bytes. From
-/// that one on, each text would get Huffman codes of its own, which cost more than the text itself.
+/// level 2 on, each text gets Huffman codes of its own, which take longer to make than a short text to compress.
 const LEVEL: Compression = Compression::new(1);
 
 fn deflate(compress: &mut Compress, text: &[u8], out: &mut Vec<u8>) {
@@ -199,6 +199,11 @@ impl Fragments {
             is_plain: false,
         };
         (whole, shared)
+    }
+
+    /// Whether no other pieces share its memory.
+    pub(super) fn has_memory_of_its_own(&self) -> bool {
+        self.deflated.len() == self.size()
     }
 
     /// Bytes of all pieces.

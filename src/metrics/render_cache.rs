@@ -20,6 +20,8 @@ struct Content {
     sort_keys: HashMap<TimelineKey, SortKey>,
     /// Pieces that are not compressed, each with its number in its timeline.
     plain: BTreeSet<(SortKey, usize)>,
+    /// Changes so far, of all shards: one that is removed and made again never has the version that it had.
+    changes: u64,
 }
 
 /// Pieces at most that are not compressed. One takes up to some 20 KB.
@@ -32,14 +34,15 @@ pub(super) struct Plain {
 }
 
 /// A scrape reads every piece of text: from thousands of timelines it would wait for memory most
-/// of the time. So some timelines share one run of text for each family, and keep no other copy of it.
+/// of the time. So some timelines share one run of text for each family. Their visible and compressed pieces keep no other copy
+/// of it.
 #[derive(Default)]
 struct Shard {
     /// Each with its pieces.
     timelines: BTreeMap<SortKey, Box<[Arc<Rendered>]>>,
     /// Of all timelines; none after a change.
     joined: Option<Arc<Rendered>>,
-    /// Counts the changes.
+    /// Number of its last change.
     version: u64,
 }
 
@@ -79,9 +82,12 @@ impl RenderCache {
         if let Some(former) = former.filter(|former| *former != sort_key) {
             content.take(&former);
         }
-        let shard = content.shards.entry(sort_key.shard()).or_default();
+        let Content {
+            shards, changes, ..
+        } = &mut *content;
+        let shard = shards.entry(sort_key.shard()).or_default();
         shard.timelines.insert(sort_key, pieces);
-        shard.changed();
+        shard.changed(changes);
     }
 
     /// Replaces pieces of a timeline, which is there.
@@ -96,7 +102,10 @@ impl RenderCache {
             let places = pieces.iter().map(|(number, _)| (sort_key.clone(), *number));
             content.plain.extend(places);
         }
-        let Some(shard) = content.shards.get_mut(&sort_key.shard()) else {
+        let Content {
+            shards, changes, ..
+        } = &mut *content;
+        let Some(shard) = shards.get_mut(&sort_key.shard()) else {
             return;
         };
         let mut known = shard.timelines.get_mut(sort_key);
@@ -105,7 +114,7 @@ impl RenderCache {
                 *place = piece;
             }
         }
-        shard.changed();
+        shard.changed(changes);
     }
 
     /// Whether more pieces may be shown without being compressed.
@@ -132,13 +141,16 @@ impl RenderCache {
         let is_same = |piece: &Arc<Rendered>| Arc::ptr_eq(piece, &plain.rendered);
         if content.piece(&plain.place).is_some_and(is_same) {
             let (sort_key, number) = &plain.place;
-            let Some(shard) = content.shards.get_mut(&sort_key.shard()) else {
+            let Content {
+                shards, changes, ..
+            } = &mut *content;
+            let Some(shard) = shards.get_mut(&sort_key.shard()) else {
                 return;
             };
             let known = shard.timelines.get_mut(sort_key);
             if let Some(place) = known.and_then(|known| known.get_mut(*number)) {
                 *place = Arc::new(compressed);
-                shard.changed();
+                shard.changed(changes);
             }
         }
     }
@@ -177,8 +189,10 @@ impl RenderCache {
         });
         let all = all.collect();
         if !fresh.is_empty() {
-            self.write().keep(fresh);
+            self.write().keep(&mut fresh);
         }
+        // With the lock released: many pieces take their time to be freed.
+        drop(fresh);
         all
     }
 
@@ -205,25 +219,19 @@ impl Content {
             return;
         };
         shard.timelines.remove(sort_key);
-        shard.changed();
+        shard.changed(&mut self.changes);
         if shard.timelines.is_empty() {
             self.shards.remove(&at);
         }
     }
 
-    /// Keeps the joined text of shards that did not change meanwhile.
-    fn keep(&mut self, fresh: Vec<Fresh>) {
-        for Fresh {
-            at,
-            version,
-            joined,
-            shared,
-        } in fresh
-        {
-            let shard = self.shards.get_mut(&at);
-            if let Some(shard) = shard.filter(|shard| shard.version == version) {
-                shard.joined = Some(joined);
-                shard.share(shared);
+    /// Keeps the joined text of shards that did not change meanwhile. Leaves what it replaces in its place.
+    fn keep(&mut self, fresh: &mut [Fresh]) {
+        for text in fresh {
+            let shard = self.shards.get_mut(&text.at);
+            if let Some(shard) = shard.filter(|shard| shard.version == text.version) {
+                shard.joined = Some(Arc::clone(&text.joined));
+                shard.share(&mut text.shared);
             }
         }
     }
@@ -235,7 +243,7 @@ struct Fresh {
     version: u64,
     joined: Arc<Rendered>,
     /// Its pieces, in their order.
-    shared: Vec<Rendered>,
+    shared: Vec<Arc<Rendered>>,
 }
 
 enum Text {
@@ -244,9 +252,10 @@ enum Text {
 }
 
 impl Shard {
-    fn changed(&mut self) {
+    fn changed(&mut self, changes: &mut u64) {
+        *changes += 1;
+        self.version = *changes;
         self.joined = None;
-        self.version += 1;
     }
 
     fn text(&self) -> Text {
@@ -266,16 +275,16 @@ impl Shard {
             .collect()
     }
 
-    /// Replaces the visible pieces by those that share the memory of the joined text.
-    fn share(&mut self, shared: Vec<Rendered>) {
+    /// Exchanges the visible pieces for those that share the memory of the joined text.
+    fn share(&mut self, shared: &mut [Arc<Rendered>]) {
         let mut last: Option<&SortKey> = None;
         let timelines = self.timelines.iter_mut();
         let visible = timelines.filter(|(sort_key, _)| !is_hidden(sort_key, &mut last));
         let pieces = visible.flat_map(|(_, pieces)| pieces.iter_mut());
         for (piece, shared) in pieces.zip(shared) {
-            // One that is not compressed is found again when it is.
+            // Plain pieces stay: `replace` finds them by their address.
             if !piece.fragments.is_plain {
-                *piece = Arc::new(shared);
+                std::mem::swap(piece, shared);
             }
         }
     }
@@ -301,8 +310,10 @@ fn is_hidden<'a>(sort_key: &'a SortKey, last: &mut Option<&'a SortKey>) -> bool 
 }
 
 /// The joined text, and its parts that share its memory.
-fn join(parts: &[Arc<Rendered>]) -> (Rendered, Vec<Rendered>) {
-    if let [one] = parts {
+fn join(parts: &[Arc<Rendered>]) -> (Rendered, Vec<Arc<Rendered>>) {
+    if let [one] = parts
+        && one.fragments.has_memory_of_its_own()
+    {
         return (Rendered::clone(one), Vec::new());
     }
     let fragments: Vec<_> = parts.iter().map(|part| &*part.fragments).collect();
@@ -312,12 +323,98 @@ fn join(parts: &[Arc<Rendered>]) -> (Rendered, Vec<Rendered>) {
         timelines: parts.iter().map(|part| part.timelines).sum(),
         jobs: parts.iter().map(|part| part.jobs).sum(),
     };
-    let shared = shared
-        .into_iter()
-        .zip(parts)
-        .map(|(fragments, part)| Rendered {
+    let shared = shared.into_iter().zip(parts).map(|(fragments, part)| {
+        Arc::new(Rendered {
             fragments: Arc::new(fragments),
             ..**part
-        });
+        })
+    });
     (joined, shared.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fragments::Deflaters;
+    use super::*;
+
+    fn sort_key(project: &str) -> SortKey {
+        SortKey {
+            project: project.into(),
+            ref_name: "main".into(),
+            track: None,
+            newest_first: Reverse(1),
+        }
+    }
+
+    fn rendered(text: &str, is_plain: bool) -> Arc<Rendered> {
+        let fragments = Deflaters::default().with(is_plain, |deflater| {
+            deflater.push(text);
+            deflater.finish(1)
+        });
+        Arc::new(Rendered {
+            fragments: Arc::new(fragments),
+            timelines: 1,
+            jobs: 1,
+        })
+    }
+
+    /// Two timelines that share a shard.
+    fn neighbours() -> [SortKey; 2] {
+        let first = sort_key("project 0");
+        let mut others = (1..).map(|number| sort_key(&format!("project {number}")));
+        let second = others.find(|other| other.shard() == first.shard());
+        [first, second.unwrap()]
+    }
+
+    fn key(id: u64) -> TimelineKey {
+        TimelineKey::new(id, "main")
+    }
+
+    fn has_memory_of_its_own(cache: &RenderCache, sort_key: &SortKey) -> bool {
+        let content = cache.read();
+        let piece = content.piece(&(sort_key.clone(), 0)).unwrap();
+        piece.fragments.has_memory_of_its_own()
+    }
+
+    #[test]
+    fn joined_pieces_share_memory_until_one_is_left() {
+        let cache = RenderCache::default();
+        let [first, second] = neighbours();
+        cache.put(key(1), first.clone(), [rendered("a", false)].into());
+        cache.put(key(2), second, [rendered("b", false)].into());
+        assert!(has_memory_of_its_own(&cache, &first));
+        cache.joined();
+        assert!(!has_memory_of_its_own(&cache, &first));
+        cache.take(&key(2));
+        cache.joined();
+        assert!(has_memory_of_its_own(&cache, &first));
+    }
+
+    #[test]
+    fn a_plain_piece_is_compressed_although_it_was_joined_before() {
+        let cache = RenderCache::default();
+        let [first, second] = neighbours();
+        cache.put(key(1), first.clone(), [rendered("a", false)].into());
+        cache.put(key(2), second, [rendered("b", false)].into());
+        cache.put_some(&first, vec![(0, rendered("c", true))], true);
+        cache.joined();
+        let plain = cache.take_plain();
+        assert_eq!(plain.len(), 1);
+        cache.joined();
+        cache.replace(&plain[0], Rendered::clone(&rendered("c", false)));
+        let content = cache.read();
+        assert!(!content.piece(&(first, 0)).unwrap().fragments.is_plain);
+    }
+
+    #[test]
+    fn a_shard_that_is_made_again_has_another_version() {
+        let cache = RenderCache::default();
+        let [first, _] = neighbours();
+        let version = || cache.read().shards[&first.shard()].version;
+        cache.put(key(1), first.clone(), [rendered("a", false)].into());
+        let former = version();
+        cache.take(&key(1));
+        cache.put(key(1), first.clone(), [rendered("b", false)].into());
+        assert_ne!(version(), former);
+    }
 }

@@ -245,7 +245,7 @@ impl<'a> EntryDocument<'a> {
         Self {
             id: execution.deciding(rules).map(|attempt| attempt.id),
             failing,
-            commit: Text::some(Some(&execution.commit)),
+            commit: Some(Text::from(&*execution.commit)),
             pipeline_id: Some(execution.pipeline_id),
             finished: execution.finished,
             withdrawn: execution.withdrawn,

@@ -18,7 +18,7 @@ impl<'a> Text<'a> {
         self.0.is_empty()
     }
 
-    /// The texts of a document that is written.
+    /// A text to be written, if there is one.
     pub(super) fn some(text: Option<&'a Arc<str>>) -> Option<Self> {
         text.map(|text| Self::from(&**text))
     }
@@ -46,6 +46,8 @@ impl From<Text<'_>> for Box<str> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
@@ -58,5 +60,13 @@ mod tests {
         let borrowed: Vec<_> = read.iter().map(is_borrowed).collect();
         assert_eq!(borrowed, [Some(true), Some(false), None]);
         assert_eq!(read[1].as_deref(), Some("a\nb"));
+    }
+
+    #[test]
+    fn keys_are_equal_however_they_are_escaped_and_the_last_one_wins() {
+        let text = r#"{"a": 1, "\u0061": 2, "\"b": 3}"#;
+        let read: BTreeMap<Text<'_>, u8> = serde_json::from_str(text).unwrap();
+        let read: Vec<_> = read.iter().map(|(key, value)| (&**key, *value)).collect();
+        assert_eq!(read, [("\"b", 3), ("a", 2)]);
     }
 }

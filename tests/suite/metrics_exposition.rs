@@ -369,7 +369,7 @@ proptest! {
     #[test]
     fn a_page_shows_what_is_there_now_whatever_was_published_removed_and_scraped_before(
         steps in prop::collection::vec(
-            (0_u64..6, ".{0,40}", 0_usize..12, any::<bool>(), any::<bool>()), 0..24)
+            (0_u64..6, ".{0,40}", 0_usize..60, any::<bool>(), any::<bool>()), 0..24)
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let exposition = exposition();

@@ -147,7 +147,7 @@ pub struct WindowEntry {
     pub pipeline_id: Option<u64>,
     /// Commit of the pipeline.
     pub commit: Option<Arc<str>>,
-    /// Page of the attempt in GitLab, unless it is `<page of the project>/-/jobs/<id>`.
+    /// Page of the attempt in GitLab, unless it follows from the project's page as `<page>/-/jobs/<id>`.
     pub own_url: Option<Box<str>>,
     /// End of the attempt.
     pub finished_at: Option<Timestamp>,
@@ -156,10 +156,15 @@ pub struct WindowEntry {
 }
 
 impl WindowEntry {
-    /// Page of the attempt in GitLab. `project_url` is that of its project.
+    /// Page of the attempt in GitLab. `project_url` is that of its project; `None` for an entry of pipelines, whose pages
+    /// do not follow from it. An imported execution has no page.
     pub fn web_url(&self, project_url: Option<&str>) -> Option<Cow<'_, str>> {
         let own = self.own_url.as_deref().map(Cow::Borrowed);
-        own.or_else(|| Some(Cow::Owned(attempt_url(project_url?, self.job_id?))))
+        let derived = || {
+            self.pipeline_id?;
+            Some(Cow::Owned(attempt_url(project_url?, self.job_id?)))
+        };
+        own.or_else(derived)
     }
 }
 
@@ -232,4 +237,36 @@ pub struct TimelineRows {
     pub pipelines: Figures,
     /// The jobs, ordered by name.
     pub jobs: Vec<JobRow>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(job_id: Option<u64>, pipeline_id: Option<u64>, own_url: Option<&str>) -> WindowEntry {
+        WindowEntry {
+            outcome: Outcome::Passed,
+            flaky: false,
+            job_id,
+            pipeline_id,
+            commit: None,
+            own_url: own_url.map(Box::from),
+            finished_at: None,
+            duration: None,
+        }
+    }
+
+    #[test]
+    fn the_page_of_an_attempt_is_its_own_or_follows_from_the_projects() {
+        let project = Some("https://gitlab.example/group/app");
+        let page = |entry: WindowEntry, url: Option<&str>| entry.web_url(url).map(Cow::into_owned);
+        let derived = Some("https://gitlab.example/group/app/-/jobs/7".to_owned());
+        assert_eq!(page(entry(Some(7), Some(1), None), project), derived);
+        let own = page(entry(Some(7), Some(1), Some("https://other/7")), project);
+        assert_eq!(own.as_deref(), Some("https://other/7"));
+        // An absent job, an imported execution, a pipeline, and a project without a page.
+        assert_eq!(page(entry(None, Some(1), None), project), None);
+        assert_eq!(page(entry(Some(7), None, None), project), None);
+        assert_eq!(page(entry(Some(1), Some(1), None), None), None);
+    }
 }

@@ -114,7 +114,8 @@ async fn start(scene: &Scene, exporter: &Exporter) -> Start {
         // As Prometheus asks.
         let request = client().get(format!("http://{}/metrics", daemon.address()));
         let answer = request.header(ACCEPT_ENCODING, "gzip").send().await;
-        let page = answer.unwrap().bytes().await.unwrap();
+        let answer = answer.unwrap().error_for_status().unwrap();
+        let page = answer.bytes().await.unwrap();
         let complete = begun.elapsed();
         let mut text = String::new();
         GzDecoder::new(&*page).read_to_string(&mut text).unwrap();
