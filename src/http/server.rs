@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -50,7 +50,7 @@ impl Server {
     pub async fn bind(address: &ListenAddress) -> Result<Bound, BindError> {
         let listener = match &address.host {
             None => bind_everywhere(address.port).await,
-            Some(host) => TcpListener::bind((host.as_str(), address.port)).await,
+            Some(host) => listen((host.as_str(), address.port)).await,
         };
         let unavailable = |source| BindError::Unavailable {
             address: address.clone(),
@@ -66,13 +66,39 @@ impl Server {
 
 /// On Linux a listener on the unspecified IPv6 address takes IPv4 connections as well.
 async fn bind_everywhere(port: u16) -> io::Result<TcpListener> {
-    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
+    match listen((Ipv6Addr::UNSPECIFIED, port)).await {
         Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
             // No IPv6 on this machine, or an error that IPv4 gives as well.
-            TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await
+            listen((Ipv4Addr::UNSPECIFIED, port)).await
         }
         listener => listener,
     }
+}
+
+/// Connections that may wait to be accepted. Of a burst of webhooks beyond that, the system drops the rest, and each client
+/// tries again after a second; tokio's own 128 are few.
+const BACKLOG: u32 = 1024;
+
+/// Listens on the first address of a host that is to be had.
+async fn listen(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
+    let mut error = None;
+    for address in lookup_host(address).await? {
+        match listen_on(address) {
+            Ok(listener) => return Ok(listener),
+            Err(refused) => error = Some(refused),
+        }
+    }
+    Err(error.unwrap_or_else(|| io::Error::other("the host has no address")))
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 impl Bound {

@@ -83,3 +83,14 @@ async fn an_address_without_a_host_listens_on_ipv4_and_ipv6() {
             .unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_burst_of_connections_waits_to_be_accepted() {
+    let bound = bind("127.0.0.1:0").await.unwrap();
+    let address = bound.local_addr().unwrap();
+    // What finds no room tries again after a second.
+    let soon = Duration::from_millis(500);
+    let connect = |_| std::net::TcpStream::connect_timeout(&address, soon);
+    let waiting: Result<Vec<_>, _> = (0..300).map(connect).collect();
+    assert_eq!(waiting.unwrap().len(), 300);
+}
