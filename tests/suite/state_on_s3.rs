@@ -127,7 +127,7 @@ async fn while_s3_is_away_polls_and_scrapes_go_on_and_changes_are_saved_afterwar
     all_is_told(&daemon, &gitlab).await;
     let log = daemon.log();
     assert_eq!(
-        log.matches("cannot write s3://").count(),
+        log.matches("saver: cannot write s3://").count(),
         1,
         "said once: {log}"
     );
