@@ -82,12 +82,11 @@ impl RenderCache {
         if let Some(former) = former.filter(|former| *former != sort_key) {
             content.take(&former);
         }
-        let Content {
-            shards, changes, ..
-        } = &mut *content;
-        let shard = shards.entry(sort_key.shard()).or_default();
-        shard.timelines.insert(sort_key, pieces);
-        shard.changed(changes);
+        let at = sort_key.shard();
+        content.shards.entry(at).or_default();
+        content.change(at, |shard| {
+            shard.timelines.insert(sort_key, pieces);
+        });
     }
 
     /// Replaces pieces of a timeline, which is there.
@@ -102,19 +101,14 @@ impl RenderCache {
             let places = pieces.iter().map(|(number, _)| (sort_key.clone(), *number));
             content.plain.extend(places);
         }
-        let Content {
-            shards, changes, ..
-        } = &mut *content;
-        let Some(shard) = shards.get_mut(&sort_key.shard()) else {
-            return;
-        };
-        let mut known = shard.timelines.get_mut(sort_key);
-        for (number, piece) in pieces {
-            if let Some(place) = known.as_mut().and_then(|known| known.get_mut(number)) {
-                *place = piece;
+        content.change(sort_key.shard(), |shard| {
+            let mut known = shard.timelines.get_mut(sort_key);
+            for (number, piece) in pieces {
+                if let Some(place) = known.as_mut().and_then(|known| known.get_mut(number)) {
+                    *place = piece;
+                }
             }
-        }
-        shard.changed(changes);
+        });
     }
 
     /// Whether more pieces may be shown without being compressed.
@@ -141,17 +135,12 @@ impl RenderCache {
         let is_same = |piece: &Arc<Rendered>| Arc::ptr_eq(piece, &plain.rendered);
         if content.piece(&plain.place).is_some_and(is_same) {
             let (sort_key, number) = &plain.place;
-            let Content {
-                shards, changes, ..
-            } = &mut *content;
-            let Some(shard) = shards.get_mut(&sort_key.shard()) else {
-                return;
-            };
-            let known = shard.timelines.get_mut(sort_key);
-            if let Some(place) = known.and_then(|known| known.get_mut(*number)) {
-                *place = Arc::new(compressed);
-                shard.changed(changes);
-            }
+            content.change(sort_key.shard(), |shard| {
+                let known = shard.timelines.get_mut(sort_key);
+                if let Some(place) = known.and_then(|known| known.get_mut(*number)) {
+                    *place = Arc::new(compressed);
+                }
+            });
         }
     }
 
@@ -215,13 +204,22 @@ impl Content {
 
     fn take(&mut self, sort_key: &SortKey) {
         let at = sort_key.shard();
-        let Some(shard) = self.shards.get_mut(&at) else {
-            return;
-        };
-        shard.timelines.remove(sort_key);
-        shard.changed(&mut self.changes);
-        if shard.timelines.is_empty() {
+        self.change(at, |shard| {
+            shard.timelines.remove(sort_key);
+        });
+        let shard = self.shards.get(&at);
+        if shard.is_some_and(|shard| shard.timelines.is_empty()) {
             self.shards.remove(&at);
+        }
+    }
+
+    /// Changes a shard, if it is there: its text is joined anew.
+    fn change(&mut self, at: u64, change: impl FnOnce(&mut Shard)) {
+        if let Some(shard) = self.shards.get_mut(&at) {
+            change(shard);
+            self.changes += 1;
+            shard.version = self.changes;
+            shard.joined = None;
         }
     }
 
@@ -252,12 +250,6 @@ enum Text {
 }
 
 impl Shard {
-    fn changed(&mut self, changes: &mut u64) {
-        *changes += 1;
-        self.version = *changes;
-        self.joined = None;
-    }
-
     fn text(&self) -> Text {
         match &self.joined {
             Some(joined) => Text::Joined(Arc::clone(joined)),
@@ -358,12 +350,15 @@ mod tests {
         })
     }
 
-    /// Two timelines that share a shard.
-    fn neighbours() -> [SortKey; 2] {
+    /// Two timelines that share a shard, and the key of the first.
+    fn neighbours() -> (RenderCache, SortKey) {
+        let cache = RenderCache::default();
         let first = sort_key("project 0");
         let mut others = (1..).map(|number| sort_key(&format!("project {number}")));
         let second = others.find(|other| other.shard() == first.shard());
-        [first, second.unwrap()]
+        cache.put(key(1), first.clone(), [rendered("a", false)].into());
+        cache.put(key(2), second.unwrap(), [rendered("b", false)].into());
+        (cache, first)
     }
 
     fn key(id: u64) -> TimelineKey {
@@ -378,10 +373,7 @@ mod tests {
 
     #[test]
     fn joined_pieces_share_memory_until_one_is_left() {
-        let cache = RenderCache::default();
-        let [first, second] = neighbours();
-        cache.put(key(1), first.clone(), [rendered("a", false)].into());
-        cache.put(key(2), second, [rendered("b", false)].into());
+        let (cache, first) = neighbours();
         assert!(has_memory_of_its_own(&cache, &first));
         cache.joined();
         assert!(!has_memory_of_its_own(&cache, &first));
@@ -392,10 +384,7 @@ mod tests {
 
     #[test]
     fn a_plain_piece_is_compressed_although_it_was_joined_before() {
-        let cache = RenderCache::default();
-        let [first, second] = neighbours();
-        cache.put(key(1), first.clone(), [rendered("a", false)].into());
-        cache.put(key(2), second, [rendered("b", false)].into());
+        let (cache, first) = neighbours();
         cache.put_some(&first, vec![(0, rendered("c", true))], true);
         cache.joined();
         let plain = cache.take_plain();
@@ -409,7 +398,7 @@ mod tests {
     #[test]
     fn a_shard_that_is_made_again_has_another_version() {
         let cache = RenderCache::default();
-        let [first, _] = neighbours();
+        let first = sort_key("project 0");
         let version = || cache.read().shards[&first.shard()].version;
         cache.put(key(1), first.clone(), [rendered("a", false)].into());
         let former = version();

@@ -278,6 +278,7 @@ impl<'a> EntryDocument<'a> {
         };
         for attempt in self.attempts {
             let mut attempt = attempt.into_attempt(commits);
+            // Only failed ones note it: the others are spared the lookup.
             if attempt.phase == Phase::Failed {
                 attempt.note_commit(commits.commits.get(&execution.commit).as_ref());
             }
