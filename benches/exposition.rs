@@ -64,8 +64,8 @@ fn figures(number: usize, job: usize) -> Figures {
         usual_duration: Span::from_seconds((some % 900) as f64 / 11.0),
         ..Figures::default()
     };
-    *figures.executions.get_mut(Outcome::Passed) = some % 5_000;
-    *figures.executions.get_mut(Outcome::Failed) = some % 300;
+    figures.executions.set(Outcome::Passed, some % 5_000);
+    figures.executions.set(Outcome::Failed, some % 300);
     if some.is_multiple_of(20) {
         figures.consecutive_failures = some % 7 + 1;
         figures.window_failures = 3;

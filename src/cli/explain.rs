@@ -2,10 +2,10 @@
 //! Prometheus and Alertmanager make of them.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::bail;
+use arcstr::ArcStr;
 use ci_history::clock::Clock;
 use ci_history::{Failing, FailureClass, Figures, InfrastructureFailures, Outcome, Rules};
 use clap::Args;
@@ -256,7 +256,7 @@ fn why(failing: &Failing, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn since(failing: &Failing, project_url: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
-    let commit = |commit: &Option<Arc<str>>| {
+    let commit = |commit: &Option<ArcStr>| {
         let id = commit.as_deref().map(printable);
         id.map_or("an unknown commit".to_owned(), |id| format!("commit {id}"))
     };

@@ -128,8 +128,13 @@ impl<'a> ProjectTask<'a> {
         self.look = Some(look);
     }
 
-    /// Polls the project until `stop`. The futures of its work are boxed, so that a task that waits, as most do, is small.
-    pub(super) async fn run(mut self, stop: CancellationToken, mut untried: Option<Untried>) {
+    /// Polls the project until `stop`. The futures of its work are boxed, so that a task that waits, as most do, is small. So is
+    /// the task: a future keeps two places for each of its arguments.
+    pub(super) async fn run(
+        mut self: Box<Self>,
+        stop: CancellationToken,
+        mut untried: Option<Untried>,
+    ) {
         let looking = async {
             if Box::pin(self.look()).await {
                 drop(untried.take());

@@ -91,7 +91,8 @@ impl Poller {
                         }
                         let (facts, receiver) = watch::channel(project);
                         let stop = stop.child_token();
-                        let mut task = ProjectTask::new(&self, &turns, receiver, sweeps.seat(id), demand.of(id), past);
+                        let task = ProjectTask::new(&self, &turns, receiver, sweeps.seat(id), demand.of(id), past);
+                        let mut task = Box::new(task);
                         let branch = task.branch_to_look_at();
                         if let Some(branch) = branch.filter(|_| self.api != Api::Rest) {
                             let (answer, look) = oneshot::channel();

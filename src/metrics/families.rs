@@ -311,14 +311,16 @@ fn address(url: Option<&str>) -> &str {
 fn pipeline_failure_info(failing: &Failing, lines: &mut Lines<'_>) {
     let id = failing.pipeline_id.map(|id| id.to_string());
     let (title, author) = first_failing(failing);
-    let text = |text: &Option<Arc<str>>| text.clone().unwrap_or_default();
+    let reason = failing.failure_reason.as_deref();
+    let first = failing.first_failing_commit.as_deref();
+    let last = failing.last_passing_commit.as_deref();
     let labels = [
         ("pipeline_id", id.as_deref().unwrap_or_default()),
-        ("commit", &text(&failing.commit)),
-        ("failure_reason", &text(&failing.failure_reason)),
+        ("commit", failing.commit.as_deref().unwrap_or_default()),
+        ("failure_reason", reason.unwrap_or_default()),
         ("web_url", address(failing.web_url.as_deref())),
-        ("first_failing_commit", &text(&failing.first_failing_commit)),
-        ("last_passing_commit", &text(&failing.last_passing_commit)),
+        ("first_failing_commit", first.unwrap_or_default()),
+        ("last_passing_commit", last.unwrap_or_default()),
         ("commit_title", title),
         ("commit_author", author),
     ];

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ci_history::stored::{Baseline, History};
+use arcstr::ArcStr;
+use ci_history::stored::History;
 use ci_history::{CommitInfo, Timeline};
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +21,7 @@ pub(super) struct CommitDocument {
 
 /// What is known of commits, by their ids.
 #[derive(Default)]
-pub(super) struct Commits(BTreeMap<Arc<str>, Arc<CommitInfo>>);
+pub(super) struct Commits(BTreeMap<ArcStr, Arc<CommitInfo>>);
 
 impl Commits {
     /// The commits at which jobs or pipelines of a timeline failed.
@@ -39,17 +40,14 @@ impl Commits {
                 self.note(&execution.commit, attempt.commit_info());
             }
         }
-        let Baseline {
-            first_failing_commit,
-            first_failing_info,
-            ..
-        } = &history.baseline;
-        if let Some(commit) = first_failing_commit {
-            self.note(commit, first_failing_info.as_ref());
+        if let Some(start) = &history.baseline.streak_start
+            && let Some(commit) = &start.commit
+        {
+            self.note(commit, start.info.as_ref());
         }
     }
 
-    fn note(&mut self, commit: &Arc<str>, info: Option<&Arc<CommitInfo>>) {
+    fn note(&mut self, commit: &ArcStr, info: Option<&Arc<CommitInfo>>) {
         let Some(info) = info else { return };
         match self.0.get_mut(commit) {
             Some(known) if *known < *info => *known = info.clone(),
@@ -64,7 +62,7 @@ impl Commits {
         self.0.get(commit).cloned()
     }
 
-    pub(super) fn documents(&self) -> BTreeMap<Arc<str>, CommitDocument> {
+    pub(super) fn documents(&self) -> BTreeMap<ArcStr, CommitDocument> {
         let documents = self.0.iter().map(|(commit, info)| {
             let document = CommitDocument {
                 title: info.title().into(),
@@ -76,7 +74,7 @@ impl Commits {
         documents.collect()
     }
 
-    pub(super) fn read(documents: BTreeMap<Arc<str>, CommitDocument>) -> Self {
+    pub(super) fn read(documents: BTreeMap<ArcStr, CommitDocument>) -> Self {
         let commits = documents.into_iter().map(|(commit, document)| {
             let CommitDocument {
                 title,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use arcstr::ArcStr;
 use ci_history::stored::{FinishedPipelines, KEPT_FINISHED};
 use ci_history::{Rules, Timeline, TimelineKey, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -84,11 +85,11 @@ pub(super) struct TimelineDocument<'a> {
     finished: FinishedDocument,
     /// Titles and authors of the commits at which jobs failed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    commits: BTreeMap<Arc<str>, CommitDocument>,
+    commits: BTreeMap<ArcStr, CommitDocument>,
     #[serde(borrow)]
     pipelines: HistoryDocument<'a>,
     #[serde(borrow)]
-    jobs: BTreeMap<Text<'a>, HistoryDocument<'a>>,
+    jobs: BTreeMap<Text<'a>, Box<HistoryDocument<'a>>>,
     /// The envelope writes this field and the next.
     #[serde(default, skip_serializing)]
     gitlab: Option<Arc<str>>,
@@ -145,7 +146,12 @@ impl<'a> TimelineDocument<'a> {
             jobs: timeline
                 .jobs
                 .iter()
-                .map(|(name, job)| (Text::from(&**name), HistoryDocument::of_job(job, rules)))
+                .map(|(name, job)| {
+                    (
+                        Text::from(&**name),
+                        Box::new(HistoryDocument::of_job(job, rules)),
+                    )
+                })
                 .collect(),
             gitlab: None,
             checksum: None,
@@ -167,7 +173,7 @@ pub(super) fn decode_with_instance(text: &[u8]) -> Result<(Saved, EnvelopeFacts)
         instance: document.gitlab,
         has_checksum: document.checksum.is_some(),
     };
-    let mut commits = Interner::new(Commits::read(document.commits));
+    let mut interner = Interner::new(Commits::read(document.commits));
     let mut timeline = Timeline::new(
         TimelineKey::new(document.project.id, document.ref_name).with_track(document.track),
         document.project.path,
@@ -177,11 +183,11 @@ pub(super) fn decode_with_instance(text: &[u8]) -> Result<(Saved, EnvelopeFacts)
     timeline.mixed_through = document.mixed_through;
     timeline.newest_finished = document.pipeline_id;
     timeline.finished = finished_pipelines(document.finished);
-    timeline.pipelines = document.pipelines.into_history(&mut commits);
+    timeline.pipelines = document.pipelines.into_history(&mut interner);
     timeline.jobs = document
         .jobs
         .into_iter()
-        .map(|(name, job)| (Arc::from(&*name), Box::new(job.into_job(&mut commits))))
+        .map(|(name, job)| (Arc::from(&*name), Box::new(job.into_job(&mut interner))))
         .collect();
     let saved = Saved {
         timeline,
@@ -239,7 +245,7 @@ struct JobV2 {
 struct EntryV2 {
     id: Option<u64>,
     failing: bool,
-    commit: Option<Arc<str>>,
+    commit: Option<ArcStr>,
 }
 
 /// Reads a `job_executions.v2.json` into a timeline; unknown keys are ignored, as the original does.

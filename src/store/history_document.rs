@@ -1,46 +1,68 @@
 //! How histories look in a document.
 
-use std::collections::{BTreeMap, HashSet};
+use std::borrow::Borrow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use arcstr::ArcStr;
 use ci_history::stored::{
-    Attempt, Baseline, Counted, Detail, Execution, History, Imported, Job, Phase,
+    Attempt, AttemptTimes, Baseline, Counted, Detail, Execution, History, Imported, ImportedWindow,
+    Job, Phase, StreakStart,
 };
-use ci_history::{ClassCounts, FailureClass, LogExcerpt, Outcome, OutcomeCounts, Rules, Span};
+use ci_history::{FailureClass, LogExcerpt, Outcome, Rules, Span};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::commit_document::Commits;
+use super::counts_document::CountsDocument;
 use super::text::Text;
 use super::times::{seconds, time};
 
-/// Gives equal texts one allocation: all jobs of a pipeline share its commit.
+/// Gives equal texts one allocation: all jobs of a pipeline share its commit. A document has few different ones, so a tree
+/// finds them sooner than a table.
 #[derive(Default)]
 pub(super) struct Interner {
-    texts: HashSet<Arc<str>>,
-    commits: Commits,
+    texts: BTreeSet<Arc<str>>,
+    commits: BTreeSet<ArcStr>,
+    /// What is known of the commits.
+    infos: Commits,
 }
 
 impl Interner {
-    pub(super) fn new(commits: Commits) -> Self {
+    pub(super) fn new(infos: Commits) -> Self {
         Self {
-            texts: HashSet::new(),
-            commits,
+            infos,
+            ..Self::default()
         }
     }
 
-    fn intern(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.texts.get(text) {
-            return known.clone();
-        }
-        let text: Arc<str> = text.into();
-        self.texts.insert(text.clone());
-        text
+    fn text(&mut self, text: &str) -> Arc<str> {
+        interned(&mut self.texts, text)
     }
 
-    fn intern_some(&mut self, text: Option<&Text<'_>>) -> Option<Arc<str>> {
-        text.map(|text| self.intern(text))
+    fn some_text(&mut self, text: Option<&Text<'_>>) -> Option<Arc<str>> {
+        text.map(|text| self.text(text))
     }
+
+    fn commit(&mut self, commit: &str) -> ArcStr {
+        interned(&mut self.commits, commit)
+    }
+
+    fn some_commit(&mut self, commit: Option<&Text<'_>>) -> Option<ArcStr> {
+        commit.map(|commit| self.commit(commit))
+    }
+}
+
+fn interned<T>(known: &mut BTreeSet<T>, text: &str) -> T
+where
+    T: Borrow<str> + Clone + Ord + for<'a> From<&'a str>,
+{
+    if let Some(known) = known.get(text) {
+        return known.clone();
+    }
+    let text = T::from(text);
+    known.insert(text.clone());
+    text
 }
 
 #[derive(Serialize, Deserialize)]
@@ -111,19 +133,19 @@ impl<'a> HistoryDocument<'a> {
         }
     }
 
-    pub(super) fn into_job(mut self, commits: &mut Interner) -> Job {
+    pub(super) fn into_job(mut self, interner: &mut Interner) -> Job {
         let description = self.job.take();
-        let history = self.into_history(commits);
+        let history = self.into_history(interner);
         description.map_or_else(Job::default, |description| Job {
             history,
-            stage: commits.intern(&description.stage),
-            tags: commits.intern(&description.tags),
+            stage: interner.text(&description.stage),
+            tags: interner.text(&description.tags),
             allow_failure: description.allow_failure,
             newest_attempt: description.newest_attempt,
             sources: description
                 .sources
                 .into_iter()
-                .map(|(source, id)| (commits.intern(&source), id))
+                .map(|(source, id)| (interner.text(&source), id))
                 .collect(),
         })
     }
@@ -142,7 +164,7 @@ impl<'a> HistoryDocument<'a> {
         Self {
             consecutive_failures: history.figures(rules, None).consecutive_failures,
             jobs_info: history
-                .imported
+                .imported()
                 .iter()
                 .map(EntryDocument::imported)
                 .chain(counted[first_of_window..].iter().map(shape))
@@ -154,7 +176,7 @@ impl<'a> HistoryDocument<'a> {
                 .filter(|execution| !is_counted(execution))
                 .map(|execution| EntryDocument::of(execution, false, rules))
                 .collect(),
-            imported_window: history.imported_window as u64,
+            imported_window: history.imported_window() as u64,
             first_seen: seconds(history.first_seen),
             baseline: BaselineDocument::of(&history.baseline),
             excerpt: history.excerpt.as_deref().map(ExcerptDocument::of),
@@ -162,10 +184,13 @@ impl<'a> HistoryDocument<'a> {
         }
     }
 
-    pub(super) fn into_history(self, commits: &mut Interner) -> History {
+    pub(super) fn into_history(self, interner: &mut Interner) -> History {
+        let entries = [&self.before_window, &self.jobs_info, &self.outside_window];
+        let most = entries.iter().map(|entries| entries.len()).sum();
+        let mut imported = Vec::new();
         let mut history = History {
-            imported_window: usize::try_from(self.imported_window).unwrap_or(0),
-            baseline: self.baseline.into_baseline(commits),
+            kept: Vec::with_capacity(most),
+            baseline: self.baseline.into_baseline(interner),
             first_seen: time(self.first_seen),
             excerpt: self.excerpt.map(|excerpt| Box::new(excerpt.into_excerpt())),
             ..History::default()
@@ -175,13 +200,18 @@ impl<'a> HistoryDocument<'a> {
             match entry.pipeline_id {
                 Some(pipeline_id) => history
                     .kept
-                    .push(entry.into_execution(pipeline_id, commits)),
-                None => history.imported.push(entry.into_imported(commits)),
+                    .push(entry.into_execution(pipeline_id, interner)),
+                None => imported.push(entry.into_imported(interner)),
             }
         }
         history.kept.sort_by_key(|execution| execution.pipeline_id);
         history.kept.dedup_by_key(|execution| execution.pipeline_id);
         history.kept.shrink_to_fit();
+        let imported = ImportedWindow {
+            entries: imported,
+            length: usize::try_from(self.imported_window).unwrap_or(0),
+        };
+        history.imported = imported.boxed();
         history
     }
 }
@@ -258,7 +288,7 @@ impl<'a> EntryDocument<'a> {
         Self {
             id: entry.id,
             failing: entry.failing,
-            commit: Text::some(entry.commit.as_ref()),
+            commit: Text::some(entry.commit.as_deref()),
             pipeline_id: None,
             finished: false,
             withdrawn: false,
@@ -267,9 +297,9 @@ impl<'a> EntryDocument<'a> {
         }
     }
 
-    fn into_execution(self, pipeline_id: u64, commits: &mut Interner) -> Execution {
+    fn into_execution(self, pipeline_id: u64, interner: &mut Interner) -> Execution {
         let commit = self.commit.unwrap_or_default();
-        let mut execution = Execution::new(pipeline_id, commits.intern(&commit));
+        let mut execution = Execution::new(pipeline_id, interner.commit(&commit));
         execution.finished = self.finished;
         execution.withdrawn = self.withdrawn;
         execution.counted = Counted {
@@ -277,21 +307,21 @@ impl<'a> EntryDocument<'a> {
             classes: self.counted.1,
         };
         for attempt in self.attempts {
-            let mut attempt = attempt.into_attempt(commits);
+            let mut attempt = attempt.into_attempt(interner);
             // Only failed ones note it: the others are spared the lookup.
             if attempt.phase == Phase::Failed {
-                attempt.note_commit(commits.commits.get(&execution.commit).as_ref());
+                attempt.note_commit(interner.infos.get(&execution.commit).as_ref());
             }
             execution.join_attempt(attempt);
         }
         execution
     }
 
-    fn into_imported(self, commits: &mut Interner) -> Imported {
+    fn into_imported(self, interner: &mut Interner) -> Imported {
         Imported {
             id: self.id,
             failing: self.failing,
-            commit: commits.intern_some(self.commit.as_ref()),
+            commit: interner.some_commit(self.commit.as_ref()),
         }
     }
 }
@@ -314,15 +344,15 @@ pub(super) struct AttemptDocument<'a> {
     #[serde(default, skip_serializing_if = "is_default")]
     allow_failure: bool,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    failure_reason: Option<Text<'a>>,
+    failure_reason: Option<Box<Text<'a>>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    web_url: Option<Text<'a>>,
+    web_url: Option<Box<Text<'a>>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    member: Option<Text<'a>>,
+    member: Option<Box<Text<'a>>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     log_class: Option<FailureClass>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    log_rule: Option<Text<'a>>,
+    log_rule: Option<Box<Text<'a>>>,
     /// Odd: GitLab does not have the attempt.
     #[serde(default, skip_serializing_if = "is_default")]
     withdrawals: u8,
@@ -331,38 +361,43 @@ pub(super) struct AttemptDocument<'a> {
 impl<'a> AttemptDocument<'a> {
     fn of(attempt: &'a Attempt) -> Self {
         let detail = attempt.detail.as_deref();
-        let text = |of: fn(&Detail) -> Option<&Arc<str>>| Text::some(detail.and_then(of));
+        let text = |of: fn(&Detail) -> Option<&str>| {
+            let text = Text::some(detail.and_then(of));
+            text.map(Box::new)
+        };
         Self {
             id: attempt.id,
             phase: attempt.phase,
-            at: seconds(attempt.at),
-            duration: attempt.duration.map(Span::micros),
-            queued: attempt.queued.map(Span::micros),
+            at: seconds(attempt.times.at()),
+            duration: attempt.times.duration().map(Span::micros),
+            queued: attempt.times.queued().map(Span::micros),
             version: attempt.version,
             allow_failure: attempt.allow_failure,
-            failure_reason: text(|it| it.failure_reason.as_ref()),
-            web_url: detail.and_then(|it| it.web_url.as_deref()).map(Text::from),
-            member: text(|it| it.member.as_ref()),
+            failure_reason: text(|it| it.failure_reason.as_deref()),
+            web_url: text(|it| it.web_url.as_deref()),
+            member: text(|it| it.member.as_deref()),
             log_class: detail.and_then(|it| it.log_class),
-            log_rule: text(|it| it.log_rule.as_ref()),
+            log_rule: text(|it| it.log_rule.as_deref()),
             withdrawals: attempt.withdrawals,
         }
     }
 
     fn into_attempt(self, interner: &mut Interner) -> Attempt {
         let detail = Detail {
-            failure_reason: interner.intern_some(self.failure_reason.as_ref()),
-            web_url: self.web_url.map(Box::from),
-            member: interner.intern_some(self.member.as_ref()),
+            failure_reason: interner.some_text(self.failure_reason.as_deref()),
+            web_url: self.web_url.map(|url| Box::from(*url)),
+            member: interner.some_text(self.member.as_deref()),
             log_class: self.log_class,
-            log_rule: interner.intern_some(self.log_rule.as_ref()),
+            log_rule: interner.some_text(self.log_rule.as_deref()),
             commit_info: None,
         };
         Attempt {
             id: self.id,
-            at: time(self.at),
-            duration: self.duration.map(Span::from_micros),
-            queued: self.queued.map(Span::from_micros),
+            times: AttemptTimes::new(
+                time(self.at),
+                self.duration.map(Span::from_micros),
+                self.queued.map(Span::from_micros),
+            ),
             detail: (detail != Detail::default()).then(|| Box::new(detail)),
             version: self.version,
             phase: self.phase,
@@ -385,8 +420,8 @@ pub(super) struct BaselineDocument<'a> {
     first_failing_commit: Option<Text<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     last_passing_commit: Option<Text<'a>>,
-    executions: BTreeMap<Outcome, u64>,
-    failures: BTreeMap<FailureClass, u64>,
+    executions: CountsDocument<Outcome, { Outcome::ALL.len() }>,
+    failures: CountsDocument<FailureClass, { FailureClass::ALL.len() }>,
     flaky: u64,
     retries: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -401,19 +436,17 @@ pub(super) struct BaselineDocument<'a> {
 
 impl<'a> BaselineDocument<'a> {
     fn of(baseline: &'a Baseline) -> Self {
+        let start = baseline.streak_start.as_deref();
+        let first_failing = start.and_then(|start| start.commit.as_ref());
         Self {
             floor: baseline.settled_through,
             idle_floor: baseline.idle_settled_through,
             streak: baseline.streak,
-            streak_since: seconds(baseline.streak_since),
-            first_failing_commit: Text::some(baseline.first_failing_commit.as_ref()),
-            last_passing_commit: Text::some(baseline.last_passing_commit.as_ref()),
-            executions: Outcome::ALL
-                .map(|outcome| (outcome, baseline.executions.get(outcome)))
-                .into(),
-            failures: FailureClass::ALL
-                .map(|class| (class, baseline.failures.get(class)))
-                .into(),
+            streak_since: seconds(start.and_then(|start| start.since)),
+            first_failing_commit: Text::some(first_failing.map(|commit| &**commit)),
+            last_passing_commit: Text::some(baseline.last_passing_commit.as_deref()),
+            executions: CountsDocument(baseline.executions),
+            failures: CountsDocument(baseline.failures),
             flaky: baseline.flaky,
             retries: baseline.retries,
             last_execution: seconds(baseline.last_execution),
@@ -423,26 +456,21 @@ impl<'a> BaselineDocument<'a> {
         }
     }
 
-    fn into_baseline(self, commits: &mut Interner) -> Baseline {
-        let mut executions = OutcomeCounts::default();
-        for (outcome, count) in self.executions {
-            *executions.get_mut(outcome) = count;
-        }
-        let mut failures = ClassCounts::default();
-        for (class, count) in self.failures {
-            *failures.get_mut(class) = count;
-        }
+    fn into_baseline(self, interner: &mut Interner) -> Baseline {
         let first_failing = self.first_failing_commit.as_ref();
+        let start = StreakStart {
+            since: time(self.streak_since),
+            commit: interner.some_commit(first_failing),
+            info: first_failing.and_then(|commit| interner.infos.get(commit)),
+        };
         Baseline {
-            first_failing_info: first_failing.and_then(|commit| commits.commits.get(commit)),
             settled_through: self.floor,
             idle_settled_through: self.idle_floor,
             streak: self.streak,
-            streak_since: time(self.streak_since),
-            first_failing_commit: commits.intern_some(self.first_failing_commit.as_ref()),
-            last_passing_commit: commits.intern_some(self.last_passing_commit.as_ref()),
-            executions,
-            failures,
+            streak_start: start.boxed(),
+            last_passing_commit: interner.some_commit(self.last_passing_commit.as_ref()),
+            executions: self.executions.0,
+            failures: self.failures.0,
             flaky: self.flaky,
             retries: self.retries,
             last_execution: time(self.last_execution),
@@ -450,7 +478,7 @@ impl<'a> BaselineDocument<'a> {
             last_failure: time(self.last_failure),
             last_ended: self
                 .last_ended
-                .map(|attempt| Box::new(attempt.into_attempt(commits))),
+                .map(|attempt| Box::new(attempt.into_attempt(interner))),
         }
     }
 }

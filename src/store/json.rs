@@ -84,8 +84,10 @@ pub(super) fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, Docu
             message: "found a list, wanted an object".to_owned(),
         });
     }
-    // Noting where each value is takes as long again. Only an error tells it.
-    if let Ok(value) = serde_json::from_slice(text) {
+    // Noting where each value is takes as long again. Only an error tells it. The whole is checked to be UTF-8 more quickly than
+    // each of its texts.
+    let whole = std::str::from_utf8(text).ok();
+    if let Some(value) = whole.and_then(|text| serde_json::from_str(text).ok()) {
         return Ok(value);
     }
     let mut reader = serde_json::Deserializer::from_slice(text);

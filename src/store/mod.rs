@@ -6,6 +6,7 @@ mod checkpoint;
 mod checksum;
 mod commit_document;
 mod contents;
+mod counts_document;
 mod directory;
 mod document;
 mod envelope;

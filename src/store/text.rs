@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::ops::Deref;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +18,8 @@ impl<'a> Text<'a> {
     }
 
     /// A text to be written, if there is one.
-    pub(super) fn some(text: Option<&'a Arc<str>>) -> Option<Self> {
-        text.map(|text| Self::from(&**text))
+    pub(super) fn some(text: Option<&'a str>) -> Option<Self> {
+        text.map(Self::from)
     }
 }
 

@@ -107,9 +107,9 @@ pub(crate) fn failing() -> Figures {
         }),
         ..Figures::default()
     };
-    *figures.executions.get_mut(Outcome::Passed) = 1;
-    *figures.executions.get_mut(Outcome::Failed) = 3;
-    *figures.failures.get_mut(FailureClass::Script) = 3;
+    figures.executions.set(Outcome::Passed, 1);
+    figures.executions.set(Outcome::Failed, 3);
+    figures.failures.set(FailureClass::Script, 3);
     figures
 }
 
@@ -125,6 +125,6 @@ pub(crate) fn passing(count: u64) -> Figures {
         last_success: time(1_700_000_000),
         ..Figures::default()
     };
-    *figures.executions.get_mut(Outcome::Passed) = count;
+    figures.executions.set(Outcome::Passed, count);
     figures
 }

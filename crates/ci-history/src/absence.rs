@@ -109,7 +109,7 @@ impl Job {
     fn overdue_from(&self) -> Option<Timestamp> {
         let ends = |execution: &super::execution::Execution| {
             let attempts = execution.listed_attempts();
-            attempts.filter_map(|attempt| attempt.at).max()
+            attempts.filter_map(|attempt| attempt.times.at()).max()
         };
         let mut ends: Vec<_> = self.history.kept.iter().filter_map(ends).collect();
         ends.extend(self.history.baseline.last_execution);

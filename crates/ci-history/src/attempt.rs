@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::attempt_times::AttemptTimes;
 use super::{
     CommitInfo, FailureClass, JobObservation, PipelineObservation, Span, Status, Timestamp,
 };
@@ -101,12 +102,8 @@ pub struct Detail {
 pub struct Attempt {
     /// GitLab's job id, or the pipeline's.
     pub id: u64,
-    /// End of the attempt. Start of a running one, start of the wait of a pending one.
-    pub at: Option<Timestamp>,
-    /// Time on a runner.
-    pub duration: Option<Span>,
-    /// Time spent waiting for a runner.
-    pub queued: Option<Span>,
+    /// When it ended and how long it took.
+    pub times: AttemptTimes,
     /// Fields that few attempts have.
     pub detail: Option<Box<Detail>>,
     /// Orders the observations of a pipeline or trigger job, which can go back from an end to `running`:
@@ -144,18 +141,16 @@ impl Attempt {
             log_rule: None,
             commit_info: commit_info.filter(|_| phase == Phase::Failed).cloned(),
         };
+        let at = match phase {
+            Phase::Pending => pending_since(job, now),
+            Phase::Running => job.started_at,
+            Phase::Waiting | Phase::Blocked | Phase::Skipped => None,
+            _ => job.finished_at.or(job.started_at).or(job.created_at),
+        };
+        let queued = job.queued_duration.filter(|_| job.started_at.is_some());
         Self {
             id: job.id,
-            at: match phase {
-                Phase::Pending => pending_since(job, now),
-                Phase::Running => job.started_at,
-                Phase::Waiting | Phase::Blocked | Phase::Skipped => None,
-                _ => job.finished_at.or(job.started_at).or(job.created_at),
-            },
-            duration: job.duration.filter(|_| phase.is_ended()),
-            queued: job
-                .queued_duration
-                .filter(|_| phase.is_ended() && job.started_at.is_some()),
+            times: times(phase, at, job.duration, queued),
             detail: (detail != Detail::default()).then(|| Box::new(detail)),
             version: version(job.moved_at),
             phase,
@@ -173,15 +168,14 @@ impl Attempt {
             commit_info: pipeline.commit_info.clone(),
             ..Detail::default()
         });
+        let at = match phase {
+            Phase::Pending | Phase::Running => pipeline.created_at,
+            _ if phase.is_ended() => pipeline.updated_at.or(pipeline.created_at),
+            _ => None,
+        };
         Self {
             id: pipeline.id,
-            at: match phase {
-                Phase::Pending | Phase::Running => pipeline.created_at,
-                _ if phase.is_ended() => pipeline.updated_at.or(pipeline.created_at),
-                _ => None,
-            },
-            duration: pipeline.duration.filter(|_| phase.is_ended()),
-            queued: None,
+            times: times(phase, at, pipeline.duration, None),
             detail: detail
                 .filter(|detail| *detail != Detail::default())
                 .map(Box::new),
@@ -230,14 +224,18 @@ impl Attempt {
     }
 
     fn join_equal(&mut self, other: &Self) {
-        self.at = if self.phase.is_in_flight() {
+        let (ours, theirs) = (self.times, other.times);
+        let at = if self.phase.is_in_flight() {
             // The earliest start: later estimates can only be later.
-            self.at.into_iter().chain(other.at).min()
+            ours.at().into_iter().chain(theirs.at()).min()
         } else {
-            self.at.max(other.at)
+            ours.at().max(theirs.at())
         };
-        self.duration = self.duration.max(other.duration);
-        self.queued = self.queued.max(other.queued);
+        self.times = AttemptTimes::new(
+            at,
+            ours.duration().max(theirs.duration()),
+            ours.queued().max(theirs.queued()),
+        );
         self.allow_failure |= other.allow_failure;
         if self.detail != other.detail
             && let Some(theirs) = &other.detail
@@ -259,7 +257,7 @@ impl Attempt {
 
     /// Orders attempts by end.
     pub(crate) fn order_of_end(&self) -> (Option<Timestamp>, u64) {
-        (self.at, self.id)
+        (self.times.at(), self.id)
     }
 
     /// GitLab's `failure_reason`, raw.
@@ -369,6 +367,17 @@ fn is_derived_url(url: &str, project_url: Option<&str>, id: u64) -> bool {
         .and_then(|base| url.strip_prefix(base))
         .and_then(|rest| rest.strip_prefix(JOB_PAGE))
         .is_some_and(|digits| digits == id.to_string())
+}
+
+/// The times of an attempt: only one that has ended has durations.
+fn times(
+    phase: Phase,
+    at: Option<Timestamp>,
+    duration: Option<Span>,
+    queued: Option<Span>,
+) -> AttemptTimes {
+    let ended = |span: Option<Span>| span.filter(|_| phase.is_ended());
+    AttemptTimes::new(at, ended(duration), ended(queued))
 }
 
 /// Start of a pending job's wait: `queued_duration` is the wait so far. Without it, the creation.

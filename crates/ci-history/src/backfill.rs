@@ -42,7 +42,7 @@ impl Timeline {
 impl History {
     /// Whether the history covers a time before the first execution of the backfill.
     fn is_more_complete_than(&self, backfill: &Self, rules: &Rules) -> bool {
-        if !self.imported.is_empty() {
+        if !self.imported().is_empty() {
             return true;
         }
         let (own, theirs) = (self.figures(rules, None), backfill.figures(rules, None));

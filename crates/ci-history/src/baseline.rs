@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arcstr::ArcStr;
+
 use super::attempt::Attempt;
 use super::execution::{Counted, Execution};
 use super::{ClassCounts, CommitInfo, FailureClass, Outcome, OutcomeCounts, Rules, Timestamp};
@@ -14,7 +16,41 @@ pub struct Imported {
     /// Whether the execution counts as failing.
     pub failing: bool,
     /// Commit of the pipeline.
-    pub commit: Option<Arc<str>>,
+    pub commit: Option<ArcStr>,
+}
+
+/// The first execution of a streak.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct StreakStart {
+    /// Its end.
+    pub since: Option<Timestamp>,
+    /// Its commit.
+    pub commit: Option<ArcStr>,
+    /// Title and author of that commit.
+    pub info: Option<Arc<CommitInfo>>,
+}
+
+impl StreakStart {
+    /// Boxed, if anything is known.
+    pub fn boxed(self) -> Option<Box<Self>> {
+        (self != Self::default()).then(|| Box::new(self))
+    }
+}
+
+/// What a history has of an imported document.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ImportedWindow {
+    /// Imported executions that are still in the window, oldest first. All kept executions are newer.
+    pub entries: Vec<Imported>,
+    /// Executions of the imported window if it was longer than the window of the rules, else 0.
+    pub length: usize,
+}
+
+impl ImportedWindow {
+    /// Boxed, if there is anything.
+    pub fn boxed(self) -> Option<Box<Self>> {
+        (self != Self::default()).then(|| Box::new(self))
+    }
 }
 
 /// Sums over the executions that a history no longer keeps.
@@ -26,14 +62,10 @@ pub struct Baseline {
     pub idle_settled_through: u64,
     /// Consecutive failing executions up to `settled_through`.
     pub streak: u64,
-    /// End of the streak's first execution.
-    pub streak_since: Option<Timestamp>,
-    /// Commit of the streak's first execution.
-    pub first_failing_commit: Option<Arc<str>>,
-    /// Title and author of that commit.
-    pub first_failing_info: Option<Arc<CommitInfo>>,
+    /// The streak's first execution. Boxed, because few jobs fail for longer than their kept executions reach back.
+    pub streak_start: Option<Box<StreakStart>>,
     /// Commit of the newest passed execution up to `settled_through`.
-    pub last_passing_commit: Option<Arc<str>>,
+    pub last_passing_commit: Option<ArcStr>,
     /// Executions by outcome.
     pub executions: OutcomeCounts,
     /// Failures by class.
@@ -59,7 +91,9 @@ impl Baseline {
         self.retries = self.retries.saturating_add(execution.retries());
         self.note_attempts(execution);
         if let Some(outcome) = execution.outcome(rules).filter(|o| o.enters_window()) {
-            let at = execution.deciding(rules).and_then(|attempt| attempt.at);
+            let at = execution
+                .deciding(rules)
+                .and_then(|attempt| attempt.times.at());
             self.last_execution = self.last_execution.max(at);
             match outcome {
                 Outcome::Passed => self.last_success = self.last_success.max(at),
@@ -99,13 +133,12 @@ impl Baseline {
 
     /// Adds one execution to the counters.
     pub(crate) fn count(&mut self, counted: Counted) {
-        for outcome in Outcome::ALL {
-            self.executions
-                .add(outcome, u64::from(counted.has(outcome)));
+        for outcome in Outcome::ALL.into_iter().filter(|it| counted.has(*it)) {
+            self.executions.increment(outcome);
         }
-        for class in FailureClass::ALL {
-            self.failures
-                .add(class, u64::from(counted.has_class(class)));
+        let classes = FailureClass::ALL.into_iter();
+        for class in classes.filter(|it| counted.has_class(*it)) {
+            self.failures.increment(class);
         }
         self.flaky = self.flaky.saturating_add(counted.has_flaky().into());
     }
@@ -115,21 +148,27 @@ impl Baseline {
         self.settled_through = self.settled_through.max(execution.pipeline_id);
         if outcome == Outcome::Failed {
             if self.streak == 0 {
-                self.streak_since = execution.deciding(rules).and_then(|attempt| attempt.at);
-                self.first_failing_commit = Some(execution.commit.clone());
                 let deciding = execution.deciding(rules);
-                self.first_failing_info = deciding.and_then(Attempt::commit_info).cloned();
+                let start = StreakStart {
+                    since: deciding.and_then(|attempt| attempt.times.at()),
+                    commit: Some(execution.commit.clone()),
+                    info: deciding.and_then(Attempt::commit_info).cloned(),
+                };
+                self.streak_start = start.boxed();
             }
             self.streak = self.streak.saturating_add(1);
         } else {
-            self.streak = 0;
-            self.streak_since = None;
-            self.first_failing_commit = None;
-            self.first_failing_info = None;
+            self.end_streak();
             if outcome == Outcome::Passed {
                 self.last_passing_commit = Some(execution.commit.clone());
             }
         }
+    }
+
+    /// Ends the streak.
+    pub(crate) fn end_streak(&mut self) {
+        self.streak = 0;
+        self.streak_start = None;
     }
 
     /// Moves `idle_settled_through` past an execution.

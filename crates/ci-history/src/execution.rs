@@ -1,10 +1,9 @@
 //! One job in one pipeline, decided by its last attempt.
 
-use std::sync::Arc;
-
-use smallvec::SmallVec;
+use arcstr::ArcStr;
 
 use super::attempt::{Attempt, Phase};
+use super::attempts::Attempts;
 use super::{
     AbsentJobs, FailureClass, InfrastructureFailures, Outcome, OutdatedDeployments, Rules,
 };
@@ -42,9 +41,9 @@ pub struct Execution {
     /// GitLab's pipeline id, which orders the executions of a history.
     pub pipeline_id: u64,
     /// Commit of the pipeline.
-    pub commit: Arc<str>,
+    pub commit: ArcStr,
     /// All attempts, ordered by member and id. Empty if the job was absent from a finished pipeline.
-    pub attempts: SmallVec<[Attempt; 1]>,
+    pub attempts: Attempts,
     /// The counters that the execution has moved.
     pub counted: Counted,
     /// Whether the pipeline has finished. Recorded only if that decides the outcome.
@@ -66,11 +65,11 @@ pub(crate) enum PipelineEnd {
 
 impl Execution {
     /// An execution without attempts.
-    pub fn new(pipeline_id: u64, commit: Arc<str>) -> Self {
+    pub fn new(pipeline_id: u64, commit: ArcStr) -> Self {
         Self {
             pipeline_id,
             commit,
-            attempts: SmallVec::new(),
+            attempts: Attempts::None,
             counted: Counted::default(),
             finished: false,
             withdrawn: false,
@@ -104,6 +103,14 @@ impl Execution {
         }
     }
 
+    /// Joins another replica's state of an attempt.
+    fn join_known(&mut self, attempt: &Attempt) {
+        match self.position(attempt) {
+            Ok(at) => self.attempts[at].join(attempt),
+            Err(at) => self.attempts.insert(at, attempt.clone()),
+        }
+    }
+
     fn position(&self, wanted: &Attempt) -> Result<usize, usize> {
         self.attempts.binary_search_by(|attempt| {
             (attempt.member(), attempt.id).cmp(&(wanted.member(), wanted.id))
@@ -120,7 +127,7 @@ impl Execution {
     /// Joins another state of the same execution.
     pub(crate) fn join(&mut self, other: &Self) {
         for attempt in &other.attempts {
-            self.join_attempt(attempt.clone());
+            self.join_known(attempt);
         }
         if other.commit > self.commit {
             self.commit = other.commit.clone();
@@ -311,5 +318,17 @@ fn precedence(outcome: Option<Outcome>) -> u8 {
         Some(Outcome::Passed) => 2,
         Some(Outcome::Canceled) => 1,
         Some(Outcome::Skipped) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_execution_takes_64_bytes() {
+        // A history keeps a window of them.
+        assert_eq!(size_of::<Execution>(), 64);
+        assert_eq!(size_of::<Attempt>(), 40);
     }
 }

@@ -3,58 +3,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use arcstr::ArcStr;
+
 use super::attempt::attempt_url;
+use super::counts::{ClassCounts, OutcomeCounts};
 use super::{CommitInfo, FailureClass, LogExcerpt, Outcome, Span, Timestamp};
-
-/// Executions by outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct OutcomeCounts([u64; Outcome::ALL.len()]);
-
-impl OutcomeCounts {
-    /// Executions with the outcome.
-    pub fn get(&self, outcome: Outcome) -> u64 {
-        self.0[outcome as usize]
-    }
-
-    /// Mutable count of the outcome.
-    pub fn get_mut(&mut self, outcome: Outcome) -> &mut u64 {
-        &mut self.0[outcome as usize]
-    }
-
-    /// Adds executions with the outcome. Imported counts may be of any size.
-    pub(crate) fn add(&mut self, outcome: Outcome, more: u64) {
-        let count = self.get_mut(outcome);
-        *count = count.saturating_add(more);
-    }
-
-    /// Executions with any outcome.
-    pub fn total(&self) -> u64 {
-        let counts = self.0.iter();
-        counts.fold(0, |sum, count| sum.saturating_add(*count))
-    }
-}
-
-/// Failures by class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ClassCounts([u64; FailureClass::ALL.len()]);
-
-impl ClassCounts {
-    /// Failures of the class.
-    pub fn get(&self, class: FailureClass) -> u64 {
-        self.0[class as usize]
-    }
-
-    /// Mutable count of the class.
-    pub fn get_mut(&mut self, class: FailureClass) -> &mut u64 {
-        &mut self.0[class as usize]
-    }
-
-    /// Adds failures of the class. Imported counts may be of any size.
-    pub(crate) fn add(&mut self, class: FailureClass, more: u64) {
-        let count = self.get_mut(class);
-        *count = count.saturating_add(more);
-    }
-}
 
 /// Details of a failing streak.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -62,17 +15,17 @@ pub struct Failing {
     /// End of the streak's first execution.
     pub since: Option<Timestamp>,
     /// Commit of the streak's first execution.
-    pub first_failing_commit: Option<Arc<str>>,
+    pub first_failing_commit: Option<ArcStr>,
     /// Title and author of that commit.
     pub first_failing_info: Option<Arc<CommitInfo>>,
     /// Commit of the last execution that passed before the streak.
-    pub last_passing_commit: Option<Arc<str>>,
+    pub last_passing_commit: Option<ArcStr>,
     /// Job id of the last failed attempt.
     pub job_id: Option<u64>,
     /// Pipeline of that attempt.
     pub pipeline_id: Option<u64>,
     /// Commit of that pipeline.
-    pub commit: Option<Arc<str>>,
+    pub commit: Option<ArcStr>,
     /// GitLab's `failure_reason` of that attempt, raw.
     pub failure_reason: Option<Arc<str>>,
     /// Failure class of that attempt by the log if it was read, else by the reason.
@@ -146,7 +99,7 @@ pub struct WindowEntry {
     /// Pipeline of the execution; `None` for an imported one.
     pub pipeline_id: Option<u64>,
     /// Commit of the pipeline.
-    pub commit: Option<Arc<str>>,
+    pub commit: Option<ArcStr>,
     /// Page of the attempt in GitLab, unless it follows from the project's page as `<page>/-/jobs/<id>`.
     pub own_url: Option<Box<str>>,
     /// End of the attempt.

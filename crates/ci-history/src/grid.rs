@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arcstr::ArcStr;
+
 use super::execution::Execution;
 use super::timeline::{Job, Timeline};
 use super::{CommitInfo, ExecutionState, FailureClass, Outcome, Rules, Timestamp};
@@ -21,7 +23,7 @@ pub struct GridPipeline {
     /// GitLab's pipeline id.
     pub id: u64,
     /// Commit of the pipeline.
-    pub commit: Arc<str>,
+    pub commit: ArcStr,
     /// Title and author of the commit; known if the pipeline failed.
     pub info: Option<Arc<CommitInfo>>,
     /// State of the pipeline as a whole.
@@ -71,7 +73,7 @@ impl Timeline {
                 commit: execution.commit.clone(),
                 info: attempt.and_then(|attempt| attempt.commit_info()).cloned(),
                 state: execution.state(&rules),
-                at: attempt.and_then(|attempt| attempt.at),
+                at: attempt.and_then(|attempt| attempt.times.at()),
             }
         });
         columns.collect()

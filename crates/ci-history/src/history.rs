@@ -1,9 +1,9 @@
 //! A job's history: its last executions, and a baseline of the older ones.
 
-use std::sync::Arc;
+use arcstr::ArcStr;
 
 use super::attempt::{Attempt, Phase};
-use super::baseline::{Baseline, Imported};
+use super::baseline::{Baseline, Imported, ImportedWindow};
 use super::execution::{Execution, PipelineEnd};
 use super::{LogExcerpt, LogFinding, Outcome, Rules, Timestamp};
 
@@ -24,10 +24,8 @@ const KEPT_IN_FLIGHT: usize = 256;
 /// The executions of one job, or of a ref's pipelines as a unit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct History {
-    /// Imported executions that are still in the window. All kept executions are newer.
-    pub imported: Vec<Imported>,
-    /// Executions of the imported window if it was longer than the window of the rules, else 0.
-    pub imported_window: usize,
+    /// What is left of an imported document. Boxed, because few histories have it.
+    pub imported: Option<Box<ImportedWindow>>,
     /// Sums over the executions before the kept ones.
     pub baseline: Baseline,
     /// The last executions, ordered by pipeline id.
@@ -41,7 +39,28 @@ pub struct History {
 impl History {
     /// Executions in a full window.
     pub fn window(&self, rules: &Rules) -> usize {
-        rules.window.max(self.imported_window)
+        rules.window.max(self.imported_window())
+    }
+
+    /// Executions of the imported window if it was longer than the window of the rules, else 0.
+    pub fn imported_window(&self) -> usize {
+        self.imported.as_ref().map_or(0, |imported| imported.length)
+    }
+
+    /// Imported executions that are still in the window, oldest first.
+    pub fn imported(&self) -> &[Imported] {
+        self.imported
+            .as_ref()
+            .map_or(&[], |imported| &imported.entries)
+    }
+
+    /// Keeps only the newest imported executions.
+    pub(crate) fn trim_imported(&mut self, most: usize) {
+        if let Some(mut imported) = self.imported.take() {
+            let surplus = imported.entries.len().saturating_sub(most);
+            imported.entries.drain(..surplus);
+            self.imported = imported.boxed();
+        }
     }
 
     fn position(&self, pipeline_id: u64) -> Result<usize, usize> {
@@ -55,7 +74,7 @@ impl History {
     pub(crate) fn observe(
         &mut self,
         pipeline_id: u64,
-        commit: &Arc<str>,
+        commit: &ArcStr,
         attempts: &[Attempt],
         end: PipelineEnd,
         rules: &Rules,
@@ -182,8 +201,7 @@ impl History {
         }
         let newer = self.window_candidates(rules).count();
         let spare = self.window(rules).saturating_sub(newer);
-        let surplus = self.imported.len().saturating_sub(spare);
-        self.imported.drain(..surplus);
+        self.trim_imported(spare);
     }
 
     /// Adds executions that ended after newer ones were settled to the counters. They are no longer part

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::baseline::{Baseline, Imported};
+use arcstr::ArcStr;
+
+use super::baseline::{Baseline, Imported, ImportedWindow, StreakStart};
 use super::history::History;
 use super::timeline::Timeline;
 use super::{Outcome, Rules};
@@ -17,7 +19,7 @@ impl Timeline {
         name: Arc<str>,
         up_to: u64,
         consecutive_failures: u64,
-        entries: Vec<(Option<u64>, bool, Option<Arc<str>>)>,
+        entries: Vec<(Option<u64>, bool, Option<ArcStr>)>,
         rules: &Rules,
     ) {
         let imported: Vec<Imported> = entries
@@ -30,22 +32,26 @@ impl Timeline {
             .collect();
         let mut passes = imported.iter().rev().filter(|entry| !entry.failing);
         let streak = imported.iter().rev().take_while(|entry| entry.failing);
+        let start = StreakStart {
+            commit: streak.last().and_then(|entry| entry.commit.clone()),
+            ..StreakStart::default()
+        };
         let baseline = Baseline {
             settled_through: up_to,
             idle_settled_through: up_to,
             streak: consecutive_failures,
-            first_failing_commit: streak.last().and_then(|entry| entry.commit.clone()),
+            streak_start: start.boxed(),
             last_passing_commit: passes.find_map(|entry| entry.commit.clone()),
             ..Baseline::default()
         };
         let history = &mut self.jobs.entry(name).or_default().history;
         history.baseline = baseline;
-        history.imported_window = if imported.len() > rules.window {
-            imported.len()
-        } else {
-            0
+        let length = Some(imported.len()).filter(|length| *length > rules.window);
+        let imported = ImportedWindow {
+            entries: imported,
+            length: length.unwrap_or(0),
         };
-        history.imported = imported;
+        history.imported = imported.boxed();
     }
 
     /// Turns all histories into imported ones, so that the newest pipeline can be counted once more.
@@ -84,8 +90,9 @@ impl History {
         }
         self.baseline.settled_through = through;
         self.baseline.idle_settled_through = through;
-        self.imported.extend(entries);
-        let surplus = self.imported.len().saturating_sub(self.window(rules));
-        self.imported.drain(..surplus);
+        let mut imported = self.imported.take().unwrap_or_default();
+        imported.entries.extend(entries);
+        self.imported = imported.boxed();
+        self.trim_imported(self.window(rules));
     }
 }

@@ -54,7 +54,7 @@ impl Timeline {
             sha: pipeline.commit.clone(),
             status,
             source: None,
-            created_at: attempt.at.filter(|_| !status.is_terminal()),
+            created_at: attempt.times.at().filter(|_| !status.is_terminal()),
             updated_at: Timestamp::from_unix(i64::from(attempt.version)),
             duration: None,
             failure_reason: None,

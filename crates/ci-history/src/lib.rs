@@ -16,10 +16,13 @@
 
 mod absence;
 mod attempt;
+mod attempt_times;
+mod attempts;
 mod backfill;
 mod baseline;
 pub mod clock;
 mod commit;
+mod counts;
 pub mod duration;
 mod execution;
 mod failure_class;
@@ -58,10 +61,9 @@ mod track;
 mod withdrawal;
 
 pub use commit::{CommitInfo, UnmaskedCommit};
+pub use counts::{ClassCounts, Counts, Kind, OutcomeCounts};
 pub use failure_class::FailureClass;
-pub use figures::{
-    ClassCounts, Failing, Figures, JobRow, OutcomeCounts, TimelineRows, WindowEntry,
-};
+pub use figures::{Failing, Figures, JobRow, TimelineRows, WindowEntry};
 pub use grid::{Grid, GridCell, GridJob, GridPipeline};
 pub use identity::is_another;
 pub use key::{TAG_TRACK, TimelineKey};
@@ -89,7 +91,8 @@ pub use withdrawal::{Absentee, NotListed};
 /// The parts of histories, for the documents of the store.
 pub mod stored {
     pub use super::attempt::{Attempt, Detail, Phase};
-    pub use super::baseline::{Baseline, Imported};
+    pub use super::attempt_times::AttemptTimes;
+    pub use super::baseline::{Baseline, Imported, ImportedWindow, StreakStart};
     pub use super::execution::{Counted, Execution};
     pub use super::finished::{FinishedPipelines, KEPT_FINISHED};
     pub use super::history::History;

@@ -3,14 +3,14 @@
 //! A merge may exceed the limits of a history. [`Timeline::trim`] restores them; it is a separate step
 //! because trimming is not commutative.
 
+use arcstr::ArcStr;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use super::baseline::Baseline;
+use super::Rules;
+use super::baseline::{Baseline, ImportedWindow, StreakStart};
 use super::execution::Execution;
 use super::history::History;
 use super::timeline::{Job, Timeline};
-use super::{CommitInfo, FailureClass, Outcome, Rules, Timestamp};
 
 impl Timeline {
     /// Merges another replica's state of the same timeline.
@@ -88,16 +88,19 @@ impl History {
             // The replica that settled it may not have seen the last attempt.
             self.baseline.note_attempts(execution);
         }
-        self.imported_window = self.imported_window.max(other.imported_window);
         self.first_seen = self.first_seen.into_iter().chain(other.first_seen).min();
         if let Some(excerpt) = &other.excerpt {
             self.note_excerpt(excerpt);
         }
+        self.merge_imported(other);
+    }
+
+    fn merge_imported(&mut self, other: &Self) {
+        let length = self.imported_window().max(other.imported_window());
         // The entries of an import only become fewer.
-        let fewer = |history: &Self| (history.imported.len(), history.imported.clone());
-        if fewer(other) < fewer(self) {
-            self.imported.clone_from(&other.imported);
-        }
+        let fewer = |history: &Self| (history.imported().len(), history.imported().to_vec());
+        let entries = fewer(self).min(fewer(other)).1;
+        self.imported = ImportedWindow { entries, length }.boxed();
     }
 
     /// Whether the execution was counted here and is no longer kept.
@@ -136,41 +139,21 @@ impl Baseline {
         // The fields of the streak stay together.
         if streak(other) > streak(self) {
             self.streak = other.streak;
-            self.streak_since = other.streak_since;
-            self.first_failing_commit
-                .clone_from(&other.first_failing_commit);
-            self.first_failing_info
-                .clone_from(&other.first_failing_info);
+            self.streak_start.clone_from(&other.streak_start);
             self.last_passing_commit
                 .clone_from(&other.last_passing_commit);
         }
-        for outcome in Outcome::ALL {
-            let count = self.executions.get_mut(outcome);
-            *count = (*count).max(other.executions.get(outcome));
-        }
-        for class in FailureClass::ALL {
-            let count = self.failures.get_mut(class);
-            *count = (*count).max(other.failures.get(class));
-        }
+        self.executions.keep_greater(&other.executions);
+        self.failures.keep_greater(&other.failures);
         self.flaky = self.flaky.max(other.flaky);
         self.retries = self.retries.max(other.retries);
     }
 }
 
-type StreakParts<'a> = (
-    u64,
-    Option<Timestamp>,
-    &'a Option<Arc<str>>,
-    &'a Option<Arc<str>>,
-    &'a Option<Arc<CommitInfo>>,
-);
-
-fn streak(baseline: &Baseline) -> StreakParts<'_> {
+fn streak(baseline: &Baseline) -> (u64, Option<&StreakStart>, Option<&ArcStr>) {
     (
         baseline.streak,
-        baseline.streak_since,
-        &baseline.first_failing_commit,
-        &baseline.last_passing_commit,
-        &baseline.first_failing_info,
+        baseline.streak_start.as_deref(),
+        baseline.last_passing_commit.as_ref(),
     )
 }

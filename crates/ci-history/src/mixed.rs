@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::baseline::Baseline;
 use super::history::History;
 use super::timeline::Timeline;
-use super::{ClassCounts, FailureClass, Outcome, OutcomeCounts, PipelineObservation};
+use super::{ClassCounts, OutcomeCounts, PipelineObservation};
 
 /// The counters of all histories of a timeline.
 #[derive(Debug, Clone, Default)]
@@ -96,14 +96,8 @@ impl History {
         if pipeline.id > settled || !began_before {
             return;
         }
-        for outcome in Outcome::ALL {
-            let count = baseline.executions.get_mut(outcome);
-            *count = count.saturating_sub(gained.executions.get(outcome));
-        }
-        for class in FailureClass::ALL {
-            let count = baseline.failures.get_mut(class);
-            *count = count.saturating_sub(gained.failures.get(class));
-        }
+        baseline.executions.take(&gained.executions);
+        baseline.failures.take(&gained.failures);
         baseline.flaky = baseline.flaky.saturating_sub(gained.flaky);
         baseline.retries = baseline.retries.saturating_sub(gained.retries);
     }
@@ -112,14 +106,8 @@ impl History {
 impl Tally {
     fn since(&self, before: &Self) -> Self {
         let mut gained = self.clone();
-        for outcome in Outcome::ALL {
-            let count = gained.executions.get_mut(outcome);
-            *count = count.saturating_sub(before.executions.get(outcome));
-        }
-        for class in FailureClass::ALL {
-            let count = gained.failures.get_mut(class);
-            *count = count.saturating_sub(before.failures.get(class));
-        }
+        gained.executions.take(&before.executions);
+        gained.failures.take(&before.failures);
         gained.flaky = self.flaky.saturating_sub(before.flaky);
         gained.retries = self.retries.saturating_sub(before.retries);
         gained

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arcstr::ArcStr;
+
 use super::{CommitInfo, Span, Timestamp};
 
 /// Status of a job, trigger job or pipeline (GitLab's `Ci::HasStatus`).
@@ -75,7 +77,7 @@ pub struct PipelineObservation {
     /// Whether the ref is a tag. Lists of pipelines do not tell; their jobs do.
     pub tag: bool,
     /// Commit the pipeline ran on.
-    pub sha: Arc<str>,
+    pub sha: ArcStr,
     /// Status at the time of the observation.
     pub status: Status,
     /// GitLab's pipeline source (`push`, `schedule`, ..).

@@ -92,6 +92,6 @@ fn of_execution<'a>(
 /// Seconds from the end of an attempt to the creation of the next one.
 fn waited(failed: &Attempt, next: &Attempt) -> Option<i64> {
     let seconds = |span: Option<Span>| span.map_or(0, |span| span.micros() / 1_000_000);
-    let took = i64::try_from(seconds(next.duration) + seconds(next.queued)).ok()?;
-    Some((next.at?.unix() - took - failed.at?.unix()).max(0))
+    let took = i64::try_from(seconds(next.times.duration()) + seconds(next.times.queued())).ok()?;
+    Some((next.times.at()?.unix() - took - failed.times.at()?.unix()).max(0))
 }

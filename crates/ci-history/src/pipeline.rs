@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arcstr::ArcStr;
+
 use super::attempt::{Attempt, Phase};
 use super::execution::Execution;
 use super::timeline::{Job, Timeline};
@@ -13,7 +15,7 @@ pub struct PipelineRow {
     /// GitLab's pipeline id.
     pub id: u64,
     /// Commit of the pipeline.
-    pub commit: Arc<str>,
+    pub commit: ArcStr,
     /// State of the pipeline as a whole; `None` if only executions of its jobs are kept.
     pub state: Option<ExecutionState>,
     /// Whether GitLab could not create any job from the configuration.
@@ -99,8 +101,8 @@ impl Timeline {
             is_config_error: attempt
                 .and_then(|attempt| attempt.failure_reason())
                 .is_some_and(|reason| **reason == *CONFIG_ERROR),
-            at: attempt.and_then(|attempt| attempt.at),
-            duration: attempt.and_then(|attempt| attempt.duration),
+            at: attempt.and_then(|attempt| attempt.times.at()),
+            duration: attempt.and_then(|attempt| attempt.times.duration()),
             jobs,
         })
     }
@@ -137,8 +139,8 @@ impl Job {
             failure_class: has_failed.then(|| attempt.failure_class()),
             failure_reason: attempt.failure_reason().filter(|_| has_failed).cloned(),
             log_rule: attempt.log_rule().cloned(),
-            duration: attempt.duration,
-            at: attempt.at,
+            duration: attempt.times.duration(),
+            at: attempt.times.at(),
             web_url: attempt.web_url(project_url),
         })
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arcstr::ArcStr;
+
 use super::timeline::Timeline;
 use super::{CommitInfo, ExecutionState, Outcome, Rules, Span, Timestamp};
 
@@ -12,7 +14,7 @@ pub struct PipelineSummary {
     /// GitLab's pipeline id.
     pub id: u64,
     /// Commit of the pipeline.
-    pub commit: Arc<str>,
+    pub commit: ArcStr,
     /// Title and author of the commit; known if the pipeline failed.
     pub info: Option<Arc<CommitInfo>>,
     /// What started it, in GitLab's words; known of the last finished ones.
@@ -48,8 +50,8 @@ impl Timeline {
                 info: attempt.and_then(|attempt| attempt.commit_info()).cloned(),
                 source: self.source_of(execution.pipeline_id),
                 state: execution.state(&rules),
-                at: attempt.and_then(|attempt| attempt.at),
-                duration: attempt.and_then(|attempt| attempt.duration),
+                at: attempt.and_then(|attempt| attempt.times.at()),
+                duration: attempt.and_then(|attempt| attempt.times.duration()),
             }
         });
         summaries.collect()

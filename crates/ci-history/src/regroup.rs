@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::baseline::Baseline;
+use super::baseline::{Baseline, ImportedWindow};
 use super::execution::Execution;
 use super::finished::FinishedPipelines;
 use super::history::History;
 use super::key::TimelineKey;
 use super::timeline::{Job, Timeline};
 use super::track::Tracks;
-use super::{FailureClass, Outcome, Rules};
+use super::{Outcome, Rules};
 
 impl Timeline {
     /// Splits a saved timeline by the tracks that are configured now. The first part is what remains; a
@@ -56,7 +56,7 @@ impl Timeline {
         let is_imported = self
             .jobs
             .values()
-            .any(|job| !job.history.imported.is_empty());
+            .any(|job| !job.history.imported().is_empty());
         self.key.track.is_some() || (kept.iter().all(is_finished) && reaches_back && !is_imported)
     }
 
@@ -165,7 +165,7 @@ impl Job {
         let mut own = self.sources.iter();
         let mut kept = self.history.kept.iter();
         !self.sources.is_empty()
-            && self.history.imported.is_empty()
+            && self.history.imported().is_empty()
             && own.all(|(source, _)| sources.contains(source))
             && kept.all(|it| !it.attempts.is_empty() || ids.contains(&it.pipeline_id))
     }
@@ -184,7 +184,7 @@ impl Job {
 
 impl History {
     fn is_empty(&self) -> bool {
-        self.kept.is_empty() && self.imported.is_empty() && self.baseline == Baseline::default()
+        self.kept.is_empty() && self.imported().is_empty() && self.baseline == Baseline::default()
     }
 
     fn extract(&mut self, is_wanted: &dyn Fn(u64) -> bool) -> Self {
@@ -219,10 +219,7 @@ impl History {
         self.kept = executions.into_values().collect();
         self.baseline.absorb(other.baseline);
         self.end_streak_of_baseline(rules);
-        if self.imported.is_empty() {
-            self.imported = other.imported;
-        }
-        self.imported_window = self.imported_window.max(other.imported_window);
+        self.absorb_imported(other.imported);
         self.first_seen = self.first_seen.into_iter().chain(other.first_seen).min();
         if let Some(excerpt) = &other.excerpt {
             self.note_excerpt(excerpt);
@@ -230,22 +227,33 @@ impl History {
         self.trim(rules);
     }
 
+    fn absorb_imported(&mut self, other: Option<Box<ImportedWindow>>) {
+        let mut own = self.imported.take().unwrap_or_default();
+        let other = other.unwrap_or_default();
+        own.length = own.length.max(other.length);
+        if own.entries.is_empty() {
+            own.entries = other.entries;
+        }
+        self.imported = own.boxed();
+    }
+
     /// Ends the streak of the baseline if an execution within it did not fail.
     fn end_streak_of_baseline(&mut self, rules: &Rules) {
         let baseline = &mut self.baseline;
+        let start = baseline.streak_start.as_ref();
+        let since = start.and_then(|start| start.since);
         let within = |execution: &&Execution| {
-            let at = execution.deciding(rules).and_then(|attempt| attempt.at);
-            execution.pipeline_id <= baseline.settled_through && at >= baseline.streak_since
+            let at = execution
+                .deciding(rules)
+                .and_then(|attempt| attempt.times.at());
+            execution.pipeline_id <= baseline.settled_through && at >= since
         };
         let did_not_fail = |execution: &Execution| {
             let outcome = execution.outcome(rules).filter(|it| it.enters_window());
             outcome.is_some_and(|outcome| outcome != Outcome::Failed)
         };
         if self.kept.iter().filter(within).any(did_not_fail) {
-            baseline.streak = 0;
-            baseline.streak_since = None;
-            baseline.first_failing_commit = None;
-            baseline.first_failing_info = None;
+            baseline.end_streak();
         }
     }
 }
@@ -257,14 +265,8 @@ impl Baseline {
             std::mem::swap(self, &mut other);
         }
         self.idle_settled_through = self.idle_settled_through.max(other.idle_settled_through);
-        for outcome in Outcome::ALL {
-            let count = self.executions.get_mut(outcome);
-            *count = count.saturating_add(other.executions.get(outcome));
-        }
-        for class in FailureClass::ALL {
-            let count = self.failures.get_mut(class);
-            *count = count.saturating_add(other.failures.get(class));
-        }
+        self.executions.add(&other.executions);
+        self.failures.add(&other.failures);
         self.flaky = self.flaky.saturating_add(other.flaky);
         self.retries = self.retries.saturating_add(other.retries);
         self.keep_latest(&other);

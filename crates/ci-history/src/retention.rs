@@ -61,7 +61,7 @@ impl History {
         self.kept
             .iter()
             .flat_map(Execution::listed_attempts)
-            .filter_map(|attempt| attempt.at)
+            .filter_map(|attempt| attempt.times.at())
             .max()
             .max(self.baseline.last_execution)
             .max(self.first_seen)

@@ -114,7 +114,7 @@ impl History {
             .window_candidates(rules)
             .rev()
             .map(|(execution, outcome)| entry(execution, outcome, rules))
-            .chain(self.imported.iter().rev().map(imported_entry))
+            .chain(self.imported().iter().rev().map(imported_entry))
             .take(window)
             .collect();
         newest_first.reverse();
@@ -123,7 +123,9 @@ impl History {
 
     fn latest_times(&self, rules: &Rules, figures: &mut Figures) {
         for (execution, outcome) in self.window_candidates(rules) {
-            let at = execution.deciding(rules).and_then(|attempt| attempt.at);
+            let at = execution
+                .deciding(rules)
+                .and_then(|attempt| attempt.times.at());
             figures.last_execution = figures.last_execution.max(at);
             match outcome {
                 Outcome::Passed => figures.last_success = figures.last_success.max(at),
@@ -139,7 +141,7 @@ impl History {
                 .iter()
                 .flat_map(Execution::last_attempts)
                 .filter(|attempt| attempt.phase == phase)
-                .filter_map(|attempt| attempt.at)
+                .filter_map(|attempt| attempt.times.at())
                 .min()
         };
         figures.running_since = oldest(Phase::Running);
@@ -154,8 +156,8 @@ impl History {
             .filter(|attempt| attempt.phase.is_decided() && !attempt.is_outdated())
             .chain(self.baseline.last_ended.as_deref())
             .max_by_key(|attempt| attempt.order_of_end());
-        figures.duration = last.and_then(|attempt| attempt.duration);
-        figures.queued_duration = last.and_then(|attempt| attempt.queued);
+        figures.duration = last.and_then(|attempt| attempt.times.duration());
+        figures.queued_duration = last.and_then(|attempt| attempt.times.queued());
     }
 
     fn usual_duration(&self, rules: &Rules) -> Option<Span> {
@@ -164,7 +166,7 @@ impl History {
             .rev()
             .take(self.window(rules))
             .filter(|(_, outcome)| *outcome == Outcome::Passed)
-            .filter_map(|(execution, _)| execution.deciding(rules)?.duration)
+            .filter_map(|(execution, _)| execution.deciding(rules)?.times.duration())
             .map(Span::micros)
             .collect();
         spans.sort_unstable();
@@ -194,7 +196,7 @@ impl History {
             }
             streak.add(execution, execution.deciding(rules), project_url);
         }
-        streak.extend_with_baseline(&self.baseline, self.imported.last());
+        streak.extend_with_baseline(&self.baseline, self.imported().last());
         streak
     }
 }
@@ -220,7 +222,7 @@ impl Streak {
             failing.web_url = attempt.and_then(|attempt| attempt.web_url(project_url));
         }
         self.length = self.length.saturating_add(1);
-        failing.since = attempt.and_then(|attempt| attempt.at);
+        failing.since = attempt.and_then(|attempt| attempt.times.at());
         failing.first_failing_commit = Some(execution.commit.clone());
         failing.first_failing_info = attempt.and_then(Attempt::commit_info).cloned();
     }
@@ -233,13 +235,11 @@ impl Streak {
             self.failing.commit = last.and_then(|entry| entry.commit.clone());
         }
         if baseline.streak > 0 {
-            self.failing.since = baseline.streak_since;
-            self.failing
-                .first_failing_commit
-                .clone_from(&baseline.first_failing_commit);
-            self.failing
-                .first_failing_info
-                .clone_from(&baseline.first_failing_info);
+            let start = baseline.streak_start.as_deref().cloned();
+            let start = start.unwrap_or_default();
+            self.failing.since = start.since;
+            self.failing.first_failing_commit = start.commit;
+            self.failing.first_failing_info = start.info;
         }
         self.length = self.length.saturating_add(baseline.streak);
         self.failing
@@ -257,8 +257,8 @@ fn entry(execution: &Execution, outcome: Outcome, rules: &Rules) -> WindowEntry 
         pipeline_id: Some(execution.pipeline_id),
         commit: Some(execution.commit.clone()),
         own_url: attempt.and_then(|attempt| attempt.detail.as_ref()?.web_url.clone()),
-        finished_at: attempt.and_then(|attempt| attempt.at),
-        duration: attempt.and_then(|attempt| attempt.duration),
+        finished_at: attempt.and_then(|attempt| attempt.times.at()),
+        duration: attempt.and_then(|attempt| attempt.times.duration()),
     }
 }
 

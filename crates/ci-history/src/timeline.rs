@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use arcstr::ArcStr;
+
 use super::attempt::Attempt;
 use super::execution::PipelineEnd;
 use super::finished::FinishedPipelines;
@@ -207,7 +209,7 @@ impl Timeline {
 
     /// Counts every tracked job as passed in each finished pipeline without an attempt of it.
     fn observe_absences(&mut self, rules: &Rules, changes: &mut Changes) {
-        let finished: Vec<(u64, Arc<str>)> = self
+        let finished: Vec<(u64, ArcStr)> = self
             .pipelines
             .kept
             .iter()
@@ -280,7 +282,10 @@ impl Job {
     fn describe(&mut self, observed: &[(&JobObservation, Attempt)], texts: &mut Texts) -> bool {
         let mut changed = false;
         for (seen, attempt) in observed {
-            let first = earliest(self.history.first_seen, seen.created_at.or(attempt.at));
+            let first = earliest(
+                self.history.first_seen,
+                seen.created_at.or(attempt.times.at()),
+            );
             changed |= std::mem::replace(&mut self.history.first_seen, first) != first;
             if seen.id > self.newest_attempt {
                 changed |= texts.replace(&mut self.stage, &seen.stage);
@@ -297,7 +302,7 @@ impl Job {
 impl History {
     /// Whether the history covers the time of a pipeline.
     fn reaches_back_to(&self, pipeline_id: u64) -> bool {
-        !self.imported.is_empty()
+        !self.imported().is_empty()
             || self.baseline.settled_through > 0
             // Without any execution the job is known from an imported document.
             || self
@@ -324,4 +329,14 @@ fn end_of(pipeline: &PipelineObservation, jobs: &[JobObservation], rules: &Rules
 
 fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
     a.into_iter().chain(b).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_takes_256_bytes() {
+        assert_eq!(size_of::<Job>(), 256);
+    }
 }

@@ -48,7 +48,7 @@ impl Timeline {
             attempts.extend(missing.map(|attempt| Absentee {
                 id: attempt.id,
                 job: attempt.member().map_or_else(|| name.clone(), Arc::from),
-                at: attempt.at,
+                at: attempt.times.at(),
                 is_open: attempt.phase < Phase::Canceled,
                 trigger_job: None,
             }));
@@ -143,7 +143,7 @@ impl History {
     /// replica that merges it withdraws them, too, and is not shown.
     pub(crate) fn is_withdrawn(&self) -> bool {
         let attempts = || self.kept.iter().flat_map(|execution| &execution.attempts);
-        self.imported.is_empty()
+        self.imported().is_empty()
             && self.baseline.settled_through == 0
             && attempts().next().is_some()
             && attempts().all(super::attempt::Attempt::is_withdrawn)

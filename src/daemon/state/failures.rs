@@ -19,7 +19,7 @@ impl Failures for State {
         for timeline in &timelines {
             let failing = timeline.jobs.ranks().iter().filter(|rank| {
                 rank.facts.consecutive_failures() > 0
-                    && rank.gone_since.is_none()
+                    && rank.absence().gone_since.is_none()
                     && rank.facts.last_execution().is_some_and(|at| at >= since)
             });
             let jobs = failing.filter_map(|rank| self.entry(&timeline.key, &rank.name));

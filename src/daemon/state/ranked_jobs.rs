@@ -39,7 +39,7 @@ impl RankedJobs {
             let before = &mut Arc::make_mut(&mut self.ranks)[range];
             for (before, now) in before.iter_mut().zip(ranks) {
                 let team = before.team.take();
-                *before = Rank { team, ..now };
+                *before = now.owned_by(team);
             }
             return;
         }
@@ -78,16 +78,14 @@ impl RankedJobs {
 
 #[cfg(test)]
 mod tests {
+    use super::super::transitions::Absence;
     use super::*;
     use crate::http::JobFacts;
 
     fn ranks(names: &[&str]) -> Vec<Rank> {
-        let rank = |name: &&str| Rank {
-            name: Arc::from(*name),
-            team: None,
-            facts: JobFacts::default(),
-            absent_pipelines: 0,
-            gone_since: None,
+        let rank = |name: &&str| {
+            let facts = JobFacts::default();
+            Rank::new(Arc::from(*name), facts, Absence::default())
         };
         names.iter().map(rank).collect()
     }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arcstr::ArcStr;
+
 use crate::http::{JobFacts, ListedJob};
 use ci_history::{Figures, JobRow, Outcome, TimelineRows, Timestamp};
 
@@ -12,7 +14,16 @@ pub(super) struct Rank {
     /// Its owner as of the newest exposition.
     pub(super) team: Option<Arc<str>>,
     pub(super) facts: JobFacts,
-    pub(super) absent_pipelines: u64,
+    /// Boxed, because few jobs are absent.
+    absence: Option<Box<Absence>>,
+}
+
+/// How long a job has been absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Absence {
+    /// Pipelines in a row without the job.
+    pub(super) pipelines: u64,
+    /// When it became gone.
     pub(super) gone_since: Option<Timestamp>,
 }
 
@@ -26,13 +37,28 @@ pub(super) struct PipelineRank {
 
 impl Rank {
     pub(super) fn of(row: &JobRow) -> Self {
-        Self {
-            name: row.name.clone(),
-            team: None,
-            facts: JobFacts::of(row),
-            absent_pipelines: row.figures.absent_pipelines,
+        let absence = Absence {
+            pipelines: row.figures.absent_pipelines,
             gone_since: row.figures.gone_since,
+        };
+        Self::new(row.name.clone(), JobFacts::of(row), absence)
+    }
+
+    pub(super) fn new(name: Arc<str>, facts: JobFacts, absence: Absence) -> Self {
+        Self {
+            name,
+            team: None,
+            facts,
+            absence: (absence != Absence::default()).then(|| Box::new(absence)),
         }
+    }
+
+    pub(super) fn owned_by(self, team: Option<Arc<str>>) -> Self {
+        Self { team, ..self }
+    }
+
+    pub(super) fn absence(&self) -> Absence {
+        self.absence.as_deref().copied().unwrap_or_default()
     }
 }
 
@@ -69,7 +95,7 @@ pub(super) struct Transition {
     /// Consecutive failures: of the new streak, or of the one that ended.
     streak: u64,
     /// Of the first failing execution, or of the one that ended the streak.
-    commit: Option<Arc<str>>,
+    commit: Option<ArcStr>,
     /// Page in GitLab of the last failed attempt, or of the one that ended the streak.
     link: Option<Box<str>>,
 }

@@ -201,11 +201,13 @@ fn figures(number: u64, scene: Scene, now: Timestamp) -> Figures {
         failing: streak.map(|(_, since)| failing(number, scene, now, since)),
         ..Figures::default()
     };
-    *figures.executions.get_mut(Outcome::Passed) = total;
-    *figures.executions.get_mut(Outcome::Failed) = total / 20 + failures;
-    *figures.executions.get_mut(Outcome::Canceled) = total / 50;
+    let executions = &mut figures.executions;
+    executions.set(Outcome::Passed, total);
+    executions.set(Outcome::Failed, total / 20 + failures);
+    executions.set(Outcome::Canceled, total / 50);
     for (_, class) in REASONS {
-        *figures.failures.get_mut(class) += total / 160;
+        let known = figures.failures.get(class);
+        figures.failures.set(class, known + total / 160);
     }
     figures
 }
@@ -216,10 +218,8 @@ fn failing(number: u64, scene: Scene, now: Timestamp, since: u64) -> Failing {
     let is_hit = scene == Scene::MassFailure && since == HIT_SECONDS;
     let (reason, class) = REASONS[if is_hit { 5 } else { drawn }];
     let commit = |question| {
-        Some(Arc::from(format!(
-            "{:040x}",
-            draw(number, question, u64::MAX)
-        )))
+        let drawn = draw(number, question, u64::MAX);
+        Some(format!("{drawn:040x}").into())
     };
     let project = project_path(number / PROJECT_JOBS);
     let title = format!("Raise the limit of requests to {}", draw(number, 31, 900));

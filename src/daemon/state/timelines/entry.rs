@@ -247,7 +247,7 @@ impl TimelineEntry {
                 .jobs
                 .ranks()
                 .iter()
-                .any(|rank| is_long_gone(rank.gone_since, now))
+                .any(|rank| is_long_gone(rank.absence().gone_since, now))
     }
 }
 
