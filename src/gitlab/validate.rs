@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use arcstr::ArcStr;
 use ci_history::{CONFIG_ERROR, JobObservation, PipelineObservation, Span, Status, UnmaskedCommit};
 use serde_json::value::RawValue;
 
@@ -128,7 +129,7 @@ impl Record for PipelineObservation {
             tag: read.flag("tag", &wire.tag)?,
             sha: read.text("sha", &wire.sha)?.unwrap_or_default().into(),
             status,
-            source: read.text("source", &wire.source)?.map(Arc::from),
+            source: read.text("source", &wire.source)?.map(ArcStr::from),
             created_at: read.time("created_at", &wire.created_at)?,
             updated_at: read.time("updated_at", &wire.updated_at)?,
             failure_reason: matches!(wire.yaml_errors, Value::Text(_)).then(|| CONFIG_ERROR.into()),

@@ -11,7 +11,7 @@ pub struct FoldedNames {
     /// For each job its name and its team, [`END`] behind both.
     text: String,
     /// Where the next job begins.
-    ends: Vec<usize>,
+    ends: Vec<u32>,
 }
 
 /// No word of a search has it, so that none is found across two names.
@@ -26,7 +26,7 @@ impl FoldedNames {
             folded.text.push(END);
             fold(job.team().unwrap_or_default(), &mut folded.text);
             folded.text.push(END);
-            folded.ends.push(folded.text.len());
+            folded.ends.push(bounded(folded.text.len()));
         }
         folded.text.shrink_to_fit();
         folded.ends.shrink_to_fit();
@@ -39,11 +39,15 @@ impl FoldedNames {
         let (mut from, mut number) = (0, 0);
         while let Some(at) = word.find(&text[from..]) {
             let at = from + at;
-            number += self.ends[number..].partition_point(|end| *end <= at);
+            number += self.ends[number..].partition_point(|end| *end as usize <= at);
             found(number);
-            from = self.ends[number];
+            from = self.ends[number] as usize;
         }
     }
+}
+
+fn bounded(len: usize) -> u32 {
+    u32::try_from(len).expect("the names of a timeline stay below 4 GiB")
 }
 
 /// Adds a text in lower case.

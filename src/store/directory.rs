@@ -161,17 +161,7 @@ impl Directory {
             return;
         };
         found.warn(&self.root);
-        for folder in found.folders() {
-            for file in contents::files_in(&folder, |_| true).unwrap_or_default() {
-                let name = file.file_name().and_then(|name| name.to_str());
-                if name.is_some_and(files::is_temporary) {
-                    let _ = fs::remove_file(file);
-                } else {
-                    files::tighten(&file);
-                }
-            }
-            files::tighten(&folder);
-        }
+        in_parallel(&found.folders(), |folder| tidy_folder(folder));
         if !found.is_shared() {
             files::tighten(&self.root);
         }
@@ -360,17 +350,31 @@ fn documents(root: &Path, shard: Shard, loaded: &mut Loaded) -> Vec<PathBuf> {
         leave(loaded, root.to_owned(), error.into());
         Contents::default()
     });
+    let mut folders = found.projects;
+    // The folder of another shard is for that one to read.
+    folders.retain(|(id, _)| shard.owns(*id));
+    let listed = in_parallel(&folders, |(_, folder)| contents::documents(folder));
     let mut documents = Vec::new();
-    for (id, folder) in found.projects {
-        // The folder of another shard is for that one to read.
-        if shard.owns(id) {
-            match contents::documents(&folder) {
-                Ok(found) => documents.extend(found),
-                Err(error) => leave(loaded, folder, error.into()),
-            }
+    for ((_, folder), found) in folders.into_iter().zip(listed) {
+        match found {
+            Ok(found) => documents.extend(found),
+            Err(error) => leave(loaded, folder, error.into()),
         }
     }
     documents
+}
+
+/// Removes leftovers in a folder of ours, and takes its permissions from other users.
+fn tidy_folder(folder: &Path) {
+    for file in contents::files_in(folder, |_| true).unwrap_or_default() {
+        let name = file.file_name().and_then(|name| name.to_str());
+        if name.is_some_and(files::is_temporary) {
+            let _ = fs::remove_file(file);
+        } else {
+            files::tighten(&file);
+        }
+    }
+    files::tighten(folder);
 }
 
 fn leave(loaded: &mut Loaded, path: PathBuf, error: ReadError) {

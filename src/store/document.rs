@@ -202,7 +202,7 @@ pub(super) fn decode_with_instance(text: &[u8]) -> Result<(Saved, EnvelopeFacts)
     Ok((saved, facts))
 }
 
-type FinishedDocument = BTreeMap<Arc<str>, Vec<(u64, Option<i64>)>>;
+type FinishedDocument = BTreeMap<ArcStr, Vec<(u64, Option<i64>)>>;
 
 fn finished_document(finished: &FinishedPipelines) -> FinishedDocument {
     let by_source = finished.0.iter().map(|(source, pipelines)| {

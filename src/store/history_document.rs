@@ -23,7 +23,7 @@ use super::times::{seconds, time};
 #[derive(Default)]
 pub(super) struct Interner {
     texts: BTreeSet<Arc<str>>,
-    commits: BTreeSet<ArcStr>,
+    ids: BTreeSet<ArcStr>,
     /// What is known of the commits.
     infos: Commits,
 }
@@ -44,12 +44,13 @@ impl Interner {
         text.map(|text| self.text(text))
     }
 
-    fn commit(&mut self, commit: &str) -> ArcStr {
-        interned(&mut self.commits, commit)
+    /// A commit, or a source of pipelines.
+    fn id(&mut self, id: &str) -> ArcStr {
+        interned(&mut self.ids, id)
     }
 
-    fn some_commit(&mut self, commit: Option<&Text<'_>>) -> Option<ArcStr> {
-        commit.map(|commit| self.commit(commit))
+    fn some_id(&mut self, id: Option<&Text<'_>>) -> Option<ArcStr> {
+        id.map(|id| self.id(id))
     }
 }
 
@@ -145,7 +146,7 @@ impl<'a> HistoryDocument<'a> {
             sources: description
                 .sources
                 .into_iter()
-                .map(|(source, id)| (interner.text(&source), id))
+                .map(|(source, id)| (interner.id(&source), id))
                 .collect(),
         })
     }
@@ -299,7 +300,7 @@ impl<'a> EntryDocument<'a> {
 
     fn into_execution(self, pipeline_id: u64, interner: &mut Interner) -> Execution {
         let commit = self.commit.unwrap_or_default();
-        let mut execution = Execution::new(pipeline_id, interner.commit(&commit));
+        let mut execution = Execution::new(pipeline_id, interner.id(&commit));
         execution.finished = self.finished;
         execution.withdrawn = self.withdrawn;
         execution.counted = Counted {
@@ -321,7 +322,7 @@ impl<'a> EntryDocument<'a> {
         Imported {
             id: self.id,
             failing: self.failing,
-            commit: interner.some_commit(self.commit.as_ref()),
+            commit: interner.some_id(self.commit.as_ref()),
         }
     }
 }
@@ -460,7 +461,7 @@ impl<'a> BaselineDocument<'a> {
         let first_failing = self.first_failing_commit.as_ref();
         let start = StreakStart {
             since: time(self.streak_since),
-            commit: interner.some_commit(first_failing),
+            commit: interner.some_id(first_failing),
             info: first_failing.and_then(|commit| interner.infos.get(commit)),
         };
         Baseline {
@@ -468,7 +469,7 @@ impl<'a> BaselineDocument<'a> {
             idle_settled_through: self.idle_floor,
             streak: self.streak,
             streak_start: start.boxed(),
-            last_passing_commit: interner.some_commit(self.last_passing_commit.as_ref()),
+            last_passing_commit: interner.some_id(self.last_passing_commit.as_ref()),
             executions: self.executions.0,
             failures: self.failures.0,
             flaky: self.flaky,

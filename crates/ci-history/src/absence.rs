@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use arcstr::ArcStr;
+
 use super::finished::{FinishedPipelines, KEPT_FINISHED};
 use super::timeline::{Job, Timeline};
 use super::{JobObservation, PipelineObservation, Rules, Timestamp};
@@ -47,7 +49,7 @@ impl Job {
         source.is_some_and(|source| self.note_source(source, pipeline.id))
     }
 
-    fn note_source(&mut self, source: &Arc<str>, id: u64) -> bool {
+    fn note_source(&mut self, source: &ArcStr, id: u64) -> bool {
         match self
             .sources
             .binary_search_by(|(known, _)| known.cmp(source))
@@ -59,7 +61,6 @@ impl Job {
                 is_newer
             }
             Err(at) => {
-                self.sources.reserve_exact(1);
                 self.sources.insert(at, (source.clone(), id));
                 true
             }

@@ -1,7 +1,8 @@
 //! The newest finished pipelines of a ref, with which jobs are compared.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+
+use arcstr::ArcStr;
 
 use super::{JobObservation, PipelineObservation, Status, Timestamp};
 
@@ -11,7 +12,7 @@ pub const KEPT_FINISHED: usize = 50;
 /// The newest pipelines with jobs that have ended or wait for a person: id and time of creation by source,
 /// ordered by id.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct FinishedPipelines(pub BTreeMap<Arc<str>, Vec<(u64, Option<Timestamp>)>>);
+pub struct FinishedPipelines(pub BTreeMap<ArcStr, Vec<(u64, Option<Timestamp>)>>);
 
 impl FinishedPipelines {
     /// Returns whether the pipeline is new.
@@ -31,7 +32,7 @@ impl FinishedPipelines {
             )
     }
 
-    fn add(&mut self, source: &Arc<str>, id: u64, at: Option<Timestamp>) -> bool {
+    fn add(&mut self, source: &ArcStr, id: u64, at: Option<Timestamp>) -> bool {
         let pipelines = match self.0.get_mut(source) {
             Some(pipelines) => pipelines,
             None => self.0.entry(source.clone()).or_default(),
@@ -65,10 +66,10 @@ impl FinishedPipelines {
     pub(crate) fn after(
         &self,
         id: u64,
-        sources: &[(Arc<str>, u64)],
+        sources: &[(ArcStr, u64)],
     ) -> Vec<(u64, Option<Timestamp>)> {
         let is_own =
-            |source: &Arc<str>| sources.is_empty() || sources.iter().any(|(own, _)| own == source);
+            |source: &ArcStr| sources.is_empty() || sources.iter().any(|(own, _)| own == source);
         let own = self.0.iter().filter(|(source, _)| is_own(source));
         let mut after: Vec<_> = own
             .flat_map(|(_, pipelines)| pipelines)

@@ -20,11 +20,11 @@ pub struct Tallies {
 
 /// The counters of a history.
 #[derive(Debug, Clone, Default)]
-struct Tally {
-    executions: OutcomeCounts,
-    failures: ClassCounts,
-    flaky: u64,
-    retries: u64,
+pub(crate) struct Tally {
+    pub(crate) executions: OutcomeCounts,
+    pub(crate) failures: ClassCounts,
+    pub(crate) flaky: u64,
+    pub(crate) retries: u64,
 }
 
 impl Timeline {
@@ -66,7 +66,8 @@ impl Timeline {
 }
 
 impl History {
-    fn tally_all(&self) -> Tally {
+    /// The counters over all executions, the kept ones included.
+    pub(crate) fn tally_all(&self) -> Tally {
         let mut totals = Baseline {
             executions: self.baseline.executions,
             failures: self.baseline.failures,
@@ -76,7 +77,7 @@ impl History {
         };
         for execution in &self.kept {
             totals.count(execution.counted);
-            totals.retries += execution.retries();
+            totals.retries = totals.retries.saturating_add(execution.retries());
         }
         Tally {
             executions: totals.executions,

@@ -81,7 +81,7 @@ pub struct PipelineObservation {
     /// Status at the time of the observation.
     pub status: Status,
     /// GitLab's pipeline source (`push`, `schedule`, ..).
-    pub source: Option<Arc<str>>,
+    pub source: Option<ArcStr>,
     /// Time of creation.
     pub created_at: Option<Timestamp>,
     /// Time of the last status change; orders the observations of one pipeline.

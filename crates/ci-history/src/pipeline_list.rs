@@ -18,7 +18,7 @@ pub struct PipelineSummary {
     /// Title and author of the commit; known if the pipeline failed.
     pub info: Option<Arc<CommitInfo>>,
     /// What started it, in GitLab's words; known of the last finished ones.
-    pub source: Option<Arc<str>>,
+    pub source: Option<ArcStr>,
     /// State of the pipeline as a whole.
     pub state: ExecutionState,
     /// End of the pipeline; its creation while it runs.
@@ -57,7 +57,7 @@ impl Timeline {
         summaries.collect()
     }
 
-    fn source_of(&self, id: u64) -> Option<Arc<str>> {
+    fn source_of(&self, id: u64) -> Option<ArcStr> {
         let mut sources = self.finished.0.iter();
         let of_id = |pipelines: &Vec<(u64, Option<Timestamp>)>| {
             pipelines.binary_search_by_key(&id, |(id, _)| *id).is_ok()

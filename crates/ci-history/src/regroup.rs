@@ -1,7 +1,8 @@
 //! Moves histories between the timelines of a ref when tracks are introduced, changed or removed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+
+use arcstr::ArcStr;
 
 use super::baseline::{Baseline, ImportedWindow};
 use super::execution::Execution;
@@ -17,7 +18,7 @@ impl Timeline {
     /// timeline without pipelines of another track is the only part.
     pub fn place(mut self, tracks: &Tracks, rules: &Rules) -> Vec<Self> {
         let mut key = tracks.current(&self.key);
-        let mut by_track: BTreeMap<_, Vec<Arc<str>>> = BTreeMap::new();
+        let mut by_track: BTreeMap<_, Vec<ArcStr>> = BTreeMap::new();
         if !key.is_tag() {
             for source in self.finished.0.keys() {
                 let track = tracks.of_source(Some(source));
@@ -72,7 +73,7 @@ impl Timeline {
             .is_ok()
     }
 
-    fn extract_sources(&mut self, sources: &[Arc<str>], key: TimelineKey, rules: &Rules) -> Self {
+    fn extract_sources(&mut self, sources: &[ArcStr], key: TimelineKey, rules: &Rules) -> Self {
         let finished: BTreeMap<_, _> = (self.finished.0)
             .extract_if(.., |source, _| sources.contains(source))
             .collect();
@@ -96,7 +97,7 @@ impl Timeline {
     /// timeline, unless the exporter was killed after it saved one of two documents between which pipelines moved.
     fn includes(&self, other: &Self) -> bool {
         let mut sources = other.finished.0.iter();
-        let has_newest = |(source, pipelines): (&Arc<str>, &Vec<(u64, _)>)| {
+        let has_newest = |(source, pipelines): (&ArcStr, &Vec<(u64, _)>)| {
             let own = self.finished.0.get(source);
             let newest = pipelines.last().map(|(id, _)| *id);
             own.is_some_and(|own| own.iter().any(|(id, _)| Some(*id) == newest))
@@ -161,7 +162,7 @@ impl Timeline {
 
 impl Job {
     /// Whether all its executions are of these sources, and those of finished pipelines are among `ids`.
-    fn ran_only_in(&self, sources: &[Arc<str>], ids: &BTreeSet<u64>) -> bool {
+    fn ran_only_in(&self, sources: &[ArcStr], ids: &BTreeSet<u64>) -> bool {
         let mut own = self.sources.iter();
         let mut kept = self.history.kept.iter();
         !self.sources.is_empty()

@@ -66,7 +66,7 @@ impl Job {
     /// Whether the job ran in pipelines of any of these sources, or it is not known in which.
     fn ran_in_any(&self, sources: &[Arc<str>]) -> bool {
         let mut own = self.sources.iter();
-        self.sources.is_empty() || own.any(|(source, _)| sources.contains(source))
+        self.sources.is_empty() || own.any(|(source, _)| sources.iter().any(|it| **it == **source))
     }
 
     fn fits(&self, name: &str, is_watched: impl Fn(&str) -> bool, names: JobNames) -> bool {

@@ -74,65 +74,51 @@ impl Job {
     }
 }
 
+/// A kept execution that enters the window, with its outcome.
+type Candidate<'a> = (&'a Execution, Outcome);
+
 impl History {
     /// Computes every figure of the history. `project_url` is the base of the attempts' pages.
     pub fn figures(&self, rules: &Rules, project_url: Option<&str>) -> Figures {
-        let mut totals = self.baseline.clone();
-        for execution in &self.kept {
-            totals.count(execution.counted);
-            totals.retries = totals.retries.saturating_add(execution.retries());
-        }
+        let totals = self.tally_all();
+        let baseline = &self.baseline;
+        let candidates: Vec<_> = self.window_candidates(rules).collect();
         let mut figures = Figures {
             executions: totals.executions,
             failures: totals.failures,
             flaky_executions: totals.flaky,
             retries: totals.retries,
-            last_execution: totals.last_execution,
-            last_success: totals.last_success,
-            last_failure: totals.last_failure,
+            last_execution: baseline.last_execution,
+            last_success: baseline.last_success,
+            last_failure: baseline.last_failure,
             first_seen: self.first_seen,
-            window: self.window_entries(rules),
+            window: self.window_entries(&candidates, rules),
             ..Figures::default()
         };
-        self.latest_times(rules, &mut figures);
+        latest_times(&candidates, rules, &mut figures);
         self.in_flight(&mut figures);
         self.last_durations(&mut figures);
         figures.window_executions = figures.window.len();
         figures.window_failures = count(&figures.window, |entry| entry.outcome == Outcome::Failed);
         figures.window_flaky = count(&figures.window, |entry| entry.flaky);
-        figures.usual_duration = self.usual_duration(rules);
-        let mut streak = self.streak(rules, project_url);
+        figures.usual_duration = self.usual_duration(&candidates, rules);
+        let mut streak = self.streak(&candidates, rules, project_url);
         streak.failing.excerpt.clone_from(&self.excerpt);
         figures.consecutive_failures = streak.length;
         figures.failing = (streak.length > 0).then_some(streak.failing);
         figures
     }
 
-    fn window_entries(&self, rules: &Rules) -> Vec<WindowEntry> {
+    fn window_entries(&self, candidates: &[Candidate<'_>], rules: &Rules) -> Vec<WindowEntry> {
         let window = self.window(rules);
-        let mut newest_first: Vec<_> = self
-            .window_candidates(rules)
-            .rev()
-            .map(|(execution, outcome)| entry(execution, outcome, rules))
-            .chain(self.imported().iter().rev().map(imported_entry))
-            .take(window)
-            .collect();
-        newest_first.reverse();
-        newest_first
-    }
-
-    fn latest_times(&self, rules: &Rules, figures: &mut Figures) {
-        for (execution, outcome) in self.window_candidates(rules) {
-            let at = execution
-                .deciding(rules)
-                .and_then(|attempt| attempt.times.at());
-            figures.last_execution = figures.last_execution.max(at);
-            match outcome {
-                Outcome::Passed => figures.last_success = figures.last_success.max(at),
-                Outcome::Failed => figures.last_failure = figures.last_failure.max(at),
-                _ => {}
-            }
-        }
+        let surplus = candidates.len().saturating_sub(window);
+        let own = &candidates[surplus..];
+        let imported = self.imported();
+        let surplus = imported.len().saturating_sub(window - own.len());
+        let imported = imported[surplus..].iter().map(imported_entry);
+        let own = own.iter();
+        let own = own.map(|(execution, outcome)| entry(execution, *outcome, rules));
+        imported.chain(own).collect()
     }
 
     fn in_flight(&self, figures: &mut Figures) {
@@ -160,10 +146,9 @@ impl History {
         figures.queued_duration = last.and_then(|attempt| attempt.times.queued());
     }
 
-    fn usual_duration(&self, rules: &Rules) -> Option<Span> {
-        let mut spans: Vec<u64> = self
-            .window_candidates(rules)
-            .rev()
+    fn usual_duration(&self, candidates: &[Candidate<'_>], rules: &Rules) -> Option<Span> {
+        let newest_first = candidates.iter().rev();
+        let mut spans: Vec<u64> = newest_first
             .take(self.window(rules))
             .filter(|(_, outcome)| *outcome == Outcome::Passed)
             .filter_map(|(execution, _)| execution.deciding(rules)?.times.duration())
@@ -179,12 +164,17 @@ impl History {
         }))
     }
 
-    fn streak(&self, rules: &Rules, project_url: Option<&str>) -> Streak {
+    fn streak(
+        &self,
+        candidates: &[Candidate<'_>],
+        rules: &Rules,
+        project_url: Option<&str>,
+    ) -> Streak {
         let mut streak = Streak::default();
-        let mut newest_first = self.window_candidates(rules).rev();
+        let mut newest_first = candidates.iter().rev();
         for (execution, outcome) in newest_first.by_ref() {
-            if outcome != Outcome::Failed {
-                streak.failing.last_passing_commit = (outcome == Outcome::Passed)
+            if *outcome != Outcome::Failed {
+                streak.failing.last_passing_commit = (*outcome == Outcome::Passed)
                     .then(|| execution.commit.clone())
                     .or_else(|| {
                         newest_first
@@ -245,6 +235,20 @@ impl Streak {
         self.failing
             .last_passing_commit
             .clone_from(&baseline.last_passing_commit);
+    }
+}
+
+/// Notes when an execution ended last, passed last and failed last.
+fn latest_times(candidates: &[Candidate<'_>], rules: &Rules, figures: &mut Figures) {
+    for (execution, outcome) in candidates {
+        let deciding = execution.deciding(rules);
+        let at = deciding.and_then(|attempt| attempt.times.at());
+        figures.last_execution = figures.last_execution.max(at);
+        match outcome {
+            Outcome::Passed => figures.last_success = figures.last_success.max(at),
+            Outcome::Failed => figures.last_failure = figures.last_failure.max(at),
+            _ => {}
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arcstr::ArcStr;
+use smallvec::SmallVec;
 
 use super::attempt::Attempt;
 use super::execution::PipelineEnd;
@@ -48,8 +49,8 @@ pub struct Job {
     pub allow_failure: bool,
     /// Job id of the newest attempt.
     pub newest_attempt: u64,
-    /// Newest pipeline with the job, by source of the pipelines; ordered by source.
-    pub sources: Vec<(Arc<str>, u64)>,
+    /// Newest pipeline with the job, by source of the pipelines; ordered by source. Nearly always one.
+    pub sources: SmallVec<[(ArcStr, u64); 1]>,
 }
 
 /// All histories of one project's ref.

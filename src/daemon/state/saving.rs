@@ -24,6 +24,9 @@ impl State {
     /// Takes over what was saved, and exposes it. Only other refs are backfilled.
     pub(in crate::daemon) fn restore(&self, saved: Vec<Saved>) {
         let mut keys = BTreeSet::new();
+        let activity = in_parallel(&saved, |saved| saved.timeline.last_activity());
+        let newest = activity.into_iter().max().flatten();
+        self.lock().timelines.lives(newest);
         for saved in saved {
             keys.extend(self.restore_one(saved));
         }

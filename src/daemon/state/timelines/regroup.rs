@@ -20,7 +20,6 @@ impl Timelines {
         policy: &Policy,
     ) -> (Vec<TimelineKey>, BTreeSet<Arc<str>>) {
         let former = saved.timeline.key.clone();
-        self.lives(saved.timeline.last_activity());
         // Saved before pipelines had sources: reading the ref back shows them.
         let is_unsorted = !self.tracks.is_empty()
             && !former.is_tag()
