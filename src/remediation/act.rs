@@ -179,19 +179,39 @@ impl Executor {
             }
             Err(error) => error,
         };
-        if error.is_not_found() {
-            return Err(Decision::Refuse(Reason::Gone));
-        }
-        if !error.is_refusal() && !error.is_of_the_token() {
+        let is_refused = if error.is_not_found() {
+            match self.sees(project).await {
+                Ok(true) => return Err(Decision::Refuse(Reason::Gone)),
+                Ok(false) => true,
+                Err(_) => false,
+            }
+        } else {
+            error.is_refusal() || error.is_of_the_token()
+        };
+        if !is_refused {
             return Err(self.later(Reason::GitlabDown));
         }
+        let advice = if error.is_of_the_token() {
+            ""
+        } else {
+            "; make the token's user a member of it"
+        };
         if self.note_access(project, true) {
             tracing::warn!(
                 project = &*ask.job.project,
-                "GitLab refuses to let the acting token read this project, so nothing is brought back here: {error}"
+                "GitLab does not let the acting token read this project, so nothing is brought back here: {error}{advice}"
             );
         }
         Err(Decision::Refuse(Reason::NoRights))
+    }
+
+    /// Whether GitLab shows a project to the acting token. To others than members, all of a private project is not found.
+    async fn sees(&self, project: u64) -> Result<bool, Error> {
+        match self.client.project_access(&project.to_string()).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() || error.is_refusal() => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     async fn read_listed(&self, ask: &Ask) -> Result<Listed, Error> {

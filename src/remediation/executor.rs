@@ -1,6 +1,6 @@
 //! Looks at every failure again and again, and acts when the guard lets it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -82,8 +82,8 @@ struct Memory {
     deployed: HashMap<u64, (Instant, Arc<JobNames>)>,
     /// Whether the record could not be read or saved the last time.
     is_unsaved: bool,
-    /// Projects whose pipelines the token may not read.
-    denied: BTreeSet<u64>,
+    /// Projects whose pipelines the token may not read, and when it was last refused.
+    denied: BTreeMap<u64, Timestamp>,
     /// Whether there was an outage, and when that was looked at.
     outage: Option<(Instant, bool)>,
 }
@@ -188,7 +188,13 @@ impl Executor {
             }
         }
         let unseen_since = Timestamp::of_clock(now.unix() - UNSEEN);
-        self.memory().decisions.forget(unseen_since);
+        let mut memory = self.memory();
+        memory.decisions.forget(unseen_since);
+        // A project that was deleted is not asked for again.
+        memory
+            .denied
+            .retain(|_, refused_at| *refused_at >= unseen_since);
+        drop(memory);
         self.tell_conditions();
     }
 
@@ -208,7 +214,7 @@ impl Executor {
         let conditions = self.conditions();
         let now = self.failures.now();
         let memory = self.memory();
-        let mut stopped = memory.denied.clone();
+        let mut stopped: BTreeSet<u64> = memory.denied.keys().copied().collect();
         stopped.extend(memory.ledger.stopped_projects(now));
         [
             (Condition::Outage, conditions.outage.into()),
@@ -362,11 +368,12 @@ impl Executor {
 
     /// Notes whether the token may read the pipelines of a project. Returns whether that is news.
     pub(super) fn note_access(&self, project: u64, is_denied: bool) -> bool {
+        let now = self.failures.now();
         let denied = &mut self.memory().denied;
         if is_denied {
-            denied.insert(project)
+            denied.insert(project, now).is_none()
         } else {
-            denied.remove(&project)
+            denied.remove(&project).is_some()
         }
     }
 

@@ -109,7 +109,8 @@ impl Reason {
             Self::PipelineLimit => "`remediation.limits.per_pipeline` is reached",
             Self::UpstreamFailed => "a job of an earlier stage failed, which comes first",
             Self::NoRights => {
-                "the token may not do this in the project: it needs the scope `api`, and the right to merge into the protected branch"
+                "the token may not do this in the project: its user must be a member who may merge into the protected branch, and it needs the \
+                 scope `api`"
             }
             Self::Busy => "another action in this project is not finished",
             Self::AlreadyDone => "this failure was acted on already",

@@ -81,6 +81,23 @@ async fn a_token_that_was_revoked_pauses_everything_until_there_is_another() {
 }
 
 #[tokio::test]
+async fn a_project_that_the_tokens_user_is_no_member_of_lacks_rights_and_no_job() {
+    let stage = Stage::without_daemon("act", RULES).await;
+    // GitLab does not find what it hides.
+    stage.with(|world| world.set_role(stage.bot, stage.project, None));
+    stage.start().await;
+    stage.ended([flaky_runner("unit")]);
+    stage.decides("unit", "refuse", "no_rights").await;
+    stage.is_paused("no_rights", 1.0).await;
+    assert_eq!(stage.sent(), 0);
+    let told = stage.log();
+    assert_eq!(told.matches("make the token's user a member").count(), 1);
+    stage.with(|world| world.set_role(stage.bot, stage.project, Some(Role::Maintainer)));
+    stage.results_in_time(&["recovered"]).await;
+    stage.is_paused("no_rights", 0.0).await;
+}
+
+#[tokio::test]
 async fn somebody_who_was_faster_is_no_trouble() {
     let stage = Stage::new("act", RULES).await;
     let before = Duration::from_secs(2);
@@ -107,16 +124,6 @@ async fn an_archived_job_is_left_alone() {
     stage.with(|world| world.archive_job(job));
     stage.start().await;
     stage.decides("unit", "refuse", "archived").await;
-    assert_eq!(stage.sent(), 0);
-}
-
-#[tokio::test]
-async fn a_project_that_the_bot_cannot_see_is_left_alone() {
-    let stage = Stage::without_daemon("act", RULES).await;
-    stage.with(|world| world.set_role(stage.bot, stage.project, None));
-    stage.start().await;
-    stage.ended([flaky_runner("unit")]);
-    stage.decides("unit", "refuse", "gone").await;
     assert_eq!(stage.sent(), 0);
 }
 
