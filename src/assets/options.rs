@@ -62,6 +62,20 @@ impl Options {
         })
     }
 
+    /// The receivers in files of these kinds that have no address yet.
+    ///
+    /// # Errors
+    ///
+    /// A receiver that does not exist.
+    pub fn unset_receivers(&self, kinds: &[Kind]) -> anyhow::Result<Vec<String>> {
+        if !kinds.iter().any(|kind| kind.has_receivers()) {
+            return Ok(Vec::new());
+        }
+        let files = self.alertmanager()?;
+        let config = files.iter().find(|file| file.path == ALERTMANAGER_CONFIG);
+        config.map_or(Ok(Vec::new()), |file| receivers::unset(&file.text))
+    }
+
     fn rules(&self) -> anyhow::Result<Vec<File>> {
         let mut files = self.embedded(RULES);
         for file in &mut files {

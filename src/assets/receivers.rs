@@ -8,6 +8,9 @@ use url::Url;
 use super::yaml_text::{Edits, Node, quoted};
 use crate::base::nearest::nearest;
 
+/// What the shipped addresses begin with.
+const SHIPPED: &str = "http://127.0.0.1:10142/";
+
 /// Checks the address of a webhook.
 ///
 /// # Errors
@@ -49,6 +52,20 @@ pub(super) fn set(text: &str, addresses: &BTreeMap<String, String>) -> anyhow::R
     Ok(edits.apply(text))
 }
 
+/// The receivers with the shipped address of a webhook: it leads to a program of the demo, and elsewhere to nobody.
+pub(super) fn unset(text: &str) -> anyhow::Result<Vec<String>> {
+    let root = Node::parse(text)?;
+    let is_shipped = |receiver: &&Node| {
+        let hooks = receiver.items("webhook_configs");
+        let mut urls = hooks.iter().filter_map(|hook| hook.get("url")?.text());
+        urls.any(|url| url.starts_with(SHIPPED))
+    };
+    let receivers = root.items("receivers");
+    let unset = receivers.iter().filter(is_shipped);
+    let names = unset.filter_map(|receiver| receiver.get("name")?.text().map(str::to_owned));
+    Ok(names.collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +86,14 @@ mod tests {
     fn the_address_of_a_webhook_is_replaced_and_nothing_else() {
         let expected = CONFIG.replace("http://127.0.0.1:1/chat", "\"https://x/?a=1#b\"");
         assert_eq!(set(CONFIG, &given("chat")).unwrap(), expected);
+    }
+
+    #[test]
+    fn receivers_with_the_shipped_address_are_told() {
+        let text = CONFIG.replace("127.0.0.1:1/", "127.0.0.1:10142/");
+        assert_eq!(unset(&text).unwrap(), ["chat"]);
+        let text = set(&text, &given("chat")).unwrap();
+        assert_eq!(unset(&text).unwrap(), [""; 0]);
     }
 
     #[test]

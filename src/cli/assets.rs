@@ -156,6 +156,14 @@ pub fn run(args: &AssetsArgs, console: &mut Console<'_>) -> anyhow::Result<()> {
     args.refuse_what_changes_nothing(&kinds)?;
     let options = args.options()?;
     AssetsArgs::check_addresses(&kinds, &options.addresses, console)?;
+    let unset = options.unset_receivers(&kinds)?;
+    if !unset.is_empty() {
+        let names = unset.join(", ");
+        writeln!(
+            console.err,
+            "note: what is sent to {names} reaches nobody: set an address with --receiver NAME=URL, or edit the receivers"
+        )?;
+    }
     let mut made = Vec::new();
     for kind in &kinds {
         made.push((*kind, options.files(*kind)?));

@@ -86,6 +86,8 @@ fn the_files_pass_every_check_and_have_the_answers() {
     let prometheus = read("prometheus.yml");
     for part in [
         "exporter.test:10141",
+        "job_name: prometheus",
+        "127.0.0.1:9090",
         "am.company.test:443",
         "path_prefix: /alerts",
         "scheme: https",
@@ -158,6 +160,11 @@ fn an_input_that_ends_early_and_answers_that_do_not_fit_write_nothing() {
         ),
         ("--state=s3://", 5, "--state: "),
         ("--prometheus.url=prometheus:9090", 6, "--prometheus.url: "),
+        (
+            "--prometheus.url=http://me:secret@prometheus.test:99999",
+            6,
+            "--prometheus.url: ",
+        ),
         ("--alertmanager.url=http://me:secret@am.test", 7, "user"),
         ("--target=http://exporter", 8, "--target"),
     ] {

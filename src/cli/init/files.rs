@@ -19,6 +19,7 @@ const CONFIG_HEAD: &str = "\
 ";
 const PROMETHEUS_HEAD: &str = "\
 # What Prometheus needs: merge it into its configuration. Written by `job-failure-exporter init`.
+# Leave out the job `prometheus` if Prometheus scrapes itself already.
 # `honor_labels` keeps labels such as `project` and `team` from being replaced by those of the target.
 ";
 
@@ -103,20 +104,28 @@ fn prometheus(answers: &Answers, target: &str) -> anyhow::Result<Value> {
         bail!("--target {target}: wanted a host and a port, such as 127.0.0.1:10141");
     }
     let rules = answers.to.join(Kind::Rules.folder()).join("*.yml");
+    let mut jobs = vec![json!({
+        "job_name": "job-failure-exporter",
+        "honor_labels": true,
+        "static_configs": [{"targets": [target]}],
+    })];
+    // Rules on whether rules are evaluated need the series of Prometheus itself.
+    if let Some(url) = &answers.prometheus {
+        jobs.push(json!({
+            "job_name": "prometheus",
+            "scheme": url.scheme(),
+            "metrics_path": format!("{}/metrics", url.path().trim_end_matches('/')),
+            "static_configs": [{"targets": [address(url)]}],
+        }));
+    }
     let mut config = json!({
-        "scrape_configs": [{
-            "job_name": "job-failure-exporter",
-            "honor_labels": true,
-            "static_configs": [{"targets": [target]}],
-        }],
+        "scrape_configs": jobs,
         "rule_files": [rules.to_string_lossy()],
     });
     if let Some(url) = &answers.alertmanager {
-        let port = url.port_or_known_default().unwrap_or_default();
-        let host = url.host_str().unwrap_or_default();
         let mut server = json!({
             "scheme": url.scheme(),
-            "static_configs": [{"targets": [format!("{host}:{port}")]}],
+            "static_configs": [{"targets": [address(url)]}],
         });
         if url.path() != "/" {
             server["path_prefix"] = json!(url.path().trim_end_matches('/'));
@@ -124,6 +133,12 @@ fn prometheus(answers: &Answers, target: &str) -> anyhow::Result<Value> {
         config["alerting"] = json!({"alertmanagers": [server]});
     }
     Ok(config)
+}
+
+/// Host and port of a server.
+fn address(url: &Url) -> String {
+    let port = url.port_or_known_default().unwrap_or_default();
+    format!("{}:{port}", url.host_str().unwrap_or_default())
 }
 
 fn options(answers: &Answers, target: &str) -> anyhow::Result<Options> {

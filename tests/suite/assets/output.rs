@@ -263,6 +263,32 @@ fn links_to_shipped_addresses_are_told_of() {
 }
 
 #[test]
+fn receivers_without_an_address_are_told_of() {
+    let note = |args: &[&str]| {
+        let ran = assets(args);
+        let note = ran.err.lines().find(|line| line.contains("reaches nobody"));
+        note.map(str::to_owned)
+    };
+    let one = ["alertmanagerconfig", "--receiver", "chat=https://a.test/"];
+    let told = note(&one).unwrap();
+    assert!(
+        told.contains("pager, ") && !told.contains("chat") && told.contains("--receiver NAME=URL"),
+        "{told}"
+    );
+    assert_eq!(note(&["prometheusrule"]), None);
+    let names =
+        "dead-mans-switch platform pager chat team-payments team-payments-pager team-research";
+    let all = names
+        .split(' ')
+        .flat_map(|name| ["--receiver".to_owned(), format!("{name}=https://a.test/")]);
+    let all: Vec<_> = std::iter::once("alertmanagerconfig".to_owned())
+        .chain(all)
+        .collect();
+    let all: Vec<_> = all.iter().map(String::as_str).collect();
+    assert_eq!(note(&all), None);
+}
+
+#[test]
 fn links_of_dashboards_lead_to_the_given_servers() {
     let servers = [
         "--exporter",
