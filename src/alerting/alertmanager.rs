@@ -193,6 +193,13 @@ impl Routed {
 }
 
 impl Delivery {
+    /// Who receives it. By convention, the receiver without any address is called `null`.
+    pub fn receivers_in_words(&self) -> String {
+        let names = self.receivers.iter().map(String::as_str);
+        let names = names.map(|name| if name == "null" { "nobody" } else { name });
+        names.collect::<Vec<_>>().join(", ")
+    }
+
     /// Whether nobody is told.
     pub fn is_held_back(&self) -> bool {
         !self.silences.is_empty() || !self.inhibited_by.is_empty() || !self.muted_by.is_empty()

@@ -53,7 +53,7 @@ fn delivered(delivery: &Delivery) -> String {
     let muted = delivery.muted_by.iter();
     held_back.extend(muted.map(|interval| format!("muted by the time interval {interval}")));
     if held_back.is_empty() {
-        return format!(", and goes to {}", delivery.receivers.join(", "));
+        return format!(", and goes to {}", delivery.receivers_in_words());
     }
     format!(", but is {}", held_back.join(", and "))
 }

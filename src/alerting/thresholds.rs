@@ -144,7 +144,13 @@ impl Threshold {
     pub fn found_in_words(&self) -> String {
         match (measure(&self.name), self.found) {
             (Some(Measure(_, unit, words, _)), Some(found)) => {
-                format!("{} {words}", in_words(found, unit))
+                let found = in_words(found, unit);
+                let words = if found == "1" {
+                    words.replacen("failures", "failure", 1)
+                } else {
+                    (*words).to_owned()
+                };
+                format!("{found} {words}")
             }
             (Some(Measure(.., none)), None) => (*none).to_owned(),
             (None, _) => NONE.to_owned(),

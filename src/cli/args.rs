@@ -91,9 +91,9 @@ pub enum Command {
 /// Arguments of `check-config`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Prints every problem and exits with 1, or prints what would be watched and exits with 0.
-Without --online no server is asked. With it, GitLab, the store, Prometheus and Alertmanager are: what is not as the
-exporter needs it is an error and makes the exit code 1. Nothing is changed. Of many projects 50 are looked at, with two
+Prints every problem and exits with 1, or prints what would be watched and exits with 0. \
+Without --online no server is asked. With it, GitLab, the store, Prometheus and Alertmanager are: what is not as the \
+exporter needs it is an error and makes the exit code 1. Nothing is changed. Of many projects 50 are looked at, with two \
 requests each.
 
 Examples:
@@ -146,6 +146,25 @@ mod tests {
     #[test]
     fn the_flags_do_not_contradict_each_other() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_line_of_an_example_is_broken() {
+        fn look(command: &clap::Command, looked_at: &mut usize) {
+            let help = command.get_after_help().map(ToString::to_string);
+            for line in help.unwrap_or_default().lines() {
+                // clap breaks lines behind 100 characters. An example is indented.
+                assert!(
+                    !line.starts_with(' ') || line.chars().count() <= 100,
+                    "{line}"
+                );
+                *looked_at += 1;
+            }
+            command.get_subcommands().for_each(|it| look(it, looked_at));
+        }
+        let mut looked_at = 0;
+        look(&Cli::command(), &mut looked_at);
+        assert!(looked_at > 50);
     }
 
     #[test]

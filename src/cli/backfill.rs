@@ -25,7 +25,7 @@ const BETWEEN_LINES: Duration = Duration::from_secs(15);
 /// Arguments of `backfill`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The exporter must not run on the same state directory meanwhile. A saved history that reaches further back
+The exporter must not run on the same state directory meanwhile. A saved history that reaches further back \
 is kept. After Ctrl-C or an error, run the same command again to continue.
 
 Examples:

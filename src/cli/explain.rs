@@ -25,8 +25,8 @@ use crate::store::Saved;
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Reads what was saved last, also while the exporter runs, and changes nothing. Times are UTC.
-Thresholds and alerts are Prometheus' own, silences and receivers Alertmanager's. A server that fails to
+Reads what was saved last, also while the exporter runs, and changes nothing. Times are UTC. \
+Thresholds and alerts are Prometheus' own, silences and receivers Alertmanager's. A server that fails to \
 answer is named with the reason; the exit code is 0 all the same.
 
 Examples:

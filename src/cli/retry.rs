@@ -20,13 +20,15 @@ const PAGE: usize = 1000;
 /// Arguments of `retry`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The exporter decides as it does for its own rules: it refuses what its guards forbid, and says why.
+The exporter decides as it does for its own rules: it refuses what its guards forbid, and says why. \
 It needs `remediation.mode: act`, and a secret of `remediation.callers`.
 
 Examples:
   job-failure-exporter retry group/app unit-tests --dry-run --exporter.token-file ops-token
-  job-failure-exporter retry group/app unit-tests --ref main --type restart --exporter.token-file ops-token
-  job-failure-exporter retry --failed --class infrastructure --project 'group/**' --exporter.token-file ops-token")]
+  job-failure-exporter retry group/app unit-tests --ref main --type restart \\
+    --exporter.token-file ops-token
+  job-failure-exporter retry --failed --class infrastructure --project 'group/**' \\
+    --exporter.token-file ops-token")]
 pub struct RetryArgs {
     /// Path of the project.
     #[arg(

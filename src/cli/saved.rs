@@ -1,5 +1,7 @@
 //! Reads the saved timelines that a command wants.
 
+use std::collections::BTreeSet;
+
 use anyhow::bail;
 use ci_history::{JobRow, Rules, Timeline};
 use clap::Args;
@@ -36,13 +38,56 @@ impl TimelineFilter {
     }
 
     pub(super) fn matches(&self, timeline: &Timeline) -> bool {
+        let track = timeline.key.track.as_deref().unwrap_or_default();
+        self.is_of_project(timeline)
+            && (self.ref_name.as_deref()).is_none_or(|wanted| wanted == &*timeline.key.ref_name)
+            && (self.track.as_deref()).is_none_or(|wanted| wanted == track)
+    }
+
+    fn is_of_project(&self, timeline: &Timeline) -> bool {
         let is_project = |wanted: &String| {
             *wanted == *timeline.project || *wanted == timeline.key.project_id.to_string()
         };
-        let track = timeline.key.track.as_deref().unwrap_or_default();
         self.project.as_ref().is_none_or(is_project)
-            && (self.ref_name.as_deref()).is_none_or(|wanted| wanted == &*timeline.key.ref_name)
-            && (self.track.as_deref()).is_none_or(|wanted| wanted == track)
+    }
+
+    /// The message when none of these timelines is wanted: what was looked for, and what there is instead.
+    fn nothing_found(&self, all: &[&Timeline], location: &impl std::fmt::Display) -> String {
+        let wanted = [
+            ("project", &self.project),
+            ("ref", &self.ref_name),
+            ("track", &self.track),
+        ];
+        let wanted = wanted.into_iter().filter_map(|(what, name)| {
+            let name = name.as_deref()?;
+            Some(format!("{what} `{}`", printable(name)))
+        });
+        let wanted = wanted.collect::<Vec<_>>().join(", ");
+        let of_project: Vec<_> = all.iter().filter(|it| self.is_of_project(it)).collect();
+        let there = if of_project.is_empty() {
+            format!(
+                "{}there are\n{}",
+                self.near(all),
+                names(all.iter().copied())
+            )
+        } else {
+            let of_project = of_project.into_iter().copied();
+            format!("there are\n{}", names(of_project))
+        };
+        format!("nothing saved in {location} is of {wanted}; {there}")
+    }
+
+    /// The project that was probably meant. Projects of one group are similar by their group.
+    fn near(&self, all: &[&Timeline]) -> String {
+        let name = |path: &str| path.rsplit('/').next().map(str::to_owned);
+        let wanted = self.project.as_deref().and_then(name).unwrap_or_default();
+        let similar = all.iter().find(|it| {
+            let own = name(&it.project).unwrap_or_default();
+            nearest(&wanted, &[&*own]).is_some()
+        });
+        similar.map_or(String::new(), |it| {
+            format!("did you mean `{}`? ", printable(&it.project))
+        })
     }
 }
 
@@ -67,14 +112,20 @@ pub(super) async fn selected(
     }
     let location = &config.store.location;
     if loaded.timelines.is_empty() {
-        bail!("there is no saved state in {location}");
+        bail!(
+            "there is no saved state in {location}: has an exporter saved there yet? --config.file and --store.directory say where \
+             to look"
+        );
     }
-    let named = names(loaded.timelines.iter().map(|saved| &saved.timeline));
     let mut timelines = loaded.timelines;
-    timelines.retain(|saved| filter.matches(&saved.timeline));
-    if timelines.is_empty() {
-        bail!("nothing saved in {location} is of that project, ref and track; there are\n{named}");
+    if !timelines
+        .iter()
+        .any(|saved| filter.matches(&saved.timeline))
+    {
+        let all: Vec<_> = timelines.iter().map(|saved| &saved.timeline).collect();
+        bail!(filter.nothing_found(&all, location));
     }
+    timelines.retain(|saved| filter.matches(&saved.timeline));
     timelines.sort_by(|a, b| {
         let place = |saved: &Saved| (saved.timeline.project.clone(), saved.timeline.key.clone());
         place(a).cmp(&place(b))
@@ -100,15 +151,27 @@ pub(super) fn unknown_job(job: &str, saved: &[Saved], rules: &Rules) -> String {
     let rows = saved
         .iter()
         .flat_map(|saved| saved.timeline.rows(rules).jobs);
-    let names: Vec<_> = rows.map(|row| row.name).collect();
+    let names: BTreeSet<_> = rows.map(|row| row.name).collect();
     let names: Vec<&str> = names.iter().map(|name| &**name).collect();
-    let hint = nearest(job, &names).map(printable);
-    let hint = hint.map(|name| format!("; did you mean `{name}`?"));
-    format!(
-        "no job `{}` is saved{}",
-        printable(job),
-        hint.unwrap_or_default()
-    )
+    let hint = match nearest(job, &names) {
+        Some(name) => format!("did you mean `{}`?", printable(name)),
+        None if names.is_empty() => "no other job is, either".to_owned(),
+        None => {
+            let shown: Vec<_> = names
+                .iter()
+                .take(NAMED)
+                .map(|name| printable(name))
+                .collect();
+            let more = names.len() - shown.len();
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            format!("there are {}{more}", shown.join(", "))
+        }
+    };
+    format!("no job `{}` is saved; {hint}", printable(job))
 }
 
 /// A line for each timeline, up to [`NAMED`].

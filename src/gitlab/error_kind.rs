@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use crate::base::api::ErrorClass;
 
+/// What rustls says of an answer that is no TLS.
+const NO_TLS: &str = "InvalidContentType";
+
 /// Why a request failed. Its words are those of [`Error::reason`](super::Error::reason).
 #[derive(Debug, Clone, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
@@ -221,6 +224,10 @@ impl ErrorKind {
                 "not answered within {} s; raise `timeout` if this GitLab is that slow",
                 after.as_secs_f64()
             ),
+            Self::Connection(detail) if detail.contains(NO_TLS) => write!(
+                f,
+                "no connection: the server answers without TLS ({detail}); is its address http:// in place of https://?"
+            ),
             Self::Connection(detail) => write!(
                 f,
                 "no connection: {detail}; is GitLab up, and its address right?"
@@ -236,7 +243,8 @@ impl ErrorKind {
             ),
             Self::NotFromGitLab { status, message } => write!(
                 f,
-                "status {status} from something in front of GitLab, not from its API: {message}"
+                "status {status} from something in front of GitLab, not from its API: {message}; is the address that of GitLab, \
+                 with its path?"
             ),
             Self::Unexpected(detail) => write!(f, "the answer is not what GitLab sends: {detail}"),
             Self::TooLarge { limit } => {

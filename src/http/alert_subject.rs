@@ -103,7 +103,7 @@ fn inhibitor(labels: &Labels) -> Markup {
     let subject = subject.into_iter().find(|name| !name.is_empty());
     html! {
         bdi { (of("alertname")) }
-        @if !of("severity").is_empty() { " (" bdi { (of("severity")) } ")" }
+        @if !["", "none"].contains(&of("severity")) { " (" bdi { (of("severity")) } ")" }
         @if let Some(subject) = subject { " of " bdi { (subject) } }
     }
 }

@@ -264,7 +264,7 @@ impl List for AlertListing {
             receivers: alert
                 .delivery
                 .as_ref()
-                .map_or(String::new(), |delivery| delivery.receivers.join(", ")),
+                .map_or(String::new(), Delivery::receivers_in_words),
         })
         .collect()
     }
@@ -353,7 +353,7 @@ fn alert_row(listing: &AlertListing, now: Timestamp) -> Markup {
             td data-label="Since" { (ago(since, now)) }
             td.place { (AlertSubject::of(alert).markup(alert)) }
             td.team data-label="Team" { @if !team.is_empty() { a href=(address("/", &[("team", team)])) { bdi { (team) } } } }
-            td data-label="Goes to" { @if let Some(delivery) = &alert.delivery { bdi { (delivery.receivers.join(", ")) } } }
+            td data-label="Goes to" { @if let Some(delivery) = &alert.delivery { bdi { (delivery.receivers_in_words()) } } }
         }
     }
 }

@@ -14,17 +14,18 @@ pub(super) fn ago(then: Timestamp, now: Timestamp) -> Markup {
     }
 }
 
-/// A time in the future: `in 3 h 2 min`.
+/// A time in the future: `in 3 h 2 min`. What was expected earlier is expected `any moment`.
 pub(super) fn ahead(at: Timestamp, now: Timestamp) -> Markup {
     let left = at.unix().saturating_sub(now.unix());
     let utc = human::utc(at.unix());
-    match u64::try_from(left) {
-        Err(_) => ago(at, now),
+    let words = match u64::try_from(left) {
+        Err(_) | Ok(0) => "any moment".to_owned(),
         Ok(left) => {
-            let words = human::span(std::time::Duration::from_secs(left).as_secs_f64());
-            html! { time datetime=(utc) title=(utc) { "in " (words) } }
+            let left = std::time::Duration::from_secs(left);
+            format!("in {}", human::span(left.as_secs_f64()))
         }
-    }
+    };
+    html! { time datetime=(utc) title=(utc) { (words) } }
 }
 
 /// A link to GitLab, or the content alone unless a browser fetches the URL: it comes from outside and may be
@@ -118,6 +119,15 @@ mod tests {
             Some(""),
         ] {
             assert_eq!(link(url, &content).into_string(), "job");
+        }
+    }
+
+    #[test]
+    fn what_is_ahead_is_never_ago() {
+        let at = |seconds: i64| Timestamp::from_unix(1_700_000_000 + seconds).unwrap();
+        for (seconds, words) in [(90, "in 1 min"), (0, "any moment"), (-90, "any moment")] {
+            let shown = ahead(at(seconds), at(0)).into_string();
+            assert!(shown.contains(words), "{shown}");
         }
     }
 

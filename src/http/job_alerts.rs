@@ -51,7 +51,7 @@ fn alerts(alerts: &[Alert], now: Timestamp) -> Markup {
                     td.severity data-label="Severity" { (severity(&alert.severity)) }
                     td.states { (state(alert, now)) }
                     td data-label="Since" { (ago(Timestamp::of_clock(alert.since_timestamp_seconds), now)) }
-                    td data-label="Goes to" { @if let Some(delivery) = &alert.delivery { bdi { (delivery.receivers.join(", ")) } } }
+                    td data-label="Goes to" { @if let Some(delivery) = &alert.delivery { bdi { (delivery.receivers_in_words()) } } }
                 }
             } }
         }

@@ -234,7 +234,7 @@ fn numbers(job: &JobEntry, now: Timestamp) -> Markup {
                 }
             }
             div.panel {
-                h2 { "Failures by GitLab's reason" }
+                h2 { "Failures by class" }
                 dl.facts {
                     @for class in FailureClass::ALL.into_iter().filter(|class| figures.failures.get(*class) > 0) {
                         dt { (class.as_str()) } dd { (figures.failures.get(class)) }

@@ -227,7 +227,12 @@ fn schedule_row(listing: &ScheduleListing, now: Timestamp) -> Markup {
                 @match row.last_run { Some(at) => (ago(at, now)), None => span.faint { "not known" } }
             }
             td data-label="Next run" {
-                @match row.next_run.filter(|_| row.active) { Some(at) => (ahead(at, now)), None => span.faint { "none" } }
+                @match row.next_run.filter(|_| row.active) {
+                    Some(at) if at < now && listing.due.is_none() => { "was due " (ago(at, now)) },
+                    Some(at) if at < now => span.faint { "none yet" },
+                    Some(at) => (ahead(at, now)),
+                    None => span.faint { "none" },
+                }
             }
         }
     }

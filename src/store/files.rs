@@ -83,6 +83,10 @@ pub(super) fn create_root(root: &Path) -> io::Result<()> {
     if root.is_dir() {
         return Ok(());
     }
+    if root.exists() {
+        let what = "it is a file, and a directory is wanted";
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, what));
+    }
     if let Some(parent) = root.parent() {
         fs::create_dir_all(parent)?;
     }

@@ -61,4 +61,10 @@ async fn a_state_directory_that_cannot_be_written_is_named() {
     let wanted = format!("cannot use the state directory {below}: creating it: ");
     assert!(said.contains(&wanted), "{said}");
     assert!(said.contains("--store.directory"), "{said}");
+    let file = place.config().to_string_lossy().into_owned();
+    let said = place.refused(&["--store.directory", &file]).await;
+    assert!(
+        said.contains("it is a file, and a directory is wanted"),
+        "{said}"
+    );
 }

@@ -110,6 +110,21 @@ async fn what_is_not_saved_is_not_shown_and_the_message_says_what_is() {
         said.contains("no job `biuld` is saved; did you mean `build`?"),
         "{said}"
     );
+    for (args, wanted) in [
+        (["--job", "zzz"], "no job `zzz` is saved; there are build"),
+        (
+            ["--project", "acme/ap"],
+            "is of project `acme/ap`; did you mean `acme/app`? there are\nacme/app (id 100), ref main",
+        ),
+        (
+            ["--ref", "mian"],
+            "is of ref `mian`; there are\nacme/app (id 100), ref main",
+        ),
+    ] {
+        let said = place.run(&[&["state", "show"][..], &args].concat()).await;
+        let said = said.refused();
+        assert!(said.contains(wanted), "{said}");
+    }
     for selection in [["--project", "100"], ["--ref", "main"]] {
         let args = [&["state", "export"][..], &selection].concat();
         place.run(&args).await.done();

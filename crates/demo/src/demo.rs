@@ -161,7 +161,7 @@ impl Demo {
 
   GitLab (simulated)  {gitlab}/-/truth
   exporter            http://{exporter}/
-  Prometheus          http://{prometheus}/alerts
+  Prometheus          http://{prometheus}/
   Alertmanager        http://{alertmanager}/
   files and logs      {files}
 

@@ -11,7 +11,7 @@ use crate::daemon::storage;
 /// Arguments of `state adopt`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-For a GitLab that has moved to a new address. The state of another GitLab must not be adopted: ids of
+For a GitLab that has moved to a new address. The state of another GitLab must not be adopted: ids of \
 projects and pipelines would be mistaken for each other. The exporter must not run meanwhile.
 
 Example:

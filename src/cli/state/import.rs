@@ -19,13 +19,14 @@ use crate::store::{Saved, Store, decode, decode_v2, names_a_version};
 /// Arguments of `state import`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A job_executions.v2.json names neither project nor ref. GitLab is asked for the project (GITLAB_TOKEN)
-unless --project-id and --ref are given. The exporter must not run on the same state directory
+A job_executions.v2.json names neither project nor ref. GitLab is asked for the project (GITLAB_TOKEN) \
+unless --project-id and --ref are given. The exporter must not run on the same state directory \
 meanwhile; started afterwards, it goes on from the document.
 
 Examples:
   job-failure-exporter state import job_executions.v2.json --project group/app
-  job-failure-exporter state import job_executions.v2.json --project group/app --project-id 7 --ref main
+  job-failure-exporter state import job_executions.v2.json --project group/app --project-id 7 \\
+    --ref main
   job-failure-exporter state import app.json")]
 pub struct ImportArgs {
     /// Document to import; - is standard input.

@@ -14,8 +14,8 @@ use crate::store::{AtticName, Saved, Store};
 /// Arguments of `state restore`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Without --project, --ref and --track, lists what can be brought back. Of several documents of one ref and track the newest is
-brought back. The exporter must not run on the same state directory meanwhile. What is older than `retention`
+Without --project, --ref and --track, lists what can be brought back. Of several documents of one ref and track the newest is \
+brought back. The exporter must not run on the same state directory meanwhile. What is older than `retention` \
 goes again: raise it first.
 
 Examples:

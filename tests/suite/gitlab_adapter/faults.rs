@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use job_failure_exporter::gitlab::{Client, Error, Options, Order, PipelineQuery};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
 use super::scripted::{Reply, Server, ok, reply};
@@ -190,6 +191,26 @@ async fn a_gitlab_that_is_down_does_not_stop_the_start() {
     let error = ask(options(&url)).await.unwrap_err();
     assert_eq!((error.reason(), error.attempts()), ("connection", 4));
     assert!(error.to_string().contains("is GitLab up"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_told_from_one_that_is_down() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut options = options(&format!("https://{}", listener.local_addr().unwrap()));
+    options.max_attempts = 1;
+    // As nginx answers on a port without TLS.
+    let answering = async {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let answer = b"HTTP/1.1 400 Bad Request\r\n\r\n";
+        connection.write_all(answer).await.unwrap();
+        connection.shutdown().await.unwrap();
+    };
+    let (error, ()) = tokio::join!(ask(options), answering);
+    let error = error.unwrap_err();
+    assert!(
+        error.to_string().contains("in place of https://"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use regex::Regex;
 use super::finding::{Findings, Part};
 use crate::alerting::{AlertmanagerSurvey, Asker, PrometheusSurvey, Receivers, Servers, Survey};
 use crate::assets;
+use crate::cli::table::counted;
 use crate::config::Config;
 
 /// Lowest versions that the rules and routes work with.
@@ -122,10 +123,15 @@ fn judge_prometheus(told: &PrometheusSurvey, shipped: &BTreeSet<String>, finding
              its page Targets once the exporter runs",
         ),
         (exporters, 0) => findings.warn(format!(
-            "it scrapes {exporters} exporters, and has no series `job_consecutive_failures`: the exporter is still reading, or \
-             `metric_relabel_configs` drops them"
+            "it scrapes {}, and has no series `job_consecutive_failures`: the exporter is still reading, or \
+             `metric_relabel_configs` drops them",
+            counted(exporters, "exporter")
         )),
-        (exporters, jobs) => findings.ok(format!("it scrapes {exporters} exporters with {jobs} jobs")),
+        (exporters, jobs) => findings.ok(format!(
+            "it scrapes {} with {}",
+            counted(exporters, "exporter"),
+            counted(jobs, "job")
+        )),
     }
 }
 

@@ -25,14 +25,14 @@ async fn servers_with_everything_that_is_shipped_are_told_from_those_without() {
     let checked = until("the heartbeat and the first scrape", async || {
         let checked = Checked::of(&place).await;
         let ok = checked.level("ok").join("\n");
-        let arrived = ok.contains("CIWatchdog has arrived") && ok.contains("with 1 jobs");
+        let arrived = ok.contains("CIWatchdog has arrived") && ok.contains("with 1 job");
         holds(arrived, &checked.all).map(|()| checked)
     })
     .await;
     checked
         .passes()
         .says("ok", "prometheus", "shipped alert rules")
-        .says("ok", "prometheus", "it scrapes 1 exporters")
+        .says("ok", "prometheus", "it scrapes 1 exporter with 1 job")
         .says("ok", "alertmanager", "CIWatchdog goes to dead-mans-switch")
         .says("ok", "alertmanager", "CIJobFailingRepeatedly goes to ")
         .is_content_with("prometheus")
