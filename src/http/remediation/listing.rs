@@ -311,7 +311,7 @@ fn row(listing: &RemedyListing, now: Timestamp) -> Markup {
                 @match listing.page() { Some(page) => a href=(page) { bdi { (job.job) } }, None => bdi { (job.job) } }
                 small { bdi { (job.project) } " · " bdi { (job.ref_name) } @if let Some(track) = &job.track { " · " bdi { (track) } } }
             }
-            td.states { (badge(listing)) @if let Some(again) = listing.again().filter(|again| *again > now) { small { "again " (ahead(again, now)) } } }
+            td.states { (badge(listing)) @if let Some(again) = listing.again() { small { "again " (ahead(again, now)) } } }
             td.reason data-label="What and why" {
                 @if let What::Action(action) = &listing.what {
                     (action.kind.word())

@@ -153,7 +153,7 @@ def lines(text):
     return [re.sub(r"[\d.]+", "#", line.strip()) for line in kept if line.strip()]
 
 
-PASSING = ["As of", " ago", "running for", "for a runner for", "again in ", "just now", "requests"]
+PASSING = ["As of", " ago", "running for", "for a runner for", "again in ", "any moment", "just now", "requests"]
 
 
 def look_at_titles(titles):

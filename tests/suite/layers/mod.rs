@@ -68,7 +68,7 @@ const CRATES: [(&str, &str); 5] = [
 ];
 
 /// All that the pure crate may depend on: no runtime, sockets or logs.
-const PURE: [&str; 5] = ["regex", "serde", "smallvec", "strum", "thiserror"];
+const PURE: [&str; 6] = ["arcstr", "regex", "serde", "smallvec", "strum", "thiserror"];
 
 /// I/O and clocks of the standard library.
 const IMPURE: &str = r"\bstd::(fs|io|net|process|thread|env)::";
