@@ -313,7 +313,7 @@ impl<'a> EntryDocument<'a> {
             if attempt.phase == Phase::Failed {
                 attempt.note_commit(interner.infos.get(&execution.commit).as_ref());
             }
-            execution.join_attempt(attempt);
+            execution.join_attempt(&attempt);
         }
         execution
     }

@@ -13,11 +13,11 @@ use super::{JobObservation, PipelineObservation, Rules, Timestamp};
 
 /// How long a job has been absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Absence {
+pub struct Absence {
     /// Pipelines in a row without the job, at most [`KEPT_FINISHED`] of each source.
-    pub(crate) pipelines: usize,
+    pub pipelines: u64,
     /// When the job became gone.
-    pub(crate) gone_since: Option<Timestamp>,
+    pub gone_since: Option<Timestamp>,
 }
 
 impl Timeline {
@@ -30,15 +30,10 @@ impl Timeline {
         self.finished.note(pipeline, jobs)
     }
 
-    /// Of each job, how many pipelines in a row lacked it, and when it became gone.
-    pub fn absences(
-        &self,
-        rules: &Rules,
-    ) -> impl Iterator<Item = (&Arc<str>, u64, Option<Timestamp>)> {
-        self.jobs.iter().map(|(name, job)| {
-            let absence = job.absence(&self.finished, rules);
-            (name, absence.pipelines as u64, absence.gone_since)
-        })
+    /// How long each job has been absent.
+    pub fn absences(&self, rules: &Rules) -> impl Iterator<Item = (&Arc<str>, Absence)> {
+        let jobs = self.jobs.iter();
+        jobs.map(|(name, job)| (name, job.absence(&self.finished, rules)))
     }
 }
 
@@ -92,7 +87,7 @@ impl Job {
             if is_full { due.or(*at) } else { *at }
         });
         Absence {
-            pipelines: absent.len(),
+            pipelines: absent.len() as u64,
             gone_since,
         }
     }

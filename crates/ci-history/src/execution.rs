@@ -95,16 +95,8 @@ impl Execution {
         }
     }
 
-    /// Joins a saved state of an attempt.
-    pub fn join_attempt(&mut self, attempt: Attempt) {
-        match self.position(&attempt) {
-            Ok(at) => self.attempts[at].join(&attempt),
-            Err(at) => self.attempts.insert(at, attempt),
-        }
-    }
-
-    /// Joins another replica's state of an attempt.
-    fn join_known(&mut self, attempt: &Attempt) {
+    /// Joins a saved state of an attempt, or that of another replica.
+    pub fn join_attempt(&mut self, attempt: &Attempt) {
         match self.position(attempt) {
             Ok(at) => self.attempts[at].join(attempt),
             Err(at) => self.attempts.insert(at, attempt.clone()),
@@ -127,7 +119,7 @@ impl Execution {
     /// Joins another state of the same execution.
     pub(crate) fn join(&mut self, other: &Self) {
         for attempt in &other.attempts {
-            self.join_known(attempt);
+            self.join_attempt(attempt);
         }
         if other.commit > self.commit {
             self.commit = other.commit.clone();

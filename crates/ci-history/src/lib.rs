@@ -60,6 +60,7 @@ mod timeline;
 mod track;
 mod withdrawal;
 
+pub use absence::Absence;
 pub use commit::{CommitInfo, UnmaskedCommit};
 pub use counts::{ClassCounts, Counts, Kind, OutcomeCounts};
 pub use failure_class::FailureClass;

@@ -3,8 +3,9 @@
 //! A merge may exceed the limits of a history. [`Timeline::trim`] restores them; it is a separate step
 //! because trimming is not commutative.
 
-use arcstr::ArcStr;
 use std::collections::BTreeMap;
+
+use arcstr::ArcStr;
 
 use super::Rules;
 use super::baseline::{Baseline, ImportedWindow, StreakStart};
@@ -98,8 +99,9 @@ impl History {
     fn merge_imported(&mut self, other: &Self) {
         let length = self.imported_window().max(other.imported_window());
         // The entries of an import only become fewer.
-        let fewer = |history: &Self| (history.imported().len(), history.imported().to_vec());
-        let entries = fewer(self).min(fewer(other)).1;
+        let fewer = [self, other].map(|history| (history.imported().len(), history.imported()));
+        let (_, entries) = fewer[0].min(fewer[1]);
+        let entries = entries.to_vec();
         self.imported = ImportedWindow { entries, length }.boxed();
     }
 

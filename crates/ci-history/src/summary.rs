@@ -66,7 +66,7 @@ impl Job {
             tags: self.tags.clone(),
             allow_failure: self.allow_failure,
             figures: Figures {
-                absent_pipelines: pipelines as u64,
+                absent_pipelines: pipelines,
                 gone_since,
                 ..self.history.figures(rules, url)
             },

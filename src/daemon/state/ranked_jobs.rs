@@ -78,7 +78,8 @@ impl RankedJobs {
 
 #[cfg(test)]
 mod tests {
-    use super::super::transitions::Absence;
+    use ci_history::Absence;
+
     use super::*;
     use crate::http::JobFacts;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arcstr::ArcStr;
 
 use crate::http::{JobFacts, ListedJob};
-use ci_history::{Figures, JobRow, Outcome, TimelineRows, Timestamp};
+use ci_history::{Absence, Figures, JobRow, Outcome, TimelineRows, Timestamp};
 
 /// How a job was when its timeline was rendered last: its place in the list of jobs.
 #[derive(Clone)]
@@ -16,15 +16,6 @@ pub(super) struct Rank {
     pub(super) facts: JobFacts,
     /// Boxed, because few jobs are absent.
     absence: Option<Box<Absence>>,
-}
-
-/// How long a job has been absent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Absence {
-    /// Pipelines in a row without the job.
-    pub(super) pipelines: u64,
-    /// When it became gone.
-    pub(super) gone_since: Option<Timestamp>,
 }
 
 /// How the pipelines of a timeline were when it was rendered last.

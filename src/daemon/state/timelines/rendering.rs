@@ -6,7 +6,7 @@ use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use super::super::effects::RenderRequest;
-use super::super::transitions::{Absence, PipelineRank, Rank, Transition};
+use super::super::transitions::{PipelineRank, Rank, Transition};
 use super::entry::{TimelineEntry, is_long_gone};
 use super::render_state::{ChangedJobs, RenderState};
 use crate::metrics::{Pieces, is_divisible};
@@ -115,13 +115,9 @@ impl TimelineEntry {
     fn pieces_with_absent(&self, rules: &Rules) -> BTreeSet<usize> {
         let absences = self.timeline.absences(rules);
         let ranks = self.jobs.ranks();
-        let changed = absences.filter(|(name, pipelines, gone_since)| {
+        let changed = absences.filter(|(name, absence)| {
             let rank = ranks.binary_search_by(|rank| rank.name.cmp(name));
-            let absence = Absence {
-                pipelines: *pipelines,
-                gone_since: *gone_since,
-            };
-            rank.is_ok_and(|at| ranks[at].absence() != absence)
+            rank.is_ok_and(|at| ranks[at].absence() != *absence)
         });
         changed.map(|(name, ..)| self.piece_of(name)).collect()
     }
