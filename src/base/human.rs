@@ -1,4 +1,6 @@
-//! Times and spans in words. Times are Unix seconds, shown as UTC.
+//! Times, spans and numbers in words. Times are Unix seconds, shown as UTC.
+
+use std::fmt::Display;
 
 use jiff::Timestamp;
 
@@ -25,6 +27,31 @@ pub fn day(unix: i64) -> String {
 
 fn formatted(unix: i64, format: impl Fn(Timestamp) -> String) -> String {
     Timestamp::from_second(unix).map_or_else(|_| unix.to_string(), format)
+}
+
+/// A whole number with commas: `1,234,567`.
+pub fn thousands(number: impl Display) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number of bytes in the largest unit that divides it: `256 MiB`.
+pub fn bytes(number: usize) -> String {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let whole = units
+        .into_iter()
+        .find(|(_, shift)| number > 0 && number.trailing_zeros() >= *shift);
+    match whole {
+        Some((name, shift)) => format!("{} {name}", thousands(number >> shift)),
+        None => format!("{} bytes", thousands(number)),
+    }
 }
 
 /// A rate with two digits behind the point: `1.39`. Below 0.01 with four.
@@ -88,6 +115,19 @@ mod tests {
         ] {
             assert_eq!(rate(per_second), words);
         }
+    }
+
+    #[test]
+    fn numbers_are_grouped_and_bytes_have_a_unit() {
+        assert_eq!(
+            [0, 999, 1_234_567].map(thousands),
+            ["0", "999", "1,234,567"]
+        );
+        let words = [0, 1_500, 3 << 10, 256 << 20, 2048 << 30].map(bytes);
+        assert_eq!(
+            words,
+            ["0 bytes", "1,500 bytes", "3 KiB", "256 MiB", "2,048 GiB"]
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use http::header::CONTENT_TYPE;
 use reqwest::{Client, StatusCode};
 use url::Url;
 
@@ -61,7 +62,16 @@ pub async fn run(args: &HealthcheckArgs, console: &mut Console<'_>) -> anyhow::R
         writeln!(console.out, "healthy; {url} asks for a user")?;
         return Ok(());
     }
+    let kind = answer.headers().get(CONTENT_TYPE);
+    // A page is for browsers: another server answers, or something before the exporter.
+    let is_text = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
     let text = answer.text().await?;
+    if !is_text {
+        bail!(
+            "{url} answers {status}, and not as an exporter does; is --exporter.url right, with its \
+             route prefix?"
+        );
+    }
     if status != StatusCode::OK {
         bail!("{url} answers {status}: {}", text.trim());
     }

@@ -13,11 +13,14 @@ const MAX_BYTES: u64 = 1 << 20;
 /// Longest wait for what is not a regular file, such as the pipe of a process substitution.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
+/// Why a directory is not read.
+pub(super) const DIRECTORY: &str = "it is a directory";
+
 /// The content of a file, or why it cannot be read.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
     let kind = fs::metadata(path).map_err(|error| error.to_string())?;
     if kind.is_dir() {
-        return Err("it is a directory".to_owned());
+        return Err(DIRECTORY.to_owned());
     }
     if kind.is_file() {
         return read_bounded(path);

@@ -69,7 +69,8 @@ impl<'a> Value<'a> {
     ) -> Option<T> {
         match self.text(|path| Ok(self.read_file(path)))? {
             Ok(content) => parse(&content).map_or_else(|why| self.refuse(&why), Some),
-            Err(why) if is_secret && !why.is_empty() => {
+            // A directory is there, and never a secret: perhaps the mount of a file that did not exist.
+            Err(why) if is_secret && !why.is_empty() && why != file::DIRECTORY => {
                 let message = self.refusal(&why);
                 let report = self.context.report;
                 report.warn(self.node.origin, &self.path, message);

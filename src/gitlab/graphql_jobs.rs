@@ -59,10 +59,15 @@ struct Stage {
 }
 
 impl JobPage {
-    /// The jobs, if all are listed and none is a trigger job, whose pipeline matters. Without the reason of a failure
-    /// that GraphQL does not tell.
+    /// Whether there is more than is told: not all jobs are listed, or one is a trigger job, whose pipeline matters.
+    pub(super) fn is_beyond(&self) -> bool {
+        let mut jobs = self.nodes.iter();
+        self.page_info.has_next_page || jobs.any(|job| number(&job.id, "Ci::Bridge").is_some())
+    }
+
+    /// The jobs, if there is no more than these. Without the reason of a failure that GraphQL does not tell.
     pub(super) fn told(self) -> Option<PipelineJobs> {
-        if self.page_info.has_next_page || self.nodes.is_empty() {
+        if self.nodes.is_empty() || self.is_beyond() {
             return None;
         }
         let tag = self.nodes.iter().any(|job| job.is_of_tag);

@@ -48,6 +48,8 @@ impl Progress {
 pub struct JobsOfPipelines {
     /// By pipeline: every attempt of its jobs, without the reasons of some failures. A pipeline of which not all is told for certain is left out, and so is one with trigger jobs.
     pub of_pipelines: HashMap<u64, PipelineJobs>,
+    /// Pipelines that GraphQL never tells whole: with trigger jobs, or with more jobs than a page.
+    pub beyond: Vec<u64>,
     /// Whether GitLab ran out of time before the end.
     pub is_cut: bool,
 }
@@ -97,10 +99,14 @@ impl Client {
 
 fn told(body: &[u8]) -> Result<JobsOfPipelines, Untold> {
     let (nodes, is_cut) = nodes::<ProjectNode<'_>>(body)?;
-    Ok(JobsOfPipelines {
-        of_pipelines: nodes.into_iter().flat_map(ProjectNode::told).collect(),
+    let mut found = JobsOfPipelines {
         is_cut,
-    })
+        ..JobsOfPipelines::default()
+    };
+    for project in nodes {
+        project.add_to(&mut found);
+    }
+    Ok(found)
 }
 
 #[derive(Deserialize)]
@@ -124,18 +130,26 @@ struct PipelineNode {
 }
 
 impl ProjectNode<'_> {
-    fn told(self) -> Vec<(u64, PipelineJobs)> {
+    fn add_to(self, found: &mut JobsOfPipelines) {
         let list = self
             .running
             .and_then(|list| serde_json::from_str::<PipelineList<'_>>(list.get()).ok());
-        let nodes = list.map_or_else(Vec::new, |list| list.nodes);
-        nodes.into_iter().filter_map(pipeline).collect()
+        for node in list.map_or_else(Vec::new, |list| list.nodes) {
+            let Some((id, page)) = pipeline(node) else {
+                continue;
+            };
+            if page.is_beyond() {
+                found.beyond.push(id);
+            } else if let Some(jobs) = page.told() {
+                found.of_pipelines.insert(id, jobs);
+            }
+        }
     }
 }
 
-fn pipeline(node: &RawValue) -> Option<(u64, PipelineJobs)> {
+fn pipeline(node: &RawValue) -> Option<(u64, JobPage)> {
     let node: PipelineNode = serde_json::from_str(node.get()).ok()?;
-    Some((number(&node.id, "Ci::Pipeline")?, node.jobs?.told()?))
+    Some((number(&node.id, "Ci::Pipeline")?, node.jobs?))
 }
 
 #[cfg(test)]
@@ -180,6 +194,7 @@ mod tests {
         let found = answer(&[list, "null".to_owned()], timeout);
         assert!(found.is_cut);
         assert!(found.of_pipelines.keys().eq([&1]));
+        assert_eq!(found.beyond, [2, 3]);
     }
 
     #[test]

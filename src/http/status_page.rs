@@ -13,6 +13,9 @@ use super::response::{HTML, Response, uncached};
 use super::status_panels::panels;
 use super::status_problems::problems;
 use super::status_view::{LimitView, Severity, StatusView};
+use crate::base::human::{bytes, thousands};
+use crate::base::label::Label as _;
+use crate::metrics::Limit;
 
 /// Errors that the page lists. The API gives all.
 const LISTED_ERRORS: usize = 100;
@@ -105,16 +108,24 @@ fn limit_table(limits: &[LimitView]) -> Markup {
                     @for limit in limits {
                         tr {
                             th.name scope="row" { code { (limit.key.unwrap_or(limit.limit)) } }
-                            td.number data-label="At most" { @match limit.most { Some(most) => (most), None => span.faint { "fixed" } } }
-                            td.number data-label="Highest use" { @match limit.used { Some(used) => (used), None => span.faint { "not counted" } } }
+                            td.number data-label="At most" { @match limit.most { Some(most) => (amount(limit, most)), None => span.faint { "fixed" } } }
+                            td.number data-label="Highest use" { @match limit.used { Some(used) => (amount(limit, used)), None => span.faint { "not counted" } } }
                             td.long { @if let Some(name) = &limit.used_by { bdi { (name) } } }
                             td { @if limit.reached { span.badge.bad { "✕ Reached" } } @else { span.badge.good { "✓ No" } } }
-                            td.number data-label="Left out" { (limit.reached_total) }
+                            td.number data-label="Left out" { (thousands(limit.reached_total)) }
                         }
                     }
                 }
             }
         }
+    }
+}
+
+fn amount(limit: &LimitView, number: usize) -> String {
+    if limit.limit == Limit::ListingBytes.as_str() {
+        bytes(number)
+    } else {
+        thousands(number)
     }
 }
 

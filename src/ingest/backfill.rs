@@ -3,9 +3,10 @@
 use futures_util::{StreamExt as _, stream};
 use tracing::Instrument as _;
 
+use super::details::DetailsBy;
 use super::family::Family;
 use super::listing::Latest;
-use super::reader::{CONCURRENT_REQUESTS, DetailsBy, Reader};
+use super::reader::{CONCURRENT_REQUESTS, Reader};
 use super::span::pipeline_span;
 use crate::gitlab::{Error, Project};
 use ci_history::{PipelineObservation, Timestamp};

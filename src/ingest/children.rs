@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use super::absent::ChildScope;
 use super::child_names::{ChildJob, below, tell_apart};
+use super::details::DetailsBy;
 use super::family::{Family, FamilyJobs, failed};
 use super::own_jobs::{OwnJobs, last_moved, moved_at};
-use super::reader::{DetailsBy, Reader};
+use super::reader::Reader;
 use super::recheck::{may_lack_jobs, may_lag};
 use super::sight::{Doubt, Sight, last_movement, may_move_on};
 use crate::config::ChildPipelines;
@@ -46,9 +47,7 @@ impl Reader {
         known: Family,
         api: DetailsBy,
     ) -> Result<FamilyJobs, Error> {
-        if api == DetailsBy::Graphql
-            && let Some(reading) = self.read_by_graphql(project, pipeline, &known).await
-        {
+        if let Some(reading) = self.read_by_graphql(project, pipeline, &known, api).await {
             return Ok(reading);
         }
         let found = self.client.pipeline_jobs(project.id, pipeline.id).await?;
@@ -73,16 +72,17 @@ impl Reader {
     }
 
     /// Reads the jobs of a pipeline that goes on together with those of others; `None` if REST has to be asked.
-    async fn read_by_graphql(
+    pub(super) async fn read_by_graphql(
         &self,
         project: &Project,
         pipeline: &PipelineObservation,
         known: &Family,
+        api: DetailsBy,
     ) -> Option<FamilyJobs> {
         if known.has_children() {
             return None;
         }
-        let found = self.details.jobs(project.id, pipeline).await?;
+        let found = self.details.jobs(api, project.id, pipeline).await?;
         if known.has_new_failure(&found.jobs.items) {
             return None;
         }

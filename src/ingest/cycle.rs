@@ -4,11 +4,12 @@ use futures_util::{StreamExt as _, stream};
 use tracing::Instrument as _;
 
 use super::cursor::{Listed, PollCursor};
+use super::details::DetailsBy;
 use super::family::FamilyJobs;
 use super::hook_trust::HookTrust;
 use super::pending::ReadPlan;
 use super::poller::Poller;
-use super::reader::{CONCURRENT_REQUESTS, DetailsBy, Reader};
+use super::reader::{CONCURRENT_REQUESTS, Reader};
 use super::seats::Swept;
 use super::sight::Doubt;
 use super::span::pipeline_span;
@@ -61,7 +62,7 @@ impl Poller {
         let is_first = cursor.updated_after().is_none();
         let children = swept.as_ref().map(|it| it.children.clone());
         let api = if swept.is_some() {
-            DetailsBy::Graphql
+            DetailsBy::Swept
         } else {
             DetailsBy::Rest
         };
@@ -213,7 +214,7 @@ impl Reader {
         self.read_by(DetailsBy::Rest, project, cursor, wanted).await
     }
 
-    async fn read_by(
+    pub(super) async fn read_by(
         &self,
         api: DetailsBy,
         project: &Project,

@@ -1,7 +1,7 @@
 //! The jobs of running pipelines of several projects, by one GraphQL request.
 //!
 //! Sweeps start the cycles of many projects at once. The first that wants jobs waits a moment for the others, and asks for
-//! all. What GitLab does not tell is read by REST.
+//! all. Where webhooks tell of many projects one after the other, it waits longer. What GitLab does not tell is read by REST.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -9,16 +9,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 
 use super::batch_size::BatchSize;
 use super::intervals::FIRST_DETAILS;
 use crate::gitlab::{Client, NotTold, PipelineJobs, Progress};
 use ci_history::PipelineObservation;
 
-/// Longest time in which others join a request, and the part of `watch.interval` that it takes at most.
+/// Longest time in which others that a sweep started join a request, and the part of `watch.interval` that it takes at most.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 const WAIT_SHARE: u32 = 10;
+
+/// The same for those that webhooks started: a job that moved is shown so much later.
+const LONGEST_HINTED_WAIT: Duration = Duration::from_secs(5);
+const HINTED_WAIT_SHARE: u32 = 6;
 
 /// Fewer pipelines are read by REST, with a request for each.
 const FEWEST: usize = 2;
@@ -29,24 +33,47 @@ const LARGEST_SIZE: usize = 25;
 /// Pipelines in a row that GitLab takes too long for by themselves before all are read by REST.
 const TOO_MUCH_IN_A_ROW: u32 = 3;
 
+/// Pipelines that are remembered, of all projects.
+const REMEMBERED: usize = 4096;
+
 /// Time in which all are read by REST.
 const EXEMPT: Duration = Duration::from_hours(1);
+
+/// How the jobs of pipelines are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DetailsBy {
+    Rest,
+    /// After a sweep: those of pipelines that go on together with those of other projects, where GraphQL tells enough.
+    Swept,
+    /// The same after a webhook, which comes alone.
+    Hinted,
+}
 
 /// The pipelines that wait for the next request. Clones share them.
 #[derive(Clone)]
 pub(super) struct Details {
     client: Client,
-    /// Time in which others join.
-    wait: Duration,
+    /// `watch.interval`.
+    interval: Duration,
     inner: Arc<Mutex<Inner>>,
 }
 
 struct Inner {
-    waiting: BTreeMap<Progress, Vec<Waiting>>,
+    waiting: BTreeMap<Progress, Group>,
     size: BatchSize,
     too_much: u32,
     exempt_until: Option<Instant>,
+    /// Pipelines of which GraphQL does not tell enough, the newest.
+    beyond: BTreeSet<u64>,
     requests: usize,
+}
+
+/// Those that wait for the same request.
+#[derive(Default)]
+struct Group {
+    /// When it is sent.
+    due: Option<Instant>,
+    waiting: Vec<Waiting>,
 }
 
 struct Waiting {
@@ -64,11 +91,12 @@ impl Details {
             size: BatchSize::new(FIRST_DETAILS, LARGEST_SIZE),
             too_much: 0,
             exempt_until: None,
+            beyond: BTreeSet::new(),
             requests: 0,
         };
         Self {
             client,
-            wait: LONGEST_WAIT.min(interval / WAIT_SHARE),
+            interval,
             inner: Arc::new(Mutex::new(inner)),
         }
     }
@@ -80,17 +108,24 @@ impl Details {
     /// Every attempt of the jobs of a pipeline, as GraphQL tells them; `None` if they are to be read by REST.
     pub(super) async fn jobs(
         &self,
+        by: DetailsBy,
         project: u64,
         pipeline: &PipelineObservation,
     ) -> Option<PipelineJobs> {
+        let wait = match by {
+            DetailsBy::Rest => return None,
+            DetailsBy::Swept => LONGEST_WAIT.min(self.interval / WAIT_SHARE),
+            DetailsBy::Hinted => LONGEST_HINTED_WAIT.min(self.interval / HINTED_WAIT_SHARE),
+        };
         let progress = Progress::of(pipeline.status)?;
-        let (is_first, told) = self.join(project, pipeline.id, progress)?;
-        if is_first {
+        let due = Instant::now() + wait;
+        let (is_sooner, told) = self.join(project, pipeline.id, progress, due)?;
+        if is_sooner {
             // A task of its own: whatever becomes of this project, the others wait for the answer.
             let details = self.clone();
             tokio::spawn(async move {
-                sleep(details.wait).await;
-                let waiting = details.lock().waiting.remove(&progress).unwrap_or_default();
+                sleep_until(due).await;
+                let waiting = details.take(progress, due);
                 if waiting.len() >= FEWEST {
                     details.ask(progress, waiting).await;
                 }
@@ -116,6 +151,7 @@ impl Details {
                             let _ = one.answer.send(jobs);
                         }
                     }
+                    self.note_beyond(found.beyond);
                     waiting = others;
                     if !found.is_cut {
                         self.answered();
@@ -137,31 +173,53 @@ impl Details {
         }
     }
 
-    /// Waits with the others. Returns whether it is the first, which has to ask; `None` while all are read by REST.
+    /// Waits with the others. Returns whether the request is due sooner than it was, so that somebody has to send it then;
+    /// `None` if REST has to be asked.
     fn join(
         &self,
         project: u64,
         pipeline: u64,
         progress: Progress,
+        due: Instant,
     ) -> Option<(bool, oneshot::Receiver<PipelineJobs>)> {
         let mut inner = self.lock();
-        if inner.exempt_until.is_some_and(|at| Instant::now() < at) {
+        let is_exempt = inner.exempt_until.is_some_and(|at| Instant::now() < at);
+        if is_exempt || inner.beyond.contains(&pipeline) {
             return None;
         }
         let (answer, told) = oneshot::channel();
-        let waiting = inner.waiting.entry(progress).or_default();
-        let is_first = waiting.is_empty();
-        waiting.push(Waiting {
+        let group = inner.waiting.entry(progress).or_default();
+        let is_sooner = group.due.is_none_or(|known| due < known);
+        if is_sooner {
+            group.due = Some(due);
+        }
+        group.waiting.push(Waiting {
             project,
             pipeline,
             answer,
         });
-        Some((is_first, told))
+        Some((is_sooner, told))
+    }
+
+    /// Those whose request is due then; none if it was sent sooner.
+    fn take(&self, progress: Progress, due: Instant) -> Vec<Waiting> {
+        let mut inner = self.lock();
+        let group = inner.waiting.get_mut(&progress);
+        let group = group.filter(|group| group.due == Some(due));
+        group.map(std::mem::take).unwrap_or_default().waiting
     }
 
     /// Requests since this was asked last.
     pub(super) fn take_requests(&self) -> usize {
         std::mem::take(&mut self.lock().requests)
+    }
+
+    fn note_beyond(&self, pipelines: Vec<u64>) {
+        let mut inner = self.lock();
+        inner.beyond.extend(pipelines);
+        while inner.beyond.len() > REMEMBERED {
+            inner.beyond.pop_first();
+        }
     }
 
     /// All are read by REST for some time.

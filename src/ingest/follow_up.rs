@@ -1,6 +1,7 @@
 //! Follow-ups: unfinished pipelines are read again between two cycles, because the webhook of their end may be lost.
 
 use super::cursor::PollCursor;
+use super::details::DetailsBy;
 use super::hook_trust::HookTrust;
 use super::open::Unfinished;
 use super::poller::Poller;
@@ -11,6 +12,7 @@ impl Poller {
     /// Follows up the unfinished pipelines of a project that are due.
     pub(super) async fn follow_up(
         &self,
+        api: DetailsBy,
         project: &Project,
         cursor: &mut PollCursor,
         trust: &mut HookTrust,
@@ -36,7 +38,7 @@ impl Poller {
             wanted.extend(moved.or(as_it_was));
         }
         self.compare_with_hooks(cursor, trust, &wanted);
-        if let Err(error) = reader.read(project, cursor, wanted).await {
+        if let Err(error) = reader.read_by(api, project, cursor, wanted).await {
             tracing::debug!("not followed up: {error}");
         }
         self.events.publish(project);

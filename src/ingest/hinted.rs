@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::cursor::PollCursor;
+use super::details::DetailsBy;
 use super::family::FamilyJobs;
 use super::hints::Hinted;
 use super::hook_trust::HookTrust;
@@ -35,6 +36,7 @@ impl Poller {
     /// Reads hinted pipelines; false if a whole cycle is needed as well.
     pub(super) async fn read_hinted(
         &self,
+        api: DetailsBy,
         project: &Project,
         cursor: &mut PollCursor,
         strangers: &mut Strangers,
@@ -74,12 +76,13 @@ impl Poller {
         }
         own.retain(|pipeline| !wanted.contains_key(&pipeline.id));
         for pipeline in own {
-            let read = self.reader.read_own_jobs(project, cursor, pipeline).await;
+            let read = self.reader.read_own_jobs(api, project, cursor, pipeline);
+            let read = read.await;
             needs_cycle |= read.is_err();
         }
         let wanted = wanted.into_values().collect();
         // The whole cycle will meet an error again, and report it.
-        let read = self.reader.read(project, cursor, wanted).await;
+        let read = self.reader.read_by(api, project, cursor, wanted).await;
         hinted.ended().for_each(|id| cursor.expect_end(id));
         self.events.publish(project);
         read.is_ok() && !needs_cycle
@@ -87,17 +90,22 @@ impl Poller {
 }
 
 impl Reader {
-    /// Reads the own jobs of a pipeline that has not ended, with one request. Its children are left to the next
+    /// Reads the own jobs of a pipeline that has not ended, with one request at most. Its children are left to the next
     /// cycle.
     async fn read_own_jobs(
         &self,
+        api: DetailsBy,
         project: &Project,
         cursor: &mut PollCursor,
         mut pipeline: PipelineObservation,
     ) -> Result<(), Error> {
-        let found = self.client.pipeline_jobs(project.id, pipeline.id).await?;
-        let read = FamilyJobs::of(found);
-        if read.own.is_settled() && cursor.family(pipeline.id).childless {
+        let known = cursor.family(pipeline.id);
+        let told = self.read_by_graphql(project, &pipeline, &known, api).await;
+        let read = match told {
+            Some(read) => read,
+            None => FamilyJobs::of(self.client.pipeline_jobs(project.id, pipeline.id).await?),
+        };
+        if read.own.is_settled() && known.childless {
             cursor.expect_end(pipeline.id);
         }
         self.hand_over(project, &mut pipeline, read);

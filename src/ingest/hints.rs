@@ -46,7 +46,6 @@ struct PendingHints {
     last: Option<Instant>,
     /// When the first hint since the last reading came.
     first: Option<Instant>,
-    is_urgent: bool,
     hinted: Hinted,
 }
 
@@ -56,6 +55,8 @@ pub(super) struct Hinted {
     pub(super) pipelines: BTreeMap<u64, Told>,
     /// There were more pipelines.
     pub(super) overflowed: bool,
+    /// Whether somebody waits for one of them: something has ended.
+    pub(super) is_urgent: bool,
 }
 
 /// What the hints of one pipeline say together.
@@ -86,7 +87,6 @@ impl Calls {
         pending.last = Some(now);
         let Some(hint) = hint else { return };
         pending.first.get_or_insert(now);
-        pending.is_urgent |= hint.is_urgent;
         pending.hinted.add(hint);
         drop(pending);
         self.news.notify_one();
@@ -108,7 +108,7 @@ impl Calls {
             let ready_at = {
                 let pending = self.pending();
                 let gathered = pending.first.map(|first| first + GATHER);
-                gathered.map(|at| at.max(debounce.ready_at(pending.is_urgent)))
+                gathered.map(|at| at.max(debounce.ready_at(pending.hinted.is_urgent)))
             };
             let Some(ready_at) = ready_at else {
                 self.news.notified().await;
@@ -122,7 +122,6 @@ impl Calls {
             debounce.take();
             let mut pending = self.pending();
             pending.first = None;
-            pending.is_urgent = false;
             return std::mem::take(&mut pending.hinted);
         }
     }
@@ -138,6 +137,7 @@ impl Hinted {
         Self {
             pipelines: BTreeMap::from([(pipeline, told)]),
             overflowed: false,
+            is_urgent: true,
         }
     }
 
@@ -148,6 +148,7 @@ impl Hinted {
     }
 
     fn add(&mut self, hint: PollHint) {
+        self.is_urgent |= hint.is_urgent;
         let is_full = self.pipelines.len() >= MOST_PIPELINES;
         if is_full && !self.pipelines.contains_key(&hint.pipeline) {
             self.overflowed = true;

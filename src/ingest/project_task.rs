@@ -12,6 +12,7 @@ use super::cursor::PollCursor;
 use super::cycle::{CycleError, Past};
 use super::debounce::Debounce;
 use super::demand::ProjectDemand;
+use super::details::DetailsBy;
 use super::first_round::{Untried, WithPast};
 use super::hints::{Calls, Hinted};
 use super::hook_trust::HookTrust;
@@ -205,7 +206,8 @@ impl<'a> ProjectTask<'a> {
             .cycle_ended(self.requests.sent(), due_after, is_usual);
         let due = Instant::now() + wait;
         self.seat.wait_until(relies_on_hooks.then_some(due));
-        if is_answered {
+        // Sweeps leave out a project that relies on webhooks until it is due.
+        if is_answered || (relies_on_hooks && self.seat.are_sweeps_answered()) {
             due + self.longest_awaited()
         } else {
             due
@@ -406,8 +408,9 @@ impl<'a> ProjectTask<'a> {
         self.poller.read_doubtful(project, &mut self.cursor).await;
         let trusted = self.trust.is_given();
         if self.is_told_by(calls) {
+            let api = self.api_of_hinted(false);
             let (cursor, trust) = (&mut self.cursor, &mut self.trust);
-            self.poller.follow_up(project, cursor, trust).await;
+            self.poller.follow_up(api, project, cursor, trust).await;
         }
         if trusted && !self.trust.is_given() {
             return false;
@@ -420,13 +423,27 @@ impl<'a> ProjectTask<'a> {
 
     /// Returns false if a whole cycle is needed as well.
     async fn read_hinted(&mut self, project: &Project, hinted: Hinted) -> bool {
-        let _permit = self.turns.of_cycle().await;
+        let api = self.api_of_hinted(hinted.is_urgent);
+        // One that waits for other projects holds up none.
+        let _permit = match api {
+            DetailsBy::Hinted => None,
+            DetailsBy::Rest | DetailsBy::Swept => self.turns.of_cycle().await,
+        };
         let (cursor, strangers) = (&mut self.cursor, &mut self.strangers);
         let trust = &mut self.trust;
         let reading = self
             .poller
-            .read_hinted(project, cursor, strangers, trust, hinted);
+            .read_hinted(api, project, cursor, strangers, trust, hinted);
         reading.await
+    }
+
+    /// How pipelines are read of which webhooks tell. What is urgent is read at once while there are few such readings.
+    fn api_of_hinted(&self, is_urgent: bool) -> DetailsBy {
+        if !self.seat.are_sweeps_answered() || (is_urgent && self.turns.reads_at_once()) {
+            DetailsBy::Rest
+        } else {
+            DetailsBy::Hinted
+        }
     }
 
     /// When the next cycle begins, after webhooks told that something is going on: a later one may be lost.

@@ -15,14 +15,6 @@ use ci_history::{JobObservation, Masker, PipelineObservation};
 /// Requests for jobs under way at a time per project.
 pub(super) const CONCURRENT_REQUESTS: usize = 4;
 
-/// How the jobs of pipelines are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DetailsBy {
-    Rest,
-    /// Those of pipelines that go on together with those of other projects, where GraphQL tells enough.
-    Graphql,
-}
-
 /// Reads pipelines with their jobs and children.
 pub struct Reader {
     pub(super) client: Client,

@@ -4,6 +4,7 @@
 //! as if there were no sweeps: the time of its next listing comes.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -57,6 +58,8 @@ pub(super) struct Sweeps {
     begun: CancellationToken,
     /// Cancelled when the first sweep has ended, or there is none.
     first_ended: CancellationToken,
+    /// Whether GitLab answered the last sweep.
+    are_answered: Arc<AtomicBool>,
 }
 
 /// A project that takes part.
@@ -116,6 +119,11 @@ impl Sweeps {
     /// The first sweep has ended, or there is none.
     pub(super) fn end_first(&self) {
         self.first_ended.cancel();
+    }
+
+    /// GitLab answered a sweep, or does not know such questions.
+    pub(super) fn note_answered(&self, is_answered: bool) {
+        self.are_answered.store(is_answered, Ordering::Relaxed);
     }
 
     /// The first projects have their places.
@@ -252,6 +260,11 @@ impl Seat {
         if let Some(place) = self.sweeps.places().get_mut(&self.project) {
             place.not_before = at;
         }
+    }
+
+    /// Whether sweeps of any projects are answered.
+    pub(super) fn are_sweeps_answered(&self) -> bool {
+        self.sweeps.are_answered.load(Ordering::Relaxed)
     }
 
     /// Whether the last cycle was spared its listing.

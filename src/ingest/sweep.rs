@@ -93,6 +93,9 @@ impl Reader {
                 },
                 requests,
             });
+            if !matches!(end, End::Broken) {
+                sweeps.note_answered(matches!(end, End::Whole));
+            }
             match end {
                 End::Unsupported(error) => {
                     tracing::warn!(

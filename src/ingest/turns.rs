@@ -1,7 +1,11 @@
 //! Whose turn it is: how many projects are read at a time.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::debounce::Debounce;
 use super::first_round::Round;
 
 /// Cycles under way at a time. So many that some projects that hang do not hold up the others; the rate of
@@ -11,10 +15,16 @@ const CONCURRENT_CYCLES: usize = 64;
 /// Projects that read their past at a time: the past has a share of the requests, and no more.
 const CONCURRENT_PASTS: usize = 4;
 
+/// Readings that webhooks of all projects cause without waiting for others, where these can be read together: so many after a
+/// quiet time, then one in each interval.
+const HINTED_AT_ONCE: u32 = 20;
+const HINTED_EVERY: Duration = Duration::from_secs(10);
+
 /// Whose turn it is.
 pub(super) struct Turns {
     cycles: Semaphore,
     pasts: Semaphore,
+    hinted: Mutex<Debounce>,
     pub(super) round: Round,
 }
 
@@ -23,6 +33,7 @@ impl Turns {
         Self {
             cycles: Semaphore::new(CONCURRENT_CYCLES),
             pasts: Semaphore::new(CONCURRENT_PASTS),
+            hinted: Mutex::new(Debounce::spaced(HINTED_AT_ONCE, HINTED_EVERY)),
             round,
         }
     }
@@ -30,6 +41,12 @@ impl Turns {
     /// Waits for the turn of a cycle. The semaphore is never closed.
     pub(super) async fn of_cycle(&self) -> Option<SemaphorePermit<'_>> {
         self.cycles.acquire().await.ok()
+    }
+
+    /// Whether what webhooks of a project tell is read at once, and not together with other projects.
+    pub(super) fn reads_at_once(&self) -> bool {
+        let mut hinted = self.hinted.lock().unwrap_or_else(PoisonError::into_inner);
+        hinted.try_take()
     }
 
     /// Waits for the turn of some of a project's past.

@@ -29,8 +29,9 @@ const SWEEPS: usize = 120;
 /// Most requests of an hour of 1,000 projects of which 5 % are busy.
 const BUSY_HOUR: usize = 3_000;
 
-/// The sweeps alone of fewer projects need more than their share of it.
+/// The sweeps alone of fewer projects need more than their share of it, and webhooks of few projects have none to wait for.
 const FEWEST_BUDGETED: usize = 200;
+const FEWEST_HOOKED: usize = 1000;
 
 /// A row of the table.
 struct Row {
@@ -146,14 +147,19 @@ async fn hour(scenario: &'static str, way: Way, projects: usize) -> Row {
                 is_kept: hour.sweeps() <= most,
             })
         }
-        (Way::Graphql, true) => {
-            let most = BUSY_HOUR * projects.max(FEWEST_BUDGETED) / 1000;
+        (Way::Graphql | Way::Hooks, true) => {
+            let fewest = if way == Way::Hooks {
+                FEWEST_HOOKED
+            } else {
+                FEWEST_BUDGETED
+            };
+            let most = BUSY_HOUR * projects.max(fewest) / 1000;
             Some(Budget {
                 words: format!("{most}"),
                 is_kept: hour.requests() < most,
             })
         }
-        (Way::Rest | Way::Hooks, _) => None,
+        (Way::Rest, _) | (Way::Hooks, false) => None,
     };
     Row {
         scenario,

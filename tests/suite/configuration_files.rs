@@ -192,6 +192,20 @@ fn check_config_warns_of_secrets_that_cannot_be_read() {
     assert!(printed.contains(gitlab), "{printed}");
 }
 
+/// Where the file of a secret does not exist, container runtimes make a directory in its place.
+#[test]
+fn a_secret_that_is_a_directory_is_a_problem() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("config.yml"), WITHOUT_SECRETS).unwrap();
+    fs::create_dir(folder.path().join("no-such-token")).unwrap();
+    let output = exporter(folder.path(), &["check-config", "config.yml"]);
+    assert_eq!(output.status.code(), Some(1));
+    let problem =
+        "config.yml:2: gitlab.token_file: found `no-such-token` (it is a directory), wanted";
+    let printed = stderr(&output);
+    assert!(printed.contains(problem), "{printed}");
+}
+
 #[test]
 fn the_exporter_does_not_start_without_its_secrets() {
     let folder = tempfile::tempdir().unwrap();

@@ -6,6 +6,9 @@ use gitlab_simulator::{JobPlan, PipelinePlan};
 use job_failure_exporter::config::Api;
 use testkit::economy::hour;
 use testkit::hooked_project::{Fate, listings, lost_end};
+use testkit::usual_hour::{Way, usual_hour};
+
+const JOBS: &str = "GET /projects/:id/pipelines/:pid/jobs";
 
 #[tokio::test(start_paused = true)]
 async fn an_hour_of_two_hundred_projects_costs_what_the_budget_says() {
@@ -13,6 +16,15 @@ async fn an_hour_of_two_hundred_projects_costs_what_the_budget_says() {
     // Past the capture of tests' output: the numbers are to be seen.
     std::io::Write::write_all(&mut std::io::stdout(), hour.table().as_bytes()).unwrap();
     hour.is_within_the_budget();
+}
+
+/// Each pipeline has 20 webhooks.
+#[tokio::test(start_paused = true)]
+async fn webhooks_of_many_projects_share_their_requests() {
+    let hour = usual_hour(Way::Hooks, true, 400).await;
+    let pipelines = 400 / 20 * 6;
+    let by_rest = hour.by_endpoint[JOBS];
+    assert!(by_rest < 6 * pipelines, "{hour:?}");
 }
 
 /// The first hour earns the trust.

@@ -1,6 +1,8 @@
 //! The version tells the commit, the token may come from systemd, and a container can ask whether the exporter works.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::process::Command;
 
 use testkit::daemon::Ran;
@@ -67,4 +69,30 @@ fn a_health_check_without_an_exporter_fails_and_says_whom_it_asked() {
         refused.contains("no answer from http://127.0.0.1:9/ci/-/healthy"),
         "{refused}"
     );
+}
+
+#[test]
+fn a_health_check_of_another_server_says_so_and_repeats_no_page() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", server.local_addr().unwrap());
+    let answering = std::thread::spawn(move || {
+        let (mut client, _) = server.accept().unwrap();
+        let request = BufReader::new(&client).lines().map(Result::unwrap);
+        assert!(request.take_while(|line| !line.is_empty()).count() > 0);
+        let page = "<html>\n<body>Not here</body>\n</html>\n";
+        let length = page.len();
+        let head = format!(
+            "HTTP/1.1 404 Not Found\r\ncontent-type: text/html\r\ncontent-length: {length}\r\n\r\n"
+        );
+        client.write_all((head + page).as_bytes()).unwrap();
+    });
+    let mut command = Command::new(PROGRAM);
+    let command = command.args(["healthcheck", "--exporter.url", &url]);
+    let refused = Ran::of(&command.output().unwrap()).refused();
+    answering.join().unwrap();
+    assert!(
+        refused.contains("not as an exporter does; is --exporter.url right"),
+        "{refused}"
+    );
+    assert!(!refused.contains("<body>"), "{refused}");
 }

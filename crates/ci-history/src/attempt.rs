@@ -380,8 +380,12 @@ fn times(
     AttemptTimes::new(at, ended(duration), ended(queued))
 }
 
-/// Start of a pending job's wait: `queued_duration` is the wait so far. Without it, the creation.
+/// Start of a pending job's wait: `queued_duration` is the wait so far. Without it, the creation. A trigger job that was started
+/// before waits again because its pipeline moved on: GitLab keeps both times of the first wait.
 fn pending_since(job: &JobObservation, now: Timestamp) -> Option<Timestamp> {
+    if job.started_at.is_some() {
+        return job.moved_at.or(job.created_at);
+    }
     job.queued_duration
         .and_then(|waited| i64::try_from(waited.micros() / 1_000_000).ok())
         .and_then(|waited| Timestamp::from_unix(now.unix() - waited))
