@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use reqwest::{Client, StatusCode};
 use url::Url;
 
@@ -57,8 +57,13 @@ pub async fn run(args: &HealthcheckArgs, console: &mut Console<'_>) -> anyhow::R
         format!("no answer from {url}; is the exporter running, and --exporter.url right?")
     })?;
     let status = answer.status();
+    let wanted = answer.headers().get(WWW_AUTHENTICATE);
+    let asks_for_user = wanted.is_some_and(|wanted| {
+        let wanted = String::from_utf8_lossy(wanted.as_bytes());
+        wanted.contains("realm=\"job-failure-exporter\"")
+    });
     // An exporter that asks for a user works. Whether it is ready, only a user learns.
-    if status == StatusCode::UNAUTHORIZED && !args.ready {
+    if status == StatusCode::UNAUTHORIZED && asks_for_user && !args.ready {
         writeln!(console.out, "healthy; {url} asks for a user")?;
         return Ok(());
     }

@@ -5,8 +5,9 @@ use tracing::Instrument as _;
 
 use super::details::DetailsBy;
 use super::family::Family;
+use super::intervals::CONCURRENT_REQUESTS;
 use super::listing::Latest;
-use super::reader::{CONCURRENT_REQUESTS, Reader};
+use super::reader::Reader;
 use super::span::pipeline_span;
 use crate::gitlab::{Error, Project};
 use ci_history::{PipelineObservation, Timestamp};

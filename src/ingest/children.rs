@@ -72,7 +72,7 @@ impl Reader {
     }
 
     /// Reads the jobs of a pipeline that goes on together with those of others; `None` if REST has to be asked.
-    pub(super) async fn read_by_graphql(
+    async fn read_by_graphql(
         &self,
         project: &Project,
         pipeline: &PipelineObservation,

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use super::batch_size::BatchSize;
-use super::intervals::FIRST_DETAILS;
+use super::intervals::{CONCURRENT_REQUESTS, FIRST_DETAILS};
 use crate::gitlab::{Client, NotTold, PipelineJobs, Progress};
 use ci_history::PipelineObservation;
 
@@ -47,6 +47,17 @@ pub(super) enum DetailsBy {
     Swept,
     /// The same after a webhook, which comes alone.
     Hinted,
+}
+
+impl DetailsBy {
+    /// For so many pipelines of a project of which webhooks tell. Of many, which wait for each other, GraphQL does not tell all.
+    pub(super) fn of_hinted(pipelines: usize) -> Self {
+        if pipelines > CONCURRENT_REQUESTS {
+            Self::Rest
+        } else {
+            Self::Hinted
+        }
+    }
 }
 
 /// The pipelines that wait for the next request. Clones share them.
@@ -117,18 +128,16 @@ impl Details {
             DetailsBy::Swept => LONGEST_WAIT.min(self.interval / WAIT_SHARE),
             DetailsBy::Hinted => LONGEST_HINTED_WAIT.min(self.interval / HINTED_WAIT_SHARE),
         };
-        let progress = Progress::of(pipeline.status)?;
+        let progress = self.would_ask(pipeline)?;
         let due = Instant::now() + wait;
-        let (is_sooner, told) = self.join(project, pipeline.id, progress, due)?;
+        let (is_sooner, told) = self.join(project, pipeline.id, progress, due);
         if is_sooner {
             // A task of its own: whatever becomes of this project, the others wait for the answer.
             let details = self.clone();
             tokio::spawn(async move {
                 sleep_until(due).await;
                 let waiting = details.take(progress, due);
-                if waiting.len() >= FEWEST {
-                    details.ask(progress, waiting).await;
-                }
+                details.ask(progress, waiting).await;
             });
         }
         told.await.ok()
@@ -137,7 +146,14 @@ impl Details {
     async fn ask(&self, progress: Progress, mut waiting: Vec<Waiting>) {
         // Several pipelines of a project are one part of the question.
         waiting.sort_by_key(|it| it.project);
-        while !waiting.is_empty() {
+        let mut least = FEWEST;
+        loop {
+            // A project that is not watched any more does not wait.
+            waiting.retain(|it| !it.answer.is_closed());
+            if waiting.len() < least {
+                return;
+            }
+            least = 1;
             let size = self.lock().size.now();
             let others = waiting.split_off(waiting.len().min(size));
             let projects: BTreeSet<u64> = waiting.iter().map(|it| it.project).collect();
@@ -147,7 +163,6 @@ impl Details {
                 Ok(mut found) => {
                     for one in waiting {
                         if let Some(jobs) = found.of_pipelines.remove(&one.pipeline) {
-                            // A project that is not watched any more does not wait.
                             let _ = one.answer.send(jobs);
                         }
                     }
@@ -173,20 +188,23 @@ impl Details {
         }
     }
 
-    /// Waits with the others. Returns whether the request is due sooner than it was, so that somebody has to send it then;
-    /// `None` if REST has to be asked.
+    /// Whether GraphQL is asked for the jobs of this pipeline, and as one of which progress.
+    pub(super) fn would_ask(&self, pipeline: &PipelineObservation) -> Option<Progress> {
+        let inner = self.lock();
+        let is_exempt = inner.exempt_until.is_some_and(|at| Instant::now() < at);
+        let is_told = !is_exempt && !inner.beyond.contains(&pipeline.id);
+        Progress::of(pipeline.status).filter(|_| is_told)
+    }
+
+    /// Waits with the others. Returns whether the request is due sooner than it was, so that somebody has to send it then.
     fn join(
         &self,
         project: u64,
         pipeline: u64,
         progress: Progress,
         due: Instant,
-    ) -> Option<(bool, oneshot::Receiver<PipelineJobs>)> {
+    ) -> (bool, oneshot::Receiver<PipelineJobs>) {
         let mut inner = self.lock();
-        let is_exempt = inner.exempt_until.is_some_and(|at| Instant::now() < at);
-        if is_exempt || inner.beyond.contains(&pipeline) {
-            return None;
-        }
         let (answer, told) = oneshot::channel();
         let group = inner.waiting.entry(progress).or_default();
         let is_sooner = group.due.is_none_or(|known| due < known);
@@ -198,7 +216,7 @@ impl Details {
             pipeline,
             answer,
         });
-        Some((is_sooner, told))
+        (is_sooner, told)
     }
 
     /// Those whose request is due then; none if it was sent sooner.

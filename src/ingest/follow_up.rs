@@ -12,7 +12,7 @@ impl Poller {
     /// Follows up the unfinished pipelines of a project that are due.
     pub(super) async fn follow_up(
         &self,
-        api: DetailsBy,
+        together: bool,
         project: &Project,
         cursor: &mut PollCursor,
         trust: &mut HookTrust,
@@ -22,7 +22,7 @@ impl Poller {
         if due.is_empty() {
             return;
         }
-        let mut wanted = Vec::new();
+        let (mut wanted, mut going_on) = (Vec::new(), Vec::new());
         for Unfinished {
             pipeline,
             is_overdue,
@@ -34,14 +34,21 @@ impl Poller {
             } else {
                 None
             };
+            if moved.is_none() && !is_overdue && together && reader.waits(cursor, &pipeline) {
+                going_on.push(pipeline);
+                continue;
+            }
             let as_it_was = (!awaits_status).then_some(pipeline);
             wanted.extend(moved.or(as_it_was));
         }
         self.compare_with_hooks(cursor, trust, &wanted);
-        if let Err(error) = reader.read_by(api, project, cursor, wanted).await {
-            tracing::debug!("not followed up: {error}");
+        let api = DetailsBy::of_hinted(going_on.len());
+        for (api, pipelines) in [(DetailsBy::Rest, wanted), (api, going_on)] {
+            if let Err(error) = reader.read_by(api, project, cursor, pipelines).await {
+                tracing::debug!("not followed up: {error}");
+            }
+            self.events.publish(project);
         }
-        self.events.publish(project);
     }
 
     /// Asks whether a pipeline has ended. `None` if it has not moved, or GitLab did not answer: the next follow-up asks again.

@@ -11,12 +11,21 @@ use super::poller::Poller;
 use super::reader::Reader;
 use super::sight::may_move_on;
 use super::strangers::Strangers;
+use super::turns::Turns;
 use crate::config::ChildPipelines;
 use crate::gitlab::{Error, Project};
 use ci_history::PipelineObservation;
 
 /// The source of a child pipeline.
 const CHILD: &str = "parent_pipeline";
+
+/// The hints to read.
+pub(super) struct ToRead<'a> {
+    pub(super) hinted: Hinted,
+    /// Whether pipelines that go on may be read together with others.
+    pub(super) together: bool,
+    pub(super) turns: &'a Turns,
+}
 
 /// What a hint comes to.
 enum Found {
@@ -36,22 +45,26 @@ impl Poller {
     /// Reads hinted pipelines; false if a whole cycle is needed as well.
     pub(super) async fn read_hinted(
         &self,
-        api: DetailsBy,
         project: &Project,
         cursor: &mut PollCursor,
         strangers: &mut Strangers,
         trust: &mut HookTrust,
-        hinted: Hinted,
+        to_read: ToRead<'_>,
     ) -> bool {
-        let now = self.reader.observations.gitlab_now();
+        let ToRead {
+            hinted,
+            together,
+            turns,
+        } = to_read;
+        let reader = &self.reader;
+        let permit = turns.of_cycle().await;
+        let now = reader.observations.gitlab_now();
         // Several children may ask for the same parent.
         let mut wanted = BTreeMap::new();
         let mut own = Vec::new();
         let mut needs_cycle = hinted.overflowed;
         for (id, told) in &hinted.pipelines {
-            let found = self
-                .reader
-                .find(project, cursor, strangers, *id, told.moved);
+            let found = reader.find(project, cursor, strangers, *id, told.moved);
             match found.await {
                 Found::Pipeline(pipeline) => {
                     trust.told(pipeline.id, now);
@@ -75,37 +88,55 @@ impl Poller {
             }
         }
         own.retain(|pipeline| !wanted.contains_key(&pipeline.id));
+        let mut wanted: Vec<_> = wanted.into_values().collect();
+        let mut going_on = Vec::new();
+        if together {
+            let has_ended = |id: u64| hinted.pipelines.get(&id).is_some_and(|told| told.ended);
+            let waits = |it: &PipelineObservation| !has_ended(it.id) && reader.waits(cursor, it);
+            going_on.extend(own.extract_if(.., |it| waits(it)));
+            going_on.extend(wanted.extract_if(.., |it| waits(it)));
+        }
         for pipeline in own {
-            let read = self.reader.read_own_jobs(api, project, cursor, pipeline);
-            let read = read.await;
+            let read = reader.read_own_jobs(project, cursor, pipeline).await;
             needs_cycle |= read.is_err();
         }
-        let wanted = wanted.into_values().collect();
         // The whole cycle will meet an error again, and report it.
-        let read = self.reader.read_by(api, project, cursor, wanted).await;
+        let mut read = reader.read(project, cursor, wanted).await;
         hinted.ended().for_each(|id| cursor.expect_end(id));
+        if !going_on.is_empty() {
+            self.events.publish(project);
+            let is_alone = hinted.is_urgent && turns.reads_at_once();
+            let api = if is_alone {
+                DetailsBy::Rest
+            } else {
+                // One that waits for other projects holds up none.
+                drop(permit);
+                DetailsBy::of_hinted(going_on.len())
+            };
+            read = read.and(reader.read_by(api, project, cursor, going_on).await);
+        }
         self.events.publish(project);
         read.is_ok() && !needs_cycle
     }
 }
 
 impl Reader {
-    /// Reads the own jobs of a pipeline that has not ended, with one request at most. Its children are left to the next
+    /// Whether a pipeline goes on, and its jobs may be read together with those of others.
+    pub(super) fn waits(&self, cursor: &PollCursor, pipeline: &PipelineObservation) -> bool {
+        self.details.would_ask(pipeline).is_some() && !cursor.family(pipeline.id).has_children()
+    }
+
+    /// Reads the own jobs of a pipeline that has not ended, with one request. Its children are left to the next
     /// cycle.
     async fn read_own_jobs(
         &self,
-        api: DetailsBy,
         project: &Project,
         cursor: &mut PollCursor,
         mut pipeline: PipelineObservation,
     ) -> Result<(), Error> {
-        let known = cursor.family(pipeline.id);
-        let told = self.read_by_graphql(project, &pipeline, &known, api).await;
-        let read = match told {
-            Some(read) => read,
-            None => FamilyJobs::of(self.client.pipeline_jobs(project.id, pipeline.id).await?),
-        };
-        if read.own.is_settled() && known.childless {
+        let found = self.client.pipeline_jobs(project.id, pipeline.id).await?;
+        let read = FamilyJobs::of(found);
+        if read.own.is_settled() && cursor.family(pipeline.id).childless {
             cursor.expect_end(pipeline.id);
         }
         self.hand_over(project, &mut pipeline, read);

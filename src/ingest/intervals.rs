@@ -11,6 +11,9 @@ pub(super) const FIRST_SIZE: usize = 50;
 /// Running pipelines of one request for jobs at first. Each has up to a hundred.
 pub(super) const FIRST_DETAILS: usize = 10;
 
+/// Requests for jobs under way at a time per project.
+pub(super) const CONCURRENT_REQUESTS: usize = 4;
+
 /// With fewer projects, listing each one costs less than a sweep.
 pub const FEWEST_PROJECTS: usize = 10;
 

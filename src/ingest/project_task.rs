@@ -12,8 +12,8 @@ use super::cursor::PollCursor;
 use super::cycle::{CycleError, Past};
 use super::debounce::Debounce;
 use super::demand::ProjectDemand;
-use super::details::DetailsBy;
 use super::first_round::{Untried, WithPast};
+use super::hinted::ToRead;
 use super::hints::{Calls, Hinted};
 use super::hook_trust::HookTrust;
 use super::intervals::INTERVALS_WITHOUT;
@@ -207,7 +207,7 @@ impl<'a> ProjectTask<'a> {
         let due = Instant::now() + wait;
         self.seat.wait_until(relies_on_hooks.then_some(due));
         // Sweeps leave out a project that relies on webhooks until it is due.
-        if is_answered || (relies_on_hooks && self.seat.are_sweeps_answered()) {
+        if is_answered || (relies_on_hooks && self.seat.is_swept()) {
             due + self.longest_awaited()
         } else {
             due
@@ -408,9 +408,10 @@ impl<'a> ProjectTask<'a> {
         self.poller.read_doubtful(project, &mut self.cursor).await;
         let trusted = self.trust.is_given();
         if self.is_told_by(calls) {
-            let api = self.api_of_hinted(false);
+            let together = self.seat.is_swept();
             let (cursor, trust) = (&mut self.cursor, &mut self.trust);
-            self.poller.follow_up(api, project, cursor, trust).await;
+            let following = self.poller.follow_up(together, project, cursor, trust);
+            following.await;
         }
         if trusted && !self.trust.is_given() {
             return false;
@@ -423,27 +424,17 @@ impl<'a> ProjectTask<'a> {
 
     /// Returns false if a whole cycle is needed as well.
     async fn read_hinted(&mut self, project: &Project, hinted: Hinted) -> bool {
-        let api = self.api_of_hinted(hinted.is_urgent);
-        // One that waits for other projects holds up none.
-        let _permit = match api {
-            DetailsBy::Hinted => None,
-            DetailsBy::Rest | DetailsBy::Swept => self.turns.of_cycle().await,
+        let to_read = ToRead {
+            hinted,
+            together: self.seat.is_swept(),
+            turns: self.turns,
         };
         let (cursor, strangers) = (&mut self.cursor, &mut self.strangers);
         let trust = &mut self.trust;
         let reading = self
             .poller
-            .read_hinted(api, project, cursor, strangers, trust, hinted);
+            .read_hinted(project, cursor, strangers, trust, to_read);
         reading.await
-    }
-
-    /// How pipelines are read of which webhooks tell. What is urgent is read at once while there are few such readings.
-    fn api_of_hinted(&self, is_urgent: bool) -> DetailsBy {
-        if !self.seat.are_sweeps_answered() || (is_urgent && self.turns.reads_at_once()) {
-            DetailsBy::Rest
-        } else {
-            DetailsBy::Hinted
-        }
     }
 
     /// When the next cycle begins, after webhooks told that something is going on: a later one may be lost.

@@ -12,9 +12,6 @@ use crate::config::Watch;
 use crate::gitlab::{Client, Error, Project, Rejected};
 use ci_history::{JobObservation, Masker, PipelineObservation};
 
-/// Requests for jobs under way at a time per project.
-pub(super) const CONCURRENT_REQUESTS: usize = 4;
-
 /// Reads pipelines with their jobs and children.
 pub struct Reader {
     pub(super) client: Client,

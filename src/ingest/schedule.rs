@@ -20,7 +20,7 @@ use super::needed_rate::{NeededRate, USUAL_ACTIVE_SHARE};
 use super::poller::Poller;
 use super::project_task::ProjectTask;
 use super::seats::Sweeps;
-use super::span::project_span;
+use super::span::discovery_span;
 use super::turns::Turns;
 use crate::config::Api;
 use crate::gitlab::Project;
@@ -136,7 +136,7 @@ impl Poller {
         sleep(wait).await;
         let found = self.reader.discover_again(&mut catalog).await;
         for (name, error) in &found.failures {
-            project_span(name).in_scope(|| self.events.poll_failed(name, error));
+            discovery_span(name).in_scope(|| self.events.poll_failed(name, error));
         }
         (catalog, found)
     }

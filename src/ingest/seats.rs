@@ -262,9 +262,16 @@ impl Seat {
         }
     }
 
-    /// Whether sweeps of any projects are answered.
-    pub(super) fn are_sweeps_answered(&self) -> bool {
+    /// Whether GitLab answers sweeps, which ask for this project and others.
+    pub(super) fn is_swept(&self) -> bool {
+        let now = Instant::now();
+        let places = self.sweeps.places();
+        let is_asked_for = |place: &Place| {
+            place.since.is_some() && place.exempt_until.is_none_or(|until| until <= now)
+        };
         self.sweeps.are_answered.load(Ordering::Relaxed)
+            && places.len() > 1
+            && places.get(&self.project).is_some_and(is_asked_for)
     }
 
     /// Whether the last cycle was spared its listing.

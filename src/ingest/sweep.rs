@@ -70,7 +70,11 @@ impl Reader {
         loop {
             let next = Instant::now() + self.watch.interval;
             let wanted = sweeps.wanted();
-            if wanted.is_empty() || (api == Api::Auto && sweeps.len() < FEWEST_PROJECTS) {
+            let are_few = api == Api::Auto && sweeps.len() < FEWEST_PROJECTS;
+            if are_few {
+                sweeps.note_answered(false);
+            }
+            if wanted.is_empty() || are_few {
                 sweeps.end_first();
                 report(SweepReport::default());
                 sleep_until(next).await;

@@ -43,7 +43,7 @@ impl Turns {
         self.cycles.acquire().await.ok()
     }
 
-    /// Whether what webhooks of a project tell is read at once, and not together with other projects.
+    /// Whether pipelines that go on, and of which webhooks of a project tell, are read at once, and not together with others.
     pub(super) fn reads_at_once(&self) -> bool {
         let mut hinted = self.hinted.lock().unwrap_or_else(PoisonError::into_inner);
         hinted.try_take()

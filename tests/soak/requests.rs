@@ -136,8 +136,8 @@ async fn hour(scenario: &'static str, way: Way, projects: usize) -> Row {
     let is_busy = scenario == "busy hour";
     let hour = usual_hour(way, is_busy, projects).await;
     eprintln!(
-        "{scenario}, {projects} projects, {way}: {:?}",
-        hour.by_endpoint
+        "{scenario}, {projects} projects, {way}: {:?}; known at the latest: {:?}",
+        hour.by_endpoint, hour.latest
     );
     let budget = match (way, is_busy) {
         (Way::Graphql, false) => {

@@ -45,6 +45,7 @@ struct Counter {
     progress: Mutex<PollProgress>,
     shown: Mutex<BTreeSet<u64>>,
     statuses: Mutex<BTreeMap<u64, Status>>,
+    ended_jobs: Mutex<BTreeSet<u64>>,
 }
 
 impl Counter {
@@ -58,9 +59,12 @@ impl Observations for Counter {
         &self,
         project: &Project,
         pipeline: &PipelineObservation,
-        _: &[JobObservation],
+        jobs: &[JobObservation],
         _: Timestamp,
     ) {
+        let ended = jobs.iter().filter(|job| job.status.is_terminal());
+        let ended = ended.map(|job| job.id);
+        self.ended_jobs.lock().unwrap().extend(ended);
         let mut statuses = self.statuses.lock().unwrap();
         statuses.insert(pipeline.id, pipeline.status);
         drop(statuses);
@@ -296,6 +300,7 @@ impl<F> Measuring<F> {
             progress: Mutex::default(),
             shown: Mutex::default(),
             statuses: Mutex::default(),
+            ended_jobs: Mutex::default(),
         });
         let client = job_failure_exporter::daemon::client(
             &config.gitlab,
@@ -341,6 +346,11 @@ impl<F> Measuring<F> {
             .unwrap()
             .get(&pipeline)
             .copied()
+    }
+
+    /// Whether a job was seen to have ended.
+    pub(crate) fn has_seen_end_of(&self, job: u64) -> bool {
+        self.counter.ended_jobs.lock().unwrap().contains(&job)
     }
 
     /// Polls that failed.

@@ -73,6 +73,17 @@ impl Way {
 pub struct UsualHour {
     /// By method and path.
     pub by_endpoint: BTreeMap<&'static str, usize>,
+    /// Most seconds until the end of a pipeline was known, and of a job in one that went on.
+    pub latest: Latest,
+}
+
+/// Seconds.
+#[derive(Debug, Default)]
+pub struct Latest {
+    /// Of a pipeline.
+    pub pipeline: u64,
+    /// Of a job.
+    pub job: u64,
 }
 
 impl UsualHour {
@@ -99,6 +110,7 @@ pub async fn usual_hour(way: Way, is_busy: bool, projects: usize) -> UsualHour {
     let mut hooks = measuring.gitlab().hooks();
     let mut hour = UsualHour::default();
     let mut received = 0;
+    let mut unknown = UnknownEnds::default();
     for second in 0..SETTLING + HOUR {
         if second % 10 == 0 {
             let requests = measuring.gitlab().requests();
@@ -114,6 +126,9 @@ pub async fn usual_hour(way: Way, is_busy: bool, projects: usize) -> UsualHour {
             }
         }
         measuring.second_passes(received).await;
+        if second > SETTLING && is_busy {
+            unknown.look(&measuring, projects, &mut hour.latest);
+        }
     }
     let requests = measuring.gitlab().requests();
     count(&mut hour, requests.iter().map(|it| it.endpoint));
@@ -121,6 +136,50 @@ pub async fn usual_hour(way: Way, is_busy: bool, projects: usize) -> UsualHour {
     assert!(measuring.progress().is_over);
     measuring.end().await;
     hour
+}
+
+/// Ends that are not known yet, each with the seconds since.
+#[derive(Default)]
+struct UnknownEnds {
+    pipelines: BTreeMap<u64, u64>,
+    jobs: BTreeMap<u64, u64>,
+}
+
+impl UnknownEnds {
+    /// Looks at the two newest pipelines of each busy project.
+    fn look<F>(&mut self, measuring: &Measuring<F>, projects: usize, latest: &mut Latest) {
+        let (pipelines, jobs) = measuring.gitlab().with(|world| {
+            let (mut pipelines, mut jobs) = (Vec::new(), Vec::new());
+            for number in (0..projects).step_by(BUSY) {
+                let mut all: Vec<_> = world.visible_pipelines(project_of(world, number)).collect();
+                all.sort_by_key(|it| it.id);
+                for pipeline in all.into_iter().rev().take(2) {
+                    pipelines.extend(pipeline.status.is_terminal().then_some(pipeline.id));
+                    let ended = world.jobs_of(pipeline.id);
+                    jobs.extend(ended.filter(|it| it.status.is_terminal()).map(|it| it.id));
+                }
+            }
+            (pipelines, jobs)
+        });
+        let is_known = |id: u64| measuring.status_of(id).is_some_and(Status::is_terminal);
+        latest.pipeline = latest
+            .pipeline
+            .max(note(&mut self.pipelines, &pipelines, is_known));
+        let is_known = |id: u64| measuring.has_seen_end_of(id);
+        latest.job = latest.job.max(note(&mut self.jobs, &jobs, is_known));
+    }
+}
+
+/// A second has passed. Returns the most seconds.
+fn note(unknown: &mut BTreeMap<u64, u64>, ended: &[u64], is_known: impl Fn(u64) -> bool) -> u64 {
+    for id in ended {
+        if is_known(*id) {
+            unknown.remove(id);
+        } else {
+            *unknown.entry(*id).or_default() += 1;
+        }
+    }
+    unknown.values().copied().max().unwrap_or_default()
 }
 
 fn count(hour: &mut UsualHour, endpoints: impl Iterator<Item = &'static str>) {
