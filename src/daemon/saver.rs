@@ -183,7 +183,11 @@ impl Saver {
 
     fn memory_saved(&self, project_id: u64, result: Result<bool, StoreError>) {
         match result {
-            Ok(true) => self.state.memory_saved(),
+            Ok(true) => {
+                if self.state.memory_saved() {
+                    tracing::info!("what is remembered of projects over a restart is saved again");
+                }
+            }
             Ok(false) => {
                 self.state.save_memory_again(project_id);
             }

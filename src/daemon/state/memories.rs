@@ -91,9 +91,9 @@ impl Memories {
         removed
     }
 
-    /// Saving or removing worked.
-    pub(super) fn saved(&mut self) {
-        self.is_failing = false;
+    /// Saving or removing worked. Returns whether it failed the last time.
+    pub(super) fn saved(&mut self) -> bool {
+        std::mem::take(&mut self.is_failing)
     }
 
     /// Saving or removing failed: to be tried again. Returns whether it worked the last time.

@@ -73,9 +73,9 @@ impl State {
         (memories.take_unsaved(), memories.take_removed())
     }
 
-    /// A memory was saved or removed.
-    pub(in crate::daemon) fn memory_saved(&self) {
-        self.lock().memories.saved();
+    /// A memory was saved or removed. Returns whether that failed the last time.
+    pub(in crate::daemon) fn memory_saved(&self) -> bool {
+        self.lock().memories.saved()
     }
 
     /// Saving or removing a memory failed: to be tried again. Returns whether it worked the last time.
