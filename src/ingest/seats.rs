@@ -76,6 +76,12 @@ struct Place {
     answers: watch::Sender<Option<Swept>>,
 }
 
+impl Place {
+    fn is_exempt(&self, now: Instant) -> bool {
+        self.exempt_until.is_some_and(|until| now < until)
+    }
+}
+
 /// A project's side of the sweeps. Leaves them when it is dropped.
 pub(super) struct Seat {
     sweeps: Sweeps,
@@ -143,7 +149,7 @@ impl Sweeps {
         let places = self.places();
         let mut wanted: Vec<_> = places
             .iter()
-            .filter(|(_, place)| place.exempt_until.is_none_or(|until| until <= now))
+            .filter(|(_, place)| !place.is_exempt(now))
             .filter(|(_, place)| place.not_before.is_none_or(|at| at <= now))
             .filter_map(|(id, place)| Some((place.is_active, place.since?, *id)))
             .collect();
@@ -266,9 +272,7 @@ impl Seat {
     pub(super) fn is_swept(&self) -> bool {
         let now = Instant::now();
         let places = self.sweeps.places();
-        let is_asked_for = |place: &Place| {
-            place.since.is_some() && place.exempt_until.is_none_or(|until| until <= now)
-        };
+        let is_asked_for = |place: &Place| place.since.is_some() && !place.is_exempt(now);
         self.sweeps.are_answered.load(Ordering::Relaxed)
             && places.len() > 1
             && places.get(&self.project).is_some_and(is_asked_for)

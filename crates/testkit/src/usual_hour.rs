@@ -73,7 +73,7 @@ impl Way {
 pub struct UsualHour {
     /// By method and path.
     pub by_endpoint: BTreeMap<&'static str, usize>,
-    /// Most seconds until the end of a pipeline was known, and of a job in one that went on.
+    /// Most seconds until the end of a pipeline was known, and of a job, in a busy hour.
     pub latest: Latest,
 }
 
